@@ -1,0 +1,66 @@
+import type { RunnerArguments, SessionArguments, TransportName } from "./arguments.ts";
+import { RunnerError } from "./errors.ts";
+import type { Connect } from "./session.ts";
+import type { Transport, TransportParams } from "./transport.ts";
+
+/** What a bot may choose about each transport, by transport name: filled by declaration merging. */
+// biome-ignore lint/suspicious/noEmptyInterface: an open registry, filled by declaration merging
+export interface TransportParamsByTransport {}
+
+/** The transports that can do more than `Transport` says, by name: filled by declaration merging. */
+// biome-ignore lint/suspicious/noEmptyInterface: an open registry, filled by declaration merging
+export interface TransportsByTransport {}
+
+/** The params of the transport called `Name`. */
+export type ParamsOf<Name extends string> = Name extends keyof TransportParamsByTransport
+  ? TransportParamsByTransport[Name]
+  : TransportParams;
+
+/** The `Transport` that the transport called `Name` gives its bots. */
+export type TransportOf<Name extends string> = Name extends keyof TransportsByTransport
+  ? TransportsByTransport[Name]
+  : Transport;
+
+/** One params factory for each transport the bot is willing to run on. */
+export type TransportFactories = [TransportName] extends [never]
+  ? { readonly [name: string]: () => TransportParams | Promise<TransportParams> }
+  : { readonly [Name in TransportName]?: () => ParamsOf<Name> | Promise<ParamsOf<Name>> };
+
+/**
+ * Where `args` carries the session's `Connect`: a registered symbol, so that it is found by another copy of this package
+ * and survives `{...args}`.
+ */
+export const connectKey: unique symbol = Symbol.for("pipecat.connect") as never;
+
+/**
+ * Connects the bot to its caller over whichever transport the caller came in by, with that transport's params.
+ *
+ * Rejects with TRANSPORT_PARAMS_MISSING when `factories` has no entry for `args.transport`, TRANSPORT_ALREADY_CREATED
+ * when called twice for one session, and TRANSPORT_NOT_CONNECTED when `args` did not come from a runner.
+ */
+export async function createTransport<Args extends RunnerArguments>(
+  args: Args,
+  factories: TransportFactories,
+): Promise<TransportOf<Args["transport"]>> {
+  const name: string = args.transport;
+  const byName = factories as Readonly<Record<string, (() => TransportParams | Promise<TransportParams>) | undefined>>;
+  const factory = Object.hasOwn(byName, name) ? byName[name] : undefined;
+  if (!factory) {
+    const present = Object.keys(byName);
+    throw new RunnerError(
+      "TRANSPORT_PARAMS_MISSING",
+      `The caller came in by "${name}", and createTransport was given params for ${present.length > 0 ? present.map((key) => `"${key}"`).join(", ") : "no transport"}.`,
+      { fix: `Add "${name}: () => ({})" to createTransport's second argument.` },
+    );
+  }
+  return (await connectOf(args)(await factory())) as TransportOf<Args["transport"]>;
+}
+
+/** The `Connect` that `args` carries; throws TRANSPORT_NOT_CONNECTED when there is none. */
+export function connectOf(args: SessionArguments): Connect {
+  const connect = (args as { readonly [connectKey]?: Connect })[connectKey];
+  if (typeof connect === "function") return connect;
+  throw new RunnerError("TRANSPORT_NOT_CONNECTED", "These arguments carry no caller: they were not made by a runner.", {
+    fix: "Pass on the args your bot was called with, or a spread copy of them.",
+  });
+}

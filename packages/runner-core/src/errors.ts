@@ -1,0 +1,58 @@
+/** Every code of the runner's own errors, with the HTTP status it is answered with. Each is explained in docs/errors.md. */
+export const errorStatus = {
+  AT_CAPACITY: 429,
+  BODY_INVALID: 400,
+  BODY_TOO_LARGE: 413,
+  BOT_INVALID: 500,
+  BOT_NOT_FOUND: 500,
+  DRAINING: 503,
+  INTERNAL: 500,
+  MESSAGE_TOO_LARGE: 413,
+  MESSAGES_UNSUPPORTED: 501,
+  NOT_FOUND: 404,
+  OPTION_INVALID: 400,
+  PLUGIN_INVALID: 500,
+  PORT_IN_USE: 500,
+  SESSION_ALIAS_TAKEN: 409,
+  SESSION_NOT_PENDING: 409,
+  SESSION_UNKNOWN: 404,
+  TRANSPORT_ALREADY_CREATED: 409,
+  TRANSPORT_EXCLUDED: 400,
+  TRANSPORT_NOT_CONNECTED: 500,
+  TRANSPORT_PARAMS_MISSING: 500,
+  TRANSPORT_UNAVAILABLE: 400,
+  TRANSPORT_UNKNOWN: 400,
+} as const;
+
+/** A code of the runner's own; transports bring further ones. */
+export type RunnerErrorCode = keyof typeof errorStatus;
+
+const marker = Symbol.for("pipecat.runner-error");
+
+/** The one error of the runner and its transports. The message says what failed and with which value; `fix` says the remedy. */
+export class RunnerError extends Error {
+  override readonly name: string = "RunnerError";
+  /** Stable, for programs: `TRANSPORT_UNKNOWN`. */
+  readonly code: RunnerErrorCode | (string & {});
+  /** The HTTP status it is answered with. */
+  readonly status: number;
+  /** What to do about it, as a sentence. */
+  readonly fix: string | undefined;
+
+  constructor(
+    code: RunnerErrorCode | (string & {}),
+    message: string,
+    options: { readonly status?: number; readonly fix?: string; readonly cause?: unknown } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.status = options.status ?? (errorStatus as Readonly<Record<string, number>>)[code] ?? 500;
+    this.fix = options.fix;
+    Object.defineProperty(this, marker, { value: true });
+  }
+}
+
+/** Whether `error` is a `RunnerError`, also one from another copy of this package. */
+export function isRunnerError(error: unknown): error is RunnerError {
+  return typeof error === "object" && error !== null && (error as Record<symbol, unknown>)[marker] === true;
+}

@@ -1,0 +1,47 @@
+export type {
+  Bot,
+  CallData,
+  RunnerArguments,
+  RunnerArgumentsByTransport,
+  SessionArguments,
+  TransportName,
+} from "./arguments.ts";
+export {
+  connectKey,
+  connectOf,
+  createTransport,
+  type ParamsOf,
+  type TransportFactories,
+  type TransportOf,
+  type TransportParamsByTransport,
+  type TransportsByTransport,
+} from "./create-transport.ts";
+export { errorStatus, isRunnerError, RunnerError, type RunnerErrorCode } from "./errors.ts";
+export type { Logger, LogLine } from "./logger.ts";
+export { type OptionDefinition, type OptionSources, type OptionTable, optionLabel, resolveOptions } from "./options.ts";
+export type {
+  Access,
+  Availability,
+  HttpMethod,
+  HttpRoute,
+  OpenTransport,
+  Refusal,
+  RouteContext,
+  SocketRequest,
+  SocketRoute,
+  StartBody,
+  StartReply,
+  StartRequest,
+  TransportPlugin,
+} from "./plugin.ts";
+export type { RunnerContext, RunnerSettings } from "./runner.ts";
+export type { BotSession, Connect, OwnArguments, Session, SessionState } from "./session.ts";
+export type {
+  CloseReason,
+  Interruption,
+  ListenOptions,
+  Playback,
+  Transport,
+  TransportEvents,
+  TransportParams,
+} from "./transport.ts";

@@ -1,0 +1,48 @@
+import type { Context } from "koa";
+import type { CallData, SessionArguments } from "./arguments.ts";
+import type { Logger } from "./logger.ts";
+import type { CloseReason, Transport, TransportParams } from "./transport.ts";
+
+/** `pending`: started, the caller not there yet; `active`: the bot runs; `ended`: over and released. */
+export type SessionState = "pending" | "active" | "ended";
+
+/** What a bot may use of its session. */
+export interface BotSession {
+  readonly id: string;
+  /** Logs with the session's id on every line. */
+  readonly logger: Logger;
+  /** Has `release` called exactly once, whatever ends the session; at once when it has ended already. */
+  own(release: () => unknown): void;
+  /** Answers the requests to `/sessions/{id}/{path}` that the transport does not answer itself. `ctx.params.path` is `path`. */
+  onRequest(handler: (ctx: Context) => unknown): void;
+}
+
+/** One caller, from the start request to the end of the bot. Made by `RunnerContext.createSession`. */
+export interface Session extends BotSession {
+  readonly state: SessionState;
+  /** `body` of the start request, `undefined` when there was none. */
+  readonly body: unknown;
+  /** Aborts when the bot must stop; see `SessionArguments.signal`. */
+  readonly signal: AbortSignal;
+  /** Resolves, never rejects, when the session is over and everything it owned is released. */
+  readonly ended: Promise<CloseReason>;
+  /** Lets `findSession` find it by a further key: a vendor's call id. Throws SESSION_ALIAS_TAKEN. Freed when the session ends. */
+  alias(key: string): void;
+  /**
+   * Makes the session active and starts the bot: once, and SESSION_NOT_PENDING after that. `connect` runs when the bot
+   * calls `createTransport`. Throws AT_CAPACITY or DRAINING when the runner takes no more callers.
+   */
+  run<Args extends SessionArguments>(own: OwnArguments<Args>, connect: Connect): void;
+  /**
+   * Ends the session; resolves when it has ended, and never rejects. With `caller-left` the transport is closed and a bot
+   * that still runs has 10 s before `signal` aborts; with any other reason `signal` aborts at once.
+   */
+  end(reason: CloseReason): Promise<void>;
+}
+
+/** Builds the transport of one session with the bot's params: called at most once. */
+export type Connect = (params: TransportParams) => Promise<Transport>;
+
+/** What a transport gives of its bot's arguments; the host adds what every bot receives. `body` overrides the session's. */
+export type OwnArguments<Args extends SessionArguments> = Pick<Args, "transport"> &
+  Omit<Args, keyof SessionArguments> & { readonly body?: unknown; readonly callData?: CallData };

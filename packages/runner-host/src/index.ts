@@ -1,0 +1,1 @@
+export type { Runner, RunnerOptions, Sessions, TransportReport } from "./runner.ts";

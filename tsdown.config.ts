@@ -1,0 +1,15 @@
+import { readFileSync } from "node:fs";
+import { defineConfig, type UserConfig } from "tsdown";
+
+/** Builds the package it is run in: one file in `dist` for each source file that `exports` or `bin` names. */
+const { exports = {}, bin = {} } = JSON.parse(readFileSync("package.json", "utf8")) as Record<
+  string,
+  Record<string, string>
+>;
+
+const config: UserConfig = defineConfig({
+  entry: [...Object.values(exports), ...Object.values(bin)],
+  dts: true,
+  outExtensions: () => ({ js: ".js", dts: ".d.ts" }),
+});
+export default config;
