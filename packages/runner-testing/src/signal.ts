@@ -1,0 +1,107 @@
+import type { AudioFrame } from "@pipecat-ts/audio";
+
+/** What a made sound is like. */
+export interface SignalOptions {
+  readonly durationMs: number;
+  /** Samples per second, in Hz. Default 16,000. */
+  readonly sampleRate?: number;
+  /** Root mean square in dB of full scale (dBFS): a sine at full swing is −3.01. Default −15. */
+  readonly levelDb?: number;
+}
+
+/** A steady sine of `hz`. Starts and ends without a click: both ends fade over 5 ms. */
+export function tone(hz: number, options: SignalOptions): AudioFrame {
+  return synthesise(options, (seconds) => Math.sin(2 * Math.PI * hz * seconds), steady(options.durationMs));
+}
+
+/**
+ * A voice-like sound of pitch `hz`: a tone with two harmonics that swells and fades `perSecond` times a second (default
+ * 2.5). Noise suppression, which quietens a steady tone, lets it through. `levelDb` is that of the whole.
+ */
+export function syllables(hz: number, options: SignalOptions & { readonly perSecond?: number }): AudioFrame {
+  const perSecond = options.perSecond ?? 2.5;
+  return synthesise(
+    options,
+    (seconds) => {
+      const turn = 2 * Math.PI * hz * seconds;
+      return Math.sin(turn) + 0.5 * Math.sin(2 * turn) + 0.25 * Math.sin(3 * turn);
+    },
+    (seconds) => Math.sin(Math.PI * perSecond * seconds) ** 2,
+  );
+}
+
+/** A sine that climbs from `fromHz` to `toHz`: unlike a tone it fits itself at one place only, so a delay can be measured by it. */
+export function sweep(fromHz: number, toHz: number, options: SignalOptions): AudioFrame {
+  const climb = (toHz - fromHz) / (options.durationMs / 1000);
+  return synthesise(
+    options,
+    (seconds) => Math.sin(2 * Math.PI * (fromHz * seconds + (climb * seconds * seconds) / 2)),
+    steady(options.durationMs),
+  );
+}
+
+/** Digital silence. */
+export function silence(options: Omit<SignalOptions, "levelDb">): AudioFrame {
+  return mono(new Int16Array(lengthOf(options)), options.sampleRate);
+}
+
+/** `audio` in frames of `frameMs`, the last one padded with silence. Default 20 ms. */
+export function cut(audio: AudioFrame, frameMs = 20): AudioFrame[] {
+  const size = Math.round((audio.sampleRate * frameMs) / 1000) * audio.channels;
+  return Array.from({ length: Math.ceil(audio.samples.length / size) }, (_, index) => {
+    const samples = new Int16Array(size);
+    samples.set(audio.samples.subarray(index * size, (index + 1) * size));
+    return { ...audio, samples };
+  });
+}
+
+/** The frames one after the other. All must have the rate and the channels of the first; without frames it is empty at 16,000 Hz. */
+export function join(frames: readonly AudioFrame[]): AudioFrame {
+  const { sampleRate, channels } = frames[0] ?? { sampleRate: 16_000, channels: 1 };
+  const samples = new Int16Array(frames.reduce((total, frame) => total + frame.samples.length, 0));
+  let offset = 0;
+  for (const frame of frames) {
+    if (frame.sampleRate !== sampleRate || frame.channels !== channels)
+      throw new RangeError(
+        `Cannot join ${frame.sampleRate} Hz × ${frame.channels} to ${sampleRate} Hz × ${channels}: resample it first.`,
+      );
+    samples.set(frame.samples, offset);
+    offset += frame.samples.length;
+  }
+  return { samples, sampleRate, channels };
+}
+
+/** The part of mono `audio` from `fromMs` up to `toMs`. */
+export function excerpt(audio: AudioFrame, fromMs: number, toMs: number = Number.POSITIVE_INFINITY): AudioFrame {
+  const at = (ms: number) => Math.round((Math.min(ms, 1e9) * audio.sampleRate) / 1000);
+  return { ...audio, samples: audio.samples.slice(at(Math.max(0, fromMs)), at(toMs)) };
+}
+
+function synthesise(
+  options: SignalOptions,
+  wave: (seconds: number) => number,
+  envelope: (seconds: number) => number,
+): AudioFrame {
+  const sampleRate = options.sampleRate ?? 16_000;
+  const values = Float64Array.from({ length: lengthOf(options) }, (_, index) => {
+    const seconds = index / sampleRate;
+    return wave(seconds) * envelope(seconds);
+  });
+  const rms = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / Math.max(1, values.length));
+  const gain = rms === 0 ? 0 : (32_768 * 10 ** ((options.levelDb ?? -15) / 20)) / rms;
+  const samples = Int16Array.from(values, (value) => Math.max(-32_768, Math.min(32_767, Math.round(value * gain))));
+  return mono(samples, sampleRate);
+}
+
+function steady(durationMs: number): (seconds: number) => number {
+  const fadeSeconds = 0.005;
+  return (seconds) => Math.max(0, Math.min(1, seconds / fadeSeconds, (durationMs / 1000 - seconds) / fadeSeconds));
+}
+
+function lengthOf({ durationMs, sampleRate = 16_000 }: SignalOptions): number {
+  return Math.round((durationMs * sampleRate) / 1000);
+}
+
+function mono(samples: Int16Array, sampleRate = 16_000): AudioFrame {
+  return { samples, sampleRate, channels: 1 };
+}
