@@ -1,0 +1,179 @@
+import { describe, expect, test } from "vitest";
+import { createDecoder, encodeAudio, encodeInterruption, encodeMessage } from "./codec.ts";
+
+/** What a Pipecat client sends for 4 bytes of PCM, [1, 2], at 16 kHz mono. */
+const golden = bytes("12121205617564696f1a040100020020807d2801");
+
+describe("decode", () => {
+  test("reads what a real client sends", () => {
+    expect(decode(golden).frame).toEqual({
+      kind: "audio",
+      audio: { samples: Int16Array.of(1, 2), sampleRate: 16_000, channels: 1 },
+    });
+  });
+
+  test("copies the samples, so that the network's buffer can be used again", () => {
+    const buffer = Buffer.from(golden);
+    const { frame } = decode(buffer);
+    buffer.fill(0xff);
+    expect(frame).toMatchObject({ audio: { samples: Int16Array.of(1, 2) } });
+  });
+
+  test("reads samples that lie at an odd address", () => {
+    for (const offset of [0, 1, 2, 3]) {
+      const moved = Buffer.concat([Buffer.alloc(offset), golden]).subarray(offset);
+      expect(decode(moved).frame).toMatchObject({ audio: { samples: Int16Array.of(1, 2) } });
+    }
+  });
+
+  test("reads an app message as JSON", () => {
+    expect(decode(encodeMessage({ label: "rtvi-ai", text: "grüß dich 👋" })).frame).toEqual({
+      kind: "message",
+      message: { label: "rtvi-ai", text: "grüß dich 👋" },
+    });
+    expect(decode(encodeMessage(null)).frame).toEqual({ kind: "message", message: null });
+  });
+
+  test("passes over fields that newer clients add", () => {
+    // The golden frame with the bot's own `pts` (field 6) and an unknown field 9 after it.
+    expect(decode(bytes("12161205617564696f1a040100020020807d280130074809")).frame).toMatchObject({
+      audio: { samples: Int16Array.of(1, 2), sampleRate: 16_000 },
+    });
+  });
+
+  test.each([
+    ["no bytes at all", "", "bytes that are no frame"],
+    ["a truncated frame", "12121205617564696f1a0401", "bytes that are no frame"],
+    ["a length far beyond the end", "12ffffffff0f00", "bytes that are no frame"],
+    ["a varint without an end", "ffffffffffffffffffffffffff", "bytes that are no frame"],
+    ["an unknown kind of frame", "4a00", "bytes that are no frame"],
+    ["a text frame", "0a021a00", "a frame of kind text: callers send audio and message"],
+    ["an interruption", "2a00", "a frame of kind interruption: callers send audio and message"],
+    ["broken JSON", "22030a017b", "a message that is not JSON"],
+    ["a message without data", "2200", "a message that is not JSON"],
+    ["no samples", "1205 20807d2801", "audio without samples"],
+    ["half a sample", "1208 1a0101 20807d2801", "audio that ends inside a sample"],
+    ["half a stereo sample", "1209 1a020101 20807d2802", "audio that ends inside a sample"],
+    ["no sample rate", "1206 1a020101 2801", "audio at 0 Hz: 1000 to 192000 Hz are taken"],
+    ["a sample rate below", "1209 1a020101 20e707 2801", "audio at 999 Hz: 1000 to 192000 Hz are taken"],
+    ["a sample rate above", "120a 1a020101 2081dc0b 2801", "audio at 192001 Hz: 1000 to 192000 Hz are taken"],
+    ["the largest sample rate", "120c 1a020101 20ffffffff0f 2801", "audio at 4294967295 Hz: 1000 to 192000 Hz are taken"],
+    ["no channel count", "1207 1a020101 20807d", "audio of 0 channels: 1 and 2 are taken"],
+    ["three channels", "120d 1a06010101010101 20807d 2803", "audio of 3 channels: 1 and 2 are taken"],
+  ])("drops %s", (_, hex, reason) => {
+    expect(decode(bytes(hex))).toEqual({ frame: undefined, reasons: [reason], dropped: 1 });
+  });
+
+  test("drops text messages, even those that hold a frame", () => {
+    expect(decode(golden, false)).toEqual({
+      frame: undefined,
+      reasons: ["a text message: frames are binary"],
+      dropped: 1,
+    });
+  });
+
+  test("takes 1 sample, the extreme rates, and stereo", () => {
+    for (const [samples, sampleRate, channels] of [
+      [Int16Array.of(-32768), 1_000, 1],
+      [Int16Array.of(32767, -1), 192_000, 2],
+    ] as const) {
+      const audio = { samples, sampleRate, channels };
+      expect(decode(encodeAudio(audio)).frame).toEqual({ kind: "audio", audio });
+    }
+  });
+
+  test("takes 10 s at once, and no more", () => {
+    const seconds10 = { samples: new Int16Array(10_000), sampleRate: 1_000, channels: 1 };
+    expect(decode(encodeAudio(seconds10)).frame?.kind).toBe("audio");
+    for (const [length, sampleRate] of [
+      [10_001, 1_000],
+      [1_000_000, 16_000],
+    ] as const) {
+      const { frame, reasons } = decode(encodeAudio({ samples: new Int16Array(length), sampleRate, channels: 1 }));
+      expect(frame).toBeUndefined();
+      expect(reasons).toEqual(["audio of more than 10000 ms"]);
+    }
+  });
+
+  test("never throws: 100,000 random messages, half of them frames with random damage", () => {
+    const random = seeded(1);
+    let calls = 0;
+    const decoder = createDecoder(() => {
+      calls += 1;
+    });
+    let frames = 0;
+    for (let n = 0; n < 100_000; n++) {
+      const data = n % 2 === 0 ? Buffer.from(golden) : Buffer.alloc(random(64));
+      const damage = n % 2 === 0 ? random(4) : data.length;
+      for (let k = 0; k < damage; k++) data[n % 2 === 0 ? random(data.length) : k] = random(256);
+      if (decoder.decode(data.subarray(0, data.length - (n % 2 === 0 ? random(3) : 0)), n % 7 !== 0)) frames += 1;
+    }
+    expect(frames).toBeGreaterThan(1_000);
+    expect(decoder.dropped).toBe(100_000 - frames);
+    expect(calls).toBe(decoder.dropped);
+  });
+
+  test("never throws on JSON nested deeper than the stack", () => {
+    const depth = 250_000;
+    const json = Buffer.from("[".repeat(depth) + "]".repeat(depth));
+    const length = varint(json.length);
+    const inner = Buffer.concat([Buffer.of(0x0a), length, json]);
+    const data = Buffer.concat([Buffer.of(0x22), varint(inner.length), inner]);
+    expect(() => decode(data)).not.toThrow();
+  });
+});
+
+describe("encode", () => {
+  test("writes the bytes that clients read", () => {
+    const audio = encodeAudio({ samples: Int16Array.of(1, 2), sampleRate: 24_000, channels: 1 });
+    expect(hex(audio)).toBe("120c1a040100020020c0bb012801");
+    expect(hex(encodeMessage({ a: 1 }))).toBe("22090a077b2261223a317d");
+    expect(hex(encodeInterruption())).toBe("2a00");
+  });
+
+  test("writes the samples of a view, and only those", () => {
+    const whole = Int16Array.of(9, 1, 2, 9);
+    const audio = encodeAudio({ samples: whole.subarray(1, 3), sampleRate: 24_000, channels: 1 });
+    expect(hex(audio)).toBe("120c1a040100020020c0bb012801");
+  });
+
+  test("refuses what JSON cannot say", () => {
+    const circle: unknown[] = [];
+    circle.push(circle);
+    for (const message of [undefined, () => 0, Symbol("x"), 1n, circle]) {
+      expect(() => encodeMessage(message)).toThrow(TypeError);
+    }
+  });
+});
+
+function decode(data: Uint8Array, isBinary = true) {
+  const reasons: string[] = [];
+  const decoder = createDecoder((reason) => reasons.push(reason));
+  const frame = decoder.decode(data, isBinary);
+  return { frame, reasons, dropped: decoder.dropped };
+}
+
+function bytes(text: string): Buffer {
+  return Buffer.from(text.replaceAll(" ", ""), "hex");
+}
+
+function hex(data: Uint8Array): string {
+  return Buffer.from(data).toString("hex");
+}
+
+function varint(value: number): Buffer {
+  const out: number[] = [];
+  for (; value > 127; value = Math.floor(value / 128)) out.push((value % 128) | 128);
+  return Buffer.from([...out, value]);
+}
+
+/** Whole numbers below a limit, the same ones in every run (mulberry32). */
+function seeded(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % limit;
+  };
+}
