@@ -11,6 +11,11 @@ export interface TransportPlugin<Options = unknown> {
   readonly name: string;
   /** Which transport `/start` means when nobody says: the highest wins. Default 0. */
   readonly rank?: number;
+  /**
+   * Whether callers and `--transport` can choose it. Default true. False for one with neither `start` nor `direct`: it is
+   * opened also when the runner is restricted to another transport.
+   */
+  readonly selectable?: boolean;
   /** Its flags and environment variables. */
   readonly options?: OptionTable<Options>;
   /** Whether it can run with these options, and if not, how to mend it. Opens nothing. */
