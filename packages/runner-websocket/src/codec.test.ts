@@ -57,7 +57,11 @@ describe("decode", () => {
     ["no sample rate", "1206 1a020101 2801", "audio at 0 Hz: 1000 to 192000 Hz are taken"],
     ["a sample rate below", "1209 1a020101 20e707 2801", "audio at 999 Hz: 1000 to 192000 Hz are taken"],
     ["a sample rate above", "120a 1a020101 2081dc0b 2801", "audio at 192001 Hz: 1000 to 192000 Hz are taken"],
-    ["the largest sample rate", "120c 1a020101 20ffffffff0f 2801", "audio at 4294967295 Hz: 1000 to 192000 Hz are taken"],
+    [
+      "the largest sample rate",
+      "120c 1a020101 20ffffffff0f 2801",
+      "audio at 4294967295 Hz: 1000 to 192000 Hz are taken",
+    ],
     ["no channel count", "1207 1a020101 20807d", "audio of 0 channels: 1 and 2 are taken"],
     ["three channels", "120d 1a06010101010101 20807d 2803", "audio of 3 channels: 1 and 2 are taken"],
   ])("drops %s", (_, hex, reason) => {

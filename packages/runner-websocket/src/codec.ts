@@ -1,5 +1,5 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import type { AudioFrame } from "@pipecat-ts/audio";
+import { type AudioFrame, decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
 import { type Frame, FrameSchema } from "./generated/frames_pb.ts";
 
 /** What a caller can send that means something to a bot. */
@@ -37,13 +37,17 @@ export function createDecoder(onDropped: (reason: string) => void): Decoder {
       const { audio: bytes, sampleRate, numChannels: channels } = frame.value;
       const fault = faultOf(bytes.byteLength, sampleRate, channels);
       if (fault !== undefined) return drop(fault);
-      return { kind: "audio", audio: { samples: toSamples(bytes), sampleRate, channels } };
+      return { kind: "audio", audio: { samples: decodePcm16(bytes), sampleRate, channels } };
     }
     if (frame?.case === "message") {
       const message = recogniseJson(frame.value.data);
       return message === undefined ? drop("a message that is not JSON") : { kind: "message", message };
     }
-    return drop(frame?.case === undefined ? "bytes that are no frame" : `a frame of kind ${frame.case}: callers send audio and message`);
+    return drop(
+      frame?.case === undefined
+        ? "bytes that are no frame"
+        : `a frame of kind ${frame.case}: callers send audio and message`,
+    );
   }
 
   return {
@@ -56,8 +60,7 @@ export function createDecoder(onDropped: (reason: string) => void): Decoder {
 
 /** One frame of the bot's voice. */
 export function encodeAudio({ samples, sampleRate, channels }: AudioFrame): Uint8Array {
-  const audio = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
-  return encode({ case: "audio", value: { audio, sampleRate, numChannels: channels } });
+  return encode({ case: "audio", value: { audio: encodePcm16(samples), sampleRate, numChannels: channels } });
 }
 
 /** One app message. Throws a TypeError on what JSON cannot say. */
@@ -103,9 +106,4 @@ function faultOf(byteLength: number, sampleRate: number, channels: number): stri
   if ((byteLength / 2 / channels / sampleRate) * 1000 > longestFrameMs)
     return `audio of more than ${longestFrameMs} ms`;
   return undefined;
-}
-
-/** A copy: the bytes may begin at an odd address, and keep a whole network read alive. */
-function toSamples(bytes: Uint8Array): Int16Array {
-  return new Int16Array(new Uint8Array(bytes).buffer);
 }

@@ -1,1 +1,2 @@
-export {};
+export type { WebSocketParams, WebSocketRunnerArguments } from "./arguments.ts";
+export { createWebSocketTransport, type WebSocketTransportOptions } from "./transport.ts";
