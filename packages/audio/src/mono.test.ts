@@ -1,0 +1,31 @@
+import { describe, expect, it } from "vitest";
+import { mixToMono } from "./mono.ts";
+
+describe("mixToMono", () => {
+  it("averages left and right, without overflow at the loudest", () => {
+    const samples = Int16Array.of(100, 200, -5, -8, 32_767, 32_767, -32_768, -32_768, 32_767, -32_768);
+    const mono = mixToMono({ samples, sampleRate: 48_000, channels: 2 });
+    expect(mono).toEqual({ samples: Int16Array.of(150, -6, 32_767, -32_768, 0), sampleRate: 48_000, channels: 1 });
+  });
+
+  it("mixes more channels than two", () => {
+    expect([
+      ...mixToMono({ samples: Int16Array.of(3, 6, 9, 0, 0, -9), sampleRate: 8000, channels: 3 }).samples,
+    ]).toEqual([6, -3]);
+  });
+
+  it("returns a mono frame as it is", () => {
+    const frame = { samples: Int16Array.of(1, 2, 3), sampleRate: 8000, channels: 1 };
+    expect(mixToMono(frame)).toBe(frame);
+  });
+
+  it("refuses samples that do not divide into the channels", () => {
+    expect(() => mixToMono({ samples: new Int16Array(5), sampleRate: 8000, channels: 2 })).toThrow(
+      new RangeError("The frame has 5 samples; with 2 channels it must have a multiple of 2."),
+    );
+  });
+
+  it.each([0, -1, 1.5, Number.NaN])("refuses %d channels", (channels) => {
+    expect(() => mixToMono({ samples: new Int16Array(4), sampleRate: 8000, channels })).toThrow(RangeError);
+  });
+});

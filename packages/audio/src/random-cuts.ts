@@ -1,0 +1,10 @@
+/** For tests: the samples cut into pieces of 0 to `longest` samples, the same cuts for the same seed. */
+export function* randomCuts(samples: Int16Array, longest: number, seed: number): Generator<Int16Array> {
+  let state = seed >>> 0;
+  for (let begin = 0; begin < samples.length; ) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0; // the generator of Numerical Recipes
+    const length = Math.floor((state / 2 ** 32) * (longest + 1));
+    yield samples.subarray(begin, begin + length);
+    begin += length;
+  }
+}

@@ -1,0 +1,194 @@
+import { describe, expect, it } from "vitest";
+import { randomCuts } from "./random-cuts.ts";
+import { createResampler, type Resampler } from "./resampler.ts";
+
+const ratios: readonly (readonly [from: number, to: number])[] = [
+  [16_000, 24_000],
+  [24_000, 16_000],
+  [8_000, 16_000],
+  [16_000, 8_000],
+  [48_000, 16_000],
+  [24_000, 48_000],
+  [44_100, 48_000],
+  [48_000, 44_100],
+  [11_025, 16_000],
+  [16_000, 22_050],
+  [192_000, 44_100],
+  [11_025, 11_024], // 11,024 phases
+  [191_999, 8_000],
+];
+const extremes: typeof ratios = [
+  [192_000, 1_000],
+  [1_000, 192_000],
+  [191_999, 1_009],
+];
+
+function concat(...parts: readonly Int16Array[]): Int16Array {
+  const whole = new Int16Array(parts.reduce((length, part) => length + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
+
+function resampled(resampler: Resampler, samples: Int16Array): Int16Array {
+  return concat(resampler.process(samples), resampler.flush());
+}
+
+function tone(hz: number, rate: number, seconds: number, amplitude = 16_000): Int16Array {
+  return Int16Array.from({ length: Math.round(rate * seconds) }, (_, index) =>
+    Math.round(amplitude * Math.sin((2 * Math.PI * hz * index) / rate)),
+  );
+}
+
+/** The samples away from both ends, where the filter reaches silence. */
+function middle(samples: Int16Array): Int16Array {
+  return samples.subarray(Math.floor(samples.length * 0.2), Math.ceil(samples.length * 0.8));
+}
+
+function levelDb(samples: Int16Array): number {
+  const power = samples.reduce((sum, sample) => sum + sample ** 2, 0) / samples.length;
+  return 10 * Math.log10(power || 1e-3);
+}
+
+/** Loud noise, the same each time: every sample another. */
+function noise(length: number): Int16Array {
+  let state = 1;
+  return Int16Array.from({ length }, () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return (state >>> 16) - 32_768;
+  });
+}
+
+describe.each([...ratios, ...extremes])("from %d to %d Hz", (fromRate, toRate) => {
+  it("gives the same samples however the stream is cut", () => {
+    const input = noise(2_001);
+    const resampler = createResampler({ fromRate, toRate });
+    const whole = resampled(resampler, input);
+    for (let seed = 1; seed <= 12; seed++) {
+      const longest = [1, 7, 320, 1_500][seed % 4] as number;
+      const parts = [...randomCuts(input, longest, seed)].map((piece) => resampler.process(piece));
+      expect(concat(...parts, resampler.flush())).toEqual(whole);
+    }
+  });
+
+  it("makes as many samples as the rates say", () => {
+    const lengths = [0, 1, 2, 3, 100, 319, 320, 4_001];
+    const resampler = createResampler({ fromRate, toRate });
+    expect(lengths.map((length) => resampled(resampler, noise(length)).length)).toEqual(
+      lengths.map((length) => Math.ceil((length * toRate) / fromRate)),
+    );
+  });
+});
+
+describe.each(ratios)("from %d to %d Hz", (fromRate, toRate) => {
+  const nyquist = Math.min(fromRate, toRate) / 2;
+
+  it.each([
+    ["1 kHz", 1_000],
+    ["0.8 of the Nyquist frequency", 0.8 * nyquist],
+  ])("keeps a tone of %s as it is and in time", (_, hz) => {
+    const output = resampled(createResampler({ fromRate, toRate }), tone(hz, fromRate, 0.25));
+    const ideal = tone(hz, toRate, 0.25);
+    const error = output.map((sample, index) => sample - (ideal[index] as number));
+    expect(Math.abs(levelDb(middle(output)) - levelDb(middle(ideal)))).toBeLessThan(0.02);
+    expect(levelDb(middle(error))).toBeLessThan(levelDb(middle(ideal)) - 65);
+  });
+
+  it("keeps a constant", () => {
+    const output = resampled(createResampler({ fromRate, toRate }), new Int16Array(fromRate / 10).fill(12_345));
+    expect([...new Set(middle(output))]).toEqual([12_345]);
+  });
+
+  it("clips what comes out too loud, and never wraps round", () => {
+    // A square wave of full scale overshoots once its harmonics are cut off; at half of it there is room for that.
+    const halfPeriod = (4 * fromRate) / nyquist;
+    const square = Int16Array.from({ length: fromRate / 10 }, (_, index) =>
+      index % (2 * halfPeriod) < halfPeriod ? 32_766 : -32_766,
+    );
+    const resampler = createResampler({ fromRate, toRate });
+    const loud = resampled(resampler, square);
+    const quiet = resampled(
+      resampler,
+      square.map((sample) => sample / 2),
+    );
+    expect(Math.max(...quiet)).toBeGreaterThan(17_000);
+    const ideal = quiet.map((sample) => Math.max(-16_384, Math.min(16_383, sample)));
+    expect(Math.max(...loud.map((sample, index) => Math.abs(sample / 2 - (ideal[index] as number))))).toBeLessThan(2);
+  });
+});
+
+describe.each(ratios.filter(([from, to]) => from > to * 1.05))("from %d down to %d Hz", (fromRate, toRate) => {
+  it.each([1.01, 1.05, 1.25, 1.9])("takes away a tone at %d of the new Nyquist frequency", (factor) => {
+    const hz = (factor * toRate) / 2;
+    if (hz >= fromRate / 2) return;
+    const input = tone(hz, fromRate, 0.25);
+    const output = middle(resampled(createResampler({ fromRate, toRate }), input));
+    expect(levelDb(output)).toBeLessThan(levelDb(input) - 65);
+  });
+});
+
+describe("createResampler", () => {
+  it("leaves no image of a low voice above the old Nyquist frequency", () => {
+    const output = resampled(createResampler({ fromRate: 8_000, toRate: 16_000 }), tone(3_000, 8_000, 0.5));
+    const ideal = tone(3_000, 16_000, 0.5);
+    const rest = output.map((sample, index) => sample - (ideal[index] as number)); // the image would be at 5,000 Hz
+    expect(levelDb(middle(rest))).toBeLessThan(levelDb(ideal) - 65);
+  });
+
+  it("holds back no more than 24 samples by the lower rate", () => {
+    expect(createResampler({ fromRate: 8_000, toRate: 16_000 }).process(new Int16Array(160))).toHaveLength(320 - 48);
+    expect(createResampler({ fromRate: 24_000, toRate: 16_000 }).process(new Int16Array(480))).toHaveLength(320 - 24);
+    const steady = createResampler({ fromRate: 16_000, toRate: 24_000 });
+    steady.process(new Int16Array(320));
+    expect(steady.process(new Int16Array(320))).toHaveLength(480);
+  });
+
+  it("forgets the stretch before a reset and a flush", () => {
+    const fresh = resampled(createResampler({ fromRate: 16_000, toRate: 22_050 }), noise(500));
+    const used = createResampler({ fromRate: 16_000, toRate: 22_050 });
+    used.process(noise(333));
+    used.reset();
+    expect(resampled(used, noise(500))).toEqual(fresh);
+    expect(resampled(used, noise(500))).toEqual(fresh);
+    expect(used.flush()).toHaveLength(0);
+  });
+
+  it("never drifts: five minutes give five minutes", () => {
+    const resampler = createResampler({ fromRate: 11_025, toRate: 11_024 });
+    const second = new Int16Array(11_025);
+    let length = 0;
+    for (let elapsed = 0; elapsed < 300; elapsed++) length += resampler.process(second).length;
+    expect(length + resampler.flush().length).toBe(11_024 * 300);
+  });
+
+  it("returns samples between equal rates as they are", () => {
+    const same = createResampler({ fromRate: 16_000, toRate: 16_000 });
+    const samples = noise(320);
+    expect(same.process(samples)).toBe(samples);
+    same.reset();
+    expect(same.flush()).toHaveLength(0);
+  });
+
+  it("does not write to what it was given, nor again to what it gave", () => {
+    const resampler = createResampler({ fromRate: 16_000, toRate: 24_000 });
+    const input = noise(320);
+    const first = resampler.process(input);
+    const copy = first.slice();
+    resampler.process(noise(640));
+    expect(input).toEqual(noise(320));
+    expect(first).toEqual(copy);
+  });
+
+  it.each([999, 192_001, 16_000.5, Number.NaN, -8_000])("refuses a rate of %d Hz", (rate) => {
+    const range = "it must be a whole number from 1000 to 192000.";
+    expect(() => createResampler({ fromRate: rate, toRate: 16_000 })).toThrow(
+      new RangeError(`fromRate is ${rate}; ${range}`),
+    );
+    expect(() => createResampler({ fromRate: 16_000, toRate: rate })).toThrow(
+      new RangeError(`toRate is ${rate}; ${range}`),
+    );
+  });
+});
