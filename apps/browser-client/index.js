@@ -1,0 +1,3 @@
+import { fileURLToPath } from "node:url";
+
+export const clientRoot = fileURLToPath(new URL("dist", import.meta.url));

@@ -1,0 +1,79 @@
+import { type DeviceError, type PipecatClient, RTVIEvent, type RTVIMessage } from "@pipecat-ai/client-js";
+import type { Console } from "./consoles/console.ts";
+import {
+  botSilent,
+  connectFailed,
+  connectTimedOut,
+  microphoneFailed,
+  type Notice,
+  reported,
+  startFailed,
+} from "./messages.ts";
+
+const connectTimeoutS = 15;
+const botReadyTimeoutS = 10;
+
+/**
+ * Watches over one client: puts whatever goes wrong into words, and brings the client back to where Connect can be
+ * pressed. `tell(undefined)` takes back what was told, as a new attempt begins.
+ *
+ * The template calls `startBot` and `connect` itself and would answer their errors with a line that sends the person to
+ * the web console, and with a spinner where the library forgets its state. So both are replaced on this one client, by
+ * ones that never reject: what they cannot do they tell, and then leave the template waiting.
+ */
+export function superviseClient(
+  client: PipecatClient,
+  connectParams: Console["connectParams"],
+  tell: (notice: Notice | undefined) => void,
+): void {
+  const startBot = client.startBot.bind(client);
+  const connect = client.connect.bind(client);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const after = (seconds: number, act: () => void) => {
+    clearTimeout(timer);
+    timer = setTimeout(act, seconds * 1000);
+  };
+  const fail = async (notice: Notice): Promise<never> => {
+    clearTimeout(timer);
+    tell(notice);
+    if (client.state !== "disconnected" && client.state !== "disconnecting") await client.disconnect();
+    return new Promise<never>(() => undefined);
+  };
+
+  client.startBot = async (request) => {
+    tell(undefined);
+    try {
+      return connectParams(await startBot(request));
+    } catch (error) {
+      return fail(startFailed(String(request.endpoint), error));
+    }
+  };
+  client.connect = async (params) => {
+    after(connectTimeoutS, () => void fail(connectTimedOut(connectTimeoutS)));
+    try {
+      return await connect(params);
+    } catch (error) {
+      return fail(connectFailed(error));
+    }
+  };
+
+  client.on(RTVIEvent.TransportStateChanged, (state) => {
+    if (state === "ready") after(botReadyTimeoutS, () => tell(botSilent(botReadyTimeoutS)));
+    if (state === "disconnected") clearTimeout(timer);
+  });
+  client.on(RTVIEvent.BotReady, () => clearTimeout(timer));
+  client.on(RTVIEvent.DeviceError, (error: DeviceError) => {
+    if (error.devices.includes("mic")) tell(microphoneFailed(error.type, error.message));
+  });
+  client.on(RTVIEvent.Error, ({ type, data }: RTVIMessage) => {
+    // An error-response here is startBot's own, told above.
+    if (type !== "error-response") tell(reported(textOf(data)));
+  });
+  client.on(RTVIEvent.MessageError, ({ data }: RTVIMessage) => tell(reported(textOf(data))));
+}
+
+function textOf(data: unknown): string {
+  const { error, message } = Object(data) as { readonly error?: unknown; readonly message?: unknown };
+  return String(error ?? message ?? "an error without a text");
+}

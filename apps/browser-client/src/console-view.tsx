@@ -1,0 +1,43 @@
+import type { PipecatClient } from "@pipecat-ai/client-js";
+import { usePipecatClientMicControl } from "@pipecat-ai/client-react";
+import { ConsoleTemplate } from "@pipecat-ai/voice-ui-kit";
+import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
+import { superviseClient } from "./connection.ts";
+import type { Console } from "./consoles/console.ts";
+import type { Notice } from "./messages.ts";
+import { NoticeBanner } from "./notice-banner.tsx";
+
+/** Where a person talks to the bot over one transport. Give it another `key` for another one. */
+export function ConsoleView({ console, select }: { readonly console: Console; readonly select: ReactNode }) {
+  const [notice, setNotice] = useState<Notice>();
+  const settings = useMemo(() => console.open(), [console]);
+  const onClient = useCallback(
+    (client: PipecatClient) => superviseClient(client, console.connectParams, setNotice),
+    [console],
+  );
+  return (
+    <main className="page">
+      {notice && <NoticeBanner notice={notice} onDismiss={() => setNotice(undefined)} />}
+      <div className="console">
+        <ConsoleTemplate
+          {...settings}
+          onClient={onClient}
+          titleText="Pipecat Runner"
+          logoComponent={<Corner>{select}</Corner>}
+          noAutoInitDevices
+          noUserVideo
+          noScreenControl
+          noBotVideo
+          noTextRenderModeSwitch
+        />
+      </div>
+    </main>
+  );
+}
+
+/** The template's corner, inside its providers: there the microphone, which it shows as muted before the first call, is set right. */
+function Corner({ children }: { readonly children: ReactNode }) {
+  const { enableMic } = usePipecatClientMicControl();
+  useEffect(() => enableMic(true), [enableMic]);
+  return children;
+}

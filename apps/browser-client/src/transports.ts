@@ -1,0 +1,30 @@
+import type { Console } from "./consoles/console.ts";
+import { webrtcConsole } from "./consoles/webrtc.ts";
+import { websocketConsole } from "./consoles/websocket.ts";
+import { type PhoneCarrier, phoneCarriers } from "./phone-carriers.ts";
+
+/** A transport of the runner, and what this page can do with it. */
+export type Way =
+  | { readonly kind: "console"; readonly name: string; readonly label: string; readonly console: Console }
+  | { readonly kind: "phone"; readonly name: string; readonly label: string; readonly carrier: PhoneCarrier }
+  | { readonly kind: "foreign"; readonly name: string; readonly label: string };
+
+const consoles: Readonly<Record<string, Console>> = { webrtc: webrtcConsole, websocket: websocketConsole };
+
+/** What this page can do with each of `transports`, those it can talk by itself first, else in the runner's order. */
+export function waysOf(transports: readonly string[]): Way[] {
+  const ways = transports.map(wayOf);
+  return [...ways.filter(({ kind }) => kind === "console"), ...ways.filter(({ kind }) => kind !== "console")];
+}
+
+function wayOf(name: string): Way {
+  const console = own(consoles, name);
+  if (console) return { kind: "console", name, label: console.label, console };
+  const carrier = own(phoneCarriers, name);
+  if (carrier) return { kind: "phone", name, label: carrier.label, carrier };
+  return { kind: "foreign", name, label: name };
+}
+
+function own<Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
+}

@@ -1,0 +1,22 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+export default defineConfig({
+  // Relative, so that the client works at whatever path a proxy serves it.
+  base: "./",
+  plugins: [react()],
+  resolve: {
+    alias: {
+      // The transports import daily-js for their default microphone handling, which loads code from another host.
+      "@daily-co/daily-js": `${import.meta.dirname}/src/daily-stub.ts`,
+    },
+  },
+  build: {
+    target: "es2022",
+    // Worklets must be files: as data: URLs a content security policy would have to allow those.
+    assetsInlineLimit: 0,
+    license: { fileName: "third-party-licenses.md" },
+    chunkSizeWarningLimit: 1500,
+  },
+  worker: { format: "es" },
+});
