@@ -42,7 +42,8 @@ export interface BotOutputs {
 /** How many messages wait for the bot to be heard; of more, the oldest go out early. */
 const maxHeld = 100;
 
-type Held = { readonly data: BotOutputData; readonly segment: number | undefined };
+/** A message that waits; `segment` is the segment whose sound it waits for. */
+type Held = { readonly data: BotOutputData; readonly segment?: number };
 
 /**
  * Sends the text of speech only when the speech is heard: what is said before `speechStarted` is held until then, and
@@ -53,27 +54,28 @@ export function createBotOutputs(outbox: Outbox, logger: RTVILogger | undefined)
   let speaking = false;
   let lastId = 0;
 
-  const put = (data: BotOutputData, segment?: number): Promise<void> => {
-    const mayGo = speaking || (held.length === 0 && segment === undefined);
-    if (mayGo) return outbox.send("bot-output", data);
-    held.push({ data, segment });
-    if (held.length > maxHeld) release(1);
-    return Promise.resolve();
-  };
+  const send = (data: BotOutputData): Promise<void> => outbox.send("bot-output", data);
   const release = (count: number): void => {
-    for (const { data } of held.splice(0, count)) void outbox.send("bot-output", data);
+    for (const { data } of held.splice(0, count)) void send(data);
   };
   /** Text that is only shown waits for nothing but the speech before it. */
   const releaseShown = (): void => {
     const next = held.findIndex(({ segment }) => segment !== undefined);
     release(next < 0 ? held.length : next);
   };
-  const isHeld = (id: number): boolean => held.some(({ segment }) => segment === id);
+  /** Holds a message, at the end or where the messages of its segment end. */
+  const hold = async (message: Held, place = held.length): Promise<void> => {
+    held.splice(place, 0, message);
+    if (held.length > maxHeld) release(1);
+  };
+  /** Where the held messages of a segment end; 0 when none is held. */
+  const endOf = (id: number): number => held.findLastIndex(({ segment }) => segment === id) + 1;
 
   return {
     show(text, { aggregatedBy = "sentence" } = {}) {
       lastId += 1;
-      return put({ text, aggregated_by: aggregatedBy, segment_id: lastId, will_be_spoken: false });
+      const data = { text, aggregated_by: aggregatedBy, segment_id: lastId, will_be_spoken: false };
+      return speaking || held.length === 0 ? send(data) : hold({ data });
     },
 
     speak(text, { aggregatedBy = "sentence", playback } = {}) {
@@ -81,47 +83,46 @@ export function createBotOutputs(outbox: Outbox, logger: RTVILogger | undefined)
       const id = lastId;
       let spoken = 0;
       let over = false;
-      const step = (status: "new" | "in-progress" | "completed"): Promise<void> =>
-        put(
-          {
-            text,
-            aggregated_by: aggregatedBy,
-            segment_id: id,
-            will_be_spoken: true,
-            spoken_status: status,
-            spoken_progress: { accumulated_text: text.slice(0, spoken), remaining_text: text.slice(spoken) },
-          },
-          id,
-        );
+
+      const dataFor = (status: BotOutputData["spoken_status"] & string): BotOutputData => ({
+        text,
+        aggregated_by: aggregatedBy,
+        segment_id: id,
+        will_be_spoken: true,
+        spoken_status: status,
+        spoken_progress: { accumulated_text: text.slice(0, spoken), remaining_text: text.slice(spoken) },
+      });
+      const proceedTo = (characters: number): Promise<void> => {
+        spoken = characters;
+        over = spoken === text.length;
+        const data = dataFor(over ? "completed" : "in-progress");
+        const place = endOf(id);
+        return place > 0 ? hold({ data, segment: id }, place) : send(data);
+      };
       const segment: SpokenSegment = {
         id,
         async progress(characters) {
           const reached = Math.min(Math.trunc(characters), text.length);
-          if (over || !(reached > spoken)) return;
-          if (reached === text.length) return segment.complete();
-          spoken = reached;
-          await step("in-progress");
+          if (!over && reached > spoken) await proceedTo(reached);
         },
         async complete() {
-          if (over) return;
-          over = true;
-          spoken = text.length;
-          await step("completed");
+          if (!over) await proceedTo(text.length);
         },
         cancel() {
+          if (over) return;
           over = true;
           held = held.filter((message) => message.segment !== id);
           releaseShown();
         },
       };
 
-      void step("new");
+      const opening = { data: dataFor("new"), segment: id };
+      void (speaking ? send(opening.data) : hold(opening));
       playback?.done.then(
         ({ interrupted }) => {
           if (interrupted) return segment.cancel();
           void segment.complete();
-          // It was heard, though nobody said so: its text may not wait for the next speech.
-          if (isHeld(id)) release(held.findLastIndex((message) => message.segment === id) + 1);
+          release(endOf(id)); // it was heard, though nobody said so: its text may not wait for the next speech
           releaseShown();
         },
         (error) => {

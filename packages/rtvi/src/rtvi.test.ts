@@ -1,0 +1,298 @@
+import { describe, expect, it, vi } from "vitest";
+import type { ClientMessage, ClientRequest, SentText } from "./client-messages.ts";
+import { createFakeTransport, type FakeTransport } from "./fake-transport.ts";
+import { answerHandshake } from "./handshake.ts";
+import { createRTVI, type RTVI } from "./rtvi.ts";
+
+/** A bot whose client is ready; `sent` starts after bot-ready. */
+function readyBot(version = "2.1.0"): { readonly transport: FakeTransport; readonly rtvi: RTVI } {
+  const transport = createFakeTransport();
+  answerHandshake(transport);
+  const rtvi = createRTVI(transport);
+  transport.client("client-ready", { version });
+  transport.sent.length = 0;
+  return { transport, rtvi };
+}
+
+describe("ready", () => {
+  it("tells of the client", async () => {
+    const transport = createFakeTransport();
+    const rtvi = createRTVI(transport);
+    expect(rtvi.client).toBeUndefined();
+    transport.client("client-ready", { version: "2.1.0", about: { library: "@pipecat-ai/client-js" } });
+    const client = { version: "2.1.0", about: { library: "@pipecat-ai/client-js" }, legacy: false };
+    expect(await rtvi.ready).toEqual(client);
+    expect(rtvi.client).toEqual(client);
+  });
+
+  it("tells of a client that was ready before the bot asked", async () => {
+    const transport = createFakeTransport();
+    answerHandshake(transport);
+    transport.client("client-ready", { version: "1.3.0" });
+    expect(await createRTVI(transport).ready).toMatchObject({ version: "1.3.0", legacy: true });
+  });
+
+  it.each([
+    ["a list", []],
+    ["no library", { platform: "x" }],
+    ["a number for a name", { library: "x", platform: 3 }],
+  ])("does without an about that is %s", async (_, about) => {
+    const transport = createFakeTransport();
+    const rtvi = createRTVI(transport);
+    transport.client("client-ready", { version: "2.1.0", about });
+    expect(await rtvi.ready).toEqual({ version: "2.1.0", about: undefined, legacy: false });
+  });
+
+  it("is undefined when the call ends without it", async () => {
+    const transport = createFakeTransport();
+    const { ready } = createRTVI(transport);
+    await transport.end();
+    expect(await ready).toBeUndefined();
+  });
+});
+
+describe("client messages", () => {
+  it("reach the bot, and its answers the client", () => {
+    const { transport, rtvi } = readyBot();
+    rtvi.on("clientMessage", (message) => {
+      if (message.type === "sum") void message.respond((message.data as number[]).reduce((sum, term) => sum + term));
+      else void message.error("unknown request");
+    });
+    transport.client("client-message", { t: "sum", d: [1, 2, 3] }, "q1");
+    transport.client("client-message", { t: "product" }, "q2");
+    expect(transport.sent).toEqual([
+      { label: "rtvi-ai", type: "server-response", id: "q1", data: { t: "sum", d: 6 } },
+      { label: "rtvi-ai", type: "error-response", id: "q2", data: { error: "unknown request" } },
+    ]);
+  });
+
+  it("may be answered with nothing", () => {
+    const { transport, rtvi } = readyBot();
+    rtvi.on("clientMessage", (message) => void message.respond());
+    transport.client("client-message", { t: "ping", d: null }, "q1");
+    expect(transport.sent).toEqual([{ label: "rtvi-ai", type: "server-response", id: "q1", data: { t: "ping" } }]);
+  });
+
+  it.each([
+    [{ content: "hi" }, { content: "hi", runImmediately: true, audioResponse: true }],
+    [
+      { content: "hi", options: {} },
+      { content: "hi", runImmediately: true, audioResponse: true },
+    ],
+    [
+      { content: "hi", options: null },
+      { content: "hi", runImmediately: true, audioResponse: true },
+    ],
+    [
+      { content: "hi", options: { run_immediately: false, audio_response: false } },
+      { content: "hi", runImmediately: false, audioResponse: false },
+    ],
+  ])("send-text %j is told as %j", (data, told) => {
+    const { transport, rtvi } = readyBot();
+    const texts: SentText[] = [];
+    rtvi.on("sendText", (text) => texts.push(text));
+    transport.client("send-text", data, "t1");
+    expect(texts).toMatchObject([{ id: "t1", ...told }]);
+    expect(transport.sent).toEqual([]);
+  });
+
+  it.each([
+    ["client-message", undefined, "data must have required properties t"],
+    ["client-message", { t: 5 }, "data.t must be string"],
+    ["send-text", {}, "data must have required properties content"],
+    ["send-text", { content: ["hi"] }, "data.content must be string"],
+    ["send-text", { content: "hi", options: { audio_response: "no" } }, "data.options.audio_response must be boolean"],
+    ["send-text", { content: "hi", options: 1 }, "data.options must be object"],
+  ])("%s with %j is answered, naming the field, and not told", (type, data, problem) => {
+    const { transport, rtvi } = readyBot();
+    const told = vi.fn();
+    rtvi.on("clientMessage", told);
+    rtvi.on("sendText", told);
+    transport.client(type, data, "bad");
+    expect(transport.sent).toEqual([
+      { label: "rtvi-ai", type: "error-response", id: "bad", data: { error: `Invalid message: ${problem}` } },
+    ]);
+    expect(told).not.toHaveBeenCalled();
+    expect(transport.failures).toEqual([]);
+  });
+
+  it.each(["append-to-context", "constructor", "__proto__", ""])("of type %j are unsupported", (type) => {
+    const { transport } = readyBot();
+    transport.client(type, {}, "u");
+    expect(transport.sent).toEqual([
+      { label: "rtvi-ai", type: "error-response", id: "u", data: { error: `Unsupported type ${type}` } },
+    ]);
+  });
+
+  it("of a monstrous type are quoted briefly", () => {
+    const { transport } = readyBot();
+    transport.client("x".repeat(100_000));
+    expect(JSON.stringify(transport.sent).length).toBeLessThan(300);
+  });
+
+  it("that came before the bot asked, or before it listened, are told in order", async () => {
+    const transport = createFakeTransport();
+    transport.client("client-ready", { version: "2.1.0" });
+    transport.client("client-message", { t: "1" });
+    answerHandshake(transport);
+    transport.client("client-message", { t: "2" });
+    transport.on("appMessage", () => undefined); // the bot's own, which empties what the transport holds
+    const rtvi = createRTVI(transport);
+    transport.client("client-message", { t: "3" });
+    await Promise.resolve();
+    const told: string[] = [];
+    rtvi.on("clientMessage", ({ type }) => told.push(type));
+    transport.client("client-message", { t: "4" });
+    expect(told).toEqual(["1", "2", "3", "4"]);
+  });
+
+  it("that nobody listens for are held, and the oldest of more than 50 refused", () => {
+    const { transport, rtvi } = readyBot();
+    for (let n = 0; n < 60; n++) transport.client("client-message", { t: `${n}` }, `q${n}`);
+    expect(transport.sent.map(({ type, id }) => `${type} ${id}`)).toEqual(
+      Array.from({ length: 10 }, (_, n) => `error-response q${n}`),
+    );
+    const told: string[] = [];
+    rtvi.on("clientMessage", ({ type }) => told.push(type));
+    expect(told).toHaveLength(50);
+    expect(told[0]).toBe("10");
+  });
+
+  it("held for a bot that asks late are the latest 50", () => {
+    const transport = createFakeTransport();
+    answerHandshake(transport);
+    for (let n = 0; n < 60; n++) transport.client("client-message", { t: `${n}` });
+    const told: string[] = [];
+    createRTVI(transport).on("clientMessage", ({ type }) => told.push(type));
+    expect(told).toHaveLength(50);
+    expect(told[0]).toBe("10");
+  });
+
+  it("stop being told when the listener is removed, the other listeners untouched", () => {
+    const { transport, rtvi } = readyBot();
+    const listener = vi.fn();
+    const stop = rtvi.on("clientMessage", listener);
+    rtvi.on("clientMessage", listener);
+    stop();
+    transport.client("client-message", { t: "x" });
+    expect(listener).toHaveBeenCalledTimes(1);
+  });
+
+  it("whose listener throws, fail in the transport's hands", () => {
+    const { transport, rtvi } = readyBot();
+    const bug = new Error("a bug of the bot");
+    rtvi.on("clientMessage", () => {
+      throw bug;
+    });
+    transport.client("client-message", { t: "x" });
+    expect(transport.failures).toEqual([bug]);
+  });
+});
+
+describe("disconnect-bot", () => {
+  it("closes the transport gracefully", async () => {
+    const { transport } = readyBot();
+    transport.client("disconnect-bot", {});
+    await transport.closed;
+    expect(transport.closeCalls).toBe(1);
+  });
+
+  it("without data does so too", async () => {
+    const { transport } = readyBot();
+    transport.client("disconnect-bot");
+    await transport.closed;
+    expect(transport.closeCalls).toBe(1);
+  });
+
+  it("is the bot's to do, once it listens", async () => {
+    const { transport, rtvi } = readyBot();
+    const asked: ClientRequest[] = [];
+    rtvi.on("disconnectBot", (request) => asked.push(request));
+    transport.client("disconnect-bot", {}, "bye");
+    await Promise.resolve();
+    expect(asked).toMatchObject([{ id: "bye" }]);
+    expect(transport.closeCalls).toBe(0);
+  });
+
+  it("that came before the bot asked, leaves it the time to listen", async () => {
+    const transport = createFakeTransport();
+    answerHandshake(transport);
+    transport.client("disconnect-bot", {});
+    const rtvi = createRTVI(transport);
+    const asked = vi.fn();
+    rtvi.on("disconnectBot", asked);
+    await Promise.resolve();
+    expect(asked).toHaveBeenCalledOnce();
+    expect(transport.closeCalls).toBe(0);
+  });
+});
+
+describe("the bot's voice", () => {
+  it("is announced and ended by itself", () => {
+    const { transport } = readyBot();
+    transport.emit("botStartedSpeaking");
+    transport.emit("botStoppedSpeaking");
+    expect(transport.sent).toEqual([
+      { label: "rtvi-ai", type: "bot-started-speaking" },
+      { label: "rtvi-ai", type: "bot-stopped-speaking" },
+    ]);
+  });
+
+  it("is left for the bot to hear of", () => {
+    const { transport } = readyBot();
+    transport.emit("botStartedSpeaking");
+    const heard = vi.fn();
+    transport.on("botStartedSpeaking", heard);
+    expect(heard).toHaveBeenCalledOnce();
+  });
+
+  it("heard before the bot asked, is announced", () => {
+    const transport = createFakeTransport();
+    answerHandshake(transport);
+    transport.client("client-ready", { version: "2.1.0" });
+    transport.emit("botStartedSpeaking");
+    createRTVI(transport);
+    expect(transport.sent.map(({ type }) => type)).toEqual(["bot-ready", "bot-started-speaking"]);
+  });
+});
+
+describe("one transport", () => {
+  it("has one RTVI, however often the bot asks", () => {
+    const { transport, rtvi } = readyBot();
+    expect(createRTVI(transport)).toBe(rtvi);
+    transport.emit("botStartedSpeaking");
+    expect(transport.sent).toHaveLength(1);
+  });
+
+  it("has one across two copies of the package", async () => {
+    vi.resetModules();
+    const other = await import("./rtvi.ts");
+    expect(other.createRTVI).not.toBe(createRTVI);
+    const transport = createFakeTransport();
+    answerHandshake(transport);
+    transport.client("client-ready", { version: "1.3.0" });
+    const rtvi = other.createRTVI(transport);
+    expect(await rtvi.ready).toMatchObject({ version: "1.3.0" });
+    transport.client("client-ready", { version: "2.1.0" });
+    expect(transport.sent.map(({ type }) => type)).toEqual(["bot-ready", "bot-ready"]);
+  });
+
+  it("shares nothing with another", () => {
+    const [one, two] = [readyBot(), readyBot()];
+    one.rtvi.botSpeech("mine");
+    two.transport.emit("botStartedSpeaking");
+    expect(one.transport.sent).toEqual([]);
+    expect(two.transport.sent).toHaveLength(1);
+  });
+});
+
+it("keeps no listener after the call, and sends nothing", async () => {
+  const { transport, rtvi } = readyBot();
+  const messages: ClientMessage[] = [];
+  rtvi.on("clientMessage", (message) => messages.push(message));
+  expect(transport.listening).toBe(3);
+  await transport.end();
+  expect(transport.listening).toBe(0);
+  await rtvi.sendServerMessage("too late");
+  expect(transport.sent).toEqual([]);
+});
