@@ -1,1 +1,4 @@
+export { createRunner } from "./create-runner.ts";
+export { createLogger, type LoggerOptions } from "./logging.ts";
 export type { Runner, RunnerOptions, Sessions, TransportReport } from "./runner.ts";
+export { parsePublicUrl, type RunnerFlags, runnerFlags, runnerOptionsFrom } from "./runner-settings.ts";

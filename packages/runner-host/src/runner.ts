@@ -39,6 +39,11 @@ export interface Runner {
   readonly url: URL;
   /** Opens the plugins and the port. Rejects with PORT_IN_USE, TRANSPORT_UNKNOWN, OPTION_INVALID; then nothing stays open. */
   listen(): Promise<void>;
+  /**
+   * Instead of `listen()`: runs one bot on a transport that needs no server, until it ends, and closes. The bot is told to
+   * handle SIGINT and SIGTERM itself. Rejects with TRANSPORT_UNKNOWN, TRANSPORT_UNAVAILABLE, OPTION_INVALID.
+   */
+  direct(transport: string): Promise<void>;
   /** Refuses new sessions, waits for live ones until they end or `shutdownTimeoutMs` passes, then closes. */
   drain(): Promise<void>;
   /** Aborts live sessions, gives them 2 s, closes everything. Twice is once. */
@@ -50,7 +55,19 @@ export interface Sessions extends Iterable<Session> {
   /** How many there are by state; `pending` and `active` are 0 when nothing is left open. */
   readonly counts: { readonly pending: number; readonly active: number };
   find(idOrAlias: string): Session | undefined;
-  /** The session in whose asynchronous scope this code runs: how late rejections find their session. */
+  /**
+   * The session in whose asynchronous scope this code runs, also when it has ended: how the process's handlers of
+   * `unhandledRejection` and `uncaughtException` find out whose failure it is. Measured on Node 22.23 and 24.21:
+   *
+   * - Found: what throws in a timer, an immediate, `nextTick`, or a listener of a socket or emitter that the bot's own
+   *   code set going; every promise that the bot awaits or detached (`unhandledRejection`), also when what it waited for
+   *   was rejected elsewhere; listeners of `args.signal`; releases given to `own`; handlers given to `onRequest`.
+   * - Not found, `undefined`: a synchronous throw in a listener that somebody else's event calls: an emitter or
+   *   EventTarget outside the bot, a socket that was there before the bot. An `async` listener of it rejects as
+   *   `undefined`, too, unless it was wrapped by `AsyncLocalStorage.bind`, which helps rejections and not throws.
+   * - Different: a throw in `queueMicrotask` is found on 24 and not on 22. A promise that nobody ever attached to belongs,
+   *   on 24, to where it was rejected; on 22, to where it was made.
+   */
   current(): Session | undefined;
   endAll(reason: CloseReason): Promise<void>;
 }

@@ -1,0 +1,151 @@
+import { Router } from "@koa/router";
+import { type RunnerContext, RunnerError, type TransportPlugin } from "@pipecat-ts/runner-core";
+import Koa from "koa";
+import { readBody } from "./body.ts";
+import { findTransport } from "./choose-transport.ts";
+import { serveClientFiles } from "./client-files.ts";
+import { allowOrigins } from "./cors.ts";
+import { settledWithin } from "./deadline.ts";
+import { answerErrors } from "./errors.ts";
+import { addHealthRoutes } from "./health-routes.ts";
+import { type Listeners, openListeners } from "./listeners.ts";
+import { createLogger } from "./logging.ts";
+import { closePlugins, type InstalledTransport, openPlugins } from "./open-plugins.ts";
+import { addPluginRoutes, socketRoutesOf } from "./plugin-routes.ts";
+import { boundUrl, createUrlFor } from "./public-url.ts";
+import type { Runner, RunnerOptions } from "./runner.ts";
+import { createSettings } from "./runner-settings.ts";
+import { answerBySessions, refuseUnknownSessions } from "./session-requests.ts";
+import { createSessionScope } from "./session-scope.ts";
+import { createSessionRegistry } from "./sessions.ts";
+import { addStartRoute } from "./start-route.ts";
+import { addStatusRoute } from "./status-route.ts";
+import { createUpgrades, type Upgrades } from "./upgrades.ts";
+
+/** How long live sessions have, from the abort of their signals to being given up, when the runner closes. */
+const shutDownMs = 2_000;
+
+/** Puts a runner together. Opens nothing before `listen()`. Throws OPTION_INVALID. */
+export function createRunner(options: RunnerOptions): Runner {
+  const { bot, plugins = [], pluginOptions = {}, env = process.env, clientRoot } = options;
+  const settings = createSettings(options);
+  const logger = options.logger ?? createLogger();
+  const scope = createSessionScope();
+  const shared = new Map<string, unknown>();
+  let serving = true;
+  const sessions = createSessionRegistry({ bot, settings, scope, handlesSignals: () => !serving });
+
+  const app = new Koa();
+  const router = new Router();
+  app.on("error", (err) => logger.debug({ err }, "a response could not be sent"));
+  app.use(allowOrigins()).use(answerErrors(logger)).use(readBody());
+
+  let transports: InstalledTransport[] = [];
+  let upgrades: Upgrades | undefined;
+  let listeners: Listeners | undefined;
+  let opening: Promise<void> | undefined;
+  let draining: Promise<void> | undefined;
+  let closing: Promise<void> | undefined;
+
+  const urlFor = createUrlFor(settings, () => listeners?.url ?? boundUrl(settings.host, settings.port));
+
+  function contextFor(plugin: TransportPlugin): RunnerContext {
+    const pluginLogger = logger.child({ transport: plugin.name });
+    return {
+      settings,
+      logger: pluginLogger,
+      urlFor,
+      createSession: ({ body } = {}) => sessions.create(body, pluginLogger),
+      findSession: sessions.find,
+      shared<T>(key: string, create: () => T): T {
+        if (!shared.has(key)) shared.set(key, create());
+        return shared.get(key) as T;
+      },
+    };
+  }
+  const pluginSources = { plugins, pluginOptions, env, logger, contextFor };
+
+  async function open(): Promise<void> {
+    transports = await openPlugins(pluginSources, settings.transport);
+    upgrades = createUpgrades(socketRoutesOf(transports), logger);
+    const routes = new Router();
+    addHealthRoutes(routes, sessions);
+    addStatusRoute(routes, transports);
+    addStartRoute(routes, transports, settings.transport, sessions);
+    refuseUnknownSessions(routes, sessions);
+    addPluginRoutes(routes, transports);
+    answerBySessions(routes, sessions);
+    if (clientRoot !== undefined) serveClientFiles(routes, clientRoot);
+    app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
+    listeners = await openListeners(settings.host, settings.port, app.callback(), upgrades.attach);
+  }
+
+  /** The plugins first: they may want to say goodbye on their own sockets. */
+  async function release(): Promise<void> {
+    await closePlugins(transports, logger);
+    await Promise.all([upgrades?.close(), listeners?.close()]);
+  }
+
+  async function shutDown(): Promise<void> {
+    // Whether it opened is for whoever called listen() to know.
+    await opening?.catch(() => undefined);
+    await sessions.shutDown(shutDownMs);
+    await release();
+  }
+
+  async function drain(): Promise<void> {
+    await opening?.catch(() => undefined);
+    if (!(await settledWithin(settings.shutdownTimeoutMs, sessions.drain()))) {
+      logger.warn(`${sessions.counts.active} sessions still run at the end of the shutdown timeout: ending them`);
+    }
+    await close();
+  }
+
+  function close(): Promise<void> {
+    closing ??= shutDown();
+    return closing;
+  }
+
+  return {
+    app,
+    router,
+    sessions,
+    get transports() {
+      return transports.map(({ name, availability, selectable, open }) => {
+        return { name, availability, selectable, banner: open?.banner?.() ?? [] };
+      });
+    },
+    get url() {
+      if (!listeners) throw new Error("The runner has no URL before listen().");
+      return new URL(listeners.url);
+    },
+    listen() {
+      if (closing) return Promise.reject(new Error("The runner is closed: make another one."));
+      opening ??= open().catch(async (error: unknown) => {
+        await release();
+        throw error;
+      });
+      return opening;
+    },
+    async direct(name) {
+      serving = false;
+      try {
+        transports = await openPlugins(pluginSources, name);
+        const { open } = findTransport(name, transports);
+        if (!open?.direct) {
+          throw new RunnerError("TRANSPORT_UNAVAILABLE", `"${name}" cannot run a bot without a server.`, {
+            fix: "Start the runner without this flag.",
+          });
+        }
+        await open.direct();
+      } finally {
+        await close();
+      }
+    },
+    drain() {
+      draining ??= drain();
+      return draining;
+    },
+    close,
+  };
+}

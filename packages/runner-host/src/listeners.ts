@@ -1,0 +1,117 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { RunnerError } from "@pipecat-ts/runner-core";
+import { settledWithin } from "./deadline.ts";
+import { boundUrl } from "./public-url.ts";
+import { answerParserErrors } from "./raw-reply.ts";
+
+/** How long requests under way may take when the server stops. */
+const closeMs = 500;
+
+/** The open port of a runner. */
+export interface Listeners {
+  readonly url: URL;
+  /** Stops listening; requests under way have half a second. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the port. `localhost` is both loopback addresses, for browsers and tools differ in which of them they try; a
+ * machine without one of them does without. Rejects with PORT_IN_USE or OPTION_INVALID, and nothing stays open.
+ */
+export async function openListeners(
+  host: string,
+  port: number,
+  handle: RequestListener,
+  attach: (server: Server) => void,
+): Promise<Listeners> {
+  const addresses = host === "localhost" ? ["127.0.0.1", "::1"] : [host.replace(/^\[|\]$/g, "")];
+  const servers = await openAll(addresses, port, () => {
+    // shouldUpgradeCallback: other upgrades than to WebSocket, like h2c, are asked for by the way and may be ignored.
+    const server = createServer({ shouldUpgradeCallback: ({ headers }) => /^websocket$/i.test(headers.upgrade ?? "") });
+    // Longer than the 60 s of common load balancers, which otherwise send requests into connections that just closed.
+    server.keepAliveTimeout = 75_000;
+    server.requestTimeout = 60_000;
+    server.headersTimeout = 20_000;
+    server.on("request", handle);
+    answerParserErrors(server);
+    attach(server);
+    return server;
+  });
+  return {
+    url: boundUrl(host, portOf(servers[0])),
+    async close() {
+      await closeAll(servers);
+    },
+  };
+}
+
+async function openAll(addresses: readonly string[], port: number, create: () => Server): Promise<Server[]> {
+  // A free port of one loopback address may be taken on the other: then the next free one is tried.
+  for (let attempt = 1; ; attempt++) {
+    const servers: Server[] = [];
+    try {
+      for (const address of addresses) {
+        const server = await open(create(), address, portOf(servers[0]) || port, addresses.length > 1);
+        if (server) servers.push(server);
+      }
+      if (servers.length > 0) return servers;
+      throw new RunnerError("OPTION_INVALID", "--host is localhost, and this machine has no loopback address.");
+    } catch (error) {
+      const again = port === 0 && servers.length > 0 && attempt < 5;
+      await closeAll(servers);
+      if (!again) throw error;
+    }
+  }
+}
+
+/** Resolves to undefined when the machine does not have the address and may do without. */
+function open(server: Server, address: string, port: number, optional: boolean): Promise<Server | undefined> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      if (optional && (error.code === "EADDRNOTAVAIL" || error.code === "EAFNOSUPPORT")) resolve(undefined);
+      else reject(listenError(error, address, port));
+    });
+    server.listen(port, address, () => {
+      server.removeAllListeners("error");
+      resolve(server);
+    });
+  });
+}
+
+function listenError(error: NodeJS.ErrnoException, address: string, port: number): Error {
+  const { code, message } = error;
+  if (code === "EADDRINUSE") {
+    return new RunnerError("PORT_IN_USE", `Port ${port} is in use on ${address}.`, {
+      fix: "Stop the program that has it, or choose another with --port; --port 0 takes a free one.",
+      cause: error,
+    });
+  }
+  if (code === "EACCES") {
+    return new RunnerError("OPTION_INVALID", `--port is ${port}, which needs rights this process does not have.`, {
+      fix: "Choose a port above 1023.",
+      cause: error,
+    });
+  }
+  if (code !== "EADDRNOTAVAIL" && code !== "ENOTFOUND" && code !== "EAI_AGAIN" && code !== "EAFNOSUPPORT") return error;
+  return new RunnerError("OPTION_INVALID", `--host is "${address}", which is no address of this machine: ${message}`, {
+    fix: "Use localhost, 0.0.0.0 for every network, or an address of this machine.",
+    cause: error,
+  });
+}
+
+function portOf(server: Server | undefined): number {
+  return (server?.address() as AddressInfo | null | undefined)?.port ?? 0;
+}
+
+async function closeAll(servers: readonly Server[]): Promise<void> {
+  await Promise.all(
+    servers.map(async (server) => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeIdleConnections();
+      if (await settledWithin(closeMs, closed)) return;
+      server.closeAllConnections();
+      await settledWithin(closeMs, closed);
+    }),
+  );
+}

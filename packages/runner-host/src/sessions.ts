@@ -1,0 +1,134 @@
+import {
+  type Bot,
+  type CloseReason,
+  type Logger,
+  RunnerError,
+  type RunnerSettings,
+  type Session,
+} from "@pipecat-ts/runner-core";
+import { settledWithin } from "./deadline.ts";
+import type { Sessions } from "./runner.ts";
+import { createSession, type HostSession } from "./session.ts";
+import type { SessionScope } from "./session-scope.ts";
+
+/** The sessions of one runner, as its own parts use them. */
+export interface SessionRegistry extends Sessions {
+  /** Whether it takes no new callers for good. */
+  readonly draining: boolean;
+  /** A pending session; pushes out the oldest pending one where there are too many. Throws AT_CAPACITY or DRAINING. */
+  create(body: unknown, logger: Logger): Session;
+  /** The live session with this id; aliases do not count. */
+  get(id: string): HostSession | undefined;
+  /** Throws AT_CAPACITY or DRAINING when no caller would be taken now. */
+  refuseWhenFull(): void;
+  /** Takes no new callers from now on and ends those that have not come yet; resolves when the last live session has ended. */
+  drain(): Promise<void>;
+  /** Ends all of them, and within `ms` gives up those that still run. */
+  shutDown(ms: number): Promise<void>;
+}
+
+export interface SessionRegistryOptions {
+  readonly bot: Bot;
+  readonly settings: RunnerSettings;
+  readonly scope: SessionScope;
+  /** Whether bots handle SIGINT and SIGTERM themselves: asked for each session. */
+  handlesSignals(): boolean;
+}
+
+export function createSessionRegistry(options: SessionRegistryOptions): SessionRegistry {
+  const { bot, settings, scope } = options;
+  const { maxSessions, cliArgs } = settings;
+  const maxPending = Number.isFinite(maxSessions) ? 4 * maxSessions : 1_000;
+  /** Every session that is not released yet, by id. */
+  const live = new Map<string, HostSession>();
+  /** Those that wait for their caller, the oldest first. */
+  const pending = new Set<Session>();
+  const active = new Set<Session>();
+  const aliases = new Map<string, HostSession>();
+  let draining = false;
+
+  function get(id: string): HostSession | undefined {
+    const session = live.get(id);
+    return session?.state === "ended" ? undefined : session;
+  }
+
+  function refuseWhenFull(): void {
+    if (draining) {
+      throw new RunnerError("DRAINING", "This server is shutting down and takes no new callers.", {
+        fix: "Try again in a moment: another one may answer.",
+      });
+    }
+    if (active.size < maxSessions) return;
+    throw new RunnerError("AT_CAPACITY", `All ${maxSessions} places are taken.`, { fix: "Try again in a moment." });
+  }
+
+  async function endAll(reason: CloseReason): Promise<void> {
+    await Promise.all([...live.values()].map((session) => session.end(reason)));
+  }
+
+  return {
+    get counts() {
+      return { pending: pending.size, active: active.size };
+    },
+    get draining() {
+      return draining;
+    },
+    [Symbol.iterator]: () => live.values(),
+    current: scope.current,
+    find: (idOrAlias) => get(idOrAlias) ?? aliases.get(idOrAlias),
+    get,
+    refuseWhenFull,
+    endAll,
+    create(body, logger) {
+      refuseWhenFull();
+      const session = createSession({
+        bot,
+        body,
+        logger,
+        scope,
+        cliArgs,
+        handlesSignals: options.handlesSignals(),
+        admit(admitted) {
+          refuseWhenFull();
+          pending.delete(admitted);
+          active.add(admitted);
+        },
+        alias(of, key) {
+          if (aliases.has(key) || live.has(key)) {
+            throw new RunnerError("SESSION_ALIAS_TAKEN", `Another session goes by "${key}" already.`, {
+              fix: "End that session first, or use a key that tells the two apart.",
+            });
+          }
+          const found = get(of.id);
+          if (found) aliases.set(key, found);
+        },
+        onEnding(over) {
+          pending.delete(over);
+          for (const [key, of] of aliases) if (of === over) aliases.delete(key);
+        },
+        onEnded(over) {
+          active.delete(over);
+          live.delete(over.id);
+        },
+      });
+      live.set(session.id, session);
+      pending.add(session);
+      for (const oldest of pending) {
+        if (pending.size <= maxPending) break;
+        void oldest.end("evicted");
+      }
+      return session;
+    },
+    async drain() {
+      draining = true;
+      for (const session of pending) void session.end("shutdown");
+      while (live.size > 0) await Promise.all([...live.values()].map((session) => session.ended));
+    },
+    async shutDown(ms) {
+      draining = true;
+      if (await settledWithin(ms, endAll("shutdown"))) return;
+      for (const session of live.values()) session.giveUp();
+      await settledWithin(ms / 2, Promise.all([...live.values()].map((session) => session.ended)));
+    },
+  };
+}
