@@ -4,6 +4,7 @@ import { ConsoleTemplate } from "@pipecat-ai/voice-ui-kit";
 import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
 import { superviseClient } from "./connection.ts";
 import type { Console } from "./consoles/console.ts";
+import { InterruptButton } from "./interrupt-button.tsx";
 import type { Notice } from "./messages.ts";
 import { NoticeBanner } from "./notice-banner.tsx";
 
@@ -25,6 +26,7 @@ export function ConsoleView({ console, select }: { readonly console: Console; re
           titleText="Pipecat Runner"
           logoComponent={<Corner>{select}</Corner>}
           noAutoInitDevices
+          noDTMF
           noUserVideo
           noScreenControl
           noBotVideo
@@ -39,5 +41,10 @@ export function ConsoleView({ console, select }: { readonly console: Console; re
 function Corner({ children }: { readonly children: ReactNode }) {
   const { enableMic } = usePipecatClientMicControl();
   useEffect(() => enableMic(true), [enableMic]);
-  return children;
+  return (
+    <div className="corner">
+      {children}
+      <InterruptButton />
+    </div>
+  );
 }
