@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { isRunnerError, RunnerError, type Session, type TransportPlugin } from "@pipecat-ts/runner-core";
+import { RunnerError, type Session, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { createPacer } from "@pipecat-ts/runner-media";
 import type { WebSocket } from "ws";
 import type { WebSocketRunnerArguments } from "./arguments.ts";
@@ -44,16 +44,10 @@ const plugin: TransportPlugin = {
     function answer(socket: WebSocket, session: Session): void {
       const { logger } = session;
       const reception = receive(socket, logger);
-      try {
-        session.run<WebSocketRunnerArguments>({ transport: "websocket", websocket: socket }, async (params) =>
-          openTransport(reception, { websocket: socket, params, logger, pacer }),
-        );
-      } catch (error) {
-        // Since `authorize`, another caller has taken the session, or the last place, or the runner has begun to drain.
-        logger.warn({ err: error }, "The caller's socket is closed: the bot cannot run");
-        void closeSocket(socket, 1013, isRunnerError(error) ? error.code : "", pacer.clock);
-        return;
-      }
+      // Throws when since `authorize` another caller took the session, or the last place, or the runner began to drain.
+      session.run<WebSocketRunnerArguments>({ transport: "websocket", websocket: socket }, async (params) =>
+        openTransport(reception, { websocket: socket, params, logger, pacer }),
+      );
       session.own(() => closeSocket(socket, 1000, "", pacer.clock));
       void reception.left.then((reason) => session.end(reason));
     }
@@ -66,12 +60,7 @@ const plugin: TransportPlugin = {
           maxPayload: maxMessageBytes,
           authorize({ params, request }) {
             const { sessionId } = params;
-            try {
-              admitted.set(request, sessionId === undefined ? startBare(request) : findStarted(sessionId));
-            } catch (error) {
-              if (!isRunnerError(error)) throw error;
-              return { status: error.status, code: error.code, detail: error.message };
-            }
+            admitted.set(request, sessionId === undefined ? startBare(request) : findStarted(sessionId));
             return undefined;
           },
           accept(socket, { request }) {

@@ -1,0 +1,73 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { decodePcm16 } from "@pipecat-ts/audio";
+import { createSpeaker, type FakeCaller } from "@pipecat-ts/runner-testing";
+import { WebSocket } from "ws";
+import { encodeAudio } from "./codec.ts";
+import { type Frame, FrameSchema } from "./generated/frames_pb.ts";
+
+/** For tests: a caller that speaks the wire as Pipecat's JavaScript client does. */
+export interface WebSocketCaller extends FakeCaller {
+  readonly socket: WebSocket;
+  readonly messages: readonly unknown[];
+  /** Every frame that came, oldest first. */
+  readonly frames: readonly Frame["frame"][];
+  sendMessage(message: unknown): void;
+  /** `1000 bot-finished`: how the socket was closed. */
+  readonly closed: Promise<string>;
+}
+
+/** Calls in. Rejects, with nothing left open, when it is refused: with `409 {"detail": …}` as the message. */
+export async function connectCaller(url: string | URL): Promise<WebSocketCaller> {
+  const socket = new WebSocket(url);
+  const speaker = createSpeaker();
+  const frames: Frame["frame"][] = [];
+  const messages: unknown[] = [];
+
+  socket.on("message", (data) => {
+    const { frame } = fromBinary(FrameSchema, data as Buffer);
+    frames.push(frame);
+    // As the client does: the rate in the frame is ignored, and an interruption clears nothing.
+    if (frame.case === "audio") {
+      speaker.play({ samples: decodePcm16(frame.value.audio), sampleRate: 24_000, channels: 1 });
+    }
+    if (frame.case === "message") messages.push(JSON.parse(frame.value.data));
+  });
+  const closed = new Promise<string>((resolve) => {
+    socket.once("close", (code, reason) => {
+      speaker.close();
+      resolve(`${code} ${reason}`);
+    });
+  });
+  await opened(socket);
+
+  return {
+    sampleRate: 16_000,
+    socket,
+    speaker,
+    frames,
+    messages,
+    closed,
+    speak: (frame) => socket.send(encodeAudio(frame)),
+    sendMessage(message) {
+      const frame = { case: "message" as const, value: { data: JSON.stringify(message) } };
+      socket.send(toBinary(FrameSchema, create(FrameSchema, { frame })));
+    },
+    async hangUp() {
+      socket.close(1000);
+      await closed;
+    },
+    drop: () => socket.terminate(),
+  };
+}
+
+function opened(socket: WebSocket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once("open", resolve);
+    socket.on("error", reject);
+    socket.once("unexpected-response", async (request, response) => {
+      const body = await response.setEncoding("utf8").toArray();
+      request.destroy();
+      reject(new Error(`${response.statusCode} ${body.join("")}`));
+    });
+  });
+}

@@ -1,0 +1,375 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { type Bot, createTransport, type RunnerArguments, type TransportPlugin } from "@pipecat-ts/runner-core";
+import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
+import {
+  countResources,
+  createRecordingLogger,
+  cut,
+  excerpt,
+  findVoice,
+  join,
+  measureLevel,
+  measurePitch,
+  settleResources,
+  tone,
+  until,
+  within,
+} from "@pipecat-ts/runner-testing";
+import { afterEach, describe, expect, test } from "vitest";
+import { connectCaller, type WebSocketCaller } from "./fake-caller.ts";
+import plugin from "./plugin.ts";
+
+const runners: Runner[] = [];
+const callers: WebSocketCaller[] = [];
+afterEach(async () => {
+  for (const caller of callers.splice(0)) caller.drop();
+  await Promise.all(runners.splice(0).map((runner) => runner.close()));
+});
+
+const echo: Bot = async (args) => {
+  const transport = await createTransport(args, { websocket: () => ({}) });
+  await transport.input.pipeTo(transport.output);
+};
+
+describe("starting", () => {
+  test("/start answers wsUrl alone, whose session has the id and the body", async () => {
+    const seen: RunnerArguments[] = [];
+    const runner = await open((args) => void seen.push(args));
+    const { reply, sessionId } = await start(runner, { body: { language: "fr" } });
+    expect(reply).toEqual({ wsUrl: `ws://127.0.0.1:${runner.url.port}/ws-client/${sessionId}` });
+    const caller = await call(reply.wsUrl);
+    await within("the bot ends", caller.closed, 2_000);
+    expect(seen).toMatchObject([{ transport: "websocket", sessionId, body: { language: "fr" } }]);
+    expect(seen[0]?.websocket.readyState).toBe(3);
+  });
+
+  test("a bare /ws-client is a session of its own, without a body", async () => {
+    const seen: RunnerArguments[] = [];
+    const runner = await open((args) => void seen.push(args));
+    const caller = await call(bare(runner));
+    await within("the bot ends", caller.closed, 2_000);
+    expect(seen).toMatchObject([{ transport: "websocket", body: undefined }]);
+    expect(seen[0]?.sessionId).toMatch(/^[\w-]{8,}$/);
+  });
+
+  test("is refused before the upgrade for an id that is unknown, taken or over", async () => {
+    const runner = await open(echo);
+    await expect(call(`${bare(runner)}/nobody`)).rejects.toThrow(/^404 .*"code":"SESSION_UNKNOWN"/);
+    const { reply } = await start(runner);
+    const caller = await call(reply.wsUrl);
+    await expect(call(reply.wsUrl)).rejects.toThrow(/^409 .*"code":"SESSION_NOT_PENDING"/);
+    await caller.hangUp();
+    await until("the session is over", () => runner.sessions.counts.active === 0, 2_000);
+    await expect(call(reply.wsUrl)).rejects.toThrow(/^404 .*"code":"SESSION_UNKNOWN"/);
+    expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
+  });
+
+  test("is refused for a session that waits for another transport's caller", async () => {
+    const pigeon: TransportPlugin = {
+      name: "pigeon",
+      open: (runner) => ({
+        start: () => ({ sessionId: runner.createSession().id, body: {} }),
+        close: async () => {},
+      }),
+    };
+    const runner = await open(echo, { plugins: [plugin, pigeon] });
+    const { sessionId } = await start(runner, { transport: "pigeon" });
+    await expect(call(`${bare(runner)}/${sessionId}`)).rejects.toThrow(/^404 /);
+    expect(runner.sessions.find(sessionId)?.state).toBe("pending");
+  });
+
+  test("is refused at capacity with 429, and while draining with 503", async () => {
+    const runner = await open(echo, { maxSessions: 1, shutdownTimeoutMs: 5_000 });
+    const caller = await call(bare(runner));
+    await expect(call(bare(runner))).rejects.toThrow(/^429 .*"code":"AT_CAPACITY"/);
+    const drained = runner.drain();
+    await expect(call(bare(runner))).rejects.toThrow(/^503 .*"code":"DRAINING"|ECONNREFUSED/);
+    await caller.hangUp();
+    await within("the runner is drained", drained, 3_000);
+    expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
+  });
+
+  test("of ten sockets for one session lets one in", async () => {
+    const runner = await open(echo);
+    const { reply } = await start(runner);
+    const attempts = await Promise.allSettled(Array.from({ length: 10 }, () => call(reply.wsUrl)));
+    await until(
+      "nine are turned away",
+      () => callers.filter(({ socket }) => socket.readyState === 1).length === 1,
+      2_000,
+    );
+    expect(attempts.filter(({ status }) => status === "fulfilled").length).toBeGreaterThan(0);
+    expect(runner.sessions.counts).toEqual({ pending: 0, active: 1 });
+  });
+
+  test("a connection that breaks before the upgrade leaves no session", async () => {
+    const runner = await open(echo);
+    const raw = connect(Number(runner.url.port), "127.0.0.1");
+    raw.write(
+      "GET /ws-client HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: no\r\n\r\n",
+    );
+    raw.resume();
+    await within("the connection is closed", once(raw, "close"), 2_000);
+    await until("no session is left", () => runner.sessions.counts.pending === 0, 2_000);
+    expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
+  });
+});
+
+describe("talking", () => {
+  test("the caller hears their voice: 24 kHz in real time, pitch and level kept", async () => {
+    const runner = await open(echo);
+    const caller = await call(bare(runner));
+    const spoken = tone(440, { durationMs: 1_000 });
+    await speak(caller, spoken);
+    await until("the echo is over", () => heardMs(caller) >= 1_000, 3_000);
+
+    const audio = caller.frames.flatMap((frame) => (frame.case === "audio" ? [frame.value] : []));
+    for (const { sampleRate, numChannels, audio: bytes } of audio) {
+      expect([sampleRate, numChannels, bytes.byteLength]).toEqual([24_000, 1, 1_920]);
+    }
+    const heard = join(caller.speaker.heard().map(({ frame }) => frame));
+    const voice = findVoice(heard);
+    const middle = excerpt(heard, (voice?.fromMs ?? 0) + 100, (voice?.toMs ?? 0) - 100);
+    expect(measurePitch(middle)).toBeCloseTo(440, -1);
+    expect(Math.abs(measureLevel(middle) - measureLevel(excerpt(spoken, 100, 900)))).toBeLessThan(1);
+  });
+
+  test("plays at the rate the bot asks for, and says which it cannot", async () => {
+    const atRate =
+      (audioOutSampleRate: number): Bot =>
+      async (args) => {
+        const transport = await createTransport(args, { websocket: () => ({ audioOutSampleRate }) });
+        await transport.play(stretch(100)).done;
+      };
+    const runner = await open(atRate(8_000));
+    const caller = await call(bare(runner));
+    await within("the call ends", caller.closed, 2_000);
+    expect(caller.frames[0]).toMatchObject({ case: "audio", value: { sampleRate: 8_000, audio: { byteLength: 640 } } });
+
+    for (const rate of [0, 7_975, 8_001, 24_000.5, 200_000, Number.NaN]) {
+      const logger = createRecordingLogger();
+      const refused = await call(bare(await open(atRate(rate), { logger })));
+      await expect(within("the call ends", refused.closed, 2_000)).resolves.toMatch(/^10/);
+      expect(logger.lines).toMatchObject(
+        expect.arrayContaining([
+          expect.objectContaining({
+            fields: expect.objectContaining({ err: expect.objectContaining({ code: "OPTION_INVALID" }) }),
+          }),
+        ]),
+      );
+    }
+  });
+
+  test("an interruption stops the sound at once and is told to the caller", async () => {
+    let interrupted = 0;
+    const runner = await open(async (args) => {
+      const transport = await createTransport(args, { websocket: () => ({}) });
+      transport.on("appMessage", () => {
+        interrupted = transport.interrupt().playedMs;
+      });
+      await transport.play(stretch(60_000)).done;
+      await transport.closed;
+    });
+    const caller = await call(bare(runner));
+    await until("the bot is heard", () => heardMs(caller) > 200, 2_000);
+    caller.sendMessage("stop");
+    await until("the interruption arrives", () => caller.frames.some((frame) => frame.case === "interruption"), 1_000);
+    const afterwards = caller.frames.slice(caller.frames.findIndex((frame) => frame.case === "interruption") + 1);
+    expect(afterwards.filter((frame) => frame.case === "audio")).toEqual([]);
+    expect(interrupted).toBeGreaterThan(150);
+    expect(Math.abs(caller.speaker.takenMs - interrupted)).toBeLessThanOrEqual(80);
+  });
+
+  test("client-ready that comes long before the bot listens is answered", async () => {
+    const late = promise<void>();
+    const runner = await open(async (args) => {
+      await late.promise;
+      await echo(args);
+    });
+    const caller = await call(bare(runner));
+    caller.sendMessage({ label: "rtvi-ai", type: "client-ready", id: "0a", data: { version: "2.1.0" } });
+    await expect.poll(() => runner.sessions.counts.active).toBe(1);
+    expect(caller.messages).toEqual([]);
+    late.resolve();
+    await until("bot-ready arrives", () => caller.messages.length > 0, 2_000);
+    expect(caller.messages).toMatchObject([{ label: "rtvi-ai", type: "bot-ready", id: "0a" }]);
+  });
+
+  test("a caller who never reads costs no more than 4 MiB of messages", async () => {
+    const outcome = promise<unknown>();
+    let sent = 0;
+    const runner = await open(async (args) => {
+      const transport = await createTransport(args, { websocket: () => ({}) });
+      const message = "x".repeat(900_000);
+      const flood = async () => {
+        const sending = Array.from({ length: 30 }, () => transport.sendMessage(message).then(() => sent++));
+        outcome.resolve((await Promise.allSettled(sending)).find(({ status }) => status === "rejected"));
+      };
+      transport.on("appMessage", () => void flood());
+      await transport.closed;
+    });
+    const caller = await call(bare(runner));
+    caller.sendMessage("go");
+    caller.socket.pause();
+    await until("the caller has stopped reading", () => caller.socket.isPaused, 1_000);
+    // What was taken waits until the caller leaves; then the rest of it fails.
+    setTimeout(() => caller.drop(), 300);
+    expect(await within("the flood ends", outcome.promise, 3_000)).toMatchObject({
+      reason: { code: "CALLER_NOT_READING" },
+    });
+    expect(sent).toBeLessThan(20);
+  });
+});
+
+describe("ending", () => {
+  test.each([
+    ["1000 bot-finished", "bot-finished", async () => {}],
+    ["1011 bot-failed", "bot-failed", async () => Promise.reject(new Error("the bot's own trouble"))],
+  ])("closes with %s", async (closed, reason, end) => {
+    const logger = createRecordingLogger();
+    const runner = await open(
+      async (args) => {
+        await createTransport(args, { websocket: () => ({}) });
+        await end();
+      },
+      { logger },
+    );
+    const caller = await call(bare(runner));
+    expect(await within("the socket closes", caller.closed, 2_000)).toBe(closed);
+    await until("the session is over", () => runner.sessions.counts.active === 0, 2_000);
+    expect(ends(logger)).toEqual([reason]);
+  });
+
+  test("closes with 1001 when the runner stops", async () => {
+    const runner = await open(echo);
+    const caller = await call(bare(runner));
+    await until("the bot runs", () => runner.sessions.counts.active === 1, 1_000);
+    await within("the runner closes", runner.close(), 4_000);
+    expect(await caller.closed).toBe("1001 shutdown");
+  });
+
+  test("closes the socket of a bot that never made a transport", async () => {
+    const runner = await open(async () => {});
+    const caller = await call(bare(runner));
+    expect(await within("the socket closes", caller.closed, 2_000)).toBe("1000 ");
+  });
+
+  test.each([
+    ["hangs up", (caller: WebSocketCaller) => void caller.hangUp()],
+    ["vanishes", (caller: WebSocketCaller) => caller.drop()],
+  ])("the bot's streams end when the caller %s", async (_, leave) => {
+    const logger = createRecordingLogger();
+    const runner = await open(echo, { logger });
+    const caller = await call(bare(runner));
+    await speak(caller, tone(440, { durationMs: 200 }));
+    leave(caller);
+    await until("the session is over", () => runner.sessions.counts.active === 0, 2_000);
+    expect(ends(logger)).toEqual(["caller-left"]);
+  });
+
+  test("the session ends for a bot that never made a transport, when the caller leaves", async () => {
+    const logger = createRecordingLogger();
+    const left = promise<void>();
+    const runner = await open(() => left.promise, { logger });
+    const caller = await call(bare(runner));
+    await caller.hangUp();
+    await expect.poll(() => [...runner.sessions].length).toBe(1);
+    left.resolve();
+    await until("the session is over", () => runner.sessions.counts.active === 0, 2_000);
+    expect(ends(logger)).toEqual(["caller-left"]);
+  });
+
+  test("1,000 calls of junk harm nobody, and leave nothing open", async () => {
+    const logger = createRecordingLogger();
+    const runner = await open(echo, { logger });
+    const before = countResources();
+    const caller = await call(bare(runner));
+    for (let n = 0; n < 1_000; n++) caller.socket.send(Buffer.alloc(n % 50, n), { binary: n % 2 === 0 });
+    await speak(caller, tone(440, { durationMs: 200 }));
+    await until("the echo is heard", () => heardMs(caller) >= 200, 2_000);
+    expect(logger.lines.filter(({ level }) => level === "warn")).toHaveLength(1);
+    await caller.hangUp();
+    await until("the session is over", () => runner.sessions.counts.active === 0, 2_000);
+    expect(logger.lines.map(({ fields }) => fields.skippedMessages)).toContain(1_000);
+    expect(await settleResources(before)).toEqual([]);
+  });
+
+  test("a message above 1 MiB ends the call with 1009", async () => {
+    const logger = createRecordingLogger();
+    const runner = await open(echo, { logger });
+    const caller = await call(bare(runner));
+    caller.socket.send(Buffer.alloc(1024 * 1024 + 1));
+    expect(await within("the socket closes", caller.closed, 2_000)).toMatch(/^1009 /);
+    await until("the session is over", () => runner.sessions.counts.active === 0, 2_000);
+    expect(ends(logger)).toEqual(["transport-failed"]);
+  });
+});
+
+async function open(bot: Bot, options: Partial<RunnerOptions> = {}): Promise<Runner> {
+  const runner = createRunner({
+    bot,
+    plugins: [plugin],
+    host: "127.0.0.1",
+    port: 0,
+    env: {},
+    logger: createRecordingLogger(),
+    ...options,
+  });
+  runners.push(runner);
+  await runner.listen();
+  return runner;
+}
+
+function bare(runner: Runner): string {
+  return `ws://127.0.0.1:${runner.url.port}/ws-client`;
+}
+
+async function start(runner: Runner, fields: Record<string, unknown> = {}) {
+  const response = await fetch(new URL("/start", runner.url), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ transport: "websocket", ...fields }),
+  });
+  return {
+    reply: (await response.json()) as { readonly wsUrl: string },
+    sessionId: String(response.headers.get("x-session-id")),
+  };
+}
+
+async function call(url: string): Promise<WebSocketCaller> {
+  const caller = await connectCaller(url);
+  callers.push(caller);
+  return caller;
+}
+
+/** Speaks in real time. */
+async function speak(caller: WebSocketCaller, audio: ReturnType<typeof tone>): Promise<void> {
+  const startedAt = performance.now();
+  for (const [index, frame] of cut(audio).entries()) {
+    await until("the next frame is due", () => performance.now() >= startedAt + index * 20, 1_000);
+    caller.speak(frame);
+  }
+}
+
+async function* stretch(durationMs: number) {
+  yield tone(440, { durationMs, sampleRate: 24_000 });
+}
+
+function heardMs(caller: WebSocketCaller): number {
+  const audio = join(caller.speaker.heard().map(({ frame }) => frame));
+  const voice = findVoice(audio);
+  return voice ? voice.toMs - voice.fromMs : 0;
+}
+
+function ends(logger: ReturnType<typeof createRecordingLogger>): unknown[] {
+  return logger.lines.filter(({ message }) => message.startsWith("session ended")).map(({ fields }) => fields.reason);
+}
+
+function promise<T>(): { readonly promise: Promise<T>; resolve(value: T): void } {
+  let settle: ((value: T) => void) | undefined;
+  const pending = new Promise<T>((resolve) => {
+    settle = resolve;
+  });
+  return { promise: pending, resolve: (value) => settle?.(value) };
+}
