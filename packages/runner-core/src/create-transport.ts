@@ -1,30 +1,17 @@
-import type { RunnerArguments, SessionArguments, TransportName } from "./arguments.ts";
+import type { RunnerArguments, SessionArguments } from "./arguments.ts";
 import { RunnerError } from "./errors.ts";
 import type { Connect } from "./session.ts";
 import type { Transport, TransportParams } from "./transport.ts";
-
-/** What a bot may choose about each transport, by transport name: filled by declaration merging. */
-// biome-ignore lint/suspicious/noEmptyInterface: an open registry, filled by declaration merging
-export interface TransportParamsByTransport {}
+import type { CheckedFactories, TransportFactories } from "./transport-factories.ts";
 
 /** The transports that can do more than `Transport` says, by name: filled by declaration merging. */
 // biome-ignore lint/suspicious/noEmptyInterface: an open registry, filled by declaration merging
 export interface TransportsByTransport {}
 
-/** The params of the transport called `Name`. */
-export type ParamsOf<Name extends string> = Name extends keyof TransportParamsByTransport
-  ? TransportParamsByTransport[Name]
-  : TransportParams;
-
 /** The `Transport` that the transport called `Name` gives its bots. */
 export type TransportOf<Name extends string> = Name extends keyof TransportsByTransport
   ? TransportsByTransport[Name]
   : Transport;
-
-/** One params factory for each transport the bot is willing to run on. */
-export type TransportFactories = [TransportName] extends [never]
-  ? { readonly [name: string]: () => TransportParams | Promise<TransportParams> }
-  : { readonly [Name in TransportName]?: () => ParamsOf<Name> | Promise<ParamsOf<Name>> };
 
 /**
  * Where `args` carries the session's `Connect`: a registered symbol, so that it is found by another copy of this package
@@ -38,22 +25,27 @@ export const connectKey: unique symbol = Symbol.for("pipecat.connect") as never;
  * Rejects with TRANSPORT_PARAMS_MISSING when `factories` has no entry for `args.transport`, TRANSPORT_ALREADY_CREATED
  * when called twice for one session, and TRANSPORT_NOT_CONNECTED when `args` did not come from a runner.
  */
-export async function createTransport<Args extends RunnerArguments>(
+export async function createTransport<Args extends RunnerArguments, Factories extends TransportFactories>(
   args: Args,
-  factories: TransportFactories,
+  factories: Factories & CheckedFactories<Factories>,
 ): Promise<TransportOf<Args["transport"]>> {
+  const connect = connectOf(args);
   const name: string = args.transport;
-  const byName = factories as Readonly<Record<string, (() => TransportParams | Promise<TransportParams>) | undefined>>;
+  const byName = factories as {
+    readonly [name: string]: (() => TransportParams | Promise<TransportParams>) | undefined;
+  };
   const factory = Object.hasOwn(byName, name) ? byName[name] : undefined;
-  if (!factory) {
-    const present = Object.keys(byName);
-    throw new RunnerError(
-      "TRANSPORT_PARAMS_MISSING",
-      `The caller came in by "${name}", and createTransport was given params for ${present.length > 0 ? present.map((key) => `"${key}"`).join(", ") : "no transport"}.`,
-      { fix: `Add "${name}: () => ({})" to createTransport's second argument.` },
-    );
-  }
-  return (await connectOf(args)(await factory())) as TransportOf<Args["transport"]>;
+  if (!factory) throw paramsMissing(name, Object.keys(byName));
+  return (await connect(await factory())) as TransportOf<Args["transport"]>;
+}
+
+function paramsMissing(name: string, present: readonly string[]): RunnerError {
+  const given = present.map((key) => `"${key}"`).join(", ") || "no transport";
+  return new RunnerError(
+    "TRANSPORT_PARAMS_MISSING",
+    `The caller came in by "${name}", and createTransport was given params for ${given}.`,
+    { fix: `Add "${name}: () => ({})" to createTransport's second argument.` },
+  );
 }
 
 /** The `Connect` that `args` carries; throws TRANSPORT_NOT_CONNECTED when there is none. */

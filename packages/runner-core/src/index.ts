@@ -10,10 +10,7 @@ export {
   connectKey,
   connectOf,
   createTransport,
-  type ParamsOf,
-  type TransportFactories,
   type TransportOf,
-  type TransportParamsByTransport,
   type TransportsByTransport,
 } from "./create-transport.ts";
 export { errorStatus, isRunnerError, RunnerError, type RunnerErrorCode } from "./errors.ts";
@@ -45,3 +42,9 @@ export type {
   TransportEvents,
   TransportParams,
 } from "./transport.ts";
+export type {
+  CheckedFactories,
+  ParamsOf,
+  TransportFactories,
+  TransportParamsByTransport,
+} from "./transport-factories.ts";
