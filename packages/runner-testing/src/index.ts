@@ -1,1 +1,13 @@
-export {};
+export type { FakeCaller, Invitation, TransportAdapter } from "./adapter.ts";
+export { findSound, type Match } from "./delay.ts";
+export { findGaps, findVoice, type Gap, measureLevel, measureTone } from "./level.ts";
+export { createRecordingLogger, type LoggedLine, type RecordingLogger } from "./log.ts";
+export { until, within } from "./patience.ts";
+export { measurePitch } from "./pitch.ts";
+export type { Requirement } from "./requirement.ts";
+export { requirements } from "./requirements.ts";
+export { countResources, type Resources, resourceGrowth, settleResources } from "./resources.ts";
+export { type Outcome, type RunOptions, runRequirement, runRequirements } from "./run-requirement.ts";
+export { cut, excerpt, join, type SignalOptions, silence, sweep, syllables, tone } from "./signal.ts";
+export { createSpeaker, type HeardFrame, type Speaker } from "./speaker.ts";
+export { Unmet } from "./unmet.ts";

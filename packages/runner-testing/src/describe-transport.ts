@@ -1,0 +1,23 @@
+import { describe, test } from "vitest";
+import type { TransportAdapter } from "./adapter.ts";
+import type { Requirement } from "./requirement.ts";
+import { requirements } from "./requirements.ts";
+import { type RunOptions, runRequirement } from "./run-requirement.ts";
+import { Unmet } from "./unmet.ts";
+
+/** Makes a vitest test of every requirement for one transport. Those that may run together do. */
+export function describeTransport(adapter: TransportAdapter, options: RunOptions = {}): void {
+  const timeout = 10 * (options.patienceMs ?? 5_000);
+  const declare = (requirement: Requirement) =>
+    test(`${requirement.id} ${requirement.title}`, { timeout }, async ({ skip }) => {
+      const { state, because } = await runRequirement(requirement, adapter, options);
+      if (state === "skipped") skip(because);
+      if (state === "unmet") throw new Unmet(`${because}\nWhy it matters: ${requirement.reason}`);
+    });
+  describe.concurrent(`transport ${adapter.plugin.name}`, () => {
+    requirements.filter(({ alone }) => !alone).forEach(declare);
+  });
+  describe(`transport ${adapter.plugin.name}, alone in its process`, () => {
+    requirements.filter(({ alone }) => alone).forEach(declare);
+  });
+}

@@ -1,0 +1,33 @@
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { expect, test } from "vitest";
+import { countResources, resourceGrowth, settleResources } from "./resources.ts";
+
+test("a server, a socket, a timer and a listener are told until they are closed", async () => {
+  const before = countResources();
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const socket = connect(typeof address === "object" ? (address?.port ?? 0) : 0, "127.0.0.1");
+  await once(socket, "connect");
+  const timer = setTimeout(() => undefined, 60_000);
+  const listener = () => undefined;
+  process.on("SIGUSR2", listener);
+
+  const growth = resourceGrowth(before, countResources()).join("\n");
+  for (const kind of ["TCPServerWrap", "TCPSocketWrap", "Timeout", "process.on(SIGUSR2)"])
+    expect(growth).toContain(kind);
+  if (process.platform === "linux") expect(growth).toContain("file descriptors");
+  expect(await settleResources(before, 50)).not.toEqual([]);
+
+  socket.destroy();
+  server.close();
+  clearTimeout(timer);
+  process.off("SIGUSR2", listener);
+  expect(await settleResources(before)).toEqual([]);
+});
+
+test("holding less than before is no growth", () => {
+  const before = countResources();
+  expect(resourceGrowth({ ...before, handles: { ...before.handles, Timeout: 99 } }, before)).toEqual([]);
+});
