@@ -1,1 +1,23 @@
-export {};
+export { createRTVI, type RTVI } from "@pipecat-ts/rtvi";
+export {
+  type Bot,
+  type BotSession,
+  type CallData,
+  type CloseReason,
+  createTransport,
+  type Interruption,
+  isRunnerError,
+  type Logger,
+  type Playback,
+  type RunnerArguments,
+  RunnerError,
+  type SessionArguments,
+  type Transport,
+  type TransportEvents,
+  type TransportName,
+  type TransportParams,
+  type TransportPlugin,
+} from "@pipecat-ts/runner-core";
+export { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
+export type { RunnerConfig } from "./config.ts";
+export { type ModuleMeta, main } from "./main-function.ts";

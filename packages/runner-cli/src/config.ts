@@ -1,0 +1,27 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { RunnerError, type TransportPlugin } from "@pipecat-ts/runner-core";
+import { importModule } from "./import-module.ts";
+import { shownPath } from "./project.ts";
+
+/** What `pipecat-runner.config.ts` exports as its default, for projects that choose their transports themselves. */
+export interface RunnerConfig {
+  /** The transports, in place of those found among the project's dependencies. */
+  readonly plugins: readonly TransportPlugin[];
+}
+
+const names: readonly string[] = ["ts", "mts", "js", "mjs"].map((ending) => `pipecat-runner.config.${ending}`);
+
+/** The config of a project folder; `undefined` when it has none. Throws BOT_INVALID for one that is broken. */
+export async function readConfig(folder: string): Promise<RunnerConfig | undefined> {
+  const file = names.map((name) => join(folder, name)).find((path) => existsSync(path));
+  if (file === undefined) return undefined;
+  const { default: config } = await importModule(file);
+  const { plugins, ...others } = Object(config);
+  const [other] = Object.keys(others);
+  if (Array.isArray(plugins) && other === undefined) return { plugins };
+  const fault = other === undefined ? 'has no list "plugins" in its default export' : `has an unknown key "${other}"`;
+  throw new RunnerError("BOT_INVALID", `${shownPath(file)} ${fault}.`, {
+    fix: "Write: export default { plugins: [ … ] }",
+  });
+}

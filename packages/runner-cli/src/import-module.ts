@@ -1,0 +1,36 @@
+import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { pathToFileURL } from "node:url";
+import { isRunnerError, RunnerError } from "@pipecat-ts/runner-core";
+import { explainImportError } from "./import-error.ts";
+import { findProject, shownPath } from "./project.ts";
+
+/**
+ * Imports one of the developer's own files. Throws BOT_INVALID when that fails: with the file, the line and the remedy
+ * where Node's own message does not say them.
+ */
+export async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+  refuseMislabelled(file);
+  try {
+    return await import(pathToFileURL(file).href);
+  } catch (error) {
+    throw isRunnerError(error) ? error : explainImportError(error, file);
+  }
+}
+
+/**
+ * `npm init` writes `"type": "commonjs"`, under which Node takes a file that exports by keyword for broken. Said before
+ * Node is asked, because it prints a warning of its own. A file that is CommonJS says `exports` somewhere.
+ */
+function refuseMislabelled(file: string): void {
+  if (!/\.[jt]s$/.test(file)) return;
+  const { manifest, folder } = findProject(dirname(file));
+  if (manifest.type !== "commonjs") return;
+  const source = readFileSync(file, "utf8");
+  if (!/^(import|export)\b/m.test(source) || /\bexports\b/.test(source)) return;
+  throw new RunnerError(
+    "BOT_INVALID",
+    `${shownPath(file)} is an ES module, and ${shownPath(folder)}/package.json says "type": "commonjs".`,
+    { fix: 'Say "type": "module" there: npm pkg set type=module' },
+  );
+}
