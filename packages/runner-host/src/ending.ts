@@ -23,7 +23,10 @@ export interface EndingSteps {
   finish(reason: CloseReason): void;
 }
 
-/** Brings one active session to its end, whoever begins it. The first reason counts, except that a stuck bot is `bot-stuck`. */
+/**
+ * Brings one active session to its end, whoever begins it. The first reason counts, except that of a caller who is said to
+ * have left the transport knows better (it may have hung up itself), and that a stuck bot is `bot-stuck`.
+ */
 export interface Ending {
   /** Somebody ends the session: `caller-left` leaves the bot its 10 s, anything else aborts at once. */
   end(reason: CloseReason): void;
@@ -36,6 +39,7 @@ export interface Ending {
 
 export function createEnding(steps: EndingSteps, logger: Logger): Ending {
   let reason: CloseReason | undefined;
+  let leaving: CloseReason | undefined;
   let timer: NodeJS.Timeout | undefined;
   let botOver = false;
   let transportGone = false;
@@ -55,16 +59,16 @@ export function createEnding(steps: EndingSteps, logger: Logger): Ending {
   }
 
   function leave(because: CloseReason): void {
-    if (reason !== undefined) return;
-    reason = because;
+    if (leaving !== undefined || aborted || finished) return;
+    leaving = because;
     hangUp(because, false);
-    after(endingMs.leaving, () => stop(because));
+    if (!botOver) after(endingMs.leaving, () => stop(because));
   }
 
   function stop(because: CloseReason): void {
     if (aborted || finished) return;
     aborted = true;
-    reason ??= because;
+    reason ??= leaving ?? because;
     steps.abort(reason);
     hangUp(reason, true);
     after(endingMs.aborted, () => {
@@ -82,7 +86,7 @@ export function createEnding(steps: EndingSteps, logger: Logger): Ending {
     if (finished) return;
     finished = true;
     clearTimeout(timer);
-    reason = otherwise === "bot-stuck" ? otherwise : (reason ?? otherwise);
+    reason = otherwise === "bot-stuck" ? otherwise : (reason ?? leaving ?? otherwise);
     steps.finish(reason);
   }
 
@@ -93,14 +97,14 @@ export function createEnding(steps: EndingSteps, logger: Logger): Ending {
     },
     transportClosed(because) {
       transportGone = true;
-      if (botOver) reason ??= because;
-      else if (because === "caller-left" || because === "bot-finished") leave(because);
-      else stop(because);
+      reason ??= because;
+      if (!botOver && (because === "caller-left" || because === "bot-finished")) leave(because);
+      else if (!botOver) stop(because);
       finishWhenOver();
     },
     botReturned() {
       botOver = true;
-      if (reason === undefined) {
+      if (reason === undefined && leaving === undefined) {
         after(endingMs.playingOut, () => stop("bot-finished"));
         hangUp("bot-finished", false);
       }

@@ -95,7 +95,7 @@ export function createSession(options: SessionOptions): HostSession {
     // The transport that called run() finishes its own work first.
     await null;
     try {
-      await options.bot(args as RunnerArguments);
+      if (!controller.signal.aborted) await options.bot(args as RunnerArguments);
       end.botReturned();
     } catch (err) {
       const fix = isRunnerError(err) ? err.fix : undefined;
