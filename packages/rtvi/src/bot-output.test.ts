@@ -92,6 +92,14 @@ describe("speech to a client of 2.x", () => {
     expect(told().slice(2)).toEqual(["1 in-progress abc|def", "1 in-progress abcd|ef", "1 completed abcdef|"]);
   });
 
+  it("that is complete cannot be cancelled any more", () => {
+    const segment = rtvi.botSpeech("Done.");
+    void segment.complete();
+    segment.cancel();
+    transport.emit("botStartedSpeaking");
+    expect(told()).toEqual(["bot-started-speaking", "1 new |Done.", "1 completed Done.|"]);
+  });
+
   it("is completed when its playback ends", async () => {
     const voice = playback();
     rtvi.botSpeech("Hello.", { playback: voice });

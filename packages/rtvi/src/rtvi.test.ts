@@ -43,6 +43,15 @@ describe("ready", () => {
     expect(await rtvi.ready).toEqual({ version: "2.1.0", about: undefined, legacy: false });
   });
 
+  it("is of the first client; the latest is spoken to in its own form", async () => {
+    const { transport, rtvi } = readyBot("2.1.0");
+    transport.client("client-ready", { version: "1.4.0" });
+    void rtvi.botOutput("Welcome back.");
+    expect(await rtvi.ready).toMatchObject({ version: "2.1.0" });
+    expect(rtvi.client).toMatchObject({ version: "1.4.0" });
+    expect(transport.sent.at(-1)?.data).toEqual({ text: "Welcome back.", aggregated_by: "sentence", spoken: false });
+  });
+
   it("is undefined when the call ends without it", async () => {
     const transport = createFakeTransport();
     const { ready } = createRTVI(transport);
@@ -158,14 +167,16 @@ describe("client messages", () => {
     expect(told[0]).toBe("10");
   });
 
-  it("held for a bot that asks late are the latest 50", () => {
+  it("held for a bot that asks late are the latest 50; the others may be answered by a bot without RTVI", () => {
     const transport = createFakeTransport();
     answerHandshake(transport);
+    transport.client("client-ready", { version: "2.1.0" });
     for (let n = 0; n < 60; n++) transport.client("client-message", { t: `${n}` });
     const told: string[] = [];
     createRTVI(transport).on("clientMessage", ({ type }) => told.push(type));
     expect(told).toHaveLength(50);
     expect(told[0]).toBe("10");
+    expect(transport.sent.map(({ type }) => type)).toEqual(["bot-ready"]);
   });
 
   it("stop being told when the listener is removed, the other listeners untouched", () => {
