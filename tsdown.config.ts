@@ -8,8 +8,10 @@ const { exports = {}, bin = {} } = JSON.parse(readFileSync("package.json", "utf8
 >;
 
 const config: UserConfig = defineConfig({
+  cwd: process.cwd(),
   entry: [...Object.values(exports), ...Object.values(bin)],
   dts: true,
+  logLevel: "error",
   outExtensions: () => ({ js: ".js", dts: ".d.ts" }),
 });
 export default config;
