@@ -67,3 +67,5 @@ class Player extends AudioWorkletProcessor {
 }
 
 registerProcessor("player", Player);
+
+export {};
