@@ -8,10 +8,15 @@ import type { CheckedFactories, TransportFactories } from "./transport-factories
 // biome-ignore lint/suspicious/noEmptyInterface: an open registry, filled by declaration merging
 export interface TransportsByTransport {}
 
-/** The `Transport` that the transport called `Name` gives its bots. */
-export type TransportOf<Name extends string> = Name extends keyof TransportsByTransport
-  ? TransportsByTransport[Name]
-  : Transport;
+/** The `Transport` that the transport called `Name` gives its bots; for several names, what all of them give. */
+export type TransportOf<Name extends string> = Shared<
+  Name extends keyof TransportsByTransport ? TransportsByTransport[Name] : Transport
+>;
+
+/** A union becomes `Transport`: its members' `on` differ in their events, so that TypeScript would refuse every call. */
+type Shared<All, Each = All> = true extends (Each extends unknown ? ([All] extends [Each] ? false : true) : never)
+  ? Transport
+  : All;
 
 /**
  * Where `args` carries the session's `Connect`: a registered symbol, so that it is found by another copy of this package

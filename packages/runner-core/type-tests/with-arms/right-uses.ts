@@ -1,0 +1,91 @@
+/** What a bot may write once transports are imported: all of it compiles, and each type is what it should be. */
+import {
+  type Bot,
+  createTransport,
+  type ParamsOf,
+  type RunnerArguments,
+  type SessionArguments,
+  type Transport,
+  type TransportFactories,
+  type TransportName,
+  type TransportOf,
+  type TransportParams,
+} from "@pipecat-ts/runner-core";
+import { sameType } from "../same-type.ts";
+import type {
+  DrumParams,
+  DrumRunnerArguments,
+  OwlRunnerArguments,
+  PigeonParams,
+  PigeonRunnerArguments,
+  PigeonTransport,
+  SmokeRunnerArguments,
+} from "./arms.ts";
+
+sameType<TransportName, "pigeon" | "drum" | "owl" | "smoke">();
+sameType<RunnerArguments, PigeonRunnerArguments | DrumRunnerArguments | OwlRunnerArguments | SmokeRunnerArguments>();
+sameType<ParamsOf<"pigeon">, PigeonParams>();
+sameType<ParamsOf<"drum">, DrumParams>();
+sameType<ParamsOf<"smoke">, TransportParams>();
+sameType<TransportOf<"pigeon">, PigeonTransport>();
+sameType<TransportOf<"drum">, Transport>();
+sameType<TransportOf<"pigeon" | "owl">, PigeonTransport>();
+sameType<TransportOf<"pigeon" | "owl" | "drum">, Transport>();
+
+export async function bot(args: RunnerArguments): Promise<void> {
+  sameType<typeof args.sessionId, string>();
+  sameType<typeof args.transport, TransportName>();
+  const transport = await createTransport(args, {
+    pigeon: () => ({
+      audioInEnabled: true,
+      seeds: 3,
+      speed: "fast",
+      onLanding: (town) => sameType<typeof town, string>(),
+    }),
+    drum: async () => ({ audioOutEnabled: true, rhythm: "slow" }),
+    smoke: () => ({}),
+  });
+  sameType<typeof transport, Transport>();
+  transport.on("dtmf", (digit) => sameType<typeof digit, string>());
+  await transport.input.pipeTo(transport.output);
+}
+export const asBot: Bot = bot;
+export const asBotOfAll: Bot = (args: SessionArguments) => args.body;
+
+export async function narrowed(args: RunnerArguments): Promise<unknown> {
+  switch (args.transport) {
+    case "pigeon": {
+      sameType<typeof args, PigeonRunnerArguments>();
+      const transport = await createTransport(args, { pigeon: () => ({ seeds: 1 }) });
+      sameType<typeof transport, PigeonTransport>();
+      transport.on("landed", (town, minutes) => sameType<[typeof town, typeof minutes], [string, number]>());
+      transport.on("clientDisconnected", (reason) => reason === "caller-left");
+      return transport.feed(1);
+    }
+    case "owl":
+      return args.tree;
+    case "drum": {
+      sameType<typeof args.drummer, string>();
+      const transport = await createTransport(args, { drum: () => ({}) });
+      sameType<typeof transport, Transport>();
+      return transport;
+    }
+    case "smoke":
+      return args.hill;
+    default:
+      sameType<typeof args, never>();
+      return args;
+  }
+}
+
+export async function heldAndMade(args: RunnerArguments, fromFile: string): Promise<void> {
+  const held: TransportFactories = { pigeon: () => ({ seeds: 1 }) };
+  await createTransport(args, held);
+  await createTransport({ ...args }, { drum: () => JSON.parse(fromFile) });
+  await createTransport(args, {
+    pigeon() {
+      if (fromFile === "") return { audioInEnabled: false };
+      return { seeds: 2 };
+    },
+  });
+}
