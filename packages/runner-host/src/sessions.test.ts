@@ -351,6 +351,7 @@ test("shutting down gives bots 2 s and then goes on without them", async () => {
   const { sessions, create, log } = registry({ bot: () => new Promise(() => undefined) });
   const session = create();
   session.run({ transport: "toy" }, notConnected);
+  await settle();
   const down = sessions.shutDown(2_000);
   expect(session.signal.aborted).toBe(true);
   await vi.advanceTimersByTimeAsync(2_000);
