@@ -2,7 +2,7 @@
 export interface Clock {
   /** Milliseconds from an arbitrary start, with fractions, never going back. */
   now(): number;
-  /** Calls back once, no earlier than `delayMs` from now; what it returns cancels that. */
+  /** Calls back once, `delayMs` from now or later, early by less than 1 ms; what it returns cancels that. */
   after(delayMs: number, callback: () => void): () => void;
 }
 
@@ -10,7 +10,8 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => performance.now(),
   after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
+    // Timers cut fractions off; rounded up, they come less than 1 ms early.
+    const timer = setTimeout(callback, Math.ceil(delayMs));
     return () => clearTimeout(timer);
   },
 };

@@ -1,4 +1,6 @@
 export { type Clock, systemClock } from "./clock.ts";
-export { createMediaTransport, type MediaTransportOptions } from "./media-transport.ts";
+export type { Lateness } from "./lateness.ts";
+export type { MediaCounters } from "./losses.ts";
+export { createMediaTransport, type MediaTransport, type MediaTransportOptions } from "./media-transport.ts";
 export { createPacer, type Pacer } from "./pacer.ts";
 export type { Caller, MediaPort } from "./port.ts";

@@ -1,0 +1,98 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { ListenOptions, Logger, Transport, TransportEvents } from "@pipecat-ts/runner-core";
+import type { Losses } from "./losses.ts";
+
+/** A call's events and who listens to them. */
+export interface CallEvents {
+  emit<E extends keyof TransportEvents>(event: E, ...args: TransportEvents[E]): void;
+  /**
+   * Registers a listener and returns what removes it. Events are held, the first 50 of each name, until a listener for
+   * them is there that is no tap; it gets them in the next microtask, in order, and before anything newer. A tap gets
+   * them too, and leaves them held.
+   *
+   * A listener runs in the asynchronous scope it was registered in. One that throws keeps no other from being called: its
+   * error becomes an uncaught exception of that scope, so that a host sees whose it is by its `AsyncLocalStorage`, as with
+   * a timer of the same bot that throws.
+   */
+  readonly on: Transport["on"];
+}
+
+const heldEvents = 50;
+
+type Args = readonly unknown[];
+
+interface Channel {
+  readonly listeners: Set<Listener>;
+  /** `undefined` once a listener was there. */
+  held: Args[] | undefined;
+}
+
+interface Listener {
+  readonly tap: boolean;
+  call(args: Args): void;
+  /** What it is still to be called with before anything newer. */
+  behind: Args[];
+}
+
+export function createCallEvents(losses: Losses, logger: Logger): CallEvents {
+  const channels = new Map<string, Channel>();
+
+  function channelOf(event: string): Channel {
+    const known = channels.get(event);
+    if (known) return known;
+    const channel: Channel = { listeners: new Set(), held: [] };
+    channels.set(event, channel);
+    return channel;
+  }
+
+  function hold(event: string, held: Args[], args: Args): void {
+    if (held.length < heldEvents) held.push(args);
+    // Few bots listen to every event, so that this is no reason to warn.
+    else if (losses.counters.eventsDropped++ === 0)
+      logger.debug(`Nobody listens to "${event}": no more is held of it.`);
+  }
+
+  return {
+    emit(event, ...args) {
+      const channel = channelOf(event);
+      if (channel.held) hold(event, channel.held, args);
+      for (const listener of [...channel.listeners]) {
+        if (listener.behind.length > 0) listener.behind.push(args);
+        else listener.call(args);
+      }
+    },
+    on(event: string, callback: (...args: never) => void, { tap = false }: ListenOptions = {}) {
+      const channel = channelOf(event);
+      const call = guard(callback as (...args: Args) => void);
+      const listener: Listener = { tap, call, behind: [...(channel.held ?? [])] };
+      if (!tap) channel.held = undefined;
+      channel.listeners.add(listener);
+      if (listener.behind.length > 0) queueMicrotask(() => catchUp(channel, listener));
+      return () => {
+        if (!channel.listeners.delete(listener) || tap || listener.behind.length === 0) return;
+        // It goes before it was called with what was held: that waits for the next listener.
+        if (![...channel.listeners].some((other) => !other.tap)) channel.held = listener.behind;
+      };
+    },
+  };
+}
+
+function catchUp(channel: Channel, listener: Listener): void {
+  for (let args = listener.behind[0]; args && channel.listeners.has(listener); args = listener.behind[0]) {
+    listener.behind.shift();
+    listener.call(args);
+  }
+}
+
+function guard(callback: (...args: Args) => void): (args: Args) => void {
+  const scope = AsyncLocalStorage.snapshot();
+  return (args) => {
+    try {
+      scope(callback, ...args);
+    } catch (error) {
+      scope(queueMicrotask, () => {
+        throw error;
+      });
+    }
+  };
+}

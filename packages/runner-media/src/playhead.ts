@@ -1,0 +1,93 @@
+/**
+ * Knows how much of what was sent the caller has heard: by the far end's marks where it reports them, else by the send
+ * clock. Positions are those of the play queue, times those of the clock; both in ms.
+ */
+export interface Playhead {
+  /** A frame was sent, in which the audio up to `positionMs` lies. Returns the name of the mark that reports it. */
+  sent(nowMs: number, positionMs: number): string;
+  /** A frame was sent in which none lies. */
+  sentSilence(nowMs: number): void;
+  /** The far end has played what was sent before this mark. Marks of what was cleared since, and unknown ones, say nothing. */
+  played(mark: string, nowMs: number): void;
+  /** Everything up to `positionMs` is given up; with `cleared` the far end has dropped what it had not played, too. */
+  clear(nowMs: number, positionMs: number, cleared: boolean): void;
+  /** The position that the caller has heard. Never beyond `sentMs`. */
+  heardMs(nowMs: number): number;
+  /** The position that was sent. */
+  readonly sentMs: number;
+  /** When the far end has nothing more to play, by the send clock; it lies in the past when it is dry. */
+  readonly dryAtMs: number;
+}
+
+/** A far end that reports no mark for so long after it must have played it never will. */
+const markGraceMs = 2_000;
+/** Between two marks the far end is believed to play on for so long: more would not be right to 20 ms should it stall. */
+const unmarkedMs = 20;
+/** Marks that may be out: 20 s of them. Of a far end that reports none, more are not remembered. */
+const maxMarks = 1_000;
+
+export function createPlayhead(frameMs: number, marks: boolean): Playhead {
+  let sentMs = 0;
+  let dryAtMs = Number.NEGATIVE_INFINITY;
+  /** How much of the last frame is padding. */
+  let padMs = 0;
+  /** The position below which nothing can be asked any more. */
+  let givenUpMs = 0;
+  let lastMark = 0;
+  /** The marks that are out; the last one is `lastMark`. */
+  let out: { readonly positionMs: number; readonly sentAtMs: number }[] = [];
+  let markedMs = 0;
+  let markedAtMs = 0;
+
+  function bySendClock(nowMs: number): number {
+    return sentMs - Math.max(0, dryAtMs - nowMs - padMs);
+  }
+
+  function byMarks(nowMs: number): number {
+    const [next] = out;
+    if (!next || nowMs >= dryAtMs + markGraceMs) return sentMs;
+    // Only a far end that had more when it reported a mark can be believed to play on.
+    if (next.sentAtMs > markedAtMs) return markedMs;
+    return Math.min(next.positionMs, markedMs + Math.min(nowMs - markedAtMs, unmarkedMs));
+  }
+
+  return {
+    sent(nowMs, positionMs) {
+      padMs = Math.max(0, frameMs - (positionMs - sentMs));
+      sentMs = positionMs;
+      dryAtMs = Math.max(dryAtMs, nowMs) + frameMs;
+      lastMark += 1;
+      if (marks) out.push({ positionMs, sentAtMs: nowMs });
+      if (out.length > maxMarks) out.shift();
+      return String(lastMark);
+    },
+    sentSilence(nowMs) {
+      dryAtMs = Math.max(dryAtMs, nowMs) + frameMs;
+      padMs = frameMs;
+    },
+    played(mark, nowMs) {
+      const index = Number(mark) - (lastMark - out.length + 1);
+      const reported = Number.isInteger(index) ? out[index] : undefined;
+      if (!reported) return;
+      out.splice(0, index + 1);
+      markedMs = reported.positionMs;
+      markedAtMs = nowMs;
+    },
+    clear(nowMs, positionMs, cleared) {
+      out = [];
+      sentMs = positionMs;
+      givenUpMs = positionMs;
+      markedMs = positionMs;
+      if (cleared) dryAtMs = Math.min(dryAtMs, nowMs);
+    },
+    heardMs(nowMs) {
+      return Math.max(givenUpMs, marks ? byMarks(nowMs) : bySendClock(nowMs));
+    },
+    get sentMs() {
+      return sentMs;
+    },
+    get dryAtMs() {
+      return dryAtMs;
+    },
+  };
+}
