@@ -1,0 +1,73 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { expect, test } from "vitest";
+import { startToyRunner } from "./toy-runner.ts";
+
+test("a loop of starts that never connects stays within the bound, in sessions and in memory", async () => {
+  await using host = await startToyRunner({ maxSessions: 10 });
+  const batch = async (count: number) => {
+    for (let started = 0; started < count; started += 50) {
+      const replies = await Promise.all(
+        Array.from({ length: 50 }, () => host.post("/start", { body: "x".repeat(10_000) })),
+      );
+      expect(replies.every(({ status }) => status === 200)).toBe(true);
+    }
+  };
+  await batch(200);
+  const before = process.memoryUsage().heapUsed;
+  await batch(1_000);
+  expect(host.runner.sessions.counts).toEqual({ pending: 40, active: 0 });
+  host.log.lines.length = 0;
+  // 1,200 bodies of 10 kB would be 12 MB: what is kept are the bodies of 40.
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(30_000_000);
+  await host.runner.sessions.endAll("ended-by-request");
+  expect([...host.runner.sessions]).toEqual([]);
+});
+
+test("a thousand sockets that never speak harm nobody, and closing sheds them", async () => {
+  const host = await startToyRunner();
+  const port = Number(host.runner.url.port);
+  const idle = await Promise.all(
+    Array.from({ length: 1_000 }, async () => {
+      const socket = connect(port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      await once(socket, "connect");
+      return socket;
+    }),
+  );
+  expect((await host.post("/start")).status).toBe(200);
+  const closed = Promise.all(idle.map((socket) => new Promise((resolve) => socket.on("close", resolve))));
+  for (const socket of idle) socket.resume();
+  await host.runner.close();
+  await closed;
+});
+
+test("two hundred calls in a row, well ended, refused, abandoned and crashed, leave nothing behind", async () => {
+  await using host = await startToyRunner({
+    bot: async ({ body, signal }) => {
+      if (body === "crash") throw new Error("crashed");
+      if (body === "finish") return;
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  });
+  const ways = ["crash", "finish", "leave", "end", "abandon"];
+  for (let call = 0; call < 200; call++) {
+    const way = ways[call % ways.length];
+    if (way === "abandon") {
+      const { id } = (await host.post("/start")).body;
+      await host.runner.sessions.find(String(id))?.end("abandoned");
+      continue;
+    }
+    const { socket, id } = await host.call(way);
+    const closed = once(socket, "close");
+    const session = host.runner.sessions.find(id);
+    if (way === "leave") socket.close();
+    if (way !== "crash" && way !== "finish") await session?.end("ended-by-request");
+    await closed;
+  }
+  await expect.poll(() => host.runner.sessions.counts).toEqual({ pending: 0, active: 0 });
+  expect([...host.runner.sessions]).toEqual([]);
+  const ended = host.log.messages("info").filter((line) => line.startsWith("session ended"));
+  expect(ended).toHaveLength(200);
+  expect(new Set(host.log.lines.map(({ fields }) => fields.session)).size).toBeGreaterThanOrEqual(200);
+});
