@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 import type { TransportReport } from "@pipecat-ts/runner-host";
 import type { PluginFailure } from "./find-plugins.ts";
-import { wrap } from "./text-layout.ts";
+import { widthBeside, wrap } from "./text-layout.ts";
 
 /** What the banner tells. */
 export interface BannerFacts {
@@ -22,8 +22,9 @@ interface Entry {
   readonly state: "ready" | "limited" | "off";
   /** How to reach it. */
   readonly ways: readonly string[];
-  /** What it lacks and the remedy. */
-  readonly lack: string | undefined;
+  /** What it lacks, and the remedy. */
+  readonly reason?: string;
+  readonly fix?: string;
 }
 
 const colors = { ready: "green", limited: "yellow", off: "red" } as const;
@@ -33,15 +34,12 @@ export function bannerText(facts: BannerFacts, stream: NodeJS.WriteStream): stri
   const paint = (format: Parameters<typeof styleText>[0], text: string) => styleText(format, text, { stream });
   const entries = [...facts.transports.map(fromReport), ...facts.failures.map(fromFailure)];
   const indent = 4 + Math.max(0, ...entries.map(({ name }) => name.length));
-  const width = Math.max(40, Math.min(stream.columns ?? 100, 100) - indent);
+  const width = widthBeside(indent, stream.columns);
 
-  const lines = entries.flatMap(({ name, state, ways, lack }) => {
-    const details = [
-      ...ways.flatMap((way) => wrap(way, width)),
-      ...(lack === undefined ? [] : wrap(lack, width).map((line) => paint("dim", line))),
-    ];
+  const lines = entries.flatMap(({ name, state, ways, reason = "", fix = "" }) => {
+    const details = [...ways, reason, fix].filter((text) => text !== "").flatMap((text) => wrap(text, width));
     const head = `  ${paint("bold", name.padEnd(indent - 2))}${paint(colors[state], state)}`;
-    return [head, ...details.map((line) => " ".repeat(indent) + line)];
+    return [head, ...details.map((line) => " ".repeat(indent) + paint("dim", line))];
   });
   const address = facts.url.href.replace(/\/$/, "");
   const note = facts.hasClient ? "open it and talk" : "the web client is not built";
@@ -57,15 +55,11 @@ export function bannerText(facts: BannerFacts, stream: NodeJS.WriteStream): stri
 }
 
 function fromReport({ name, availability, banner }: TransportReport): Entry {
-  if (availability.state === "ready") return { name, state: "ready", ways: banner, lack: undefined };
+  if (availability.state === "ready") return { name, state: "ready", ways: banner };
   const { state, reason, fix } = availability;
-  return { name, state: state === "limited" ? "limited" : "off", ways: banner, lack: `${sentence(reason)} ${fix}` };
+  return { name, state: state === "limited" ? "limited" : "off", ways: banner, reason, fix };
 }
 
 function fromFailure({ name, reason, fix }: PluginFailure): Entry {
-  return { name, state: "off", ways: [], lack: `${sentence(reason)} ${fix}` };
-}
-
-function sentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+  return { name, state: "off", ways: [], reason, fix };
 }

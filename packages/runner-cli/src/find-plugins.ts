@@ -86,7 +86,8 @@ function entryOf(exports: unknown, subpath: string): string {
 
 function reasonOf(error: unknown): Pick<PluginFailure, "reason" | "fix"> {
   const { code, message } = error instanceof Error ? (error as NodeJS.ErrnoException) : { message: String(error) };
-  const reason = `It cannot be loaded: ${String(message).split("\n")[0]}.`;
+  const [line = ""] = message.split("\n");
+  const reason = `It cannot be loaded: ${line.replace(/ imported from .+/, "")}.`;
   const missing = code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND" || code === "ERR_DLOPEN_FAILED";
   return { reason, fix: missing ? "Install again: npm install" : "Update it, or remove it: -v shows the stack." };
 }

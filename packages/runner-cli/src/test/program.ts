@@ -1,0 +1,68 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+
+/** The bin, as `pipecat-runner` runs it. */
+export const bin: string = join(import.meta.dirname, "../main.ts");
+
+/** A real Node that runs something, and what it printed so far. */
+export interface Program {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Resolves with the first match in what it prints; rejects when it ends without. */
+  printed(pattern: RegExp): Promise<RegExpMatchArray>;
+  signal(name: NodeJS.Signals): void;
+  /** Its exit code. */
+  readonly ended: Promise<number | null>;
+}
+
+/** Starts Node in a folder. What the developer's own environment says of runners and colours is kept from it. */
+export function startProgram(folder: string, argv: readonly string[], env: Record<string, string> = {}): Program {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(ENV|PIPECAT_|TOY_|.*COLOR)/.test(name));
+  const child = spawn(process.execPath, argv, {
+    cwd: folder,
+    env: { ...Object.fromEntries(inherited), ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const text = { stdout: "", stderr: "" };
+  const waiting: (() => void)[] = [];
+  const collect = (name: "stdout" | "stderr") => (chunk: string) => {
+    text[name] += chunk;
+    for (const wake of waiting.splice(0)) wake();
+  };
+  child.stdout.setEncoding("utf8").on("data", collect("stdout"));
+  child.stderr.setEncoding("utf8").on("data", collect("stderr"));
+  const more = () => new Promise<boolean>((resolve) => waiting.push(() => resolve(true)));
+  const ended = once(child, "close").then(([code]) => code as number | null);
+  onTestFinished(async () => {
+    child.kill("SIGKILL");
+    await ended;
+  });
+  return {
+    get stdout() {
+      return text.stdout;
+    },
+    get stderr() {
+      return text.stderr;
+    },
+    ended,
+    signal: (name) => void child.kill(name),
+    async printed(pattern) {
+      for (;;) {
+        const match = `${text.stdout}\n${text.stderr}`.match(pattern);
+        if (match) return match;
+        if (!(await Promise.race([more(), ended.then(() => false)]))) break;
+      }
+      throw new Error(`It ended and never printed ${pattern}:\n${text.stdout}\n${text.stderr}`);
+    },
+  };
+}
+
+/** Asks a runner for a session of the toy transport, whose bot runs at once. */
+export async function call(url: string, body: unknown = {}): Promise<string> {
+  const response = await fetch(new URL("/start", url), { method: "POST", body: JSON.stringify({ body }) });
+  const reply = (await response.json()) as { readonly sessionId: string };
+  if (!response.ok) throw new Error(`${response.status} ${JSON.stringify(reply)}`);
+  return reply.sessionId;
+}

@@ -1,0 +1,24 @@
+/**
+ * `pnpm start`: builds the web client where its source is newer, then runs the example bot as `pipecat-runner` does, in
+ * this process, so that signals and the terminal are its own. Further arguments are passed on.
+ */
+import { spawnSync } from "node:child_process";
+import { globSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { run } from "../packages/runner-cli/src/run.ts";
+
+const root = dirname(import.meta.dirname);
+const client = join(root, "apps/browser-client");
+
+function changedAt(...patterns: readonly string[]): number {
+  return Math.max(0, ...globSync(patterns, { cwd: client }).map((file) => statSync(join(client, file)).mtimeMs));
+}
+
+if (changedAt("dist/index.html") < changedAt("src/**", "public/**", "*.{html,json,ts}")) {
+  console.log("Building the web client…");
+  const { status } = spawnSync("pnpm", ["--silent", "run", "build"], { cwd: client, stdio: ["ignore", "ignore", "inherit"] });
+  if (status !== 0) console.error("The web client could not be built: see `pnpm build`. The bot runs without it.");
+}
+
+const argv = process.argv.slice(2);
+await run([join(root, "apps/echo-bot/bot.ts"), ...(argv[0] === "--" ? argv.slice(1) : argv)]);
