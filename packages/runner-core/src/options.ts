@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import type { TSchema } from "typebox";
 import { Check } from "typebox/value";
 import { RunnerError } from "./errors.ts";
@@ -16,8 +17,9 @@ export interface OptionDefinition<Value = unknown> {
   /** One line for `--help`. */
   readonly description: string;
   /**
-   * What it may be: a string, number, integer, boolean, a union of literals, or an array of strings. Text from flags and
-   * variables is converted first: `"7860"` to a number, `"yes"` to a boolean, `"a, b"` to a list.
+   * What it may be: a string, number, integer, boolean, a union of literals or an enum, or an array of these. Text from
+   * flags and variables is converted first: `"7860"` to a number, `"yes"` to a boolean, `"a, b"` to a list. Errors say in
+   * words what is allowed by `minimum`, `maximum`, `minLength` and literals; other limits are checked but not described.
    */
   readonly schema: TSchema;
   /** How `--help` names the value: `hostname`. Not for booleans. */
@@ -56,20 +58,34 @@ function resolveOption(
   env: Readonly<Record<string, string | undefined>>,
 ): unknown {
   const variable = [definition.env ?? []].flat().find((key) => env[key]);
-  const raw = given ?? (variable === undefined ? undefined : env[variable]);
+  const raw = given === undefined && variable !== undefined ? env[variable] : given;
   if (raw === undefined) return definition.default;
   const value = typeof raw === "string" ? textToValue(raw, definition.schema) : raw;
   if (Check(definition.schema, value)) return value;
-  const shown = definition.secret ? "a value that is not shown" : JSON.stringify(raw);
-  const source =
-    given === undefined ? `${variable} (flag ${optionLabel(name, definition)})` : optionLabel(name, definition);
-  throw new RunnerError("OPTION_INVALID", `${source} is ${shown}; it must be ${describeSchema(definition.schema)}.`, {
-    fix: `Give ${describeSchema(definition.schema)}, or leave it out.`,
+
+  const origin = given === undefined ? variable : flagOf(definition);
+  throw invalidOption(origin ?? name, definition, raw);
+}
+
+function invalidOption(origin: string, definition: OptionDefinition, raw: unknown): RunnerError {
+  const others = labelsOf(definition).filter((label) => label !== origin);
+  const source = others.length === 0 ? origin : `${origin} (or ${others.join(", ")})`;
+  const shown = definition.secret ? "a value that is not shown" : typeof raw === "string" ? `"${raw}"` : inspect(raw);
+  const allowed = describeSchema(definition.schema);
+  return new RunnerError("OPTION_INVALID", `${source} is ${shown}; it must be ${allowed}.`, {
+    fix: `Give ${allowed}, or leave it out.`,
   });
 }
 
 /** How a person gives this option: `--port or PORT`. */
 export function optionLabel(name: string, definition: OptionDefinition): string {
-  const flag = definition.flag === undefined ? undefined : `--${definition.flag}`;
-  return [flag, ...[definition.env ?? []].flat()].filter((part) => part !== undefined).join(" or ") || name;
+  return labelsOf(definition).join(" or ") || name;
+}
+
+function labelsOf(definition: OptionDefinition): readonly string[] {
+  return [flagOf(definition) ?? [], definition.env ?? []].flat();
+}
+
+function flagOf({ flag }: OptionDefinition): string | undefined {
+  return flag === undefined ? undefined : `--${flag}`;
 }
