@@ -182,7 +182,7 @@ describe("talking", () => {
   });
 
   test("client-ready that comes long before the bot listens is answered", async () => {
-    const late = promise<void>();
+    const late = Promise.withResolvers<void>();
     const runner = await open(async (args) => {
       await late.promise;
       await echo(args);
@@ -197,7 +197,7 @@ describe("talking", () => {
   });
 
   test("a caller who never reads costs no more than 4 MiB of messages", async () => {
-    const outcome = promise<unknown>();
+    const outcome = Promise.withResolvers<unknown>();
     let sent = 0;
     const runner = await open(async (args) => {
       const transport = await createTransport(args, { websocket: () => ({}) });
@@ -270,7 +270,7 @@ describe("ending", () => {
 
   test("the session ends for a bot that never made a transport, when the caller leaves", async () => {
     const logger = createRecordingLogger();
-    const left = promise<void>();
+    const left = Promise.withResolvers<void>();
     const runner = await open(() => left.promise, { logger });
     const caller = await call(bare(runner));
     await caller.hangUp();
@@ -364,12 +364,4 @@ function heardMs(caller: WebSocketCaller): number {
 
 function ends(logger: ReturnType<typeof createRecordingLogger>): unknown[] {
   return logger.lines.filter(({ message }) => message.startsWith("session ended")).map(({ fields }) => fields.reason);
-}
-
-function promise<T>(): { readonly promise: Promise<T>; resolve(value: T): void } {
-  let settle: ((value: T) => void) | undefined;
-  const pending = new Promise<T>((resolve) => {
-    settle = resolve;
-  });
-  return { promise: pending, resolve: (value) => settle?.(value) };
 }

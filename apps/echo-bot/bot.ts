@@ -1,0 +1,25 @@
+import type {} from "@pipecat-ts/runner-websocket";
+import { createRTVI, createTransport, main, type RunnerArguments } from "pipecat-runner";
+import { chime } from "./chime.ts";
+
+/** Greets every caller with a chime, then plays back what they say. */
+export async function bot(args: RunnerArguments) {
+  const transport = await createTransport(args, {
+    websocket: () => ({ audioInEnabled: true, audioOutEnabled: true }),
+  });
+
+  // The caller's application may interrupt the bot: by `{"type": "interrupt"}`, or by RTVI's client message "interrupt".
+  transport.on("appMessage", (message) => {
+    if ((message as { type?: unknown } | null)?.type === "interrupt") transport.interrupt();
+  });
+  const rtvi = createRTVI(transport);
+  rtvi.on("clientMessage", ({ type }) => {
+    if (type === "interrupt") transport.interrupt();
+  });
+  rtvi.on("sendText", ({ content }) => rtvi.botOutput(`You wrote: ${content}`));
+
+  transport.play(chime());
+  await transport.input.pipeTo(transport.output);
+}
+
+await main(import.meta);
