@@ -6,7 +6,7 @@ import { shownPath } from "./project.ts";
 
 /** Says in the developer's terms why a file could not be imported: where, what, and what to do. The cause keeps its stack. */
 export function explainImportError(cause: unknown, file: string): RunnerError {
-  const error = cause instanceof Error ? (cause as NodeJS.ErrnoException) : new Error(String(cause));
+  const error: NodeJS.ErrnoException = cause instanceof Error ? cause : { name: "Error", message: String(cause) };
   const [message, fix] = explain(error, file);
   return new RunnerError("BOT_INVALID", message, { fix, cause });
 }

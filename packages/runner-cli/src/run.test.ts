@@ -1,9 +1,12 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { bin, call, startProgram } from "./test/program.ts";
 import { createProject, toyManifest } from "./test/temporary-project.ts";
+
+// Real processes on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** Prints what it was given, and that its file was evaluated. */
 const printingBot = `

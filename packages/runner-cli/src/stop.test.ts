@@ -1,6 +1,9 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { bin, call, startProgram } from "./test/program.ts";
 import { createProject, toyManifest } from "./test/temporary-project.ts";
+
+// Real processes on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** Fails in the way its caller wants, or waits to be told to stop. SIGUSR2 makes code fail that is nobody's. */
 const failingBot = `
