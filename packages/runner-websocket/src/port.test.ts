@@ -52,7 +52,7 @@ test("rejects messages that JSON cannot say, and those to a caller who has left"
   const { port, far } = open();
   await expect(port.sendMessage?.(undefined)).rejects.toThrow(TypeError);
   far.leave();
-  await expect(port.sendMessage?.("hello")).rejects.toThrow("not open");
+  await expect(port.sendMessage?.("hello")).rejects.toMatchObject({ code: "CALL_ENDED" });
 });
 
 test.each([

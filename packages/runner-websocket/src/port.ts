@@ -68,5 +68,10 @@ function sendBytes(socket: WebSocket, bytes: Uint8Array): Promise<void> {
       fix: "Await each sendMessage before the next, and send less.",
     });
   }
-  return new Promise((resolve, reject) => socket.send(bytes, (error) => (error ? reject(error) : resolve())));
+  return new Promise((resolve, reject) => {
+    socket.send(bytes, (cause) => {
+      if (!cause) return resolve();
+      reject(new RunnerError("CALL_ENDED", "The message was not sent: the caller is gone.", { status: 409, cause }));
+    });
+  });
 }
