@@ -30,7 +30,7 @@ test("a bot is found, run once for a caller, and given its body, flags and .env"
     ".env": "KEY=from-file\nOWN=from-file\nTOY_GREETING=from-file",
     "src/bot.ts": printingBot,
   });
-  const argv = ["--port", "0", "--toy-loud", "--toy-digits", "+0049", "--", "extra"];
+  const argv = ["--port", "0", "--toy-loud", "--toy-digits", "+0049", "--", "/extra.ts"];
   const program = startProgram(folder, [bin, ...argv], { OWN: "from-environment" });
 
   const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)(?:.|\n)*\n\n/);
@@ -44,7 +44,7 @@ test("a bot is found, run once for a caller, and given its body, flags and .env"
   const [, facts = ""] = await program.printed(/called (.+)\n/);
   expect(JSON.parse(facts)).toEqual({
     body: { wish: "tea", options: { greeting: "from-file", digits: "+0049", loud: true } },
-    cliArgs: { port: 0, toyLoud: true, toyDigits: "+0049", "--": ["extra"] },
+    cliArgs: { port: 0, toyLoud: true, toyDigits: "+0049", "--": ["/extra.ts"] },
     env: "local",
     key: "from-file",
     own: "from-environment",
