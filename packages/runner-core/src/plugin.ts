@@ -73,6 +73,7 @@ export interface StartReply {
  */
 export type Access = "open" | "caller" | "carrier";
 
+/** The methods a route may answer. */
 export type HttpMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** A request as a route sees it: `request.body` parsed by content type, `request.rawBody` the bytes as they came. */
