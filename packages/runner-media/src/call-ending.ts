@@ -21,7 +21,7 @@ export interface CallEndingOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly turns: Turns;
-  readonly speaker: Pick<Speaker, "heard" | "dryAtMs" | "queue" | "heardMs">;
+  readonly speaker: Pick<Speaker, "heard" | "quietAtMs" | "queue" | "heardMs">;
   /** Nothing more is heard of the caller, and what the bot says from now on is dropped. */
   seal(): void;
   /** Lets go of everything but the wire. */
@@ -54,7 +54,7 @@ export function createCallEnding(options: CallEndingOptions): CallEnding {
 
   function watch(beganMs: number, limitMs: number): void {
     const nowMs = clock.now();
-    const leftMs = Math.min(limitMs, Math.max(beganMs, speaker.dryAtMs) + graceMs) - nowMs;
+    const leftMs = Math.min(limitMs, Math.max(beganMs, speaker.quietAtMs) + graceMs) - nowMs;
     if (leftMs > 0) {
       stopWatching = clock.after(leftMs, () => watch(beganMs, limitMs));
       return;

@@ -17,6 +17,8 @@ export interface Playhead {
   readonly sentMs: number;
   /** When the far end has nothing more to play, by the send clock; it lies in the past when it is dry. */
   readonly dryAtMs: number;
+  /** When it has played the last audio, by the send clock. */
+  readonly quietAtMs: number;
 }
 
 /** A far end that reports no mark for so long after it must have played it never will. */
@@ -29,6 +31,7 @@ const maxMarks = 1_000;
 export function createPlayhead(frameMs: number, marks: boolean): Playhead {
   let sentMs = 0;
   let dryAtMs = Number.NEGATIVE_INFINITY;
+  let quietAtMs = dryAtMs;
   /** How much of the last frame is padding. */
   let padMs = 0;
   /** The position below which nothing can be asked any more. */
@@ -45,7 +48,7 @@ export function createPlayhead(frameMs: number, marks: boolean): Playhead {
 
   function byMarks(nowMs: number): number {
     const [next] = out;
-    if (!next || nowMs >= dryAtMs + markGraceMs) return sentMs;
+    if (!next || nowMs >= quietAtMs + markGraceMs) return sentMs;
     // Only a far end that had more when it reported a mark can be believed to play on.
     if (next.sentAtMs > markedAtMs) return markedMs;
     return Math.min(next.positionMs, markedMs + Math.min(nowMs - markedAtMs, unmarkedMs));
@@ -56,6 +59,7 @@ export function createPlayhead(frameMs: number, marks: boolean): Playhead {
       padMs = Math.max(0, frameMs - (positionMs - sentMs));
       sentMs = positionMs;
       dryAtMs = Math.max(dryAtMs, nowMs) + frameMs;
+      quietAtMs = dryAtMs;
       lastMark += 1;
       if (marks) out.push({ positionMs, sentAtMs: nowMs });
       if (out.length > maxMarks) out.shift();
@@ -79,6 +83,7 @@ export function createPlayhead(frameMs: number, marks: boolean): Playhead {
       givenUpMs = positionMs;
       markedMs = positionMs;
       if (cleared) dryAtMs = Math.min(dryAtMs, nowMs);
+      quietAtMs = Math.min(quietAtMs, dryAtMs);
     },
     heardMs(nowMs) {
       return Math.max(givenUpMs, marks ? byMarks(nowMs) : bySendClock(nowMs));
@@ -88,6 +93,9 @@ export function createPlayhead(frameMs: number, marks: boolean): Playhead {
     },
     get dryAtMs() {
       return dryAtMs;
+    },
+    get quietAtMs() {
+      return quietAtMs;
     },
   };
 }

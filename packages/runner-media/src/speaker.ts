@@ -23,8 +23,8 @@ export interface Speaker {
   readonly heardMs: number;
   /** How much audio in ms was taken to be sent and was not; it counts in positions. */
   readonly lostMs: number;
-  /** When the far end has nothing more to play. */
-  readonly dryAtMs: number;
+  /** When the far end has played the last of what was sent. */
+  readonly quietAtMs: number;
   /** The call is over: nothing is sent any more. */
   stop(): void;
 }
@@ -51,8 +51,8 @@ const maxWireBytes = 1024 * 1024;
 const sameMs = 0.01;
 
 /**
- * A stretch begins when more than one frame waits, or one frame's time after its first audio: so that a bot that speaks
- * live has an even start, and one that writes ahead does not wait. From then on a frame is due every `frameMs`; what is
+ * A stretch begins when two frames and 20 ms wait, or one frame's time after its first audio: so that a bot that speaks
+ * live has some reserve, and one that writes ahead does not wait. From then on a frame is due every `frameMs`; what is
  * there of it then is sent, padded when nothing more waits. Audio that comes late is sent with the next frame.
  */
 export function createSpeaker(options: SpeakerOptions): Speaker {
@@ -65,6 +65,8 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
   const leadMs = Math.max(frameMs, sendAheadMs);
   /** How near to running dry the far end is when a frame that is not full goes out: one period before, where it can be sent ahead. */
   const spareMs = Math.min(frameMs, leadMs - frameMs);
+  /** How much must wait for a stretch to begin at once. */
+  const startMs = 2 * frameMs + 20;
   const silence: AudioFrame = {
     samples: new Int16Array(Math.round((port.sampleRates[0] * frameMs) / 1000)),
     sampleRate: port.sampleRates[0],
@@ -89,8 +91,8 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
   }
 
   function wake(): void {
-    if (!live || over || begun) return;
-    begun = queue.endMs - queue.takenMs > frameMs;
+    if (!live || over || begun || queue.empty) return;
+    begun = queue.endMs - queue.takenMs >= startMs;
     if (continuous) return;
     if (begun) {
       startTicks();
@@ -132,7 +134,7 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
       speaking = true;
       stretchMs = fromMs;
       stretchLostMs = lostMs;
-    } else if (playhead.dryAtMs < dueMs - sameMs) losses.counters.outputHoles += 1;
+    } else if (playhead.quietAtMs < dueMs - sameMs) losses.counters.outputHoles += 1;
     const sent = put(frame);
     const mark = playhead.sent(dueMs, queue.takenMs);
     if (sent) {
@@ -166,7 +168,7 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
     const nowMs = clock.now();
     const heardMs = playhead.heardMs(nowMs);
     if (waiters.length > 0) waiters = waiters.filter((waiter) => !answer(waiter, heardMs));
-    if (!queue.empty || heardMs < playhead.sentMs || nowMs - playhead.dryAtMs < pauseMs) return;
+    if (!queue.empty || heardMs < playhead.sentMs || nowMs - playhead.quietAtMs < pauseMs) return;
     endStretch();
   }
 
@@ -239,13 +241,14 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
     get lostMs() {
       return lostMs;
     },
-    get dryAtMs() {
-      return playhead.dryAtMs;
+    get quietAtMs() {
+      return playhead.quietAtMs;
     },
     stop() {
       if (over) return;
       over = true;
       giveUp();
+      playhead.clear(clock.now(), queue.endMs, true);
       endStretch();
     },
   };

@@ -1,0 +1,166 @@
+import type { AudioFrame } from "@pipecat-ts/audio";
+import { describe, expect, test } from "vitest";
+import { counting, createFakeCall, steady } from "./fake-call.ts";
+import { settle } from "./fake-clock.ts";
+
+/** Keeps what a stream gives. */
+function collect(stream: ReadableStream<AudioFrame>): { readonly frames: AudioFrame[]; readonly ended: Promise<void> } {
+  const frames: AudioFrame[] = [];
+  const ended = (async () => {
+    for await (const frame of stream) frames.push(frame);
+  })();
+  return { frames, ended };
+}
+
+function firstValues(frames: readonly AudioFrame[]): (number | undefined)[] {
+  return frames.map(({ samples }) => samples[0]);
+}
+
+describe("the caller's audio", () => {
+  test("comes as mono frames of exactly 20 ms at audioInSampleRate, whatever the wire gives", async () => {
+    for (const [fromRate, toRate] of [
+      [8_000, 16_000],
+      [16_000, 16_000],
+      [48_000, 16_000],
+      [44_100, 24_000],
+      [16_000, 8_000],
+    ] as const) {
+      const { transport, caller } = createFakeCall({ params: { audioInSampleRate: toRate } });
+      const { frames } = collect(transport.input);
+      for (let sent = 0; sent < 1_000; sent += 10) {
+        caller.audio(steady(1_000, 10, fromRate, 2));
+        await settle();
+      }
+      expect(frames.length).toBeGreaterThanOrEqual(49);
+      expect(frames.length).toBeLessThanOrEqual(50);
+      for (const { samples, sampleRate, channels } of frames) {
+        expect([samples.length, sampleRate, channels]).toEqual([toRate / 50, toRate, 1]);
+      }
+      expect(frames[20]?.samples.every((sample) => Math.abs(sample - 1_000) <= 2)).toBe(true);
+    }
+  });
+
+  test("of the right shape is passed on as it is", async () => {
+    const { transport, caller } = createFakeCall();
+    const { frames } = collect(transport.input);
+    const frame = steady(7, 20);
+    caller.audio(frame);
+    await settle();
+    expect(frames[0]).toBe(frame);
+  });
+
+  test("may change its rate in mid-call, and loses nothing by it", async () => {
+    const { transport, caller } = createFakeCall();
+    const { frames } = collect(transport.input);
+    for (const rate of [16_000, 8_000, 48_000, 16_000]) {
+      for (let index = 0; index < 10; index++) {
+        caller.audio(steady(1_000, 20, rate));
+        await settle();
+      }
+    }
+    expect(frames.length).toBe(40);
+    const odd = frames.flatMap(({ samples }) => [...samples]).filter((sample) => Math.abs(sample - 1_000) > 600);
+    expect(odd).toEqual([]);
+  });
+
+  test("waits unread for 500 ms; then the oldest is dropped, counted, and warned of once", async () => {
+    const { transport, caller, warnings } = createFakeCall();
+    for (const frame of counting(1, 100)) caller.audio(frame);
+    expect(transport.counters.inputDropped).toBe(75);
+    expect(warnings.length).toBe(1);
+    const { frames } = collect(transport.input);
+    await settle();
+    expect(firstValues(frames)).toEqual(Array.from({ length: 25 }, (_, index) => 76 + index));
+  });
+
+  test("is heard by each listener with a queue of its own, and by none that has cancelled", async () => {
+    const { transport, caller } = createFakeCall();
+    const { frames } = collect(transport.input);
+    const recorder = transport.listen();
+    const detector = collect(transport.listen());
+    for (const frame of counting(1, 60)) {
+      caller.audio(frame);
+      await settle();
+    }
+    expect(frames.length).toBe(60);
+    expect(detector.frames.length).toBe(60);
+    expect(transport.counters.inputDropped).toBe(35); // the recorder's, who does not read
+    const late = collect(recorder);
+    await settle();
+    expect(firstValues(late.frames)[0]).toBe(36);
+
+    await transport.listen().cancel();
+    const late2 = collect(transport.listen());
+    caller.audio(steady(99, 20));
+    await settle();
+    expect(firstValues(late2.frames)).toEqual([99]); // who comes later hears what comes later
+  });
+
+  test("that is cancelled is no loss", async () => {
+    const { transport, caller } = createFakeCall();
+    await transport.input.cancel();
+    for (const frame of counting(1, 100)) caller.audio(frame);
+    expect(transport.counters.inputDropped).toBe(0);
+  });
+
+  test("in one message of a minute is cut down to its last 500 ms before any work is done on it", async () => {
+    const { transport, caller } = createFakeCall();
+    const samples = new Int16Array(960_000).fill(1);
+    samples.fill(2, -8_000);
+    caller.audio({ samples, sampleRate: 16_000, channels: 1 });
+    expect(transport.counters.inputFrames).toBe(25);
+    expect(transport.counters.inputDropped).toBe(60_000 / 20 - 25);
+    const { frames } = collect(transport.input);
+    await settle();
+    expect(firstValues(frames)).toEqual(new Array(25).fill(2));
+  });
+
+  test("that is no audio is skipped, counted, and warned of once", () => {
+    const { transport, caller, warnings } = createFakeCall();
+    const bad = [
+      { samples: new Int16Array(320), sampleRate: Number.NaN, channels: 1 },
+      { samples: new Int16Array(320), sampleRate: 1e9, channels: 1 },
+      { samples: new Int16Array(320), sampleRate: 16_000, channels: 0 },
+      { samples: new Int16Array(321), sampleRate: 16_000, channels: 2 },
+      { samples: new Float32Array(320), sampleRate: 16_000, channels: 1 },
+      { samples: undefined, sampleRate: Symbol("rate"), channels: {} },
+      null,
+    ] as unknown as AudioFrame[];
+    for (const frame of bad) caller.audio(frame);
+    caller.audio(steady(0, 0)); // empty, and in order
+    expect(transport.counters.inputInvalid).toBe(bad.length);
+    expect(warnings.length).toBe(1);
+    expect(transport.counters.inputFrames).toBe(0);
+  });
+
+  test("ends when the caller leaves, after what was said before is read", async () => {
+    const { transport, caller } = createFakeCall();
+    const recorder = transport.listen();
+    for (const frame of counting(1, 3)) caller.audio(frame);
+    caller.left();
+    const input = collect(transport.input);
+    const late = collect(recorder);
+    await Promise.all([input.ended, late.ended]);
+    expect(firstValues(input.frames)).toEqual([1, 2, 3]);
+    expect(firstValues(late.frames)).toEqual([1, 2, 3]);
+    const { ended, frames } = collect(transport.listen());
+    await ended;
+    expect(frames).toEqual([]);
+  });
+
+  test("is not there at all with audioInEnabled false", async () => {
+    const { transport, caller } = createFakeCall({ params: { audioInEnabled: false } });
+    caller.audio(steady(1, 20));
+    const { frames, ended } = collect(transport.input);
+    await ended;
+    expect(frames).toEqual([]);
+  });
+
+  test("cannot be asked for at a rate of which 20 ms are no whole number of samples", () => {
+    for (const audioInSampleRate of [0, -1, Number.NaN, 11_025, 1e9]) {
+      expect(() => createFakeCall({ params: { audioInSampleRate } })).toThrow(
+        expect.objectContaining({ code: "OPTION_INVALID" }),
+      );
+    }
+  });
+});

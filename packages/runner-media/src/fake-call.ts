@@ -1,0 +1,125 @@
+import type { AudioFrame } from "@pipecat-ts/audio";
+import type { CloseReason, Logger, TransportParams } from "@pipecat-ts/runner-core";
+import { createFakeClock, type FakeClock } from "./fake-clock.ts";
+import { createMediaTransport, type MediaTransport } from "./media-transport.ts";
+import { createPacer, type Pacer } from "./pacer.ts";
+import type { Caller, MediaPort } from "./port.ts";
+
+/** For tests: one call over a wire that only writes down what it is told. */
+export interface FakeCall {
+  readonly clock: FakeClock;
+  readonly pacer: Pacer;
+  readonly transport: MediaTransport;
+  readonly caller: Caller;
+  /** The frames that were sent, with when. */
+  readonly sent: { readonly atMs: number; readonly frame: AudioFrame }[];
+  /** When the far end was told to clear. */
+  readonly clears: number[];
+  /** The marks that were asked for, with when. */
+  readonly marks: { readonly atMs: number; readonly mark: string }[];
+  readonly hangUps: CloseReason[];
+  readonly warnings: string[];
+  /** What was sent from `fromMs` on, as runs of equal samples: `[[7, 40]]` is 40 ms of samples of value 7. */
+  heard(fromMs?: number): [value: number, ms: number][];
+}
+
+export interface FakeCallOptions {
+  readonly params?: TransportParams;
+  readonly clock?: FakeClock;
+  readonly pacer?: Pacer;
+  /** What the wire is, where it is not a plain one at 16,000 Hz in frames of 20 ms. */
+  readonly port?: Partial<MediaPort>;
+  /** Whether the caller is there from the start. Default true. */
+  readonly connected?: boolean;
+  /** Whether the far end can clear and, if so, reports marks. Default: neither. */
+  readonly clears?: boolean;
+  readonly marks?: boolean;
+  /** Called with the caller while the wire is being opened. */
+  onOpen?(caller: Caller): void;
+}
+
+export function createFakeCall(options: FakeCallOptions = {}): FakeCall {
+  const clock = options.clock ?? createFakeClock();
+  const pacer = options.pacer ?? createPacer(clock);
+  const sent: { readonly atMs: number; readonly frame: AudioFrame }[] = [];
+  const clears: number[] = [];
+  const marks: { readonly atMs: number; readonly mark: string }[] = [];
+  const hangUps: CloseReason[] = [];
+  const warnings: string[] = [];
+  let caller: Caller | undefined;
+
+  const transport = createMediaTransport({
+    name: "fake",
+    params: options.params ?? {},
+    pacer,
+    logger: recordingLogger(warnings),
+    open(opened) {
+      caller = opened;
+      options.onOpen?.(opened);
+      return {
+        sampleRates: [16_000],
+        frameMs: 20,
+        send: (frame) => sent.push({ atMs: clock.now(), frame }),
+        ...(options.clears ? { clear: () => clears.push(clock.now()) } : {}),
+        ...(options.marks ? { mark: (mark: string) => marks.push({ atMs: clock.now(), mark }) } : {}),
+        close: (reason) => void hangUps.push(reason),
+        ...options.port,
+      };
+    },
+  });
+  const there = caller as unknown as Caller;
+  if (options.connected ?? true) there.connected();
+
+  return {
+    clock,
+    pacer,
+    transport,
+    caller: there,
+    sent,
+    clears,
+    marks,
+    hangUps,
+    warnings,
+    heard: (fromMs = 0) => runs(sent.filter(({ atMs }) => atMs >= fromMs).map(({ frame }) => frame)),
+  };
+}
+
+/** `ms` of audio whose samples all have one value, so that it is known again. */
+export function steady(value: number, ms: number, sampleRate = 16_000, channels = 1): AudioFrame {
+  const samples = new Int16Array(Math.round((ms * sampleRate) / 1000) * channels).fill(value);
+  return { samples, sampleRate, channels };
+}
+
+/** Frames of 20 ms whose values count up from `first`. */
+export function counting(first: number, count: number): AudioFrame[] {
+  return Array.from({ length: count }, (_, index) => steady(first + index, 20));
+}
+
+/** The values that counting frames have, without silence. */
+export function values(heard: readonly [number, number][]): number[] {
+  return heard.map(([value]) => value).filter((value) => value !== 0);
+}
+
+function runs(frames: readonly AudioFrame[]): [number, number][] {
+  const found: [number, number][] = [];
+  for (const { samples, sampleRate } of frames) {
+    for (const sample of samples) {
+      const last = found.at(-1);
+      if (last?.[0] === sample) last[1] += 1000 / sampleRate;
+      else found.push([sample, 1000 / sampleRate]);
+    }
+  }
+  return found.map(([value, ms]) => [value, Math.round(ms * 100) / 100]);
+}
+
+function recordingLogger(warnings: string[]): Logger {
+  const note = (...line: [string] | [object, string]) => void warnings.push(String(line.at(-1)));
+  const logger: Logger = {
+    debug: () => undefined,
+    info: () => undefined,
+    warn: note,
+    error: note,
+    child: () => logger,
+  };
+  return logger;
+}

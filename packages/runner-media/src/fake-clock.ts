@@ -1,0 +1,67 @@
+import type { Clock } from "./clock.ts";
+
+/** For tests: time that stands still until it is told to go on. */
+export interface FakeClock extends Clock {
+  /** Lets `ms` pass, timer by timer; whatever a timer sets off is over before the next. */
+  advance(ms: number): Promise<void>;
+  /** Lets `ms` pass at once, as when the process was stopped: timers that were due come late, and together. */
+  stall(ms: number): Promise<void>;
+  /** How many timers are running. */
+  readonly timers: number;
+  /** How many timers have been started since the beginning. */
+  readonly started: number;
+}
+
+interface Timer {
+  readonly atMs: number;
+  readonly callback: () => void;
+}
+
+/** A turn of the event loop: whatever promises have under way is over after it. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+export function createFakeClock(startMs = 1_000): FakeClock {
+  const timers = new Set<Timer>();
+  let nowMs = startMs;
+  let started = 0;
+
+  function nextUntil(endMs: number): Timer | undefined {
+    let next: Timer | undefined;
+    for (const timer of timers) if (timer.atMs <= endMs && (!next || timer.atMs < next.atMs)) next = timer;
+    return next;
+  }
+
+  async function run(endMs: number): Promise<void> {
+    await settle();
+    for (let timer = nextUntil(endMs); timer; timer = nextUntil(endMs)) {
+      timers.delete(timer);
+      nowMs = Math.max(nowMs, timer.atMs);
+      timer.callback();
+      await settle();
+    }
+    nowMs = Math.max(nowMs, endMs);
+  }
+
+  return {
+    now: () => nowMs,
+    after(delayMs, callback) {
+      const timer = { atMs: nowMs + delayMs, callback };
+      timers.add(timer);
+      started += 1;
+      return () => timers.delete(timer);
+    },
+    advance: (ms) => run(nowMs + ms),
+    async stall(ms) {
+      nowMs += ms;
+      await run(nowMs);
+    },
+    get timers() {
+      return timers.size;
+    },
+    get started() {
+      return started;
+    },
+  };
+}

@@ -1,0 +1,471 @@
+import type { AudioFrame } from "@pipecat-ts/audio";
+import { describe, expect, test } from "vitest";
+import { counting, createFakeCall, type FakeCall, steady, values } from "./fake-call.ts";
+import { settle } from "./fake-clock.ts";
+
+const old = 1_000;
+const fresh = 5_000;
+
+async function* gen(frames: Iterable<AudioFrame>): AsyncGenerator<AudioFrame> {
+  yield* frames;
+}
+
+type Transform = TransformStream<AudioFrame, AudioFrame>;
+
+/** A way into `output` through three transforms. */
+function threeTransforms({ transport }: FakeCall, make: () => Transform): WritableStreamDefaultWriter<AudioFrame> {
+  const first = make();
+  void first.readable.pipeThrough(make()).pipeThrough(make()).pipeTo(transport.output);
+  return first.writable.getWriter();
+}
+
+/** Lets time pass as slowly as it does for transforms that wait for turns of the event loop. */
+async function pass({ clock }: FakeCall, ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 5) {
+    await clock.advance(5);
+    for (let turn = 0; turn < 8; turn++) await settle();
+  }
+}
+
+/** Checks that nothing old was sent after the interruption, and that old was heard before it. */
+function expectSilenceOfOld(call: FakeCall, atMs: number, countBefore: number): void {
+  const before = call.sent.slice(0, countBefore);
+  const after = call.sent.slice(countBefore);
+  expect(before.length).toBeGreaterThan(10);
+  expect(after.filter(({ frame }) => (frame.samples[0] ?? 0) < fresh && frame.samples[0] !== 0)).toEqual([]);
+  expect(after.every((entry) => entry.atMs >= atMs)).toBe(true);
+}
+
+describe("nothing written before an interruption is heard after it, and the bot goes on speaking:", () => {
+  test("awaited writes", async () => {
+    const call = createFakeCall();
+    const writer = call.transport.output.getWriter();
+    let value = old;
+    let interrupted = false;
+    const speaking = (async () => {
+      while (!interrupted) await writer.write(steady(value++, 20));
+    })();
+    await call.clock.advance(505);
+    const count = call.sent.length;
+    call.transport.interrupt();
+    interrupted = true;
+    await speaking;
+    for (const frame of counting(fresh, 10)) await writer.write(frame);
+    await call.clock.advance(1_000);
+    expectSilenceOfOld(call, call.clock.now() - 1_000, count);
+    expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 10).map(({ samples }) => samples[0]));
+  });
+
+  test("un-awaited writes, and new ones in the same breath", async () => {
+    const call = createFakeCall();
+    const writer = call.transport.output.getWriter();
+    const writes = counting(old, 500).map((frame) => writer.write(frame));
+    await call.clock.advance(505);
+    const count = call.sent.length;
+    const atMs = call.clock.now();
+    call.transport.interrupt();
+    const more = counting(fresh, 20).map((frame) => writer.write(frame));
+    await Promise.all(writes); // settled at once: no time has passed
+    expect(call.clock.now()).toBe(atMs);
+    await call.clock.advance(2_000);
+    await Promise.all(more);
+    expectSilenceOfOld(call, atMs, count);
+    expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
+  });
+
+  test("the same frame written before and after", async () => {
+    const call = createFakeCall();
+    const writer = call.transport.output.getWriter();
+    const frame = steady(9, 20);
+    for (let index = 0; index < 100; index++) void writer.write(frame);
+    await call.clock.advance(105);
+    const count = call.sent.length;
+    call.transport.interrupt();
+    for (let index = 0; index < 10; index++) void writer.write(frame);
+    await call.clock.advance(3_000);
+    expect(call.sent.length - count).toBe(10);
+  });
+
+  test("play, and play again in the same breath", async () => {
+    const call = createFakeCall();
+    const cancelled: string[] = [];
+    async function* speech() {
+      try {
+        yield* counting(old, 500);
+      } finally {
+        cancelled.push("iterator");
+      }
+    }
+    const stream = new ReadableStream<AudioFrame>({
+      pull: (controller) => controller.enqueue(steady(old, 20)),
+      cancel: () => void cancelled.push("stream"),
+    });
+    const unstarted = gen(counting(old, 100));
+    const playing = call.transport.play(speech());
+    const waiting = [call.transport.play(stream), call.transport.play(unstarted)];
+    await call.clock.advance(505);
+    const count = call.sent.length;
+    const atMs = call.clock.now();
+    const { playedMs } = call.transport.interrupt();
+    const next = call.transport.play(gen(counting(fresh, 10)));
+    await expect(playing.done).resolves.toEqual({ playedMs, interrupted: true });
+    for (const { done } of waiting) await expect(done).resolves.toEqual({ playedMs: 0, interrupted: true });
+    await settle();
+    expect(cancelled.sort()).toEqual(["iterator", "stream"]);
+    expect(await unstarted.next()).toEqual({ done: true, value: undefined });
+    await call.clock.advance(2_000);
+    expectSilenceOfOld(call, atMs, count);
+    await expect(next.done).resolves.toEqual({ playedMs: 200, interrupted: false });
+    expect(playing.playedMs).toBe(playedMs);
+  });
+
+  test("a source of play that hangs, fails to stop, or gives more all the same", async () => {
+    const call = createFakeCall();
+    let late: ((item: IteratorResult<AudioFrame>) => void) | undefined;
+    const stubborn: AsyncIterable<AudioFrame> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => new Promise((resolve) => (late = resolve)),
+        return: () => Promise.reject(new Error("will not stop")),
+      }),
+    };
+    const playing = call.transport.play(stubborn);
+    await call.clock.advance(100);
+    call.transport.interrupt();
+    await expect(playing.done).resolves.toEqual({ playedMs: 0, interrupted: true });
+    late?.({ done: false, value: steady(old, 20) });
+    const writer = call.transport.output.getWriter();
+    void writer.write(steady(fresh, 40));
+    await call.clock.advance(300);
+    expect(call.heard()).toEqual([[fresh, 40]]);
+  });
+
+  const delays: readonly [string, () => Transform][] = [
+    ["plain", () => new TransformStream()],
+    ["with large queues", () => new TransformStream({}, { highWaterMark: 500 }, { highWaterMark: 500 })],
+    ["that await", () => new TransformStream({ transform: async (frame, to) => (await settle(), to.enqueue(frame)) })],
+  ];
+  for (const [name, make] of delays) {
+    test(`a pipe through three transforms ${name}`, async () => {
+      const call = createFakeCall();
+      const writer = threeTransforms(call, make);
+      for (const frame of counting(old, 400)) void writer.write(frame);
+      await pass(call, 505);
+      const count = call.sent.length;
+      const atMs = call.clock.now();
+      call.transport.interrupt();
+      await pass(call, 1_000);
+      for (const frame of counting(fresh, 20)) void writer.write(frame);
+      await pass(call, 1_000);
+      expectSilenceOfOld(call, atMs, count);
+      expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
+    });
+  }
+
+  test("a pipe through three transforms that take 4 ms a frame", async () => {
+    const call = createFakeCall();
+    const { clock } = call;
+    const slow = () =>
+      new TransformStream<AudioFrame, AudioFrame>({
+        transform: (frame, to) =>
+          new Promise((resolve) => {
+            clock.after(4, () => {
+              to.enqueue(frame);
+              resolve();
+            });
+          }),
+      });
+    const writer = threeTransforms(call, slow);
+    for (const frame of counting(old, 400)) void writer.write(frame);
+    await clock.advance(505);
+    const count = call.sent.length;
+    const atMs = clock.now();
+    call.transport.interrupt();
+    await clock.advance(4_000);
+    expect(call.sent.length).toBe(count);
+    for (const frame of counting(fresh, 20)) void writer.write(frame);
+    await clock.advance(2_000);
+    expectSilenceOfOld(call, atMs, count);
+    expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
+  });
+
+  test("a pipe of ten minutes of un-awaited writes", async () => {
+    const call = createFakeCall();
+    const writer = threeTransforms(call, () => new TransformStream());
+    const frame = steady(old, 20);
+    const writes = Array.from({ length: 30_000 }, () => writer.write(frame));
+    await call.clock.advance(505);
+    const count = call.sent.length;
+    const atMs = call.clock.now();
+    call.transport.interrupt();
+    await Promise.all(writes);
+    await call.clock.advance(50);
+    void writer.write(steady(fresh, 20));
+    await call.clock.advance(1_000);
+    expectSilenceOfOld(call, atMs, count);
+    expect(values(call.heard()).at(-1)).toBe(fresh);
+  }, 60_000);
+
+  test("a live pipe goes on with the next live frame", async () => {
+    const call = createFakeCall();
+    void call.transport.input.pipeThrough(new TransformStream()).pipeTo(call.transport.output);
+    for (let index = 0; index < 100; index++) {
+      call.caller.audio(steady(old + index, 20));
+      if (index === 50) call.transport.interrupt();
+      await call.clock.advance(20);
+    }
+    await call.clock.advance(500);
+    const spoken = values(call.heard());
+    expect(spoken.length).toBeGreaterThanOrEqual(96);
+    expect(spoken.at(-1)).toBe(old + 99);
+  });
+
+  test("an echo that is held up drops what the caller had said before", async () => {
+    const call = createFakeCall();
+    void call.transport.input.pipeTo(call.transport.output);
+    for (const frame of counting(old, 40)) call.caller.audio(frame); // 800 ms at once: 500 ms wait
+    await call.clock.advance(105);
+    const count = call.sent.length;
+    call.transport.interrupt();
+    await call.clock.advance(20);
+    call.caller.audio(steady(fresh, 20));
+    await call.clock.advance(1_000);
+    expect(values(call.heard()).slice(count)).toEqual([fresh]);
+  });
+
+  test("the next pipe, though it begins in the same breath as the interrupted one ends", async () => {
+    for (const cached of [true, false]) {
+      const call = createFakeCall();
+      const { output } = call.transport;
+      const say = (frames: AudioFrame[]) =>
+        ReadableStream.from(frames)
+          .pipeThrough(new TransformStream())
+          .pipeTo(cached ? output : call.transport.output, { preventClose: true });
+      const speaking = (async () => {
+        await say(counting(old, 200));
+        await say(counting(fresh, 20));
+      })();
+      await call.clock.advance(505);
+      const count = call.sent.length;
+      const atMs = call.clock.now();
+      call.transport.interrupt();
+      await call.clock.advance(2_000);
+      await speaking;
+      expectSilenceOfOld(call, atMs, count);
+      expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
+    }
+  });
+
+  test("play and a writer of output, while a pipe's remains still come", async () => {
+    const call = createFakeCall();
+    const writer = threeTransforms(call, () => new TransformStream());
+    const writes = counting(old, 400).map((frame) => writer.write(frame));
+    await call.clock.advance(505);
+    const count = call.sent.length;
+    call.transport.interrupt();
+    call.transport.play(gen(counting(fresh, 10)));
+    await Promise.all(writes);
+    await call.clock.advance(1_000);
+    expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 10).map(({ samples }) => samples[0]));
+  });
+
+  test("the resampler's tail and the half of a frame", async () => {
+    const call = createFakeCall({ port: { sampleRates: [24_000] } });
+    const writer = call.transport.output.getWriter();
+    for (let index = 0; index < 20; index++) void writer.write(steady(8_000, 33));
+    await call.clock.advance(250);
+    const count = call.sent.length;
+    call.transport.interrupt();
+    await settle();
+    void writer.write(steady(0, 100));
+    await call.clock.advance(1_000);
+    const after = call.sent.slice(count);
+    expect(after.length).toBe(5);
+    expect(after.every(({ frame }) => frame.samples.every((sample) => sample === 0))).toBe(true);
+  });
+});
+
+describe("an interruption", () => {
+  test("of a bot that says nothing does nothing but clear the far end", () => {
+    const call = createFakeCall({ clears: true });
+    expect(call.transport.interrupt()).toEqual({ playedMs: 0, droppedMs: 0 });
+    expect(call.clears.length).toBe(1);
+  });
+
+  test("settles a write that waits behind a play, and one of ten minutes", async () => {
+    const call = createFakeCall();
+    const writer = call.transport.output.getWriter();
+    call.transport.play(gen(counting(old, 500)));
+    const behind = writer.write(steady(old, 20));
+    await call.clock.advance(100);
+    call.transport.interrupt();
+    await behind;
+    const long = writer.write(steady(old, 600_000));
+    await call.clock.advance(100);
+    call.transport.interrupt();
+    await long;
+    const closing = writer.close();
+    await closing;
+  });
+
+  test("settles a close that waits for what is queued", async () => {
+    const call = createFakeCall();
+    const writer = call.transport.output.getWriter();
+    void writer.write(steady(old, 5_000));
+    const closing = writer.close();
+    await call.clock.advance(100);
+    call.transport.interrupt();
+    await closing;
+  });
+
+  test("may come from a listener of what it interrupts", async () => {
+    const call = createFakeCall();
+    call.transport.on("botStartedSpeaking", () => {
+      call.transport.interrupt();
+      call.transport.play(gen(counting(fresh, 3)));
+    });
+    const off = call.transport.on("botStartedSpeaking", () => off());
+    const writer = call.transport.output.getWriter();
+    void writer.write(steady(old, 1_000));
+    await call.clock.advance(20);
+    expect(call.sent.length).toBeLessThanOrEqual(2);
+    call.caller.left();
+  });
+
+  const wires: readonly [string, Parameters<typeof createFakeCall>[0]][] = [
+    ["without a clear", {}],
+    ["in frames of 40 ms", { port: { frameMs: 40 } }],
+    ["that is sent ahead 100 ms and clears", { clears: true, port: { sendAheadMs: 100 } }],
+    ["that is continuous", { clears: true, port: { continuous: true } }],
+    ["at another rate", { clears: true, port: { sampleRates: [8_000] } }],
+  ];
+  for (const [name, options] of wires) {
+    test(`tells what was heard to 20 ms by the send clock, over a wire ${name}`, async () => {
+      for (const passedMs of [0, 7, 100, 333, 1_000, 1_999, 3_000]) {
+        for (const how of ["written", "played"]) {
+          const call = createFakeCall(options);
+          const writer = call.transport.output.getWriter();
+          const frames = [steady(1, 1_990)];
+          if (how === "written") void writer.write(frames[0] as AudioFrame);
+          else call.transport.play(gen(frames));
+          await call.clock.advance(passedMs);
+          const startMs = call.sent.find(({ frame }) => frame.samples[0] !== 0)?.atMs ?? call.clock.now();
+          const heardMs = Math.min(1_990, call.clock.now() - startMs);
+          const { playedMs, droppedMs } = call.transport.interrupt();
+          if (passedMs < 2_200) expect(Math.abs(playedMs - heardMs)).toBeLessThanOrEqual(20);
+          else expect(playedMs).toBe(0); // the stretch is over
+          const sentMs = call.sent.filter(({ frame }) => frame.samples[0] !== 0).length * (options?.port?.frameMs ?? 20);
+          expect(playedMs).toBeLessThanOrEqual(sentMs);
+          if (passedMs < 1_900) expect(Math.abs(playedMs + droppedMs - 1_990)).toBeLessThanOrEqual(options?.clears ? 0.01 : 40);
+        }
+      }
+    });
+  }
+
+  /** A far end that plays what it is sent in real time, reports its marks, and returns those it has when it is cleared. */
+  function playFarEnd(options: Parameters<typeof createFakeCall>[0], delayMs: number) {
+    let freeAtMs = 0;
+    let call: FakeCall | undefined;
+    const frameMs = options?.port?.frameMs ?? 20;
+    let pending: string[] = [];
+    call = createFakeCall({
+      ...options,
+      port: {
+        sendAheadMs: 200,
+        ...options?.port,
+        clear() {
+          const returned = pending;
+          pending = [];
+          freeAtMs = 0;
+          call?.clock.after(delayMs, () => {
+            for (const mark of returned) call?.caller.played(mark);
+          });
+        },
+        mark(mark) {
+          const { clock, caller } = call as FakeCall;
+          freeAtMs = Math.max(freeAtMs, clock.now() + delayMs) + frameMs;
+          pending.push(mark);
+          clock.after(freeAtMs - clock.now(), () => {
+            if (!pending.includes(mark)) return;
+            pending = pending.filter((other) => other !== mark);
+            caller.played(mark);
+          });
+        },
+      },
+    });
+    return call;
+  }
+
+  for (const [frameMs, delayMs] of [
+    [20, 0],
+    [20, 60],
+    [40, 0],
+    [40, 60],
+  ] as const) {
+    test(`tells what was heard to 20 ms by the marks of a far end ${delayMs} ms away in frames of ${frameMs} ms`, async () => {
+      for (const passedMs of [30, 107, 500, 1_013, 1_555]) {
+        const call = playFarEnd({ port: { frameMs } }, delayMs);
+        const playback = call.transport.play(gen([steady(1, 3_000)]));
+        await call.clock.advance(passedMs);
+        const heardMs = Math.max(0, passedMs - delayMs);
+        const { playedMs, droppedMs } = call.transport.interrupt();
+        expect(Math.abs(playedMs - heardMs)).toBeLessThanOrEqual(20 + (heardMs < frameMs ? frameMs - 20 : 0));
+        expect(playedMs + droppedMs).toBeCloseTo(3_000, 3);
+        await call.clock.advance(delayMs + 1); // the cleared marks come back
+        expect(playback.playedMs).toBe(playedMs);
+
+        const next = call.transport.play(gen([steady(2, 1_000)]));
+        await call.clock.advance(500);
+        expect(Math.abs(next.playedMs - Math.max(0, 500 - delayMs))).toBeLessThanOrEqual(20);
+        await call.clock.advance(1_000);
+        await expect(next.done).resolves.toEqual({ playedMs: 1_000, interrupted: false });
+      }
+    });
+  }
+
+  test("counts nothing as heard that a stalled far end has not reported", async () => {
+    const call = createFakeCall({ clears: true, marks: true, port: { sendAheadMs: 1_000 } });
+    const playback = call.transport.play(gen([steady(1, 3_000)]));
+    await call.clock.advance(700);
+    expect(playback.playedMs).toBe(0);
+    call.caller.played(call.marks[4]?.mark ?? "");
+    call.caller.played("nonsense");
+    call.caller.played("99999");
+    call.caller.played("-1");
+    await call.clock.advance(500);
+    const { playedMs, droppedMs } = call.transport.interrupt();
+    expect(playedMs).toBeGreaterThanOrEqual(100);
+    expect(playedMs).toBeLessThanOrEqual(120);
+    expect(playedMs + droppedMs).toBeCloseTo(3_000, 3);
+  });
+
+  test("does not count as heard what the wire did not take", async () => {
+    let bufferedBytes = 0;
+    const call = createFakeCall({ port: { bufferedBytes: () => bufferedBytes } });
+    const playback = call.transport.play(gen([steady(1, 2_000)]));
+    await call.clock.advance(500);
+    bufferedBytes = 2 ** 21;
+    await call.clock.advance(500);
+    bufferedBytes = 0;
+    await call.clock.advance(200);
+    expect(Math.abs(playback.playedMs - 700)).toBeLessThanOrEqual(20);
+    expect(Math.abs(call.transport.interrupt().playedMs - 700)).toBeLessThanOrEqual(20);
+  });
+
+  test("tells of the play under way, not of what was said before it", async () => {
+    const call = createFakeCall();
+    call.transport.play(gen([steady(1, 1_000)]));
+    call.transport.play(gen([steady(2, 5_000)]));
+    await call.clock.advance(3_000);
+    expect(Math.abs(call.transport.interrupt().playedMs - 2_000)).toBeLessThanOrEqual(20);
+  });
+
+  test("twice in a row tells the second time that nothing was left", async () => {
+    const call = createFakeCall();
+    const writer = call.transport.output.getWriter();
+    for (const frame of counting(1, 500)) void writer.write(frame);
+    await call.clock.advance(500);
+    const first = call.transport.interrupt();
+    expect(first.droppedMs).toBeGreaterThan(9_000);
+    expect(call.transport.interrupt()).toEqual({ playedMs: 0, droppedMs: 0 });
+  });
+});

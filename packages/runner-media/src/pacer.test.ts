@@ -1,0 +1,132 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { describe, expect, test } from "vitest";
+import { catchUncaught } from "./catch-uncaught.ts";
+import { createFakeClock } from "./fake-clock.ts";
+import { createPacer } from "./pacer.ts";
+
+describe("a pacer", () => {
+  test("ticks at start + n × period, however late its timers come: no drift", async () => {
+    const clock = createFakeClock(0);
+    const due: number[] = [];
+    const late = { ...clock, after: (ms: number, callback: () => void) => clock.after(ms + 3, callback) };
+    createPacer(late).every(20, (dueMs) => due.push(dueMs));
+    await clock.advance(60_003);
+    expect(due.length).toBe(3_000);
+    expect(due.at(-1)).toBe(60_000);
+  });
+
+  test("has one timer for all sessions, and none once the last has stopped", async () => {
+    const clock = createFakeClock();
+    const pacer = createPacer(clock);
+    expect(clock.timers).toBe(0);
+    const stops = Array.from({ length: 200 }, () => pacer.every(20, () => undefined));
+    await clock.advance(100);
+    expect(clock.timers).toBe(1);
+    expect(clock.started).toBeLessThan(10); // 200 sessions in step: one timer a period, not one a session
+    for (const stop of stops) {
+      stop();
+      stop();
+    }
+    expect(clock.timers).toBe(0);
+  });
+
+  test("runs the ticks that a late timer left, of all sessions, in the order they were due", async () => {
+    const clock = createFakeClock(0);
+    const pacer = createPacer(clock);
+    const ticks: string[] = [];
+    pacer.every(20, (dueMs) => ticks.push(`a${dueMs}`));
+    await clock.advance(5);
+    pacer.every(40, (dueMs) => ticks.push(`b${dueMs}`));
+    await clock.stall(95);
+    expect(ticks).toEqual(["a20", "a40", "b45", "a60", "a80", "b85", "a100"]);
+    await clock.advance(20);
+    expect(ticks.slice(7)).toEqual(["a120"]);
+  });
+
+  test("starts a series anew that is more than 200 ms late, instead of a burst", async () => {
+    const clock = createFakeClock(0);
+    const due: number[] = [];
+    createPacer(clock).every(20, (dueMs) => due.push(dueMs));
+    await clock.stall(1_005);
+    await clock.advance(40);
+    expect(due).toEqual([1_005, 1_025, 1_045]);
+  });
+
+  test("lets a tick stop itself, others and the whole series", async () => {
+    const clock = createFakeClock();
+    const pacer = createPacer(clock);
+    const ticks: string[] = [];
+    const stopA = pacer.every(20, () => {
+      ticks.push("a");
+      stopA();
+      stopB();
+    });
+    const stopB = pacer.every(20, () => ticks.push("b"));
+    await clock.advance(200);
+    expect(ticks).toEqual(["a"]);
+    expect(clock.timers).toBe(0);
+  });
+
+  test("tells how late ticks came", async () => {
+    const clock = createFakeClock();
+    const pacer = createPacer(clock);
+    pacer.every(20, () => undefined);
+    await clock.advance(198);
+    expect(pacer.lateness.count).toBe(9);
+    expect(pacer.lateness.percentileMs(99)).toBe(0);
+    await clock.stall(10);
+    expect(pacer.lateness.maxMs).toBe(8);
+    expect(pacer.lateness.percentileMs(100)).toBe(8);
+    expect(pacer.lateness.percentileMs(50)).toBe(0);
+    pacer.lateness.reset();
+    expect(pacer.lateness.count).toBe(0);
+    expect(pacer.lateness.percentileMs(99)).toBe(0);
+  });
+
+  test("runs each tick in the scope it was registered in, and its timer in none of them", async () => {
+    const clock = createFakeClock();
+    const storage = new AsyncLocalStorage<string>();
+    const scopes: unknown[] = [];
+    const watched = {
+      ...clock,
+      after(ms: number, callback: () => void) {
+        scopes.push(["timer", storage.getStore()]);
+        return clock.after(ms, callback);
+      },
+    };
+    const pacer = createPacer(watched);
+    const note = () => scopes.push(["tick", storage.getStore()]);
+    storage.run("a", () => pacer.every(20, note));
+    storage.run("b", () => pacer.every(20, note));
+    await clock.advance(20);
+    expect(scopes).toEqual([
+      ["timer", undefined],
+      ["tick", "a"],
+      ["tick", "b"],
+      ["timer", undefined],
+    ]);
+  });
+
+  test("goes on when a tick throws, which is that session's uncaught exception", async () => {
+    const clock = createFakeClock();
+    const pacer = createPacer(clock);
+    const storage = new AsyncLocalStorage<string>();
+    const uncaught: unknown[] = [];
+    let others = 0;
+    storage.run("culprit", () =>
+      pacer.every(20, () => {
+        throw new Error("tick");
+      }),
+    );
+    pacer.every(20, () => others++);
+    await catchUncaught(
+      (error) => uncaught.push([error.message, storage.getStore()]),
+      () => clock.advance(40),
+    );
+    expect(others).toBe(2);
+    expect(uncaught).toEqual([
+      ["tick", "culprit"],
+      ["tick", "culprit"],
+    ]);
+  });
+});
