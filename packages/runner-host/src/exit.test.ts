@@ -31,7 +31,7 @@ await new Promise((resolve) => setTimeout(resolve, 50));
 console.log(JSON.stringify({ left: process.getActiveResourcesInfo(), counts: host.runner.sessions.counts }));
 `;
 
-test("after close() nothing is left open, and the process ends by itself", { timeout: 30_000 }, async () => {
+test("after close() nothing is left open, and the process ends by itself", async () => {
   const run = promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], { timeout: 20_000 });
   const { left, counts } = JSON.parse((await run).stdout);
   expect(counts).toEqual({ pending: 0, active: 0 });
