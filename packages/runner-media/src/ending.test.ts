@@ -195,10 +195,7 @@ describe("close", () => {
   });
 
   test("ends early when what is played out is interrupted, or the caller leaves", async () => {
-    for (const end of [
-      (call: FakeCall) => void call.transport.interrupt(),
-      (call: FakeCall) => call.caller.left(),
-    ]) {
+    for (const end of [(call: FakeCall) => void call.transport.interrupt(), (call: FakeCall) => call.caller.left()]) {
       const call = createFakeCall();
       void call.transport.output.getWriter().write(steady(1, 5_000));
       call.transport.play(gen([steady(2, 5_000)]));

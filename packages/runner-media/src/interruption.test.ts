@@ -331,6 +331,27 @@ describe("an interruption", () => {
     call.caller.left();
   });
 
+  test("may be answered by the source that it cancels, and by a listener of botStoppedSpeaking", async () => {
+    const call = createFakeCall({ clears: true });
+    const writer = call.transport.output.getWriter();
+    call.transport.play(
+      new ReadableStream<AudioFrame>({
+        pull: (controller) => controller.enqueue(steady(old, 20)),
+        cancel: () => void writer.write(steady(fresh, 40)),
+      }),
+    );
+    const off = call.transport.on("botStoppedSpeaking", () => {
+      off();
+      call.transport.play(gen([steady(fresh + 1, 40)]));
+    });
+    await call.clock.advance(500);
+    const count = call.sent.length;
+    call.transport.interrupt();
+    await call.clock.advance(500);
+    expect(values(call.heard()).slice(1).sort()).toEqual([fresh, fresh + 1]);
+    expect(call.sent.length - count).toBe(4);
+  });
+
   const wires: readonly [string, Parameters<typeof createFakeCall>[0]][] = [
     ["without a clear", {}],
     ["in frames of 40 ms", { port: { frameMs: 40 } }],
@@ -353,9 +374,11 @@ describe("an interruption", () => {
           const { playedMs, droppedMs } = call.transport.interrupt();
           if (passedMs < 2_200) expect(Math.abs(playedMs - heardMs)).toBeLessThanOrEqual(20);
           else expect(playedMs).toBe(0); // the stretch is over
-          const sentMs = call.sent.filter(({ frame }) => frame.samples[0] !== 0).length * (options?.port?.frameMs ?? 20);
+          const sentMs =
+            call.sent.filter(({ frame }) => frame.samples[0] !== 0).length * (options?.port?.frameMs ?? 20);
           expect(playedMs).toBeLessThanOrEqual(sentMs);
-          if (passedMs < 1_900) expect(Math.abs(playedMs + droppedMs - 1_990)).toBeLessThanOrEqual(options?.clears ? 0.01 : 40);
+          if (passedMs < 1_900)
+            expect(Math.abs(playedMs + droppedMs - 1_990)).toBeLessThanOrEqual(options?.clears ? 0.01 : 40);
         }
       }
     });

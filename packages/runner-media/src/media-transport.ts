@@ -1,4 +1,11 @@
-import { type Logger, RunnerError, type Transport, type TransportParams } from "@pipecat-ts/runner-core";
+import type { AudioFrame } from "@pipecat-ts/audio";
+import {
+  type Interruption,
+  type Logger,
+  RunnerError,
+  type Transport,
+  type TransportParams,
+} from "@pipecat-ts/runner-core";
 import { createCallEnding } from "./call-ending.ts";
 import { createCallEvents } from "./call-events.ts";
 import { createCallerAudio } from "./caller-audio.ts";
@@ -25,6 +32,21 @@ export interface MediaTransportOptions {
 /** A `Transport`, and what it has carried. */
 export interface MediaTransport extends Transport {
   readonly counters: MediaCounters;
+  /**
+   * As `Transport` says, with 200 ms of audio waiting to be sent before `write()` waits. Take a writer by `getWriter()`,
+   * or pipe to it.
+   */
+  readonly output: WritableStream<AudioFrame>;
+  /**
+   * As `Transport` says, exactly so for writers of `output.getWriter()` and for `play`: a frame is old when its `write()`
+   * was called before, and new when it was called after, be it in the same breath.
+   *
+   * A pipe hides when its frames were written, so that what it goes on delivering is dropped as old until it pauses for
+   * half as long as the frame before lasts (5 to 50 ms), ends, or has had 15 minutes of audio dropped. An answer that
+   * must be heard from its first syllable is best given to `play`. What waits before a pipe for longer than that pause, in
+   * a bot's own queues or a speech service, is the bot's to drop.
+   */
+  interrupt(): Interruption;
 }
 
 /**
@@ -60,7 +82,16 @@ export function createMediaTransport(options: MediaTransportOptions): MediaTrans
       events.emit("error", error);
     },
   });
-  const playbacks = createPlaybacks({ turns, speaker, logger, refused });
+  const playbacks = createPlaybacks({
+    turns,
+    speaker,
+    logger,
+    refused,
+    failed(error) {
+      logger.warn({ err: error }, "A source of speech failed.");
+      events.emit("error", error);
+    },
+  });
   const output = createOutputStream({
     clock: pacer.clock,
     turns,

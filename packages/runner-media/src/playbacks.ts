@@ -18,6 +18,7 @@ export function createPlaybacks(options: StretchOptions): Playbacks {
       const stretch = createStretch(audio, options);
       stretches.add(stretch);
       const forget = () => void stretches.delete(stretch);
+      // Handles a rejection, too: nobody needs to await it, and `failed` has told of it.
       stretch.done.then(forget, forget);
       return stretch;
     },

@@ -79,7 +79,7 @@ describe("output", () => {
     const writer = transport.output.getWriter();
     let at = 0;
     for (let index = 0; index < 50; index++) {
-      const due = index * 30 + [0, 7, -5, 9, 3, -8][index % 6]!;
+      const due = index * 30 + ([0, 7, -5, 9, 3, -8][index % 6] ?? 0);
       await clock.advance(Math.max(0, due - at));
       at = Math.max(at, due);
       void writer.write(steady(3, 30));
@@ -317,6 +317,8 @@ describe("play", () => {
       yield steady(1, 40);
       throw new Error("no voice");
     }
+    const errors: unknown[] = [];
+    transport.on("error", (error) => errors.push(error.message));
     const failed = transport.play(failing());
     const broken = transport.play({} as AsyncIterable<AudioFrame>);
     const locked = ReadableStream.from(counting(1, 1));
@@ -331,6 +333,22 @@ describe("play", () => {
       [1, 40],
       [2, 40],
     ]);
+    expect(errors.length).toBe(3);
+    expect(errors).toContain("no voice");
+  });
+
+  test("whose source throws and whose `done` nobody awaits is told of by an error event, and harms nothing", async () => {
+    const { transport, clock, warnings } = createFakeCall();
+    const told: unknown[] = [];
+    const listener = (error: unknown) => told.push(error);
+    process.on("unhandledRejection", listener);
+    transport.on("error", (error) => told.push(error.message));
+    transport.play(new ReadableStream({ pull: () => Promise.reject(new Error("no voice")) }));
+    await clock.advance(20);
+    await settle();
+    process.off("unhandledRejection", listener);
+    expect(told).toEqual(["no voice"]);
+    expect(warnings.length).toBe(1);
   });
 
   test("of nothing, and of what is no audio, is over at once and blocks nobody", async () => {

@@ -16,8 +16,10 @@ export interface StretchOptions {
   readonly turns: Turns;
   readonly speaker: Pick<Speaker, "say" | "heard" | "heardMs" | "lostMs" | "queue">;
   readonly logger: Logger;
-  /** The source gave what is no audio, for the reason given. */
+  /** A source gave what is no audio, for the reason given. */
   refused(fault: string): void;
+  /** A source threw. */
+  failed(error: Error): void;
 }
 
 interface Source {
@@ -28,7 +30,7 @@ interface Source {
 /** Gets in line for `audio`, reads it when its turn comes, and no faster than it is spoken. */
 export function createStretch(
   audio: ReadableStream<AudioFrame> | AsyncIterable<AudioFrame>,
-  { turns, speaker, logger, refused }: StretchOptions,
+  { turns, speaker, logger, refused, failed }: StretchOptions,
 ): Stretch {
   const breather = createBreather(256);
   const { promise: done, resolve, reject } = Promise.withResolvers<Awaited<Playback["done"]>>();
@@ -56,7 +58,8 @@ export function createStretch(
       source = undefined;
       if (finalMs !== undefined) return logger.debug({ err: error }, "A source of speech failed after its end");
       finalMs = heardMs();
-      return reject(error);
+      reject(error);
+      return failed(error instanceof Error ? error : new Error(String(error)));
     } finally {
       turn.leave();
     }
@@ -92,6 +95,16 @@ export function createStretch(
     resolve({ playedMs: finalMs, interrupted });
   }
 
+  /** Not at once: a source may speak in answer to it, and that is to be heard. */
+  async function cancel(open: Source): Promise<void> {
+    await null;
+    try {
+      await open.cancel();
+    } catch (error) {
+      logger.debug({ err: error }, "An interrupted source of speech failed to stop");
+    }
+  }
+
   const stretch: Stretch = {
     done,
     get playedMs() {
@@ -100,7 +113,8 @@ export function createStretch(
     interrupt() {
       finish(true);
       turn.leave();
-      source?.cancel().catch((error) => logger.debug({ err: error }, "An interrupted source of speech failed to stop"));
+      if (source) void cancel(source);
+      source = undefined;
     },
   };
   void speak();
