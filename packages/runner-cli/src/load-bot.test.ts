@@ -57,7 +57,10 @@ const files: Readonly<Record<string, readonly [content: string, message: RegExp,
     /npm pkg set type=module/,
   ],
 };
-const sound = { "cjs/old.js": "exports.bot = () => {};", "sound.ts": "export async function bot(args: object) {}" };
+const sound = {
+  "cjs/old.js": "/*\nexport of a bot\n*/\nexports.bot = () => {};",
+  "sound.ts": "export async function bot(args: object) {}",
+};
 
 let folder = "";
 let outcomes: Record<string, { message?: string; fix?: string; code?: string; bot?: string }> = {};

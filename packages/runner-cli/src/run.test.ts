@@ -49,10 +49,11 @@ test("a bot is found, run once for a caller, and given its body, flags and .env"
     key: "from-file",
     own: "from-environment",
   });
-  expect(program.stdout.match(/evaluated/g)).toHaveLength(1);
 
   program.signal("SIGINT");
   expect(await program.ended).toBe(0);
+  expect(program.stdout.match(/evaluated/g)).toHaveLength(1);
+  expect(program.stdout.match(/runs src\/bot\.ts/g)).toHaveLength(1);
   expect(program.stderr).toBe("");
 });
 
