@@ -188,6 +188,16 @@ test("the first reason counts, and a session finishes once", async () => {
   expect(steps.filter((step) => step.startsWith("abort"))).toHaveLength(1);
 });
 
+test("a shutdown while the bot has its 10 s aborts it at once, and the caller still left", async () => {
+  const { ending, steps, close } = begin();
+  await close("caller-left");
+  ending.end("shutdown");
+  expect(steps).toContain("abort: caller-left");
+  ending.botReturned();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(steps.at(-1)).toBe("finish: caller-left");
+});
+
 test("nothing begins again after the end", async () => {
   const { ending, steps } = begin({ transport: false });
   ending.botReturned();

@@ -122,7 +122,7 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
     async drain() {
       draining = true;
       for (const session of pending) void session.end("shutdown");
-      while (live.size > 0) await Promise.all([...live.values()].map((session) => session.ended));
+      await Promise.all([...live.values()].map((session) => session.ended));
     },
     async shutDown(ms) {
       draining = true;
