@@ -10,10 +10,12 @@ import {
 } from "@pipecat-ts/runner-testing";
 import plugin from "@pipecat-ts/runner-websocket/plugin";
 import { createRunner, type Runner } from "pipecat-runner";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/fake-caller.ts";
 import { bot } from "./bot.ts";
 
+vi.setConfig({ testTimeout: 30_000 });
+const patienceMs = 10_000;
 let runner: Runner;
 let caller: WebSocketCaller;
 let logger: ReturnType<typeof createRecordingLogger>;
@@ -30,7 +32,7 @@ afterEach(async () => {
 });
 
 test("greets with a chime of three rising notes, shorter than half a second", async () => {
-  await until("the chime is over", () => heardMs() > 300 && silentMs() > 200, 2_000);
+  await until("the chime is over", () => heardMs() > 300 && silentMs() > 200, patienceMs);
   const chime = excerpt(heard(), findVoice(heard())?.fromMs ?? 0);
   const pitches = [10, 90, 170].map((atMs) => measurePitch(excerpt(chime, atMs, atMs + 70)));
   expect(heardMs()).toBeLessThan(500);
@@ -38,31 +40,29 @@ test("greets with a chime of three rising notes, shorter than half a second", as
 });
 
 test("echoes the caller, and goes on after an interruption", async () => {
-  await speak(440, 600);
-  await until("the echo is heard", () => pitchOf(200) === 440, 3_000);
+  await speakUntilEchoed(440);
 
   caller.sendMessage({ type: "interrupt" });
-  await until("the bot is interrupted", () => interruptions() === 1, 1_000);
+  await until("the bot is interrupted", () => interruptions() === 1, patienceMs);
   caller.sendMessage({ label: "rtvi-ai", type: "client-message", id: "1", data: { t: "interrupt" } });
-  await until("the bot is interrupted again", () => interruptions() === 2, 1_000);
+  await until("the bot is interrupted again", () => interruptions() === 2, patienceMs);
 
-  await speak(330, 600);
-  await until("the next words are heard", () => pitchOf(200) === 330, 3_000);
+  await speakUntilEchoed(330);
 });
 
 test("answers text with text", async () => {
   caller.sendMessage({ label: "rtvi-ai", type: "client-ready", id: "1", data: { version: "2.1.0" } });
   caller.sendMessage({ label: "rtvi-ai", type: "send-text", id: "2", data: { content: "hello" } });
-  await until("the bot answers", () => caller.messages.length >= 2, 2_000);
+  await until("the bot answers", () => caller.messages.length >= 2, patienceMs);
   expect(caller.messages).toContainEqual(
     expect.objectContaining({ type: "bot-output", data: expect.objectContaining({ text: "You wrote: hello" }) }),
   );
 });
 
 test("ends well when the caller leaves, also in the middle of the chime", async () => {
-  await until("the chime begins", () => caller.frames.length > 0, 2_000);
+  await until("the chime begins", () => caller.frames.length > 0, patienceMs);
   await caller.hangUp();
-  await until("the session is over", () => runner.sessions.counts.active === 0, 2_000);
+  await until("the session is over", () => runner.sessions.counts.active === 0, patienceMs);
   expect(logger.lines.filter(({ level }) => level === "warn" || level === "error")).toEqual([]);
   expect(logger.lines.at(-1)).toMatchObject({ fields: { reason: "caller-left" } });
 });
@@ -91,11 +91,17 @@ function interruptions(): number {
   return caller.frames.filter((frame) => frame.case === "interruption").length;
 }
 
-/** Speaks a tone in real time. */
-async function speak(hz: number, durationMs: number): Promise<void> {
+/** Speaks a tone in real time until 200 ms of it were heard. */
+async function speakUntilEchoed(hz: number): Promise<void> {
+  const frames = cut(tone(hz, { durationMs: patienceMs }));
   const startedAt = performance.now();
-  for (const [index, frame] of cut(tone(hz, { durationMs })).entries()) {
-    await until("the next frame is due", () => performance.now() >= startedAt + index * 20, 1_000);
-    caller.speak(frame);
-  }
+  let spoken = 0;
+  const echoed = () => {
+    for (; performance.now() >= startedAt + spoken * 20; spoken++) {
+      const frame = frames[spoken];
+      if (frame) caller.speak(frame);
+    }
+    return pitchOf(200) === hz;
+  };
+  await until(`${hz} Hz is echoed`, echoed, patienceMs);
 }

@@ -99,7 +99,7 @@ describe("decode", () => {
     }
   });
 
-  test("never throws: 100,000 random messages, half of them frames with random damage", () => {
+  test("never throws: 100,000 random messages, half of them frames with random damage", { timeout: 60_000 }, () => {
     const random = seeded(1);
     let calls = 0;
     const decoder = createDecoder(() => {
