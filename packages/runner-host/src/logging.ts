@@ -25,7 +25,15 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   const ignore = "session,transport";
   return pino(
     settings,
-    pretty({ colorize, ignore, translateTime: "SYS:HH:MM:ss.l", messageFormat, destination: stream, sync: true }),
+    pretty({
+      colorize,
+      ignore,
+      singleLine: true,
+      translateTime: "SYS:HH:MM:ss.l",
+      messageFormat,
+      destination: stream,
+      sync: true,
+    }),
   );
 }
 

@@ -50,7 +50,8 @@ test.each(["GET", "POST", "PUT", "PATCH", "DELETE"])(
     await using host = await startToyRunner({
       plugins: [withOffer],
       bot: async ({ session, signal, sessionId }) => {
-        session.onRequest((ctx) => {
+        session.onRequest(async (ctx) => {
+          await null;
           if (ctx.params.path === "notes/a b")
             ctx.body = { sessionId, method: ctx.method, body: (ctx as RouteContext).request.body };
         });

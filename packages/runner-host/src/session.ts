@@ -98,9 +98,8 @@ export function createSession(options: SessionOptions): HostSession {
       if (!controller.signal.aborted) await options.bot(args as RunnerArguments);
       end.botReturned();
     } catch (err) {
-      const fix = isRunnerError(err) ? err.fix : undefined;
       if (controller.signal.aborted && isAbort(err)) logger.debug({ err }, "the bot stopped");
-      else logger.error({ err, fix }, "the bot failed");
+      else logger.error({ err }, "the bot failed");
       end.botFailed();
     }
   }
