@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { describe, test } from "vitest";
 import type { TransportAdapter } from "./adapter.ts";
 import type { Requirement } from "./requirement.ts";
@@ -10,9 +11,11 @@ export function describeTransport(adapter: TransportAdapter, options: RunOptions
   const timeout = 10 * (options.patienceMs ?? 5_000);
   const declare = (requirement: Requirement) =>
     test(`${requirement.id} ${requirement.title}`, { timeout }, async ({ skip }) => {
-      const { state, because } = await runRequirement(requirement, adapter, options);
+      const { state, because, logged } = await runRequirement(requirement, adapter, options);
       if (state === "skipped") skip(because);
-      if (state === "unmet") throw new Unmet(`${because}\nWhy it matters: ${requirement.reason}`);
+      if (state !== "unmet") return;
+      const lines = logged.map(({ level, message, fields }) => `${level}: ${message} ${inspect(fields)}`);
+      throw new Unmet([because, `Why it matters: ${requirement.reason}`, ...lines].join("\n"));
     });
   describe.concurrent(`transport ${adapter.plugin.name}`, () => {
     requirements.filter(({ alone }) => !alone).forEach(declare);

@@ -6,7 +6,7 @@ export { until, within } from "./patience.ts";
 export { measurePitch } from "./pitch.ts";
 export type { Requirement } from "./requirement.ts";
 export { requirements } from "./requirements.ts";
-export { countResources, type Resources, resourceGrowth, settleResources } from "./resources.ts";
+export { countResources, countSettledResources, type Resources, resourceGrowth, settleResources } from "./resources.ts";
 export { type Outcome, type RunOptions, runRequirement, runRequirements } from "./run-requirement.ts";
 export { cut, excerpt, join, type SignalOptions, silence, sweep, syllables, tone } from "./signal.ts";
 export { createSpeaker, type HeardFrame, type Speaker } from "./speaker.ts";

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Unmet } from "./unmet.ts";
 
-/** Waits until `condition` holds, looking every 5 ms; throws Unmet with `what` when it does not within `timeoutMs`. */
+/** Waits until `condition` holds, looking every 10 ms; throws Unmet with `what` when it does not within `timeoutMs`. */
 export async function until(what: string, condition: () => boolean, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!condition()) {
     if (performance.now() > deadline) throw new Unmet(`${what}: not within ${timeoutMs} ms`);
-    await sleep(5);
+    await sleep(10);
   }
 }
 

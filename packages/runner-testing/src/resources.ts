@@ -56,6 +56,16 @@ export async function settleResources(before: Resources, timeoutMs = 2_000): Pro
   }
 }
 
+/** Counts what the process holds once it has let go of what it was about to: when nothing fell in 50 ms. */
+export async function countSettledResources(): Promise<Resources> {
+  for (let before = countResources(); ; ) {
+    await sleep(50);
+    const now = countResources();
+    if (resourceGrowth(now, before).length === 0) return now;
+    before = now;
+  }
+}
+
 function tally(names: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1;

@@ -7,13 +7,17 @@ import { cut, excerpt, join } from "./signal.ts";
 import type { HeardFrame } from "./speaker.ts";
 import { expect } from "./unmet.ts";
 
-/** Has the caller say `audio` in real time, 20 ms at a time; its rate must be the caller's. */
+/**
+ * Has the caller say `audio` in real time, 20 ms at a time; its rate must be the caller's. On a machine that was late it
+ * goes on later rather than all at once, which nobody would have to listen to.
+ */
 export async function say(caller: FakeCaller, audio: AudioFrame): Promise<void> {
-  const startMs = performance.now();
-  for (const [index, frame] of cut(audio).entries()) {
-    const aheadMs = startMs + index * 20 - performance.now();
+  let dueMs = performance.now();
+  for (const frame of cut(audio)) {
+    const aheadMs = dueMs - performance.now();
     if (aheadMs > 0) await sleep(aheadMs);
     caller.speak(frame);
+    dueMs = Math.max(dueMs, performance.now() - 60) + 20;
   }
 }
 

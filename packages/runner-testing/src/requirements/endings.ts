@@ -8,7 +8,7 @@ import { invitationOf, type Stage } from "../stage.ts";
 import { expect, expectSame } from "../unmet.ts";
 import { allEnded, expectTurnedAway, firstCall, lossNoticedMs, onlySession } from "./outcome.ts";
 
-const farewellMs = 500;
+const farewellMs = 300;
 
 /** How a call ends. */
 export const endings: readonly Requirement[] = [

@@ -79,8 +79,8 @@ async function fail(stage: Stage, mishap: (transport: Transport) => unknown): Pr
     await stage.until("the failed session ends", () => runner.sessions.counts.active === 1);
     expectSame("which session is left", [...runner.sessions][0]?.id, session?.id);
 
-    await say(unharmed, tone(440, { durationMs: 300, sampleRate: unharmed.sampleRate }));
-    await stage.until("the other caller is echoed", () => voiceMs(heard(unharmed)) >= 240);
+    await say(unharmed, tone(440, { durationMs: 200, sampleRate: unharmed.sampleRate }));
+    await stage.until("the other caller is echoed", () => voiceMs(heard(unharmed)) >= 140);
     expectPitch("the other caller", heard(unharmed), 440);
     const strangers = stray.unattributed.map(String);
     expect(strangers.length === 0, `errors that no session was charged with: ${strangers.join("; ")}`);

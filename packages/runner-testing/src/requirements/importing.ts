@@ -8,6 +8,7 @@ import { createHook } from "node:async_hooks";
 const opened = new Set();
 const kinds = /^(TCP|UDP|PIPE|PROCESS|WORKER|HTTP|GETADDRINFO|STATWATCHER|FSEVENTWRAP|SIGNALWRAP|Timeout|Immediate)/;
 const listeners = () => process.eventNames().map((name) => String(name) + ":" + process.listenerCount(name)).sort();
+process.stdout, process.stderr; // Node's own modules open them when they are first imported
 const before = { listeners: listeners(), env: JSON.stringify(process.env), globals: Reflect.ownKeys(globalThis) };
 const hook = createHook({ init: (_, type) => kinds.test(type) && opened.add(type) }).enable();
 await import(process.argv[1]);

@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { Interruption } from "@pipecat-ts/runner-core";
 import type { FakeCaller } from "../adapter.ts";
 import { createPuppet } from "../bots.ts";
@@ -10,7 +11,7 @@ import { firstCall } from "./outcome.ts";
 
 const oldHz = 400;
 const newHz = 1_000;
-const newMs = 400;
+const newMs = 240;
 
 /** The caller barges in. */
 export const interrupting: readonly Requirement[] = [
@@ -19,10 +20,10 @@ export const interrupting: readonly Requirement[] = [
     title: "Nothing that was written before an interruption is heard after it",
     reason: "A bot that talks on over its caller is the oldest complaint about voice bots.",
     async check(stage) {
-      const { caller, atMs } = await bargeIn(stage);
+      const { caller, atMs, lagMs } = await bargeIn(stage);
       const after = caller.speaker.heard().filter((entry) => entry.atMs > atMs);
       const oldMs = toneMs(after, oldHz, newHz);
-      expect(oldMs <= 100, `${oldMs} ms of what was written before the interruption were heard after it`);
+      expect(oldMs <= 100 + lagMs, `${oldMs} ms of what was written before the interruption were heard after it`);
     },
   },
   {
@@ -40,13 +41,17 @@ export const interrupting: readonly Requirement[] = [
     title: "An interruption tells how much the caller has heard, and how much was dropped",
     reason: "The bot's memory of the conversation must end where the caller stopped listening.",
     async check(stage) {
-      const { cut, heardMs, writtenMs } = await bargeIn(stage);
+      const { cut, heardMs, writtenMs, lagMs } = await bargeIn(stage);
+      const toleranceMs = 200 + 3 * lagMs; // an acknowledgement is late three times: there, in time, and back
       expect(
-        Math.abs(cut.playedMs - heardMs) <= 200,
+        Math.abs(cut.playedMs - heardMs) <= toleranceMs,
         `playedMs is ${cut.playedMs}; the caller had heard ${heardMs} ms`,
       );
       const sumMs = cut.playedMs + cut.droppedMs;
-      expect(Math.abs(sumMs - writtenMs) <= 200, `playedMs + droppedMs is ${sumMs}, of ${writtenMs} ms written`);
+      expect(
+        Math.abs(sumMs - writtenMs) <= toleranceMs,
+        `playedMs + droppedMs is ${sumMs}, of ${writtenMs} ms written`,
+      );
     },
   },
   {
@@ -61,7 +66,7 @@ export const interrupting: readonly Requirement[] = [
   },
 ];
 
-/** A bot says 3 s, is interrupted when the caller has heard 200 ms, and says something else; up to the end of that. */
+/** A bot says 2 s, is interrupted when the caller has heard 200 ms, and says something else; up to the end of that. */
 async function bargeIn(stage: Stage): Promise<{
   readonly caller: FakeCaller;
   readonly cut: Interruption;
@@ -69,12 +74,16 @@ async function bargeIn(stage: Stage): Promise<{
   readonly atMs: number;
   readonly heardMs: number;
   readonly writtenMs: number;
+  /** How late this process was at worst, which is nobody's fault. */
+  readonly lagMs: number;
 }> {
   const puppet = createPuppet();
   const caller = await stage.call(await stage.open(puppet.bot));
   const { transport } = await firstCall(stage, puppet);
   const writer = transport.output.getWriter();
-  const writtenMs = 3_000;
+  const writtenMs = 2_000;
+  const lag = monitorEventLoopDelay({ resolution: 5 });
+  lag.enable();
   const before = write(writer, tone(oldHz, { durationMs: writtenMs }));
   await stage.until("the caller hears the bot", () => toneMs(caller.speaker.heard(), oldHz) >= 200);
 
@@ -88,5 +97,6 @@ async function bargeIn(stage: Stage): Promise<{
   await stage
     .until("the caller hears the rest", isHeardOut, newMs)
     .catch((error) => expect(error instanceof Unmet, String(error)));
-  return { caller, cut, atMs, heardMs, writtenMs };
+  lag.disable();
+  return { caller, cut, atMs, heardMs, writtenMs, lagMs: lag.max / 1e6 };
 }

@@ -77,10 +77,10 @@ export const isolating: readonly Requirement[] = [
 
 async function expectOwnEchoes(stage: Stage, first: FakeCaller, second: FakeCaller): Promise<void> {
   await Promise.all([
-    say(first, tone(400, { durationMs: 400, sampleRate: first.sampleRate })),
-    say(second, tone(700, { durationMs: 400, sampleRate: second.sampleRate })),
+    say(first, tone(400, { durationMs: 300, sampleRate: first.sampleRate })),
+    say(second, tone(700, { durationMs: 300, sampleRate: second.sampleRate })),
   ]);
-  await stage.until("both hear their echo", () => [first, second].every((caller) => voiceMs(heard(caller)) >= 340));
+  await stage.until("both hear their echo", () => [first, second].every((caller) => voiceMs(heard(caller)) >= 240));
   expectPitch("the first caller", heard(first), 400);
   expectPitch("the second caller", heard(second), 700);
   const strangeMs = toneMs(first.speaker.heard(), 700, 400) + toneMs(second.speaker.heard(), 400, 700);

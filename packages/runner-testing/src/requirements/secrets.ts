@@ -64,9 +64,11 @@ async function liveThrough(stage: Stage): Promise<string[]> {
     throw new Error("this bot fails on purpose");
   });
   const { name, badStarts = [] } = { ...stage.adapter.plugin, ...stage.adapter };
-  const { hangUp } = await stage.call(runner);
-  await stage.within("the caller hangs up", hangUp());
-  await allEnded(stage, runner);
+  for (const walkIn of stage.adapter.walkIn ? [false, true] : [false]) {
+    const caller = await (walkIn ? stage.connect(runner) : stage.call(runner));
+    await stage.within("the caller hangs up", caller.hangUp());
+    await allEnded(stage, runner);
+  }
   bot.fails = true;
   await expectTurnedAway(stage, stage.call(runner));
   await allEnded(stage, runner);

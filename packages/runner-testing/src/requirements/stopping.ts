@@ -1,7 +1,7 @@
 import type { OpenTransport, TransportPlugin } from "@pipecat-ts/runner-core";
 import { createPuppet, echo } from "../bots.ts";
 import type { Requirement } from "../requirement.ts";
-import { countResources, settleResources } from "../resources.ts";
+import { countSettledResources, settleResources } from "../resources.ts";
 import { tone } from "../signal.ts";
 import { heard, say, voiceMs } from "../speech.ts";
 import { invitationOf } from "../stage.ts";
@@ -53,8 +53,8 @@ export const stopping: readonly Requirement[] = [
         expectErrorBody(answer);
       }
       if (stage.adapter.start === false || stage.adapter.walkIn) await expectTurnedAway(stage, stage.connect(runner));
-      await say(caller, tone(440, { durationMs: 300, sampleRate: caller.sampleRate }));
-      await stage.until("the live caller is still echoed", () => voiceMs(heard(caller)) >= 240);
+      await say(caller, tone(440, { durationMs: 200, sampleRate: caller.sampleRate }));
+      await stage.until("the live caller is still echoed", () => voiceMs(heard(caller)) >= 140);
       expect(!drained, "drain() resolved while a call was live");
       await stage.within("the caller hangs up", caller.hangUp());
       await stage.within("drain() resolves", draining, lossNoticedMs(stage.adapter));
@@ -99,6 +99,7 @@ export const stopping: readonly Requirement[] = [
       };
       const runner = await stage.open(echo, { plugins: [watched, ...companions.map((other) => other.plugin)] });
       const caller = await stage.call(runner);
+      await stage.until("the call is live", () => runner.sessions.counts.active === 1);
       await stage.within("the runner closes twice", Promise.all([runner.close(), runner.close()]), 2_000);
       await stage.within("the caller is hung up on", caller.closed);
       await stage.within("the runner closes again", runner.close());
@@ -134,7 +135,7 @@ export const stopping: readonly Requirement[] = [
         await allEnded(stage, runner);
       };
       await round();
-      const before = countResources();
+      const before = await countSettledResources();
       await round();
       await round();
       const left = await settleResources(before, stage.patienceMs);
@@ -148,7 +149,7 @@ export const stopping: readonly Requirement[] = [
     alone: true,
     async check(stage) {
       await stage.within("the runner closes", (await stage.open(echo)).close(), 2_000);
-      const before = countResources();
+      const before = await countSettledResources();
       const runner = await stage.open(echo);
       const caller = await stage.call(runner);
       await stage.until("the call is live", () => runner.sessions.counts.active === 1);

@@ -1,5 +1,6 @@
 import { decodeMulaw } from "@pipecat-ts/audio";
 import {
+  type CallData,
   type RouteContext,
   RunnerError,
   type Session,
@@ -73,29 +74,31 @@ export function createPhonePlugin(dialect: Dialect): TransportPlugin<PhoneOption
         throw new RunnerError("SESSION_UNKNOWN", `No session "${id}" waits for a call of ${name}.`);
       }
 
-      function talk(line: PhoneLine, session: Session, call: PhoneLine["call"]): void {
-        const { socket } = line;
-        session.alias(call.callId);
-        session.run<SessionArguments>(
-          { transport: name, callData: call, body: session.body ?? call.body },
-          async (params) =>
-            createMediaTransport({
-              name,
-              params,
-              pacer,
-              logger: session.logger,
-              open(caller) {
-                caller.connected();
-                socket.once("close", () => caller.left());
-                line.listen((event) => tell(caller, event, () => void hangUp(socket)));
-                if (socket.readyState === socket.CLOSED) caller.left();
-                return createPhonePort(socket, dialect, call);
-              },
-            }),
+      function talk({ socket, listen }: PhoneLine, session: Session, callData: CallData): void {
+        session.alias(callData.callId);
+        let caller: Caller | undefined;
+        const leave = () => {
+          caller?.left(); // first, so that the bot is told before its call is closed
+          void session.end("caller-left");
+        };
+        const body = session.body ?? callData.body;
+        session.run<SessionArguments>({ transport: name, callData, body }, async (params) =>
+          createMediaTransport({
+            name,
+            params,
+            pacer,
+            logger: session.logger,
+            open(to) {
+              caller = to;
+              to.connected();
+              listen((event) => tell(to, event, () => void hangUp(socket)));
+              return createPhonePort(socket, dialect, callData);
+            },
+          }),
         );
         session.own(() => hangUp(socket));
-        socket.once("close", () => void session.end("caller-left"));
-        if (socket.readyState === socket.CLOSED) void session.end("caller-left");
+        if (socket.readyState === socket.CLOSED) leave();
+        else socket.once("close", leave);
       }
 
       const disconnect = switchboard.connect(dialect, answer);

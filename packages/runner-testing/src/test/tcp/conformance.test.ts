@@ -1,0 +1,4 @@
+import { describeTransport } from "../../describe-transport.ts";
+import { createTcpAdapter } from "./adapter.ts";
+
+describeTransport(createTcpAdapter());
