@@ -104,6 +104,13 @@ test("ten megabytes are refused, and the client sees the answer, whether it says
   expect((await host.fetch("/livez")).status).toBe(200);
 });
 
+test("a body that is going to be too large is refused without waiting for it", async () => {
+  await using host = await echoing();
+  expect(await send(host, head("Content-Length: 10000000"))).toMatch(/^HTTP\/1\.1 413 /);
+  const endless = `${head("Transfer-Encoding: chunked")}180000\r\n${"x".repeat(0x120000)}`;
+  expect(await send(host, endless)).toMatch(/^HTTP\/1\.1 413 /);
+});
+
 test("a chunked body is one body", async () => {
   await using host = await echoing();
   const reply = await send(

@@ -53,10 +53,9 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
       fix: "Send it without Content-Encoding.",
     });
   }
+  if (Number(request.headers["content-length"] ?? 0) > maxBodyBytes) throw tooLarge();
   const chunks: Buffer[] = [];
-  let bytes = Number(request.headers["content-length"] ?? 0);
-  if (bytes > maxBodyBytes) throw tooLarge();
-  bytes = 0;
+  let bytes = 0;
   try {
     for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       bytes += chunk.length;

@@ -82,6 +82,12 @@ test("a user's route comes before the runner's, and its middleware sees every re
   expect(seen).toEqual(["/status", "/livez"]);
 });
 
+test("an error that is not meant to be shown is not, whatever status it has", () => {
+  const fromLibrary = Object.assign(new Error("secret"), { status: 400, statusCode: 400, expose: false });
+  expect(errorReply(fromLibrary)).toMatchObject({ status: 500, body: { code: "INTERNAL" } });
+  expect(JSON.stringify(errorReply(fromLibrary))).not.toContain("secret");
+});
+
 test("an error's remedy is part of its detail, and those that pass say when to try again", () => {
   const error = new RunnerError("TRANSPORT_UNKNOWN", "No kite.", { fix: "Build one." });
   expect(errorReply(error)).toEqual({

@@ -297,6 +297,27 @@ test("sessions are found by id and alias, and aliases are freed at the end", asy
   await two.end("ended-by-request");
 });
 
+test("a session whose things are still being released is found no more, and still counts", async () => {
+  const { sessions, create } = registry({ maxSessions: 1 });
+  const session = create();
+  session.run({ transport: "toy" }, notConnected);
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  session.own(() => released);
+  await settle();
+  void session.end("ended-by-request");
+  await settle();
+  expect(session.state).toBe("ended");
+  expect(sessions.find(session.id)).toBeUndefined();
+  expect(sessions.counts.active).toBe(1);
+  expect(() => create()).toThrow(expect.objectContaining({ code: "AT_CAPACITY" }));
+  release();
+  await session.ended;
+  expect(sessions.counts.active).toBe(0);
+});
+
 test("active sessions are limited: neither a further start nor a race of pending ones gets past it", async () => {
   const { sessions, create } = registry({ maxSessions: 1 });
   const [one, two] = [create(), create()];

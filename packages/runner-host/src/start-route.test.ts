@@ -1,5 +1,5 @@
 import type { OpenTransport, StartReply } from "@pipecat-ts/runner-core";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { toyPlugin } from "./toy-plugin.ts";
 import { startToyRunner } from "./toy-runner.ts";
 
@@ -134,6 +134,17 @@ test("the start body reaches the bot, and at capacity the next is told to come a
   socket.close();
   await host.runner.sessions.find(id)?.end("ended-by-request");
   expect((await host.post("/start")).status).toBe(200);
+});
+
+test("a transport is not even asked while nobody would be taken", async () => {
+  const asked = vi.fn(() => ({ sessionId: "", body: {} }));
+  await using host = await startToyRunner({
+    maxSessions: 1,
+    plugins: [toyPlugin(), named("pigeon", -1, { start: asked })],
+  });
+  await host.call();
+  expect((await host.post("/start", { transport: "pigeon" })).status).toBe(429);
+  expect(asked).not.toHaveBeenCalled();
 });
 
 test("a transport that fails to start is an error without details, and its log line has them", async () => {

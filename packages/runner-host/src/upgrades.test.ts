@@ -153,6 +153,23 @@ test("a message over the route's limit closes its socket with 1009, and no other
   expect(String((await once(good, "message"))[0])).toHaveLength(1_000);
 });
 
+test("a caller that does not answer the goodbye, and one that is still being checked, are cut off at the end", async () => {
+  const host = await withSocket({
+    authorize: ({ params }) => (params.id === "checked" ? new Promise(() => undefined) : undefined),
+  });
+  const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+  const connections = ["mute", "checked"].map((id) => {
+    const connection = connect(Number(host.runner.url.port), "127.0.0.1");
+    connection.write([`GET /echo/${id} HTTP/1.1`, ...handshake, key, "", ""].join("\r\n"));
+    return connection.on("error", () => undefined);
+  });
+  const [mute] = connections;
+  if (mute) await once(mute, "data");
+  const closed = connections.map((connection) => new Promise((resolve) => connection.resume().on("close", resolve)));
+  await host.runner.close();
+  await Promise.all(closed);
+});
+
 test("sockets that went away without a word are terminated, those that answer pings are not", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   try {
