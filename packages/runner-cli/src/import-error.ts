@@ -71,7 +71,7 @@ function frameOf(stack = ""): string | undefined {
  */
 function askNode(file: string): string | undefined {
   const script = `import(${JSON.stringify(pathToFileURL(file).href)})`;
-  const { stderr } = spawnSync(process.execPath, ["--eval", script], { encoding: "utf8", timeout: 5000 });
+  const { stderr } = spawnSync(process.execPath, ["--eval", script], { encoding: "utf8", timeout: 10_000 });
   return headOf(stderr);
 }
 

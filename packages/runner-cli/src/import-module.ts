@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { isRunnerError, RunnerError } from "@pipecat-ts/runner-core";
 import { explainImportError } from "./import-error.ts";
@@ -30,7 +30,7 @@ function refuseMislabelled(file: string): void {
   if (!/^(import|export)\b/m.test(source) || /\bexports\b/.test(source)) return;
   throw new RunnerError(
     "BOT_INVALID",
-    `${shownPath(file)} is an ES module, and ${shownPath(folder)}/package.json says "type": "commonjs".`,
+    `${shownPath(file)} is an ES module, and ${shownPath(join(folder, "package.json"))} says "type": "commonjs".`,
     { fix: 'Say "type": "module" there: npm pkg set type=module' },
   );
 }

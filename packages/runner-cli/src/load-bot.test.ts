@@ -53,7 +53,7 @@ const files: Readonly<Record<string, readonly [content: string, message: RegExp,
   "throws-text.mjs": ["throw 'no key';", /^throws-text\.mjs: Error while the file was loaded: no key\.$/, /-v/],
   "cjs/bot.ts": [
     "export function bot() {}",
-    /^cjs\/bot\.ts is an ES module, and cjs\/package\.json says "type": "commonjs"\.$/,
+    /^bot\.ts is an ES module, and package\.json says "type": "commonjs"\.$/,
     /npm pkg set type=module/,
   ],
 };
@@ -79,10 +79,13 @@ beforeAll(() => {
     afterAll,
   );
   const script = `
+    import { dirname, join } from "node:path";
     import { loadBot } from ${JSON.stringify(join(import.meta.dirname, "load-bot.ts"))};
     const outcomes = {};
     for (const name of ${JSON.stringify([...Object.keys(files), ...Object.keys(sound)])}) {
-      outcomes[name] = await loadBot(process.cwd() + "/" + name).then(
+      const file = join(${JSON.stringify(folder)}, name);
+      process.chdir(dirname(file));
+      outcomes[name] = await loadBot(file).then(
         (bot) => ({ bot: typeof bot }),
         ({ message, fix, code }) => ({ message, fix, code }),
       );
