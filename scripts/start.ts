@@ -16,7 +16,10 @@ function changedAt(...patterns: readonly string[]): number {
 
 if (changedAt("dist/index.html") < changedAt("src/**", "public/**", "*.{html,json,ts}")) {
   console.log("Building the web client…");
-  const { status } = spawnSync("pnpm", ["--silent", "run", "build"], { cwd: client, stdio: ["ignore", "ignore", "inherit"] });
+  const { status } = spawnSync("pnpm", ["--silent", "run", "build"], {
+    cwd: client,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   if (status !== 0) console.error("The web client could not be built: see `pnpm build`. The bot runs without it.");
 }
 
