@@ -11,7 +11,7 @@ import {
 import plugin from "@pipecat-ts/runner-websocket/plugin";
 import { createRunner, type Runner } from "pipecat-runner";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/fake-caller.ts";
+import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
 import { bot } from "./bot.ts";
 
 vi.setConfig({ testTimeout: 30_000 });

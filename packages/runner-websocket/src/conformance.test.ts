@@ -1,6 +1,6 @@
 import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
-import { connectCaller } from "./fake-caller.ts";
 import plugin from "./plugin.ts";
+import { connectCaller } from "./test/fake-caller.ts";
 
 describeTransport({
   plugin,

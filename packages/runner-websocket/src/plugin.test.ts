@@ -17,8 +17,8 @@ import {
   within,
 } from "@pipecat-ts/runner-testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { connectCaller, type WebSocketCaller } from "./fake-caller.ts";
 import plugin from "./plugin.ts";
+import { connectCaller, type WebSocketCaller } from "./test/fake-caller.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 const patienceMs = 10_000;
@@ -72,7 +72,7 @@ describe("starting", () => {
       name: "pigeon",
       open: (runner) => ({
         start: () => ({ sessionId: runner.createSession().id, body: {} }),
-        close: async () => {},
+        close: async () => undefined,
       }),
     };
     const runner = await open(echo, { plugins: [plugin, pigeon] });
@@ -229,7 +229,7 @@ describe("talking", () => {
 
 describe("ending", () => {
   test.each([
-    ["1000 bot-finished", "bot-finished", async () => {}],
+    ["1000 bot-finished", "bot-finished", async () => undefined],
     ["1011 bot-failed", "bot-failed", async () => Promise.reject(new Error("the bot's own trouble"))],
   ])("closes with %s", async (closed, reason, end) => {
     const logger = createRecordingLogger();
@@ -255,7 +255,7 @@ describe("ending", () => {
   });
 
   test("closes the socket of a bot that never made a transport", async () => {
-    const runner = await open(async () => {});
+    const runner = await open(async () => undefined);
     const caller = await call(bare(runner));
     expect(await within("the socket closes", caller.closed, patienceMs)).toBe("1000 ");
   });

@@ -1,8 +1,8 @@
 import type { Clock } from "@pipecat-ts/runner-media";
 import { expect, test } from "vitest";
 import { encodeAudio, encodeMessage } from "./codec.ts";
-import { createFakeSocket } from "./fake-socket.ts";
 import { createWebSocketPort } from "./port.ts";
+import { createFakeSocket } from "./test/fake-socket.ts";
 
 test("takes 24 kHz in frames of 40 ms, and none ahead of its time", () => {
   const { port } = open();

@@ -3,8 +3,8 @@ import type { Logger } from "@pipecat-ts/runner-core";
 import type { Caller } from "@pipecat-ts/runner-media";
 import { expect, test } from "vitest";
 import { encodeAudio, encodeMessage } from "./codec.ts";
-import { createFakeSocket } from "./fake-socket.ts";
 import { receive } from "./reception.ts";
+import { createFakeSocket } from "./test/fake-socket.ts";
 
 test("hands on what came before and after the bot listened, in order, messages first", () => {
   const { far, reception, caller, told } = open();

@@ -4,8 +4,8 @@ import type { Transport } from "@pipecat-ts/runner-core";
 import { createRecordingLogger, tone, until, within } from "@pipecat-ts/runner-testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
-import { connectCaller } from "./fake-caller.ts";
 import { createWebSocketTransport } from "./index.ts";
+import { connectCaller } from "./test/fake-caller.ts";
 
 let server: WebSocketServer;
 beforeEach(async () => {

@@ -2,8 +2,8 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { decodePcm16 } from "@pipecat-ts/audio";
 import { createSpeaker, type FakeCaller } from "@pipecat-ts/runner-testing";
 import { WebSocket } from "ws";
-import { encodeAudio } from "./codec.ts";
-import { type Frame, FrameSchema } from "./generated/frames_pb.ts";
+import { encodeAudio } from "../codec.ts";
+import { type Frame, FrameSchema } from "../generated/frames_pb.ts";
 
 /** For tests: a caller that speaks the wire as Pipecat's JavaScript client does. */
 export interface WebSocketCaller extends FakeCaller {
