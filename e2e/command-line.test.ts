@@ -8,7 +8,6 @@ const { openPage, hearEcho } = useJourney();
 test.each([
   ["pipecat-runner bot.ts", ["packages/runner-cli/src/main.ts", "apps/echo-bot/bot.ts", "--port", "0"]],
   ["pnpm start", ["scripts/start.ts", "--port", "0"]],
-  ["node bot.ts", ["apps/echo-bot/bot.ts", "--port", "0"]],
 ])("%s: open the address it shows, press Connect, and hear yourself", async (_command, args) => {
   const runner = await startChildRunner(args);
   onTestFinished(() => void runner.interrupt());

@@ -12,9 +12,12 @@ const names: Readonly<Record<string, string>> = {
   "lucide-send": "Send",
 };
 
-/** Gives the kit's icon buttons below `root` their names, now and whenever they change: without, nobody can call them. */
+/** Gives the kit's nameless controls below `root` their names, now and whenever they change: without, nobody can call them. */
 export function nameControls(root: HTMLElement): void {
   const nameAll = () => {
+    for (const select of root.querySelectorAll("[role=combobox]:not([aria-label])")) {
+      select.setAttribute("aria-label", "How the bot's text is shown");
+    }
     for (const button of root.querySelectorAll<HTMLElement>("button, [role=tab]")) {
       const icon = [...(button.querySelector("svg")?.classList ?? [])].find((name) => Object.hasOwn(names, name));
       const name = icon === undefined ? undefined : names[icon];

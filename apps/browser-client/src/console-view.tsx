@@ -30,7 +30,7 @@ export function ConsoleView({ console, select }: { readonly console: Console; re
           noUserVideo
           noScreenControl
           noBotVideo
-          noTextRenderModeSwitch
+          textRenderMode="instant"
         />
       </div>
     </main>
