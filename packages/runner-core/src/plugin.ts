@@ -99,9 +99,12 @@ export interface SocketRoute {
   readonly access: Access;
   /** The largest message taken, in bytes; a larger one closes the socket with 1009. */
   readonly maxPayload: number;
-  /** Refuses a socket before the upgrade, as an HTTP answer; `undefined` lets it in. */
+  /** Refuses a socket before the upgrade, as an HTTP answer; `undefined` lets it in. A RunnerError thrown refuses it too. */
   authorize?(request: SocketRequest): Refusal | undefined | Promise<Refusal | undefined>;
-  /** Takes the socket. Attach the `message` listener before anything is awaited, or messages are lost. */
+  /**
+   * Takes the socket. Attach the `message` listener before anything is awaited, or messages are lost. Throwing closes the
+   * socket: with 1013 for AT_CAPACITY and DRAINING, 1008 for other refusals, else 1011.
+   */
   accept(socket: WebSocket, request: SocketRequest): void;
 }
 
