@@ -53,6 +53,15 @@ test("flags reach the options of those who have them, in every spelling", () => 
   });
 });
 
+test("a letter stays with the first who has it", () => {
+  const late: FlagGroup = {
+    name: "late",
+    table: { tone: text("tone", { short: "t" }), q: text("quality", { short: "q" }) },
+  };
+  const { given } = parseCommand(["-t", "phone", "-q", "9", "--tone", "high"], [runner, late]);
+  expect(given).toEqual({ Options: { transport: "phone" }, late: { tone: "high", q: "9" } });
+});
+
 test("values stay the text they were", () => {
   for (const value of ["+4930123456", "007", "12345678901234567890", "1e3", "0x10", "", "a=b", "true"]) {
     expect(parse(`--phone-account=${value}`, "bot.ts").given.phone).toEqual({ account: value });
@@ -93,6 +102,14 @@ test("a flag nobody knows is refused, with the one that was meant", () => {
   expect(refused("--no-port")).toMatch(/--port was given no value/);
   expect(refused("--port", "many")).toMatch(/--port.+PORT.+"many".+whole number/);
   expect(refused("bot.ts", "other.ts")).toMatch(/The argument "other\.ts" is one too many/);
+});
+
+test("where the program is the bot, no argument names one", () => {
+  expect(() => parseCommand(["other.ts"], [runner], false)).toThrow(/The argument "other\.ts" is one too many/);
+  expect(parseCommand(["--open", "--", "other.ts"], [runner], false).cliArgs).toEqual({
+    open: true,
+    "--": ["other.ts"],
+  });
 });
 
 test("--help lists every flag under its owner, with defaults and variables, and no secret", () => {

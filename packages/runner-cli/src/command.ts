@@ -13,17 +13,22 @@ export interface Command {
 }
 
 /**
- * Takes apart a command line, without the program's name. A flag that several groups have goes to all of them.
+ * Takes apart a command line, without the program's name. A flag that several groups have goes to all of them, a
+ * letter to the first. Only where it `namesBot` may there be an argument that is no flag.
  *
  * Throws OPTION_INVALID: a flag nobody knows, one without its value, a bad value, an argument too many.
  */
-export function parseCommand(argv: readonly string[], groups: readonly FlagGroup[]): Command {
+export function parseCommand(argv: readonly string[], groups: readonly FlagGroup[], namesBot = true): Command {
   const flags = groups.flatMap(({ name: group, table }) =>
     flagsOf(table).map(([option, definition]) => ({ group, option, definition, key: camelCase(`${definition.flag}`) })),
   );
   const cli = cac("pipecat-runner");
   const command = cli.command("[bot]");
-  for (const { definition, key } of flags) if (!command.hasOption(key)) command.option(spelling(definition), "");
+  for (const { definition, key } of flags) {
+    const { short, ...long } = definition;
+    const isShortTaken = short !== undefined && command.hasOption(short) !== undefined;
+    if (!command.hasOption(key)) command.option(spelling(isShortTaken ? long : definition), "");
+  }
   cli.parse(["node", "pipecat-runner", ...argv.map(protect)], { run: false });
 
   const { "--": rest = [], ...parsed } = cli.options as Readonly<Record<string, unknown>>;
@@ -31,10 +36,11 @@ export function parseCommand(argv: readonly string[], groups: readonly FlagGroup
   for (const key of Object.keys(parsed)) {
     if (!command.hasOption(key)) throw unknownFlag(key.length === 1 ? `-${key}` : `--${kebabCase(key)}`, known);
   }
-  const [bot, surplus] = cli.args.map(unprotect);
+  const words = cli.args.map(unprotect);
+  const [surplus] = words.slice(namesBot ? 1 : 0);
   if (surplus !== undefined) {
     throw new RunnerError("OPTION_INVALID", `The argument ${JSON.stringify(surplus)} is one too many.`, {
-      fix: "Name one bot. What the bot itself is to get comes after --.",
+      fix: "What the bot itself is to get comes after --.",
     });
   }
 
@@ -44,7 +50,7 @@ export function parseCommand(argv: readonly string[], groups: readonly FlagGroup
     if (raw === undefined) continue;
     Object.assign(given[group] ?? {}, { [option]: givenValue(definition, [raw].flat().map(unprotect)) });
   }
-  return { bot: bot as string | undefined, given, cliArgs: { ...convert(groups, given), ...behindDashes(rest) } };
+  return { bot: words[0] as string | undefined, given, cliArgs: { ...convert(groups, given), ...behindDashes(rest) } };
 }
 
 /** The given options as their tables convert them, by camelCase flag. */

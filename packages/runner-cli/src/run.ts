@@ -54,7 +54,7 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
     { name: own, table: { ...runnerFlags, ...commandFlags } },
     ...found.plugins.map(({ name, options = {} }) => ({ name, table: options })),
   ];
-  const command = parseCommand(argv, groups);
+  const command = parseCommand(argv, groups, itself === undefined);
   const { help, verbose, open } = resolveOptions(commandFlags, { given: command.given[own] ?? {} });
   if (help) {
     console.log(helpText(version, groups, process.stdout.columns));
