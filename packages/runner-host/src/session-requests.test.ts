@@ -51,7 +51,7 @@ test.each(["GET", "POST", "PUT", "PATCH", "DELETE"])(
       plugins: [withOffer],
       bot: async ({ session, signal, sessionId }) => {
         session.onRequest(async (ctx) => {
-          await null;
+          await new Promise((resolve) => setTimeout(resolve, 10));
           if (ctx.params.path === "notes/a b")
             ctx.body = { sessionId, method: ctx.method, body: (ctx as RouteContext).request.body };
         });

@@ -98,6 +98,20 @@ test("a socket that is refused gets an HTTP answer and no socket", async () => {
   expect(accept).not.toHaveBeenCalled();
 });
 
+test("a refused caller that does not hang up is hung up on", async () => {
+  await using host = await withSocket({});
+  const connection = connect({ port: Number(host.runner.url.port), host: "127.0.0.1", allowHalfOpen: true });
+  connection.on("error", () => undefined);
+  connection.write(["GET /nowhere HTTP/1.1", ...handshake, "", ""].join("\r\n"));
+  expect(await text(connection)).toContain("NOT_FOUND");
+  await expect
+    .poll(() => {
+      connection.write("still here");
+      return connection.destroyed;
+    })
+    .toBe(true);
+});
+
 test("a socket whose check fails is not let in, and the failure is logged", async () => {
   await using host = await withSocket({ authorize: () => Promise.reject(new Error("secret")) });
   const [status, body] = await refusal(open(host, "/echo/t"));
@@ -182,6 +196,8 @@ test("sockets that went away without a word are terminated, those that answer pi
     });
     const [alive, dead, paused] = [open(host, "/echo/alive"), open(host, "/echo/dead"), open(host, "/echo/paused")];
     await Promise.all([alive, dead, paused].map((socket) => once(socket, "open")));
+    // More than the server's buffer: from here on it reads nothing more of this one.
+    for (let count = 0; count < 300; count++) paused.send("x".repeat(900));
     // Its network is gone: nothing is read, so no ping is answered.
     (dead as unknown as { _socket: Socket })._socket.pause();
     expect(vi.getTimerCount(), "one timer for all").toBe(1);
@@ -193,6 +209,7 @@ test("sockets that went away without a word are terminated, those that answer pi
       await host.fetch("/livez");
     }
     await expect.poll(() => closed).toEqual(["dead"]);
+    expect(paused.readyState, "who does not read is not dead").toBe(WebSocket.OPEN);
     for (const socket of [alive, dead, paused]) socket.terminate();
     await expect.poll(() => closed).toEqual(["dead", "alive"]);
     // Whoever does not read does not see the end, but cannot write either.
