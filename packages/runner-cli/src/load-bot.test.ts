@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { createProject } from "./test/temporary-project.ts";
 
 /** Files that are no bot, each with what must be said of it: the message, then the fix. */
@@ -68,6 +68,7 @@ let printed = "";
 
 // Vitest has its own way of importing, so a real Node imports them all.
 beforeAll(() => {
+  let remove: (() => void) | undefined;
   const contents = Object.entries(files).map(([name, [content]]) => [name, content]);
   folder = createProject(
     {
@@ -76,7 +77,9 @@ beforeAll(() => {
       "package.json": '{"type": "module"}',
       "cjs/package.json": '{"type": "commonjs"}',
     },
-    afterAll,
+    (release) => {
+      remove = release;
+    },
   );
   const script = `
     import { dirname, join } from "node:path";
@@ -96,6 +99,7 @@ beforeAll(() => {
     encoding: "utf8",
   });
   outcomes = JSON.parse(printed);
+  return remove;
 }, 60_000);
 
 test.each(Object.entries(files))("%s: one message and its fix", (name, [, message, fix]) => {

@@ -19,7 +19,7 @@ export const toyManifest: string = JSON.stringify({
 
 /**
  * A folder with these files, path to content, in which `pipecat-runner` and `toy-transport` are installed. Removed after
- * the test, or by `release` when it is made outside one.
+ * the test; outside of one, `release` gets what removes it.
  */
 export function createProject(files: Readonly<Record<string, string>>, release?: (remove: () => void) => void): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "pipecat-bot-")));
