@@ -11,8 +11,8 @@ export interface BotSession {
   readonly id: string;
   /** Logs with the session's id on every line. */
   readonly logger: Logger;
-  /** Has `release` called exactly once, whatever ends the session; at once when it has ended already. */
-  own(release: () => unknown): void;
+  /** Has `release` called exactly once, with what ended the session; at once when it has ended already. */
+  own(release: (reason: CloseReason) => unknown): void;
   /** Answers the requests to `/sessions/{id}/{path}` that the transport does not answer itself. `ctx.params.path` is `path`. */
   onRequest(handler: (ctx: Context) => unknown): void;
 }

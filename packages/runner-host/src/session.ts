@@ -17,7 +17,7 @@ import {
 import type { Context } from "koa";
 import { createBotTransport } from "./bot-transport.ts";
 import { createEnding, type Ending } from "./ending.ts";
-import { createOwnership } from "./ownership.ts";
+import { createOwnership, type Release } from "./ownership.ts";
 import type { SessionScope } from "./session-scope.ts";
 
 /** How long a started session waits for its caller. */
@@ -69,7 +69,7 @@ export function createSession(options: SessionOptions): HostSession {
   const forBot: BotSession = Object.freeze({
     id,
     logger,
-    own: (release: () => unknown) => ownership.add(release),
+    own: (release: Release) => ownership.add(release),
     onRequest: (handler: (ctx: Context) => unknown) => void handlers.push(handler),
   });
 
@@ -84,7 +84,7 @@ export function createSession(options: SessionOptions): HostSession {
     state = "ended";
     options.onEnding(session);
     if (!controller.signal.aborted) abort(reason);
-    await scope.run(session, () => ownership.releaseAll());
+    await scope.run(session, () => ownership.releaseAll(reason));
     handlers.length = 0;
     options.onEnded(session);
     logger.info({ reason, durationMs: Math.round(performance.now() - startedAt) }, `session ended: ${reason}`);

@@ -241,7 +241,7 @@ test("what a session owns is released once, the latest first, whatever fails", a
   const released: string[] = [];
   const { create, log } = registry();
   const session = create();
-  session.own(() => released.push("first"));
+  session.own((reason) => released.push(`first: ${reason}`));
   session.own(() => {
     released.push("throws");
     throw new Error("stuck");
@@ -258,13 +258,13 @@ test("what a session owns is released once, the latest first, whatever fails", a
   void session.end("shutdown");
   await vi.advanceTimersByTimeAsync(2_000);
   await ended;
-  expect(released).toEqual(["last", "hangs", "throws", "first"]);
+  expect(released).toEqual(["last", "hangs", "throws", "first: ended-by-request"]);
   expect(log.messages("error")).toEqual([
     "what the session owned is not released after 2 s: going on without it",
     "what the session owned could not be released",
   ]);
-  session.own(() => released.push("too late"));
-  expect(released.at(-1)).toBe("too late");
+  session.own((reason) => released.push(`too late: ${reason}`));
+  expect(released.at(-1)).toBe("too late: ended-by-request");
 });
 
 test("the signal is aborted when the session is over, so that what the bot left running stops", async () => {

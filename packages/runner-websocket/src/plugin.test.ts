@@ -254,10 +254,12 @@ describe("ending", () => {
     expect(await caller.closed).toBe("1001 shutdown");
   });
 
-  test("closes the socket of a bot that never made a transport", async () => {
-    const runner = await open(async () => undefined);
-    const caller = await call(bare(runner));
-    expect(await within("the socket closes", caller.closed, patienceMs)).toBe("1000 ");
+  test.each([
+    ["1000 bot-finished", async () => undefined],
+    ["1011 bot-failed", async () => Promise.reject(new Error("before it listened"))],
+  ])("closes the socket of a bot that never made a transport with %s", async (closed, bot) => {
+    const caller = await call(bare(await open(bot)));
+    expect(await within("the socket closes", caller.closed, patienceMs)).toBe(closed);
   });
 
   test.each([

@@ -48,7 +48,7 @@ const plugin: TransportPlugin = {
       session.run<WebSocketRunnerArguments>({ transport: "websocket", websocket: socket }, async (params) =>
         openTransport(reception, { websocket: socket, params, logger, pacer }),
       );
-      session.own(() => closeSocket(socket, 1000, "", pacer.clock));
+      session.own((reason) => closeSocket(socket, reason, pacer.clock));
       void reception.left.then((reason) => session.end(reason));
     }
 

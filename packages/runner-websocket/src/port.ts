@@ -38,12 +38,12 @@ export function createWebSocketPort(socket: WebSocket, { sampleRate, clock }: We
     clear: () => socket.send(encodeInterruption()),
     sendMessage: async (message) => sendBytes(socket, encodeMessage(message)),
     bufferedBytes: () => socket.bufferedAmount,
-    close: (reason) => closeSocket(socket, closeCodes[reason] ?? 1000, reason, clock),
+    close: (reason) => closeSocket(socket, reason, clock),
   };
 }
 
-/** Closes a socket, by force when the caller does not answer; resolves, never rejects, when it is closed. */
-export function closeSocket(socket: WebSocket, code: number, reason: string, clock: Clock): Promise<void> {
+/** Closes a socket and says why, by force when the caller does not answer; resolves, never rejects, when it is closed. */
+export function closeSocket(socket: WebSocket, reason: CloseReason, clock: Clock): Promise<void> {
   return new Promise((resolve) => {
     if (socket.readyState === socket.CLOSED) return resolve();
     const cancel = clock.after(closeTimeoutMs, () => socket.terminate());
@@ -51,7 +51,7 @@ export function closeSocket(socket: WebSocket, code: number, reason: string, clo
       cancel();
       resolve();
     });
-    socket.close(code, reason);
+    socket.close(closeCodes[reason] ?? 1000, reason);
   });
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { OpenTransport, RunnerContext } from "@pipecat-ts/runner-core";
+import type { OpenTransport, RunnerContext, Session } from "@pipecat-ts/runner-core";
 import { createPhoneAdapter } from "../phone/adapter.ts";
 import { acme } from "../phone/dialect.ts";
 import { createTcpAdapter } from "../tcp/adapter.ts";
@@ -98,15 +98,15 @@ export const callFaults: readonly Fault[] = [
     does: "hangs up on everybody when one bot fails",
     breaks: ["FAIL-1", "FAIL-2", "FAIL-3", "FAIL-4"],
     adapter() {
-      const releasesOf = new Map<RunnerContext, (() => unknown)[]>();
+      const releasesOf = new Map<RunnerContext, Parameters<Session["own"]>[0][]>();
       return alter({
         session: (session, runner) => ({
           own(release) {
             const releases = releasesOf.get(runner) ?? [];
             releasesOf.set(runner, releases);
             releases.push(release);
-            session.own(async () => {
-              await Promise.all(releases.map((each) => each()));
+            session.own(async (reason) => {
+              await Promise.all(releases.map((each) => each(reason)));
             });
           },
         }),
