@@ -1,10 +1,15 @@
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { clientRoot } from "@pipecat-ts/browser-client";
-import { build } from "vite";
 
 /** Builds the web client where nobody has built it yet, so that `vitest` alone runs in a fresh checkout. */
 export default async function buildClient(): Promise<void> {
   if (existsSync(join(clientRoot, "index.html"))) return;
-  await build({ root: dirname(clientRoot), logLevel: "warn" });
+  const client = dirname(clientRoot);
+  const vite = join(client, "node_modules/vite/bin/vite.js");
+  // In a process of its own: under vitest's NODE_ENV React would be built for development, and left there for others to serve.
+  const env = { ...process.env, NODE_ENV: "production" };
+  await promisify(execFile)(process.execPath, [vite, "build"], { cwd: client, env });
 }
