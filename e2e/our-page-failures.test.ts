@@ -19,19 +19,22 @@ test("a full runner's refusal is told in its own words, and Connect works once t
   expect(await refused.notice.count()).toBe(0);
 });
 
-test("a bot that fails is told, and Connect calls it again", async () => {
-  let calls = 0;
-  const running = await start(async (args) => {
-    calls++;
-    if (calls > 1) return echoBot(args);
-    await createTransport(args, { websocket: () => ({}) });
-    throw new Error("no model");
-  });
-  const ours = await openOurPage(await openPage(running.origin), running.origin);
-  await ours.connect.click();
-  await expectNotice(ours, /The bot failed, and the call was ended\. The runner's log says why\./);
-  await ours.connectToBot();
-});
+test.each([false, true])(
+  "a bot that fails (after it took the call: %s) is told, and Connect calls it again",
+  async (took) => {
+    let calls = 0;
+    const running = await start(async (args) => {
+      calls++;
+      if (calls > 1) return echoBot(args);
+      if (took) await createTransport(args, { websocket: () => ({}) });
+      throw new Error("no model");
+    });
+    const ours = await openOurPage(await openPage(running.origin), running.origin);
+    await ours.connect.click();
+    await expectNotice(ours, /The bot failed, and the call was ended\. The runner's log says why\./);
+    await ours.connectToBot();
+  },
+);
 
 test("a bot that finishes ends the call without an alarm", async () => {
   const running = await start(async (args) => {
