@@ -111,6 +111,21 @@ test("a body that is going to be too large is refused without waiting for it", a
   expect(await send(host, endless)).toMatch(/^HTTP\/1\.1 413 /);
 });
 
+test.each([
+  ["ten megabytes", 413, "Content-Type: text/plain"],
+  ["a compressed body", 415, "Content-Encoding: gzip"],
+])(
+  "%s of a client that wants its connection closed are refused, and it sees the answer",
+  async (_what, status, type) => {
+    await using host = await echoing();
+    const body = "x".repeat(10_000_000);
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const reply = await send(host, `${head(type, `Content-Length: ${body.length}`)}${body}`);
+      expect(reply).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    }
+  },
+);
+
 test("a chunked body is one body", async () => {
   await using host = await echoing();
   const reply = await send(

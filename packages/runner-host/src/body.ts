@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { RunnerError } from "@pipecat-ts/runner-core";
 import type { Context, Middleware, Next } from "koa";
+import { readOn } from "./read-on.ts";
 
 /** The largest request body that is taken, in bytes. */
 export const maxBodyBytes: number = 1024 * 1024;
@@ -13,7 +14,7 @@ export function readBody(): Middleware {
   return async (ctx: Context, next: Next) => {
     // null: no body; false: a body of another type.
     if (ctx.is() !== null && !ctx.is("multipart/*")) {
-      const raw = await readBytes(ctx.req);
+      const raw = await readBytes(ctx);
       Object.assign(ctx.request, { rawBody: raw, body: parseBody(ctx, raw) });
     }
     await next();
@@ -45,7 +46,16 @@ function decode(raw: Buffer | undefined): string {
   }
 }
 
-async function readBytes(request: IncomingMessage): Promise<Buffer> {
+async function readBytes({ req, res }: Context): Promise<Buffer> {
+  try {
+    return await collect(req);
+  } catch (error) {
+    readOn(req, res);
+    throw error;
+  }
+}
+
+async function collect(request: IncomingMessage): Promise<Buffer> {
   const encoding = request.headers["content-encoding"];
   if (encoding !== undefined && encoding.toLowerCase() !== "identity") {
     throw new RunnerError("REQUEST_INVALID", "A compressed body is not taken.", {
@@ -66,8 +76,6 @@ async function readBytes(request: IncomingMessage): Promise<Buffer> {
     throw new RunnerError("REQUEST_INVALID", "The request ended before its body did.", { cause });
   }
   if (bytes <= maxBodyBytes) return Buffer.concat(chunks, bytes);
-  // The rest is read and forgotten: a client that is still sending would not see the answer otherwise.
-  request.resume();
   throw tooLarge();
 }
 

@@ -92,6 +92,7 @@ test.each([
   ["a string", "webby"],
   ["a number", 7],
   ["a boolean", true],
+  ["null", null],
 ])("a body that is %s is refused", async (what, json) => {
   await using host = await startToyRunner({ plugins });
   const { status, body } = await host.post("/start", json);
@@ -115,6 +116,15 @@ test("JSON counts whatever it is called: curl calls it a form, and clients call 
   }
   const empty = await host.fetch("/start", { method: "POST", headers: { "content-type": "application/json" } });
   expect(empty.status).toBe(200);
+});
+
+test("a multipart body is refused rather than ignored", async () => {
+  await using host = await startToyRunner({ plugins });
+  const body = new FormData();
+  body.set("transport", "pigeon");
+  const response = await host.fetch("/start", { method: "POST", body });
+  const detail = expect.stringContaining("multipart");
+  expect([response.status, await response.json()]).toEqual([400, { code: "BODY_INVALID", detail }]);
 });
 
 test("the start body reaches the bot, and at capacity the next is told to come again", async () => {

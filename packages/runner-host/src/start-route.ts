@@ -4,6 +4,7 @@ import type { Context } from "koa";
 import { parseJson } from "./body.ts";
 import { chooseTransport } from "./choose-transport.ts";
 import type { InstalledTransport } from "./open-plugins.ts";
+import { readOn } from "./read-on.ts";
 import type { SessionRegistry } from "./sessions.ts";
 
 /** `POST /start`: chooses a transport and lets it answer. */
@@ -23,19 +24,34 @@ export function addStartRoute(
   });
 }
 
-/** Any content type will do, like in the original: curl sends JSON as a form unless told otherwise. */
+/** Any content type but multipart will do, like in the original: curl sends JSON as a form unless told otherwise. */
 function readStartBody(ctx: Context): StartBody {
   const { rawBody } = ctx.request as { readonly rawBody?: Buffer };
-  const body = parseJson(rawBody) ?? {};
-  if (typeof body !== "object" || Array.isArray(body)) {
-    throw new RunnerError("BODY_INVALID", `The body is ${Array.isArray(body) ? "a list" : `a ${typeof body}`}.`, {
-      fix: 'Send a JSON object, like {"body": {…}}, or nothing.',
-    });
+  if (rawBody === undefined && ctx.is() !== null) {
+    readOn(ctx.req, ctx.res);
+    throw invalid("The body is multipart");
   }
-  const { transport, ...rest } = body as Record<string, unknown>;
+  const json = parseJson(rawBody);
+  const body = json === undefined ? {} : json;
+  if (!isObject(body)) throw invalid(`The body is ${kindOf(body)}`);
+  const { transport, ...rest } = body;
   if (transport === undefined || transport === null) return rest;
   if (typeof transport === "string") return { ...rest, transport };
-  throw new RunnerError("BODY_INVALID", `"transport" in the body is a ${typeof transport}.`, {
+  throw new RunnerError("BODY_INVALID", `"transport" in the body is ${kindOf(transport)}.`, {
     fix: "Give the transport's name as a string, or leave it out.",
   });
+}
+
+function invalid(what: string): RunnerError {
+  return new RunnerError("BODY_INVALID", `${what}.`, { fix: 'Send a JSON object, like {"body": {…}}, or nothing.' });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
