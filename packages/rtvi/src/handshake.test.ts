@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import manifest from "../package.json" with { type: "json" };
-import { createFakeTransport, type FakeTransport } from "./fake-transport.ts";
 import { answerHandshake } from "./handshake.ts";
+import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
 
 function greeted(options?: Parameters<typeof answerHandshake>[1]): FakeTransport {
   const transport = createFakeTransport();
@@ -71,6 +71,18 @@ describe("client-ready", () => {
     transport.client("client-ready", { version: `9\n${"9".repeat(10_000)}` });
     expect(JSON.stringify(transport.sent[0]).length).toBeLessThan(300);
     expect(warnings[0]).not.toContain("\n");
+  });
+
+  it("of a client that repeats itself, or does not read the answers, does not fill the log", async () => {
+    const warnings: string[] = [];
+    const transport = greeted({ logger: { warn: (line) => warnings.push(line) } });
+    transport.refusal = new Error("not read");
+    for (let count = 0; count < 100; count++) transport.client("client-ready", { version: "3.0.0" });
+    await transport.end();
+    expect(warnings).toEqual([
+      expect.stringContaining("3.0.0"),
+      "An RTVI answer could not be sent, which is logged once: Error: not read",
+    ]);
   });
 
   it("is answered each time it comes", () => {

@@ -66,14 +66,21 @@ function startHandshake(transport: RTVITransport, options: HandshakeOptions): Ha
     logger,
     rtvi: undefined,
   };
+  // The client decides how often there is something to say of it: the log is told once.
+  let unsent = false;
+  let objected = false;
   const send = (message: unknown): void => {
-    transport.sendMessage(message).catch((error) => logger?.warn(`An RTVI answer could not be sent: ${error}`));
+    transport.sendMessage(message).catch((error) => {
+      if (!unsent) logger?.warn(`An RTVI answer could not be sent, which is logged once: ${error}`);
+      unsent = true;
+    });
   };
 
   const greet = (id: string, data: unknown): void => {
     const { client, objection } = readClient(data);
     if (objection !== undefined) {
-      logger?.warn(objection);
+      if (!objected) logger?.warn(objection);
+      objected = true;
       send(serverMessage("error-response", { error: objection }, id));
     }
     send(serverMessage("bot-ready", { version: versionFor(client), about }, id));
