@@ -49,6 +49,20 @@ describe("the caller's audio", () => {
     expect(frames[0]).toBe(frame);
   });
 
+  test("keeps its order when frames of several lengths come", async () => {
+    const { transport, caller } = createFakeCall();
+    const { frames } = collect(transport.input);
+    for (const [index, ms] of [10, 20, 10, 20, 20, 5, 15].entries()) caller.audio(steady(index + 1, ms));
+    await settle();
+    expect(frames.map(({ samples }) => [samples[0], samples[319]])).toEqual([
+      [1, 2],
+      [2, 3],
+      [4, 4],
+      [5, 5],
+      [6, 7],
+    ]);
+  });
+
   test("may change its rate in mid-call, and loses nothing by it", async () => {
     const { transport, caller } = createFakeCall();
     const { frames } = collect(transport.input);

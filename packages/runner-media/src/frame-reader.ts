@@ -57,8 +57,7 @@ export function createFrameReader(onCancel: () => void): FrameReader {
     end() {
       if (ended) return;
       ended = true;
-      // A stream that nobody reads yet closes now, so that it is seen to be closed.
-      if (wanted || waiting.length === 0) controller.close();
+      if (waiting.length === 0) controller.close();
     },
   };
 }

@@ -132,9 +132,10 @@ describe("nothing written before an interruption is heard after it, and the bot 
     await call.clock.advance(100);
     call.transport.interrupt();
     await expect(playing.done).resolves.toEqual({ playedMs: 0, interrupted: true });
-    late?.({ done: false, value: steady(old, 20) });
     const writer = call.transport.output.getWriter();
     void writer.write(steady(fresh, 40));
+    await call.clock.advance(20);
+    late?.({ done: false, value: steady(old, 20) });
     await call.clock.advance(300);
     expect(call.heard()).toEqual([[fresh, 40]]);
   });
@@ -142,7 +143,7 @@ describe("nothing written before an interruption is heard after it, and the bot 
   const delays: readonly [string, () => Transform][] = [
     ["plain", () => new TransformStream()],
     ["with large queues", () => new TransformStream({}, { highWaterMark: 500 }, { highWaterMark: 500 })],
-    ["that await", () => new TransformStream({ transform: async (frame, to) => (await settle(), to.enqueue(frame)) })],
+    ["that await", () => new TransformStream({ transform: (frame, to) => settle().then(() => to.enqueue(frame)) })],
   ];
   for (const [name, make] of delays) {
     test(`a pipe through three transforms ${name}`, async () => {
@@ -205,6 +206,24 @@ describe("nothing written before an interruption is heard after it, and the bot 
     expect(values(call.heard()).at(-1)).toBe(fresh);
   }, 60_000);
 
+  test("a pipe without an end or a pause, once 15 minutes of it are dropped; the program goes on meanwhile", async () => {
+    const call = createFakeCall();
+    let pulled = 0;
+    const endless = new ReadableStream<AudioFrame>({
+      pull: (controller) => controller.enqueue(steady(pulled++ % 20_000, 1_000)),
+    });
+    void endless.pipeTo(call.transport.output).catch(() => undefined);
+    await call.clock.advance(2_500);
+    const before = pulled;
+    call.transport.interrupt();
+    for (let turn = 0; turn < 20; turn++) await settle();
+    await call.clock.advance(2_500);
+    expect(pulled - before).toBeGreaterThanOrEqual(900);
+    expect(pulled - before).toBeLessThan(910);
+    expect(values(call.heard()).at(-1)).toBeGreaterThan(900);
+    call.caller.left();
+  });
+
   test("a live pipe goes on with the next live frame", async () => {
     const call = createFakeCall();
     void call.transport.input.pipeThrough(new TransformStream()).pipeTo(call.transport.output);
@@ -253,6 +272,26 @@ describe("nothing written before an interruption is heard after it, and the bot 
       expectSilenceOfOld(call, atMs, count);
       expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
     }
+  });
+
+  test("the next pipe, though the interrupted one took some turns of the event loop to end", async () => {
+    const call = createFakeCall();
+    async function* speech(frames: AudioFrame[]) {
+      yield* frames;
+      for (let turn = 0; turn < 3; turn++) await settle();
+    }
+    const say = (frames: AudioFrame[]) =>
+      ReadableStream.from(speech(frames)).pipeTo(call.transport.output, { preventClose: true });
+    void (async () => {
+      await say(counting(old, 200));
+      await say(counting(fresh, 20));
+    })();
+    await call.clock.advance(505);
+    const count = call.sent.length;
+    call.transport.interrupt();
+    for (let turn = 0; turn < 10; turn++) await settle();
+    await call.clock.advance(2_000);
+    expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
   });
 
   test("play and a writer of output, while a pipe's remains still come", async () => {
@@ -310,7 +349,7 @@ describe("an interruption", () => {
   test("settles a close that waits for what is queued", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();
-    void writer.write(steady(old, 5_000));
+    void writer.write(steady(old, 150));
     const closing = writer.close();
     await call.clock.advance(100);
     call.transport.interrupt();
@@ -446,19 +485,31 @@ describe("an interruption", () => {
   }
 
   test("counts nothing as heard that a stalled far end has not reported", async () => {
-    const call = createFakeCall({ clears: true, marks: true, port: { sendAheadMs: 1_000 } });
-    const playback = call.transport.play(gen([steady(1, 3_000)]));
-    await call.clock.advance(700);
-    expect(playback.playedMs).toBe(0);
-    call.caller.played(call.marks[4]?.mark ?? "");
-    call.caller.played("nonsense");
-    call.caller.played("99999");
-    call.caller.played("-1");
-    await call.clock.advance(500);
-    const { playedMs, droppedMs } = call.transport.interrupt();
-    expect(playedMs).toBeGreaterThanOrEqual(100);
-    expect(playedMs).toBeLessThanOrEqual(120);
-    expect(playedMs + droppedMs).toBeCloseTo(3_000, 3);
+    for (const frameMs of [20, 40]) {
+      const call = createFakeCall({ clears: true, marks: true, port: { sendAheadMs: 1_000, frameMs } });
+      const playback = call.transport.play(gen([steady(1, 3_000)]));
+      await call.clock.advance(700);
+      expect(playback.playedMs).toBe(0);
+      call.caller.played(call.marks[4]?.mark ?? "");
+      for (const mark of ["nonsense", "99999", "-1", "5.5", ""]) call.caller.played(mark);
+      await call.clock.advance(500);
+      const { playedMs, droppedMs } = call.transport.interrupt();
+      expect(playedMs).toBeGreaterThanOrEqual(5 * frameMs);
+      expect(playedMs).toBeLessThanOrEqual(5 * frameMs + 20);
+      expect(playedMs + droppedMs).toBeCloseTo(3_000, 3);
+    }
+  });
+
+  test("is not needed to end a stretch whose marks never come: 2 s after it must have been heard it was", async () => {
+    const call = createFakeCall({ clears: true, marks: true });
+    const events: string[] = [];
+    call.transport.on("botStoppedSpeaking", () => events.push("stopped"));
+    const playback = call.transport.play(gen([steady(1, 300)]));
+    await call.clock.advance(2_250);
+    expect(events).toEqual([]);
+    await call.clock.advance(100);
+    await expect(playback.done).resolves.toEqual({ playedMs: 300, interrupted: false });
+    expect(events).toEqual(["stopped"]);
   });
 
   test("does not count as heard what the wire did not take", async () => {
@@ -472,6 +523,22 @@ describe("an interruption", () => {
     await call.clock.advance(200);
     expect(Math.abs(playback.playedMs - 700)).toBeLessThanOrEqual(20);
     expect(Math.abs(call.transport.interrupt().playedMs - 700)).toBeLessThanOrEqual(20);
+
+    void call.transport.output.getWriter().write(steady(1, 2_000));
+    await call.clock.advance(500);
+    bufferedBytes = 2 ** 21;
+    await call.clock.advance(500);
+    expect(Math.abs(call.transport.interrupt().playedMs - 500)).toBeLessThanOrEqual(20);
+  });
+
+  test("tells of the stretch under way, not of those before it", async () => {
+    const call = createFakeCall();
+    const writer = call.transport.output.getWriter();
+    void writer.write(steady(1, 1_000));
+    await call.clock.advance(2_000);
+    void writer.write(steady(1, 1_000));
+    await call.clock.advance(300);
+    expect(Math.abs(call.transport.interrupt().playedMs - 300)).toBeLessThanOrEqual(20);
   });
 
   test("tells of the play under way, not of what was said before it", async () => {

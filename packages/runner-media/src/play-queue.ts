@@ -98,8 +98,10 @@ export function createPlayQueue(sampleRates: readonly [number, ...number[]], fra
     const end = begin + count * channels;
     offset += count;
     takenMs += (count / sampleRate) * 1000;
-    if (end === samples.length) shift();
-
+    if (end === samples.length) {
+      waiting.shift();
+      offset = 0;
+    }
     const whole = begin === 0 && end === samples.length;
     const piece = mixToMono(whole ? head : { samples: samples.subarray(begin, end), sampleRate, channels });
     if (resampler) {
@@ -107,13 +109,6 @@ export function createPlayQueue(sampleRates: readonly [number, ...number[]], fra
       cut(resampler.process(piece.samples));
     } else if (whole && chunker.pending === 0 && count === samplesIn(toRate)) ready.push(piece);
     else cut(piece.samples);
-  }
-
-  function shift(): void {
-    waiting.shift();
-    offset = 0;
-    // The two were summed up in different steps.
-    if (waiting.length === 0) takenMs = endMs;
   }
 
   function open(): void {

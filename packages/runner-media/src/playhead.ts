@@ -71,7 +71,7 @@ export function createPlayhead(frameMs: number, marks: boolean): Playhead {
     },
     played(mark, nowMs) {
       const index = Number(mark) - (lastMark - out.length + 1);
-      const reported = Number.isInteger(index) ? out[index] : undefined;
+      const reported = out[index];
       if (!reported) return;
       out.splice(0, index + 1);
       markedMs = reported.positionMs;

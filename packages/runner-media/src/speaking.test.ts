@@ -191,22 +191,24 @@ describe("output", () => {
     expect(sent).toEqual([]);
   });
 
-  test("does not block the program when a bot writes without end to nobody", async () => {
-    const { transport, caller } = createFakeCall();
-    caller.left();
-    const writer = transport.output.getWriter();
-    let stop = false;
-    let written = 0;
-    const endless = (async () => {
-      while (!stop) {
-        await writer.write(steady(1, 20));
-        written += 1;
-      }
-    })();
-    await new Promise((resolve) => setTimeout(resolve, 50)); // would never come
-    stop = true;
-    await endless;
-    expect(written).toBeLessThan(5_000);
+  test("does not block the program when a bot writes without end to nobody, or nothing", async () => {
+    for (const ms of [20, 0]) {
+      const { transport, caller } = createFakeCall();
+      if (ms > 0) caller.left();
+      const writer = transport.output.getWriter();
+      let stop = false;
+      let written = 0;
+      const endless = (async () => {
+        while (!stop) {
+          await writer.write(steady(1, ms));
+          written += 1;
+        }
+      })();
+      await new Promise((resolve) => setTimeout(resolve, 50)); // would never come
+      stop = true;
+      await endless;
+      if (ms > 0) expect(written).toBeLessThan(5_000);
+    }
   });
 
   test("is dropped, counted and warned of once while more than 1 MiB waits on the wire", async () => {
@@ -398,6 +400,17 @@ describe("the wire", () => {
     const start = sent[0]?.atMs ?? 0;
     expect(sent.length).toBe(10);
     for (const [index, { atMs }] of sent.entries()) expect(atMs - start).toBeLessThan(Math.max(1, index * 20));
+  });
+
+  test("that buffers gets no padding while it has something left to play", async () => {
+    const { transport, clock, heard } = createFakeCall({ port: { sendAheadMs: 100 } });
+    const writer = transport.output.getWriter();
+    for (let index = 0; index < 20; index++) {
+      void writer.write(steady(3, index === 0 ? 110 : 50));
+      await clock.advance(50);
+    }
+    await clock.advance(500);
+    expect(heard()).toEqual([[3, 1_060]]);
   });
 
   test("that is continuous gets a frame every frameMs, silence while the bot says nothing", async () => {

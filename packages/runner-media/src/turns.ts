@@ -13,7 +13,7 @@ export interface Turns {
   forgetWrites(): void;
   /** Gets in line. */
   enter(): Turn;
-  /** Makes every write begun until now an old one, for which nobody waits. Returns how many ms of them had not arrived. */
+  /** Makes every write begun until now an old one. Returns how many ms of them had not arrived. */
   renew(): number;
   /** How many writes are begun and have not arrived. */
   readonly writing: number;
@@ -48,7 +48,7 @@ export function createTurns(): Turns {
 
   function next(): void {
     const [first] = line;
-    if (first && first.after <= Math.max(arrived, old)) first.begin();
+    if (first && first.after <= arrived) first.begin();
     else openGate();
   }
 
@@ -65,7 +65,7 @@ export function createTurns(): Turns {
     },
     awaitWrite() {
       const [first] = line;
-      if (forgotten || arrived < old || !first || first.after > arrived) return undefined;
+      if (forgotten || !first || first.after > arrived) return undefined;
       gate ??= Promise.withResolvers<void>();
       return gate.promise;
     },
@@ -104,8 +104,6 @@ export function createTurns(): Turns {
       const lostMs = writingMs;
       old = begun;
       writingMs = 0;
-      openGate();
-      next();
       return lostMs;
     },
     get writing() {
