@@ -18,8 +18,9 @@ export async function bot(args: RunnerArguments) {
   });
   rtvi.on("sendText", ({ content }) => rtvi.botOutput(`You wrote: ${content}`));
 
-  transport.play(chime());
-  await transport.input.pipeTo(transport.output);
+  await transport.play(chime()).done;
+  await transport.input.cancel(); // What was said over the chime would keep the echo that much late.
+  await transport.listen().pipeTo(transport.output);
 }
 
 await main(import.meta);

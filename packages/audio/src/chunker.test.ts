@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createChunker } from "./chunker.ts";
-import { randomCuts } from "./random-cuts.ts";
+import { randomCuts } from "./test/random-cuts.ts";
 
 const counted = Int16Array.from({ length: 5_003 }, (_, index) => index);
 

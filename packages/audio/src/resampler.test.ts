@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { randomCuts } from "./random-cuts.ts";
 import { createResampler, type Resampler } from "./resampler.ts";
+import { randomCuts } from "./test/random-cuts.ts";
 
 const ratios: readonly (readonly [from: number, to: number])[] = [
   [16_000, 24_000],

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { createFakeTransport, type FakeTransport } from "./fake-transport.ts";
 import { createRTVI, type RTVI } from "./rtvi.ts";
+import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
 
 let transport: FakeTransport;
 let rtvi: RTVI;

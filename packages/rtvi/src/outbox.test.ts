@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createFakeTransport, type FakeTransport } from "./fake-transport.ts";
 import { answerHandshake } from "./handshake.ts";
 import { problemWith } from "./messages.ts";
 import { createRTVI, type RTVI } from "./rtvi.ts";
 import { serverSchemas } from "./server-messages.ts";
+import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
 
 let transport: FakeTransport;
 let rtvi: RTVI;

@@ -7,9 +7,9 @@ import {
   type TransportState,
 } from "@pipecat-ai/client-js";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createFakeTransport, type FakeTransport } from "./fake-transport.ts";
 import { answerHandshake } from "./handshake.ts";
 import { createRTVI, type RTVI } from "./rtvi.ts";
+import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
 
 /** The client's end of a call in memory: every message takes a trip through JSON, as on a wire. */
 class MemoryTransport extends Transport {

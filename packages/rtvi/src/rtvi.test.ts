@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import type { ClientMessage, ClientRequest, SentText } from "./client-messages.ts";
-import { createFakeTransport, type FakeTransport } from "./fake-transport.ts";
 import { answerHandshake } from "./handshake.ts";
 import { createRTVI, type RTVI } from "./rtvi.ts";
+import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
 
 /** A bot whose client is ready; `sent` starts after bot-ready. */
 function readyBot(version = "2.1.0"): { readonly transport: FakeTransport; readonly rtvi: RTVI } {

@@ -1,4 +1,4 @@
-import type { BotSession } from "./session.ts";
+import type { BotSession } from "./bot-session.ts";
 
 /**
  * What each transport's bot receives, by transport name. Every transport package adds its arm by declaration merging:

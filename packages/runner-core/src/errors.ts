@@ -1,10 +1,13 @@
 /** Every code of the runner's own errors, with the HTTP status it is answered with. Each is explained in docs/errors.md. */
 export const errorStatus = {
   AT_CAPACITY: 429,
+  AUDIO_INVALID: 400,
   BODY_INVALID: 400,
   BODY_TOO_LARGE: 413,
   BOT_INVALID: 500,
   BOT_NOT_FOUND: 500,
+  CALL_ENDED: 409,
+  CALLER_NOT_READING: 503,
   DRAINING: 503,
   INTERNAL: 500,
   MESSAGE_TOO_LARGE: 413,

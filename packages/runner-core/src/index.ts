@@ -6,6 +6,7 @@ export type {
   SessionArguments,
   TransportName,
 } from "./arguments.ts";
+export type { BotSession } from "./bot-session.ts";
 export {
   connectKey,
   connectOf,
@@ -32,7 +33,7 @@ export type {
   TransportPlugin,
 } from "./plugin.ts";
 export type { RunnerContext, RunnerSettings } from "./runner.ts";
-export type { BotSession, Connect, OwnArguments, Session, SessionState } from "./session.ts";
+export type { Connect, OwnArguments, Session, SessionState } from "./session.ts";
 export type {
   CloseReason,
   Interruption,

@@ -1,21 +1,9 @@
-import type { Context } from "koa";
 import type { CallData, SessionArguments } from "./arguments.ts";
-import type { Logger } from "./logger.ts";
+import type { BotSession } from "./bot-session.ts";
 import type { CloseReason, Transport, TransportParams } from "./transport.ts";
 
 /** `pending`: started, the caller not there yet; `active`: the bot runs; `ended`: over and released. */
 export type SessionState = "pending" | "active" | "ended";
-
-/** What a bot may use of its session. */
-export interface BotSession {
-  readonly id: string;
-  /** Logs with the session's id on every line. */
-  readonly logger: Logger;
-  /** Has `release` called exactly once, with what ended the session; at once when it has ended already. */
-  own(release: (reason: CloseReason) => unknown): void;
-  /** Answers the requests to `/sessions/{id}/{path}` that the transport does not answer itself. `ctx.params.path` is `path`. */
-  onRequest(handler: (ctx: Context) => unknown): void;
-}
 
 /** One caller, from the start request to the end of the bot. Made by `RunnerContext.createSession`. */
 export interface Session extends BotSession {

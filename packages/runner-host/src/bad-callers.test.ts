@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import { startToyRunner } from "./toy-runner.ts";
+import { startToyRunner } from "./test/toy-runner.ts";
 
 /** Bytes on the heap once everything that nobody holds is gone. */
 function heapBytes(): number {

@@ -4,7 +4,7 @@ import { text } from "node:stream/consumers";
 import type { Context } from "koa";
 import { expect, test } from "vitest";
 import { maxBodyBytes } from "./body.ts";
-import { startToyRunner, type ToyRunner } from "./toy-runner.ts";
+import { startToyRunner, type ToyRunner } from "./test/toy-runner.ts";
 
 /** A runner with a route that tells what it got. */
 function echoing(): Promise<ToyRunner> {

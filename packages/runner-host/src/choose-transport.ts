@@ -1,5 +1,5 @@
 import { type OpenTransport, RunnerError, type StartBody } from "@pipecat-ts/runner-core";
-import type { InstalledTransport } from "./open-plugins.ts";
+import type { InstalledTransport } from "./installed-transport.ts";
 
 /** A transport that `/start` can start sessions on. */
 export type StartableTransport = OpenTransport & Required<Pick<OpenTransport, "start">>;

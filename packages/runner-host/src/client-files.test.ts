@@ -3,8 +3,8 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { toyPlugin } from "./toy-plugin.ts";
-import { startToyRunner } from "./toy-runner.ts";
+import { toyPlugin } from "./test/toy-plugin.ts";
+import { startToyRunner } from "./test/toy-runner.ts";
 
 let folder: string;
 let clientRoot: string;

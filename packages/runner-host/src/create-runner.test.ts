@@ -3,9 +3,9 @@ import { createServer } from "node:net";
 import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { createRunner } from "./create-runner.ts";
-import { recordLog } from "./recorded-log.ts";
-import { toyPlugin } from "./toy-plugin.ts";
-import { startToyRunner } from "./toy-runner.ts";
+import { recordLog } from "./test/recorded-log.ts";
+import { toyPlugin } from "./test/toy-plugin.ts";
+import { startToyRunner } from "./test/toy-runner.ts";
 
 const ended = (log: ReturnType<typeof recordLog>) =>
   log.messages("info").filter((line) => line.startsWith("session ended"));

@@ -1,7 +1,7 @@
 import type { CloseReason } from "@pipecat-ts/runner-core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createEnding } from "./ending.ts";
-import { recordLog } from "./recorded-log.ts";
+import { recordLog } from "./test/recorded-log.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();

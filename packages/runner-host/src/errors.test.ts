@@ -1,7 +1,7 @@
 import { RunnerError } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { errorReply } from "./errors.ts";
-import { startToyRunner } from "./toy-runner.ts";
+import { startToyRunner } from "./test/toy-runner.ts";
 
 test("a path that nobody answers is 404 JSON, for other origins, too", async () => {
   await using host = await startToyRunner();

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 const program = `
 import { once } from "node:events";
 import { connect } from "node:net";
-import { startToyRunner } from ${JSON.stringify(new URL("toy-runner.ts", import.meta.url).href)};
+import { startToyRunner } from ${JSON.stringify(new URL("test/toy-runner.ts", import.meta.url).href)};
 
 const host = await startToyRunner({ bot: ({ body, signal }) => {
   if (body === "crash") throw new Error("crashed");

@@ -2,9 +2,9 @@ import { RunnerError } from "@pipecat-ts/runner-core";
 import Type from "typebox";
 import { expect, test, vi } from "vitest";
 import { createRunner } from "./create-runner.ts";
-import { recordLog } from "./recorded-log.ts";
-import { toyPlugin } from "./toy-plugin.ts";
-import { startToyRunner } from "./toy-runner.ts";
+import { recordLog } from "./test/recorded-log.ts";
+import { toyPlugin } from "./test/toy-plugin.ts";
+import { startToyRunner } from "./test/toy-runner.ts";
 
 const bot = () => undefined;
 

@@ -1,8 +1,6 @@
 import {
-  type Availability,
   isRunnerError,
   type Logger,
-  type OpenTransport,
   type RunnerContext,
   RunnerError,
   resolveOptions,
@@ -10,23 +8,10 @@ import {
 } from "@pipecat-ts/runner-core";
 import { findTransport, isStartable } from "./choose-transport.ts";
 import { settledWithin } from "./deadline.ts";
+import type { InstalledTransport } from "./installed-transport.ts";
 
 /** How long a plugin may take to close. */
 export const pluginCloseMs = 2_000;
-
-/** One plugin that was given to the runner, opened or not. */
-export interface InstalledTransport {
-  readonly name: string;
-  readonly availability: Availability;
-  /** Whether it is a transport that people may name, running or not. */
-  readonly choosable: boolean;
-  /** Whether the runner is restricted to another. */
-  readonly excluded: boolean;
-  /** Whether `/start` can choose it now. */
-  readonly selectable: boolean;
-  /** Undefined when it is unavailable. */
-  readonly open: OpenTransport | undefined;
-}
 
 export interface OpenPluginsOptions {
   readonly plugins: readonly TransportPlugin[];

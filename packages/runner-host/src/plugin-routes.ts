@@ -1,7 +1,7 @@
 import type { Router } from "@koa/router";
 import { type HttpRoute, type RouteContext, RunnerError, type SocketRoute } from "@pipecat-ts/runner-core";
 import { refuseInvalidBody } from "./body-schema.ts";
-import type { InstalledTransport } from "./open-plugins.ts";
+import type { InstalledTransport } from "./installed-transport.ts";
 
 /** Adds the transports' HTTP routes. Several may have one path: each passes on, by `next()`, what is not for it. */
 export function addPluginRoutes(router: Router, transports: readonly InstalledTransport[]): void {

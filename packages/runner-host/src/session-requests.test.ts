@@ -1,8 +1,8 @@
 import type { RouteContext } from "@pipecat-ts/runner-core";
 import Type from "typebox";
 import { expect, test } from "vitest";
-import { toyPlugin } from "./toy-plugin.ts";
-import { startToyRunner } from "./toy-runner.ts";
+import { toyPlugin } from "./test/toy-plugin.ts";
+import { startToyRunner } from "./test/toy-runner.ts";
 
 const withOffer = toyPlugin({
   opened: {

@@ -6,7 +6,7 @@ import {
   type Transport,
 } from "@pipecat-ts/runner-core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { fakeTransport, notConnected, toySessions, untilAborted } from "./toy-sessions.ts";
+import { fakeTransport, notConnected, toySessions, untilAborted } from "./test/toy-sessions.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();

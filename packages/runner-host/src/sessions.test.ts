@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { notConnected, toySessions } from "./toy-sessions.ts";
+import { notConnected, toySessions } from "./test/toy-sessions.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();

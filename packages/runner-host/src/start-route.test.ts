@@ -1,7 +1,7 @@
 import type { OpenTransport, StartReply } from "@pipecat-ts/runner-core";
 import { expect, test, vi } from "vitest";
-import { toyPlugin } from "./toy-plugin.ts";
-import { startToyRunner } from "./toy-runner.ts";
+import { toyPlugin } from "./test/toy-plugin.ts";
+import { startToyRunner } from "./test/toy-runner.ts";
 
 /** A transport whose reply says that it was chosen. */
 function named(name: string, rank: number, opened: Partial<OpenTransport> = {}) {

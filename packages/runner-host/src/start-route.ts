@@ -3,7 +3,7 @@ import { RunnerError, type StartBody } from "@pipecat-ts/runner-core";
 import type { Context } from "koa";
 import { parseJson } from "./body.ts";
 import { chooseTransport } from "./choose-transport.ts";
-import type { InstalledTransport } from "./open-plugins.ts";
+import type { InstalledTransport } from "./installed-transport.ts";
 import { readOn } from "./read-on.ts";
 import type { SessionRegistry } from "./sessions.ts";
 

@@ -1,5 +1,5 @@
 import type { Router } from "@koa/router";
-import type { InstalledTransport } from "./open-plugins.ts";
+import type { InstalledTransport } from "./installed-transport.ts";
 
 /** `/status`: which transports `/start` can choose, the one it prefers first. */
 export function addStatusRoute(router: Router, transports: readonly InstalledTransport[]): void {

@@ -6,8 +6,8 @@ import { RunnerError } from "@pipecat-ts/runner-core";
 import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { pingMs } from "./socket-liveness.ts";
-import { toyPlugin } from "./toy-plugin.ts";
-import { startToyRunner, type ToyRunner } from "./toy-runner.ts";
+import { toyPlugin } from "./test/toy-plugin.ts";
+import { startToyRunner, type ToyRunner } from "./test/toy-runner.ts";
 
 function withSocket(route: Partial<SocketRoute>): Promise<ToyRunner> {
   const socket: SocketRoute = { path: "/echo/:id", access: "caller", maxPayload: 1_000, accept: echo, ...route };

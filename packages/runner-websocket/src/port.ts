@@ -64,14 +64,13 @@ function sendBytes(socket: WebSocket, bytes: Uint8Array): Promise<void> {
   }
   if (socket.bufferedAmount > maxWaitingBytes) {
     throw new RunnerError("CALLER_NOT_READING", `${socket.bufferedAmount} bytes wait for the caller to read them.`, {
-      status: 503,
       fix: "Await each sendMessage before the next, and send less.",
     });
   }
   return new Promise((resolve, reject) => {
     socket.send(bytes, (cause) => {
       if (!cause) return resolve();
-      reject(new RunnerError("CALL_ENDED", "The message was not sent: the caller is gone.", { status: 409, cause }));
+      reject(new RunnerError("CALL_ENDED", "The message was not sent: the caller is gone.", { cause }));
     });
   });
 }

@@ -1,8 +1,8 @@
 import type { Bot, CloseReason, Connect, Session, Transport } from "@pipecat-ts/runner-core";
+import { createSettings } from "../runner-settings.ts";
+import { createSessionScope } from "../session-scope.ts";
+import { createSessionRegistry, type SessionRegistry } from "../sessions.ts";
 import { recordLog } from "./recorded-log.ts";
-import { createSettings } from "./runner-settings.ts";
-import { createSessionScope } from "./session-scope.ts";
-import { createSessionRegistry, type SessionRegistry } from "./sessions.ts";
 
 /** Sessions without a server, and what they log. */
 export interface ToySessions {

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import type { Bot } from "@pipecat-ts/runner-core";
 import { WebSocket } from "ws";
-import { createRunner } from "./create-runner.ts";
+import { createRunner } from "../create-runner.ts";
+import type { Runner, RunnerOptions } from "../runner.ts";
 import { recordLog } from "./recorded-log.ts";
-import type { Runner, RunnerOptions } from "./runner.ts";
 import { toyPlugin } from "./toy-plugin.ts";
 
 /** A runner that listens, for this package's own tests. `await using` closes it. */

@@ -1,5 +1,5 @@
-import type { RTVIMessage } from "./messages.ts";
-import type { RTVITransport } from "./transport.ts";
+import type { RTVIMessage } from "../messages.ts";
+import type { RTVITransport } from "../transport.ts";
 
 type Event = "appMessage" | "botStartedSpeaking" | "botStoppedSpeaking";
 type Listener = (message?: unknown) => void;
