@@ -1,26 +1,37 @@
 import { inspect } from "node:util";
-import { describe, test } from "vitest";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import type { TransportAdapter } from "./adapter.ts";
 import type { Requirement } from "./requirement.ts";
 import { requirements } from "./requirements.ts";
 import { type RunOptions, runRequirement } from "./run-requirement.ts";
+import { interceptStrayErrors, type StrayErrors } from "./stray-errors.ts";
 import { Unmet } from "./unmet.ts";
 
 /** Makes a vitest test of every requirement for one transport. Those that may run together do. */
 export function describeTransport(adapter: TransportAdapter, options: RunOptions = {}): void {
   const timeout = 10 * (options.patienceMs ?? 5_000);
-  const declare = (requirement: Requirement) =>
+  let strays: StrayErrors;
+
+  function declare(requirement: Requirement): void {
     test(`${requirement.id} ${requirement.title}`, { timeout }, async ({ skip }) => {
-      const { state, because, logged } = await runRequirement(requirement, adapter, options);
+      const { state, because, logged } = await runRequirement(requirement, adapter, strays, options);
       if (state === "skipped") skip(because);
       if (state !== "unmet") return;
       const lines = logged.map(({ level, message, fields }) => `${level}: ${message} ${inspect(fields)}`);
       throw new Unmet([because, `Why it matters: ${requirement.reason}`, ...lines].join("\n"));
     });
-  describe.concurrent(`transport ${adapter.plugin.name}`, () => {
-    requirements.filter(({ alone }) => !alone).forEach(declare);
-  });
-  describe(`transport ${adapter.plugin.name}, alone in its process`, () => {
-    requirements.filter(({ alone }) => alone).forEach(declare);
+  }
+
+  describe(`the transport ${adapter.plugin.name}`, () => {
+    beforeAll(() => {
+      strays = interceptStrayErrors();
+    });
+    afterAll(() => strays.release());
+    describe.concurrent("among others", () => {
+      requirements.filter(({ alone }) => !alone).forEach(declare);
+    });
+    describe("alone in its process", () => {
+      requirements.filter(({ alone }) => alone).forEach(declare);
+    });
   });
 }

@@ -10,4 +10,5 @@ export { countResources, countSettledResources, type Resources, resourceGrowth, 
 export { type Outcome, type RunOptions, runRequirement, runRequirements } from "./run-requirement.ts";
 export { cut, excerpt, join, type SignalOptions, silence, sweep, syllables, tone } from "./signal.ts";
 export { createSpeaker, type HeardFrame, type Speaker } from "./speaker.ts";
+export { type TimerWatch, watchTimers } from "./timers.ts";
 export { Unmet } from "./unmet.ts";

@@ -6,6 +6,7 @@ import { hearing } from "./requirements/hearing.ts";
 import { importing } from "./requirements/importing.ts";
 import { interrupting } from "./requirements/interrupting.ts";
 import { isolating } from "./requirements/isolating.ts";
+import { leavingOpen } from "./requirements/leaving-open.ts";
 import { messaging } from "./requirements/messaging.ts";
 import { secrets } from "./requirements/secrets.ts";
 import { speaking } from "./requirements/speaking.ts";
@@ -25,5 +26,6 @@ export const requirements: readonly Requirement[] = [
   ...failing,
   ...isolating,
   ...stopping,
+  ...leavingOpen,
   ...secrets,
 ];

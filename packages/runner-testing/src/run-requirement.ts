@@ -3,6 +3,7 @@ import type { LoggedLine } from "./log.ts";
 import type { Requirement } from "./requirement.ts";
 import { requirements } from "./requirements.ts";
 import { createStage, explain } from "./stage.ts";
+import { interceptStrayErrors, type StrayErrors } from "./stray-errors.ts";
 import { Unmet } from "./unmet.ts";
 
 /** What came of trying one requirement on one transport. */
@@ -25,11 +26,12 @@ export interface RunOptions {
 export async function runRequirement(
   requirement: Requirement,
   adapter: TransportAdapter,
+  strays: StrayErrors,
   options: RunOptions = {},
 ): Promise<Outcome> {
   const skipped = requirement.skip?.(adapter);
   if (skipped !== undefined) return { requirement, state: "skipped", because: skipped, logged: [] };
-  const stage = createStage(adapter, options.patienceMs ?? 5_000);
+  const stage = createStage(adapter, strays, options.patienceMs ?? 5_000);
   const outcome = (state: Outcome["state"], because: string): Outcome => {
     const logged = stage.logger.lines.filter(({ level }) => level === "warn" || level === "error");
     return { requirement, state, because, logged };
@@ -45,21 +47,29 @@ export async function runRequirement(
 }
 
 /**
- * Tries every requirement, outside any test runner: several of those that may run together at once, then one after the
- * other the rest. `make` is called for each, so that none sees what another left in its adapter.
+ * Tries every requirement on each of several transports, without a test runner: a dozen at once of those that may run
+ * together, the rest one after the other. `make` is called for each, so that none sees what another left in its adapter.
+ * One run at a time in a process.
  */
-export async function runRequirements(make: () => TransportAdapter, options: RunOptions = {}): Promise<Outcome[]> {
-  const outcomes = new Map<Requirement, Outcome>();
-  const run = async (requirement: Requirement) => {
-    outcomes.set(requirement, await runRequirement(requirement, make(), options));
+export async function runRequirements<Make extends () => TransportAdapter>(
+  makes: readonly Make[],
+  options: RunOptions = {},
+): Promise<Map<Make, Outcome[]>> {
+  const jobs = makes.flatMap((make) => requirements.map((requirement) => ({ make, requirement })));
+  const outcomes = new Map<(typeof jobs)[number], Outcome>();
+  const strays = interceptStrayErrors();
+  const workOff = async (queue: Iterator<(typeof jobs)[number]> & Iterable<(typeof jobs)[number]>) => {
+    for (const job of queue) outcomes.set(job, await runRequirement(job.requirement, job.make(), strays, options));
   };
-  const together = requirements.filter(({ alone }) => !alone).values();
-  const worker = async () => {
-    for (const requirement of together) await run(requirement);
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-  for (const requirement of requirements) if (requirement.alone) await run(requirement);
-  return requirements.flatMap((requirement) => outcomes.get(requirement) ?? []);
+  try {
+    const together = jobs.filter(({ requirement }) => !requirement.alone).values();
+    await Promise.all(Array.from({ length: atOnce }, () => workOff(together)));
+    await workOff(jobs.filter(({ requirement }) => requirement.alone).values());
+  } finally {
+    strays.release();
+  }
+  const of = (make: Make) => jobs.filter((job) => job.make === make).flatMap((job) => outcomes.get(job) ?? []);
+  return new Map(makes.map((make) => [make, of(make)]));
 }
 
 /** Few enough that one busy core keeps their audio in time. */

@@ -83,13 +83,19 @@ function synthesise(
   envelope: (seconds: number) => number,
 ): AudioFrame {
   const sampleRate = options.sampleRate ?? 16_000;
-  const values = Float64Array.from({ length: lengthOf(options) }, (_, index) => {
+  const values = new Float64Array(lengthOf(options));
+  let energy = 0;
+  for (let index = 0; index < values.length; index++) {
     const seconds = index / sampleRate;
-    return wave(seconds) * envelope(seconds);
-  });
-  const rms = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / Math.max(1, values.length));
+    const value = wave(seconds) * envelope(seconds);
+    values[index] = value;
+    energy += value * value;
+  }
+  const rms = Math.sqrt(energy / Math.max(1, values.length));
   const gain = rms === 0 ? 0 : (32_768 * 10 ** ((options.levelDb ?? -15) / 20)) / rms;
-  const samples = Int16Array.from(values, (value) => Math.max(-32_768, Math.min(32_767, Math.round(value * gain))));
+  const samples = new Int16Array(values.length);
+  for (const [index, value] of values.entries())
+    samples[index] = Math.max(-32_768, Math.min(32_767, Math.round(value * gain)));
   return mono(samples, sampleRate);
 }
 

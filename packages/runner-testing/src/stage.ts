@@ -4,6 +4,7 @@ import type { FakeCaller, Invitation, TransportAdapter } from "./adapter.ts";
 import { type Answer, send } from "./http.ts";
 import { createRecordingLogger, type RecordingLogger } from "./log.ts";
 import { until, within } from "./patience.ts";
+import type { StrayErrors } from "./stray-errors.ts";
 import { expect } from "./unmet.ts";
 
 /** Where one requirement is tried: makes real runners and callers of one transport, and clears away what it made. */
@@ -13,6 +14,8 @@ export interface Stage {
   readonly patienceMs: number;
   /** What its runners logged. */
   readonly logger: RecordingLogger;
+  /** Looks after what nobody caught. Its runners' sessions are charged with theirs. */
+  readonly strays: StrayErrors;
   /** A listening runner with the transport and its companions. */
   open(bot: Bot, options?: Partial<RunnerOptions>): Promise<Runner>;
   /** Sends `POST /start` for this transport; the answer as it is. */
@@ -30,7 +33,7 @@ export interface Stage {
 }
 
 /** An empty stage. */
-export function createStage(adapter: TransportAdapter, patienceMs: number): Stage {
+export function createStage(adapter: TransportAdapter, strays: StrayErrors, patienceMs: number): Stage {
   const logger = createRecordingLogger();
   const runners: Runner[] = [];
   const callers: FakeCaller[] = [];
@@ -39,6 +42,7 @@ export function createStage(adapter: TransportAdapter, patienceMs: number): Stag
     adapter,
     patienceMs,
     logger,
+    strays,
     async open(bot, given = {}) {
       const transports = [adapter, ...(adapter.companions ?? [])];
       const runner = createRunner({
@@ -53,6 +57,7 @@ export function createStage(adapter: TransportAdapter, patienceMs: number): Stag
         ...given,
       });
       runners.push(runner);
+      strays.attribute(runner);
       await stage.within("the runner listens", runner.listen());
       return runner;
     },

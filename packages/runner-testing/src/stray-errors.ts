@@ -1,34 +1,45 @@
 import type { Runner } from "@pipecat-ts/runner-host";
 
-/** Errors that nobody caught, while they are being looked after. */
+/** Looks after errors that nobody caught, in place of whoever did before: a test runner, or Node itself. */
 export interface StrayErrors {
-  /** Those that belonged to no session. */
-  readonly unattributed: readonly unknown[];
-  /** Gives the process its own listeners back. */
+  /** Has those that happen in the scope of one of the runner's sessions end that session, as the CLI does. */
+  attribute(runner: Runner): void;
+  /** Those that belonged to no session and that `isMine` recognises; they are forgotten. */
+  claim(isMine: (error: unknown) => boolean): unknown[];
+  /** Gives the process its own listeners back, and throws to them what nobody claimed. */
   release(): void;
 }
 
-/**
- * Looks after uncaught exceptions and unhandled rejections as the CLI does: one that happens in a session's scope ends that
- * session. Until `release` the process's other listeners, a test runner's among them, hear nothing of them.
- */
-export function attributeStrayErrors(runner: Runner): StrayErrors {
+/** Takes over from every listener of `uncaughtException` and `unhandledRejection`, until `release`. One at a time in a process. */
+export function interceptStrayErrors(): StrayErrors {
   const events = ["uncaughtException", "unhandledRejection"] as const;
   const others = events.map((event) => [event, process.rawListeners(event)] as const);
-  const unattributed: unknown[] = [];
-  const attribute = (error: unknown) => {
-    const session = runner.sessions.current();
+  const runners = new Set<Runner>();
+  let unclaimed: unknown[] = [];
+  const take = (error: unknown) => {
+    const session = [...runners].map(({ sessions }) => sessions.current()).find((current) => current !== undefined);
     if (session) void session.end("bot-failed");
-    else unattributed.push(error);
+    else unclaimed.push(error);
   };
-  for (const event of events) process.removeAllListeners(event).on(event, attribute);
+  for (const event of events) process.removeAllListeners(event).on(event, take);
   return {
-    unattributed,
+    attribute(runner) {
+      runners.add(runner);
+    },
+    claim(isMine) {
+      const mine = unclaimed.filter(isMine);
+      unclaimed = unclaimed.filter((error) => !mine.includes(error));
+      return mine;
+    },
     release() {
       for (const [event, listeners] of others) {
-        process.off(event, attribute);
+        process.off(event, take);
         for (const listener of listeners) process.on(event, listener as (...args: unknown[]) => void);
       }
+      for (const error of unclaimed)
+        queueMicrotask(() => {
+          throw error;
+        });
     },
   };
 }

@@ -5,8 +5,8 @@ import type { Requirement } from "../requirement.ts";
 import { tone } from "../signal.ts";
 import { expectPitch, heard, say, voiceMs } from "../speech.ts";
 import type { Stage } from "../stage.ts";
-import { attributeStrayErrors } from "../stray-errors.ts";
 import { expect, expectSame } from "../unmet.ts";
+import { onlySession } from "./outcome.ts";
 
 const reason = "One caller's mishap must never cut off another caller, let alone stop the server.";
 
@@ -17,19 +17,18 @@ export const failing: readonly Requirement[] = [
     title: "A bot that throws loses its own caller and no other",
     reason,
     check: (stage) =>
-      fail(stage, () => {
-        throw new Error("in the bot's body");
+      fail(stage, (_, error) => {
+        throw error;
       }),
   },
   {
     id: "FAIL-2",
     title: "A bot that throws in a timer loses its own caller and no other",
     reason,
-    alone: true,
     check: (stage) =>
-      fail(stage, async (transport) => {
+      fail(stage, async (transport, error) => {
         setTimeout(() => {
-          throw new Error("in a timer");
+          throw error;
         }, 5);
         await transport.closed;
       }),
@@ -38,11 +37,10 @@ export const failing: readonly Requirement[] = [
     id: "FAIL-3",
     title: "A bot that throws in a listener loses its own caller and no other",
     reason,
-    alone: true,
     check: (stage) =>
-      fail(stage, async (transport) => {
+      fail(stage, async (transport, error) => {
         transport.on("clientConnected", () => {
-          throw new Error("in a listener");
+          throw error;
         });
         await transport.closed;
       }),
@@ -51,40 +49,34 @@ export const failing: readonly Requirement[] = [
     id: "FAIL-4",
     title: "A bot whose detached promise rejects loses its own caller and no other",
     reason,
-    alone: true,
     check: (stage) =>
-      fail(stage, async (transport) => {
-        void sleep(5).then(() => Promise.reject(new Error("in a detached promise")));
+      fail(stage, async (transport, error) => {
+        void sleep(5).then(() => Promise.reject(error));
         await transport.closed;
       }),
   },
 ];
 
 /** Two callers on an echo bot, of whom the second has the bot fail; the first must be heard after that. */
-async function fail(stage: Stage, mishap: (transport: Transport) => unknown): Promise<void> {
+async function fail(stage: Stage, mishap: (transport: Transport, error: Error) => unknown): Promise<void> {
   const bots: SessionArguments[] = [];
+  const error = new Error("this bot fails on purpose");
   const runner = await stage.open(async (args) => {
     const transport = await connectBot(args);
     bots.push(args);
-    if (bots.length > 1) await mishap(transport);
+    if (bots.length > 1) await mishap(transport, error);
     else await transport.input.pipeTo(transport.output);
   });
-  const stray = attributeStrayErrors(runner);
-  try {
-    const unharmed = await stage.call(runner);
-    await stage.until("the first bot runs", () => bots.length === 1);
-    const [session] = runner.sessions;
-    const failed = await stage.call(runner);
-    await stage.within("the failed bot's caller is hung up on", failed.closed);
-    await stage.until("the failed session ends", () => runner.sessions.counts.active === 1);
-    expectSame("which session is left", [...runner.sessions][0]?.id, session?.id);
+  const unharmed = await stage.call(runner);
+  await stage.until("the first bot runs", () => bots.length === 1);
+  const failed = await stage.call(runner);
+  await stage.within("the failed bot's caller is hung up on", failed.closed);
+  await stage.until("the failed session ends", () => runner.sessions.counts.active === 1);
+  expectSame("which session is left", onlySession(runner).id, bots[0]?.sessionId);
 
-    await say(unharmed, tone(440, { durationMs: 200, sampleRate: unharmed.sampleRate }));
-    await stage.until("the other caller is echoed", () => voiceMs(heard(unharmed)) >= 140);
-    expectPitch("the other caller", heard(unharmed), 440);
-    const strangers = stray.unattributed.map(String);
-    expect(strangers.length === 0, `errors that no session was charged with: ${strangers.join("; ")}`);
-  } finally {
-    stray.release();
-  }
+  await say(unharmed, tone(440, { durationMs: 200, sampleRate: unharmed.sampleRate }));
+  await stage.until("the other caller is echoed", () => voiceMs(heard(unharmed)) >= 140);
+  expectPitch("the other caller", heard(unharmed), 440);
+  const strangers = stage.strays.claim((stray) => stray === error);
+  expect(strangers.length === 0, "no session was charged with the bot's error: it would have stopped the server");
 }

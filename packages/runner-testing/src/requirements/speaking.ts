@@ -45,7 +45,7 @@ export const speaking: readonly Requirement[] = [
       const puppet = createPuppet();
       const caller = await stage.call(await stage.open(puppet.bot));
       const { transport } = await firstCall(stage, puppet);
-      void write(transport.output.getWriter(), tone(hz, { durationMs: 4_000, levelDb }));
+      void write(transport.output.getWriter(), tone(hz, { durationMs: 3_000, levelDb }));
       await stage.until("the caller hears the bot", () => voiceMs(heard(caller)) >= 500);
       const heardMs = durationMs(heard(caller));
       const aheadMs = caller.speaker.takenMs - heardMs;

@@ -1,12 +1,11 @@
 import type { OpenTransport, TransportPlugin } from "@pipecat-ts/runner-core";
 import { createPuppet, echo } from "../bots.ts";
 import type { Requirement } from "../requirement.ts";
-import { countSettledResources, settleResources } from "../resources.ts";
 import { tone } from "../signal.ts";
 import { heard, say, voiceMs } from "../speech.ts";
 import { invitationOf } from "../stage.ts";
 import { expect, expectSame } from "../unmet.ts";
-import { allEnded, expectTurnedAway, firstCall, lossNoticedMs, onlySession } from "./outcome.ts";
+import { expectTurnedAway, firstCall, lossNoticedMs, onlySession } from "./outcome.ts";
 import { expectErrorBody } from "./starting.ts";
 
 /** The runner is full, drains, or closes. */
@@ -106,58 +105,6 @@ export const stopping: readonly Requirement[] = [
       const [transport] = opened;
       expect(transport !== undefined, "the plugin was not opened");
       await stage.within("the transport closes again", transport.close());
-    },
-  },
-  {
-    id: "OPEN-1",
-    title: "Calls leave nothing open, however they began and ended",
-    reason: "A server that keeps a socket or a timer of each call stops after some thousands of them.",
-    alone: true,
-    async check(stage) {
-      const bot = { fails: false };
-      const runner = await stage.open(async (args) => {
-        if (bot.fails) throw new Error("this bot fails on purpose");
-        await echo(args);
-      });
-      const round = async () => {
-        const polite = await stage.call(runner);
-        await stage.until("the call is live", () => runner.sessions.counts.active === 1);
-        await say(polite, tone(440, { durationMs: 60, sampleRate: polite.sampleRate }));
-        await stage.within("the caller hangs up", polite.hangUp());
-        await allEnded(stage, runner);
-        const abrupt = await stage.call(runner);
-        await stage.until("the call is live", () => runner.sessions.counts.active === 1);
-        abrupt.drop();
-        await allEnded(stage, runner);
-        bot.fails = true;
-        await expectTurnedAway(stage, stage.call(runner));
-        bot.fails = false;
-        await allEnded(stage, runner);
-      };
-      await round();
-      const before = await countSettledResources();
-      await round();
-      await round();
-      const left = await settleResources(before, stage.patienceMs);
-      expect(left.length === 0, `six calls left open ${left.join(", ")}`);
-    },
-  },
-  {
-    id: "OPEN-2",
-    title: "A closed runner leaves nothing open",
-    reason: "The process does not end by itself, and tests hang.",
-    alone: true,
-    async check(stage) {
-      await stage.within("the runner closes", (await stage.open(echo)).close(), 2_000);
-      const before = await countSettledResources();
-      const runner = await stage.open(echo);
-      const caller = await stage.call(runner);
-      await stage.until("the call is live", () => runner.sessions.counts.active === 1);
-      await stage.within("the runner closes", runner.close(), 2_000);
-      await stage.within("the caller is hung up on", caller.closed);
-      caller.drop();
-      const left = await settleResources(before, stage.patienceMs);
-      expect(left.length === 0, `the closed runner left open ${left.join(", ")}`);
     },
   },
 ];

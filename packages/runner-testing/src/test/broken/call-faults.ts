@@ -202,13 +202,13 @@ export const callFaults: readonly Fault[] = [
       ),
   },
   {
-    does: "keeps a timer of each call",
+    does: "keeps a timer of each call, if one that keeps no process alive",
     breaks: ["OPEN-1", "OPEN-2"],
     adapter: (cleanUp) =>
       alter({
         session: (session) => ({
           run(own, connect) {
-            const timer = setInterval(() => undefined, 1_000);
+            const timer = setInterval(() => undefined, 1_000).unref();
             cleanUp(() => clearInterval(timer));
             session.run(own, connect);
           },

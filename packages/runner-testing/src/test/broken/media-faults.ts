@@ -59,7 +59,7 @@ export const mediaFaults: readonly Fault[] = [
   {
     does: "does not have the far end clear its buffer",
     breaks: ["INTERRUPT-1", "INTERRUPT-4"],
-    adapter: () => withPort(() => ({ clear: () => undefined })),
+    adapter: () => withPort(() => ({ sendAheadMs: 900, clear: () => undefined })),
   },
   {
     does: "falls silent once it was interrupted",

@@ -3,4 +3,5 @@ import { createPhoneAdapter } from "./adapter.ts";
 import { acme, bell } from "./dialect.ts";
 
 describeTransport(createPhoneAdapter(acme));
-describeTransport(createPhoneAdapter(bell));
+// One whose calls begin by its webhook alone.
+describeTransport({ ...createPhoneAdapter(bell), start: false });

@@ -58,12 +58,14 @@ export function createPhonePlugin(dialect: Dialect): TransportPlugin<PhoneOption
       }
 
       function answer(line: PhoneLine): void {
+        let session: Session | undefined;
         try {
-          const session = sessionOf(line.sessionId);
+          session = sessionOf(line.sessionId);
           talk(line, session, { ...expected.get(session), ...line.call });
         } catch (err) {
           runner.logger.warn({ err }, "the call is not taken");
           line.socket.close(1013);
+          if (session?.state === "pending") void session.end("transport-failed");
         }
       }
 

@@ -70,7 +70,7 @@ export function createPort(line: Line): MediaPort {
   return {
     sampleRates: [sampleRate],
     frameMs: 20,
-    sendAheadMs: 400,
+    sendAheadMs: 200,
     send: (frame) => line.send({ kind: "audio", frame }),
     clear: () => line.send({ kind: "clear" }),
     sendMessage: async (message) => line.send({ kind: "app", message }),
