@@ -1,5 +1,6 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -84,6 +85,28 @@ test.each([
     sent.on("error", reject).end();
   });
   expect(status).toBe(404);
+});
+
+test("a file that changes is served as it is now", async () => {
+  await using host = await startToyRunner({ clientRoot });
+  const file = join(clientRoot, "changing.html");
+  for (const content of ["one", "two", "three"]) {
+    await writeFile(file, content);
+    await utimes(file, new Date(), new Date(Date.now() + content.charCodeAt(1) * 1_000));
+    expect(await (await host.fetch("/client/changing.html")).text()).toBe(content);
+  }
+});
+
+test("a client that asks for a file a thousand times and reads no answer opens it once", async () => {
+  await using host = await startToyRunner({ clientRoot });
+  await writeFile(join(clientRoot, "large.bin"), Buffer.alloc(1_000_000));
+  const before = process.memoryUsage().arrayBuffers;
+  const socket = connect(Number(host.runner.url.port), "127.0.0.1");
+  socket.pause().write("GET /client/large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000));
+  for (let round = 0; round < 10; round++) expect((await host.fetch("/livez")).status).toBe(200);
+  expect(process.getActiveResourcesInfo().filter((kind) => kind === "FSReqCallback").length).toBeLessThan(10);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
+  socket.destroy();
 });
 
 test("a file that goes away is 404, and the server lives", async () => {
