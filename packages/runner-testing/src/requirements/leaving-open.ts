@@ -24,7 +24,7 @@ export const leavingOpen: readonly Requirement[] = [
       const round = async () => {
         const polite = await stage.call(runner);
         await stage.until("the call is live", () => runner.sessions.counts.active === 1);
-        await say(polite, tone(440, { durationMs: 60, sampleRate: polite.sampleRate }));
+        await say(polite, tone(440, { durationMs: 20, sampleRate: polite.sampleRate }));
         await stage.within("the caller hangs up", polite.hangUp());
         await allEnded(stage, runner);
         const abrupt = await stage.call(runner);

@@ -20,6 +20,7 @@ export function createPhoneAdapter(dialect: Dialect): TransportAdapter {
     walkIn: true,
     messages: false,
     clears: true,
+    lossNoticedMs: 500,
     privateTexts: Object.values(numbers),
     connect: (invitation) => callByPhone(far.get(dialect) ?? farAcme, tokenOf(dialect), invitation, numbers),
   };

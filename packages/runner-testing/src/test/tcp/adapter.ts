@@ -11,6 +11,7 @@ export function createTcpAdapter(spoiler: Spoiler = {}): TransportAdapter {
     start: { greeting: "hello" },
     badStarts: [{ greeting: 7 }],
     clears: true,
+    lossNoticedMs: 500,
     connect: callByTcp,
   };
 }
