@@ -5,7 +5,7 @@ import type { WebSocket } from "ws";
 export interface WebSocketRunnerArguments extends SessionArguments<"websocket"> {
   /**
    * The caller's socket. `createTransport` reads and writes it; use it yourself only to speak another wire format, and then
-   * listen before you await anything.
+   * listen before you await anything. What throws in a listener of yours on it is outside of any session: catch it there.
    */
   readonly websocket: WebSocket;
 }
