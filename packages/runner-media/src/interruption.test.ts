@@ -134,7 +134,8 @@ describe("nothing written before an interruption is heard after it, and the bot 
     await expect(playing.done).resolves.toEqual({ playedMs: 0, interrupted: true });
     const writer = call.transport.output.getWriter();
     void writer.write(steady(fresh, 40));
-    await call.clock.advance(20);
+    await call.clock.advance(300);
+    expect(call.heard()).toEqual([[fresh, 40]]);
     late?.({ done: false, value: steady(old, 20) });
     await call.clock.advance(300);
     expect(call.heard()).toEqual([[fresh, 40]]);
