@@ -223,3 +223,16 @@ test("sockets that went away without a word are terminated, those that answer pi
     vi.useRealTimers();
   }
 });
+
+test("a client that says goodbye and keeps its connection open is gone all the same", async () => {
+  const closed = vi.fn();
+  await using host = await withSocket({ accept: (socket) => void socket.once("close", closed) });
+  const connection = connect(Number(host.runner.url.port), "127.0.0.1");
+  const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+  const goodbye = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]);
+  connection.write(
+    Buffer.concat([Buffer.from(["GET /echo/a HTTP/1.1", ...handshake, key, "", ""].join("\r\n")), goodbye]),
+  );
+  await expect.poll(() => closed.mock.calls, { timeout: 5_000 }).toEqual([[1000, Buffer.alloc(0)]]);
+  connection.destroy();
+});

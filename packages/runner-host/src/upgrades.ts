@@ -12,6 +12,9 @@ import { createSocketLiveness } from "./socket-liveness.ts";
 /** How long WebSockets have to answer the closing handshake when the runner stops. */
 const closeMs = 500;
 
+/** How long a connection stays open after its WebSocket's closing handshake, for a client that does not close its end. */
+const hangUpMs = 2_000;
+
 /** The WebSocket side of a server. */
 export interface Upgrades {
   /** Answers the upgrade requests of this server. */
@@ -82,7 +85,9 @@ export function createUpgrades(routes: readonly SocketRoute[], logger: Logger): 
 
 function createEndpoint(route: SocketRoute): Endpoint {
   const { path, maxPayload } = route;
-  const server = new WebSocketServer({ noServer: true, clientTracking: false, maxPayload });
+  // A variable, for @types/ws 8.18 does not know closeTimeout. Of itself ws waits 30 s, and tells nobody until then.
+  const options = { noServer: true, clientTracking: false, maxPayload, closeTimeout: hangUpMs };
+  const server = new WebSocketServer(options);
   server.on("wsClientError", (error, connection) => {
     const refusal = new RunnerError("REQUEST_INVALID", `This is no WebSocket handshake: ${error.message}.`);
     replyRaw(connection, errorReply(refusal));
