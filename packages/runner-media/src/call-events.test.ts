@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, expect, test } from "vitest";
-import { catchUncaught } from "./catch-uncaught.ts";
-import { createFakeCall } from "./fake-call.ts";
-import { settle } from "./fake-clock.ts";
+import { catchUncaught } from "./test/catch-uncaught.ts";
+import { createFakeCall } from "./test/fake-call.ts";
+import { settle } from "./test/fake-clock.ts";
 
 describe("events", () => {
   test("that come before the first listener are held and delivered in order, before newer ones", async () => {

@@ -1,6 +1,6 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { ListenOptions, Logger, Transport, TransportEvents } from "@pipecat-ts/runner-core";
 import type { Losses } from "./losses.ts";
+import { inOwnScope } from "./own-scope.ts";
 
 /** A call's events and who listens to them. */
 export interface CallEvents {
@@ -29,7 +29,7 @@ interface Channel {
 
 interface Listener {
   readonly tap: boolean;
-  call(args: Args): void;
+  call(...args: Args): void;
   /** What it is still to be called with before anything newer. */
   behind: Args[];
 }
@@ -58,12 +58,12 @@ export function createCallEvents(losses: Losses, logger: Logger): CallEvents {
       if (channel.held) hold(event, channel.held, args);
       for (const listener of [...channel.listeners]) {
         if (listener.behind.length > 0) listener.behind.push(args);
-        else listener.call(args);
+        else listener.call(...args);
       }
     },
     on(event: string, callback: (...args: never) => void, { tap = false }: ListenOptions = {}) {
       const channel = channelOf(event);
-      const call = guard(callback as (...args: Args) => void);
+      const call = inOwnScope(callback as (...args: Args) => void);
       const listener: Listener = { tap, call, behind: [...(channel.held ?? [])] };
       if (!tap) channel.held = undefined;
       channel.listeners.add(listener);
@@ -80,19 +80,6 @@ export function createCallEvents(losses: Losses, logger: Logger): CallEvents {
 function catchUp(channel: Channel, listener: Listener): void {
   for (let args = listener.behind[0]; args && channel.listeners.has(listener); args = listener.behind[0]) {
     listener.behind.shift();
-    listener.call(args);
+    listener.call(...args);
   }
-}
-
-function guard(callback: (...args: Args) => void): (args: Args) => void {
-  const scope = AsyncLocalStorage.snapshot();
-  return (args) => {
-    try {
-      scope(callback, ...args);
-    } catch (error) {
-      scope(queueMicrotask, () => {
-        throw error;
-      });
-    }
-  };
 }

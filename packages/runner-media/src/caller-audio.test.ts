@@ -1,7 +1,7 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import { describe, expect, test } from "vitest";
-import { counting, createFakeCall, steady } from "./fake-call.ts";
-import { settle } from "./fake-clock.ts";
+import { counting, createFakeCall, steady } from "./test/fake-call.ts";
+import { settle } from "./test/fake-clock.ts";
 
 /** Keeps what a stream gives. */
 function collect(stream: ReadableStream<AudioFrame>): { readonly frames: AudioFrame[]; readonly ended: Promise<void> } {

@@ -1,7 +1,7 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import { describe, expect, test } from "vitest";
-import { counting, createFakeCall, type FakeCall, steady, values } from "./fake-call.ts";
-import { settle } from "./fake-clock.ts";
+import { counting, createFakeCall, type FakeCall, steady, values } from "./test/fake-call.ts";
+import { settle } from "./test/fake-clock.ts";
 
 async function* gen(frames: Iterable<AudioFrame>): AsyncGenerator<AudioFrame> {
   yield* frames;

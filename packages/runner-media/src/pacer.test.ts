@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, expect, test } from "vitest";
-import { catchUncaught } from "./catch-uncaught.ts";
-import { createFakeClock } from "./fake-clock.ts";
 import { createPacer } from "./pacer.ts";
+import { catchUncaught } from "./test/catch-uncaught.ts";
+import { createFakeClock } from "./test/fake-clock.ts";
 
 describe("a pacer", () => {
   test("ticks at start + n × period, however late its timers come: no drift", async () => {

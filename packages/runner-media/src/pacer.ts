@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type Clock, systemClock } from "./clock.ts";
 import { createLateness, type Lateness } from "./lateness.ts";
+import { inOwnScope } from "./own-scope.ts";
 
 /** The metronome of every call in one runner: one timer for all of them. Keep it with `runner.shared("pacer", createPacer)`. */
 export interface Pacer {
@@ -88,19 +89,10 @@ export function createPacer(clock: Clock = systemClock): Pacer {
     clock,
     lateness,
     every(periodMs, tick) {
-      const scope = AsyncLocalStorage.snapshot();
       const startMs = clock.now();
       const ticker: Ticker = {
         periodMs,
-        run(dueMs) {
-          try {
-            scope(tick, dueMs);
-          } catch (error) {
-            scope(queueMicrotask, () => {
-              throw error;
-            });
-          }
-        },
+        run: inOwnScope(tick),
         startMs,
         ticks: 0,
         dueMs: startMs + periodMs,

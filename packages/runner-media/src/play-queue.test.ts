@@ -1,7 +1,7 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import { describe, expect, test } from "vitest";
-import { steady } from "./fake-call.ts";
 import { createPlayQueue, type PlayQueue } from "./play-queue.ts";
+import { steady } from "./test/fake-call.ts";
 
 /** Everything that can be had of a queue. */
 function drain(queue: PlayQueue): AudioFrame[] {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { createFakeCall, steady } from "./fake-call.ts";
-import { createFakeClock, settle } from "./fake-clock.ts";
+import { createFakeCall, steady } from "./test/fake-call.ts";
+import { createFakeClock, settle } from "./test/fake-clock.ts";
 
 const hourMs = 3_600_000;
 

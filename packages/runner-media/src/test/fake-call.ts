@@ -1,9 +1,9 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import type { CloseReason, Logger, TransportParams } from "@pipecat-ts/runner-core";
+import { createMediaTransport, type MediaTransport } from "../media-transport.ts";
+import { createPacer, type Pacer } from "../pacer.ts";
+import type { Caller, MediaPort } from "../port.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
-import { createMediaTransport, type MediaTransport } from "./media-transport.ts";
-import { createPacer, type Pacer } from "./pacer.ts";
-import type { Caller, MediaPort } from "./port.ts";
 
 /** For tests: one call over a wire that only writes down what it is told. */
 export interface FakeCall {

@@ -1,0 +1,21 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+
+/**
+ * `callback`, run in the asynchronous scope of this moment whoever calls it. What it throws does not reach the caller: it
+ * becomes an uncaught exception of that scope, so that a host sees whose it is.
+ */
+export function inOwnScope<Args extends readonly unknown[]>(
+  callback: (...args: Args) => void,
+): (...args: Args) => void {
+  const scope = AsyncLocalStorage.snapshot();
+  return (...args) => {
+    try {
+      scope(callback, ...args);
+    } catch (error) {
+      // Not by a microtask: on Node 22 one that throws has lost its scope.
+      scope(process.nextTick, () => {
+        throw error;
+      });
+    }
+  };
+}
