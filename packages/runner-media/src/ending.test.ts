@@ -88,6 +88,19 @@ describe("a caller who leaves", () => {
     expect(call.transport.interrupt()).toEqual({ playedMs: 0, droppedMs: 0 });
   });
 
+  test("right after an interruption, or before one, leaves no timer behind though a pipe holds output", async () => {
+    const call = createFakeCall();
+    void new ReadableStream<AudioFrame>().pipeTo(call.transport.output);
+    await settle();
+    call.transport.interrupt();
+    expect(call.clock.timers).toBe(1);
+    call.caller.left();
+    await call.transport.closed;
+    expectReleased(call);
+    call.transport.interrupt();
+    expectReleased(call);
+  });
+
   test("before the bot does anything is an ended call", async () => {
     const call = createFakeCall({ connected: false, onOpen: (caller) => caller.left() });
     await expect(call.transport.closed).resolves.toBe("caller-left");

@@ -1,5 +1,6 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import { describe, expect, test } from "vitest";
+import type { Clock } from "./clock.ts";
 import { counting, createFakeCall, type FakeCall, steady, values } from "./test/fake-call.ts";
 import { settle } from "./test/fake-clock.ts";
 
@@ -17,6 +18,16 @@ function threeTransforms({ transport }: FakeCall, make: () => Transform): Writab
   const first = make();
   void first.readable.pipeThrough(make()).pipeThrough(make()).pipeTo(transport.output);
   return first.writable.getWriter();
+}
+
+/** Resolves when `act` was done, `ms` from now. */
+function later(clock: Clock, ms: number, act: () => void): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(ms, () => {
+      act();
+      resolve();
+    });
+  });
 }
 
 /** Lets time pass as slowly as it does for transforms that wait for turns of the event loop. */
@@ -166,17 +177,10 @@ describe("nothing written before an interruption is heard after it, and the bot 
   test("a pipe through three transforms that take 4 ms a frame", async () => {
     const call = createFakeCall();
     const { clock } = call;
-    const slow = () =>
-      new TransformStream<AudioFrame, AudioFrame>({
-        transform: (frame, to) =>
-          new Promise((resolve) => {
-            clock.after(4, () => {
-              to.enqueue(frame);
-              resolve();
-            });
-          }),
-      });
-    const writer = threeTransforms(call, slow);
+    const writer = threeTransforms(
+      call,
+      () => new TransformStream({ transform: (frame, to) => later(clock, 4, () => to.enqueue(frame)) }),
+    );
     for (const frame of counting(old, 400)) void writer.write(frame);
     await clock.advance(505);
     const count = call.sent.length;
@@ -188,6 +192,69 @@ describe("nothing written before an interruption is heard after it, and the bot 
     await clock.advance(2_000);
     expectSilenceOfOld(call, atMs, count);
     expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
+  });
+
+  test("a pipe of long frames that come every 40 ms, and one of short frames that are live", async () => {
+    const long = createFakeCall();
+    const slow = new TransformStream<AudioFrame, AudioFrame>({
+      transform: (frame, to) => later(long.clock, 40, () => to.enqueue(frame)),
+    });
+    void slow.readable.pipeTo(long.transport.output);
+    const writer = slow.writable.getWriter();
+    for (let index = 0; index < 60; index++) void writer.write(steady(old, 100));
+    await long.clock.advance(1_000);
+    const count = long.sent.length;
+    long.transport.interrupt();
+    await long.clock.advance(4_000);
+    expect(long.sent.length).toBe(count);
+
+    const short = createFakeCall();
+    const through = new TransformStream<AudioFrame, AudioFrame>();
+    void through.readable.pipeTo(short.transport.output);
+    const speaker = through.writable.getWriter();
+    for (let index = 0; index < 100; index++) {
+      void speaker.write(steady(old + index, 8));
+      if (index === 50) short.transport.interrupt();
+      await short.clock.advance(8);
+    }
+    await short.clock.advance(300);
+    const lost = 100 - values(short.heard()).length;
+    expect(lost).toBeLessThan(10); // 40 ms were waiting to be sent
+  });
+
+  test("a pipe of a process that is stopped in between, which is no pause of the pipe", async () => {
+    const call = createFakeCall();
+    const { clock } = call;
+    const writer = threeTransforms(
+      call,
+      () => new TransformStream({ transform: (frame, to) => later(clock, 1, () => to.enqueue(frame)) }),
+    );
+    for (const frame of counting(old, 400)) void writer.write(frame);
+    await clock.advance(505);
+    const count = call.sent.length;
+    call.transport.interrupt();
+    for (let stop = 0; stop < 50; stop++) {
+      await clock.advance(11);
+      await clock.stall(30);
+    }
+    expect(call.sent.length).toBe(count);
+  });
+
+  test("a live pipe on a machine too busy for pauses, after half a second", async () => {
+    const call = createFakeCall();
+    void call.transport.input.pipeTo(call.transport.output);
+    for (let index = 0; index < 100; index++) {
+      call.caller.audio(steady(old + index, 20));
+      if (index === 40) call.transport.interrupt();
+      await call.clock.stall(20);
+    }
+    await call.clock.advance(500);
+    const spoken = values(call.heard());
+    expect(spoken).toContain(old + 35);
+    expect(spoken.filter((value) => value > old + 40 && value < old + 60)).toEqual([]);
+    expect(spoken.filter((value) => value >= old + 70)).toEqual(
+      counting(old + 70, 30).map(({ samples }) => samples[0]),
+    );
   });
 
   test("a pipe of ten minutes of un-awaited writes", async () => {

@@ -42,9 +42,9 @@ export interface MediaTransport extends Transport {
    * was called before, and new when it was called after, be it in the same breath.
    *
    * A pipe hides when its frames were written, so that what it goes on delivering is dropped as old until it pauses for
-   * half as long as the frame before lasts (5 to 50 ms), ends, or has had 15 minutes of audio dropped. An answer that
-   * must be heard from its first syllable is best given to `play`. What waits before a pipe for longer than that pause, in
-   * a bot's own queues or a speech service, is the bot's to drop.
+   * half as long as the frame before lasts (5 to 50 ms), ends, comes no faster than it is spoken, or has had 15 minutes of
+   * audio dropped. An answer that must be heard from its first syllable is best given to `play`. What waits before a pipe
+   * for longer than that pause, in a bot's own queues or a speech service, is the bot's to drop.
    */
   interrupt(): Interruption;
 }
@@ -114,6 +114,7 @@ export function createMediaTransport(options: MediaTransportOptions): MediaTrans
     release() {
       playbacks.interrupt();
       turns.renew();
+      output.release();
       speaker.stop();
     },
     async closeWire(reason) {
@@ -179,6 +180,7 @@ export function createMediaTransport(options: MediaTransportOptions): MediaTrans
       return playback;
     },
     interrupt() {
+      if (ending.ended) return { playedMs: 0, droppedMs: 0 };
       const currentMs = playbacks.current?.playedMs;
       playbacks.interrupt();
       const unwrittenMs = turns.renew();

@@ -17,6 +17,8 @@ export interface OutputStream {
   interrupted(): void;
   /** From now on writes are dropped; those begun before are not. */
   seal(): void;
+  /** The call is over: holds no timer any more. */
+  release(): void;
 }
 
 /** What an output stream is built from. */
@@ -127,6 +129,7 @@ export function createOutputStream(options: OutputStreamOptions): OutputStream {
     seal() {
       admitted = Math.min(admitted, turns.writing);
     },
+    release: backlog.end,
   };
 }
 
