@@ -10,7 +10,7 @@ export interface TransportAdapter {
   readonly companions?: readonly Pick<TransportAdapter, "plugin" | "options">[];
   /** The URL of the module that users import: `import.meta.resolve("@acme/runner-pigeon")`. */
   readonly entry: string;
-  /** The plugin's options, as if given by flag. Secret ones must never be printed. */
+  /** The plugin's options, as if given by flag. Give every secret one: it must never be printed. */
   readonly options?: Readonly<Record<string, unknown>>;
   /** Restricts the runner to this transport, as `--transport` does. Default false. */
   readonly selected?: boolean;
@@ -56,7 +56,7 @@ export interface FakeCaller {
   readonly messages?: readonly unknown[];
   /** Leaves as a real client does, and resolves when nothing of the caller is left open. */
   hangUp(): Promise<void>;
-  /** Vanishes without a word: the network is gone. */
+  /** Vanishes without a word: the network is gone. Called for every caller in the end, also for one that left. */
   drop(): void;
   /** Resolves when the wire is closed, whoever closed it. */
   readonly closed: Promise<unknown>;

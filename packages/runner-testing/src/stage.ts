@@ -82,7 +82,10 @@ export function createStage(adapter: TransportAdapter, strays: StrayErrors, pati
     until: (what, condition, extraMs = 0) => until(what, condition, patienceMs + extraMs),
     within: (what, promise, extraMs = 0) => within(what, promise, patienceMs + extraMs),
     async close() {
-      for (const caller of callers) caller.drop();
+      for (const caller of callers) {
+        caller.drop();
+        caller.speaker.close();
+      }
       // A runner that does not close is the business of the requirements about closing.
       const closing = runners.map((runner) => within("the runner closes", runner.close(), patienceMs + 2_000));
       await Promise.allSettled(closing);

@@ -17,7 +17,10 @@ export function interceptStrayErrors(): StrayErrors {
   const runners = new Set<Runner>();
   let unclaimed: unknown[] = [];
   const take = (error: unknown) => {
-    const session = [...runners].map(({ sessions }) => sessions.current()).find((current) => current !== undefined);
+    // One that has ended is none: where its scope outlived it, the error is more likely somebody else's.
+    const session = [...runners]
+      .map(({ sessions }) => sessions.current())
+      .find((found) => found && found.state !== "ended");
     if (session) void session.end("bot-failed");
     else unclaimed.push(error);
   };

@@ -131,6 +131,7 @@ async function leave(stage: Stage, go: (caller: FakeCaller) => unknown): Promise
   const caller = await stage.call(runner);
   const { transport } = await firstCall(stage, puppet);
   const piping = transport.input.pipeTo(transport.output);
+  piping.catch(() => undefined); // looked at below, when the caller has left
   await say(caller, silence({ durationMs: 60, sampleRate: caller.sampleRate }));
   const session = onlySession(runner);
   await go(caller);

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SessionArguments, Transport } from "@pipecat-ts/runner-core";
+import type { Runner } from "@pipecat-ts/runner-host";
 import { connectBot } from "../bots.ts";
 import type { Requirement } from "../requirement.ts";
 import { tone } from "../signal.ts";
 import { expectPitch, heard, say, voiceMs } from "../speech.ts";
 import type { Stage } from "../stage.ts";
 import { expect, expectSame } from "../unmet.ts";
-import { onlySession } from "./outcome.ts";
+import { expectTurnedAway, onlySession } from "./outcome.ts";
 
 const reason = "One caller's mishap must never cut off another caller, let alone stop the server.";
 
@@ -77,6 +78,16 @@ async function fail(stage: Stage, mishap: (transport: Transport, error: Error) =
   await say(unharmed, tone(440, { durationMs: 200, sampleRate: unharmed.sampleRate }));
   await stage.until("the other caller is echoed", () => voiceMs(heard(unharmed)) >= 140);
   expectPitch("the other caller", heard(unharmed), 440);
+  await expectOwnScope(stage, runner);
   const strangers = stage.strays.claim((stray) => stray === error);
   expect(strangers.length === 0, "no session was charged with the bot's error: it would have stopped the server");
+}
+
+/** What is done for others must not run on in the failed session's scope, or their errors are put down to it. */
+async function expectOwnScope(stage: Stage, failed: Runner): Promise<void> {
+  const scopes: unknown[] = [];
+  const other = await stage.open(() => scopes.push(failed.sessions.current()?.state));
+  await expectTurnedAway(stage, stage.call(other));
+  await stage.until("another runner's bot runs", () => scopes.length > 0);
+  expect(scopes[0] === undefined, `another runner's bot runs in the scope of a session that is ${scopes[0]}`);
 }

@@ -63,9 +63,9 @@ async function liveThrough(stage: Stage): Promise<string[]> {
     await connectBot(args);
     throw new Error("this bot fails on purpose");
   });
-  const { name, badStarts = [] } = { ...stage.adapter.plugin, ...stage.adapter };
-  for (const walkIn of stage.adapter.walkIn ? [false, true] : [false]) {
-    const caller = await (walkIn ? stage.connect(runner) : stage.call(runner));
+  const { plugin, badStarts = [], walkIn = false } = stage.adapter;
+  for (const uninvited of walkIn ? [false, true] : [false]) {
+    const caller = await (uninvited ? stage.connect(runner) : stage.call(runner));
     await stage.within("the caller hangs up", caller.hangUp());
     await allEnded(stage, runner);
   }
@@ -74,7 +74,7 @@ async function liveThrough(stage: Stage): Promise<string[]> {
   await allEnded(stage, runner);
 
   for (const bad of [...badStarts, { transport: "carrier-pigeon" }, []]) {
-    const body = Array.isArray(bad) ? bad : { transport: name, ...bad };
+    const body = Array.isArray(bad) ? bad : { transport: plugin.name, ...bad };
     texts.push((await send(new URL("/start", runner.url), { method: "POST", body })).text);
   }
   for (const path of ["/status", "/", "/no-such-path"]) texts.push((await send(new URL(path, runner.url))).text);
@@ -91,8 +91,9 @@ function overhear(): { readonly texts: readonly string[]; release(): void } {
   const methods = ["debug", "info", "log", "warn", "error"] as const;
   const prints = methods.map((method) => console[method]);
   for (const stream of streams)
-    stream.write = (chunk: unknown) => {
+    stream.write = (chunk: unknown, ...rest: unknown[]) => {
       texts.push(String(chunk));
+      for (const written of rest) if (typeof written === "function") written();
       return true;
     };
   for (const method of methods) console[method] = (...values: unknown[]) => texts.push(values.map(render).join(" "));

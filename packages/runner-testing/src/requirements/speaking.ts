@@ -46,10 +46,13 @@ export const speaking: readonly Requirement[] = [
       const caller = await stage.call(await stage.open(puppet.bot));
       const { transport } = await firstCall(stage, puppet);
       void write(transport.output.getWriter(), tone(hz, { durationMs: 3_000, levelDb }));
-      await stage.until("the caller hears the bot", () => voiceMs(heard(caller)) >= 500);
-      const heardMs = durationMs(heard(caller));
-      const aheadMs = caller.speaker.takenMs - heardMs;
-      expect(aheadMs <= 1_000, `when ${heardMs} ms had sounded, ${aheadMs} ms more had been sent`);
+      let mostMs = 0;
+      await stage.until("the caller hears the bot", () => {
+        const heardMs = durationMs(heard(caller));
+        mostMs = Math.max(mostMs, caller.speaker.takenMs - heardMs);
+        return heardMs >= 1_000;
+      });
+      expect(mostMs <= 1_000, `${mostMs} ms had been sent that were not yet to sound`);
     },
   },
 ];

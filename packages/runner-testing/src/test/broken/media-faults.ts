@@ -57,9 +57,27 @@ export const mediaFaults: readonly Fault[] = [
     adapter: () => withPort(() => ({ sendAheadMs: 60_000 })),
   },
   {
+    does: "says again after an interruption what it said before",
+    breaks: ["INTERRUPT-1"],
+    adapter: () =>
+      withPort((port) => {
+        let last: AudioFrame | undefined;
+        return {
+          send(frame) {
+            last = frame;
+            port.send(frame);
+          },
+          clear() {
+            port.clear?.();
+            for (let again = 0; last && again < 40; again++) port.send(last);
+          },
+        };
+      }),
+  },
+  {
     does: "does not have the far end clear its buffer",
-    breaks: ["INTERRUPT-1", "INTERRUPT-4"],
-    adapter: () => withPort(() => ({ sendAheadMs: 900, clear: () => undefined })),
+    breaks: ["INTERRUPT-4"],
+    adapter: () => withPort(() => ({ sendAheadMs: 20, clear: () => undefined })),
   },
   {
     does: "falls silent once it was interrupted",
