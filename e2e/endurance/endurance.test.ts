@@ -1,0 +1,101 @@
+import { until } from "@pipecat-ts/runner-testing";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
+import type { Crash } from "../server/crashing-echo-bot.ts";
+import { type LogLine, type Server, startServer } from "../server/server-process.ts";
+import { talkAndListen } from "../server/talk.ts";
+import { expectNothingLeft } from "./in-a-row.ts";
+
+let server: Server;
+beforeAll(async () => {
+  server = await startServer();
+});
+afterEach(() => void server.takeLog());
+afterAll(() => server[Symbol.asyncDispose]());
+
+test("200 calls", async (context) => {
+  await expectNothingLeft(context, server, {
+    count: 200,
+    atATime: 40,
+    async session(index) {
+      const caller = await server.call({ body: { caller: index } });
+      await talkAndListen(caller);
+      if (index % 2 === 0) await caller.hangUp();
+      else caller.drop();
+      await caller.closed;
+    },
+  });
+  await expectEndings({ "caller-left": 200 });
+});
+
+test("200 refused callers, while all places are taken", async (context) => {
+  const places = 10;
+  await using server = await startServer({ maxSessions: places });
+  const bare = `ws://127.0.0.1:${server.port}/ws-client`;
+  const served: WebSocketCaller[] = [];
+  for (let place = 0; place < places; place++) served.push(await server.call());
+  await expectNothingLeft(context, server, {
+    count: 200,
+    atATime: 10,
+    async session(index) {
+      if (index % 4 === 0) expect(await server.start()).toMatchObject({ status: 429, json: { code: "AT_CAPACITY" } });
+      if (index % 4 === 1) await expect(connectCaller(bare)).rejects.toThrow(/^429 .*"AT_CAPACITY"/);
+      if (index % 4 === 2) await expect(connectCaller(`${bare}/nobody`)).rejects.toThrow(/^404 .*"SESSION_UNKNOWN"/);
+      if (index % 4 === 3) expect(await server.start({ transport: "pigeon" })).toMatchObject({ status: 400 });
+    },
+  });
+  expect(server.log.filter(isEnding)).toEqual([]);
+  await Promise.all(served.map(talkAndListen));
+  await Promise.all(served.map((caller) => caller.hangUp()));
+});
+
+test("200 sessions whose callers never come", async (context) => {
+  await server.ask("stopTime");
+  let started = 0;
+  await expectNothingLeft(context, server, {
+    count: 200,
+    atATime: 20,
+    async session() {
+      expect(await server.start()).toMatchObject({ status: 200 });
+      started++;
+    },
+    async end() {
+      await server.ask("passTime", 119_900);
+      expect(await server.ask("counts")).toEqual({ pending: started, active: 0 });
+      await server.ask("passTime", 100);
+      started = 0;
+    },
+  });
+  await server.ask("restoreTime");
+  await expectEndings({ abandoned: 200 });
+});
+
+test("200 crashed bots, while somebody else talks", async (context) => {
+  const ways: readonly Crash[] = ["body", "later", "timer", "promise"];
+  const other = await server.call();
+  await expectNothingLeft(context, server, {
+    count: 200,
+    atATime: 10,
+    async session(index) {
+      const caller = await server.call({ body: { crash: ways[index % ways.length] } });
+      expect(await caller.closed).toBe("1011 bot-failed");
+    },
+  });
+  await talkAndListen(other);
+  await other.hangUp();
+  await expectEndings({ "bot-failed": 200, "caller-left": 1 });
+});
+
+/** Fails unless the log says so many times that a session ended, for which reasons, and once for each. */
+async function expectEndings(expected: Readonly<Record<string, number>>): Promise<void> {
+  const total = Object.values(expected).reduce((sum, count) => sum + count, 0);
+  await until(`${total} sessions have ended`, () => server.log.filter(isEnding).length >= total, 5_000);
+  const lines = server.log.filter(isEnding);
+  expect(new Set(lines.map(({ session }) => session)).size).toBe(lines.length);
+  const reasons = Object.groupBy(lines, ({ reason }) => reason ?? "");
+  expect(Object.fromEntries(Object.entries(reasons).map(([reason, of]) => [reason, of?.length]))).toEqual(expected);
+}
+
+function isEnding({ msg }: LogLine): boolean {
+  return msg.startsWith("session ended");
+}

@@ -1,0 +1,49 @@
+import { subscribe } from "node:diagnostics_channel";
+import type { Server } from "node:net";
+import { setImmediate as turn } from "node:timers/promises";
+import type { RunnerArguments } from "@pipecat-ts/runner-core";
+import { countResources } from "@pipecat-ts/runner-testing";
+import type { Holdings } from "./questions.ts";
+
+/** Measures this process, which must run with `--expose-gc`. Make it before any server listens. */
+export interface Meter {
+  /** Counts this session's objects until they are collected. */
+  watch(args: RunnerArguments): void;
+  takeStock(): Promise<Holdings>;
+}
+
+export function createMeter(): Meter {
+  const servers = new Set<Server>();
+  subscribe("tracing:net.server.listen:asyncStart", (message) => {
+    servers.add((message as { readonly server: Server }).server);
+  });
+  let watched: { readonly signal: WeakRef<AbortSignal>; readonly socket: WeakRef<RunnerArguments["websocket"]> }[] = [];
+
+  return {
+    watch({ signal, websocket }) {
+      watched.push({ signal: new WeakRef(signal), socket: new WeakRef(websocket) });
+    },
+    async takeStock() {
+      // What finalisers and weak references let go of is collected the next time: by `countResources`.
+      globalThis.gc?.();
+      await turn();
+      const resources = countResources();
+      watched = watched.filter(({ signal, socket }) => signal.deref() ?? socket.deref());
+      const sockets = watched.flatMap(({ socket }) => socket.deref() ?? []);
+      const { heapUsed, external, rss } = process.memoryUsage();
+      return {
+        ...resources,
+        serverListeners: Object.fromEntries([...servers].flatMap(listenersOf)),
+        retained: watched.filter(({ signal }) => signal.deref()?.aborted !== false).length,
+        mostWaitingBytes: Math.max(0, ...sockets.map(({ bufferedAmount }) => bufferedAmount)),
+        heapBytes: heapUsed,
+        liveBytes: heapUsed + external,
+        rssBytes: rss,
+      };
+    },
+  };
+}
+
+function listenersOf(server: Server, index: number): [string, number][] {
+  return server.eventNames().map((event) => [`server ${index} on ${String(event)}`, server.listenerCount(event)]);
+}

@@ -1,0 +1,46 @@
+/**
+ * A whole runner with the example bot, in a process of its own: what `startServer` starts. It logs to stdout as in
+ * production, answers its parent's questions, and ends by itself when its parent lets go of it.
+ */
+import { mock } from "node:test";
+import { clientRoot } from "@pipecat-ts/browser-client";
+import { createLogger, createRunner } from "@pipecat-ts/runner-host";
+import websocket from "@pipecat-ts/runner-websocket/plugin";
+import { attributeStrayErrors } from "../../packages/runner-cli/src/stray-errors.ts";
+import { crashingEchoBot } from "./crashing-echo-bot.ts";
+import { createMeter } from "./meter.ts";
+import type { Answers, Question } from "./questions.ts";
+
+const meter = createMeter();
+const logger = createLogger();
+const runner = createRunner({
+  ...JSON.parse(process.argv[2] ?? "{}"),
+  bot(args) {
+    meter.watch(args);
+    return crashingEchoBot(args);
+  },
+  plugins: [websocket],
+  host: "127.0.0.1",
+  port: 0,
+  clientRoot,
+  env: {},
+  logger,
+});
+attributeStrayErrors(runner.sessions, logger, () => process.exit(1), process);
+
+const answers: { readonly [Ask in keyof Answers]: (question: Question) => Answers[Ask] | Promise<Answers[Ask]> } = {
+  port: () => Number(runner.url.port),
+  counts: () => runner.sessions.counts,
+  holdings: meter.takeStock,
+  endPending: () =>
+    Promise.all([...runner.sessions].map((session) => session.state === "pending" && session.end("ended-by-request"))),
+  pollution: () => Object.keys(Object.prototype),
+  stopTime: () => mock.timers.enable({ apis: ["setTimeout"] }),
+  passTime: ({ ms = 0 }) => mock.timers.tick(ms),
+  restoreTime: () => mock.timers.reset(),
+};
+
+process.on("message", async (question: Question) => process.send?.({ answer: await answers[question.ask](question) }));
+process.once("disconnect", () => void runner.close());
+await runner.listen();
+process.send?.({ answer: "ready" });

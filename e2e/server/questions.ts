@@ -1,0 +1,37 @@
+import type { Resources } from "@pipecat-ts/runner-testing";
+
+/** What the server's process holds, once what nobody can reach any more is collected. */
+export interface Holdings extends Resources {
+  /** Listeners on the HTTP servers, by event. */
+  readonly serverListeners: Readonly<Record<string, number>>;
+  /** How many of the ended sessions could not be collected: something still refers to their signal or their socket. */
+  readonly retained: number;
+  /** What waits to be sent to callers, in bytes, of the caller who reads least. */
+  readonly mostWaitingBytes: number;
+  /** Live objects. */
+  readonly heapBytes: number;
+  /** Live objects, and the buffers that belong to them. */
+  readonly liveBytes: number;
+  /** Memory the system gave the process. */
+  readonly rssBytes: number;
+}
+
+/** What the server's process can be asked, to what it answers. */
+export interface Answers {
+  readonly port: number;
+  readonly counts: { readonly pending: number; readonly active: number };
+  readonly holdings: Holdings;
+  /** Ends the sessions that still wait for their callers. */
+  readonly endPending: unknown;
+  /** What somebody added to every object by way of its prototype. */
+  readonly pollution: readonly string[];
+  /** From now on the runner's timers wait for `passTime`, until `restoreTime`. */
+  readonly stopTime: unknown;
+  readonly passTime: unknown;
+  readonly restoreTime: unknown;
+}
+
+export interface Question {
+  readonly ask: keyof Answers;
+  readonly ms?: number;
+}

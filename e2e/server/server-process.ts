@@ -1,0 +1,112 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { within } from "@pipecat-ts/runner-testing";
+import { type Answer, send } from "../../packages/runner-testing/src/http.ts";
+import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
+import type { Answers, Question } from "./questions.ts";
+
+/** One line of the server's log. */
+export interface LogLine {
+  /** Pino's: 30 is info, 40 a warning, 50 an error. */
+  readonly level: number;
+  readonly msg: string;
+  readonly session?: string;
+  /** Why the session ended, on the line that says that it did. */
+  readonly reason?: string;
+}
+
+/** A runner with the example bot in a process of its own, so that nothing that is counted there is a caller's. */
+export interface Server extends AsyncDisposable {
+  readonly port: number;
+  /** What it has logged since `takeLog`. */
+  readonly log: readonly LogLine[];
+  /** Empties the log, and returns what was in it. */
+  takeLog(): LogLine[];
+  ask<Ask extends keyof Answers>(ask: Ask, ms?: number): Promise<Answers[Ask]>;
+  /** Sends `POST /start`. */
+  start(fields?: Readonly<Record<string, unknown>>): Promise<Answer>;
+  /** Starts a session and connects to it. */
+  call(fields?: Readonly<Record<string, unknown>>): Promise<WebSocketCaller>;
+  /** Has it close its runner. Rejects unless the process then ends by itself, and well. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** How long the server's process may take to answer, to start, or to end. */
+const patienceMs = 20_000;
+
+/** Starts a server. It has no limit of sessions but `maxSessions`. */
+export async function startServer(options: { readonly maxSessions?: number } = {}): Promise<Server> {
+  const child = fork(join(import.meta.dirname, "program.ts"), [JSON.stringify(options)], {
+    execArgv: ["--expose-gc"],
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
+  });
+  const exited = once(child, "exit");
+  exited.catch(() => undefined);
+  let log: LogLine[] = [];
+  createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => log.push(JSON.parse(line)));
+  await answerOf(child, "to start");
+  let before: Promise<unknown> = Promise.resolve();
+
+  async function ask<Ask extends keyof Answers>(ask: Ask, ms?: number): Promise<Answers[Ask]> {
+    const question: Question = ms === undefined ? { ask } : { ask, ms };
+    const answer = before.then(() => {
+      child.send(question);
+      return answerOf(child, ask);
+    });
+    before = answer.catch(() => undefined);
+    return (await answer) as Answers[Ask];
+  }
+
+  const port = await ask("port");
+  const start: Server["start"] = (fields) =>
+    send(`http://127.0.0.1:${port}/start`, { method: "POST", ...(fields && { body: fields }) });
+
+  return {
+    port,
+    get log() {
+      return log;
+    },
+    takeLog() {
+      const taken = log;
+      log = [];
+      return taken;
+    },
+    ask,
+    start,
+    async call(fields) {
+      const { status, text, json } = await start(fields);
+      if (status !== 200) throw new Error(`POST /start answered ${status} ${text}`);
+      return await connectCaller((json as { readonly wsUrl: string }).wsUrl);
+    },
+    async [Symbol.asyncDispose]() {
+      if (child.connected) child.disconnect();
+      try {
+        const [code] = await within("the server's process ends by itself", exited, patienceMs);
+        if (code !== 0) throw new Error(`The server's process ended with ${code}.`);
+      } finally {
+        child.kill("SIGKILL");
+      }
+    },
+  };
+}
+
+/** The next message of the process. Rejects when it dies instead. */
+async function answerOf(child: ChildProcess, what: string): Promise<unknown> {
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    const died = once(child, "exit", { signal }).then(([code]) => {
+      throw new Error(`The server's process ended with ${code}, asked ${what}.`);
+    });
+    const [message] = await within(
+      `the server answers, asked ${what}`,
+      Promise.race([once(child, "message", { signal }), died]),
+      patienceMs,
+    );
+    return (message as { readonly answer: unknown }).answer;
+  } finally {
+    over.abort();
+  }
+}
