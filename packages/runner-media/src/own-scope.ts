@@ -12,8 +12,9 @@ export function inOwnScope<Args extends readonly unknown[]>(
     try {
       scope(callback, ...args);
     } catch (error) {
-      // Not by a microtask: on Node 22 one that throws has lost its scope.
-      scope(process.nextTick, () => {
+      // By an immediate: a microtask that throws has lost its scope on Node 22, and a tick that throws leaves Node 24 in
+      // its scope, so that connections accepted later run in it.
+      scope(setImmediate, () => {
         throw error;
       });
     }

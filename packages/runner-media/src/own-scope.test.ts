@@ -1,0 +1,47 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { expect, test } from "vitest";
+import { inOwnScope } from "./own-scope.ts";
+import { catchUncaught } from "./test/catch-uncaught.ts";
+
+test("what a callback throws is uncaught in its own scope, and no connection that is accepted later runs in that", async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const seen: unknown[] = [];
+  const note = (what: string) => seen.push([what, storage.getStore()]);
+  const failing = storage.run("culprit", () =>
+    inOwnScope((value: number) => {
+      note(`callback ${value}`);
+      throw new Error("on purpose");
+    }),
+  );
+  const server = createServer((socket) => {
+    socket.on("data", (data) => {
+      note(String(data));
+      // From a microtask, as events come that were held for a listener.
+      if (String(data) === "first") queueMicrotask(() => failing(7));
+      socket.end("heard");
+    });
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const say = async (text: string) => {
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1", () => socket.write(text));
+    socket.resume();
+    await once(socket, "close");
+  };
+
+  await catchUncaught(
+    (error) => note(error.message),
+    async () => {
+      await say("first");
+      await say("second");
+    },
+  );
+  server.close();
+  expect(seen).toEqual([
+    ["first", undefined],
+    ["callback 7", "culprit"],
+    ["on purpose", "culprit"],
+    ["second", undefined],
+  ]);
+});
