@@ -86,7 +86,10 @@ async function fail(stage: Stage, mishap: (transport: Transport, error: Error) =
 /** What is done for others must not run on in the failed session's scope, or their errors are put down to it. */
 async function expectOwnScope(stage: Stage, failed: Runner): Promise<void> {
   const scopes: unknown[] = [];
-  const other = await stage.open(() => scopes.push(failed.sessions.current()?.state));
+  const other = await stage.open(async (args) => {
+    scopes.push(failed.sessions.current()?.state);
+    await connectBot(args);
+  });
   await expectTurnedAway(stage, stage.call(other));
   await stage.until("another runner's bot runs", () => scopes.length > 0);
   expect(scopes[0] === undefined, `another runner's bot runs in the scope of a session that is ${scopes[0]}`);
