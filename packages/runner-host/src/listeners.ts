@@ -33,8 +33,6 @@ export async function openListeners(
     server.keepAliveTimeout = 75_000;
     server.requestTimeout = 60_000;
     server.headersTimeout = 20_000;
-    // As many as one client may ask before it reads the answers: what waits for it is kept in memory.
-    server.maxRequestsPerSocket = 1_000;
     server.on("request", handle);
     answerParserErrors(server);
     attach(server);
