@@ -154,7 +154,7 @@ test("a caller who asks, talks, and never reads costs 5 MiB, and no more", async
   for (let round = 0; round < 100 && waiting.filter((bytes) => bytes > fullBytes).length < 5; round++) {
     for (let count = 0; count < 20; count++) caller.sendMessage(text);
     for (const frame of voice) caller.speak(frame);
-    caller.sendMessage({ label: "rtvi-ai", type: 7 });
+    for (let count = 0; count < 10; count++) caller.sendMessage({ label: "rtvi-ai", type: 7 });
     await until("the server has taken it", () => caller.socket.bufferedAmount === 0, 10_000);
     const { mostWaitingBytes, liveBytes } = await server.ask("holdings");
     waiting.push(mostWaitingBytes);
@@ -166,7 +166,7 @@ test("a caller who asks, talks, and never reads costs 5 MiB, and no more", async
   caller.drop();
   await expectReason("caller-left");
   const complaints = server.log.filter(({ level, session }) => level >= 40 && session !== undefined);
-  expect(complaints.length, "log lines that the caller caused").toBeLessThan(5);
+  expect(complaints.length, "log lines that the caller caused").toBeLessThan(10);
 });
 
 test("a caller who leaves without reading does not hold up the end of the session", async () => {

@@ -1,14 +1,14 @@
 import { afterAll, afterEach, beforeAll, expect, onTestFinished } from "vitest";
 import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
+import { type Bystander, startBystander } from "../server/bystander.ts";
 import { expectNoGrowth } from "../server/growth.ts";
 import type { Holdings } from "../server/questions.ts";
 import { type Server, startServer } from "../server/server-process.ts";
-import { type Bystander, startBystander } from "./bystander.ts";
 
 /** Where one file's attacks take place. */
 export interface Ground {
   readonly server: Server;
-  /** What the server held before the test. */
+  /** What the server held before the test, with the one call in it. */
   readonly before: Holdings;
   /** Has somebody call in without a start request, for as long as the test runs at most. */
   call(): Promise<WebSocketCaller>;
@@ -21,17 +21,19 @@ export interface Ground {
 export function useGround(): Ground {
   let server: Server;
   let bystander: Bystander;
+  let atFirst: Holdings;
   let before: Holdings;
 
   beforeAll(async () => {
     server = await startServer();
     bystander = await startBystander(server);
-    before = await server.ask("holdings");
+    atFirst = await server.ask("holdings");
+    before = atFirst;
   });
   afterEach(async () => {
     await bystander.expectVoice();
     await server.ask("endPending");
-    before = await expectNoGrowth(server, before);
+    before = await expectNoGrowth(server, atFirst);
     expect(await server.ask("counts")).toEqual({ pending: 0, active: 1 });
     expect(server.takeLog().filter(({ level }) => level >= 50)).toEqual([]);
   });

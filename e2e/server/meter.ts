@@ -30,7 +30,7 @@ export function createMeter(): Meter {
       const resources = countResources();
       watched = watched.filter(({ signal, socket }) => signal.deref() ?? socket.deref());
       const sockets = watched.flatMap(({ socket }) => socket.deref() ?? []);
-      const { heapUsed, external, rss } = process.memoryUsage();
+      const { heapUsed, external } = process.memoryUsage();
       return {
         ...resources,
         serverListeners: Object.fromEntries([...servers].flatMap(listenersOf)),
@@ -38,7 +38,6 @@ export function createMeter(): Meter {
         mostWaitingBytes: Math.max(0, ...sockets.map(({ bufferedAmount }) => bufferedAmount)),
         heapBytes: heapUsed,
         liveBytes: heapUsed + external,
-        rssBytes: rss,
       };
     },
   };

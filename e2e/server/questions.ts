@@ -12,8 +12,6 @@ export interface Holdings extends Resources {
   readonly heapBytes: number;
   /** Live objects, and the buffers that belong to them. */
   readonly liveBytes: number;
-  /** Memory the system gave the process. */
-  readonly rssBytes: number;
 }
 
 /** What the server's process can be asked, to what it answers. */

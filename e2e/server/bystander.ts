@@ -1,13 +1,12 @@
 import { expect } from "vitest";
-import type { Server } from "../server/server-process.ts";
-import { hearVoice, shareOfVoice, talk } from "../server/talk.ts";
+import type { Server } from "./server-process.ts";
+import { hearVoice, shareOfVoice, talk } from "./talk.ts";
 
 /** A caller who talks all the time, to whom nothing is to happen. */
 export interface Bystander {
   /**
    * Fails unless the caller has heard their own voice for a quarter of the time since they were asked last, and hears it now,
-   * at its pitch. A quarter, since the attacks come from the process that the caller lives in, and the server's memory is
-   * measured meanwhile.
+   * at its pitch. A quarter, since this process has more to do than to talk, and the server's memory is measured meanwhile.
    */
   expectVoice(): Promise<void>;
   hangUp(): Promise<void>;
