@@ -102,10 +102,10 @@ export function createOutputStream(options: OutputStreamOptions): OutputStream {
 
   function take(frame: AudioFrame, ms: number): Promise<void> | undefined {
     if (admitted < 0) return brake.after();
-    if (backlog.holds(ms)) return skipBacklog();
     const fault = frameFault(frame);
     if (fault !== undefined) options.refused(fault);
     if (ms === 0) return breather.after();
+    if (backlog.holds(ms)) return skipBacklog();
     speaker.say(frame);
     lastMs = queue.endMs;
     return queue.room();
