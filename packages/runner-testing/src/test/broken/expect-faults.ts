@@ -16,7 +16,7 @@ export function expectFaults(faults: readonly Fault[]): void {
   let outcomes = new Map<() => TransportAdapter, Outcome[]>();
   beforeAll(async () => {
     const makes = toys.map(({ make }) => make);
-    outcomes = await runRequirements(makes, { patienceMs: 1_500 });
+    outcomes = await runRequirements(makes, { patienceMs: 2_000 });
   }, 300_000);
   afterAll(() => {
     for (const release of releases) release();
