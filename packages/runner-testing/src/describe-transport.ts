@@ -7,15 +7,15 @@ import { type RunOptions, runRequirement } from "./run-requirement.ts";
 import { interceptStrayErrors, type StrayErrors } from "./stray-errors.ts";
 import { Unmet } from "./unmet.ts";
 
-/** Makes a vitest test of every requirement for one transport. Those that may run together do. */
+/** Makes a vitest test of every requirement that concerns a transport. Those that may run together do. */
 export function describeTransport(adapter: TransportAdapter, options: RunOptions = {}): void {
+  const concerning = requirements.filter(({ exempts }) => exempts?.(adapter) === undefined);
   const timeout = 10 * (options.patienceMs ?? 5_000);
   let strays: StrayErrors;
 
   function declare(requirement: Requirement): void {
-    test(`${requirement.id} ${requirement.title}`, { timeout }, async ({ skip }) => {
+    test(`${requirement.id} ${requirement.title}`, { timeout }, async () => {
       const { state, because, logged } = await runRequirement(requirement, adapter, strays, options);
-      if (state === "skipped") skip(because);
       if (state !== "unmet") return;
       const lines = logged.map(({ level, message, fields }) => `${level}: ${message} ${inspect(fields)}`);
       throw new Unmet([because, `Why it matters: ${requirement.reason}`, ...lines].join("\n"));
@@ -28,10 +28,10 @@ export function describeTransport(adapter: TransportAdapter, options: RunOptions
     });
     afterAll(() => strays.release());
     describe.concurrent("among others", () => {
-      requirements.filter(({ alone }) => !alone).forEach(declare);
+      concerning.filter(({ alone }) => !alone).forEach(declare);
     });
     describe("alone in its process", () => {
-      requirements.filter(({ alone }) => alone).forEach(declare);
+      concerning.filter(({ alone }) => alone).forEach(declare);
     });
   });
 }

@@ -12,7 +12,7 @@ export interface Requirement {
   /** Looks at the whole process, so nothing else may run in it meanwhile. */
   readonly alone?: boolean;
   /** Why it does not concern this transport, if it does not. */
-  skip?(adapter: TransportAdapter): string | undefined;
+  exempts?(adapter: TransportAdapter): string | undefined;
   /** Throws, `Unmet` where it can say what was wrong, when it does not hold. */
   check(stage: Stage): Promise<void>;
 }

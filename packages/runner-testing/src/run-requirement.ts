@@ -9,8 +9,8 @@ import { Unmet } from "./unmet.ts";
 /** What came of trying one requirement on one transport. */
 export interface Outcome {
   readonly requirement: Requirement;
-  readonly state: "met" | "unmet" | "skipped";
-  /** What was seen and what was wanted, or why it was skipped; empty when it is met. */
+  readonly state: "met" | "unmet" | "exempt";
+  /** What was seen and what was wanted, or why it does not concern this transport; empty when it is met. */
   readonly because: string;
   /** The warnings and errors that its runners logged. */
   readonly logged: readonly LoggedLine[];
@@ -29,8 +29,8 @@ export async function runRequirement(
   strays: StrayErrors,
   options: RunOptions = {},
 ): Promise<Outcome> {
-  const skipped = requirement.skip?.(adapter);
-  if (skipped !== undefined) return { requirement, state: "skipped", because: skipped, logged: [] };
+  const exemption = requirement.exempts?.(adapter);
+  if (exemption !== undefined) return { requirement, state: "exempt", because: exemption, logged: [] };
   const stage = createStage(adapter, strays, options.patienceMs ?? 5_000);
   const outcome = (state: Outcome["state"], because: string): Outcome => {
     const logged = stage.logger.lines.filter(({ level }) => level === "warn" || level === "error");

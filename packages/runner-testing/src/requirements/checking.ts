@@ -15,7 +15,7 @@ export const checking: readonly Requirement[] = [
     title: "`check` opens nothing",
     reason: "It runs for every installed transport at every start and for --help, also for those that nobody uses.",
     alone: true,
-    skip: withCheck,
+    exempts: withCheck,
     async check(stage) {
       const before = countResources();
       const opened = new Set<string>();
@@ -34,7 +34,7 @@ export const checking: readonly Requirement[] = [
     id: "CHECK-2",
     title: "`check` answers with and without options, and says the fix where something is wanting",
     reason: "The banner shows what it says; without a fix in it the user is left to guess.",
-    skip: withCheck,
+    exempts: withCheck,
     async check(stage) {
       const given = await look(stage, stage.adapter.options ?? {});
       expect(given.state !== "unavailable", `with the adapter's options it is ${JSON.stringify(given)}`);

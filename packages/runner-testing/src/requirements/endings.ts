@@ -91,7 +91,7 @@ export const endings: readonly Requirement[] = [
     id: "END-7",
     title: "The invitation to a session that has ended is refused",
     reason: "A reloaded page or a replayed URL would talk to another caller's bot, or to none.",
-    skip: ({ start }) => (start === false ? "it has no start request" : undefined),
+    exempts: ({ start }) => (start === false ? "it has no start request" : undefined),
     async check(stage) {
       const puppet = createPuppet();
       const runner = await stage.open(puppet.bot);

@@ -58,7 +58,7 @@ export const interrupting: readonly Requirement[] = [
     id: "INTERRUPT-4",
     title: "An interruption empties the far end's buffer",
     reason: "Carriers play on for seconds what was sent ahead.",
-    skip: ({ clears }) => (clears ? undefined : "its far end buffers nothing"),
+    exempts: ({ clears }) => (clears ? undefined : "its far end buffers nothing"),
     async check(stage) {
       const { caller } = await bargeIn(stage);
       expect(caller.speaker.clears > 0, "the far end was never told to clear its buffer");

@@ -58,7 +58,7 @@ export const isolating: readonly Requirement[] = [
     id: "ISOLATION-3",
     title: "An invitation of one runner is worth nothing at another",
     reason: "Behind a balancer requests reach the wrong process; they must fail there instead of starting a bot.",
-    skip: ({ start }) => (start === false ? "it has no start request" : undefined),
+    exempts: ({ start }) => (start === false ? "it has no start request" : undefined),
     async check(stage) {
       let strangers = 0;
       const one = await stage.open(echo);

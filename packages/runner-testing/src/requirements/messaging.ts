@@ -18,7 +18,7 @@ export const messaging: readonly Requirement[] = [
     id: "MESSAGE-IN-1",
     title: "The caller's messages reach the bot, whole and in order",
     reason: "Typed text, button presses and the client's handshake travel as messages.",
-    skip: withMessages,
+    exempts: withMessages,
     async check(stage) {
       const seen: unknown[] = [];
       const puppet = createPuppet();
@@ -34,7 +34,7 @@ export const messaging: readonly Requirement[] = [
     id: "MESSAGE-OUT-1",
     title: "The bot's messages reach the caller, whole and in order",
     reason: "Transcripts and every other thing a client shows travel as messages.",
-    skip: withMessages,
+    exempts: withMessages,
     async check(stage) {
       const puppet = createPuppet();
       const caller = await stage.call(await stage.open(puppet.bot));
@@ -49,7 +49,7 @@ export const messaging: readonly Requirement[] = [
     id: "MESSAGE-NONE-1",
     title: "A message that cannot be sent is refused, and a bot that does not look is not harmed",
     reason: "The same bot runs on every transport, also on those that carry audio alone.",
-    skip: ({ messages }) => (messages === false ? undefined : "it carries messages"),
+    exempts: ({ messages }) => (messages === false ? undefined : "it carries messages"),
     async check(stage) {
       const puppet = createPuppet();
       await stage.call(await stage.open(puppet.bot));

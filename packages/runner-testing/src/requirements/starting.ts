@@ -16,7 +16,7 @@ export const starting: readonly Requirement[] = [
     id: "START-1",
     title: "The bot sees the session id that /start answered, and its transport's name",
     reason: "An application that started a bot could not tell which of its bots the log lines and requests are about.",
-    skip: withoutStart,
+    exempts: withoutStart,
     async check(stage) {
       const puppet = createPuppet();
       const runner = await stage.open(puppet.bot);
@@ -35,7 +35,7 @@ export const starting: readonly Requirement[] = [
     id: "START-2",
     title: "The body of the start request reaches the bot as it was sent",
     reason: "Applications tell the bot by it who calls and what about.",
-    skip: withoutStart,
+    exempts: withoutStart,
     async check(stage) {
       const puppet = createPuppet();
       const runner = await stage.open(puppet.bot);
@@ -48,7 +48,7 @@ export const starting: readonly Requirement[] = [
     id: "START-3",
     title: "A caller who comes without a start request gets a session of their own",
     reason: "Phone calls and simple clients come without one.",
-    skip: ({ start, walkIn }) => (walkIn || start === false ? undefined : "its callers are started first"),
+    exempts: ({ start, walkIn }) => (walkIn || start === false ? undefined : "its callers are started first"),
     async check(stage) {
       const puppet = createPuppet();
       const runner = await stage.open(puppet.bot);
