@@ -6,7 +6,7 @@ export interface TransportParams {
   readonly audioInEnabled?: boolean;
   /** Be heard by the caller. Default true. When false, what is written is discarded. */
   readonly audioOutEnabled?: boolean;
-  /** Rate in Hz of the frames that `input` gives. Default 16,000. */
+  /** Rate in Hz of the frames that `input` gives: a multiple of 50 from 8,000 to 192,000. Default 16,000. */
   readonly audioInSampleRate?: number;
 }
 
@@ -73,7 +73,10 @@ export interface Transport<Events extends TransportEvents = TransportEvents> {
   play(audio: ReadableStream<AudioFrame> | AsyncIterable<AudioFrame>): Playback;
   /**
    * Stops speaking now (barge-in): settles every pending write, cancels what `play` reads, empties every queue, the far
-   * end's included. Nothing written before it is heard after it; what is written after it is.
+   * end's included. Nothing written before it is heard after it; what is written or played after it is.
+   *
+   * A pipe into `output` hides when the frames in it were written, so what it delivers without a pause right after an
+   * interruption counts as old. To be sure of being heard, answer an interruption by `play` or by a writer of your own.
    */
   interrupt(): Interruption;
   /**
@@ -89,7 +92,10 @@ export interface Transport<Events extends TransportEvents = TransportEvents> {
   ): () => void;
   /** Resolves, never rejects, once the call is over and everything it held is released. */
   readonly closed: Promise<CloseReason>;
-  /** Plays out what is queued, hangs up, releases everything. Works while `output` is locked; twice is once. */
+  /**
+   * Plays out what is queued, hangs up, releases everything. Works while `output` is locked; twice is once. With a reason
+   * other than `bot-finished`, the default, nothing more is played.
+   */
   close(reason?: CloseReason): Promise<void>;
 }
 
@@ -97,7 +103,7 @@ export interface Transport<Events extends TransportEvents = TransportEvents> {
 export interface Playback {
   /** Milliseconds of it that the caller has heard: by the far end's acknowledgement where it has one, else by the send clock. */
   readonly playedMs: number;
-  /** Resolves when it was heard to its end or interrupted; rejects with what its source threw. */
+  /** Resolves when it was heard to its end or interrupted; rejects, and may be ignored, with what its source threw. */
   readonly done: Promise<{ readonly playedMs: number; readonly interrupted: boolean }>;
 }
 
