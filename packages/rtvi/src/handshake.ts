@@ -1,6 +1,7 @@
 import manifest from "../package.json" with { type: "json" };
 import { type RTVIClient, readClient, versionFor } from "./client.ts";
 import { type ClientEnvelope, envelopeProblem, isRTVI, recogniseEnvelope } from "./messages.ts";
+import { sendMessage } from "./sending.ts";
 import { serverMessage } from "./server-messages.ts";
 import type { RTVILogger, RTVITransport } from "./transport.ts";
 
@@ -70,7 +71,7 @@ function startHandshake(transport: RTVITransport, options: HandshakeOptions): Ha
   let unsent = false;
   let objected = false;
   const send = (message: unknown): void => {
-    transport.sendMessage(message).catch((error) => {
+    sendMessage(transport, message).catch((error) => {
       if (!unsent) logger?.warn(`An RTVI answer could not be sent, which is logged once: ${error}`);
       unsent = true;
     });

@@ -130,6 +130,16 @@ describe("a message that cannot be sent", () => {
     expect(warnings).toEqual([expect.stringContaining("64 KiB at most")]);
   });
 
+  it("because the call is over, is nobody's mistake", async () => {
+    getReady();
+    transport.refusal = Object.assign(new Error("the caller is gone"), { code: "CALL_ENDED" });
+    await expect(rtvi.sendServerMessage("x")).resolves.toBeUndefined();
+    transport.emit("botStoppedSpeaking");
+    transport.client("client-ready", { version: "2.1.0" });
+    await new Promise(setImmediate);
+    expect(warnings).toEqual([]);
+  });
+
   it("is logged when it had to wait for the client", async () => {
     void rtvi.sendServerMessage("x");
     transport.refusal = new Error("64 KiB at most");

@@ -1,6 +1,7 @@
 import type { Handshake } from "./handshake.ts";
 import { createLegacyForm } from "./legacy.ts";
 import { problemWith } from "./messages.ts";
+import { sendMessage } from "./sending.ts";
 import { type ServerMessages, type ServerMessageType, serverMessage, serverSchemas } from "./server-messages.ts";
 import type { RTVITransport } from "./transport.ts";
 
@@ -38,7 +39,7 @@ export function createOutbox(transport: RTVITransport, handshake: Handshake): Ou
   };
   const transmit = async ({ type, data, id }: Outgoing): Promise<void> => {
     const form = handshake.client?.legacy ? legacyForm(type, data) : data;
-    await transport.sendMessage(serverMessage(type, form as ServerMessages[typeof type], id));
+    await sendMessage(transport, serverMessage(type, form as ServerMessages[typeof type], id));
   };
   const post = async (message: Outgoing): Promise<void> => {
     if (closed) return;
