@@ -1,0 +1,1 @@
+export type { IceServer } from "./peer.ts";
