@@ -1,57 +1,59 @@
-/** A peer connection with one caller, on the answering side. The engine behind it is this file's secret. */
-export interface Peer {
-  readonly state: PeerState;
-  /**
-   * Answers an offer: the first, one that renegotiates, or one that restarts ICE. The answer holds every candidate of ours.
-   * Calls queue. Rejects with OFFER_INVALID (400), and then the peer is as it was before.
-   */
-  answer(offerSdp: string): Promise<string>;
-  /** Takes a candidate that the caller trickled; before the first offer it is kept. One of no use is counted. */
-  addCandidate(candidate: RemoteCandidate): void;
-  /** Puts one Opus packet on the wire; dropped before the wire is up. `timestamp` counts at 48,000 Hz. */
-  sendAudio(payload: Uint8Array, timestamp: number): void;
-  /** Sends text on the caller's data channel. Throws when none is open. */
-  sendText(text: string): void;
-  /** Bytes that wait in the data channel. */
-  readonly bufferedBytes: number;
-  /** The largest message in bytes that the caller takes, by its offer. */
-  readonly maxMessageBytes: number;
-  /** Closes everything; resolves when the sockets and timers are gone. Twice is once. */
-  close(): Promise<void>;
+import type { EngineLine } from "./engine.ts";
+import type { Peer, PeerListener, PeerOptions, RemoteCandidate } from "./peer-contract.ts";
+
+export type * from "./peer-contract.ts";
+
+/**
+ * A peer that waits for its offer. It holds no socket and no timer until then; the engine is loaded at the first offer,
+ * if `warmUp` did not do it before.
+ */
+export function createPeer(options: PeerOptions, listener: PeerListener): Peer {
+  const early: RemoteCandidate[] = [];
+  let line: EngineLine | undefined;
+  let closing: Promise<void> | undefined;
+  let queue: Promise<unknown> = Promise.resolve();
+
+  async function answer(offerSdp: string): Promise<string> {
+    const { openLine } = await import("./engine.ts");
+    if (closing !== undefined) throw new Error("The peer is closed.");
+    line ??= openLine(options, listener);
+    const answerSdp = await line.answer(offerSdp);
+    for (const candidate of early.splice(0)) line.addCandidate(candidate);
+    return answerSdp;
+  }
+
+  return {
+    get state() {
+      return closing === undefined ? (line?.state ?? "new") : "closed";
+    },
+    answer(offerSdp) {
+      const answered = queue.then(() => answer(offerSdp));
+      queue = answered.catch(() => undefined);
+      return answered;
+    },
+    addCandidate(candidate) {
+      if (line === undefined) early.push(candidate);
+      else line.addCandidate(candidate);
+    },
+    sendAudio: (payload, timestamp) => line?.sendAudio(payload, timestamp),
+    sendText(text) {
+      if (line === undefined) throw new Error("The caller has no data channel open.");
+      line.sendText(text);
+    },
+    get bufferedBytes() {
+      return line?.bufferedBytes ?? 0;
+    },
+    get maxMessageBytes() {
+      return line?.maxMessageBytes ?? 65_536;
+    },
+    close() {
+      closing ??= queue.then(() => line?.close());
+      return closing;
+    },
+  };
 }
 
-/** Where the wire is: `connected` once media and data are encrypted both ways; `closed` also when the caller closed it. */
-export type PeerState = "new" | "connecting" | "connected" | "failed" | "closed";
-
-/** What a peer tells. Called from any asynchronous scope. */
-export interface PeerListener {
-  state(state: PeerState): void;
-  audio(packet: AudioPacket): void;
-  /** The caller's data channel: the last one opened is the one that counts. */
-  channel(state: "open" | "closed"): void;
-  text(text: string): void;
-}
-
-/** One RTP packet of the caller's voice, in order of arrival. */
-export interface AudioPacket {
-  /** One Opus packet. */
-  readonly payload: Uint8Array;
-  /** 16 bits, wrapping. */
-  readonly sequenceNumber: number;
-  /** 32 bits, wrapping, at 48,000 Hz. */
-  readonly timestamp: number;
-}
-
-/** A candidate as clients trickle it. `candidate: ""` ends them. */
-export interface RemoteCandidate {
-  readonly candidate: string;
-  readonly sdpMid?: string | undefined;
-  readonly sdpMLineIndex?: number | undefined;
-}
-
-/** An ICE server, as browsers write it. */
-export interface IceServer {
-  readonly urls: string | readonly string[];
-  readonly username?: string;
-  readonly credential?: string;
+/** Does once what is slow the first time: module graph, certificate, negotiation, handshake. Leaves no socket or timer. */
+export async function warmUp(): Promise<void> {
+  await import("./engine.ts");
 }

@@ -1,0 +1,74 @@
+import {
+  type MediaStreamTrack,
+  type RTCDataChannel,
+  type RTCIceServer,
+  RTCPeerConnection,
+  RtpHeader,
+  RtpPacket,
+  useOPUS,
+} from "werift";
+
+/** How a caller of the tests calls. */
+export interface PeerCallerOptions {
+  /** Whether it opens a data channel. Default true. */
+  readonly dataChannel?: boolean;
+  readonly iceServers?: readonly RTCIceServer[];
+  readonly relayOnly?: boolean;
+}
+
+/** A caller of the tests: the offering side, as a browser would be. */
+export interface PeerCaller {
+  readonly connection: RTCPeerConnection;
+  readonly channel: RTCDataChannel | undefined;
+  /** What came over the data channel, in order. */
+  readonly texts: readonly string[];
+  /** The audio packets that came, in order. */
+  readonly packets: readonly RtpPacket[];
+  /** Makes an offer (its candidates in it) and makes it its local description. */
+  offer(options?: { readonly iceRestart?: boolean }): Promise<string>;
+  accept(answerSdp: string): Promise<void>;
+  /** Sends one Opus packet of its own numbering, 20 ms after the one before. */
+  sendAudio(payload: Uint8Array): void;
+  close(): Promise<void>;
+}
+
+/** The smallest Opus packet of 20 ms: silence (RFC 6716, section 3.1: a TOC byte and an empty frame). */
+export const silence: Uint8Array = Uint8Array.of(0xf8, 0xff, 0xfe);
+
+/** Creates a caller. It opens sockets at `offer()`, so `close()` it. */
+export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
+  const connection = new RTCPeerConnection({
+    iceServers: [...(options.iceServers ?? [])],
+    iceTransportPolicy: options.relayOnly === true ? "relay" : "all",
+    codecs: { audio: [useOPUS()], video: [] },
+    // Any other policy leaks a socket of the offering side.
+    bundlePolicy: "max-bundle",
+  });
+  const transceiver = connection.addTransceiver("audio", { direction: "sendrecv" });
+  const channel = options.dataChannel === false ? undefined : connection.createDataChannel("chat");
+  const texts: string[] = [];
+  const packets: RtpPacket[] = [];
+  let sequenceNumber = 1_000;
+  let timestamp = 48_000;
+  channel?.onMessage.subscribe((message) => texts.push(message.toString()));
+  transceiver.onTrack.subscribe((track: MediaStreamTrack) => track.onReceiveRtp.subscribe((rtp) => packets.push(rtp)));
+
+  return {
+    connection,
+    channel,
+    texts,
+    packets,
+    async offer({ iceRestart = false } = {}) {
+      await connection.setLocalDescription(await connection.createOffer({ iceRestart }));
+      return connection.localDescription?.sdp ?? "";
+    },
+    accept: (sdp) => connection.setRemoteDescription({ type: "answer", sdp }),
+    sendAudio(payload) {
+      sequenceNumber = (sequenceNumber + 1) & 0xffff;
+      timestamp = (timestamp + 960) >>> 0;
+      const header = new RtpHeader({ sequenceNumber, timestamp });
+      void transceiver.sender.sendRtp(new RtpPacket(header, Buffer.from(payload)));
+    },
+    close: () => connection.close(),
+  };
+}
