@@ -1,32 +1,28 @@
 import type { CloseReason, Logger } from "@pipecat-ts/runner-core";
-import type { Caller } from "@pipecat-ts/runner-media";
+import { createReception, type Reception } from "@pipecat-ts/runner-media";
 import type { WebSocket } from "ws";
-import { createBacklog } from "./backlog.ts";
-import { createDecoder, type WireFrame } from "./codec.ts";
+import { createDecoder } from "./codec.ts";
 
 /** One caller's socket, listened to from the moment it opened. */
-export interface Reception {
-  /** Tells `caller` what was kept until now, and from now on everything. Once. */
-  attach(caller: Caller): void;
+export interface SocketReception extends Pick<Reception, "attach"> {
   /** Resolves, never rejects, when the socket is closed. */
   readonly left: Promise<CloseReason>;
 }
 
 /** Listens to a socket. Call it before anything is awaited, or what the caller says first is lost. */
-export function receive(socket: WebSocket, logger: Logger): Reception {
-  let caller: Caller | undefined;
+export function receive(socket: WebSocket, logger: Logger): SocketReception {
   let reason: CloseReason = "caller-left";
-  const backlog = createBacklog();
+  const reception = createReception();
   const decoder = createDecoder((why) => {
     if (decoder.dropped === 1) logger.warn(`Skipped ${why}. Further messages of no use are only counted.`);
   });
 
+  reception.connected();
   socket.on("message", (data, isBinary) => {
     const bytes = data as Buffer;
     const frame = decoder.decode(bytes, isBinary);
-    if (!frame) return;
-    if (caller) tell(caller, frame);
-    else backlog.add(frame, bytes.byteLength);
+    if (frame?.kind === "audio") reception.audio(frame.audio);
+    else if (frame) reception.message(frame.message, bytes.byteLength);
   });
   // Says what broke the protocol, a message above `maxPayload` for one; `close` follows. A lost network comes as `close` alone.
   socket.on("error", (error) => {
@@ -37,27 +33,14 @@ export function receive(socket: WebSocket, logger: Logger): Reception {
     socket.once("close", () => {
       const lost = {
         skippedMessages: decoder.dropped,
-        unheardMessages: backlog.dropped.messages,
-        unheardAudioMs: backlog.dropped.audioMs,
+        unheardMessages: reception.dropped.messages,
+        unheardAudioMs: reception.dropped.audioMs,
       };
       if (Object.values(lost).some((count) => count > 0)) logger.info(lost, "Not all that the caller sent was used");
-      caller?.left(reason);
+      reception.left(reason);
       resolve(reason);
     });
   });
 
-  return {
-    left,
-    attach(to) {
-      caller = to;
-      to.connected();
-      backlog.release((frame) => tell(to, frame));
-      if (socket.readyState === socket.CLOSED) to.left(reason);
-    },
-  };
-}
-
-function tell(caller: Caller, frame: WireFrame): void {
-  if (frame.kind === "audio") caller.audio(frame.audio);
-  else caller.message(frame.message);
+  return { left, attach: reception.attach };
 }

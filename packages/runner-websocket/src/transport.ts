@@ -3,7 +3,7 @@ import { createMediaTransport, createPacer, type Pacer } from "@pipecat-ts/runne
 import type { WebSocket } from "ws";
 import type { WebSocketParams } from "./arguments.ts";
 import { createWebSocketPort } from "./port.ts";
-import { type Reception, receive } from "./reception.ts";
+import { receive, type SocketReception } from "./reception.ts";
 
 /** What a WebSocket transport is built from. */
 export interface WebSocketTransportOptions {
@@ -24,7 +24,7 @@ export function createWebSocketTransport(options: WebSocketTransportOptions): Tr
 }
 
 /** The transport of a caller who is already being listened to. */
-export function openTransport(reception: Reception, options: WebSocketTransportOptions): Transport {
+export function openTransport(reception: SocketReception, options: WebSocketTransportOptions): Transport {
   const { websocket, params = {}, logger, pacer = createPacer() } = options;
   const sampleRate = params.audioOutSampleRate ?? 24_000;
   if (!Number.isInteger(sampleRate / 25) || sampleRate < 8_000 || sampleRate > 192_000) {
