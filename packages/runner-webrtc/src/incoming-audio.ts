@@ -1,0 +1,155 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { AudioFrame } from "@pipecat-ts/audio";
+import type { Pacer } from "@pipecat-ts/runner-media";
+import { createJitterBuffer, type JitterBufferCounters } from "./jitter-buffer.ts";
+import { type Opus, type OpusDecoder, opusSampleRates } from "./opus.ts";
+import type { AudioPacket } from "./peer.ts";
+import { createSoundQueue } from "./sound-queue.ts";
+
+/** The caller's voice on its way from the wire. */
+export interface IncomingAudio {
+  /** Takes a packet, as it comes: in any order, late, twice, or never. */
+  push(packet: AudioPacket): void;
+  /** Another peer takes over: its numbers have nothing to do with those before. */
+  restart(): void;
+  /** How long the quickest packets wait by now, in ms, and how long they should. */
+  readonly delayMs: number;
+  readonly targetMs: number;
+  readonly counters: Readonly<IncomingAudioCounters>;
+  /** Gives no more, stops the ticks, frees the decoder. Twice is once. */
+  close(): void;
+}
+
+/** What came, and what was made of it. */
+export interface IncomingAudioCounters extends JitterBufferCounters {
+  /** Frames given. */
+  frames: number;
+  /** Packets that the decoder did not take. */
+  refused: number;
+  /** Frames left out, and frames put in, to change the delay. */
+  leftOut: number;
+  putIn: number;
+}
+
+/** What it is built from. */
+export interface IncomingAudioOptions {
+  readonly opus: Opus;
+  /** What the bot wants, in Hz. Frames have the nearest rate of Opus that is not lower. */
+  readonly sampleRate: number;
+  readonly pacer: Pacer;
+  /** Called with 20 ms of mono sound, in the asynchronous scope that `createIncomingAudio` was called in. */
+  take(frame: AudioFrame): void;
+}
+
+/** How long the delay may be too long by a frame until one is left out even while the caller speaks, in frames. */
+const patience = 50;
+
+/**
+ * Decodes what comes and gives a frame every 20 ms from the first packet on, in step with this machine's clock, not the
+ * caller's: silence where the caller sends nothing. Before the first packet it gives nothing.
+ */
+export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudio {
+  const { opus, pacer, take } = options;
+  const sampleRate = [...opusSampleRates].reverse().find((rate) => rate >= options.sampleRate) ?? opusSampleRates[0];
+  const buffer = createJitterBuffer();
+  const queue = createSoundQueue(sampleRate);
+  const own = { frames: 0, refused: 0, leftOut: 0, putIn: 0 };
+  let decoder: OpusDecoder | undefined;
+  let stopTicks: (() => void) | undefined;
+  let excessFrames = 0;
+  let closed = false;
+
+  const startTicks = AsyncLocalStorage.bind(() => {
+    stopTicks?.();
+    stopTicks = pacer.every(20, tick);
+  });
+
+  function tick(dueMs: number): void {
+    buffer.due(dueMs, queue.held);
+    fill();
+    let samples = queue.take();
+    const { excessMs } = buffer;
+    const quiet = queue.quiet;
+    excessFrames = excessMs >= 20 ? excessFrames + 1 : 0;
+    if (excessMs >= 20 && (quiet || excessFrames > patience || excessMs > 100) && buffer.has(960)) {
+      fill();
+      samples = crossfade(samples, queue.take());
+      own.leftOut += 1;
+      excessFrames = 0;
+    } else if (excessMs < -10 && quiet) {
+      queue.guess(decoder?.conceal(20), 960);
+      own.putIn += 1;
+    }
+    own.frames += 1;
+    take({ samples, sampleRate, channels: 1 });
+  }
+
+  /** Has the queue hold a frame at least. */
+  function fill(): void {
+    while (queue.held < 960) {
+      const next = buffer.next();
+      if (next.kind === "idle") queue.silence(960 - queue.held);
+      else if (next.kind === "packet") {
+        const samples = decoder?.decode(next.payload);
+        if (samples && samples.length > 0) queue.add(samples);
+        else {
+          own.refused += 1;
+          guess(next.duration);
+        }
+      } else if (next.kind === "lost" && next.before) {
+        const samples = decoder?.recover(next.before, next.duration / 48);
+        if (samples) queue.add(samples);
+        else guess(next.duration);
+      } else guess(next.duration);
+    }
+  }
+
+  function guess(duration: number): void {
+    queue.guess(queue.faded ? undefined : decoder?.conceal(duration / 48), duration);
+  }
+
+  const makeDecoder = AsyncLocalStorage.bind(async () => {
+    const made = await opus.createDecoder({ sampleRate });
+    if (closed) return made.free();
+    decoder?.free();
+    decoder = made;
+  });
+
+  void makeDecoder();
+  return {
+    push(packet) {
+      if (closed) return;
+      if (buffer.push(packet, pacer.clock.now())) startTicks();
+    },
+    restart() {
+      if (closed) return;
+      buffer.restart();
+      void makeDecoder();
+    },
+    get delayMs() {
+      return buffer.delayMs;
+    },
+    get targetMs() {
+      return buffer.targetMs;
+    },
+    get counters() {
+      return { ...buffer.counters, ...own };
+    },
+    close() {
+      closed = true;
+      stopTicks?.();
+      stopTicks = undefined;
+      decoder?.free();
+      decoder = undefined;
+    },
+  };
+}
+
+/** Goes over from one sound to the next within a frame, so that a frame less is played. */
+function crossfade(from: Int16Array, to: Int16Array): Int16Array {
+  const { length } = from;
+  return Int16Array.from(from, (sample, index) => {
+    const share = (index + 0.5) / length;
+    return Math.round(sample * (1 - share) + (to[index] as number) * share);
+  });
+}

@@ -1,0 +1,235 @@
+import { createDelayTarget } from "./delay-target.ts";
+import { type OpusPacketShape, recogniseOpusPacket } from "./opus-packet.ts";
+import { createPacketOrder, type Place } from "./packet-order.ts";
+import type { AudioPacket } from "./peer.ts";
+
+/**
+ * Holds packets until it is their turn. Knows no timers, no codec and no sound: whoever plays asks it, when 20 ms are due,
+ * what comes next. Positions and durations are in samples at 48,000 Hz: 48 are 1 ms.
+ */
+export interface JitterBuffer {
+  /** Takes a packet, as it comes. Answers whether it begins the stream, or has it go on after a pause. */
+  push(packet: AudioPacket, nowMs: number): boolean;
+  /** 20 ms are due: `held` of what was taken has not been played. Before any `next` of that time. */
+  due(dueMs: number, held: number): void;
+  /** What comes next. */
+  next(): Next;
+  /** How much longer than they need to packets wait, in ms; negative when they should wait longer. */
+  readonly excessMs: number;
+  /** How long the quickest packets wait by now, and how long they should, in ms. */
+  readonly delayMs: number;
+  readonly targetMs: number;
+  /** Whether so much can be taken without asking for what has not come yet. */
+  has(duration: number): boolean;
+  /** Another stream begins: forgets this one. */
+  restart(): void;
+  readonly counters: JitterBufferCounters;
+}
+
+/** What to play next. */
+export type Next =
+  /** A packet in its turn. */
+  | { readonly kind: "packet"; readonly payload: Uint8Array; readonly duration: number }
+  /** What a lost packet held; `before` the packet that may hold a copy of it. */
+  | { readonly kind: "lost"; readonly duration: number; readonly before?: Uint8Array }
+  /** What the caller left out, having nothing to say. */
+  | { readonly kind: "gap"; readonly duration: number }
+  /** Nothing has come: whether it is late, lost or left out will be known later. */
+  | { readonly kind: "unknown"; readonly duration: number }
+  /** No stream. */
+  | { readonly kind: "idle" };
+
+/** What came, and what did not. */
+export interface JitterBufferCounters {
+  /** Packets: all that came. */
+  received: number;
+  /** Numbers that were not there when it was their turn. */
+  lost: number;
+  /** Came after their turn. */
+  late: number;
+  duplicate: number;
+  /** No part of the stream. */
+  stray: number;
+  /** No Opus. */
+  invalid: number;
+  /** Dropped because too many came at once. */
+  overflowed: number;
+  /** What was played in place of packets that were not there, lost or late, in ms: from the copy in the next one, and guessed. */
+  recoveredMs: number;
+  concealedMs: number;
+}
+
+interface Packet extends Place, OpusPacketShape {
+  readonly payload: Uint8Array;
+}
+
+const frame = 960;
+/** After so much of nothing the stream has paused, and begins anew with the next packet. */
+const pauseAfter = 10 * frame;
+/** The most that is held; what comes on top pushes out the oldest. */
+const maxHeld = 20 * frame;
+
+export function createJitterBuffer(): JitterBuffer {
+  const counters: JitterBufferCounters = {
+    received: 0,
+    lost: 0,
+    late: 0,
+    duplicate: 0,
+    stray: 0,
+    invalid: 0,
+    overflowed: 0,
+    recoveredMs: 0,
+    concealedMs: 0,
+  };
+  const target = createDelayTarget();
+  const order = createPacketOrder(begin);
+  /** By sequence. */
+  const packets: Packet[] = [];
+  let idle = true;
+  /** What is taken next. */
+  let sequence = Number.NEGATIVE_INFINITY;
+  let at = Number.NEGATIVE_INFINITY;
+  /** How much was played since without knowing what it stands for. */
+  let unknown = 0;
+  /** Where a frame begins. */
+  let grid = 0;
+  let playingMs = 0;
+
+  function begin(): void {
+    packets.length = 0;
+    sequence = Number.NEGATIVE_INFINITY;
+    at = Number.NEGATIVE_INFINITY;
+    pause();
+  }
+
+  function pause(): void {
+    idle = true;
+    unknown = 0;
+    target.restart();
+    order.pause();
+  }
+
+  function insert(packet: Packet): void {
+    let place = packets.length;
+    while (place > 0 && (packets[place - 1] as Packet).sequence > packet.sequence) place--;
+    if (packets[place - 1]?.sequence === packet.sequence) {
+      counters.duplicate += 1;
+      return;
+    }
+    packets.splice(place, 0, packet);
+    while (heldFrom(packets[0]?.at ?? 0) > maxHeld) {
+      packets.shift();
+      counters.overflowed += 1;
+      at = packets[0]?.at ?? at;
+      sequence = packets[0]?.sequence ?? sequence;
+    }
+  }
+
+  function heldFrom(position: number): number {
+    const last = packets.at(-1);
+    return last ? last.at + last.duration - position : 0;
+  }
+
+  function delayMs(): number {
+    return target.quickestMs === undefined ? 0 : playingMs - target.quickestMs;
+  }
+
+  function take(packet: Packet): Next {
+    packets.shift();
+    sequence = packet.sequence + 1;
+    at = packet.at + packet.duration;
+    return { kind: "packet", payload: packet.payload, duration: packet.duration };
+  }
+
+  /** What was played without knowing stands for what is missing before the next packet; what it exceeds that by was a wait. */
+  function resolve(next: Packet): void {
+    const left = next.sequence === sequence ? Math.min(unknown, next.at - at) : 0;
+    at += Math.min(unknown, Math.max(0, next.at - at));
+    counters.concealedMs += (unknown - left) / 48;
+    unknown = 0;
+  }
+
+  /** What stands before a packet that is there, `missing` of it. */
+  function fill(packet: Packet, missing: number): Next {
+    const left = packet.sequence === sequence;
+    const copied = !left && packet.hasCopy && missing <= packet.frameDuration;
+    const duration = Math.min(
+      frame,
+      copied || missing <= packet.frameDuration ? missing : missing - packet.frameDuration,
+    );
+    at += duration;
+    if (left) return { kind: "gap", duration };
+    if (!copied) {
+      counters.concealedMs += duration / 48;
+      return { kind: "lost", duration };
+    }
+    counters.recoveredMs += duration / 48;
+    return { kind: "lost", duration, before: packet.payload };
+  }
+
+  return {
+    counters,
+    push(packet, nowMs) {
+      counters.received += 1;
+      const shape = recogniseOpusPacket(packet.payload);
+      if (!shape) {
+        counters.invalid += 1;
+        return false;
+      }
+      const place = order.place(packet, nowMs);
+      if (!place) {
+        counters.stray += 1;
+        return false;
+      }
+      const starts = idle && packets.length === 0;
+      const transitMs = nowMs - place.at / 48;
+      const aheadMs = idle ? 0 : ((((place.at - grid) % frame) + frame) % frame) / 48;
+      if (place.sequence < sequence) counters.late += 1;
+      else insert({ ...place, ...shape, payload: packet.payload });
+      target.add(transitMs, nowMs, aheadMs);
+      return starts && packets.length > 0;
+    },
+    due(dueMs, held) {
+      const first = packets[0];
+      if (idle && first) {
+        playingMs = dueMs - first.at / 48;
+        idle = delayMs() < target.targetMs - 10;
+        if (idle) return;
+        sequence = first.sequence;
+        at = first.at;
+      }
+      grid = at - held;
+      playingMs = dueMs - grid / 48;
+    },
+    next() {
+      const first = packets[0];
+      if (idle) return { kind: "idle" };
+      if (!first) {
+        unknown += frame;
+        if (unknown > pauseAfter) pause();
+        return idle ? { kind: "idle" } : { kind: "unknown", duration: frame };
+      }
+      if (unknown > 0) resolve(first);
+      const missing = first.at - at;
+      if (missing <= 0 || missing > pauseAfter) {
+        counters.lost += first.sequence - sequence;
+        return take(first);
+      }
+      return fill(first, missing);
+    },
+    has: (duration) => !idle && heldFrom(at) >= duration,
+    get excessMs() {
+      return idle ? 0 : delayMs() - target.targetMs;
+    },
+    get delayMs() {
+      return idle ? 0 : delayMs();
+    },
+    get targetMs() {
+      return target.targetMs;
+    },
+    restart() {
+      order.restart();
+      begin();
+    },
+  };
+}
