@@ -8,7 +8,7 @@ import type { AudioPacket } from "./peer.ts";
  * what comes next. Positions and durations are in samples at 48,000 Hz: 48 are 1 ms.
  */
 export interface JitterBuffer {
-  /** Takes a packet, as it comes. Answers whether it begins the stream, or has it go on after a pause. */
+  /** Takes a packet, as it comes. Answers whether it will be played. */
   push(packet: AudioPacket, nowMs: number): boolean;
   /** 20 ms are due: `held` of what was taken has not been played. Before any `next` of that time. */
   due(dueMs: number, held: number): void;
@@ -68,6 +68,11 @@ const frame = 960;
 const pauseAfter = 10 * frame;
 /** The most that is held; what comes on top pushes out the oldest. */
 const maxHeld = 20 * frame;
+const maxPackets = 200;
+/** After a pause, packets that come so much sooner or later than those before are timed anew. */
+const maxShiftMs = 200;
+/** How much less than they should packets may wait. What makes up for it is a whole frame more. */
+const slackMs = 8;
 
 export function createJitterBuffer(): JitterBuffer {
   const counters: JitterBufferCounters = {
@@ -88,7 +93,7 @@ export function createJitterBuffer(): JitterBuffer {
   let idle = true;
   /** What is taken next. */
   let sequence = Number.NEGATIVE_INFINITY;
-  let at = Number.NEGATIVE_INFINITY;
+  let at = 0;
   /** How much was played since without knowing what it stands for. */
   let unknown = 0;
   /** Where a frame begins. */
@@ -98,31 +103,31 @@ export function createJitterBuffer(): JitterBuffer {
   function begin(): void {
     packets.length = 0;
     sequence = Number.NEGATIVE_INFINITY;
-    at = Number.NEGATIVE_INFINITY;
+    target.restart();
     pause();
   }
 
   function pause(): void {
     idle = true;
     unknown = 0;
-    target.restart();
     order.pause();
   }
 
-  function insert(packet: Packet): void {
+  function insert(packet: Packet): boolean {
     let place = packets.length;
     while (place > 0 && (packets[place - 1] as Packet).sequence > packet.sequence) place--;
     if (packets[place - 1]?.sequence === packet.sequence) {
       counters.duplicate += 1;
-      return;
+      return false;
     }
     packets.splice(place, 0, packet);
-    while (heldFrom(packets[0]?.at ?? 0) > maxHeld) {
+    while (packets.length > maxPackets || heldFrom(packets[0]?.at ?? 0) > maxHeld) {
       packets.shift();
       counters.overflowed += 1;
       at = packets[0]?.at ?? at;
       sequence = packets[0]?.sequence ?? sequence;
     }
+    return true;
   }
 
   function heldFrom(position: number): number {
@@ -143,9 +148,9 @@ export function createJitterBuffer(): JitterBuffer {
 
   /** What was played without knowing stands for what is missing before the next packet; what it exceeds that by was a wait. */
   function resolve(next: Packet): void {
-    const left = next.sequence === sequence ? Math.min(unknown, next.at - at) : 0;
-    at += Math.min(unknown, Math.max(0, next.at - at));
-    counters.concealedMs += (unknown - left) / 48;
+    const covered = Math.min(unknown, Math.max(0, next.at - at));
+    at += covered;
+    counters.concealedMs += (next.sequence === sequence ? unknown - covered : unknown) / 48;
     unknown = 0;
   }
 
@@ -181,24 +186,30 @@ export function createJitterBuffer(): JitterBuffer {
         counters.stray += 1;
         return false;
       }
-      const starts = idle && packets.length === 0;
       const transitMs = nowMs - place.at / 48;
+      if (idle && Math.abs(transitMs - (target.quickestMs ?? transitMs)) > maxShiftMs) target.restart();
       const aheadMs = idle ? 0 : ((((place.at - grid) % frame) + frame) % frame) / 48;
-      if (place.sequence < sequence) counters.late += 1;
-      else insert({ ...place, ...shape, payload: packet.payload });
+      // A lost packet comes, if at all, as the copy in the next one.
+      const expected = (packets.at(-1)?.sequence ?? sequence - 1) + 1;
+      if (!idle && shape.hasCopy && place.sequence > expected)
+        target.add(transitMs + shape.frameDuration / 48, nowMs, aheadMs);
       target.add(transitMs, nowMs, aheadMs);
-      return starts && packets.length > 0;
+      if (place.sequence >= sequence) return insert({ ...place, ...shape, payload: packet.payload });
+      counters.late += 1;
+      return false;
     },
     due(dueMs, held) {
       const first = packets[0];
       if (idle && first) {
         playingMs = dueMs - first.at / 48;
-        idle = delayMs() < target.targetMs - 10;
+        idle = delayMs() < target.targetMs - slackMs;
         if (idle) return;
+        if (sequence !== Number.NEGATIVE_INFINITY) counters.lost += first.sequence - sequence;
         sequence = first.sequence;
         at = first.at;
       }
-      grid = at - held;
+      if (first) resolve(first);
+      grid = at + unknown - held;
       playingMs = dueMs - grid / 48;
     },
     next() {
@@ -209,7 +220,6 @@ export function createJitterBuffer(): JitterBuffer {
         if (unknown > pauseAfter) pause();
         return idle ? { kind: "idle" } : { kind: "unknown", duration: frame };
       }
-      if (unknown > 0) resolve(first);
       const missing = first.at - at;
       if (missing <= 0 || missing > pauseAfter) {
         counters.lost += first.sequence - sequence;

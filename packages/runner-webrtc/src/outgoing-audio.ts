@@ -30,7 +30,7 @@ const settledFrames = 12;
 
 interface Waiting {
   readonly samples: Int16Array;
-  readonly sampleRate: number;
+  readonly sampleRate: OpusSampleRate;
   readonly timestamp: number;
 }
 
@@ -64,7 +64,7 @@ export function createOutgoingAudio(options: OutgoingAudioOptions): OutgoingAudi
       const silent = isSilent(next.samples);
       if (encoderRate === undefined || (!silent && next.sampleRate !== encoderRate)) {
         drop();
-        void make(next.sampleRate as OpusSampleRate);
+        void make(next.sampleRate);
       }
       if (!encoder || encoderRate === undefined) return;
       waiting.shift();
@@ -99,6 +99,8 @@ export function createOutgoingAudio(options: OutgoingAudioOptions): OutgoingAudi
     sampleRates: opusSampleRates,
     send({ samples, sampleRate }) {
       if (closed) return;
+      if (!isOpusSampleRate(sampleRate) || samples.length !== sampleRate / 50)
+        throw new RangeError(`${samples.length} samples at ${sampleRate} Hz are not 20 ms at a rate of Opus.`);
       if (failure !== undefined) {
         const error = failure;
         failure = undefined;
@@ -118,6 +120,10 @@ export function createOutgoingAudio(options: OutgoingAudioOptions): OutgoingAudi
       drop();
     },
   };
+}
+
+function isOpusSampleRate(sampleRate: number): sampleRate is OpusSampleRate {
+  return (opusSampleRates as readonly number[]).includes(sampleRate);
 }
 
 function isSilent(samples: Int16Array): boolean {

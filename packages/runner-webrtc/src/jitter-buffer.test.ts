@@ -1,0 +1,70 @@
+import { expect, test } from "vitest";
+import { createJitterBuffer, type JitterBuffer } from "./jitter-buffer.ts";
+
+/** A packet of 20 ms at 16,000 Hz, its 48th bit of 64 set or not: with a copy of the one before it, or without. */
+const packet = (copy: boolean) => Uint8Array.of(0x48, copy ? 0x40 : 0x00, 0x12);
+const push = (buffer: JitterBuffer, index: number, nowMs: number, copy = false) =>
+  buffer.push({ payload: packet(copy), sequenceNumber: index, timestamp: index * 960 }, nowMs);
+
+test("holes are filled from the front, the last of them by the copy in the packet after it", () => {
+  const buffer = createJitterBuffer();
+  push(buffer, 0, 0);
+  push(buffer, 4, 80, true);
+  buffer.due(20, 0);
+  const next = Array.from({ length: 5 }, () => buffer.next());
+  expect(next).toEqual([
+    { kind: "packet", payload: packet(false), duration: 960 },
+    { kind: "lost", duration: 960 },
+    { kind: "lost", duration: 960 },
+    { kind: "lost", duration: 960, before: packet(true) },
+    { kind: "packet", payload: packet(true), duration: 960 },
+  ]);
+  expect(buffer.counters).toMatchObject({ lost: 3, concealedMs: 40, recoveredMs: 20 });
+});
+
+test("what was played in ignorance counts for what then proves to be missing, and only a pause of the caller's is none of it", () => {
+  for (const sequence of [1, 3]) {
+    const buffer = createJitterBuffer();
+    push(buffer, 0, 0);
+    buffer.due(20, 0);
+    buffer.next();
+    for (const dueMs of [40, 60]) {
+      buffer.due(dueMs, 0);
+      expect(buffer.next()).toEqual({ kind: "unknown", duration: 960 });
+    }
+    buffer.push({ payload: packet(false), sequenceNumber: sequence, timestamp: 3 * 960 }, 61);
+    buffer.due(80, 0);
+    expect(buffer.next()).toMatchObject({ kind: "packet" });
+    expect(buffer.counters.concealedMs).toBe(sequence === 1 ? 0 : 40);
+    expect(buffer.delayMs).toBe(20);
+  }
+});
+
+test("a late packet is played late, and the delay is longer from then on", () => {
+  const buffer = createJitterBuffer();
+  push(buffer, 0, 0);
+  buffer.due(20, 0);
+  buffer.next();
+  buffer.due(40, 0);
+  expect(buffer.next()).toMatchObject({ kind: "unknown" });
+  push(buffer, 1, 45);
+  buffer.due(60, 0);
+  expect(buffer.next()).toMatchObject({ kind: "packet" });
+  expect(buffer.delayMs).toBe(40);
+  expect(buffer.counters).toMatchObject({ concealedMs: 20, lost: 0, late: 0 });
+});
+
+test("200 ms of nothing are a pause; the next packet waits as long as it should and goes on", () => {
+  const buffer = createJitterBuffer();
+  push(buffer, 0, 0);
+  buffer.due(20, 0);
+  buffer.next();
+  const kinds = Array.from({ length: 12 }, () => buffer.next().kind);
+  expect(kinds).toEqual([...Array(10).fill("unknown"), "idle", "idle"]);
+  push(buffer, 50, 1_000);
+  buffer.due(1_005, 0);
+  expect(buffer.next()).toEqual({ kind: "idle" });
+  buffer.due(1_025, 0);
+  expect(buffer.next()).toMatchObject({ kind: "packet" });
+  expect(buffer.counters).toMatchObject({ lost: 49, concealedMs: 0 });
+});
