@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { AudioFrame } from "@pipecat-ts/audio";
 import type { Pacer } from "@pipecat-ts/runner-media";
-import { createJitterBuffer, type JitterBufferCounters } from "./jitter-buffer.ts";
+import { createJitterBuffer, type JitterBufferCounters, slackMs } from "./jitter-buffer.ts";
 import { type Opus, type OpusDecoder, opusSampleRates } from "./opus.ts";
 import type { AudioPacket } from "./peer.ts";
 import { createSoundQueue } from "./sound-queue.ts";
@@ -41,8 +41,10 @@ export interface IncomingAudioOptions {
   take(frame: AudioFrame): void;
 }
 
-/** How long the delay may be too long by a frame until one is left out even while the caller speaks, in frames. */
+/** How long packets may wait too long by a frame, in frames, before one is left out even while the caller speaks. */
 const patience = 50;
+/** Packets that wait so much too long are not waited with for a pause. */
+const urgentMs = 100;
 
 /**
  * Decodes what comes and gives a frame every 20 ms from the first packet on, in step with this machine's clock, not the
@@ -56,7 +58,7 @@ export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudi
   const own = { frames: 0, refused: 0, leftOut: 0, putIn: 0 };
   let decoder: OpusDecoder | undefined;
   let stopTicks: (() => void) | undefined;
-  let excessFrames = 0;
+  let tooLongFor = 0;
   let closed = false;
 
   const startTicks = AsyncLocalStorage.bind(() => {
@@ -66,21 +68,25 @@ export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudi
   function tick(dueMs: number): void {
     buffer.due(dueMs, queue.held);
     fill();
-    let samples = queue.take();
+    const samples = adapt(queue.take());
+    own.frames += 1;
+    take({ samples, sampleRate, channels: 1 });
+  }
+
+  /** Leaves a frame out, or puts one in, where packets wait too long or not long enough: in a pause, unless it is urgent. */
+  function adapt(samples: Int16Array): Int16Array {
     const { excessMs } = buffer;
-    const quiet = queue.quiet;
-    excessFrames = excessMs >= 20 ? excessFrames + 1 : 0;
-    if (excessMs >= 20 && (quiet || excessFrames > patience || excessMs > 100) && buffer.has(960)) {
-      fill();
-      samples = crossfade(samples, queue.take());
-      own.leftOut += 1;
-      excessFrames = 0;
-    } else if (excessMs <= -8 && quiet) {
+    tooLongFor = excessMs >= 20 ? tooLongFor + 1 : 0;
+    if (excessMs <= -slackMs && queue.quiet) {
       queue.guess(decoder?.conceal(20), 960);
       own.putIn += 1;
     }
-    own.frames += 1;
-    take({ samples, sampleRate, channels: 1 });
+    const wanted = tooLongFor > 0 && (queue.quiet || tooLongFor > patience || excessMs > urgentMs);
+    if (!wanted || !(queue.held >= 960 || buffer.has(960))) return samples;
+    fill();
+    own.leftOut += 1;
+    tooLongFor = 0;
+    return crossfade(samples, queue.take());
   }
 
   /** Has the queue hold a frame at least. */
@@ -90,7 +96,7 @@ export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudi
       if (next.kind === "idle") queue.silence(960 - queue.held);
       else if (next.kind === "packet") {
         const samples = decoder?.decode(next.payload);
-        if (samples && samples.length > 0) queue.add(samples);
+        if (samples) queue.add(samples);
         else {
           own.refused += 1;
           guess(next.duration);

@@ -72,7 +72,7 @@ const maxPackets = 200;
 /** After a pause, packets that come so much sooner or later than those before are timed anew. */
 const maxShiftMs = 200;
 /** How much less than they should packets may wait. What makes up for it is a whole frame more. */
-const slackMs = 8;
+export const slackMs = 8;
 
 export function createJitterBuffer(): JitterBuffer {
   const counters: JitterBufferCounters = {

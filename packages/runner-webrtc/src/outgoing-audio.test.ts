@@ -12,6 +12,7 @@ import {
 } from "@pipecat-ts/runner-testing";
 import { expect, test } from "vitest";
 import { loadOpus, type Opus, type OpusSettings } from "./opus.ts";
+import { recogniseOpusPacket } from "./opus-packet.ts";
 import { createOutgoingAudio } from "./outgoing-audio.ts";
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -132,6 +133,30 @@ test("what waits for its encoder is dropped by clear() and by close()", async ()
   outgoing.send(frame);
   await turn();
   expect([packets.length, opus.live.encoders]).toEqual([2, 0]);
+});
+
+test("packets hold copies until ten reports in a row say that nothing was lost, and again when something is", async () => {
+  const { outgoing, packets, say } = await createListener();
+  const speech = cut(syllables(150, { durationMs: 400, sampleRate: 24_000 }));
+  const copies = async () => {
+    await say(speech);
+    return packets.splice(0).filter((packet) => recogniseOpusPacket(packet)?.hasCopy).length > 10;
+  };
+  const report = (times: number, percent: number) => {
+    for (let time = 0; time < times; time++) outgoing.reportLoss(percent);
+  };
+  expect(await copies()).toBe(true);
+  report(9, 0);
+  report(1, 0.4);
+  report(9, 0);
+  expect(await copies()).toBe(true);
+  report(1, 0);
+  expect(await copies()).toBe(false);
+  outgoing.clear(); // what is made anew follows suit
+  expect(await copies()).toBe(false);
+  report(1, 0.4);
+  expect(await copies()).toBe(true);
+  outgoing.close();
 });
 
 test("an encoder that cannot be made is told of by the next frame, and tried again", async () => {

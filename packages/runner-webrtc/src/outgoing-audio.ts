@@ -10,6 +10,11 @@ export interface OutgoingAudio {
    * once. Throws what making the encoder failed with, RangeError on a rate or length it does not take.
    */
   send(frame: AudioFrame): void;
+  /**
+   * The caller reports how much of what was sent got lost, in %. While something does, and before the first report, packets
+   * hold copies of the frames before them; it stops with the tenth report in a row that nothing did.
+   */
+  reportLoss(percent: number): void;
   /** Forgets what the encoder still holds: the last 6.5 ms, and the copy that the next packet would carry. */
   clear(): void;
   /** Frees the encoder. Twice is once; what is sent after it is dropped. */
@@ -27,6 +32,8 @@ export interface OutgoingAudioOptions extends OpusSettings {
 const frameTicks = 960;
 /** After this many silent frames, encoder and decoder hold nothing but silence, and every further packet can be the same. */
 const settledFrames = 12;
+
+const goodReports = 10;
 
 interface Waiting {
   readonly samples: Int16Array;
@@ -47,6 +54,7 @@ export function createOutgoingAudio(options: OutgoingAudioOptions): OutgoingAudi
   let encoderRate: number | undefined;
   let silentFrames = 0;
   let silentPacket: Uint8Array | undefined;
+  let reportsToGo = goodReports;
   let failure: unknown;
   let closed = false;
 
@@ -84,7 +92,7 @@ export function createOutgoingAudio(options: OutgoingAudioOptions): OutgoingAudi
   async function make(sampleRate: OpusSampleRate): Promise<void> {
     encoderRate = sampleRate;
     try {
-      const made = await opus.createEncoder({ sampleRate, bitrate, complexity, dtx });
+      const made = await opus.createEncoder({ sampleRate, bitrate, complexity, dtx, copies: reportsToGo > 0 });
       if (closed || encoder || encoderRate !== sampleRate) return made.free();
       encoder = made;
       drain();
@@ -109,6 +117,11 @@ export function createOutgoingAudio(options: OutgoingAudioOptions): OutgoingAudi
       waiting.push({ samples, sampleRate, timestamp });
       timestamp = (timestamp + frameTicks) >>> 0;
       drain();
+    },
+    reportLoss(percent) {
+      const copied = reportsToGo > 0;
+      reportsToGo = percent > 0 ? goodReports : Math.max(0, reportsToGo - 1);
+      if (copied !== reportsToGo > 0) encoder?.setCopies(!copied);
     },
     clear() {
       waiting = [];
