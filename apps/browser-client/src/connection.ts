@@ -1,9 +1,11 @@
 import { type DeviceError, type PipecatClient, RTVIEvent, type RTVIMessage } from "@pipecat-ai/client-js";
 import type { Console } from "./consoles/console.ts";
+import type { CallMedia } from "./media/call-media.ts";
 import {
+  botLeft,
   botSilent,
   connectFailed,
-  connectTimedOut,
+  lost,
   microphoneFailed,
   type Notice,
   reported,
@@ -15,7 +17,7 @@ const botReadyTimeoutS = 10;
 
 /**
  * Watches over one client: puts whatever goes wrong into words, and brings the client back to where Connect can be
- * pressed. `tell(undefined)` takes back what was told, as a new attempt begins.
+ * pressed, its microphone closed. `tell(undefined)` takes back what was told, as a new attempt begins.
  *
  * The template calls `startBot` and `connect` itself and would answer their errors with a line that sends the person to
  * the web console, and with a spinner where the library forgets its state. So both are replaced on this one client, by
@@ -23,12 +25,14 @@ const botReadyTimeoutS = 10;
  */
 export function superviseClient(
   client: PipecatClient,
-  connectParams: Console["connectParams"],
+  { connectParams, timedOut }: Pick<Console, "connectParams" | "timedOut">,
+  media: Pick<CallMedia, "disconnect">,
   tell: (notice: Notice | undefined) => void,
 ): void {
   const startBot = client.startBot.bind(client);
   const connect = client.connect.bind(client);
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let talking = false;
 
   const after = (seconds: number, act: () => void) => {
     clearTimeout(timer);
@@ -50,18 +54,26 @@ export function superviseClient(
     }
   };
   client.connect = async (params) => {
-    after(connectTimeoutS, () => void fail(connectTimedOut(connectTimeoutS)));
+    after(connectTimeoutS, () => void fail(timedOut(connectTimeoutS)));
     try {
       return await connect(params);
     } catch (error) {
-      return fail(connectFailed(error));
+      return fail(connectFailed(await refusalOf(error)));
     }
   };
 
   client.on(RTVIEvent.TransportStateChanged, (state) => {
     if (state === "ready") after(botReadyTimeoutS, () => tell(botSilent(botReadyTimeoutS)));
-    if (state === "disconnected") clearTimeout(timer);
+    // The WebRTC transport's last word when it could not connect again; before the call, connect rejects as well.
+    if (state === "error" && talking) void fail(lost);
+    if (state === "disconnected") {
+      clearTimeout(timer);
+      // The WebRTC transport leaves it open when there was no connection yet.
+      void media.disconnect();
+    }
+    talking = state === "ready";
   });
+  client.on(RTVIEvent.BotDisconnected, () => tell(botLeft));
   client.on(RTVIEvent.BotReady, () => clearTimeout(timer));
   client.on(RTVIEvent.DeviceError, (error: DeviceError) => {
     if (error.devices.includes("mic")) tell(microphoneFailed(error.type, error.message));
@@ -71,6 +83,15 @@ export function superviseClient(
     if (type !== "error-response") tell(reported(textOf(data)));
   });
   client.on(RTVIEvent.MessageError, ({ data }: RTVIMessage) => tell(reported(textOf(data))));
+}
+
+/** The runner's own words where it refused a WebRTC offer: the library's error tells the status and has the response beside it. */
+async function refusalOf(error: unknown): Promise<unknown> {
+  const { cause } = Object(error) as { readonly cause?: unknown };
+  if (!(cause instanceof Response)) return error;
+  const body: unknown = await cause.json().catch(() => undefined); // a proxy's answer need not be JSON
+  const { detail } = Object(body) as { readonly detail?: unknown };
+  return typeof detail === "string" ? new Error(detail) : error;
 }
 
 function textOf(data: unknown): string {

@@ -1,4 +1,4 @@
-import type { PipecatClient } from "@pipecat-ai/client-js";
+import { type PipecatClient, RTVIEvent } from "@pipecat-ai/client-js";
 import { usePipecatClientMicControl } from "@pipecat-ai/client-react";
 import { ConsoleTemplate } from "@pipecat-ai/voice-ui-kit";
 import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
@@ -11,22 +11,28 @@ import { NoticeBanner } from "./notice-banner.tsx";
 /** Where a person talks to the bot over one transport. Give it another `key` for another one. */
 export function ConsoleView({ console, select }: { readonly console: Console; readonly select: ReactNode }) {
   const [notice, setNotice] = useState<Notice>();
-  const settings = useMemo(() => console.open(), [console]);
+  const [takesKeys, setTakesKeys] = useState(false);
+  const { media, template } = useMemo(() => console.open(), [console]);
   const onClient = useCallback(
-    (client: PipecatClient) => superviseClient(client, console.connectParams, setNotice),
-    [console],
+    (client: PipecatClient) => {
+      superviseClient(client, console, media, setNotice);
+      client.on(RTVIEvent.BotReady, ({ version }) => setTakesKeys(takesDtmf(version)));
+      client.on(RTVIEvent.Disconnected, () => setTakesKeys(false));
+    },
+    [console, media],
   );
   return (
     <main className="page">
       {notice && <NoticeBanner notice={notice} onDismiss={() => setNotice(undefined)} />}
       <div className="console">
         <ConsoleTemplate
-          {...settings}
+          {...template}
           onClient={onClient}
           titleText="Pipecat Runner"
           logoComponent={<Corner>{select}</Corner>}
           noAutoInitDevices
-          noDTMF
+          noDTMF={!takesKeys}
+          keypadMode="immediate"
           noUserVideo
           noScreenControl
           noBotVideo
@@ -35,6 +41,11 @@ export function ConsoleView({ console, select }: { readonly console: Console; re
       </div>
     </main>
   );
+}
+
+/** Whether a bot that speaks RTVI `version` takes keys of a phone: the client refuses to send them to older ones. */
+function takesDtmf(version: string): boolean {
+  return Number.parseInt(version, 10) >= 2;
 }
 
 /** The template's corner, inside its providers: there the microphone, which it shows as muted before the first call, is set right. */

@@ -12,10 +12,10 @@ export const notSecure =
   "Browsers give a page its microphone and its sound only over HTTPS or on localhost. Open this page at an https:// address, or on the machine that runs the runner at http://localhost.";
 
 export const noTransport =
-  "This runner offers no way to talk to it. Add a transport to the bot's project, for example @pipecat-ts/runner-websocket, and start the runner again.";
+  "This runner offers no way to talk to it. Add a transport to the bot's project, for example @pipecat-ts/runner-webrtc, and start the runner again.";
 
 export const noConsole =
-  "This runner offers no way to talk to it from a browser. What it offers is explained here; to talk from a browser, add a transport that browsers speak to the bot's project, for example @pipecat-ts/runner-websocket.";
+  "This runner offers no way to talk to it from a browser. What it offers is explained here; to talk from a browser, add a transport that browsers speak to the bot's project, for example @pipecat-ts/runner-webrtc.";
 
 export function unreachable(url: string): string {
   return `The runner at ${new URL(url).origin} does not answer. It may have stopped.`;
@@ -51,11 +51,20 @@ export function connectFailed(error: unknown): Notice {
 }
 
 /** Reload, and not Connect: the browser makes one connection to a server at a time, and the client library never gives up this one. */
-export function connectTimedOut(seconds: number): Notice {
+export function socketTimedOut(seconds: number): Notice {
+  return { tone: "error", text: `${notConnected(seconds)} Reload the page to try again.` };
+}
+
+/** The offer was answered, and no path was found: most often one that lets HTTP through and no UDP. */
+export function peerTimedOut(seconds: number): Notice {
   return {
     tone: "error",
-    text: `The connection to the bot was not made within ${seconds} seconds. Reload the page to try again.`,
+    text: `${notConnected(seconds)} A firewall may be in the way of WebRTC. Press Connect to try again, or choose another transport.`,
   };
+}
+
+function notConnected(seconds: number): string {
+  return `The connection to the bot was not made within ${seconds} seconds.`;
 }
 
 export function botSilent(seconds: number): Notice {
@@ -64,6 +73,13 @@ export function botSilent(seconds: number): Notice {
     text: `Connected, but the bot has not said for ${seconds} seconds that it is ready. The runner's log may say why.`,
   };
 }
+
+export const botLeft: Notice = { tone: "info", text: "The bot ended the call." };
+
+export const lost: Notice = {
+  tone: "error",
+  text: `The connection to the runner was lost: it stopped, or the network did. ${again}`,
+};
 
 /** A problem that the client library or the bot reported while the call was on. */
 export function reported(text: string): Notice {
@@ -75,11 +91,11 @@ export function reported(text: string): Notice {
 function closed(code: number): Notice {
   switch (code) {
     case 1000:
-      return { tone: "info", text: "The bot ended the call." };
+      return botLeft;
     case 1001:
       return { tone: "info", text: `The runner is shutting down and ended the call. ${again}` };
     case 1006:
-      return { tone: "error", text: `The connection to the runner was lost: it stopped, or the network did. ${again}` };
+      return lost;
     case 1011:
       return { tone: "error", text: `The bot failed, and the call was ended. The runner's log says why. ${again}` };
     default:

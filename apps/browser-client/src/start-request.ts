@@ -9,6 +9,6 @@ export function runnerUrl(path: string): string {
 }
 
 /** The request that starts a session of `transport`. */
-export function startRequest(transport: string, fields: Readonly<Record<string, boolean>> = {}): APIRequest {
-  return { endpoint: runnerUrl("start"), requestData: { transport, ...fields }, timeout: startTimeoutMs };
+export function startRequest(transport: string): APIRequest {
+  return { endpoint: runnerUrl("start"), requestData: { transport }, timeout: startTimeoutMs };
 }

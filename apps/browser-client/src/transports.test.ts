@@ -2,11 +2,11 @@ import { expect, test } from "vitest";
 import { publicHost } from "./phone-carriers.ts";
 import { waysOf } from "./transports.ts";
 
-test("offers what the runner offers and nothing else, what can be used here first", () => {
+test("offers what the runner offers and nothing else, what can be used here first, WebRTC before all", () => {
   const ways = waysOf(["twilio", "websocket", "moq", "webrtc"]);
   expect(ways.map(({ name, kind }) => `${name}: ${kind}`)).toEqual([
-    "websocket: console",
     "webrtc: console",
+    "websocket: console",
     "twilio: phone",
     "moq: foreign",
   ]);

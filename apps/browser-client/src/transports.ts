@@ -9,12 +9,13 @@ export type Way =
   | { readonly kind: "phone"; readonly name: string; readonly label: string; readonly carrier: PhoneCarrier }
   | { readonly kind: "foreign"; readonly name: string; readonly label: string };
 
+/** What this page can talk over by itself, the best first: on a bad network WebRTC loses a moment where a WebSocket falls behind. */
 const consoles: Readonly<Record<string, Console>> = { webrtc: webrtcConsole, websocket: websocketConsole };
 
-/** What this page can do with each of `transports`, those it can talk by itself first, else in the runner's order. */
+/** What this page can do with each of `transports`: those it can talk over first, the best of them before the others, else in the runner's order. */
 export function waysOf(transports: readonly string[]): Way[] {
-  const ways = transports.map(wayOf);
-  return [...ways.filter(({ kind }) => kind === "console"), ...ways.filter(({ kind }) => kind !== "console")];
+  const talked = Object.keys(consoles).filter((name) => transports.includes(name));
+  return [...talked, ...transports.filter((name) => !talked.includes(name))].map(wayOf);
 }
 
 function wayOf(name: string): Way {

@@ -1,13 +1,28 @@
-import { WavMediaManager } from "@pipecat-ai/small-webrtc-transport";
-import { startRequest } from "../start-request.ts";
+import { CallMedia } from "../media/call-media.ts";
+import { openPeerLine } from "../media/peer-line.ts";
+import { peerTimedOut } from "../messages.ts";
+import { runnerUrl, startRequest } from "../start-request.ts";
 import type { Console } from "./console.ts";
 
 export const webrtcConsole: Console = {
   label: "WebRTC",
-  connectParams: (reply) => reply,
-  open: () => ({
-    transportType: "smallwebrtc",
-    transportOptions: { waitForICEGathering: true, mediaManager: new WavMediaManager() },
-    startBotParams: startRequest("webrtc", { createDailyRoom: false, enableDefaultIceServers: true }),
-  }),
+  connectParams(reply) {
+    const { sessionId, iceConfig } = Object(reply) as { readonly sessionId?: unknown; readonly iceConfig?: unknown };
+    if (typeof sessionId !== "string") throw new Error("The runner's answer has no sessionId.");
+    // Told where to send the offer, the client need not guess it from the address of /start. It cannot bear an iceConfig that is null.
+    const webrtcRequestParams = { endpoint: runnerUrl(`sessions/${sessionId}/api/offer`) };
+    return iceConfig ? { sessionId, webrtcRequestParams, iceConfig } : { sessionId, webrtcRequestParams };
+  },
+  timedOut: peerTimedOut,
+  open() {
+    const media = new CallMedia(openPeerLine);
+    return {
+      media,
+      template: {
+        transportType: "smallwebrtc",
+        transportOptions: { mediaManager: media },
+        startBotParams: startRequest("webrtc"),
+      },
+    };
+  },
 };

@@ -1,4 +1,6 @@
 import { CallMedia } from "../media/call-media.ts";
+import { openSocketLine, recorderSampleRate } from "../media/socket-line.ts";
+import { socketTimedOut } from "../messages.ts";
 import { startRequest } from "../start-request.ts";
 import type { Console } from "./console.ts";
 
@@ -10,11 +12,18 @@ export const websocketConsole: Console = {
     // The client refuses every other key, and a token that is null.
     return typeof token === "string" ? { wsUrl, token } : { wsUrl };
   },
-  open: () => ({
-    transportType: "websocket",
-    transportOptions: { mediaManager: new CallMedia(), recorderSampleRate: 16_000 },
-    startBotParams: startRequest("websocket"),
-    noAudioOutput: true, // CallMedia plays the bot itself
-    noSessionInfo: true, // the template knows neither this transport's name nor its session's
-  }),
+  timedOut: socketTimedOut,
+  open() {
+    const media = new CallMedia(openSocketLine);
+    return {
+      media,
+      template: {
+        transportType: "websocket",
+        transportOptions: { mediaManager: media, recorderSampleRate },
+        startBotParams: startRequest("websocket"),
+        noAudioOutput: true, // the line plays the bot itself
+        noSessionInfo: true, // the template knows neither this transport's name nor its session's
+      },
+    };
+  },
 };

@@ -1,25 +1,25 @@
 import { DeviceError } from "@pipecat-ai/client-js";
 import { WavMediaManager } from "@pipecat-ai/websocket-transport";
-import { type Microphone, openMicrophone } from "./microphone.ts";
+import type { Line, OpenLine } from "./line.ts";
+import { type Microphone, pickUp } from "./microphone.ts";
 import { microphoneErrorType } from "./microphone-error.ts";
-import { openSpeaker, type Speaker } from "./speaker.ts";
 
-const recorderSampleRate = 16_000;
-const playerSampleRate = 24_000;
 const caller = { id: "local", name: "", local: true };
 const bot = { id: "bot", name: "", local: false };
 
 /** What is open during one call. */
 interface Call {
-  speaker?: Speaker;
+  line?: Line;
   microphone?: Microphone;
   /** Whether there is a bot yet to hear the caller: what is said before would reach it late, all at once. */
   connected?: boolean;
+  /** The last change of the microphone, for the next to wait for: the last one asked for counts. */
+  change?: Promise<void>;
 }
 
 /**
- * A call's microphone and loudspeaker, as the Pipecat transports want them: opened when a call begins, closed when it
- * ends, as often as wanted. Sends 16,000 Hz, plays 24,000 Hz, mono PCM16.
+ * A call's microphone, and the line between it and the bot, as the Pipecat transports want them: opened when a call begins,
+ * closed when it ends, as often as wanted.
  *
  * Without a microphone the call goes on: the bot is heard, and can be written to. `onDeviceError` is told.
  *
@@ -28,20 +28,28 @@ interface Call {
  * keeps everything it recorded until the call ends.
  */
 export class CallMedia extends WavMediaManager {
+  readonly #openLine: OpenLine;
   #call: Call | undefined;
   #wantedDevice: string | undefined;
   #devices: MediaDeviceInfo[] = [];
+
+  constructor(openLine: OpenLine) {
+    super();
+    this.#openLine = openLine;
+  }
 
   override async initialize(): Promise<void> {
     if (this.#call) return;
     const call: Call = {};
     this.#call = call;
-    const speaker = await openSpeaker(playerSampleRate);
-    if (this.#call !== call) return speaker.close();
-    call.speaker = speaker;
-    if (speaker.track) this._callbacks.onTrackStarted?.(speaker.track, bot);
+    const line = await this.#openLine(this._options.transport, (samples) => {
+      if (call.connected) this._userAudioCallback?.(new Int16Array(samples).buffer);
+    });
+    if (this.#call !== call) return line.close();
+    call.line = line;
+    if (line.bot) this._callbacks.onTrackStarted?.(line.bot, bot);
     navigator.mediaDevices.addEventListener("devicechange", this.#listDevices);
-    await this.#openMicrophone(call);
+    await this.#change(call, line);
   }
 
   override async connect(): Promise<void> {
@@ -54,17 +62,17 @@ export class CallMedia extends WavMediaManager {
     if (!call) return;
     this.#call = undefined;
     navigator.mediaDevices.removeEventListener("devicechange", this.#listDevices);
-    await Promise.all([this.#closeMicrophone(call), call.speaker?.close()]);
-    if (call.speaker?.track) this._callbacks.onTrackStopped?.(call.speaker.track, bot);
+    await Promise.all([this.#closeMicrophone(call), call.line?.close()]);
+    if (call.line?.bot) this._callbacks.onTrackStopped?.(call.line.bot, bot);
   }
 
   override async userStartedSpeaking(): Promise<void> {
-    this.#call?.speaker?.clear();
+    this.#call?.line?.clear();
   }
 
   override bufferBotAudio(data: ArrayBuffer | Int16Array): Int16Array {
-    const samples = new Int16Array(data.slice(0)); // the player takes its buffer over
-    this.#call?.speaker?.write(samples);
+    const samples = new Int16Array(data.slice(0)); // the line takes its buffer over
+    this.#call?.line?.play(samples);
     return samples;
   }
 
@@ -81,9 +89,7 @@ export class CallMedia extends WavMediaManager {
   override async updateMic(deviceId: string): Promise<void> {
     this.#wantedDevice = deviceId;
     const call = this.#call;
-    if (!call) return;
-    await this.#closeMicrophone(call);
-    await this.#openMicrophone(call);
+    if (call?.line) await this.#change(call, call.line);
   }
 
   override async enableMic(enable: boolean): Promise<void> {
@@ -93,7 +99,7 @@ export class CallMedia extends WavMediaManager {
 
   override tracks(): ReturnType<WavMediaManager["tracks"]> {
     const local = this.#call?.microphone?.track;
-    const remote = this.#call?.speaker?.track;
+    const remote = this.#call?.line?.bot;
     return { local: local ? { audio: local } : {}, ...(remote ? { bot: { audio: remote } } : {}) };
   }
 
@@ -102,13 +108,21 @@ export class CallMedia extends WavMediaManager {
     return this.#devices.find(({ deviceId }) => deviceId === selected);
   }
 
-  async #openMicrophone(call: Call): Promise<void> {
-    const send = (samples: Int16Array) => {
-      if (call.connected) this._userAudioCallback?.(new Int16Array(samples).buffer);
-    };
+  /** Lets the bot hear the wanted microphone, instead of the one it heard. */
+  async #change(call: Call, line: Line): Promise<void> {
+    const before = call.change;
+    call.change = (async () => {
+      await before;
+      await this.#closeMicrophone(call);
+      if (this.#call === call) await this.#openMicrophone(call, line);
+    })();
+    await call.change;
+  }
+
+  async #openMicrophone(call: Call, line: Line): Promise<void> {
     try {
-      const microphone = await openMicrophone(recorderSampleRate, send, this.#wantedDevice);
-      if (this.#call !== call || call.microphone) return microphone.close();
+      const microphone = await pickUp(line, this.#wantedDevice);
+      if (this.#call !== call) return microphone.close();
       call.microphone = microphone;
       // It was unplugged, or taken back: go on with the browser's default, or say that there is none.
       microphone.track.addEventListener("ended", () => void this.updateMic(""));
