@@ -97,6 +97,13 @@ describe("bad networks", () => {
     expect((measurePitch(figures.heard) ?? 0) / 150).toBeCloseTo(1, 2);
   });
 
+  test("where packets get lost, others are waited for so long that the next one can mend it", async () => {
+    const figures = await measureLossyNetwork({ durationMs: 60_000, lossPercent: 5 });
+    expect(figures.concealedPercent).toBeLessThan(1.5);
+    expect(figures.recoveredPercent).toBeGreaterThan(3);
+    expect(figures.delayMs.mean).toBeLessThanOrEqual(41);
+  });
+
   test("jitter alone costs nothing but delay, and no more of it than there is jitter", async () => {
     const figures = await measureLossyNetwork({ durationMs: 30_000, jitterMs: 60 });
     expect(figures.concealedPercent).toBeLessThan(1);
@@ -136,6 +143,35 @@ describe("bad networks", () => {
     expect(delays.at(-1)).toBeLessThan(40);
     expect(stage.incoming.counters.concealedMs).toBeLessThanOrEqual(100);
     expect(stage.incoming.counters.leftOut).toBeGreaterThan(0);
+  });
+
+  test("a delay that is too long is shortened even when the caller never pauses, and without a click or a gap", async () => {
+    const stage = await createIncomingStage();
+    const said = tone(300, { durationMs: 4_000 });
+    for (const [index, payload] of (await encodePackets(said)).entries()) {
+      // The first packets are 60 ms late, all the others in time.
+      const atMs = Math.max(1_000 + index * 20, index < 3 ? 1_060 : 0);
+      stage.arrive(atMs, index, payload);
+    }
+    expect(stage.incoming.counters.leftOut).toBeGreaterThanOrEqual(1);
+    expect(stage.incoming.delayMs).toBeLessThan(60);
+    expect(findGaps(excerpt(heard(stage), 20, 3_800), { thresholdDb: -20, minimumMs: 5 })).toEqual([]);
+    const steps = excerpt(heard(stage), 20, 3_800).samples.map(
+      (sample, index, all) => sample - (all[index - 1] ?? sample),
+    );
+    expect(Math.max(...steps)).toBeLessThan((1.5 * (2 * Math.PI * 300 * 8_200)) / 16_000);
+  });
+
+  test("when the network has stood still for 300 ms, what comes then is played at up to double speed", async () => {
+    const stage = await createIncomingStage();
+    for (const [index, payload] of (await encodePackets(tone(300, { durationMs: 3_000 }))).entries()) {
+      const stood = index >= 50 && index < 65;
+      stage.arrive(stood ? 2_300 : 1_000 + index * 20, index, payload);
+      if (index === 64) expect(stage.incoming.counters.overflowed).toBe(0);
+      if (index === 80) expect(stage.incoming.delayMs).toBeLessThan(200);
+    }
+    expect(stage.incoming.delayMs).toBeLessThanOrEqual(180);
+    expect(stage.incoming.counters.leftOut).toBeGreaterThan(6);
   });
 
   test("a lost packet is heard by the copy in the next one when that is there in time", async () => {
@@ -211,6 +247,8 @@ describe("streams that stop, and others that begin", () => {
     stage.pacer.advanceTo(6_000);
     expect(measureLevel(excerpt(heard(stage), 3_560, 4_980))).toBeGreaterThan(-16);
     expect(stage.incoming.counters).toMatchObject({ lost: 0, late: 0, stray: 0, concealedMs: 0 });
+    expect(stage.incoming.targetMs).toBe(20);
+    expect(stage.incoming.delayMs).toBeLessThanOrEqual(40);
   });
 
   test("a stream with other numbers takes over: told of, or by its second packet", async () => {

@@ -44,7 +44,7 @@ export interface IncomingAudioOptions {
 /** How long packets may wait too long by a frame, in frames, before one is left out even while the caller speaks. */
 const patience = 50;
 /** Packets that wait so much too long are not waited with for a pause. */
-const urgentMs = 100;
+const urgentMs = 60;
 
 /**
  * Decodes what comes and gives a frame every 20 ms from the first packet on, in step with this machine's clock, not the
@@ -82,7 +82,7 @@ export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudi
       own.putIn += 1;
     }
     const wanted = tooLongFor > 0 && (queue.quiet || tooLongFor > patience || excessMs > urgentMs);
-    if (!wanted || !(queue.held >= 960 || buffer.has(960))) return samples;
+    if (!wanted || !buffer.has(960)) return samples;
     fill();
     own.leftOut += 1;
     tooLongFor = 0;
@@ -110,7 +110,7 @@ export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudi
   }
 
   function guess(duration: number): void {
-    queue.guess(queue.faded ? undefined : decoder?.conceal(duration / 48), duration);
+    queue.guess(decoder?.conceal(duration / 48), duration);
   }
 
   const makeDecoder = AsyncLocalStorage.bind(async () => {

@@ -31,6 +31,7 @@ test("what was played in ignorance counts for what then proves to be missing, an
     for (const dueMs of [40, 60]) {
       buffer.due(dueMs, 0);
       expect(buffer.next()).toEqual({ kind: "unknown", duration: 960 });
+      expect(buffer.delayMs).toBe(20);
     }
     buffer.push({ payload: packet(false), sequenceNumber: sequence, timestamp: 3 * 960 }, 61);
     buffer.due(80, 0);
@@ -67,4 +68,32 @@ test("200 ms of nothing are a pause; the next packet waits as long as it should 
   buffer.due(1_025, 0);
   expect(buffer.next()).toMatchObject({ kind: "packet" });
   expect(buffer.counters).toMatchObject({ lost: 49, concealedMs: 0 });
+});
+
+test("of a hole that is too large for a loss only what was waited for is filled", () => {
+  const buffer = createJitterBuffer();
+  push(buffer, 0, 0);
+  buffer.push({ payload: packet(false), sequenceNumber: 1, timestamp: 15 * 960 }, 10);
+  buffer.due(20, 0);
+  expect([buffer.next().kind, buffer.next().kind]).toEqual(["packet", "packet"]);
+});
+
+test("packets without end that all have one timestamp do not pile up", () => {
+  const buffer = createJitterBuffer();
+  for (let index = 0; index < 1_000; index++)
+    buffer.push({ payload: packet(false), sequenceNumber: index, timestamp: 0 }, 0);
+  expect(buffer.counters.overflowed).toBe(800);
+});
+
+test("packets that do not begin with a frame wait longer, for they are needed sooner", () => {
+  const targets = [0, 720].map((shift) => {
+    const buffer = createJitterBuffer();
+    push(buffer, 0, 0);
+    buffer.due(20, 0);
+    for (let index = 1; index < 50; index++)
+      buffer.push({ payload: packet(false), sequenceNumber: index, timestamp: index * 960 + shift }, index * 20);
+    return buffer.targetMs;
+  });
+  expect(targets[0]).toBe(20);
+  expect(targets[1]).toBeGreaterThanOrEqual(25); // 15 ms into the frame, and the margin
 });

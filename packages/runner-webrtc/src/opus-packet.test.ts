@@ -34,6 +34,8 @@ test.each([
   ["with", 40],
   ["with", 60],
   ["without", 20],
+  ["without", 40],
+  ["without", 60],
 ])("packets encoded %s copies, %i ms long, are known as such", async (kind, durationMs) => {
   const fec = kind === "with";
   const sampleRate = 16_000;

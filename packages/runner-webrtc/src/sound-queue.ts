@@ -12,8 +12,6 @@ export interface SoundQueue {
   silence(duration: number): void;
   /** The next frame. `held` must reach to it. */
   take(): Int16Array;
-  /** Whether the guesses have faded away: a further one would not be heard. */
-  readonly faded: boolean;
   /** Whether the frame last taken is silent, or quiet beside those before it. */
   readonly quiet: boolean;
 }
@@ -69,9 +67,6 @@ export function createSoundQueue(sampleRate: number): SoundQueue {
   return {
     get held() {
       return held;
-    },
-    get faded() {
-      return guessed >= fadedAfter;
     },
     get quiet() {
       return quiet;

@@ -1,8 +1,9 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
-import { cut, join, measureLevel, syllables } from "@pipecat-ts/runner-testing";
+import { join, measureLevel, syllables } from "@pipecat-ts/runner-testing";
 import { createIncomingAudio, type IncomingAudioCounters } from "../incoming-audio.ts";
 import { loadOpus, type OpusSampleRate } from "../opus.ts";
 import type { AudioPacket } from "../peer.ts";
+import { encodePackets } from "./incoming-stage.ts";
 import { createSteadyPacer } from "./steady-pacer.ts";
 
 /** What a network does to a caller's packets, the same every time for the same seed. */
@@ -28,7 +29,6 @@ export interface NetworkFigures {
   readonly delayMs: { readonly mean: number; readonly max: number };
   /** How much louder than what the caller said it was. */
   readonly louderDb: number;
-  readonly said: AudioFrame;
   readonly heard: AudioFrame;
   readonly counters: Readonly<IncomingAudioCounters>;
 }
@@ -36,7 +36,7 @@ export interface NetworkFigures {
 /** Has a caller talk through a bad network, in no time, and measures what is heard. */
 export async function measureLossyNetwork(conditions: NetworkConditions): Promise<NetworkFigures> {
   const { durationMs, sampleRate = 16_000 } = conditions;
-  const said = syllables(150, { durationMs, sampleRate });
+  const said = syllables(150, { durationMs: saidMs, sampleRate });
   const opus = await loadOpus();
   const pacer = createSteadyPacer();
   const startMs = pacer.clock.now();
@@ -51,7 +51,7 @@ export async function measureLossyNetwork(conditions: NetworkConditions): Promis
       delays.push(incoming.delayMs);
     },
   });
-  const arrivals = await send(await opus.createEncoder({ sampleRate }), said, startMs, conditions);
+  const arrivals = carry(await encodePackets(said), startMs, conditions);
   for (const { atMs, packet } of arrivals) {
     pacer.advanceTo(atMs);
     incoming.push(packet);
@@ -67,33 +67,31 @@ export async function measureLossyNetwork(conditions: NetworkConditions): Promis
     recoveredPercent: percent(counters.recoveredMs),
     delayMs: { mean: delays.reduce((sum, delay) => sum + delay, 0) / delays.length, max: Math.max(...delays) },
     louderDb: measureLevel(heard) - measureLevel(said),
-    said,
     heard,
     counters,
   };
 }
+
+/** What the caller says, over and over: whole syllables, so that the end meets the beginning. */
+const saidMs = 8_000;
 
 interface Arrival {
   readonly atMs: number;
   readonly packet: AudioPacket;
 }
 
-/** What arrives, in the order of arrival. Both sequence and timestamp wrap on the way. */
-async function send(
-  encoder: { encode(samples: Int16Array): Uint8Array; free(): void },
-  said: AudioFrame,
-  startMs: number,
-  { lossPercent = 0, jitterMs = 0, skewPpm = 0, seed = 1 }: NetworkConditions,
-): Promise<Arrival[]> {
+/** What arrives, in the order of arrival: the packets over and over. Both sequence and timestamp wrap on the way. */
+function carry(packets: readonly Uint8Array[], startMs: number, conditions: NetworkConditions): Arrival[] {
+  const { durationMs, lossPercent = 0, jitterMs = 0, skewPpm = 0, seed = 1 } = conditions;
   const random = createRandom(seed);
-  const arrivals = cut(said).flatMap(({ samples }, index): Arrival[] => {
-    const payload = encoder.encode(samples);
+  const arrivals: Arrival[] = [];
+  for (let index = 0; index * 20 < durationMs; index++) {
+    const payload = packets[index % packets.length] as Uint8Array;
     const atMs = startMs + (index * 20) / (1 + skewPpm / 1e6) + random() * jitterMs;
-    if (random() * 100 < lossPercent) return [];
+    if (random() * 100 < lossPercent) continue;
     const packet = { payload, sequenceNumber: (65_500 + index) & 0xffff, timestamp: (index * 960 - 48_000) >>> 0 };
-    return [{ atMs, packet }];
-  });
-  encoder.free();
+    arrivals.push({ atMs, packet });
+  }
   return arrivals.sort((one, other) => one.atMs - other.atMs);
 }
 
