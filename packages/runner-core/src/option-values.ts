@@ -2,6 +2,7 @@ import type { TSchema } from "typebox";
 
 /** The parts of a JSON Schema that options use. */
 interface ValueSchema {
+  readonly description?: string;
   readonly type?: string;
   readonly minimum?: number;
   readonly maximum?: number;
@@ -40,7 +41,8 @@ export function textToValue(text: string, schema: TSchema): unknown {
 
 /** What `schema` allows, in words: `a whole number from 0 to 65535`. */
 export function describeSchema(schema: TSchema): string {
-  const { type, minimum, maximum, minLength = 0, items } = schema as ValueSchema;
+  const { description, type, minimum, maximum, minLength = 0, items } = schema as ValueSchema;
+  if (description !== undefined) return description;
   const literals = literalsOf(schema);
   if (literals) return literals.length === 1 ? String(literals[0]) : `one of ${literals.join(", ")}`;
   if (type === "boolean") return "true or false";

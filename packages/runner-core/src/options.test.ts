@@ -197,6 +197,31 @@ describe("resolveOptions: the error for a bad value", () => {
   });
 });
 
+describe("resolveOptions: texts that the option reads itself", () => {
+  const range: OptionDefinition = {
+    flag: "ports",
+    env: "PORTS",
+    description: "",
+    schema: Type.Array(Type.Integer({ minimum: 1 }), { description: "two ports, like 40000-40100" }),
+    parse(text) {
+      if (!text.includes("-")) throw new Error("This is no range.");
+      return text.split("-").map(Number);
+    },
+  };
+
+  it("gives what was read, and what was given in code as it is", () => {
+    expect(resolve(range, "1-2")).toEqual([1, 2]);
+    expect(resolve(range, undefined, { PORTS: "3-4" })).toEqual([3, 4]);
+    expect(resolve(range, [5, 6])).toEqual([5, 6]);
+  });
+
+  it("refuses what cannot be read and what is not allowed, in the schema's words", () => {
+    const message = (text: string) => messageOf(() => resolve(range, text));
+    expect(message("7")).toBe('--ports (or PORTS) is "7"; it must be two ports, like 40000-40100.');
+    expect(message("0-1")).toBe('--ports (or PORTS) is "0-1"; it must be two ports, like 40000-40100.');
+  });
+});
+
 describe("optionLabel", () => {
   it("says how a person gives the option", () => {
     expect(optionLabel("port", port)).toBe("--port or PORT");

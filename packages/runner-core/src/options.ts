@@ -19,9 +19,12 @@ export interface OptionDefinition<Value = unknown> {
   /**
    * What it may be: a string, number, integer, boolean, a union of literals or an enum, or an array of these. Text from
    * flags and variables is converted first: `"7860"` to a number, `"yes"` to a boolean, `"a, b"` to a list. Errors say in
-   * words what is allowed by `minimum`, `maximum`, `minLength` and literals; other limits are checked but not described.
+   * words what is allowed by `minimum`, `maximum`, `minLength` and literals, or by the schema's own `description`; other
+   * limits are checked but not described.
    */
   readonly schema: TSchema;
+  /** Converts the text of a flag or variable where the schema alone does not say how. May throw: then the text is refused. */
+  readonly parse?: (text: string) => unknown;
   /** How `--help` names the value: `hostname`. Not for booleans. */
   readonly placeholder?: string;
   /** Never printed, not even in an error about it. */
@@ -60,11 +63,20 @@ function resolveOption(
   const variable = [definition.env ?? []].flat().find((key) => env[key]);
   const raw = given === undefined && variable !== undefined ? env[variable] : given;
   if (raw === undefined) return definition.default;
-  const value = typeof raw === "string" ? textToValue(raw, definition.schema) : raw;
+  const value = typeof raw === "string" ? convert(raw, definition) : raw;
   if (Check(definition.schema, value)) return value;
 
   const origin = given === undefined ? variable : flagOf(definition);
   throw invalidOption(origin ?? name, definition, raw);
+}
+
+function convert(text: string, { parse, schema }: OptionDefinition): unknown {
+  if (!parse) return textToValue(text, schema);
+  try {
+    return parse(text);
+  } catch {
+    return undefined; // which no schema of an option allows, so that it is refused in the same words as any other
+  }
 }
 
 function invalidOption(origin: string, definition: OptionDefinition, raw: unknown): RunnerError {
