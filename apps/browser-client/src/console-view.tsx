@@ -16,6 +16,7 @@ export function ConsoleView({ console, select }: { readonly console: Console; re
   const onClient = useCallback(
     (client: PipecatClient) => {
       superviseClient(client, console, media, setNotice);
+      console.onClient?.(client);
       client.on(RTVIEvent.BotReady, ({ version }) => setTakesKeys(takesDtmf(version)));
       client.on(RTVIEvent.Disconnected, () => setTakesKeys(false));
     },

@@ -1,3 +1,4 @@
+import type { PipecatClient } from "@pipecat-ai/client-js";
 import type { ConsoleTemplate } from "@pipecat-ai/voice-ui-kit";
 import type { ComponentProps } from "react";
 import type { CallMedia } from "../media/call-media.ts";
@@ -12,6 +13,8 @@ export interface Console {
   connectParams(reply: unknown): unknown;
   /** What to say when no connection came to be within `seconds`. */
   timedOut(seconds: number): Notice;
+  /** Called with each client before its first call. */
+  onClient?(client: PipecatClient): void;
   /** Called once for each client, with one `media` each: the client is rebuilt whenever one of the template's settings changes. */
   open(): {
     readonly media: CallMedia;

@@ -1,3 +1,4 @@
+import { followBotTrack } from "../media/bot-track.ts";
 import { CallMedia } from "../media/call-media.ts";
 import { openPeerLine } from "../media/peer-line.ts";
 import { peerTimedOut } from "../messages.ts";
@@ -14,6 +15,7 @@ export const webrtcConsole: Console = {
     return iceConfig ? { sessionId, webrtcRequestParams, iceConfig } : { sessionId, webrtcRequestParams };
   },
   timedOut: peerTimedOut,
+  onClient: followBotTrack,
   open() {
     const media = new CallMedia(openPeerLine);
     return {

@@ -1,10 +1,6 @@
 import type { Transport } from "@pipecat-ai/client-js";
+import { connectionOf } from "./connection-of.ts";
 import type { Line } from "./line.ts";
-
-/** What Pipecat's WebRTC transport has besides its public members: its connection, while there is one. */
-interface WithConnection {
-  readonly pc?: RTCPeerConnection | null;
-}
 
 /**
  * The sound of a call over WebRTC. The transport takes the microphone's track as a connection begins, and the page plays
@@ -13,8 +9,7 @@ interface WithConnection {
  */
 export async function openPeerLine(transport: Transport): Promise<Line> {
   let closed = false;
-  // Its first transceiver is the voice's, in every connection.
-  const sender = () => (closed ? undefined : (transport as WithConnection).pc?.getTransceivers()[0]?.sender);
+  const sender = () => (closed ? undefined : connectionOf(transport)?.getTransceivers()[0]?.sender);
   return {
     async carry(microphone) {
       await sender()?.replaceTrack(microphone);
