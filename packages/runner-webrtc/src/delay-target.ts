@@ -25,8 +25,8 @@ const quickestForMs = 5_000;
 const periodMs = 1_000;
 
 /**
- * Packets wait so long that of the last 10 s all but 1 in 128 would have been in time. A change for the worse counts at once, one for the better
- * when the bad times are forgotten.
+ * Packets wait so long that all but 1 in 128 of the last 10 s would have been in time. Bad times count with their fifth late
+ * packet (in the first seconds of a call with the first), and until they are 10 s ago.
  */
 export function createDelayTarget(): DelayTarget {
   const counts = new Uint16Array(steps + 1);

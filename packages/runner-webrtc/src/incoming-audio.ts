@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { AudioFrame } from "@pipecat-ts/audio";
 import type { Pacer } from "@pipecat-ts/runner-media";
-import { createJitterBuffer, type JitterBufferCounters, slackMs } from "./jitter-buffer.ts";
+import { createJitterBuffer, type JitterBufferCounters, type Missing, slackMs } from "./jitter-buffer.ts";
 import { type Opus, type OpusDecoder, opusSampleRates } from "./opus.ts";
 import type { AudioPacket } from "./peer.ts";
 import { createSoundQueue } from "./sound-queue.ts";
@@ -43,7 +43,7 @@ export interface IncomingAudioOptions {
 
 /** How long packets may wait too long by a frame, in frames, before one is left out even while the caller speaks. */
 const patience = 50;
-/** Packets that wait so much too long are not waited with for a pause. */
+/** When packets wait so much too long, the next pause is not waited for. */
 const urgentMs = 60;
 
 /**
@@ -78,7 +78,7 @@ export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudi
     const { excessMs } = buffer;
     tooLongFor = excessMs >= 20 ? tooLongFor + 1 : 0;
     if (excessMs <= -slackMs && queue.quiet) {
-      queue.guess(decoder?.conceal(20), 960);
+      put(undefined, 960);
       own.putIn += 1;
     }
     const wanted = tooLongFor > 0 && (queue.quiet || tooLongFor > patience || excessMs > urgentMs);
@@ -94,23 +94,23 @@ export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudi
     while (queue.held < 960) {
       const next = buffer.next();
       if (next.kind === "idle") queue.silence(960 - queue.held);
-      else if (next.kind === "packet") {
-        const samples = decoder?.decode(next.payload);
-        if (samples) queue.add(samples);
-        else {
-          own.refused += 1;
-          guess(next.duration);
-        }
-      } else if (next.kind === "lost" && next.before) {
-        const samples = decoder?.recover(next.before, next.duration / 48);
-        if (samples) queue.add(samples);
-        else guess(next.duration);
-      } else guess(next.duration);
+      else put(next.kind === "packet" ? decode(next.payload) : recover(next), next.duration);
     }
   }
 
-  function guess(duration: number): void {
-    queue.guess(decoder?.conceal(duration / 48), duration);
+  function decode(payload: Uint8Array): Int16Array | undefined {
+    const samples = decoder?.decode(payload);
+    if (!samples) own.refused += 1;
+    return samples;
+  }
+
+  function recover({ before, duration }: Missing): Int16Array | undefined {
+    return before && decoder?.recover(before, duration / 48);
+  }
+
+  function put(samples: Int16Array | undefined, duration: number): void {
+    if (samples) queue.add(samples);
+    else queue.guess(decoder?.conceal(duration / 48), duration);
   }
 
   const makeDecoder = AsyncLocalStorage.bind(async () => {

@@ -14,9 +14,9 @@ test("holes are filled from the front, the last of them by the copy in the packe
   const next = Array.from({ length: 5 }, () => buffer.next());
   expect(next).toEqual([
     { kind: "packet", payload: packet(false), duration: 960 },
-    { kind: "lost", duration: 960 },
-    { kind: "lost", duration: 960 },
-    { kind: "lost", duration: 960, before: packet(true) },
+    { kind: "missing", duration: 960 },
+    { kind: "missing", duration: 960 },
+    { kind: "missing", duration: 960, before: packet(true) },
     { kind: "packet", payload: packet(true), duration: 960 },
   ]);
   expect(buffer.counters).toMatchObject({ lost: 3, concealedMs: 40, recoveredMs: 20 });
@@ -30,7 +30,7 @@ test("what was played in ignorance counts for what then proves to be missing, an
     buffer.next();
     for (const dueMs of [40, 60]) {
       buffer.due(dueMs, 0);
-      expect(buffer.next()).toEqual({ kind: "unknown", duration: 960 });
+      expect(buffer.next()).toEqual({ kind: "missing", duration: 960 });
       expect(buffer.delayMs).toBe(20);
     }
     buffer.push({ payload: packet(false), sequenceNumber: sequence, timestamp: 3 * 960 }, 61);
@@ -47,7 +47,7 @@ test("a late packet is played late, and the delay is longer from then on", () =>
   buffer.due(20, 0);
   buffer.next();
   buffer.due(40, 0);
-  expect(buffer.next()).toMatchObject({ kind: "unknown" });
+  expect(buffer.next()).toMatchObject({ kind: "missing" });
   push(buffer, 1, 45);
   buffer.due(60, 0);
   expect(buffer.next()).toMatchObject({ kind: "packet" });
@@ -61,7 +61,7 @@ test("200 ms of nothing are a pause; the next packet waits as long as it should 
   buffer.due(20, 0);
   buffer.next();
   const kinds = Array.from({ length: 12 }, () => buffer.next().kind);
-  expect(kinds).toEqual([...Array(10).fill("unknown"), "idle", "idle"]);
+  expect(kinds).toEqual([...Array(10).fill("missing"), "idle", "idle"]);
   push(buffer, 50, 1_000);
   buffer.due(1_005, 0);
   expect(buffer.next()).toEqual({ kind: "idle" });

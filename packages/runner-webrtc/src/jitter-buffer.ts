@@ -30,14 +30,17 @@ export interface JitterBuffer {
 export type Next =
   /** A packet in its turn. */
   | { readonly kind: "packet"; readonly payload: Uint8Array; readonly duration: number }
-  /** What a lost packet held; `before` the packet that may hold a copy of it. */
-  | { readonly kind: "lost"; readonly duration: number; readonly before?: Uint8Array }
-  /** What the caller left out, having nothing to say. */
-  | { readonly kind: "gap"; readonly duration: number }
-  /** Nothing has come: whether it is late, lost or left out will be known later. */
-  | { readonly kind: "unknown"; readonly duration: number }
+  | Missing
   /** No stream. */
   | { readonly kind: "idle" };
+
+/** What is not there: lost, late, or left out by a caller with nothing to say. */
+export interface Missing {
+  readonly kind: "missing";
+  readonly duration: number;
+  /** The packet that holds a copy of just this. */
+  readonly before?: Uint8Array;
+}
 
 /** What came, and what did not. */
 export interface JitterBufferCounters {
@@ -94,7 +97,7 @@ export function createJitterBuffer(): JitterBuffer {
   /** What is taken next. */
   let sequence = Number.NEGATIVE_INFINITY;
   let at = 0;
-  /** How much was played since without knowing what it stands for. */
+  /** How much was given as missing since, when nothing had come: lost, late, or left out? */
   let unknown = 0;
   /** Where a frame begins. */
   let grid = 0;
@@ -146,7 +149,7 @@ export function createJitterBuffer(): JitterBuffer {
     return { kind: "packet", payload: packet.payload, duration: packet.duration };
   }
 
-  /** What was played without knowing stands for what is missing before the next packet; what it exceeds that by was a wait. */
+  /** Unknown no more: it stands for what is missing before the next packet, and what it exceeds that by was a wait for it. */
   function resolve(next: Packet): void {
     const covered = Math.min(unknown, Math.max(0, next.at - at));
     at += covered;
@@ -154,22 +157,18 @@ export function createJitterBuffer(): JitterBuffer {
     unknown = 0;
   }
 
-  /** What stands before a packet that is there, `missing` of it. */
+  /** The next part of the `missing` before a packet that is there. Its copy stands for the last part. */
   function fill(packet: Packet, missing: number): Next {
-    const left = packet.sequence === sequence;
-    const copied = !left && packet.hasCopy && missing <= packet.frameDuration;
-    const duration = Math.min(
-      frame,
-      copied || missing <= packet.frameDuration ? missing : missing - packet.frameDuration,
-    );
+    const last = missing <= packet.frameDuration;
+    const duration = last ? missing : Math.min(frame, missing - packet.frameDuration);
+    const lost = packet.sequence > sequence;
     at += duration;
-    if (left) return { kind: "gap", duration };
-    if (!copied) {
-      counters.concealedMs += duration / 48;
-      return { kind: "lost", duration };
+    if (lost && last && packet.hasCopy) {
+      counters.recoveredMs += duration / 48;
+      return { kind: "missing", duration, before: packet.payload };
     }
-    counters.recoveredMs += duration / 48;
-    return { kind: "lost", duration, before: packet.payload };
+    if (lost) counters.concealedMs += duration / 48;
+    return { kind: "missing", duration };
   }
 
   return {
@@ -218,7 +217,7 @@ export function createJitterBuffer(): JitterBuffer {
       if (!first) {
         unknown += frame;
         if (unknown > pauseAfter) pause();
-        return idle ? { kind: "idle" } : { kind: "unknown", duration: frame };
+        return idle ? { kind: "idle" } : { kind: "missing", duration: frame };
       }
       const missing = first.at - at;
       if (missing <= 0 || missing > pauseAfter) {

@@ -28,7 +28,10 @@ export interface OpusSettings {
   readonly bitrate?: number | undefined;
   /** From 0, the cheapest, to 10, the best. Default 5. */
   readonly complexity?: number | undefined;
-  /** Whether a long silence becomes packets of one byte, for which the far end makes noise of its own. Default false. */
+  /**
+   * Whether a long silence becomes packets of one byte, for which the far end makes noise of its own: for bots whose voice
+   * comes with a background. Default false, for silence is sent in few bytes, and as what it is, without.
+   */
   readonly dtx?: boolean | undefined;
 }
 

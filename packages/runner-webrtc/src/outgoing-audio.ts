@@ -32,7 +32,7 @@ export interface OutgoingAudioOptions extends OpusSettings {
 const frameTicks = 960;
 /** After this many silent frames, encoder and decoder hold nothing but silence, and every further packet can be the same. */
 const settledFrames = 12;
-
+/** Reports that nothing was lost, in a row, after which nothing is expected to be. */
 const goodReports = 10;
 
 interface Waiting {
