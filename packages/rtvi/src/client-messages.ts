@@ -1,45 +1,8 @@
 import Type, { type Static, type TSchema } from "typebox";
+import type { ClientRequest, RTVIEvents } from "./client-events.ts";
 import { problemWith } from "./messages.ts";
-
-/** What a bot is told of its client, by event name. To add a message, add an event here and a row to `clientMessages`. */
-export interface RTVIEvents {
-  /** The application's own message or request: `sendClientMessage` and `sendClientRequest` of client-js. */
-  clientMessage: ClientMessage;
-  /** The user typed to the bot: `sendText` of client-js. */
-  sendText: SentText;
-  /**
-   * The client asks the bot to end the call: `disconnectBot` of client-js. Where nobody listens, the transport is closed,
-   * which plays out what is queued; a bot that listens ends the call itself. Listen right after `createRTVI`.
-   */
-  disconnectBot: ClientRequest;
-}
-
-/** Something the client sent, which may be refused. */
-export interface ClientRequest {
-  /** The client's number for it, which answers carry. */
-  readonly id: string;
-  /** Answers with an `error-response`: it fires the client's `onMessageError`, and rejects the request where one waits. */
-  error(message: string): Promise<void>;
-}
-
-/** The application's own message. Whether it waits for an answer is the application's convention: the wire does not say. */
-export interface ClientMessage extends ClientRequest {
-  /** `t` on the wire: the application's name for this kind of message. */
-  readonly type: string;
-  /** `d` on the wire: anything, `undefined` when there is none. Not validated. */
-  readonly data: unknown;
-  /** Answers with a `server-response`: the client's `sendClientRequest` resolves with `data`. It waits 10 s by default. */
-  respond(data?: unknown): Promise<void>;
-}
-
-/** Text from the user. */
-export interface SentText extends ClientRequest {
-  readonly content: string;
-  /** Whether to answer now, interrupting what the bot is saying; otherwise the text is only to be remembered. Default true. */
-  readonly runImmediately: boolean;
-  /** Whether to answer aloud; otherwise in writing only. Default true. */
-  readonly audioResponse: boolean;
-}
+import { type RawAudioData, rawAudioProblem, rawAudioSchema, readRawAudio } from "./raw-audio.ts";
+import { snapshotProblem, type UISnapshot } from "./ui-snapshot.ts";
 
 /** How a row tells the bot of its message. */
 export interface Answers extends ClientRequest {
@@ -50,27 +13,34 @@ export interface Answers extends ClientRequest {
 export interface ClientMessageRow {
   /** The event it becomes. */
   readonly event: keyof RTVIEvents;
+  /** Whether each message makes the one before it obsolete. */
+  readonly latestOnly: boolean;
   /** What is wrong with its `data`, naming the field; undefined when nothing is. */
   problem(data: unknown): string | undefined;
-  /** What the bot is told. `data` has no problem. */
-  read(data: unknown, answers: Answers): RTVIEvents[keyof RTVIEvents];
+  /** What the bot is told, one event for each. `data` has no problem. */
+  read(data: unknown, answers: Answers): readonly RTVIEvents[keyof RTVIEvents][];
 }
+
+const optionalText = Type.Optional(Type.Union([Type.String(), Type.Null()]));
+const key = Type.String({ pattern: "^[0-9*#]$" });
 
 /** Every message from the client but `client-ready`, by its type. */
 export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
   [
     "client-message",
-    row(
-      "clientMessage",
-      Type.Object({ t: Type.String(), d: Type.Optional(Type.Unknown()) }),
-      ({ t, d }, { id, error, respond }) => ({ id, type: t, data: d, error, respond: (data) => respond(t, data) }),
-    ),
+    row({
+      event: "clientMessage",
+      schema: Type.Object({ t: Type.String(), d: Type.Optional(Type.Unknown()) }),
+      read: ({ t, d }, { id, error, respond }) => [
+        { id, type: t, data: d, error, respond: (data) => respond(t, data) },
+      ],
+    }),
   ],
   [
     "send-text",
-    row(
-      "sendText",
-      Type.Object({
+    row({
+      event: "sendText",
+      schema: Type.Object({
         content: Type.String(),
         options: Type.Optional(
           Type.Union([
@@ -82,26 +52,101 @@ export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
           ]),
         ),
       }),
-      ({ content, options }, { id, error }) => ({
-        id,
-        content,
-        runImmediately: options?.run_immediately ?? true,
-        audioResponse: options?.audio_response ?? true,
-        error,
-      }),
-    ),
+      read: ({ content, options }, { id, error }) => [
+        {
+          id,
+          content,
+          runImmediately: options?.run_immediately ?? true,
+          audioResponse: options?.audio_response ?? true,
+          error,
+        },
+      ],
+    }),
   ],
-  ["disconnect-bot", row("disconnectBot", Type.Object({}), (_, { id, error }) => ({ id, error }))],
+  [
+    "dtmf",
+    row({
+      event: "dtmf",
+      // Clients of 2.1 send all keys of a sequence in `buttons`, those of 2.0 each in a `button`.
+      schema: Type.Object({
+        buttons: Type.Optional(Type.Array(key, { minItems: 1 })),
+        button: Type.Optional(key),
+      }),
+      check: ({ buttons, button }) => (buttons ?? button) === undefined && "data must have required properties buttons",
+      read: ({ buttons, button }) => buttons ?? [button as string],
+    }),
+  ],
+  [
+    "llm-function-call-result",
+    row({
+      event: "llmFunctionCallResult",
+      schema: Type.Object({
+        function_name: Type.String(),
+        tool_call_id: Type.String(),
+        arguments: Type.Record(Type.String(), Type.Unknown()),
+        result: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.String()]),
+      }),
+      read: ({ function_name, tool_call_id, arguments: args, result }, { id, error }) => [
+        { id, callId: tool_call_id, name: function_name, args, result, error },
+      ],
+    }),
+  ],
+  [
+    "ui-event",
+    row({
+      event: "uiEvent",
+      schema: Type.Object({ event: Type.String(), payload: Type.Optional(Type.Unknown()) }),
+      read: ({ event, payload }, { id, error }) => [{ id, event, payload, error }],
+    }),
+  ],
+  [
+    "ui-snapshot",
+    row({
+      event: "uiSnapshot",
+      latestOnly: true,
+      schema: Type.Object({ tree: Type.Object({}) }),
+      check: ({ tree }) => snapshotProblem(tree, "data.tree"),
+      read: ({ tree }, { id, error }) => [{ id, tree: tree as UISnapshot, error }],
+    }),
+  ],
+  [
+    "ui-cancel-job-group",
+    row({
+      event: "uiCancelJobGroup",
+      schema: Type.Object({ job_id: Type.String(), reason: optionalText }),
+      read: ({ job_id, reason }, { id, error }) => [{ id, jobId: job_id, reason: reason ?? undefined, error }],
+    }),
+  ],
+  ["raw-audio", rawAudioRow()],
+  ["raw-audio-batch", rawAudioRow()],
+  [
+    "disconnect-bot",
+    row({ event: "disconnectBot", schema: Type.Object({}), read: (_, { id, error }) => [{ id, error }] }),
+  ],
 ]);
 
-function row<E extends keyof RTVIEvents, S extends TSchema>(
-  event: E,
-  schema: S,
-  read: (data: Static<S>, answers: Answers) => RTVIEvents[E],
-): ClientMessageRow {
+function rawAudioRow(): ClientMessageRow {
+  return row({
+    event: "rawAudio",
+    schema: rawAudioSchema,
+    check: (data) => rawAudioProblem(data as RawAudioData),
+    read: (data, { id, error }) => [{ id, ...readRawAudio(data as RawAudioData), error }],
+  });
+}
+
+/** `check` finds what a schema cannot say. */
+function row<E extends keyof RTVIEvents, S extends TSchema>(options: {
+  readonly event: E;
+  readonly latestOnly?: boolean;
+  readonly schema: S;
+  check?(data: Static<S>): string | false | undefined;
+  read(data: Static<S>, answers: Answers): readonly RTVIEvents[E][];
+}): ClientMessageRow {
+  const { event, latestOnly = false, schema, check, read } = options;
   return {
     event,
-    problem: (data) => problemWith(schema, data, "data"),
+    latestOnly,
+    problem: (data) => problemWith(schema, data, "data") ?? (check?.(data as Static<S>) || undefined),
     read: (data, answers) => read(data as Static<S>, answers),
   };
 }

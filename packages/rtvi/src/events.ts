@@ -5,16 +5,24 @@ const maxHeld = 50;
 export interface HeldEvents<Events> {
   /** Registers a listener, first giving it what was held. Returns what removes it. What a listener throws reaches whoever caused the call. */
   on<E extends keyof Events>(event: E, listener: (value: Events[E]) => void): () => void;
-  /** Tells the listeners, or holds the event. `refuse` is called should it be dropped unheard, because too many are held. */
-  emit<E extends keyof Events>(event: E, value: Events[E], refuse: () => void): void;
+  /** Tells the listeners, or holds the event. */
+  emit<E extends keyof Events>(event: E, value: Events[E], options?: HoldOptions): void;
   /** Takes away what is held of an event, and says how many that were. */
   take(event: keyof Events): number;
   /** Forgets listeners and held events. */
   close(): void;
 }
 
+/** How an event is held while nobody listens for it. */
+export interface HoldOptions {
+  /** How many of this event are held, this one included. Default 50. */
+  readonly most?: number;
+  /** Called should it be dropped unheard, because too many are held. */
+  refuse?(): void;
+}
+
 export function createHeldEvents<Events>(): HeldEvents<Events> {
-  type Held = { readonly value: never; readonly refuse: () => void };
+  type Held = { readonly value: never; readonly refuse: (() => void) | undefined };
   const listeners = new Map<keyof Events, Set<(value: never) => void>>();
   const held = new Map<keyof Events, Held[]>();
 
@@ -34,7 +42,7 @@ export function createHeldEvents<Events>(): HeldEvents<Events> {
         listeners.get(event)?.delete(own);
       };
     },
-    emit(event, value, refuse) {
+    emit(event, value, { most = maxHeld, refuse } = {}) {
       const told = listeners.get(event);
       if (told && told.size > 0) {
         for (const listener of [...told]) listener(value as never);
@@ -42,7 +50,7 @@ export function createHeldEvents<Events>(): HeldEvents<Events> {
       }
       const waiting = entry(held, event, () => []);
       waiting.push({ value: value as never, refuse });
-      if (waiting.length > maxHeld) waiting.shift()?.refuse();
+      if (waiting.length > most) waiting.shift()?.refuse?.();
     },
     take(event) {
       return held.get(event)?.splice(0).length ?? 0;

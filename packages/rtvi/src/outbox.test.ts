@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { answerHandshake } from "./handshake.ts";
 import { problemWith } from "./messages.ts";
 import { createRTVI, type RTVI } from "./rtvi.ts";
-import { serverSchemas } from "./server-messages.ts";
+import { serverSchemas } from "./server-schemas.ts";
 import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
 
 let transport: FakeTransport;

@@ -1,8 +1,9 @@
 import type { Handshake } from "./handshake.ts";
-import { createLegacyForm } from "./legacy.ts";
+import { createLegacyForm, type Outgoing as Message } from "./legacy.ts";
 import { problemWith } from "./messages.ts";
 import { sendMessage } from "./sending.ts";
-import { type ServerMessages, type ServerMessageType, serverMessage, serverSchemas } from "./server-messages.ts";
+import { type ServerMessages, type ServerMessageType, serverMessage } from "./server-messages.ts";
+import { serverSchemas } from "./server-schemas.ts";
 import type { RTVITransport } from "./transport.ts";
 
 /** How many messages wait for a client that is not ready; of more, the oldest are dropped. */
@@ -21,7 +22,7 @@ export interface Outbox {
   close(): void;
 }
 
-type Outgoing = { readonly type: ServerMessageType; readonly data: unknown; readonly id: string | undefined };
+type Outgoing = Message & { readonly id: string | undefined };
 
 export function createOutbox(transport: RTVITransport, handshake: Handshake): Outbox {
   const { logger, listeners } = handshake;
@@ -37,9 +38,10 @@ export function createOutbox(transport: RTVITransport, handshake: Handshake): Ou
     waiting.shift();
     dropped += 1;
   };
-  const transmit = async ({ type, data, id }: Outgoing): Promise<void> => {
-    const form = handshake.client?.legacy ? legacyForm(type, data) : data;
-    await sendMessage(transport, serverMessage(type, form as ServerMessages[typeof type], id));
+  const transmit = async (message: Outgoing): Promise<void> => {
+    const { client } = handshake;
+    const { type, data } = client?.legacy ? legacyForm(message, client) : message;
+    await sendMessage(transport, serverMessage(type, data as ServerMessages[typeof type], message.id));
   };
   const post = async (message: Outgoing): Promise<void> => {
     if (closed) return;

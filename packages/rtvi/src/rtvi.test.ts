@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import type { ClientMessage, ClientRequest, SentText } from "./client-messages.ts";
+import type { ClientMessage, ClientRequest, SentText } from "./client-events.ts";
 import { answerHandshake } from "./handshake.ts";
 import { createRTVI, type RTVI } from "./rtvi.ts";
 import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
@@ -301,7 +301,7 @@ it("keeps no listener after the call, and sends nothing", async () => {
   const { transport, rtvi } = readyBot();
   const messages: ClientMessage[] = [];
   rtvi.on("clientMessage", (message) => messages.push(message));
-  expect(transport.listening).toBe(3);
+  expect(transport.listening).toBe(4);
   await transport.end();
   expect(transport.listening).toBe(0);
   await rtvi.sendServerMessage("too late");

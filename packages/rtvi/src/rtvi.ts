@@ -1,10 +1,13 @@
 import { type BotOutputOptions, type BotSpeechOptions, createBotOutputs, type SpokenSegment } from "./bot-output.ts";
 import type { RTVIClient } from "./client.ts";
-import { type Answers, clientMessages, type RTVIEvents } from "./client-messages.ts";
+import type { FunctionCallAnswer, FunctionResult, RTVIEvents } from "./client-events.ts";
+import { type Answers, clientMessages } from "./client-messages.ts";
 import { createHeldEvents } from "./events.ts";
+import { createFunctionCalls, type FunctionCallOptions } from "./function-calls.ts";
 import { type Handshake, type HandshakeOptions, handshakeOf } from "./handshake.ts";
 import { type ClientEnvelope, quote } from "./messages.ts";
 import { createOutbox } from "./outbox.ts";
+import { createSenders, type RTVISenders } from "./senders.ts";
 import type { RTVITransport } from "./transport.ts";
 
 /**
@@ -14,7 +17,7 @@ import type { RTVITransport } from "./transport.ts";
  * Every sender resolves when its message was sent or kept; awaiting one hangs no bot, and a rejection that nobody handles
  * harms nothing.
  */
-export interface RTVI {
+export interface RTVI extends RTVISenders {
   /**
    * Resolves with the client once it said `client-ready`, and with undefined when the call ended without that. Never
    * rejects. A caller without RTVI, on a phone say, is never ready: do not await it before greeting.
@@ -24,11 +27,10 @@ export interface RTVI {
   readonly client: RTVIClient | undefined;
   /**
    * Listens to the client, and returns what stops that. What came before the first listener of its kind was held (50 of
-   * each) and is delivered in order before this returns. What a listener throws reaches the transport, which ends the session.
+   * each, one `uiSnapshot`) and is delivered in order before this returns. What a listener throws reaches the transport,
+   * which ends the session.
    */
   on<E extends keyof RTVIEvents>(event: E, listener: (value: RTVIEvents[E]) => void): () => void;
-  /** Sends anything that JSON can carry to the application: `onServerMessage`. */
-  sendServerMessage(data: unknown): Promise<void>;
   /** Shows text that is not spoken; behind speech that is not heard yet, it waits its turn. */
   botOutput(text: string, options?: BotOutputOptions): Promise<void>;
   /**
@@ -36,23 +38,18 @@ export interface RTVI {
    * of its audio, or tell its progress by hand.
    */
   botSpeech(text: string, options?: BotSpeechOptions): SpokenSegment;
-  /** Shows what the caller said. Not `final`: what was heard so far, replaced by the next. */
-  userTranscription(transcription: UserTranscription): Promise<void>;
-  /** The caller began to speak, by the bot's voice detection. Ends the bot's bubble in the React kit. */
-  userStartedSpeaking(): Promise<void>;
-  userStoppedSpeaking(): Promise<void>;
-  /** Tells the client of an error. `fatal` makes it disconnect. */
-  error(message: string, options?: { readonly fatal?: boolean }): Promise<void>;
-}
-
-/** What the caller said. */
-export interface UserTranscription {
-  readonly text: string;
-  readonly final: boolean;
-  /** Who said it, where several people share the call. Default "". */
-  readonly userId?: string;
-  /** When, in ISO 8601. Default now. */
-  readonly timestamp?: string;
+  /**
+   * Calls a function of the client's, as `registerFunctionCallHandler` of client-js registers it, and resolves with what it
+   * returned; the client is told of the call's beginning and end. Rejects, and may be ignored: FUNCTION_CALL_TIMED_OUT (a
+   * client without such a function does not say so, and neither does one whose function throws or returns nothing),
+   * FUNCTION_CALL_ABORTED, CALL_ENDED; with what the transport rejects with, and with a TypeError or RangeError when an
+   * argument is not what it must be.
+   */
+  callFunction(
+    name: string,
+    args?: Readonly<Record<string, unknown>>,
+    options?: FunctionCallOptions,
+  ): Promise<FunctionResult>;
 }
 
 /**
@@ -73,7 +70,9 @@ export function createRTVI(transport: RTVITransport, options: HandshakeOptions =
 
 function startRTVI(transport: RTVITransport, handshake: Handshake): RTVI {
   const outbox = createOutbox(transport, handshake);
+  const senders = createSenders(outbox);
   const outputs = createBotOutputs(outbox, handshake.logger);
+  const calls = createFunctionCalls(senders, handshake);
   const events = createHeldEvents<RTVIEvents>();
 
   const ready = new Promise<RTVIClient | undefined>((resolve) => {
@@ -93,11 +92,18 @@ function startRTVI(transport: RTVITransport, handshake: Handshake): RTVI {
     if (row === undefined) return void answers.error(`Unsupported type ${quote(type)}`);
     const problem = row.problem(data ?? {});
     if (problem !== undefined) return void answers.error(`Invalid message: ${problem}`);
-    events.emit(row.event, row.read(data ?? {}, answers) as never, () => {
-      void answers.error(`The bot does not listen for ${type}`);
-    });
+    let refused = false;
+    const refuse = (): void => {
+      if (!refused) void answers.error(`The bot does not listen for ${type}`);
+      refused = true;
+    };
+    for (const value of row.read(data ?? {}, answers)) {
+      if (row.event === "llmFunctionCallResult" && settle(value as FunctionCallAnswer)) continue;
+      events.emit(row.event, value as never, row.latestOnly ? { most: 1 } : { refuse });
+    }
     if (row.event === "disconnectBot") queueMicrotask(closeUnlessHeard);
   };
+  const settle = ({ callId, result }: FunctionCallAnswer): boolean => calls.settle(callId, result);
   const closeUnlessHeard = (): void => {
     if (events.take("disconnectBot") === 0) return;
     transport.close().catch((error) => handshake.logger?.warn(`The call could not be ended: ${error}`));
@@ -120,6 +126,7 @@ function startRTVI(transport: RTVITransport, handshake: Handshake): RTVI {
       },
       { tap: true },
     ),
+    transport.on("dtmf", (key) => events.emit("dtmf", key), { tap: true }),
   ];
   handshake.receive = receive;
   for (const message of handshake.held.splice(0)) receive(message);
@@ -130,22 +137,19 @@ function startRTVI(transport: RTVITransport, handshake: Handshake): RTVI {
     events.close();
     outputs.close();
     outbox.close();
+    calls.close();
   };
   transport.closed.then(close, close);
 
   return {
+    ...senders,
     ready,
     get client() {
       return handshake.client;
     },
     on: (event, listener) => events.on(event, listener),
-    sendServerMessage: (data) => outbox.send("server-message", data),
     botOutput: (text, outputOptions) => outputs.show(text, outputOptions),
     botSpeech: (text, speechOptions) => outputs.speak(text, speechOptions),
-    userTranscription: ({ text, final, userId = "", timestamp = new Date().toISOString() }) =>
-      outbox.send("user-transcription", { text, user_id: userId, timestamp, final }),
-    userStartedSpeaking: () => outbox.send("user-started-speaking", undefined),
-    userStoppedSpeaking: () => outbox.send("user-stopped-speaking", undefined),
-    error: (error, { fatal = false } = {}) => outbox.send("error", { error, fatal }),
+    callFunction: (name, args, callOptions) => calls.call(name, args, callOptions),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * What RTVI needs of the transport it speaks over: messages both ways, and word of when the bot is heard. The
- * runner's `Transport` fits it; so does anything else of this shape.
+ * What RTVI needs of the transport it speaks over: messages both ways, and word of when the bot is heard and
+ * of keys. The runner's `Transport` fits it; so does anything else of this shape.
  */
 export interface RTVITransport {
   /** Registers a listener and returns what removes it. A `tap` overhears: what is held for the first real listener stays held. */
@@ -10,6 +10,8 @@ export interface RTVITransport {
     listener: () => void,
     options?: { readonly tap?: boolean },
   ): () => void;
+  /** Registers a listener for the keys of a phone, one at a time. */
+  on(event: "dtmf", listener: (key: string) => void, options?: { readonly tap?: boolean }): () => void;
   /** Sends one message as JSON. What was sent first arrives first. */
   sendMessage(message: unknown): Promise<void>;
   /** Settles once the call is over. */

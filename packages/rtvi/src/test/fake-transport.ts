@@ -1,8 +1,8 @@
 import type { RTVIMessage } from "../messages.ts";
 import type { RTVITransport } from "../transport.ts";
 
-type Event = "appMessage" | "botStartedSpeaking" | "botStoppedSpeaking";
-type Listener = (message?: unknown) => void;
+type Event = "appMessage" | "botStartedSpeaking" | "botStoppedSpeaking" | "dtmf";
+type Listener = (value: never) => void;
 
 /** A transport for tests: it holds events as the runner's does, and keeps what was sent as the client would read it. */
 export interface FakeTransport extends RTVITransport {
@@ -15,7 +15,7 @@ export interface FakeTransport extends RTVITransport {
   readonly closeCalls: number;
   /** When set, every `sendMessage` rejects with it. */
   refusal: Error | undefined;
-  emit(event: Event, message?: unknown): void;
+  emit(event: Event, value?: unknown): void;
   /** A message of the client's, in its envelope. */
   client(type: string, data?: unknown, id?: string): void;
   /** Ends the call, as when the caller leaves. */
@@ -26,7 +26,7 @@ export interface FakeTransport extends RTVITransport {
 
 export function createFakeTransport(): FakeTransport {
   const listeners = new Map<Listener, { readonly event: Event; readonly tap: boolean }>();
-  const held: { readonly event: Event; readonly message: unknown }[] = [];
+  const held: { readonly event: Event; readonly value: unknown }[] = [];
   let resolveClosed: (reason: unknown) => void = () => undefined;
   const closed = new Promise<unknown>((resolve) => {
     resolveClosed = resolve;
@@ -34,9 +34,9 @@ export function createFakeTransport(): FakeTransport {
   let closeCalls = 0;
   let ids = 0;
 
-  const guarded = (listener: Listener, message: unknown): void => {
+  const guarded = (listener: Listener, value: unknown): void => {
     try {
-      listener(message);
+      listener(value as never);
     } catch (error) {
       fake.failures.push(error);
     }
@@ -54,11 +54,11 @@ export function createFakeTransport(): FakeTransport {
       return closeCalls;
     },
     on(event: Event, listener: Listener, { tap = false } = {}) {
-      const own: Listener = (message) => listener(message);
+      const own: Listener = (value) => listener(value);
       listeners.set(own, { event, tap });
       for (const early of held.filter((each) => each.event === event)) {
         if (!tap) held.splice(held.indexOf(early), 1);
-        guarded(own, early.message);
+        guarded(own, early.value);
       }
       return () => {
         listeners.delete(own);
@@ -74,10 +74,10 @@ export function createFakeTransport(): FakeTransport {
       closeCalls += 1;
       await fake.end();
     },
-    emit(event, message) {
+    emit(event, value) {
       const told = [...listeners].filter(([, entry]) => entry.event === event);
-      if (told.every(([, { tap }]) => tap)) held.push({ event, message });
-      for (const [listener] of told) guarded(listener, message);
+      if (told.every(([, { tap }]) => tap)) held.push({ event, value });
+      for (const [listener] of told) guarded(listener, value);
     },
     client(type, data, id) {
       ids += 1;
