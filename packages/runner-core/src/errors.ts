@@ -14,6 +14,7 @@ export const errorStatus = {
   MESSAGES_UNSUPPORTED: 501,
   METHOD_NOT_ALLOWED: 405,
   NOT_FOUND: 404,
+  OFFER_INVALID: 400,
   OPTION_INVALID: 400,
   PLUGIN_INVALID: 500,
   PORT_IN_USE: 500,
@@ -27,6 +28,8 @@ export const errorStatus = {
   TRANSPORT_PARAMS_MISSING: 500,
   TRANSPORT_UNAVAILABLE: 400,
   TRANSPORT_UNKNOWN: 400,
+  TURN_UNREACHABLE: 503,
+  UDP_PORTS_EXHAUSTED: 503,
 } as const;
 
 /** A code of the runner's own; transports bring further ones. */

@@ -1,51 +1,63 @@
-import { type RTCDataChannel, RTCPeerConnection, type RTCRtpTransceiver, RtpHeader, RtpPacket, useOPUS } from "werift";
-import type { Peer, PeerListener, PeerOptions, PeerState, RemoteCandidate } from "./peer-contract.ts";
+import { Candidate, type RTCDtlsTransport, RTCPeerConnection, RtpHeader, RtpPacket, useOPUS } from "werift";
+import { type LocalTransport, writeAnswer } from "./answer.ts";
+import { type CallerChannel, createCallerChannel } from "./caller-channel.ts";
+import type { IceCandidate } from "./candidate.ts";
+import { writeEngineOffer } from "./engine-offer.ts";
+import { createGathering, type Gathering } from "./gathering.ts";
+import type { Offer, OfferedTransport } from "./offer.ts";
+import type { PeerCounters, PeerListener, PeerOptions, PeerState } from "./peer-contract.ts";
+import { guardSctp } from "./sctp-guard.ts";
 
-/** How long an unreachable STUN server may hold up an answer, in seconds. */
-const stunPatience = 0.2;
+/** A peer connection of the engine's (werift), on the answering side, for offers that were checked. */
+export interface Engine {
+  readonly state: PeerState;
+  readonly channel: CallerChannel;
+  readonly counters: Omit<PeerCounters, "candidatesIgnored">;
+  /** Not to be called again before it settled. After it rejected for the first offer, the engine is of no more use. */
+  answer(offer: Offer, candidates: readonly IceCandidate[]): Promise<string>;
+  addCandidate(candidate: IceCandidate): void;
+  sendAudio(payload: Uint8Array, timestamp: number): void;
+  close(): Promise<void>;
+}
 
-/** One peer connection of the engine's. */
-export type EngineLine = Peer;
+/** The largest message we take, as other servers of Pipecat's clients announce it. */
+const maxMessageBytes = 65_536;
 
-/** Opens a peer connection over werift. */
-export function openLine(options: PeerOptions, listener: PeerListener): EngineLine {
+/** As many ways to one caller as are tried. A laptop on three networks, with relays, has about twenty. */
+const candidateLimit = 64;
+
+export function openEngine(options: PeerOptions, listener: PeerListener): Engine {
   const connection = new RTCPeerConnection({
-    iceServers: options.iceServers.map((server) => ({ ...server, urls: [server.urls].flat() })),
-    iceTransportPolicy: options.relayOnly === true ? "relay" : "all",
-    iceStunGatherTimeout: stunPatience,
-    ...(options.announceIp === undefined ? {} : { iceAdditionalHostAddresses: [] }),
-    ...(options.udpPorts === undefined ? {} : { icePortRange: [options.udpPorts[0], options.udpPorts[1]] }),
+    iceServers: [],
+    // Sockets are opened by us: see gathering.ts.
+    iceUseIpv4: false,
+    iceUseIpv6: false,
     codecs: { audio: [useOPUS()], video: [] },
     bundlePolicy: "max-bundle",
-    maxMessageSize: 65_536,
+    maxMessageSize: maxMessageBytes,
   });
-  const audio: RTCRtpTransceiver = connection.addTransceiver("audio", { direction: "sendrecv" });
+  // The engine would connect whatever is not connected at every answer; what has to be done is known better here.
+  (connection as unknown as { connect(): Promise<void> }).connect = async () => undefined;
+  const voice = connection.addTransceiver("audio", { direction: "sendrecv" });
+  const voiceDtls = voice.dtlsTransport;
+  const channel = createCallerChannel(listener);
+  const transports = new Map<RTCDtlsTransport, Gathering>();
+  const closing = new AbortController();
   let state: PeerState = "new";
-  let channel: RTCDataChannel | undefined;
-  let maxMessageBytes = 65_536;
+  let current: Offer | undefined;
+  let version = 0;
+  let messagesIgnored = 0;
   let sequenceNumber = Math.floor(Math.random() * 0x8000);
 
-  audio.onTrack.subscribe((track) => {
-    track.onReceiveRtp.subscribe(({ header, payload }) =>
-      listener.audio({ payload, sequenceNumber: header.sequenceNumber, timestamp: header.timestamp }),
-    );
+  connection.onDataChannel.subscribe(channel.take);
+  voiceDtls.onStateChange.subscribe((next) => setState(next));
+  voiceDtls.iceTransport.onStateChange.subscribe((next) => {
+    if (next === "failed") setState("failed");
+    else if (next === "connected" && voiceDtls.state === "connected") setState("connected");
   });
-  connection.connectionStateChange.subscribe((next) => {
-    if (next !== "disconnected") setState(next);
-  });
-  connection.onDataChannel.subscribe((opened) => {
-    channel = opened;
-    opened.onMessage.subscribe((message) => {
-      if (channel === opened && typeof message === "string") listener.text(message);
-    });
-    opened.stateChange.subscribe((next) => {
-      if (channel !== opened) return;
-      if (next === "open") listener.channel("open");
-      else if (next === "closing" || next === "closed") {
-        channel = undefined;
-        listener.channel("closed");
-      }
-    });
+  voiceDtls.onRtp.subscribe(({ header, payload }) => {
+    if (header.payloadType !== current?.audio.opusPayloadType) return;
+    listener.audio({ payload, sequenceNumber: header.sequenceNumber, timestamp: header.timestamp });
   });
 
   function setState(next: PeerState): void {
@@ -54,51 +66,101 @@ export function openLine(options: PeerOptions, listener: PeerListener): EngineLi
     listener.state(next);
   }
 
-  async function answer(offerSdp: string): Promise<string> {
-    await connection.setRemoteDescription({ type: "offer", sdp: offerSdp });
-    const offersPassive = /^a=setup:passive\r?$/m.test(offerSdp);
-    for (const transport of connection.dtlsTransports)
-      if (transport.state === "new") transport.role = offersPassive ? "client" : "server";
-    maxMessageBytes = Number(offerSdp.match(/^a=max-message-size:(\d+)/m)?.[1] ?? 65_536);
+  async function answer(offer: Offer, candidates: readonly IceCandidate[]): Promise<string> {
+    const before = current;
+    await connection.setRemoteDescription({ type: "offer", sdp: writeEngineOffer(offer) });
+    current = offer;
+    const dataDtls = connection.sctpTransport?.dtlsTransport;
+    const audio = await localTransport(voiceDtls, offer.audio);
+    const data =
+      offer.data === undefined || dataDtls === undefined || dataDtls === voiceDtls
+        ? undefined
+        : await localTransport(dataDtls, offer.data);
     await connection.setLocalDescription(await connection.createAnswer());
-    return connection.localDescription?.sdp ?? "";
+    candidates.forEach(addCandidate);
+    start(voiceDtls, before?.audio, offer.audio);
+    if (data !== undefined && dataDtls !== undefined && offer.data !== undefined)
+      start(dataDtls, before?.data, offer.data);
+    version += 1;
+    const [fingerprint] = voiceDtls.localParameters.fingerprints;
+    return writeAnswer(offer, {
+      fingerprint: `${fingerprint?.algorithm} ${fingerprint?.value}`,
+      audio,
+      data,
+      ssrc: voice.sender.ssrc,
+      maxMessageBytes,
+      sctpPort: connection.sctpTransport?.port ?? 5_000,
+      version,
+    });
+  }
+
+  async function localTransport(dtls: RTCDtlsTransport, offered: OfferedTransport): Promise<LocalTransport> {
+    if (dtls.state === "new") dtls.role = offered.setup === "passive" ? "client" : "server";
+    const gathering = transports.get(dtls) ?? createGathering(dtls, options);
+    transports.set(dtls, gathering);
+    const candidates = await gathering.gather(closing.signal);
+    const { usernameFragment, password } = dtls.iceTransport.localParameters;
+    return { usernameFragment, password, candidates, setup: dtls.role === "client" ? "active" : "passive" };
+  }
+
+  /** Begins what an offer calls for: everything at the first, the search for a way after an ICE restart, else nothing. */
+  function start(dtls: RTCDtlsTransport, before: OfferedTransport | undefined, now: OfferedTransport): void {
+    if (before?.usernameFragment === now.usernameFragment && before.password === now.password) return;
+    const connecting = before === undefined ? connect(dtls) : dtls.iceTransport.start();
+    connecting.catch((error) => {
+      options.logger.debug({ error }, "no connection to the caller");
+      if (dtls === voiceDtls) setState("failed");
+    });
+  }
+
+  async function connect(dtls: RTCDtlsTransport): Promise<void> {
+    if (dtls === voiceDtls) setState("connecting");
+    const sctp = connection.sctpTransport;
+    if (sctp?.dtlsTransport === dtls)
+      guardSctp(sctp, dtls, {
+        dropped: () => {
+          messagesIgnored += 1;
+        },
+        overrun: close,
+      });
+    await dtls.iceTransport.start();
+    await dtls.start();
+    if (sctp?.dtlsTransport === dtls) await sctp.start(current?.data?.sctpPort ?? 5_000);
+  }
+
+  function addCandidate({ transport, foundation, priority, host, port, type }: IceCandidate): void {
+    const dtls = (transport === "data" ? connection.sctpTransport?.dtlsTransport : undefined) ?? voiceDtls;
+    const ice = dtls.iceTransport.connection;
+    const known = ice.remoteCandidates;
+    if (known.length >= candidateLimit || known.some((each) => each.host === host && each.port === port)) return;
+    void ice.addRemoteCandidate(new Candidate(foundation, 1, "udp", priority, host, port, type));
+  }
+
+  async function close(): Promise<void> {
+    closing.abort();
+    // A handshake under way sends its last flight again, by timers of its own, until it believes a later one done.
+    for (const { dtls } of transports.keys()) if (dtls !== undefined) dtls.dtls.flight = Number.POSITIVE_INFINITY;
+    await connection.close();
+    setState("closed");
   }
 
   return {
     get state() {
       return state;
     },
-    answer,
-    addCandidate(candidate: RemoteCandidate) {
-      connection
-        .addIceCandidate({
-          candidate: candidate.candidate,
-          ...(candidate.sdpMid === undefined ? {} : { sdpMid: candidate.sdpMid }),
-          ...(candidate.sdpMLineIndex === undefined ? {} : { sdpMLineIndex: candidate.sdpMLineIndex }),
-        })
-        .catch((error) => options.logger.debug({ error }, "candidate of no use"));
+    channel,
+    get counters() {
+      const datagramsIgnored = [...transports.values()].reduce((sum, each) => sum + each.datagramsIgnored, 0);
+      return { datagramsIgnored, messagesIgnored };
     },
+    answer,
+    addCandidate,
     sendAudio(payload, timestamp) {
       if (state !== "connected") return;
       sequenceNumber = (sequenceNumber + 1) & 0xffff;
       const header = new RtpHeader({ sequenceNumber, timestamp: timestamp >>> 0 });
-      audio.sender
-        .sendRtp(new RtpPacket(header, Buffer.from(payload.buffer, payload.byteOffset, payload.length)))
-        .catch((error) => options.logger.debug({ error }, "audio packet not sent"));
+      void voice.sender.sendRtp(new RtpPacket(header, Buffer.from(payload.buffer, payload.byteOffset, payload.length)));
     },
-    sendText(text) {
-      if (channel === undefined) throw new Error("The caller has no data channel open.");
-      channel.send(text);
-    },
-    get bufferedBytes() {
-      return channel?.bufferedAmount ?? 0;
-    },
-    get maxMessageBytes() {
-      return maxMessageBytes;
-    },
-    async close() {
-      await connection.close();
-      setState("closed");
-    },
+    close,
   };
 }

@@ -31,8 +31,20 @@ export interface Peer {
   readonly bufferedBytes: number;
   /** The largest message in bytes that the caller takes, by its offer. */
   readonly maxMessageBytes: number;
+  /** What was not taken, for the log. */
+  readonly counters: PeerCounters;
   /** Closes everything; resolves when the sockets and timers are gone. Twice is once. */
   close(): Promise<void>;
+}
+
+/** What a caller sent that was of no use. */
+export interface PeerCounters {
+  /** Candidates that are no address, not for UDP, of an earlier ICE generation, or more than are tried. */
+  readonly candidatesIgnored: number;
+  /** Datagrams that came from elsewhere than the caller. */
+  readonly datagramsIgnored: number;
+  /** Data channel messages that could not be understood. */
+  readonly messagesIgnored: number;
 }
 
 /** Where the wire is: `connected` once media and data are encrypted both ways; `closed` also when the caller closed it. */

@@ -62,7 +62,12 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
       await connection.setLocalDescription(await connection.createOffer({ iceRestart }));
       return connection.localDescription?.sdp ?? "";
     },
-    accept: (sdp) => connection.setRemoteDescription({ type: "answer", sdp }),
+    async accept(sdp) {
+      await connection.setRemoteDescription({ type: "answer", sdp });
+      // After an ICE restart the engine leaves the search for a way to its user, because DTLS goes on.
+      for (const { iceTransport, state } of connection.dtlsTransports)
+        if (state === "connected" && iceTransport.state !== "connected") void iceTransport.start();
+    },
     sendAudio(payload) {
       sequenceNumber = (sequenceNumber + 1) & 0xffff;
       timestamp = (timestamp + 960) >>> 0;
