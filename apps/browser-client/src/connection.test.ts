@@ -1,0 +1,77 @@
+import { EventEmitter } from "node:events";
+import { type PipecatClient, RTVIEvent } from "@pipecat-ai/client-js";
+import { beforeEach, expect, test, vi } from "vitest";
+import { superviseClient } from "./connection.ts";
+import type { Notice } from "./messages.ts";
+
+/** A client whose calls end as the test says. */
+class FakeClient extends EventEmitter {
+  state = "disconnected";
+  connect = vi.fn<() => Promise<unknown>>();
+  startBot = vi.fn<() => Promise<unknown>>();
+
+  become(state: string): void {
+    this.state = state;
+    this.emit(RTVIEvent.TransportStateChanged, state);
+  }
+
+  async disconnect(): Promise<void> {
+    this.become("disconnected");
+  }
+}
+
+let client: FakeClient;
+let told: Notice | undefined;
+const media = { disconnect: vi.fn(async () => undefined) };
+const timedOut = (seconds: number): Notice => ({ tone: "error", text: `not within ${seconds} s` });
+
+beforeEach(() => {
+  vi.clearAllMocks();
+  client = new FakeClient();
+  told = undefined;
+});
+
+/** Supervises the client from now on: its calls are the real ones wrapped. */
+function supervise(): void {
+  const console = { connectParams: (reply: unknown) => reply, timedOut };
+  superviseClient(client as unknown as PipecatClient, console, media, (notice) => {
+    told = notice;
+  });
+}
+
+test.each([
+  ["the runner's words", { detail: "Too many callers." }, "Too many callers."],
+  ["the status, when there are none", "<h1>", "WebRTC offer rejected with status 429."],
+])("a refused offer is told in %s, and the microphone is closed", async (_what, body, text) => {
+  const cause = new Response(typeof body === "string" ? body : JSON.stringify(body), { status: 429 });
+  client.connect.mockRejectedValue(new Error("WebRTC offer rejected with status 429", { cause }));
+  supervise();
+  client.become("connecting");
+  void client.connect();
+  await vi.waitFor(() => expect(told?.text).toContain(text));
+  await vi.waitFor(() => expect(client.state).toBe("disconnected"));
+  expect(media.disconnect).toHaveBeenCalled();
+});
+
+test("a call that could not be connected again is told as lost, and ended", async () => {
+  supervise();
+  client.become("ready");
+  client.become("error");
+  expect(told?.text).toContain("was lost");
+  expect(client.state).toBe("disconnected");
+  expect(media.disconnect).toHaveBeenCalled();
+});
+
+test("a connection that never came to be is told once, by whoever tried it", () => {
+  supervise();
+  client.become("connecting");
+  client.become("error");
+  expect(told).toBe(undefined);
+});
+
+test("a bot that leaves is told without an alarm", () => {
+  supervise();
+  client.become("ready");
+  client.emit(RTVIEvent.BotDisconnected);
+  expect(told).toEqual({ tone: "info", text: "The bot ended the call." });
+});
