@@ -77,7 +77,7 @@ describe("a call", () => {
     await vi.waitFor(() => expect(sockets()).toBe(before / 2));
     expect(heard.states.at(-1)).toBe("closed");
     peer.sendAudio(silence, 0);
-    await expect(peer.answer(voiceAlone)).rejects.toThrow("closed");
+    await expect(peer.answer(voiceAlone)).rejects.toMatchObject({ code: "CALL_ENDED" });
   });
 });
 

@@ -1,3 +1,4 @@
+import { RunnerError } from "@pipecat-ts/runner-core";
 import { type IceCandidate, locateCandidate } from "./candidate.ts";
 import type { Engine } from "./engine.ts";
 import { createMdnsResolver } from "./mdns.ts";
@@ -25,10 +26,11 @@ export function createPeer(options: PeerOptions, listener: PeerListener): Peer {
   let queue: Promise<unknown> = Promise.resolve();
 
   async function answer(text: string): Promise<string> {
+    checkOpen();
     const offer = parseOffer(text);
     if (offered !== undefined) checkSameCaller(offer, offered);
     const { openEngine } = await import("./engine.ts");
-    if (closing !== undefined) throw new Error("The peer is closed.");
+    checkOpen();
     const opened = engine ?? openEngine(options, contain(listener, options));
     engine = opened;
     answering = true;
@@ -52,6 +54,10 @@ export function createPeer(options: PeerOptions, listener: PeerListener): Peer {
       early = [];
       meanwhile.forEach(addCandidate);
     }
+  }
+
+  function checkOpen(): void {
+    if (closing !== undefined) throw new RunnerError("CALL_ENDED", "The peer is closed.");
   }
 
   function addCandidate(trickled: RemoteCandidate): void {
