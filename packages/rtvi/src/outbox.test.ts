@@ -1,8 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { answerHandshake } from "./handshake.ts";
-import { problemWith } from "./messages.ts";
 import { createRTVI, type RTVI } from "./rtvi.ts";
-import { serverSchemas } from "./server-schemas.ts";
 import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
 
 let transport: FakeTransport;
@@ -18,53 +16,6 @@ beforeEach(() => {
 const getReady = (version = "2.1.0"): void => {
   transport.client("client-ready", { version });
 };
-
-describe("each sender puts on the wire what client-js reads", () => {
-  beforeEach(() => {
-    getReady();
-    transport.sent.length = 0;
-  });
-
-  it.each<[string, (rtvi: RTVI) => unknown, unknown]>([
-    ["server-message", (bot) => bot.sendServerMessage({ score: 3 }), { score: 3 }],
-    ["server-message", (bot) => bot.sendServerMessage("plain text"), "plain text"],
-    ["server-message", (bot) => bot.sendServerMessage(null), null],
-    ["user-started-speaking", (bot) => bot.userStartedSpeaking(), undefined],
-    ["user-stopped-speaking", (bot) => bot.userStoppedSpeaking(), undefined],
-    [
-      "user-transcription",
-      (bot) =>
-        bot.userTranscription({ text: "hel", final: false, userId: "ann", timestamp: "2026-01-02T03:04:05.000Z" }),
-      { text: "hel", final: false, user_id: "ann", timestamp: "2026-01-02T03:04:05.000Z" },
-    ],
-    ["error", (bot) => bot.error("no model"), { error: "no model", fatal: false }],
-    ["error", (bot) => bot.error("no model", { fatal: true }), { error: "no model", fatal: true }],
-    [
-      "bot-output",
-      (bot) => bot.botOutput("a list", { aggregatedBy: "code" }),
-      { text: "a list", aggregated_by: "code", segment_id: 1, will_be_spoken: false },
-    ],
-  ])("%s", (type, send, data) => {
-    send(rtvi);
-    expect(transport.sent).toEqual([{ label: "rtvi-ai", type, ...(data === undefined ? {} : { data }) }]);
-    expect(problemWith(serverSchemas[type as "error"], data, "data")).toBeUndefined();
-  });
-
-  describe("at a moment", () => {
-    beforeEach(() => void vi.useFakeTimers({ now: Date.UTC(2026, 0, 2, 3, 4, 5) }));
-    afterEach(() => void vi.useRealTimers());
-
-    it("which is a transcription's when it gives none", () => {
-      void rtvi.userTranscription({ text: "hello", final: true });
-      expect(transport.sent[0]?.data).toEqual({
-        text: "hello",
-        final: true,
-        user_id: "",
-        timestamp: "2026-01-02T03:04:05.000Z",
-      });
-    });
-  });
-});
 
 describe("before the client is ready", () => {
   it("nothing is sent; afterwards all of it, in order, after bot-ready", async () => {

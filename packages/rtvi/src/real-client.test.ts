@@ -1,111 +1,38 @@
-import {
-  LogLevel,
-  PipecatClient,
-  type PipecatClientOptions,
-  RTVIMessage,
-  Transport,
-  type TransportState,
-} from "@pipecat-ai/client-js";
+import type { PipecatClient } from "@pipecat-ai/client-js";
+import * as library from "@pipecat-ai/client-js";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { RTVIEvents } from "./client-events.ts";
 import { answerHandshake } from "./handshake.ts";
 import { createRTVI, type RTVI } from "./rtvi.ts";
 import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
-
-/** The client's end of a call in memory: every message takes a trip through JSON, as on a wire. */
-class MemoryTransport extends Transport {
-  readonly #bot: FakeTransport;
-  constructor(bot: FakeTransport) {
-    super();
-    this.#bot = bot;
-  }
-  initialize(options: PipecatClientOptions, onMessage: (message: RTVIMessage) => void): void {
-    this._options = options;
-    this._callbacks = options.callbacks ?? {};
-    this.#bot.wire = (message) => onMessage(message as RTVIMessage);
-  }
-  sendReadyMessage(): void {
-    this.state = "ready";
-    this.sendMessage(RTVIMessage.clientReady());
-  }
-  sendMessage(message: RTVIMessage): void {
-    this.#bot.emit("appMessage", JSON.parse(JSON.stringify(message)));
-  }
-  get state(): TransportState {
-    return this._state;
-  }
-  set state(state: TransportState) {
-    this._state = state;
-    this._callbacks.onTransportStateChanged?.(state);
-  }
-  async initDevices(): Promise<void> {
-    this.state = "initialized";
-  }
-  _validateConnectionParams(): undefined {
-    return undefined;
-  }
-  async _connect(): Promise<void> {
-    this.state = "connected";
-  }
-  async _disconnect(): Promise<void> {
-    this.state = "disconnected";
-  }
-  getAllMics = async (): Promise<never[]> => [];
-  getAllCams = async (): Promise<never[]> => [];
-  getAllSpeakers = async (): Promise<never[]> => [];
-  updateMic = (): void => undefined;
-  updateCam = (): void => undefined;
-  updateSpeaker = (): void => undefined;
-  enableMic = (): void => undefined;
-  enableCam = (): void => undefined;
-  enableScreenShare = (): void => undefined;
-  selectedMic = {};
-  selectedCam = {};
-  selectedSpeaker = {};
-  isCamEnabled = false;
-  isMicEnabled = false;
-  isSharingScreen = false;
-  tracks = () => ({ local: {} });
-}
-
-const callbackNames = [
-  "onBotReady",
-  "onServerMessage",
-  "onUserTranscript",
-  "onUserStartedSpeaking",
-  "onUserStoppedSpeaking",
-  "onBotStartedSpeaking",
-  "onBotStoppedSpeaking",
-  "onBotOutput",
-  "onError",
-  "onMessageError",
-] as const;
+import { createMemoryClient, type Heard } from "./test/memory-client.ts";
 
 let bot: FakeTransport;
 let rtvi: RTVI;
 let client: PipecatClient;
 /** Every callback of the client's, with what it was given. */
-let heard: [name: string, ...values: unknown[]][];
+let heard: Heard;
 
-beforeEach(async () => {
+beforeEach(() => {
   vi.stubGlobal("window", {}); // client-js asks the window who the user agent is
-  heard = [];
   bot = createFakeTransport();
   answerHandshake(bot);
   rtvi = createRTVI(bot);
-  client = new PipecatClient({
-    transport: new MemoryTransport(bot),
-    callbacks: Object.fromEntries(
-      callbackNames.map((name) => [name, (...values: unknown[]) => void heard.push([name, ...values])]),
-    ),
-  });
-  client.setLogLevel(LogLevel.NONE);
+  ({ client, heard } = createMemoryClient(library, bot));
 });
 afterEach(async () => {
   await client.disconnect();
   vi.unstubAllGlobals();
 });
 
-describe("client-js 1.13.1", () => {
+/** What the bot is told from now on, of the events named. */
+function told(...names: (keyof RTVIEvents)[]): unknown[] {
+  const events: unknown[] = [];
+  for (const name of names) rtvi.on(name, (value) => events.push(value));
+  return events;
+}
+
+describe("client-js 1.13.1 in a call", () => {
   it("connects, and bot and client know each other", async () => {
     const ready = await client.connect();
     expect(ready).toEqual({
@@ -123,7 +50,7 @@ describe("client-js 1.13.1", () => {
   it("connects to a bot that knows nothing of RTVI", async () => {
     const plain = createFakeTransport();
     answerHandshake(plain);
-    const other = new PipecatClient({ transport: new MemoryTransport(plain) });
+    const other = createMemoryClient(library, plain).client;
     expect(await other.connect()).toMatchObject({ version: "2.1.0" });
     await other.disconnect();
   });
@@ -141,69 +68,17 @@ describe("client-js 1.13.1", () => {
     });
     await client.sendText("hello", { audio_response: false });
     const segment = { text: "You said hello", aggregated_by: "sentence", segment_id: 1, will_be_spoken: true };
+    const step = (spoken_status: string, accumulated_text: string, remaining_text: string) => [
+      "onBotOutput",
+      { ...segment, spoken_status, spoken_progress: { accumulated_text, remaining_text } },
+    ];
     expect(heard.slice(1)).toEqual([
       ["onBotStartedSpeaking"],
-      [
-        "onBotOutput",
-        {
-          ...segment,
-          spoken_status: "new",
-          spoken_progress: { accumulated_text: "", remaining_text: "You said hello" },
-        },
-      ],
-      [
-        "onBotOutput",
-        {
-          ...segment,
-          spoken_status: "in-progress",
-          spoken_progress: { accumulated_text: "You said", remaining_text: " hello" },
-        },
-      ],
-      [
-        "onBotOutput",
-        {
-          ...segment,
-          spoken_status: "completed",
-          spoken_progress: { accumulated_text: "You said hello", remaining_text: "" },
-        },
-      ],
+      step("new", "", "You said hello"),
+      step("in-progress", "You said", " hello"),
+      step("completed", "You said hello", ""),
       ["onBotStoppedSpeaking"],
       ["onBotOutput", { text: "That was all.", aggregated_by: "sentence", segment_id: 2, will_be_spoken: false }],
-    ]);
-  });
-
-  it("is told of the caller's speech and the application's messages", async () => {
-    await client.connect();
-    void rtvi.userStartedSpeaking();
-    void rtvi.userTranscription({ text: "hello", final: true, userId: "ann", timestamp: "2026-01-02T03:04:05.000Z" });
-    void rtvi.userStoppedSpeaking();
-    void rtvi.sendServerMessage({ score: [1, 2] });
-    expect(heard.slice(1)).toEqual([
-      ["onUserStartedSpeaking"],
-      ["onUserTranscript", { text: "hello", final: true, user_id: "ann", timestamp: "2026-01-02T03:04:05.000Z" }],
-      ["onUserStoppedSpeaking"],
-      ["onServerMessage", { score: [1, 2] }],
-    ]);
-  });
-
-  it("asks and is answered", async () => {
-    await client.connect();
-    rtvi.on("clientMessage", (message) => {
-      if (message.type === "add") void message.respond(Number(message.data) + 1);
-      else void message.error("what?");
-    });
-    expect(await client.sendClientRequest("add", 41)).toBe(42);
-    await expect(client.sendClientRequest("multiply", 2)).rejects.toMatchObject({ data: { error: "what?" } });
-    expect(heard.slice(1)).toMatchObject([["onMessageError", { type: "error-response" }]]);
-  });
-
-  it("is told what it may not ask", async () => {
-    await client.connect();
-    await client.appendToContext({ role: "user", content: "remember" });
-    await client.sendText(7 as never);
-    expect(heard.slice(1)).toMatchObject([
-      ["onMessageError", { data: { error: "Unsupported type append-to-context" } }],
-      ["onMessageError", { data: { error: "Invalid message: data.content must be string" } }],
     ]);
   });
 
@@ -225,5 +100,180 @@ describe("client-js 1.13.1", () => {
     client.disconnectBot();
     await bot.closed;
     expect(bot.closeCalls).toBe(1);
+  });
+});
+
+describe("client-js 1.13.1 calls back for", () => {
+  const search = {
+    search_result: "42",
+    rendered_content: "<p>42</p>",
+    origins: [{ site_uri: "https://example.org", site_title: "E", results: [{ text: "42", confidence: [0.9] }] }],
+  };
+  const metrics = {
+    ttfb: [{ processor: "llm", model: "m", value: 0.2 }],
+    tokens: [{ prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 }],
+  };
+
+  it.each<[string, (rtvi: RTVI) => unknown, unknown?]>([
+    ["onServerMessage", (to) => to.sendServerMessage({ score: [1, 2] }), { score: [1, 2] }],
+    ["onUserStartedSpeaking", (to) => to.userStartedSpeaking()],
+    ["onUserStoppedSpeaking", (to) => to.userStoppedSpeaking()],
+    ["onUserMuteStarted", (to) => to.userMuteStarted()],
+    ["onUserMuteStopped", (to) => to.userMuteStopped()],
+    [
+      "onUserTranscript",
+      (to) => to.userTranscription({ text: "hi", final: true, userId: "ann", timestamp: "2026-01-02T03:04:05.000Z" }),
+      { text: "hi", final: true, user_id: "ann", timestamp: "2026-01-02T03:04:05.000Z" },
+    ],
+    ["onUserLlmText", (to) => to.userLlmText("hi"), { text: "hi" }],
+    ["onBotLlmStarted", (to) => to.botLlmStarted()],
+    ["onBotLlmText", (to) => to.botLlmText("hel"), { text: "hel" }],
+    ["onBotLlmStopped", (to) => to.botLlmStopped()],
+    ["onBotLlmSearchResponse", (to) => to.botLlmSearchResponse(search), search],
+    ["onBotTtsStarted", (to) => to.botTtsStarted()],
+    ["onBotTtsText", (to) => to.botTtsText("hello"), { text: "hello" }],
+    ["onBotTtsStopped", (to) => to.botTtsStopped()],
+    ["onBotTranscript", (to) => to.botTranscription("Hello."), { text: "Hello." }],
+    ["onLLMFunctionCallStarted", (to) => to.llmFunctionCallStarted({ name: "f" }), { function_name: "f" }],
+    [
+      "onLLMFunctionCallInProgress",
+      (to) => to.llmFunctionCallInProgress({ callId: "1", name: "f", args: { x: 1 } }),
+      { tool_call_id: "1", function_name: "f", arguments: { x: 1 } },
+    ],
+    [
+      "onLLMFunctionCallStopped",
+      (to) => to.llmFunctionCallStopped({ callId: "1", name: "f", result: [2] }),
+      { tool_call_id: "1", function_name: "f", cancelled: false, result: [2] },
+    ],
+    ["onMetrics", (to) => to.metrics(metrics), metrics],
+    [
+      "onUICommand",
+      (to) => to.uiCommand("toast", { title: "Saved" }),
+      { command: "toast", payload: { title: "Saved" } },
+    ],
+    ["onUICommand", (to) => to.uiCommand("confetti"), { command: "confetti" }],
+    [
+      "onUIJobGroup",
+      (to) => to.uiJobGroup({ kind: "group_completed", job_id: "j", at: 7 }),
+      { kind: "group_completed", job_id: "j", at: 7 },
+    ],
+  ])("%s", async (name, send, ...data) => {
+    await client.connect();
+    send(rtvi);
+    expect(heard.slice(1)).toEqual([[name, ...data]]);
+  });
+
+  it("nothing of what it does not know, and takes no harm", async () => {
+    await client.connect();
+    void rtvi.botInterrupted();
+    void rtvi.userAudioLevel(0.5);
+    void rtvi.botTtsAudio({ samples: Int16Array.of(1), sampleRate: 8_000, channels: 1 });
+    expect(bot.sent).toHaveLength(4);
+    expect(heard.slice(1)).toEqual([]);
+    expect(bot.failures).toEqual([]);
+  });
+});
+
+describe("client-js 1.13.1 tells the bot of", () => {
+  beforeEach(async () => void (await client.connect()));
+
+  it("requests, and is answered", async () => {
+    rtvi.on("clientMessage", (message) => {
+      if (message.type === "add") void message.respond(Number(message.data) + 1);
+      else void message.error("what?");
+    });
+    expect(await client.sendClientRequest("add", 41)).toBe(42);
+    await expect(client.sendClientRequest("multiply", 2)).rejects.toMatchObject({ data: { error: "what?" } });
+    expect(heard.slice(1)).toMatchObject([["onMessageError", { type: "error-response" }]]);
+  });
+
+  it("messages that want no answer", () => {
+    const events = told("clientMessage");
+    client.sendClientMessage("hint", { volume: 3 });
+    expect(events).toMatchObject([{ type: "hint", data: { volume: 3 } }]);
+  });
+
+  it("keys, one by one", () => {
+    const keys = told("dtmf");
+    client.sendDTMF("12*#");
+    client.sendDTMF("0");
+    expect(keys).toEqual(["1", "2", "*", "#", "0"]);
+  });
+
+  it("the results of functions it was called for", async () => {
+    client.registerFunctionCallHandler("where", async ({ arguments: args }) => ({ city: "Oslo", ...args }));
+    expect(await rtvi.callFunction("where", { precise: true })).toEqual({ city: "Oslo", precise: true });
+    const call = { tool_call_id: expect.any(String), function_name: "where" };
+    expect(heard.slice(1)).toEqual([
+      ["onLLMFunctionCallStarted", { function_name: "where" }],
+      ["onLLMFunctionCallInProgress", { ...call, arguments: { precise: true } }],
+      ["onLLMFunctionCallStopped", { ...call, cancelled: false, result: { city: "Oslo", precise: true } }],
+    ]);
+  });
+
+  it("the result of a call that the bot announced itself", async () => {
+    client.registerFunctionCallHandler("where", async () => "Oslo");
+    const answers: unknown[] = [];
+    const answered = new Promise<void>((resolve) => {
+      rtvi.on("llmFunctionCallResult", (answer) => {
+        answers.push(answer);
+        resolve();
+      });
+    });
+    void rtvi.llmFunctionCallInProgress({ callId: "mine", name: "where", args: { precise: true } });
+    await answered;
+    expect(answers).toMatchObject([{ callId: "mine", name: "where", args: { precise: true }, result: "Oslo" }]);
+  });
+
+  it("what happens in its user interface", () => {
+    const events = told("uiEvent", "uiCancelJobGroup");
+    client.sendUIEvent("opened", { page: 2 });
+    client.sendUIEvent("closed");
+    client.cancelUIJobGroup("j1", "too slow");
+    client.cancelUIJobGroup("j2");
+    expect(events).toMatchObject([
+      { event: "opened", payload: { page: 2 } },
+      { event: "closed", payload: undefined },
+      { jobId: "j1", reason: "too slow" },
+      { jobId: "j2", reason: undefined },
+    ]);
+  });
+
+  it("what the user sees", async () => {
+    const body = { childNodes: [{ nodeType: 3, textContent: "Price list" }] };
+    const listening = { addEventListener: vi.fn(), removeEventListener: vi.fn() };
+    vi.stubGlobal("window", listening);
+    vi.stubGlobal("document", { body, activeElement: null, getSelection: () => null, ...listening });
+    vi.stubGlobal("HTMLInputElement", class {});
+    vi.stubGlobal("HTMLTextAreaElement", class {});
+    vi.stubGlobal(
+      "MutationObserver",
+      class {
+        observe = vi.fn();
+        disconnect = vi.fn();
+      },
+    );
+    const seen = new Promise<unknown>((resolve) => {
+      rtvi.on("uiSnapshot", ({ tree }) => resolve(tree));
+    });
+    client.startUISnapshotStream({ debounceMs: 0 });
+    expect(await seen).toEqual({
+      root: {
+        ref: expect.stringMatching(/^e\d+$/),
+        role: "generic",
+        children: [{ ref: "", role: "text", name: "Price list" }],
+      },
+      captured_at: expect.any(Number),
+    });
+    client.stopUISnapshotStream();
+  });
+
+  it("what it may not ask, and is told so", async () => {
+    await client.appendToContext({ role: "user", content: "remember" });
+    await client.sendText(7 as never);
+    expect(heard.slice(1)).toMatchObject([
+      ["onMessageError", { data: { error: "Unsupported type append-to-context" } }],
+      ["onMessageError", { data: { error: "Invalid message: data.content must be string" } }],
+    ]);
   });
 });

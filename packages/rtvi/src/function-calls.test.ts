@@ -1,0 +1,173 @@
+import { getEventListeners } from "node:events";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { FunctionCallAnswer } from "./client-events.ts";
+import { handshakeOf } from "./handshake.ts";
+import { createRTVI, type RTVI } from "./rtvi.ts";
+import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
+
+let transport: FakeTransport;
+let rtvi: RTVI;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  transport = createFakeTransport();
+  rtvi = createRTVI(transport);
+});
+afterEach(() => {
+  expect(vi.getTimerCount()).toBe(0);
+  vi.useRealTimers();
+});
+
+const getReady = (): void => {
+  transport.client("client-ready", { version: "2.1.0" });
+  transport.sent.length = 0;
+};
+const answer = (callId: string, result: unknown): void =>
+  transport.client("llm-function-call-result", { function_name: "f", tool_call_id: callId, arguments: {}, result });
+const types = (): string[] => transport.sent.map(({ type }) => type.replace("llm-function-call-", ""));
+
+describe("a function call", () => {
+  beforeEach(getReady);
+
+  it("is told of from beginning to end", async () => {
+    const result = rtvi.callFunction("where", { precise: true }, { callId: "c1" });
+    answer("c1", { city: "Oslo" });
+    expect(await result).toEqual({ city: "Oslo" });
+    const call = { tool_call_id: "c1", function_name: "where" };
+    expect(transport.sent.map(({ type, data }) => [type, data])).toEqual([
+      ["llm-function-call-started", { function_name: "where" }],
+      ["llm-function-call-in-progress", { ...call, arguments: { precise: true } }],
+      ["llm-function-call-stopped", { ...call, cancelled: false, result: { city: "Oslo" } }],
+    ]);
+  });
+
+  it("has an id of its own, and so its own result", async () => {
+    const results = [rtvi.callFunction("f"), rtvi.callFunction("f")];
+    const ids = transport.sent.flatMap(({ data }) => (data as { tool_call_id?: string }).tool_call_id ?? []);
+    answer(ids[1] as string, "second");
+    answer(ids[0] as string, "first");
+    expect(await Promise.all(results)).toEqual(["first", "second"]);
+  });
+
+  it("takes one result; a further one is told as an event", async () => {
+    const late: FunctionCallAnswer[] = [];
+    rtvi.on("llmFunctionCallResult", (result) => late.push(result));
+    const result = rtvi.callFunction("f", {}, { callId: "c1" });
+    answer("c1", "one");
+    answer("c1", "two");
+    expect(await result).toBe("one");
+    expect(late).toMatchObject([{ callId: "c1", name: "f", result: "two" }]);
+  });
+
+  it("is given up after 10 s", async () => {
+    const result = rtvi.callFunction("where");
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(types()).toEqual(["started", "in-progress"]);
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(result).rejects.toMatchObject({
+      code: "FUNCTION_CALL_TIMED_OUT",
+      message: expect.stringContaining('"where" gave no result in 10000 ms'),
+    });
+    expect(transport.sent.at(-1)?.data).toMatchObject({ cancelled: true, function_name: "where" });
+  });
+
+  it("waits as long as it is told to", async () => {
+    const short = rtvi.callFunction("f", {}, { timeoutMs: 5 });
+    const long = rtvi.callFunction("f", {}, { timeoutMs: Number.POSITIVE_INFINITY, callId: "long" });
+    await vi.advanceTimersByTimeAsync(5);
+    await expect(short).rejects.toMatchObject({ code: "FUNCTION_CALL_TIMED_OUT" });
+    await vi.advanceTimersByTimeAsync(2 ** 31);
+    answer("long", "at last");
+    expect(await long).toBe("at last");
+  });
+
+  it("is given up when its signal is aborted", async () => {
+    const { signal, abort } = abortable();
+    const result = rtvi.callFunction("f", {}, { signal });
+    abort("barge-in");
+    await expect(result).rejects.toMatchObject({ code: "FUNCTION_CALL_ABORTED", cause: "barge-in" });
+    expect(types()).toEqual(["started", "in-progress", "stopped"]);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
+  it("is not begun when its signal was aborted before", async () => {
+    const signal = AbortSignal.abort();
+    await expect(rtvi.callFunction("f", {}, { signal })).rejects.toMatchObject({ code: "FUNCTION_CALL_ABORTED" });
+    expect(transport.sent).toEqual([]);
+  });
+
+  it("ends with the call, and leaves nothing behind", async () => {
+    const { signal } = abortable();
+    const results = [rtvi.callFunction("f", {}, { signal }), rtvi.callFunction("g", {}, { timeoutMs: 60_000 })];
+    await transport.end();
+    for (const result of results) await expect(result).rejects.toMatchObject({ code: "CALL_ENDED" });
+    await expect(rtvi.callFunction("f")).rejects.toMatchObject({ code: "CALL_ENDED" });
+    expect(types()).toEqual(["started", "in-progress", "started", "in-progress"]);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+    expect(handshakeOf(transport, {}).listeners.size).toBe(0);
+    expect(transport.listening).toBe(0);
+  });
+
+  it("fails at once with what the transport refuses it for", async () => {
+    transport.refusal = Object.assign(new Error("64 KiB at most"), { code: "MESSAGE_TOO_LARGE" });
+    await expect(rtvi.callFunction("f")).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
+  });
+
+  it.each<[string, () => Promise<unknown>, new () => Error]>([
+    ["arguments that are none", () => rtvi.callFunction("f", "x" as never), TypeError],
+    ["a time-out that is none", () => rtvi.callFunction("f", {}, { timeoutMs: Number.NaN }), RangeError],
+    ["a time-out before now", () => rtvi.callFunction("f", {}, { timeoutMs: -1 }), RangeError],
+  ])("with %s is refused", async (_, call, error) => {
+    await expect(call()).rejects.toBeInstanceOf(error);
+  });
+
+  it("of an id that is under way is refused, and the other goes on", async () => {
+    const first = rtvi.callFunction("f", {}, { callId: "c1" });
+    await expect(rtvi.callFunction("g", {}, { callId: "c1" })).rejects.toBeInstanceOf(TypeError);
+    answer("c1", "done");
+    expect(await first).toBe("done");
+  });
+
+  it("that nobody awaits harms nobody when it fails", async () => {
+    void rtvi.callFunction("f"); // vitest fails on an unhandled rejection
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(types()).toEqual(["started", "in-progress", "stopped"]);
+  });
+
+  it("fails with an error in the form of the runner's", async () => {
+    const failure = rtvi.callFunction("f").catch((reason: unknown) => reason);
+    await vi.advanceTimersByTimeAsync(10_000);
+    const error = await failure;
+    expect(error).toMatchObject({ status: 504, fix: expect.stringContaining("Register a handler") });
+    expect((error as Record<symbol, unknown>)[Symbol.for("pipecat.runner-error")]).toBe(true);
+  });
+
+  function abortable(): { readonly signal: AbortSignal; abort(reason: unknown): void } {
+    const controller = new AbortController();
+    return { signal: controller.signal, abort: (reason) => controller.abort(reason) };
+  }
+});
+
+describe("a function call before the client is ready", () => {
+  it("begins when it is, after what was said before", async () => {
+    void rtvi.sendServerMessage("first");
+    const result = rtvi.callFunction("f", {}, { callId: "c1" });
+    transport.client("client-ready", { version: "2.1.0" });
+    expect(types()).toEqual(["bot-ready", "server-message", "started", "in-progress"]);
+    transport.client("client-ready", { version: "2.1.0" });
+    expect(types().slice(4)).toEqual(["bot-ready"]);
+    answer("c1", "done");
+    expect(await result).toBe("done");
+  });
+
+  it("is not asked of a client that gets ready too late", async () => {
+    const result = rtvi.callFunction("f", {}, { timeoutMs: 100 });
+    await vi.advanceTimersByTimeAsync(100);
+    await expect(result).rejects.toMatchObject({
+      code: "FUNCTION_CALL_TIMED_OUT",
+      message: expect.stringContaining("no client got ready"),
+    });
+    transport.client("client-ready", { version: "2.1.0" });
+    expect(types()).toEqual(["bot-ready"]);
+  });
+});
