@@ -27,6 +27,16 @@ test("what is written is answered on the page", async () => {
   await caller.page.getByText("You wrote: Good morning", { exact: true }).filter({ visible: true }).waitFor();
 });
 
+test("a key pressed on the page is answered", async () => {
+  const running = await start(echoBot);
+  const caller = await openPage(running.origin);
+  const ours = await openOurPage(caller, running.origin);
+  await ours.connectToBot();
+  await ours.button("Open keypad").click();
+  await ours.button("DTMF 5").click();
+  await caller.page.getByText("You pressed: 5", { exact: true }).filter({ visible: true }).waitFor();
+});
+
 test("Interrupt stops the bot, which goes on afterwards", async () => {
   const running = await start(echoBot);
   const caller = await openPage(running.origin);

@@ -17,6 +17,7 @@ export async function bot(args: RunnerArguments) {
     if (type === "interrupt") transport.interrupt();
   });
   rtvi.on("sendText", ({ content }) => rtvi.botOutput(`You wrote: ${content}`));
+  rtvi.on("dtmf", (key) => rtvi.botOutput(`You pressed: ${key}`));
 
   await transport.play(chime()).done;
   await transport.input.cancel(); // What was said over the chime would keep the echo that much late.

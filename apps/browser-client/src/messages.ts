@@ -12,10 +12,10 @@ export const notSecure =
   "Browsers give a page its microphone and its sound only over HTTPS or on localhost. Open this page at an https:// address, or on the machine that runs the runner at http://localhost.";
 
 export const noTransport =
-  "This runner offers no way to talk to it. Add a transport to the bot's project, for example @pipecat-ts/runner-webrtc, and start the runner again.";
+  "This runner offers no way to talk to it. Add a transport to the bot's project, for example @pipecat-ts/runner-websocket, and start the runner again.";
 
 export const noConsole =
-  "This runner offers no way to talk to it from a browser. What it offers is explained here; to talk from a browser, add a transport that browsers speak to the bot's project, for example @pipecat-ts/runner-webrtc.";
+  "This runner offers no way to talk to it from a browser. What it offers is explained here; to talk from a browser, add a transport that browsers speak to the bot's project, for example @pipecat-ts/runner-websocket.";
 
 export function unreachable(url: string): string {
   return `The runner at ${new URL(url).origin} does not answer. It may have stopped.`;

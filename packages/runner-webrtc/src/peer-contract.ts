@@ -18,7 +18,8 @@ export interface Peer {
   readonly state: PeerState;
   /**
    * Answers an offer: the first, one that renegotiates, or one that restarts ICE. The answer holds every candidate of ours.
-   * Calls queue. Rejects with OFFER_INVALID (400), and then the peer is as it was before.
+   * Calls queue. Rejects with OFFER_INVALID (400), UDP_PORTS_EXHAUSTED and TURN_UNREACHABLE (503), and then the peer is as it
+   * was before; with OPTION_INVALID for ICE servers that are none, and with CALL_ENDED once it is closed.
    */
   answer(offerSdp: string): Promise<string>;
   /** Takes a candidate that the caller trickled; before the first offer it is kept. One of no use is counted. */

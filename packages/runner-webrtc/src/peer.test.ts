@@ -43,6 +43,17 @@ describe("a call", () => {
     expect(heard.channel).toEqual(["open", "open"]);
   });
 
+  test("goes on after messages that cannot be understood, which are counted", async () => {
+    const { peer, caller, heard } = await openCall();
+    await vi.waitFor(() => expect(heard.channel).toEqual(["open"]));
+    // Protocol 50 is that which opens channels (RFC 8832); 2 acknowledges one that was never asked for.
+    await caller.connection.sctpTransport?.sctp.send(77, 50, Buffer.of(2));
+    caller.channel?.send("hello");
+    await vi.waitFor(() => expect(heard.texts).toEqual(["hello"]));
+    expect(peer.counters.messagesIgnored).toBe(1);
+    expect(peer.state).toBe("connected");
+  });
+
   test("without a data channel", async () => {
     await hearEachOther(await openCall({}, { dataChannel: false }));
   });
@@ -133,13 +144,15 @@ describe("addresses", () => {
 
   test("ports are those allowed, and when all are taken an error says so", async () => {
     const holder = createSocket("udp4").bind(0, "0.0.0.0");
-    onTestFinished(() => void holder.close());
     await once(holder, "listening");
     const { port } = holder.address();
-    const { peer } = openPeer({ announceIp: "203.0.113.9", udpPorts: [port, port] });
+    const { peer, heard } = openPeer({ announceIp: "203.0.113.9", udpPorts: [port, port] });
     await expect(peer.answer(chromium)).rejects.toMatchObject({ code: "UDP_PORTS_EXHAUSTED", status: 503 });
     expect(peer.state).toBe("new");
-    holder.removeAllListeners();
+    holder.close();
+    await once(holder, "close");
+    readAnswer(await peer.answer(chromium), chromium);
+    expect(heard.states).toEqual(["connecting"]);
   });
 
   test("calls at once get ports of their own", async () => {

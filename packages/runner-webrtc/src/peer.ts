@@ -31,7 +31,13 @@ export function createPeer(options: PeerOptions, listener: PeerListener): Peer {
     if (offered !== undefined) checkSameCaller(offer, offered);
     const { openEngine } = await import("./engine.ts");
     checkOpen();
-    const opened = engine ?? openEngine(options, contain(listener, options));
+    // Of an engine that did not come to answer its first offer, nothing is told: the next offer gets another one.
+    const opened =
+      engine ??
+      openEngine(
+        options,
+        contain(listener, options, () => engine !== undefined),
+      );
     engine = opened;
     answering = true;
     const written = offer.audio.candidates.map((candidate) => ({ candidate, sdpMid: offer.audio.mid }));
@@ -123,10 +129,11 @@ export function createPeer(options: PeerOptions, listener: PeerListener): Peer {
 }
 
 /** A listener that throws is a bug of ours: it is logged here, because the engine would swallow it. */
-function contain(listener: PeerListener, { logger }: PeerOptions): PeerListener {
+function contain(listener: PeerListener, { logger }: PeerOptions, counts: () => boolean): PeerListener {
   const safely =
     <T>(tell: (value: T) => void) =>
     (value: T): void => {
+      if (!counts()) return;
       try {
         tell(value);
       } catch (error) {
@@ -151,7 +158,7 @@ function checkSameCaller(offer: Offer, before: Offer): void {
     );
 }
 
-/** Does once what is slow the first time: module graph, certificate, negotiation, handshake. Leaves no socket or timer. */
+/** Loads the engine, the slowest part of a first answer. Leaves no socket or timer. */
 export async function warmUp(): Promise<void> {
   await import("./engine.ts");
 }
