@@ -1,8 +1,8 @@
 import { EventEmitter } from "node:events";
 import { type PipecatClient, RTVIEvent } from "@pipecat-ai/client-js";
 import { beforeEach, expect, test } from "vitest";
+import { FakeTrack } from "../test/fake-microphones.ts";
 import { followBotTrack } from "./bot-track.ts";
-import { FakeTrack } from "./fake-microphones.ts";
 
 const [old, next] = [new FakeTrack("old"), new FakeTrack("next")];
 let transport: { pc: unknown };

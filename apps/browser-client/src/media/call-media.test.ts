@@ -1,7 +1,7 @@
 import type { PipecatClientOptions } from "@pipecat-ai/client-js";
 import { beforeEach, expect, test, vi } from "vitest";
+import { type FakeMicrophones, fakeMicrophones } from "../test/fake-microphones.ts";
 import { CallMedia } from "./call-media.ts";
-import { type FakeMicrophones, fakeMicrophones } from "./fake-microphones.ts";
 
 let microphones: FakeMicrophones;
 let media: CallMedia;

@@ -1,6 +1,6 @@
 import type { Transport } from "@pipecat-ai/client-js";
 import { expect, test } from "vitest";
-import { FakeTrack } from "./fake-microphones.ts";
+import { FakeTrack } from "../test/fake-microphones.ts";
 import { openPeerLine } from "./peer-line.ts";
 
 /** A transport's connection: what its voice sender sends. */
