@@ -55,7 +55,7 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
     ...found.plugins.map(({ name, options = {} }) => ({ name, table: options })),
   ];
   const command = parseCommand(argv, groups, itself === undefined);
-  const { help, verbose, open } = resolveOptions(commandFlags, { given: command.given[own] ?? {} });
+  const { help, verbose, open, direct } = resolveOptions(commandFlags, { given: command.given[own] ?? {} });
   if (help) {
     console.log(helpText(version, groups, process.stdout.columns));
     return 0;
@@ -67,8 +67,9 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   const logger = createLogger({ level: verbose ? "debug" : "info" });
   for (const { name, cause } of found.failures) logger.debug({ err: cause }, `${name} could not be loaded`);
   const hasClient = existsSync(join(clientRoot, "index.html"));
+  const settings = runnerOptionsFrom(resolveOptions(runnerFlags, { given: command.given[own] ?? {} }));
   const runner = createRunner({
-    ...runnerOptionsFrom(resolveOptions(runnerFlags, { given: command.given[own] ?? {} })),
+    ...settings,
     ...(hasClient && { clientRoot }),
     bot,
     plugins: found.plugins,
@@ -77,11 +78,24 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
     logger,
   });
   const stopped = runUntilStopped(runner, logger);
+  if (direct) return await Promise.race([runDirectly(runner, settings.transport), stopped]);
   await runner.listen();
   const facts = { version, bot: shownPath(file), url: runner.url, hasClient };
   console.log(bannerText({ ...facts, transports: runner.transports, failures: found.failures }, process.stdout));
   if (open) await openBrowser(runner.url, logger);
   return stopped;
+}
+
+/** Resolves to the exit code once the one bot has ended. */
+async function runDirectly(runner: Runner, transport: string | undefined): Promise<number> {
+  // Without a server nothing else need keep the process alive while the bot waits.
+  const alive = setInterval(() => undefined, 2 ** 30);
+  try {
+    await runner.direct(transport);
+    return 0;
+  } finally {
+    clearInterval(alive);
+  }
 }
 
 /** Resolves to the exit code once a signal, or an exception that belongs to no session, has stopped the runner. */

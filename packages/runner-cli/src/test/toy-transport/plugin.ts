@@ -23,13 +23,20 @@ const plugin: TransportPlugin<ToyOptions> = {
     loud: { flag: "toy-loud", description: "Say it loudly", schema: Type.Boolean(), default: false },
   },
   open(runner, options) {
+    function run(body: unknown) {
+      const session = runner.createSession({ body: { ...Object(body), options } });
+      session.run({ transport: "toy" }, async () => {
+        throw new RunnerError("INTERNAL", "The toy carries no audio.");
+      });
+      return session;
+    }
     return {
       start({ body }) {
-        const session = runner.createSession({ body: { ...Object(body.body), options } });
-        session.run({ transport: "toy" }, async () => {
-          throw new RunnerError("INTERNAL", "The toy carries no audio.");
-        });
-        return { sessionId: session.id, body: { sessionId: session.id } };
+        const { id } = run(body.body);
+        return { sessionId: id, body: { sessionId: id } };
+      },
+      async direct() {
+        await run({ direct: true }).ended;
       },
       banner: () => [`POST ${runner.urlFor("/start").href}`],
       async close() {
