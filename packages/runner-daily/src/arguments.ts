@@ -1,4 +1,5 @@
 import type { SessionArguments, TransportParams } from "@pipecat-ts/runner-core";
+import type { DailyTransport } from "./call/daily-transport.ts";
 
 /** What a bot receives whose caller comes by a Daily room. */
 export interface DailyRunnerArguments extends SessionArguments<"daily"> {
@@ -48,5 +49,8 @@ declare module "@pipecat-ts/runner-core" {
   }
   interface TransportParamsByTransport {
     daily: DailyParams;
+  }
+  interface TransportsByTransport {
+    daily: DailyTransport;
   }
 }

@@ -26,8 +26,14 @@ export interface StartedSession {
   readonly callerToken: string;
 }
 
-/** Makes the transport of one session; `rest` is the account its room belongs to. */
-export type ConnectRoom = (session: Session, room: PreparedRoom, token: string, rest: DailyRest) => Connect;
+/** Makes the transport of one session; `rest` is the account its room belongs to, `body` what its bot gets. */
+export type ConnectRoom = (
+  session: Session,
+  room: PreparedRoom,
+  token: string,
+  rest: DailyRest,
+  body: unknown,
+) => Connect;
 
 /**
  * Makes a room and runs a bot in it, which waits there for its caller. Rejects with DAILY_API_KEY_MISSING, DAILY_REFUSED,
@@ -50,7 +56,7 @@ export function createSessionStarter(
       const tokens = await createTokens(rest, room, { properties: tokenProperties, callerIsOwner: ownerToken });
       session.run<DailyRunnerArguments>(
         { transport: "daily", roomUrl: room.url, token: tokens.bot, ...(callData && { callData }) },
-        connect(session, room, tokens.bot, rest),
+        connect(session, room, tokens.bot, rest, body),
       );
       return { session, roomUrl: room.url, callerToken: tokens.caller };
     } catch (error) {

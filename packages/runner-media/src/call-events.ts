@@ -3,8 +3,8 @@ import type { Losses } from "./losses.ts";
 import { inOwnScope } from "./own-scope.ts";
 
 /** A call's events and who listens to them. */
-export interface CallEvents {
-  emit<E extends keyof TransportEvents>(event: E, ...args: TransportEvents[E]): void;
+export interface CallEvents<Events extends TransportEvents = TransportEvents> {
+  emit<E extends keyof Events & string>(event: E, ...args: Events[E] extends unknown[] ? Events[E] : never): void;
   /**
    * Registers a listener and returns what removes it. Events are held, the first 50 of each name, until a listener for
    * them is there that is no tap; it gets them in the next microtask, in order, and before anything newer. A tap gets
@@ -14,7 +14,7 @@ export interface CallEvents {
    * error becomes an uncaught exception of that scope, so that a host sees whose it is by its `AsyncLocalStorage`, as with
    * a timer of the same bot that throws.
    */
-  readonly on: Transport["on"];
+  readonly on: Transport<Events>["on"];
 }
 
 const heldEvents = 50;
@@ -34,7 +34,10 @@ interface Listener {
   behind: Args[];
 }
 
-export function createCallEvents(losses: Losses, logger: Logger): CallEvents {
+export function createCallEvents<Events extends TransportEvents = TransportEvents>(
+  losses: Losses,
+  logger: Logger,
+): CallEvents<Events> {
   const channels = new Map<string, Channel>();
 
   function channelOf(event: string): Channel {

@@ -42,6 +42,12 @@ export interface DailyRestOptions {
   readonly retryDelayMs?: number;
 }
 
+/** An answer, read to its end. */
+interface Answer {
+  readonly response: Response;
+  readonly text: string;
+}
+
 const attempts = 3;
 /** What Daily may ask for in `Retry-After` and get: a caller waits for the answer. */
 const maxRetryAfterMs = 5_000;
@@ -57,40 +63,44 @@ export function createDailyRest(options: DailyRestOptions): DailyRest {
   const { apiKey, apiUrl = "https://api.daily.co/v1", timeoutMs = 10_000, retryDelayMs = 500 } = options;
   const base = apiUrl.replace(/\/+$/, "");
 
-  async function attempt(method: string, path: string, body?: unknown): Promise<Response> {
+  async function attempt(method: string, path: string, body?: unknown): Promise<Answer> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), timeoutMs);
     try {
-      return await fetch(`${base}${path}`, {
+      const response = await fetch(`${base}${path}`, {
         method,
         headers: {
           authorization: `Bearer ${apiKey}`,
           ...(body !== undefined && { "content-type": "application/json" }),
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: late.signal,
       });
+      return { response, text: await response.text() };
     } catch (cause) {
-      const why = isTimeout(cause) ? `no answer within ${timeoutMs / 1000} s` : reasonOf(cause);
+      const why = late.signal.aborted ? `no answer within ${timeoutMs / 1000} s` : reasonOf(cause);
       throw new DailyError("DAILY_UNREACHABLE", `Daily's API at ${base} cannot be reached: ${why}.`, {
         cause,
         fix: "Check this machine's way to it, and DAILY_API_URL.",
       });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
   async function send(method: string, path: string, effect: Effect, body?: unknown): Promise<unknown> {
     for (let left = effect === "repeatable" ? attempts : 1, delayMs = retryDelayMs; ; delayMs *= 2) {
       left -= 1;
-      const failure = await attempt(method, path, body).then(
-        async (response) => {
-          const text = await response.text();
+      const outcome = await attempt(method, path, body).then(
+        ({ response, text }) => {
           if (response.ok) return { json: recogniseJson(text) };
           const error = refusedBy(`${method} ${path}`, response.status, text, apiKey);
           return { error, retryAfterMs: retryAfter(response) };
         },
         (error: unknown) => ({ error: error as DailyError, retryAfterMs: 0 }),
       );
-      if ("json" in failure) return failure.json;
-      const { error, retryAfterMs } = failure;
+      if ("json" in outcome) return outcome.json;
+      const { error, retryAfterMs } = outcome;
       const passing = error.dailyStatus === undefined || error.dailyStatus === 429 || error.dailyStatus >= 500;
       if (left === 0 || !passing) throw error;
       await sleep(Math.max(delayMs, retryAfterMs));
@@ -147,10 +157,6 @@ function recogniseJson(text: string): unknown {
 function retryAfter({ headers }: Response): number {
   const seconds = Number(headers.get("retry-after") ?? 0);
   return Number.isFinite(seconds) ? Math.min(seconds * 1000, maxRetryAfterMs) : 0;
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === "TimeoutError";
 }
 
 /** `fetch` says "fetch failed", and why only in its cause. */
