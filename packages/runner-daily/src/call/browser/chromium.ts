@@ -15,8 +15,10 @@ export interface Chromium {
   kill(): Promise<void>;
 }
 
-/** Beginning of the name of every profile's folder. */
-export const profilePrefix = "pipecat-daily-";
+/** How the names of all profiles of this process begin. */
+export function profilePrefix(): string {
+  return join(tmpdir(), `pipecat-daily-${process.pid}-`);
+}
 
 /** How much is kept of what it complains of. */
 const complaintLength = 2_000;
@@ -52,7 +54,7 @@ const flags: readonly string[] = [
 
 /** Starts a browser. Rejects with DAILY_BROWSER_MISSING when the program cannot be run; then no profile is left. */
 export async function launchChromium(program: string): Promise<Chromium> {
-  const profile = await mkdtemp(join(tmpdir(), profilePrefix));
+  const profile = await mkdtemp(profilePrefix());
   // The page runs code that is fetched from Daily: only root, for whom there is none, goes without the sandbox.
   const sandbox = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
   const child = spawn(program, [...flags, ...sandbox, `--user-data-dir=${profile}`], {

@@ -10,12 +10,12 @@ import { RunnerError } from "@pipecat-ts/runner-core";
 export const sdkVersion = "0.92.2";
 
 /** The file of daily-js that a page loads. Throws DAILY_SDK_MISSING, also for another version. */
-export function findSdk(from: string = import.meta.url): string {
+export function findSdk(resolve: (file: string) => string = createRequire(import.meta.url).resolve): string {
   let file: string;
   let version: unknown;
   try {
     // Its package.json names no exports, so that every file of it can be resolved.
-    const manifest = createRequire(from).resolve("@daily-co/daily-js/package.json");
+    const manifest = resolve("@daily-co/daily-js/package.json");
     version = (JSON.parse(readFileSync(manifest, "utf8")) as { readonly version?: unknown }).version;
     file = join(dirname(manifest), "dist/daily.js");
   } catch (cause) {

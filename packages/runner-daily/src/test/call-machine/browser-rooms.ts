@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isRunnerError } from "@pipecat-ts/runner-core";
-import { createSpeaker, type FakeCaller } from "@pipecat-ts/runner-testing";
+import { createSpeaker, type FakeCaller, type HeardFrame } from "@pipecat-ts/runner-testing";
 import { createBrowserEngine } from "../../call/browser/browser-engine.ts";
 import type { DailyEngine, DailyEvent } from "../../call/daily-call.ts";
 import { type DailyApi, openDailyApi, readToken } from "../daily-api.ts";
@@ -16,6 +16,8 @@ export interface BrowserRooms extends AsyncDisposable {
 }
 
 export interface BrowserCaller extends FakeCaller {
+  /** Every frame that came, with when it came, on the scale of `performance.now()`: 10 ms each. */
+  readonly arrivals: readonly HeardFrame[];
   readonly messages: readonly unknown[];
   readonly events: readonly DailyEvent[];
   sendMessage(message: unknown): void;
@@ -54,6 +56,7 @@ export async function openBrowserRooms(options: { readonly maxMessageSize?: numb
 
 async function join(engine: DailyEngine, roomUrl: string, token: string, userName: string): Promise<BrowserCaller> {
   const speaker = createSpeaker();
+  const arrivals: HeardFrame[] = [];
   const messages: unknown[] = [];
   const events: DailyEvent[] = [];
   const { promise: closed, resolve } = Promise.withResolvers<void>();
@@ -68,6 +71,7 @@ async function join(engine: DailyEngine, roomUrl: string, token: string, userNam
       },
       audio(_, __, frame) {
         speaker.play(frame);
+        arrivals.push({ frame, atMs: performance.now() });
         if (speaker.takenMs >= steadyMs) meet();
       },
       played: () => undefined,
@@ -95,6 +99,7 @@ async function join(engine: DailyEngine, roomUrl: string, token: string, userNam
   return {
     sampleRate: 16_000,
     speaker,
+    arrivals,
     messages,
     events,
     closed,
