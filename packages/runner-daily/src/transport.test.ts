@@ -3,6 +3,8 @@ import { type Clock, createPacer } from "@pipecat-ts/runner-media";
 import {
   countResources,
   createRecordingLogger,
+  join,
+  measurePitch,
   type RecordingLogger,
   settleResources,
   tone,
@@ -186,12 +188,14 @@ describe("params", () => {
   test("audioInSampleRate is that of one participant's voice, too", async () => {
     const { transport, seat } = await open({ audioInSampleRate: 8_000 });
     const reader = transport.listenTo("ann").getReader();
-    const { samples } = tone(400, { durationMs: 100, sampleRate: 48_000 });
-    seat.listener.audio("ben", "audio", { samples, sampleRate: 48_000, channels: 1 });
-    seat.listener.audio("ann", "screenAudio", { samples, sampleRate: 48_000, channels: 1 });
-    seat.listener.audio("ann", "audio", { samples, sampleRate: 48_000, channels: 1 });
-    const { value } = await reader.read();
-    expect([value?.samples.length, value?.sampleRate]).toEqual([160, 8_000]);
+    const saying = (hz: number) => tone(hz, { durationMs: 400, sampleRate: 48_000 });
+    seat.listener.audio("ben", "audio", saying(900));
+    seat.listener.audio("ann", "screenAudio", saying(900));
+    seat.listener.audio("ann", "audio", saying(400));
+    const frames = [];
+    for (let n = 0; n < 15; n++) frames.push((await reader.read()).value);
+    expect([frames[0]?.samples.length, frames[0]?.sampleRate]).toEqual([160, 8_000]);
+    expect(measurePitch(join(frames.filter((frame) => frame !== undefined)))).toBeCloseTo(400, -1);
     await transport.close();
     while (!(await reader.read()).done);
     expect((await transport.listenTo("ben").getReader().read()).done).toBe(true);

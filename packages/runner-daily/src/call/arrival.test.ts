@@ -16,6 +16,7 @@ test("somebody has arrived when they were heard for 300 ms, once", () => {
   for (let ms = 0; ms < 290; ms += 10) arrival.heard(frame(10));
   expect(arrivals()).toBe(0);
   arrival.heard(frame(10));
+  expect(arrivals()).toBe(1);
   arrival.heard(frame(300));
   clock.advance(10_000);
   arrival.joined();

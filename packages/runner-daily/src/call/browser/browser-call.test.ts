@@ -58,14 +58,14 @@ async function nothingLeft(): Promise<void> {
 describe("joining", () => {
   test("a bot is in the room under its name, and gone when it leaves", async () => {
     const before = countResources();
-    const { call, lost } = open();
+    const { call, lost, told } = open();
     const { participants } = await call.join(request());
     expect(participants.local).toMatchObject({ user_name: "Bot", local: true });
     expect(server.names("room")).toEqual(["Bot"]);
     await Promise.all([call.close(), call.close()]);
     await until("the room is empty", () => server.names("room").length === 0, 2_000);
     await expect(call.request("participantCounts")).rejects.toMatchObject({ code: "CALL_ENDED" });
-    expect(lost).toEqual([]);
+    expect([lost, told]).toEqual([[], ["joined-meeting"]]);
     await nothingLeft();
     expect(await settleResources(before)).toEqual([]);
   });
