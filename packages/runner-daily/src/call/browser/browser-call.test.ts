@@ -167,7 +167,6 @@ describe("in the room", () => {
   test("a page that dies alone is the same", async () => {
     const { call, lost } = open();
     await call.join(request());
-    // One of them is the page's; the browser keeps another in reserve.
     for (const { pid, args } of browserProcesses()) if (args.includes("--type=renderer")) process.kill(pid, "SIGKILL");
     await until("it is told", () => lost.length > 0, 5_000);
     expect(lost).toMatchObject([{ code: "DAILY_BROWSER_CRASHED" }]);

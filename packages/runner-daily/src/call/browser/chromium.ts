@@ -45,8 +45,9 @@ const flags: readonly string[] = [
   "--disable-backgrounding-occluded-windows",
   "--disable-renderer-backgrounding",
   "--autoplay-policy=no-user-gesture-required",
-  // A server's address is no secret, and names that only the local network resolves delay a call.
-  "--disable-features=WebRtcHideLocalIpsWithMdns",
+  // A server's address is no secret, and names that only the local network resolves delay a call; there is one page, and
+  // nobody needs a second process for pages in reserve.
+  "--disable-features=WebRtcHideLocalIpsWithMdns,SpareRendererForSitePerProcess",
   "--mute-audio",
   // daily-js reports its own crashes to a third party; with a bot's room in the report.
   "--host-resolver-rules=MAP *.sentry.io ~NOTFOUND",
