@@ -44,6 +44,9 @@ async function join({ url, token, userName, sampleRate, bitrate, hears, bundleUr
   call = globalThis.Daily.createCallObject({
     audioSource: playout.track,
     videoSource: false,
+    // Whatever the room says of those who join it: a bot that does not sound never gets its client ready.
+    startAudioOff: false,
+    startVideoOff: true,
     // Video would be received, and paid for, to be thrown away.
     subscribeToTracksAutomatically: false,
     dailyConfig: {

@@ -8,19 +8,21 @@ export interface BrowserProcess {
   readonly args: string;
 }
 
-/** For tests: every process of the browsers that this process started, the oldest first. Linux only. */
-export function browserProcesses(): BrowserProcess[] {
+/** For tests: every process of the browsers that a process started, this one unless told; the oldest first. Linux only. */
+export function browserProcesses(of: number = process.pid): BrowserProcess[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map((name) => ({ pid: Number(name), args: argumentsOf(name) }))
-    .filter(({ args }) => args.includes(profilePrefix()))
+    .filter(({ args }) => args.includes(profilePrefix(of)))
     .sort((a, b) => a.pid - b.pid);
 }
 
-/** For tests: the profiles of the browsers that this process started. */
-export function profiles(): string[] {
-  const folder = dirname(profilePrefix());
-  return readdirSync(folder).filter((name) => join(folder, name).startsWith(profilePrefix()));
+/** For tests: the profiles of the browsers that a process started. */
+export function profiles(of: number = process.pid): string[] {
+  const folder = dirname(profilePrefix(of));
+  return readdirSync(folder)
+    .map((name) => join(folder, name))
+    .filter((path) => path.startsWith(profilePrefix(of)));
 }
 
 function argumentsOf(pid: string): string {

@@ -62,6 +62,7 @@ describe("joining", () => {
     const { participants } = await call.join(request());
     expect(participants.local).toMatchObject({ user_name: "Bot", local: true });
     expect(server.names("room")).toEqual(["Bot"]);
+    await until("it is told", () => told.length > 0, 2_000);
     await Promise.all([call.close(), call.close()]);
     await until("the room is empty", () => server.names("room").length === 0, 2_000);
     await expect(call.request("participantCounts")).rejects.toMatchObject({ code: "CALL_ENDED" });

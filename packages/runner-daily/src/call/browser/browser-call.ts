@@ -95,6 +95,7 @@ export function createBrowserCall(options: BrowserCallOptions, listener: DailyCa
       try {
         seating = seat(request);
         const participants = await Promise.race([seating, late]);
+        if (closing) throw over();
         joined = true;
         return { participants };
       } catch (error) {
@@ -127,7 +128,7 @@ function over(): RunnerError {
 function crashed(why: string): RunnerError {
   return new RunnerError("DAILY_BROWSER_CRASHED", `The browser that held the bot's call is gone: ${why}.`, {
     status: 502,
-    fix: "Give this machine more memory: a bot in a room takes some 300 MB.",
+    fix: "Where it speaks of a sandbox, let this user make user namespaces. Otherwise see whether memory is short: a bot in a room takes some 300 MB.",
   });
 }
 

@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,6 +37,23 @@ test("one that ends by itself is cleared away, and what it said last is told", a
   process.kill(Number(first?.pid), "SIGKILL");
   expect(await within("it has ended", chromium.ended, 5_000)).toMatch(/^it ended with SIGKILL/);
   await until("all of it is gone", () => browserProcesses().length === 0 && profiles().length === 0, 5_000);
+});
+
+test("a browser ends with the process that started it, be that killed", async () => {
+  const script = `
+    const { launchChromium } = await import(${JSON.stringify(new URL("chromium.ts", import.meta.url).href)});
+    (await launchChromium(${JSON.stringify(program)})).open("about:blank");
+    console.log("launched");`;
+  const parent = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(parent.stdout, "data");
+  const pid = Number(parent.pid);
+  await until("the browser is there", () => browserProcesses(pid).length > 2, 10_000);
+  parent.kill("SIGKILL");
+  await until("all of it is gone", () => browserProcesses(pid).length === 0, 5_000);
+  // Nobody was left to do it.
+  for (const profile of profiles(pid)) rmSync(profile, { recursive: true });
 });
 
 test("the page's address is in nobody's arguments, and the sandbox is off for root alone", async () => {

@@ -15,9 +15,9 @@ export interface Chromium {
   kill(): Promise<void>;
 }
 
-/** How the names of all profiles of this process begin. */
-export function profilePrefix(): string {
-  return join(tmpdir(), `pipecat-daily-${process.pid}-`);
+/** How the names of all profiles begin that a process makes. */
+export function profilePrefix(pid: number): string {
+  return join(tmpdir(), `pipecat-daily-${pid}-`);
 }
 
 /** How much is kept of what it complains of. */
@@ -55,7 +55,7 @@ const flags: readonly string[] = [
 
 /** Starts a browser. Rejects with DAILY_BROWSER_MISSING when the program cannot be run; then no profile is left. */
 export async function launchChromium(program: string): Promise<Chromium> {
-  const profile = await mkdtemp(profilePrefix());
+  const profile = await mkdtemp(profilePrefix(process.pid));
   // The page runs code that is fetched from Daily: only root, for whom there is none, goes without the sandbox.
   const sandbox = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
   const child = spawn(program, [...flags, ...sandbox, `--user-data-dir=${profile}`], {
@@ -74,8 +74,7 @@ export async function launchChromium(program: string): Promise<Chromium> {
     killGroup(child);
     await ended;
     for (const pipe of child.stdio) pipe?.destroy();
-    // Its children may write for some moments more.
-    await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+    await removeProfile(profile);
   }
 
   function kill(): Promise<void> {
@@ -86,7 +85,7 @@ export async function launchChromium(program: string): Promise<Chromium> {
   try {
     await started(child);
   } catch (cause) {
-    await rm(profile, { recursive: true, force: true });
+    await removeProfile(profile);
     throw new RunnerError("DAILY_BROWSER_MISSING", `The browser ${program} could not be started.`, {
       status: 503,
       cause,
@@ -102,6 +101,11 @@ export async function launchChromium(program: string): Promise<Chromium> {
       commands.write(`${JSON.stringify({ id: 1, method: "Target.createTarget", params: { url } })}\0`);
     },
   };
+}
+
+/** The browser's children may write for some moments more. A folder that stays all the same is for the system to clear. */
+async function removeProfile(profile: string): Promise<void> {
+  await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }).catch(() => undefined);
 }
 
 function started(child: ChildProcess): Promise<void> {
