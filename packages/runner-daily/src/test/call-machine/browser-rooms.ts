@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { isRunnerError } from "@pipecat-ts/runner-core";
 import { createSpeaker, type FakeCaller, type HeardFrame } from "@pipecat-ts/runner-testing";
 import { createBrowserEngine } from "../../call/browser/browser-engine.ts";
@@ -95,7 +94,9 @@ async function join(engine: DailyEngine, roomUrl: string, token: string, userNam
     await close();
   }
   // What is said before the other end listens is lost. Where no bot is, nobody waits for long.
-  await Promise.race([met, closed, sleep(patienceMs, undefined, { ref: false })]);
+  const enough = setTimeout(meet, patienceMs);
+  await Promise.race([met, closed]);
+  clearTimeout(enough);
   return {
     sampleRate: 16_000,
     speaker,
