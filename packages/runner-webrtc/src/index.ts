@@ -1,1 +1,1 @@
-export type { IceServer } from "./peer.ts";
+export type { IceServer } from "./peer/peer.ts";

@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { AudioFrame } from "@pipecat-ts/audio";
 import type { Pacer } from "@pipecat-ts/runner-media";
+import type { AudioPacket } from "../peer/peer.ts";
 import { createJitterBuffer, type JitterBufferCounters, type Missing, slackMs } from "./jitter-buffer.ts";
 import { type Opus, type OpusDecoder, opusSampleRates } from "./opus.ts";
-import type { AudioPacket } from "./peer.ts";
 import { createSoundQueue } from "./sound-queue.ts";
 
 /** The caller's voice on its way from the wire. */

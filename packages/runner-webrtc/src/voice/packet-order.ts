@@ -1,4 +1,4 @@
-import type { AudioPacket } from "./peer.ts";
+import type { AudioPacket } from "../peer/peer.ts";
 
 /** A packet's place in its stream: what wraps on the wire is counted on. */
 export interface Place {

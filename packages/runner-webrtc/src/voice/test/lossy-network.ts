@@ -1,8 +1,8 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import { join, measureLevel, syllables } from "@pipecat-ts/runner-testing";
+import type { AudioPacket } from "../../peer/peer.ts";
 import { createIncomingAudio, type IncomingAudioCounters } from "../incoming-audio.ts";
 import { loadOpus, type OpusSampleRate } from "../opus.ts";
-import type { AudioPacket } from "../peer.ts";
 import { encodePackets } from "./incoming-stage.ts";
 import { createSteadyPacer } from "./steady-pacer.ts";
 

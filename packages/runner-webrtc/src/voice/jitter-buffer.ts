@@ -1,7 +1,7 @@
+import type { AudioPacket } from "../peer/peer.ts";
 import { createDelayTarget } from "./delay-target.ts";
 import { type OpusPacketShape, recogniseOpusPacket } from "./opus-packet.ts";
 import { createPacketOrder, type Place } from "./packet-order.ts";
-import type { AudioPacket } from "./peer.ts";
 
 /**
  * Holds packets until it is their turn. Knows no timers, no codec and no sound: whoever plays asks it, when 20 ms are due,
