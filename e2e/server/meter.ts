@@ -3,6 +3,7 @@ import type { Server } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import type { RunnerArguments } from "@pipecat-ts/runner-core";
 import { countResources } from "@pipecat-ts/runner-testing";
+import type { WebSocketRunnerArguments } from "@pipecat-ts/runner-websocket";
 import type { Holdings } from "./questions.ts";
 
 /** Measures this process, which must run with `--expose-gc`. Make it before any server listens. */
@@ -17,11 +18,15 @@ export function createMeter(): Meter {
   subscribe("tracing:net.server.listen:asyncStart", (message) => {
     servers.add((message as { readonly server: Server }).server);
   });
-  let watched: { readonly signal: WeakRef<AbortSignal>; readonly socket: WeakRef<RunnerArguments["websocket"]> }[] = [];
+  let watched: {
+    readonly signal: WeakRef<AbortSignal>;
+    readonly socket: WeakRef<WebSocketRunnerArguments["websocket"]>;
+  }[] = [];
 
   return {
-    watch({ signal, websocket }) {
-      watched.push({ signal: new WeakRef(signal), socket: new WeakRef(websocket) });
+    watch(args) {
+      if (args.transport !== "websocket") return;
+      watched.push({ signal: new WeakRef(args.signal), socket: new WeakRef(args.websocket) });
     },
     async takeStock() {
       // What finalisers and weak references let go of is collected the next time: by `countResources`.

@@ -159,6 +159,9 @@ export function createMediaTransport(options: MediaTransportOptions): MediaTrans
     error(error) {
       if (!ending.ended) events.emit("error", error);
     },
+    event(name, ...args) {
+      if (!ending.ended) events.emitOwn(name, ...args);
+    },
     left(reason = "caller-left") {
       if (ending.ended) return;
       events.emit("clientDisconnected", reason);

@@ -42,6 +42,8 @@ export interface Caller {
   played(mark: string): void;
   /** Something failed that does not end the call. */
   error(error: Error): void;
+  /** An event of this transport's own: its name and arguments as in the events that the transport adds to `TransportEvents`. */
+  event(name: string, ...args: readonly unknown[]): void;
   /** The caller is gone; `port.close` follows. */
   left(reason?: CloseReason): void;
 }

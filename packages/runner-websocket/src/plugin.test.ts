@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { type Bot, createTransport, type RunnerArguments, type TransportPlugin } from "@pipecat-ts/runner-core";
+import { type Bot, createTransport, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import {
   countResources,
@@ -17,6 +17,7 @@ import {
   within,
 } from "@pipecat-ts/runner-testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import type { WebSocketRunnerArguments } from "./arguments.ts";
 import plugin from "./plugin.ts";
 import { connectCaller, type WebSocketCaller } from "./test/fake-caller.ts";
 
@@ -36,8 +37,8 @@ const echo: Bot = async (args) => {
 
 describe("starting", () => {
   test("/start answers wsUrl alone, whose session has the id and the body", async () => {
-    const seen: RunnerArguments[] = [];
-    const runner = await open((args) => void seen.push(args));
+    const seen: WebSocketRunnerArguments[] = [];
+    const runner = await open((args) => void seen.push(args as WebSocketRunnerArguments));
     const { reply, sessionId } = await start(runner, { body: { language: "fr" } });
     expect(reply).toEqual({ wsUrl: `ws://127.0.0.1:${runner.url.port}/ws-client/${sessionId}` });
     const caller = await call(reply.wsUrl);
@@ -47,12 +48,12 @@ describe("starting", () => {
   });
 
   test("a bare /ws-client is a session of its own, without a body", async () => {
-    const seen: RunnerArguments[] = [];
+    const seen: unknown[] = [];
     const runner = await open((args) => void seen.push(args));
     const caller = await call(bare(runner));
     await within("the bot ends", caller.closed, patienceMs);
     expect(seen).toMatchObject([{ transport: "websocket", body: undefined }]);
-    expect(seen[0]?.sessionId).toMatch(/^[\w-]{8,}$/);
+    expect(seen).toMatchObject([{ sessionId: expect.stringMatching(/^[\w-]{8,}$/) }]);
   });
 
   test("is refused before the upgrade for an id that is unknown, taken or over", async () => {

@@ -4,6 +4,7 @@ import { type CallerChannel, createCallerChannel } from "./caller-channel.ts";
 import type { IceCandidate } from "./candidate.ts";
 import { writeEngineOffer } from "./engine-offer.ts";
 import { createGathering, type Gathering } from "./gathering.ts";
+import { reportedLoss } from "./loss-report.ts";
 import type { Offer, OfferedTransport } from "./offer.ts";
 import type { PeerCounters, PeerListener, PeerOptions, PeerState } from "./peer-contract.ts";
 import { guardSctp } from "./sctp-guard.ts";
@@ -13,9 +14,11 @@ export interface Engine {
   readonly state: PeerState;
   readonly channel: CallerChannel;
   readonly counters: Omit<PeerCounters, "candidatesIgnored">;
+  readonly heard: number;
   /** Not to be called again before it settled. After it rejected for the first offer, the engine is of no more use. */
   answer(offer: Offer, candidates: readonly IceCandidate[]): Promise<string>;
-  addCandidate(candidate: IceCandidate): void;
+  /** Answers whether it is tried. */
+  addCandidate(candidate: IceCandidate): boolean;
   sendAudio(payload: Uint8Array, timestamp: number): void;
   close(): Promise<void>;
 }
@@ -47,6 +50,7 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
   let current: Offer | undefined;
   let version = 0;
   let messagesIgnored = 0;
+  let heard = 0;
   let sequenceNumber = Math.floor(Math.random() * 0x8000);
 
   connection.onDataChannel.subscribe(channel.take);
@@ -56,8 +60,15 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
     else if (next === "connected" && voiceDtls.state === "connected") setState("connected");
   });
   voiceDtls.onRtp.subscribe(({ header, payload }) => {
+    heard += 1;
     if (header.payloadType !== current?.audio.opusPayloadType) return;
     listener.audio({ payload, sequenceNumber: header.sequenceNumber, timestamp: header.timestamp });
+  });
+
+  voiceDtls.onRtcp.subscribe((packet) => {
+    heard += 1;
+    const percent = reportedLoss(packet, voice.sender.ssrc);
+    if (percent !== undefined) listener.loss(percent);
   });
 
   function setState(next: PeerState): void {
@@ -118,6 +129,9 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
     const sctp = connection.sctpTransport;
     if (sctp?.dtlsTransport === dtls)
       guardSctp(sctp, dtls, {
+        heard: () => {
+          heard += 1;
+        },
         dropped: () => {
           messagesIgnored += 1;
         },
@@ -128,12 +142,13 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
     if (sctp?.dtlsTransport === dtls) await sctp.start(current?.data?.sctpPort ?? 5_000);
   }
 
-  function addCandidate({ transport, foundation, priority, host, port, type }: IceCandidate): void {
+  function addCandidate({ transport, foundation, priority, host, port, type }: IceCandidate): boolean {
     const dtls = (transport === "data" ? connection.sctpTransport?.dtlsTransport : undefined) ?? voiceDtls;
     const ice = dtls.iceTransport.connection;
     const known = ice.remoteCandidates;
-    if (known.length >= candidateLimit || known.some((each) => each.host === host && each.port === port)) return;
+    if (known.length >= candidateLimit || known.some((each) => each.host === host && each.port === port)) return false;
     void ice.addRemoteCandidate(new Candidate(foundation, 1, "udp", priority, host, port, type));
+    return true;
   }
 
   async function close(): Promise<void> {
@@ -149,6 +164,9 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
       return state;
     },
     channel,
+    get heard() {
+      return heard;
+    },
     get counters() {
       const datagramsIgnored = [...transports.values()].reduce((sum, each) => sum + each.datagramsIgnored, 0);
       return { datagramsIgnored, messagesIgnored };

@@ -13,6 +13,7 @@ import {
 import { abortable } from "./abortable.ts";
 import { receiveDatagrams } from "./datagrams.ts";
 import { parseIceServers, type ServerAddress } from "./ice-servers.ts";
+import { withPatience } from "./patience.ts";
 import type { PeerOptions } from "./peer-contract.ts";
 import { allocateAtFirst } from "./turn.ts";
 import { openUdpTransport, type UdpTransport } from "./udp-transport.ts";
@@ -47,7 +48,7 @@ export function createGathering(dtls: RTCDtlsTransport, options: PeerOptions): G
 
   async function open(signal: AbortSignal): Promise<void> {
     const hosts = options.relayOnly === true ? [] : await openHosts();
-    const relay = allocateAtFirst(turn, AbortSignal.any([signal, AbortSignal.timeout(turnPatienceMs)]));
+    const relay = withPatience(turnPatienceMs, signal, (patience) => allocateAtFirst(turn, patience));
     const mapped = hosts.map((host) => askStun(host, stun, signal));
     reflexive.push(...(await Promise.all(mapped)).filter((candidate) => candidate !== undefined));
     const protocol = await relay;
@@ -139,14 +140,15 @@ async function askStun(
 ): Promise<Candidate | undefined> {
   const own = host.localCandidate;
   if (own === undefined) return undefined;
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(stunPatienceMs)]);
-  const asked = servers.map(async (server) => {
-    const request = new Message(methods.BINDING, classes.REQUEST);
-    const options = { retransmissions: 1, responseTimeout: stunPatienceMs / 3, signal: patience };
-    const [response] = await host.request(request, server, undefined, options);
-    return response.getAttributeValue("XOR-MAPPED-ADDRESS");
+  const mapped = await withPatience(stunPatienceMs, signal, (patience) => {
+    const asked = servers.map(async (server) => {
+      const request = new Message(methods.BINDING, classes.REQUEST);
+      const options = { retransmissions: 1, responseTimeout: stunPatienceMs / 3, signal: patience };
+      const [response] = await host.request(request, server, undefined, options);
+      return response.getAttributeValue("XOR-MAPPED-ADDRESS");
+    });
+    return abortable(Promise.any(asked), patience).catch(() => undefined);
   });
-  const mapped = await abortable(Promise.any(asked), patience).catch(() => undefined);
   if (mapped === undefined || (mapped[0] === own.host && mapped[1] === own.port)) return undefined;
   const priority = candidatePriority("srflx", { localPreference: 65_535 });
   return new Candidate(`s${own.foundation}`, 1, "udp", priority, mapped[0], mapped[1], "srflx", own.host, own.port);

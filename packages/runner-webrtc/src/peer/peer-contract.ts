@@ -32,6 +32,8 @@ export interface Peer {
   readonly bufferedBytes: number;
   /** The largest message in bytes that the caller takes, by its offer. */
   readonly maxMessageBytes: number;
+  /** How often something came that only the caller can have sent: media, reports on ours, data. While it grows, they are there. */
+  readonly heard: number;
   /** What was not taken, for the log. */
   readonly counters: PeerCounters;
   /** Closes everything; resolves when the sockets and timers are gone. Twice is once. */
@@ -55,6 +57,8 @@ export type PeerState = "new" | "connecting" | "connected" | "failed" | "closed"
 export interface PeerListener {
   state(state: PeerState): void;
   audio(packet: AudioPacket): void;
+  /** The caller reports how much of our voice got lost since its last report, in %. */
+  loss(percent: number): void;
   /** The caller's data channel: the last one opened is the one that counts. */
   channel(state: "open" | "closed"): void;
   text(text: string): void;

@@ -74,7 +74,7 @@ export function createPeer(options: PeerOptions, listener: PeerListener): Peer {
       return;
     }
     const candidate = place(trickled, offered);
-    if (candidate !== undefined) engine.addCandidate(candidate);
+    if (candidate !== undefined && !engine.addCandidate(candidate)) candidatesIgnored += 1;
   }
 
   /** What the engine can use of a candidate, now. A name is looked up, and its candidate comes again with the address. */
@@ -94,6 +94,9 @@ export function createPeer(options: PeerOptions, listener: PeerListener): Peer {
   return {
     get state() {
       return closing === undefined ? (engine?.state ?? "new") : "closed";
+    },
+    get heard() {
+      return engine?.heard ?? 0;
     },
     get counters() {
       return { candidatesIgnored, ...(engine?.counters ?? { datagramsIgnored: 0, messagesIgnored: 0 }) };
@@ -143,6 +146,7 @@ function contain(listener: PeerListener, { logger }: PeerOptions, counts: () => 
   return {
     state: safely((state) => listener.state(state)),
     audio: safely((packet) => listener.audio(packet)),
+    loss: safely((percent) => listener.loss(percent)),
     channel: safely((state) => listener.channel(state)),
     text: safely((text) => listener.text(text)),
   };

@@ -2,16 +2,17 @@ import type { RTCDtlsTransport, RTCSctpTransport } from "werift";
 
 /**
  * Keeps what a caller sends over its data channels from hurting more than that caller: the engine leaves the rejections of
- * its own handlers unhandled, and holds unfinished messages without end. `dropped` is told of each message that cannot be
- * understood, `overrun` when the caller ignores how much may be under way (RFC 9260, section 6.2).
+ * its own handlers unhandled, and holds unfinished messages without end. `heard` is told of whatever
+ * comes, `dropped` of each message that cannot be understood, `overrun` when the caller ignores how much may be under way (RFC 9260, section 6.2).
  */
 export function guardSctp(
   transport: RTCSctpTransport,
   dtls: RTCDtlsTransport,
-  handle: { dropped(error: unknown): void; overrun(): void },
+  handle: { heard(): void; dropped(error: unknown): void; overrun(): void },
 ): void {
   const sctp = transport.sctp as unknown as SctpInside;
   dtls.dataReceiver = (data) => {
+    handle.heard();
     sctp.handleData(data).catch(handle.dropped);
     if (sctp.advertisedRwnd < 0) handle.overrun();
   };

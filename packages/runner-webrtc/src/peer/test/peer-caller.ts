@@ -1,3 +1,4 @@
+import { until } from "@pipecat-ts/runner-testing";
 import {
   type MediaStreamTrack,
   type RTCDataChannel,
@@ -7,6 +8,7 @@ import {
   RtpPacket,
   useOPUS,
 } from "werift";
+import type { UdpTransport } from "../udp-transport.ts";
 
 /** How a caller of the tests calls. */
 export interface PeerCallerOptions {
@@ -29,7 +31,20 @@ export interface PeerCaller {
   accept(answerSdp: string): Promise<void>;
   /** Sends one Opus packet of its own numbering, 20 ms after the one before. */
   sendAudio(payload: Uint8Array): void;
+  /** Has each audio packet told as it comes. */
+  onPacket(listener: (packet: RtpPacket) => void): void;
+  /** Has each text told as it comes. */
+  onText(listener: (text: string) => void): void;
+  /** Resolves when media and, where it opens one, the data channel are up. */
+  connected(timeoutMs: number): Promise<void>;
+  /** Drops every datagram from now on, both ways. */
+  cut(): void;
   close(): Promise<void>;
+}
+
+/** The sockets of an engine's connection, which its types hide. */
+function protocolsOf(ice: unknown): { readonly transport: Pick<UdpTransport, "onData" | "send"> }[] {
+  return (ice as { readonly protocols: { readonly transport: UdpTransport }[] }).protocols;
 }
 
 /** The smallest Opus packet of 20 ms: silence (RFC 6716, section 3.1: a TOC byte and an empty frame). */
@@ -50,6 +65,12 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
   const packets: RtpPacket[] = [];
   let sequenceNumber = 1_000;
   let timestamp = 48_000;
+  let wasUp = false;
+  const look = (): void => {
+    wasUp ||= connection.connectionState === "connected" && (channel === undefined || channel.readyState === "open");
+  };
+  connection.connectionStateChange.subscribe(look);
+  channel?.stateChange.subscribe(look);
   channel?.onMessage.subscribe((message) => texts.push(message.toString()));
   transceiver.onTrack.subscribe((track: MediaStreamTrack) => track.onReceiveRtp.subscribe((rtp) => packets.push(rtp)));
 
@@ -73,6 +94,23 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
       timestamp = (timestamp + 960) >>> 0;
       const header = new RtpHeader({ sequenceNumber, timestamp });
       void transceiver.sender.sendRtp(new RtpPacket(header, Buffer.from(payload)));
+    },
+    onPacket(listener) {
+      transceiver.onTrack.subscribe((track) => track.onReceiveRtp.subscribe(listener));
+    },
+    onText(listener) {
+      channel?.onMessage.subscribe((message) => listener(message.toString()));
+    },
+    async connected(timeoutMs) {
+      await until("the caller is connected", () => wasUp || connection.connectionState === "closed", timeoutMs);
+      if (!wasUp) throw new Error("The peer was closed before it was connected.");
+    },
+    cut() {
+      for (const { iceTransport } of connection.dtlsTransports)
+        for (const { transport } of protocolsOf(iceTransport.connection)) {
+          transport.onData = () => undefined;
+          transport.send = async () => undefined;
+        }
     },
     close: () => connection.close(),
   };

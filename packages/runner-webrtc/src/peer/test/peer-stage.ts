@@ -10,18 +10,20 @@ export const quiet: Logger = { debug: nothing, info: nothing, warn: nothing, err
 export interface Heard {
   readonly states: PeerState[];
   readonly audio: AudioPacket[];
+  readonly losses: number[];
   readonly channel: ("open" | "closed")[];
   readonly texts: string[];
 }
 
 /** A peer that is closed at the end of the test, and what it tells. */
 export function openPeer(options: Partial<PeerOptions> = {}): { readonly peer: Peer; readonly heard: Heard } {
-  const heard: Heard = { states: [], audio: [], channel: [], texts: [] };
+  const heard: Heard = { states: [], audio: [], losses: [], channel: [], texts: [] };
   const peer = createPeer(
     { iceServers: [], logger: quiet, ...options },
     {
       state: (state) => heard.states.push(state),
       audio: (packet) => heard.audio.push(packet),
+      loss: (percent) => heard.losses.push(percent),
       channel: (state) => heard.channel.push(state),
       text: (text) => heard.texts.push(text),
     },
