@@ -153,9 +153,15 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   function logUnused(): void {
     const { audioMs, messages } = reception.dropped;
-    const unused = { skippedTexts, unheardMessages: messages, unheardAudioMs: audioMs, ...peers.current?.counters };
+    const { messagesIgnored = 0, ...others } = peers.current?.counters ?? {};
+    const unused = {
+      skippedMessages: skippedTexts + messagesIgnored,
+      unheardMessages: messages,
+      unheardAudioMs: audioMs,
+    };
     if (Object.values(unused).some((count) => count > 0)) logger.info(unused, "Not all that the caller sent was used");
-    if (ears !== undefined) logger.debug({ ...ears.counters }, "what came of the caller's voice");
+    // Candidates of no use come from every browser, and stray datagrams from anywhere.
+    logger.debug({ ...others, ...ears?.counters }, "what came of the caller's packets");
   }
 
   return {

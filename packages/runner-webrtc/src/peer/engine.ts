@@ -146,7 +146,8 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
     const dtls = (transport === "data" ? connection.sctpTransport?.dtlsTransport : undefined) ?? voiceDtls;
     const ice = dtls.iceTransport.connection;
     const known = ice.remoteCandidates;
-    if (known.length >= candidateLimit || known.some((each) => each.host === host && each.port === port)) return false;
+    if (known.some((each) => each.host === host && each.port === port)) return true;
+    if (known.length >= candidateLimit) return false;
     void ice.addRemoteCandidate(new Candidate(foundation, 1, "udp", priority, host, port, type));
     return true;
   }
