@@ -1,6 +1,8 @@
 import { Router } from "@koa/router";
 import { type RunnerContext, RunnerError, type TransportPlugin } from "@pipecat-ts/runner-core";
 import Koa from "koa";
+import { createAccess, refuseStrangers } from "./access.ts";
+import { createAccessOptions } from "./access-options.ts";
 import { readBody } from "./body.ts";
 import { findTransport } from "./choose-transport.ts";
 import { serveClientFiles } from "./client-files.ts";
@@ -12,6 +14,7 @@ import type { InstalledTransport } from "./installed-transport.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
 import { createLogger } from "./logging.ts";
 import { closePlugins, openPlugins } from "./open-plugins.ts";
+import { openToAll } from "./open-to-all.ts";
 import { addPluginRoutes, socketRoutesOf } from "./plugin-routes.ts";
 import { boundUrl, createUrlFor } from "./public-url.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
@@ -30,16 +33,20 @@ const shutDownMs = 2_000;
 export function createRunner(options: RunnerOptions): Runner {
   const { bot, plugins = [], pluginOptions = {}, env = process.env, clientRoot } = options;
   const settings = createSettings(options);
+  const accessOptions = createAccessOptions(options);
   const logger = options.logger ?? createLogger();
   const scope = createSessionScope();
   const shared = new Map<string, unknown>();
   let serving = true;
   const sessions = createSessionRegistry({ bot, settings, scope, handlesSignals: () => !serving });
 
+  const access = createAccess(accessOptions, settings, logger, sessions.get);
+  const { apiKey, origins } = access;
+
   const app = new Koa();
   const router = new Router();
   app.on("error", (err) => logger.debug({ err }, "a response could not be sent"));
-  app.use(allowOrigins()).use(answerErrors(logger)).use(readBody());
+  app.use(allowOrigins(origins)).use(answerErrors(logger)).use(refuseStrangers(access)).use(readBody());
 
   let transports: InstalledTransport[] = [];
   let upgrades: Upgrades | undefined;
@@ -57,6 +64,7 @@ export function createRunner(options: RunnerOptions): Runner {
       logger: pluginLogger,
       urlFor,
       createSession: ({ body } = {}) => sessions.create(body, pluginLogger),
+      socketSegment: access.socketSegment,
       findSession: sessions.find,
       shared<T>(key: string, create: () => T): T {
         if (!shared.has(key)) shared.set(key, create());
@@ -68,13 +76,13 @@ export function createRunner(options: RunnerOptions): Runner {
 
   async function open(): Promise<void> {
     transports = await openPlugins(pluginSources, settings.transport);
-    upgrades = createUpgrades(socketRoutesOf(transports), logger);
+    upgrades = createUpgrades(socketRoutesOf(transports), access, logger);
     const routes = new Router();
     addHealthRoutes(routes, sessions);
     addStatusRoute(routes, transports);
-    addStartRoute(routes, transports, settings.transport, sessions);
-    refuseUnknownSessions(routes, sessions);
-    addPluginRoutes(routes, transports);
+    addStartRoute(routes, transports, settings.transport, sessions, apiKey);
+    refuseUnknownSessions(routes, sessions, apiKey);
+    addPluginRoutes(routes, transports, apiKey);
     answerBySessions(routes, sessions);
     if (clientRoot !== undefined) serveClientFiles(routes, clientRoot);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
@@ -115,6 +123,9 @@ export function createRunner(options: RunnerOptions): Runner {
       return transports.map(({ name, availability, selectable, open }) => {
         return { name, availability, selectable, banner: open?.banner?.() ?? [] };
       });
+    },
+    get openToAll() {
+      return listeners ? openToAll(settings, accessOptions, transports) : [];
     },
     get url() {
       if (!listeners) throw new Error("The runner has no URL before listen().");

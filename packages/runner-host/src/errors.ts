@@ -15,7 +15,10 @@ export function errorReply(error: unknown): ErrorReply {
     return { status: 500, headers: {}, body: { detail: "The server failed; its log says why.", code: "INTERNAL" } };
   }
   const { status, code, message, fix } = known;
-  const headers: Record<string, string> = status === 429 || status === 503 ? { "Retry-After": "5" } : {};
+  const headers: Record<string, string> = {
+    ...((status === 429 || status === 503) && { "Retry-After": "5" }),
+    ...(status === 401 && { "WWW-Authenticate": "Bearer" }),
+  };
   return { status, headers, body: { detail: fix === undefined ? message : `${message} ${fix}`, code } };
 }
 

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { isRunnerError, type Logger, RunnerError, type SocketRequest, type SocketRoute } from "@pipecat-ts/runner-core";
 import { type MatchFunction, match } from "path-to-regexp";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { Access } from "./access.ts";
 import { settledWithin } from "./deadline.ts";
 import { errorReply } from "./errors.ts";
 import { replyRaw } from "./raw-reply.ts";
@@ -29,17 +30,28 @@ interface Endpoint {
   readonly server: WebSocketServer;
 }
 
-export function createUpgrades(routes: readonly SocketRoute[], logger: Logger): Upgrades {
+export function createUpgrades(
+  routes: readonly SocketRoute[],
+  access: Pick<Access, "refuseForeignHost" | "admitSocket">,
+  logger: Logger,
+): Upgrades {
   const endpoints = routes.map(createEndpoint);
   const liveness = createSocketLiveness(logger);
   const connections = new Set<Duplex>();
   const sockets = new Set<WebSocket>();
 
   async function upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
+    access.refuseForeignHost(request);
     const { endpoint, params, url } = findEndpoint(endpoints, request);
-    const socketRequest: SocketRequest = { params, url, request };
-    const refusal = await endpoint.route.authorize?.(socketRequest);
-    if (refusal) throw new RunnerError(refusal.code, refusal.detail, { status: refusal.status });
+    const admitted = access.admitSocket(endpoint.route, { params, url, request });
+    const socketRequest: SocketRequest = { params: admitted.params, url, request };
+    try {
+      const refusal = await endpoint.route.authorize?.(socketRequest);
+      if (refusal) throw new RunnerError(refusal.code, refusal.detail, { status: refusal.status });
+    } catch (error) {
+      admitted.giveBack();
+      throw error;
+    }
     endpoint.server.handleUpgrade(request, connection, head, (socket) => {
       sockets.add(socket);
       socket.on("close", () => sockets.delete(socket));

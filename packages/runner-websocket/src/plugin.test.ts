@@ -67,6 +67,28 @@ describe("starting", () => {
     expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
   });
 
+  test("with tokens on, wsUrl opens once, and neither a bare path nor the session's id opens anything", async () => {
+    const seen: RunnerArguments[] = [];
+    const bot: Bot = async (args) => {
+      seen.push(args);
+      await echo(args);
+    };
+    const runner = await open(bot, { webSocketAuth: "token" });
+    const { reply, sessionId } = await start(runner, { body: "mine" });
+    await expect(call(bare(runner))).rejects.toThrow(/^401 .*"code":"TOKEN_REQUIRED"/);
+    await expect(call(`${bare(runner)}/${sessionId}`)).rejects.toThrow(/^401 .*"code":"TOKEN_REQUIRED"/);
+    expect(Object.keys(reply)).toEqual(["wsUrl"]);
+    const caller = await call(reply.wsUrl);
+    await expect(call(reply.wsUrl)).rejects.toThrow(/^403 .*"code":"TOKEN_INVALID"/);
+    await until("the bot runs", () => seen.length > 0, patienceMs);
+    expect(seen).toMatchObject([{ sessionId, body: "mine" }]);
+
+    const token = (await start(runner)).reply.wsUrl.split("/").at(-1);
+    const another = await call(`${bare(runner)}?token=${token}`);
+    await Promise.all([caller.hangUp(), another.hangUp()]);
+    await until("the sessions are over", () => runner.sessions.counts.active === 0, patienceMs);
+  });
+
   test("is refused for a session that waits for another transport's caller", async () => {
     const pigeon: TransportPlugin = {
       name: "pigeon",
@@ -109,7 +131,7 @@ describe("starting", () => {
     const runner = await open(echo);
     const raw = connect(Number(runner.url.port), "127.0.0.1");
     raw.write(
-      "GET /ws-client HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: no\r\n\r\n",
+      "GET /ws-client HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: no\r\n\r\n",
     );
     raw.resume();
     await within("the connection is closed", once(raw, "close"), patienceMs);
