@@ -79,7 +79,8 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   const stopped = runUntilStopped(runner, logger);
   await runner.listen();
   const facts = { version, bot: shownPath(file), url: runner.url, hasClient };
-  console.log(bannerText({ ...facts, transports: runner.transports, failures: found.failures }, process.stdout));
+  const { transports, openToAll } = runner;
+  console.log(bannerText({ ...facts, transports, failures: found.failures, openToAll }, process.stdout));
   if (open) await openBrowser(runner.url, logger);
   return stopped;
 }
