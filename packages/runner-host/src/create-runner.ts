@@ -22,6 +22,7 @@ import { createSettings } from "./runner-settings.ts";
 import { answerBySessions, refuseUnknownSessions } from "./session-requests.ts";
 import { createSessionScope } from "./session-scope.ts";
 import { createSessionRegistry } from "./sessions.ts";
+import { addSessionsRoutes } from "./sessions-routes.ts";
 import { addStartRoute } from "./start-route.ts";
 import { addStatusRoute } from "./status-route.ts";
 import { createUpgrades, type Upgrades } from "./upgrades.ts";
@@ -63,7 +64,7 @@ export function createRunner(options: RunnerOptions): Runner {
       settings,
       logger: pluginLogger,
       urlFor,
-      createSession: ({ body } = {}) => sessions.create(body, pluginLogger),
+      createSession: ({ body } = {}) => sessions.create(body, pluginLogger, plugin.name),
       socketSegment: access.socketSegment,
       findSession: sessions.find,
       shared<T>(key: string, create: () => T): T {
@@ -82,6 +83,7 @@ export function createRunner(options: RunnerOptions): Runner {
     addStatusRoute(routes, transports);
     addStartRoute(routes, transports, settings.transport, sessions, apiKey);
     refuseUnknownSessions(routes, sessions, apiKey);
+    addSessionsRoutes(routes, sessions, apiKey);
     addPluginRoutes(routes, transports, apiKey);
     answerBySessions(routes, sessions);
     if (clientRoot !== undefined) serveClientFiles(routes, clientRoot);

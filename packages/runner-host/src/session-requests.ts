@@ -23,7 +23,8 @@ export function answerBySessions(router: Router, sessions: SessionRegistry): voi
   });
 }
 
-function findSession(sessions: SessionRegistry, id: string | undefined): HostSession {
+/** The live session of this id. Throws SESSION_UNKNOWN. */
+export function findSession(sessions: SessionRegistry, id: string | undefined): HostSession {
   const session = id === undefined ? undefined : sessions.get(id);
   if (session) return session;
   throw new RunnerError("SESSION_UNKNOWN", "There is no such session, or it has ended.", {

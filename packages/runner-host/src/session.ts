@@ -27,6 +27,8 @@ export const pendingMs = 120_000;
 export interface SessionOptions {
   readonly bot: Bot;
   readonly body: unknown;
+  /** The name of the transport that made it. */
+  readonly transport: string;
   readonly logger: Logger;
   readonly scope: SessionScope;
   readonly cliArgs: Readonly<Record<string, unknown>>;
@@ -44,6 +46,9 @@ export interface SessionOptions {
 
 /** A session as the host itself uses it. */
 export interface HostSession extends Session {
+  /** The name of the transport that its caller comes in by. */
+  readonly transport: string;
+  readonly startedAt: Date;
   /** Lets the bot's own handlers answer a request to `/sessions/{id}/{path}`, in the order they were registered. */
   answer(ctx: Context): Promise<void>;
   /** Ends it now, whoever still runs. */
@@ -57,7 +62,9 @@ export function createSession(options: SessionOptions): HostSession {
   const controller = new AbortController();
   const ownership = createOwnership(logger);
   const handlers: ((ctx: Context) => unknown)[] = [];
-  const startedAt = performance.now();
+  const startedAt = new Date();
+  const startedAtMs = performance.now();
+  let { transport: transportName } = options;
   let resolveEnded: (reason: CloseReason) => void = () => undefined;
   const ended = new Promise<CloseReason>((resolve) => {
     resolveEnded = resolve;
@@ -87,7 +94,7 @@ export function createSession(options: SessionOptions): HostSession {
     await scope.run(session, () => ownership.releaseAll(reason));
     handlers.length = 0;
     options.onEnded(session);
-    logger.info({ reason, durationMs: Math.round(performance.now() - startedAt) }, `session ended: ${reason}`);
+    logger.info({ reason, durationMs: Math.round(performance.now() - startedAtMs) }, `session ended: ${reason}`);
     resolveEnded(reason);
   }
 
@@ -106,6 +113,10 @@ export function createSession(options: SessionOptions): HostSession {
 
   const session: HostSession = {
     ...forBot,
+    startedAt,
+    get transport() {
+      return transportName;
+    },
     get state() {
       return state;
     },
@@ -122,6 +133,7 @@ export function createSession(options: SessionOptions): HostSession {
       options.admit(session);
       clearTimeout(abandoned);
       state = "active";
+      transportName = own.transport;
       const transport = createBotTransport({
         connect,
         signal: controller.signal,

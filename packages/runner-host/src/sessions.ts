@@ -13,10 +13,11 @@ import type { SessionScope } from "./session-scope.ts";
 
 /** The sessions of one runner, as its own parts use them. */
 export interface SessionRegistry extends Sessions {
+  [Symbol.iterator](): Iterator<HostSession>;
   /** Whether it takes no new callers for good. */
   readonly draining: boolean;
   /** A pending session; pushes out the oldest pending one where there are too many. Throws AT_CAPACITY or DRAINING. */
-  create(body: unknown, logger: Logger): Session;
+  create(body: unknown, logger: Logger, transport: string): Session;
   /** The live session with this id; aliases do not count. */
   get(id: string): HostSession | undefined;
   /** Throws AT_CAPACITY or DRAINING when no caller would be taken now. */
@@ -79,11 +80,12 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
     get,
     refuseWhenFull,
     endAll,
-    create(body, logger) {
+    create(body, logger, transport) {
       refuseWhenFull();
       const session = createSession({
         bot,
         body,
+        transport,
         logger,
         scope,
         cliArgs,

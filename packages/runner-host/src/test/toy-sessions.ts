@@ -26,7 +26,7 @@ export function toySessions(options: { bot?: Bot; maxSessions?: number } = {}): 
     scope,
     handlesSignals: () => false,
   });
-  return { sessions, log, create: (body?: unknown) => sessions.create(body, log) };
+  return { sessions, log, create: (body?: unknown) => sessions.create(body, log, "toy") };
 }
 
 /** A transport that closes when told to, and says what was done to it. */
