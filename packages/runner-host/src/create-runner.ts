@@ -9,6 +9,7 @@ import { serveClientFiles } from "./client-files.ts";
 import { allowOrigins } from "./cors.ts";
 import { settledWithin } from "./deadline.ts";
 import { answerErrors } from "./errors.ts";
+import { requireFolder, serveFolder } from "./folder-files.ts";
 import { addHealthRoutes } from "./health-routes.ts";
 import type { InstalledTransport } from "./installed-transport.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
@@ -32,7 +33,7 @@ const shutDownMs = 2_000;
 
 /** Puts a runner together. Opens nothing before `listen()`. Throws OPTION_INVALID. */
 export function createRunner(options: RunnerOptions): Runner {
-  const { bot, plugins = [], pluginOptions = {}, env = process.env, clientRoot } = options;
+  const { bot, plugins = [], pluginOptions = {}, env = process.env, clientRoot, folder } = options;
   const settings = createSettings(options);
   const accessOptions = createAccessOptions(options);
   const logger = options.logger ?? createLogger();
@@ -64,7 +65,7 @@ export function createRunner(options: RunnerOptions): Runner {
       settings,
       logger: pluginLogger,
       urlFor,
-      createSession: ({ body } = {}) => sessions.create(body, pluginLogger, plugin.name),
+      createSession: ({ body = options.body } = {}) => sessions.create(body, pluginLogger, plugin.name),
       socketSegment: access.socketSegment,
       findSession: sessions.find,
       shared<T>(key: string, create: () => T): T {
@@ -76,6 +77,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const pluginSources = { plugins, pluginOptions, env, logger, contextFor };
 
   async function open(): Promise<void> {
+    if (folder !== undefined) await requireFolder(folder);
     transports = await openPlugins(pluginSources, settings.transport);
     upgrades = createUpgrades(socketRoutesOf(transports), access, logger);
     const routes = new Router();
@@ -86,6 +88,7 @@ export function createRunner(options: RunnerOptions): Runner {
     addSessionsRoutes(routes, sessions, apiKey);
     addPluginRoutes(routes, transports, apiKey);
     answerBySessions(routes, sessions);
+    if (folder !== undefined) serveFolder(routes, folder, apiKey);
     if (clientRoot !== undefined) serveClientFiles(routes, clientRoot);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
     listeners = await openListeners(settings.host, settings.port, app.callback(), upgrades.attach);

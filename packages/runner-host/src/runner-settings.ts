@@ -14,6 +14,7 @@ export interface RunnerFlags extends AccessOptions {
   readonly maxSessions: number | undefined;
   /** In seconds. */
   readonly shutdownTimeout: number;
+  readonly folder: string | undefined;
 }
 
 /** The runner's own flags and environment variables, for whoever reads them: a runner made in code reads neither. */
@@ -79,6 +80,13 @@ export const runnerFlags: OptionTable<RunnerFlags> = {
     schema: Type.Number({ minimum: 0, maximum: 604_800 }),
     placeholder: "seconds",
   },
+  folder: {
+    flag: "folder",
+    short: "f",
+    description: "Folder whose files may be downloaded at /files/",
+    schema: Type.String({ minLength: 1 }),
+    placeholder: "path",
+  },
   ...accessFlags,
 };
 
@@ -88,7 +96,7 @@ export function runnerOptionsFrom(
 ): Partial<AccessOptions> &
   Pick<
     RunnerOptions,
-    "host" | "port" | "transport" | "publicUrl" | "trustProxy" | "maxSessions" | "shutdownTimeoutMs"
+    "host" | "port" | "transport" | "publicUrl" | "trustProxy" | "maxSessions" | "shutdownTimeoutMs" | "folder"
   > {
   const { proxy, publicUrl, shutdownTimeout, maxSessions, transport, ...rest } = flags;
   const url =

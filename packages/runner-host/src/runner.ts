@@ -21,6 +21,10 @@ export interface RunnerOptions extends Partial<Omit<RunnerSettings, "publicUrl">
   readonly publicUrl?: string | URL;
   /** The folder of the built web client, served at `/client/`. Without it `/` and `/client/` are 404. */
   readonly clientRoot?: string;
+  /** The folder whose files may be downloaded at `/files/{path}`. Without it those are 404. */
+  readonly folder?: string | undefined;
+  /** What bots get as `args.body` when their callers bring none. */
+  readonly body?: unknown;
   /** Default: a pino logger to stdout at level `info`. */
   readonly logger?: Logger;
   /** Default: the process's environment. */
