@@ -14,6 +14,8 @@ import { addHealthRoutes } from "./health-routes.ts";
 import type { InstalledTransport } from "./installed-transport.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
 import { createLogger } from "./logging.ts";
+import { createMetrics } from "./metrics.ts";
+import { addMetricsRoute } from "./metrics-route.ts";
 import { closePlugins, openPlugins } from "./open-plugins.ts";
 import { openToAll } from "./open-to-all.ts";
 import { addPluginRoutes, socketRoutesOf } from "./plugin-routes.ts";
@@ -40,7 +42,8 @@ export function createRunner(options: RunnerOptions): Runner {
   const scope = createSessionScope();
   const shared = new Map<string, unknown>();
   let serving = true;
-  const sessions = createSessionRegistry({ bot, settings, scope, handlesSignals: () => !serving });
+  const metrics = createMetrics({ sessions: () => sessions, pacer: () => shared.get("pacer") });
+  const sessions = createSessionRegistry({ bot, settings, scope, metrics, handlesSignals: () => !serving });
 
   const access = createAccess(accessOptions, settings, logger, sessions.get);
   const { apiKey, origins } = access;
@@ -48,7 +51,11 @@ export function createRunner(options: RunnerOptions): Runner {
   const app = new Koa();
   const router = new Router();
   app.on("error", (err) => logger.debug({ err }, "a response could not be sent"));
-  app.use(allowOrigins(origins)).use(answerErrors(logger)).use(refuseStrangers(access)).use(readBody());
+  app
+    .use(allowOrigins(origins))
+    .use(answerErrors(logger, metrics.refused))
+    .use(refuseStrangers(access))
+    .use(readBody());
 
   let transports: InstalledTransport[] = [];
   let upgrades: Upgrades | undefined;
@@ -79,10 +86,11 @@ export function createRunner(options: RunnerOptions): Runner {
   async function open(): Promise<void> {
     if (folder !== undefined) await requireFolder(folder);
     transports = await openPlugins(pluginSources, settings.transport);
-    upgrades = createUpgrades(socketRoutesOf(transports), access, logger);
+    upgrades = createUpgrades(socketRoutesOf(transports), access, logger, metrics.refused);
     const routes = new Router();
     addHealthRoutes(routes, sessions);
     addStatusRoute(routes, transports);
+    addMetricsRoute(routes, metrics, apiKey);
     addStartRoute(routes, transports, settings.transport, sessions, apiKey);
     refuseUnknownSessions(routes, sessions, apiKey);
     addSessionsRoutes(routes, sessions, apiKey);
@@ -91,11 +99,13 @@ export function createRunner(options: RunnerOptions): Runner {
     if (folder !== undefined) serveFolder(routes, folder, apiKey);
     if (clientRoot !== undefined) serveClientFiles(routes, clientRoot);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
+    metrics.start();
     listeners = await openListeners(settings.host, settings.port, app.callback(), upgrades.attach);
   }
 
   /** The plugins first: they may want to say goodbye on their own sockets. */
   async function release(): Promise<void> {
+    metrics.stop();
     await closePlugins(transports, logger);
     await Promise.all([upgrades?.close(), listeners?.close()]);
   }

@@ -17,6 +17,7 @@ import {
 import type { Context } from "koa";
 import { createBotTransport } from "./bot-transport.ts";
 import { createEnding, type Ending } from "./ending.ts";
+import type { SessionMetrics } from "./metrics.ts";
 import { createOwnership, type Release } from "./ownership.ts";
 import type { SessionScope } from "./session-scope.ts";
 
@@ -31,6 +32,7 @@ export interface SessionOptions {
   readonly transport: string;
   readonly logger: Logger;
   readonly scope: SessionScope;
+  readonly metrics: SessionMetrics;
   readonly cliArgs: Readonly<Record<string, unknown>>;
   /** Whether the bot handles SIGINT and SIGTERM itself. */
   readonly handlesSignals: boolean;
@@ -94,6 +96,7 @@ export function createSession(options: SessionOptions): HostSession {
     await scope.run(session, () => ownership.releaseAll(reason));
     handlers.length = 0;
     options.onEnded(session);
+    options.metrics.ended(transportName, reason);
     logger.info({ reason, durationMs: Math.round(performance.now() - startedAtMs) }, `session ended: ${reason}`);
     resolveEnded(reason);
   }
@@ -138,6 +141,7 @@ export function createSession(options: SessionOptions): HostSession {
         connect,
         signal: controller.signal,
         logger,
+        onBuilt: (built) => ownership.add(options.metrics.follow(own.transport, built)),
         onClosed: (reason) => active.transportClosed(reason),
       });
       const active = createEnding({ hangUp: transport.hangUp, abort, finish: (reason) => void finish(reason) }, logger);

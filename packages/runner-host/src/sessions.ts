@@ -7,6 +7,7 @@ import {
   type Session,
 } from "@pipecat-ts/runner-core";
 import { settledWithin } from "./deadline.ts";
+import type { SessionMetrics } from "./metrics.ts";
 import type { Sessions } from "./runner.ts";
 import { createSession, type HostSession } from "./session.ts";
 import type { SessionScope } from "./session-scope.ts";
@@ -32,12 +33,13 @@ export interface SessionRegistryOptions {
   readonly bot: Bot;
   readonly settings: RunnerSettings;
   readonly scope: SessionScope;
+  readonly metrics: SessionMetrics;
   /** Whether bots handle SIGINT and SIGTERM themselves: asked for each session. */
   handlesSignals(): boolean;
 }
 
 export function createSessionRegistry(options: SessionRegistryOptions): SessionRegistry {
-  const { bot, settings, scope } = options;
+  const { bot, settings, scope, metrics } = options;
   const { maxSessions, cliArgs } = settings;
   const maxPending = Number.isFinite(maxSessions) ? 4 * maxSessions : 1_000;
   /** Every session that is not released yet, by id. */
@@ -88,6 +90,7 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
         transport,
         logger,
         scope,
+        metrics,
         cliArgs,
         handlesSignals: options.handlesSignals(),
         admit(admitted) {

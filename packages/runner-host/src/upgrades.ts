@@ -34,6 +34,7 @@ export function createUpgrades(
   routes: readonly SocketRoute[],
   access: Pick<Access, "refuseForeignHost" | "admitSocket">,
   logger: Logger,
+  refused: (code: string) => void,
 ): Upgrades {
   const endpoints = routes.map(createEndpoint);
   const liveness = createSocketLiveness(logger);
@@ -67,6 +68,7 @@ export function createUpgrades(
       route.accept(socket, request);
     } catch (err) {
       const reply = errorReply(err);
+      refused(reply.body.code);
       if (reply.status === 500) logger.error({ err, route: route.path }, "a WebSocket could not be accepted");
       // RFC 6455 section 7.4: 1013 try again later, 1008 refused, 1011 the server failed. A reason has 123 bytes at most.
       const code = reply.status === 429 || reply.status === 503 ? 1013 : reply.status < 500 ? 1008 : 1011;
@@ -82,7 +84,9 @@ export function createUpgrades(
         connection.on("error", () => connection.destroy());
         upgrade(request, connection, head).catch((err: unknown) => {
           if (!isRunnerError(err)) logger.error({ err }, "a WebSocket upgrade failed");
-          replyRaw(connection, errorReply(err));
+          const reply = errorReply(err);
+          refused(reply.body.code);
+          replyRaw(connection, reply);
         });
       });
     },

@@ -159,6 +159,20 @@ describe("talking", () => {
     expect(Math.abs(measureLevel(middle) - measureLevel(excerpt(spoken, 50, 350)))).toBeLessThan(1);
   });
 
+  test("the runner's figures tell of the first sound and of the pacer", async () => {
+    const runner = await open(async (args) => {
+      const transport = await createTransport(args, { websocket: () => ({}) });
+      await transport.play(stretch(200)).done;
+      await transport.closed;
+    });
+    const caller = await call(bare(runner));
+    await until("the bot is heard", () => heardMs(caller) > 100, patienceMs);
+    const figures = await (await fetch(new URL("/metrics", runner.url))).text();
+    expect(figures).toContain('pipecat_first_audio_seconds_count{transport="websocket"} 1\n');
+    expect(figures).toContain('pipecat_frames_dropped_total{transport="websocket",direction="output"} 0\n');
+    expect(figures).toMatch(/pipecat_pacer_lateness_seconds\{quantile="1"\} 0?\.?0*[1-9]/);
+  });
+
   test("plays at the rate the bot asks for, and says which it cannot", async () => {
     const atRate =
       (audioOutSampleRate: number): Bot =>

@@ -24,6 +24,7 @@ export function toySessions(options: { bot?: Bot; maxSessions?: number } = {}): 
     bot,
     settings: createSettings(settings),
     scope,
+    metrics: { ended: () => undefined, follow: () => () => undefined },
     handlesSignals: () => false,
   });
   return { sessions, log, create: (body?: unknown) => sessions.create(body, log, "toy") };
