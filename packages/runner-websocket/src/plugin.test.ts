@@ -114,6 +114,30 @@ describe("starting", () => {
     expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
   });
 
+  test("draining with twenty calls up cuts none before its deadline, and takes no further one", async () => {
+    const runner = await open(echo, { shutdownTimeoutMs: 1_000 });
+    const { reply } = await start(runner);
+    const calls = await Promise.all(Array.from({ length: 20 }, () => call(bare(runner))));
+    await until("all twenty run", () => runner.sessions.counts.active === 20, patienceMs);
+    const startedMs = performance.now();
+    const drained = runner.drain();
+    const endedMs = Promise.all(calls.map(({ closed }) => closed.then(() => performance.now() - startedMs)));
+
+    const refused = await fetch(new URL("/start", runner.url), { method: "POST", body: "{}" });
+    expect([refused.status, refused.headers.get("retry-after"), await refused.json()]).toEqual([
+      503,
+      expect.stringMatching(/^\d+$/),
+      expect.objectContaining({ code: "DRAINING" }),
+    ]);
+    await expect(call(bare(runner))).rejects.toThrow(/^503 .*"code":"DRAINING"/);
+    await expect(call(reply.wsUrl)).rejects.toThrow(/^404 /);
+    await within("the runner is drained", drained, patienceMs);
+    // Timers may come a moment early.
+    expect(Math.min(...(await endedMs))).toBeGreaterThan(990);
+    expect(await Promise.all(calls.map(({ closed }) => closed))).toEqual(Array(20).fill("1001 shutdown"));
+    expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
+  });
+
   test("of ten sockets for one session lets one in", async () => {
     const runner = await open(echo);
     const { reply } = await start(runner);
