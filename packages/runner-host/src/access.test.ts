@@ -97,6 +97,24 @@ test("with a list of origins only their pages and our own may call", async () =>
   expect((await host.post("/start")).status).toBe(200);
 });
 
+test("without a list, other sites' pages may start calls, and learn nothing of others'", async () => {
+  await using host = await startToyRunner({ folder: import.meta.dirname });
+  const ask = async (path: string, origin?: string) =>
+    (await host.fetch(path, { headers: origin === undefined ? {} : { origin } })).status;
+  for (const path of ["/sessions", "/metrics", "/files/access.test.ts"]) {
+    expect([path, await ask(path, "https://evil.example")]).toEqual([path, 403]);
+    expect([path, await ask(path, "null")]).toEqual([path, 403]);
+    expect([path, await ask(path, host.runner.url.origin), await ask(path)]).toEqual([path, 200, 200]);
+  }
+  const { id } = (await host.post("/start")).body;
+  expect(await ask(`/sessions/${id}`, "https://app.example.com")).toBe(200);
+  await using open = await startToyRunner({ allowedOrigins: ["*"] });
+  expect((await open.fetch("/sessions", { headers: { origin: "https://any.example" } })).status).toBe(200);
+  await using keyed = await startToyRunner({ apiKey });
+  const headers = { origin: "https://any.example", authorization: `Bearer ${apiKey}` };
+  expect((await keyed.fetch("/sessions", { headers })).status).toBe(200);
+});
+
 test("a forwarded host makes no page our own, unless the proxy is trusted", async () => {
   const headers = { origin: "https://evil.example", "x-forwarded-host": "evil.example" };
   await using host = await startToyRunner({ allowedOrigins: ["https://app.example.com"] });

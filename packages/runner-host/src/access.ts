@@ -15,6 +15,11 @@ export interface Access {
   readonly admitSocket: AdmitSocket;
   /** See `RunnerContext.socketSegment`. */
   socketSegment(session: Session): string;
+  /**
+   * For what tells of other callers. Throws KEY_REQUIRED like the key's own; where there is no key, ORIGIN_REFUSED for pages
+   * of other sites: with no list of origins those may start calls of their own, and no more.
+   */
+  requireOperator(request: IncomingMessage): void;
   /** Throws HOST_REFUSED for a request that another site's page may have had point here. */
   refuseForeignHost(request: IncomingMessage): void;
 }
@@ -33,6 +38,10 @@ export function createAccess(
     origins,
     admitSocket: createSocketAccess({ auth: webSocketAuth, apiKey, origins, tokens, findSession }),
     socketSegment: (session) => (webSocketAuth === "token" ? tokens.create(session) : session.id),
+    requireOperator(request) {
+      apiKey.require(request);
+      if (!apiKey.isSet) origins.refuseUnlisted(request);
+    },
     refuseForeignHost: createHostCheck(settings, apiKey.isSet, logger),
   };
 }

@@ -90,13 +90,13 @@ export function createRunner(options: RunnerOptions): Runner {
     const routes = new Router();
     addHealthRoutes(routes, sessions);
     addStatusRoute(routes, transports);
-    addMetricsRoute(routes, metrics, apiKey);
+    addMetricsRoute(routes, metrics, access);
     addStartRoute(routes, transports, settings.transport, sessions, apiKey);
     refuseUnknownSessions(routes, sessions, apiKey);
-    addSessionsRoutes(routes, sessions, apiKey);
+    addSessionsRoutes(routes, sessions, access);
     addPluginRoutes(routes, transports, apiKey);
     answerBySessions(routes, sessions);
-    if (folder !== undefined) serveFolder(routes, folder, apiKey);
+    if (folder !== undefined) serveFolder(routes, folder, access);
     if (clientRoot !== undefined) serveClientFiles(routes, clientRoot);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
     metrics.start();

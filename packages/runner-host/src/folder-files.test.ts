@@ -1,9 +1,13 @@
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { Router } from "@koa/router";
+import Koa from "koa";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { serveFolder } from "./folder-files.ts";
 import { startToyRunner, type ToyRunner } from "./test/toy-runner.ts";
 
 let outside = "";
@@ -143,6 +147,23 @@ test("with a key, files are for its holders", async () => {
   expect((await host.fetch("/files/nothing")).status).toBe(401);
   const headers = { authorization: `Bearer ${apiKey}` };
   expect((await host.fetch("/files/digits.txt", { headers })).status).toBe(200);
+});
+
+test("a client that reads nothing of its file is cut off", async () => {
+  const router = new Router();
+  serveFolder(router, folder, { requireOperator: () => undefined }, 100);
+  const app = new Koa().use(router.routes());
+  app.silent = true;
+  const server = app.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  socket.write("GET /files/endless.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  socket.pause();
+  await once(server, "connection");
+  const connections = () => new Promise((resolve) => server.getConnections((_, count) => resolve(count)));
+  expect(await connections()).toBe(1);
+  await expect.poll(connections, { timeout: 5_000 }).toBe(0);
+  server.close();
 });
 
 test("clients that read nothing hold no more than 100 files open, and their leaving closes those", async () => {

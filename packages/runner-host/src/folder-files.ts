@@ -5,22 +5,27 @@ import type { Router } from "@koa/router";
 import { RunnerError } from "@pipecat-ts/runner-core";
 import type { Context } from "koa";
 import { parse } from "range-parser";
-import type { ApiKey } from "./api-key.ts";
+import type { Access } from "./access.ts";
 
 /** How many files are sent at once: each is open until its client has read it. */
 const maxOpen = 100;
 
 /** How long a client may read nothing of its file. */
-const stalledMs = 30_000;
+const patienceMs = 30_000;
 
 /**
  * Lets whoever may start sessions download the files in a folder, at `/files/{path}`, whole or in one range. Nothing outside
  * of the folder is answered for, neither by the path nor by a link; that, a folder, and what is not there are all 404.
  */
-export function serveFolder(router: Router, folder: string, apiKey: ApiKey): void {
+export function serveFolder(
+  router: Router,
+  folder: string,
+  access: Pick<Access, "requireOperator">,
+  stalledMs: number = patienceMs,
+): void {
   let openFiles = 0;
   router.get("/files/*path", async (ctx) => {
-    apiKey.require(ctx.req);
+    access.requireOperator(ctx.req);
     const file = await findInside(folder, ctx.params.path ?? "");
     if (file === undefined) return;
     if (openFiles >= maxOpen) {
@@ -37,7 +42,7 @@ export function serveFolder(router: Router, folder: string, apiKey: ApiKey): voi
     if (handle === undefined) return closed();
     let stream: ReadStream | undefined;
     try {
-      stream = await sendFile(ctx, handle, basename(file));
+      stream = await sendFile(ctx, handle, basename(file), stalledMs);
       stream?.once("close", closed);
     } finally {
       if (!stream) await handle.close().finally(closed);
@@ -67,7 +72,12 @@ async function findInside(folder: string, path: string): Promise<string | undefi
 }
 
 /** Answers with the file; what it is sent by, and closed by, where it is. */
-async function sendFile(ctx: Context, handle: FileHandle, name: string): Promise<ReadStream | undefined> {
+async function sendFile(
+  ctx: Context,
+  handle: FileHandle,
+  name: string,
+  stalledMs: number,
+): Promise<ReadStream | undefined> {
   const found = await handle.stat();
   if (!found.isFile()) return undefined;
   const { size, mtime } = found;

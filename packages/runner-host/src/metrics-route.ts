@@ -1,11 +1,11 @@
 import type { Router } from "@koa/router";
-import type { ApiKey } from "./api-key.ts";
+import type { Access } from "./access.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** `/metrics`: what Prometheus scrapes; with the key as its bearer token, where there is one. */
-export function addMetricsRoute(router: Router, metrics: Metrics, apiKey: ApiKey): void {
+export function addMetricsRoute(router: Router, metrics: Metrics, access: Access): void {
   router.get("/metrics", async (ctx) => {
-    apiKey.require(ctx.req);
+    access.requireOperator(ctx.req);
     ctx.body = await metrics.text();
     ctx.set("Content-Type", metrics.contentType);
   });

@@ -9,6 +9,8 @@ export interface Origins {
   allows(request: IncomingMessage): boolean;
   /** Throws ORIGIN_REFUSED when a page made the request that may not. */
   refuseForeign(request: IncomingMessage): void;
+  /** The same where the list is empty: then for every page but this server's own. */
+  refuseUnlisted(request: IncomingMessage): void;
 }
 
 /**
@@ -31,17 +33,22 @@ export function createOrigins(
     return [publicUrl?.host, ...hosts].includes(url.host);
   }
 
-  function allows(request: IncomingMessage): boolean {
+  function isKnown(request: IncomingMessage): boolean {
     const { origin } = request.headers;
-    return !restricted || origin === undefined || listed.has(origin.toLowerCase()) || isOwn(origin, request);
+    return origin === undefined || listed.has("*") || listed.has(origin.toLowerCase()) || isOwn(origin, request);
+  }
+
+  function refuseUnlisted(request: IncomingMessage): void {
+    if (!isKnown(request)) throw originRefused(`Pages of ${request.headers.origin?.slice(0, 100)} may not call here.`);
   }
 
   return {
     restricted,
-    allows,
+    allows: (request) => !restricted || isKnown(request),
     refuseForeign(request) {
-      if (!allows(request)) throw originRefused(`Pages of ${request.headers.origin?.slice(0, 100)} may not call here.`);
+      if (restricted) refuseUnlisted(request);
     },
+    refuseUnlisted,
   };
 }
 

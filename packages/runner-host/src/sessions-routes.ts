@@ -1,5 +1,5 @@
 import type { Router } from "@koa/router";
-import type { ApiKey } from "./api-key.ts";
+import type { Access } from "./access.ts";
 import type { HostSession } from "./session.ts";
 import { findSession } from "./session-requests.ts";
 import type { SessionRegistry } from "./sessions.ts";
@@ -18,9 +18,9 @@ interface SessionReport {
  * `GET /sessions`: those that live. `GET /sessions/{id}`: one of them. `DELETE /sessions/{id}`: ends it, and answers once it
  * has ended. Goes behind `refuseUnknownSessions`, which asks for the key wherever there is an id.
  */
-export function addSessionsRoutes(router: Router, sessions: SessionRegistry, apiKey: ApiKey): void {
+export function addSessionsRoutes(router: Router, sessions: SessionRegistry, access: Access): void {
   router.get("/sessions", (ctx) => {
-    apiKey.require(ctx.req);
+    access.requireOperator(ctx.req);
     ctx.body = { sessions: [...sessions].filter(({ state }) => state !== "ended").map(report) };
   });
   router.get("/sessions/:sessionId", (ctx) => {
