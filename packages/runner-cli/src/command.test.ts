@@ -21,7 +21,7 @@ const phone: FlagGroup = {
   table: {
     account: text("phone-account", { env: ["PHONE_ACCOUNT", "OLD_PHONE_ACCOUNT"] }),
     token: text("phone-token", { secret: true, default: "sesame" }),
-    numbers: { ...text("phone-numbers"), schema: Type.Array(Type.String()) },
+    numbers: { ...text("phone-numbers"), schema: Type.Array(Type.String()), default: [] },
     shared: text("shared"),
   },
 };

@@ -158,14 +158,22 @@ test("what anyone may do is told where others reach the server", async () => {
     return host.runner.openToAll;
   };
   expect(await openToAll({})).toEqual([]);
-  expect(await openToAll({ host: "0.0.0.0" })).toEqual(["POST /start", "/sessions", "POST /caller", "WS /toy"]);
+  expect(await openToAll({ host: "0.0.0.0" })).toEqual([
+    "POST /start",
+    "/sessions",
+    "/metrics",
+    "POST /caller",
+    "WS /toy",
+  ]);
   expect(await openToAll({ publicUrl: "https://x.example" })).toEqual(await openToAll({ host: "0.0.0.0" }));
   expect(await openToAll({ host: "0.0.0.0", webSocketAuth: "token" })).toEqual([
     "POST /start",
     "/sessions",
+    "/metrics",
     "POST /caller",
   ]);
-  expect(await openToAll({ host: "0.0.0.0", apiKey })).toEqual([]);
+  expect(await openToAll({ host: "0.0.0.0", folder: import.meta.dirname })).toContain("/files");
+  expect(await openToAll({ host: "0.0.0.0", apiKey, folder: import.meta.dirname })).toEqual([]);
 });
 
 test.each([

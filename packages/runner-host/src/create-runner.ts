@@ -140,7 +140,7 @@ export function createRunner(options: RunnerOptions): Runner {
       });
     },
     get openToAll() {
-      return listeners ? openToAll(settings, accessOptions, transports) : [];
+      return listeners ? openToAll(settings, accessOptions, folder, transports) : [];
     },
     get url() {
       if (!listeners) throw new Error("The runner has no URL before listen().");

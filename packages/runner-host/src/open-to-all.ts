@@ -7,6 +7,7 @@ import type { InstalledTransport } from "./installed-transport.ts";
 export function openToAll(
   { host, publicUrl }: Pick<RunnerSettings, "host" | "publicUrl">,
   { apiKey, webSocketAuth }: Pick<AccessOptions, "apiKey" | "webSocketAuth">,
+  folder: string | undefined,
   transports: readonly InstalledTransport[],
 ): readonly string[] {
   if (isLoopback(host) && (publicUrl === undefined || isLoopback(publicUrl.hostname))) return [];
@@ -15,7 +16,8 @@ export function openToAll(
   const sockets = opened.flatMap((open) => open.sockets ?? []);
   const asksNobody = (access: string) => access === "caller" && apiKey === undefined;
   return [
-    ...(apiKey === undefined ? ["POST /start", "/sessions"] : []),
+    ...(apiKey === undefined ? ["POST /start", "/sessions", "/metrics"] : []),
+    ...(apiKey === undefined && folder !== undefined ? ["/files"] : []),
     ...routes.filter(({ access }) => asksNobody(access)).map(({ method, path }) => `${[method].flat()[0]} ${path}`),
     ...sockets
       .filter(({ access }) => webSocketAuth === "none" && (asksNobody(access) || access === "carrier"))
