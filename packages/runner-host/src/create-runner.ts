@@ -1,7 +1,7 @@
 import { Router } from "@koa/router";
 import { type RunnerContext, RunnerError, type TransportPlugin } from "@pipecat-ts/runner-core";
 import Koa from "koa";
-import { createAccess, refuseStrangers } from "./access.ts";
+import { createAccessControl, refuseStrangers } from "./access-control.ts";
 import { createAccessOptions } from "./access-options.ts";
 import { readBody } from "./body.ts";
 import { findTransport } from "./choose-transport.ts";
@@ -45,7 +45,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const metrics = createMetrics({ sessions: () => sessions, pacer: () => shared.get("pacer") });
   const sessions = createSessionRegistry({ bot, settings, scope, metrics, handlesSignals: () => !serving });
 
-  const access = createAccess(accessOptions, settings, logger, sessions.get);
+  const access = createAccessControl(accessOptions, settings, logger, sessions.get);
   const { apiKey, origins } = access;
 
   const app = new Koa();

@@ -5,7 +5,7 @@ import type { Router } from "@koa/router";
 import { RunnerError } from "@pipecat-ts/runner-core";
 import type { Context } from "koa";
 import { parse } from "range-parser";
-import type { Access } from "./access.ts";
+import type { AccessControl } from "./access-control.ts";
 
 /** How many files are sent at once: each is open until its client has read it. */
 const maxOpen = 100;
@@ -20,7 +20,7 @@ const patienceMs = 30_000;
 export function serveFolder(
   router: Router,
   folder: string,
-  access: Pick<Access, "requireOperator">,
+  access: Pick<AccessControl, "requireOperator">,
   stalledMs: number = patienceMs,
 ): void {
   let openFiles = 0;

@@ -1,5 +1,5 @@
 import type { Router } from "@koa/router";
-import type { Access } from "./access.ts";
+import type { AccessControl } from "./access-control.ts";
 import type { HostSession } from "./session.ts";
 import { findSession } from "./session-requests.ts";
 import type { SessionRegistry } from "./sessions.ts";
@@ -18,7 +18,7 @@ interface SessionReport {
  * `GET /sessions`: those that live. `GET /sessions/{id}`: one of them. `DELETE /sessions/{id}`: ends it, and answers once it
  * has ended. Goes behind `refuseUnknownSessions`, which asks for the key wherever there is an id.
  */
-export function addSessionsRoutes(router: Router, sessions: SessionRegistry, access: Access): void {
+export function addSessionsRoutes(router: Router, sessions: SessionRegistry, access: AccessControl): void {
   router.get("/sessions", (ctx) => {
     access.requireOperator(ctx.req);
     ctx.body = { sessions: [...sessions].filter(({ state }) => state !== "ended").map(report) };

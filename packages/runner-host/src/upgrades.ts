@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { isRunnerError, type Logger, RunnerError, type SocketRequest, type SocketRoute } from "@pipecat-ts/runner-core";
 import { type MatchFunction, match } from "path-to-regexp";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { Access } from "./access.ts";
+import type { AccessControl } from "./access-control.ts";
 import { settledWithin } from "./deadline.ts";
 import { errorReply } from "./errors.ts";
 import { replyRaw } from "./raw-reply.ts";
@@ -32,7 +32,7 @@ interface Endpoint {
 
 export function createUpgrades(
   routes: readonly SocketRoute[],
-  access: Pick<Access, "refuseForeignHost" | "admitSocket">,
+  access: Pick<AccessControl, "refuseForeignHost" | "admitSocket">,
   logger: Logger,
   refused: (code: string) => void,
 ): Upgrades {

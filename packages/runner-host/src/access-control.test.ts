@@ -101,7 +101,7 @@ test("without a list, other sites' pages may start calls, and learn nothing of o
   await using host = await startToyRunner({ folder: import.meta.dirname });
   const ask = async (path: string, origin?: string) =>
     (await host.fetch(path, { headers: origin === undefined ? {} : { origin } })).status;
-  for (const path of ["/sessions", "/metrics", "/files/access.test.ts"]) {
+  for (const path of ["/sessions", "/metrics", "/files/access-control.test.ts"]) {
     expect([path, await ask(path, "https://evil.example")]).toEqual([path, 403]);
     expect([path, await ask(path, "null")]).toEqual([path, 403]);
     expect([path, await ask(path, host.runner.url.origin), await ask(path)]).toEqual([path, 200, 200]);

@@ -9,7 +9,7 @@ import { type AdmitSocket, createSocketAccess } from "./socket-access.ts";
 import { createSocketTokens } from "./socket-tokens.ts";
 
 /** Who may call what of one runner. */
-export interface Access {
+export interface AccessControl {
   readonly apiKey: ApiKey;
   readonly origins: Origins;
   readonly admitSocket: AdmitSocket;
@@ -24,12 +24,12 @@ export interface Access {
   refuseForeignHost(request: IncomingMessage): void;
 }
 
-export function createAccess(
+export function createAccessControl(
   { apiKey: key, webSocketAuth, webSocketSecret, allowedOrigins }: AccessOptions,
   settings: RunnerSettings,
   logger: Logger,
   findSession: (id: string) => Session | undefined,
-): Access {
+): AccessControl {
   const apiKey = createApiKey(key);
   const origins = createOrigins(allowedOrigins, settings);
   const tokens = createSocketTokens(webSocketSecret);
@@ -47,7 +47,7 @@ export function createAccess(
 }
 
 /** Ahead of every route: requests by a foreign host name, or of a page that may not call here. */
-export function refuseStrangers({ refuseForeignHost, origins }: Access): Middleware {
+export function refuseStrangers({ refuseForeignHost, origins }: AccessControl): Middleware {
   return (ctx, next) => {
     refuseForeignHost(ctx.req);
     origins.refuseForeign(ctx.req);
