@@ -25,7 +25,8 @@ const plugin: TransportPlugin<ToyOptions> = {
   open(runner, options) {
     return {
       start({ body }) {
-        const session = runner.createSession({ body: { ...Object(body.body), options } });
+        const own = body.body === undefined ? undefined : { ...Object(body.body), options };
+        const session = runner.createSession({ body: own });
         session.run({ transport: "toy" }, async () => {
           throw new RunnerError("INTERNAL", "The toy carries no audio.");
         });
