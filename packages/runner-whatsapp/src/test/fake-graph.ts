@@ -17,7 +17,9 @@ export interface GraphRequest {
 }
 
 /** How it answers: a body of JSON or text, or `hang` for not at all. */
-export type GraphReply = { readonly status?: number; readonly body?: unknown } | "hang";
+export type GraphReply =
+  | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown }
+  | "hang";
 
 /** For tests: a Graph API on loopback. */
 export interface FakeGraph {
@@ -42,8 +44,8 @@ export async function startGraph(): Promise<FakeGraph> {
     requests.push(received);
     const reply = graph.reply(received);
     if (reply === "hang") return;
-    const { status = 200, body = { messaging_product: "whatsapp", success: true } } = reply;
-    response.writeHead(status, { "content-type": "application/json" });
+    const { status = 200, headers = {}, body = { messaging_product: "whatsapp", success: true } } = reply;
+    response.writeHead(status, { "content-type": "application/json", ...headers });
     response.end(typeof body === "string" ? body : JSON.stringify(body));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
