@@ -1,9 +1,10 @@
 import { type Bot, createTransport, type RunnerArguments } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner } from "@pipecat-ts/runner-host";
-import { cut, excerpt, findVoice, join, measurePitch, tone, until, within } from "@pipecat-ts/runner-testing";
+import { cut, excerpt, findVoice, join, measurePitch, send, tone, until, within } from "@pipecat-ts/runner-testing";
+import webrtc from "@pipecat-ts/runner-webrtc/plugin";
 import { describe, expect, test, vi } from "vitest";
 import plugin from "./plugin.ts";
-import websocket from "./test/other-plugin.ts";
+import other from "./test/other-plugin.ts";
 import { createPhone, type Phone } from "./test/phone.ts";
 import { openStage } from "./test/stage.ts";
 import { business, connectOf, newCallId, numbers, post, terminateOf } from "./test/webhooks.ts";
@@ -82,7 +83,7 @@ describe("a call", () => {
     await until("the session is over", () => idle(runner), patienceMs);
     expect(graph.actions).toEqual(["pre_accept", "accept"]);
     expect(logger.lines.at(-1)).toMatchObject({ fields: { reason: "caller-left" } });
-    expect(logger.lines.filter(({ level }) => level === "warn" || level === "error")).toEqual([]);
+    expect(logger.lines.filter(({ level }) => level === "error")).toEqual([]);
   });
 
   test("is one of webrtc for the bot, with the call in its arguments", async () => {
@@ -145,12 +146,31 @@ describe("a call", () => {
 
   test("is taken also where the runner is restricted to another transport", async () => {
     const echo = createEcho();
-    const { runner, graph } = await openStage(echo.bot, { plugins: [websocket, plugin], transport: "other" });
+    const { runner, graph } = await openStage(echo.bot, { plugins: [other, plugin], transport: "other" });
     const phone = await createPhone(runner, graph);
     await phone.ring();
     await phone.answered();
     await hearEcho(phone);
     expect(runner.transports.find(({ name }) => name === "whatsapp")).toMatchObject({ selectable: false });
+  });
+  test("cannot be taken over through the routes of webrtc", async () => {
+    const { runner, graph } = await openStage(silentBot, { plugins: [webrtc, plugin] });
+    const phone = await createPhone(runner, graph);
+    await phone.ring();
+    await phone.answered();
+    await until("the bot runs", () => runner.sessions.counts.active > 0, patienceMs);
+    const [session] = [...runner.sessions];
+    const offer = { sdp: await phone.peer.offer(), type: "offer" };
+    for (const [path, pcId] of [
+      ["/api/offer", `${session?.id}.1`],
+      [`/sessions/${session?.id}/api/offer`, `${session?.id}.1`],
+      [`/sessions/${session?.id}/api/offer`, null],
+    ] as const) {
+      const body = { ...offer, pc_id: pcId, restart_pc: true };
+      const { status, json } = await send(new URL(path, runner.url), { method: "POST", body });
+      expect([status, json]).toEqual([404, expect.objectContaining({ code: "SESSION_UNKNOWN" })]);
+    }
+    expect(runner.sessions.counts.active).toBe(1);
   });
 });
 
@@ -161,7 +181,7 @@ describe("webhooks", () => {
     const phone = await createPhone(runner, graph);
     await phone.ring();
     await phone.answered();
-    const connect = connectOf(phone.callId, (await phone.peer.connection.localDescription)?.sdp ?? "");
+    const connect = connectOf(phone.callId, phone.peer.connection.localDescription?.sdp ?? "");
     expect((await post(runner, connect)).status).toBe(200);
     await phone.hangUp();
     await until("the session is over", () => idle(runner), patienceMs);

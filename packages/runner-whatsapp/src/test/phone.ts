@@ -18,6 +18,8 @@ export interface Phone {
   speak(samples: Int16Array): void;
   /** Has the webhook sent that tells of the end. */
   hangUp(): Promise<void>;
+  /** Leaves nothing of it open. Twice is once; the end of the test does it, too. */
+  putAway(): Promise<void>;
 }
 
 const sampleRate = 48_000;
@@ -44,12 +46,13 @@ export async function createPhone(
     const samples = decoder.decode(payload);
     if (samples) speaker.play({ samples, sampleRate, channels: 1 });
   });
-  onTestFinished(async () => {
+  async function putAway(): Promise<void> {
     speaker.close();
     await peer.close();
     encoder.free();
     decoder.free();
-  });
+  }
+  onTestFinished(putAway);
 
   const own = (): GraphRequest[] => graph.requests.filter(({ body }) => body.call_id === callId);
   async function told(what: object): Promise<void> {
@@ -74,6 +77,7 @@ export async function createPhone(
       await until("the call is accepted", () => own().some(({ body }) => body.action === "accept"), patienceMs);
     },
     hangUp: () => told(terminateOf(callId)),
+    putAway,
   };
 }
 
