@@ -61,6 +61,15 @@ describe("--esp32", () => {
     await expect(openRunner("localhost")).rejects.toMatchObject({ code: "OPTION_INVALID" });
   });
 
+  test("leaves the host's address alone to be reached, and asks no server", () => {
+    const servers = [{ urls: "stun:stun.example.com" }];
+    expect(optionsForDevices({ ...settings, iceServers: servers }, "192.168.1.100")).toEqual({
+      ...settings,
+      iceServers: [],
+      hostAddress: "192.168.1.100",
+    });
+  });
+
   test("takes the announced address where the host's own is not what devices reach", () => {
     expect(optionsForDevices({ ...settings, announceIp: "192.168.1.100" }, "0.0.0.0")).not.toHaveProperty(
       "hostAddress",

@@ -38,7 +38,7 @@ async function openIncoming() {
     accept: () => step("accept", gates.accept.promise),
     reject: () => step("reject"),
     terminate: () => step("terminate"),
-    close: () => undefined,
+    close: () => void step("close"),
   };
   const calls: Calls = {
     async answer(session) {
@@ -82,6 +82,6 @@ test("a hang-up does not overtake the request that it follows, and closing waits
   const closed = incoming.close();
   gates.accept.resolve();
   await closed;
-  expect(steps).toEqual(["pre_accept", "accept", "terminate"]);
+  expect(steps).toEqual(["pre_accept", "accept", "terminate", "close"]);
   await ended;
 });

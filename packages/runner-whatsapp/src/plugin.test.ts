@@ -108,6 +108,20 @@ describe("a call", () => {
     });
   });
 
+  test("carries no messages, which the bot is told at once", async () => {
+    const { promise: refusal, resolve } = Promise.withResolvers<unknown>();
+    const { runner, graph } = await openStage(async (args) => {
+      const transport = await createTransport(args, { webrtc: () => ({}) });
+      transport.sendMessage("hello").catch(resolve);
+      await transport.closed;
+    });
+    const phone = await createPhone(runner, graph);
+    await phone.ring();
+    await phone.answered();
+    // One who might open a data channel yet would be waited for.
+    expect(await within("the message is refused", refusal, 9_000)).toMatchObject({ code: "MESSAGES_UNSUPPORTED" });
+  });
+
   test("that the bot ends is terminated", async () => {
     const echo = createEcho();
     const { runner, graph } = await openStage(echo.bot);
