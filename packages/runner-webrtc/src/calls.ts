@@ -47,8 +47,8 @@ export interface Calls {
   start(session: Session, details?: CallDetails): void;
   /** Ends the session of a caller who is known to be gone, by signalling of another kind. Resolves when it has ended. */
   hungUp(session: Session): Promise<void>;
-  /** The connection that one of `pcId` belongs to. Throws SESSION_UNKNOWN (404). */
-  find(pcId: string): { readonly session: Session; readonly connection: Connection };
+  /** The session of the peer `pcId`, and where to put what its caller trickles. Throws SESSION_UNKNOWN (404). */
+  find(pcId: string): { readonly session: Session; readonly connection: Pick<Connection, "addCandidate"> };
 }
 
 /**
