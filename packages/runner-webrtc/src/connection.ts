@@ -24,6 +24,10 @@ export interface Connection extends SmallWebRTCConnection, Pick<Peers, "answer" 
   onLoss(listener: (percent: number) => void): void;
   /** See `Outbox.send`. */
   sendMessage(message: unknown): Promise<void>;
+  /** Resolves when the caller can hear and be heard, the first time; never where that does not come. */
+  readonly connected: Promise<void>;
+  /** The caller is known to be gone by another way than this connection. */
+  hungUp(): void;
   /** Tells the caller, closes the peer, releases everything. Resolves, never rejects, when that is done; twice is once. */
   close(reason: CloseReason): Promise<void>;
 }
@@ -44,9 +48,11 @@ export function createConnection(options: ConnectionOptions): Connection {
   const { clock } = pacer;
   const reception = createReception();
   const { promise: left, resolve: resolveLeft } = Promise.withResolvers<CloseReason>();
+  const { promise: connected, resolve: resolveConnected } = Promise.withResolvers<void>();
   const trackStatus = new Map<CallerTrack, boolean>();
   const timers = new Set<() => void>();
   let ears: IncomingAudio | undefined;
+  let earsSampleRate = defaultSampleRate;
   let bot: Caller | undefined;
   let everHadChannel = false;
   let skippedTexts = 0;
@@ -56,13 +62,15 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   const peers = createPeers(options, {
     began() {
-      if (ears === undefined && bot === undefined) hearAt(defaultSampleRate);
-      else ears?.restart();
+      if (ears === undefined) listen();
+      else ears.restart();
       if (peers.current !== undefined) liveness.watch(peers.current);
     },
     connected() {
       reception.connected();
-      after(channelTimeoutMs, () => everHadChannel || outbox.missing());
+      resolveConnected();
+      if (peers.current?.offersChannel === true) after(channelTimeoutMs, () => everHadChannel || outbox.missing());
+      else outbox.missing();
     },
     channelOpened() {
       everHadChannel = true;
@@ -87,8 +95,9 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
   });
 
-  function hearAt(sampleRate: number): void {
+  function listen(): void {
     ears?.close();
+    const sampleRate = earsSampleRate;
     const silent = sampleRate === 0 || closing !== undefined;
     ears = silent ? undefined : createIncomingAudio({ opus, sampleRate, pacer, take: reception.audio });
   }
@@ -136,7 +145,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** One who is still on the way here would else try for half a minute to reach a peer that is closed. */
   async function sayGoodbye(): Promise<void> {
     const isOver = () => /^(new|failed|closed)$/.test(peers.current?.state ?? "new");
-    if (!everHadChannel) await waitUntil(() => peers.open || isOver(), arrivalMs);
+    if (!everHadChannel && peers.current?.offersChannel === true)
+      await waitUntil(() => peers.open || isOver(), arrivalMs);
     if (!peers.open) return;
     try {
       peers.sendText(signal("peerLeft"));
@@ -173,11 +183,16 @@ export function createConnection(options: ConnectionOptions): Connection {
       return peers.current?.state === "connected" ? "connected" : "waiting";
     },
     left,
+    connected,
+    hungUp: () => leave("caller-left"),
     answer: peers.answer,
     addCandidate: peers.addCandidate,
     attach(caller, sampleRate) {
       bot = caller;
-      if (sampleRate !== defaultSampleRate) hearAt(sampleRate);
+      if (sampleRate !== earsSampleRate) {
+        earsSampleRate = sampleRate;
+        if (peers.current !== undefined) listen();
+      }
       for (const [track, enabled] of trackStatus) caller.event("trackStatus", track, enabled);
       reception.attach(caller);
     },

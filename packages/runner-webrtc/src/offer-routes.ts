@@ -35,7 +35,8 @@ export function offerRoutes({ calls, start, find }: OfferRoutesOptions): HttpRou
     const { session, isNew } = sessionOf(ctx, pcId, body);
     try {
       const offer = { sdp, pcId, restart: restart_pc ?? false };
-      const answered = await calls.answer(session, offer, body === undefined ? {} : { body });
+      const answered = await calls.answer(session, offer);
+      if (session.state === "pending") calls.start(session, body === undefined ? {} : { body });
       ctx.set("X-Session-Id", session.id);
       ctx.body = { sdp: answered.sdp, type: "answer", pc_id: answered.pcId };
     } catch (error) {

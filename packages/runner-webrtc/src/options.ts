@@ -5,18 +5,28 @@ import { parseIceServerText } from "./ice-server-text.ts";
 import { parseIceServers } from "./peer/ice-servers.ts";
 import type { IceServer } from "./peer/peer.ts";
 
-/** What can be set of WebRTC. */
-export interface WebRTCOptions {
+/** What can be set of every call by WebRTC, whichever plugin takes it. */
+export interface CallSettings {
   readonly iceServers: readonly IceServer[];
   readonly relayOnly: boolean;
   readonly announceIp?: string;
   readonly udpPorts?: readonly [first: number, last: number];
+  /** In seconds. */
   readonly callerTimeout: number;
+}
+
+/** What can be set of the webrtc transport. */
+export interface WebRTCOptions extends CallSettings {
+  readonly esp32: boolean;
 }
 
 const text = Type.Union([Type.String(), Type.Array(Type.String())]);
 
-export const webrtcOptions: OptionTable<WebRTCOptions> = {
+/**
+ * The flags and variables of `CallSettings`: a plugin that takes calls in a way of its own puts them among its options, so
+ * that they are the same for all.
+ */
+export const callOptions: OptionTable<CallSettings> = {
   iceServers: {
     flag: "ice-servers",
     env: "PIPECAT_ICE_SERVERS",
@@ -70,6 +80,17 @@ export const webrtcOptions: OptionTable<WebRTCOptions> = {
   },
 };
 
+export const webrtcOptions: OptionTable<WebRTCOptions> = {
+  ...callOptions,
+  esp32: {
+    flag: "esp32",
+    env: "PIPECAT_ESP32",
+    description: "Answer so that ESP32 devices understand it; give --host the IP address that they reach",
+    schema: Type.Boolean(),
+    default: false,
+  },
+};
+
 function parseIp(given: string): string | undefined {
   return isIP(given) === 0 ? undefined : given;
 }
@@ -80,7 +101,7 @@ function parsePorts(given: string): number[] | undefined {
 }
 
 /** Refuses what the table's schemas cannot: servers that are none, given in code. Throws OPTION_INVALID. */
-export function checkOptions({ iceServers, relayOnly, udpPorts }: WebRTCOptions): void {
+export function checkSettings({ iceServers, relayOnly, udpPorts }: CallSettings): void {
   const { turn } = parseIceServers(iceServers);
   if (relayOnly && turn.length === 0)
     throw new RunnerError("OPTION_INVALID", "--relay-only was given, and no TURN server to relay.", {

@@ -40,7 +40,7 @@ export interface Peers extends OutboxChannel {
   /** The current peer's id; empty before the first. */
   readonly pcId: string;
   /** What is known of the current peer. */
-  readonly current: Pick<Peer, "state" | "heard" | "counters"> | undefined;
+  readonly current: Pick<Peer, "state" | "heard" | "offersChannel" | "counters"> | undefined;
   /**
    * Answers the first offer, one on the peer there is, or one that replaces it. Calls queue. Rejects as `Peer.answer` does,
    * and all is as it was; with SESSION_NOT_PENDING for a second caller, with CALL_ENDED for a peer that is gone.

@@ -1,10 +1,8 @@
 import { RunnerError, type Session, type StartBody, type TransportPlugin } from "@pipecat-ts/runner-core";
-import { createPacer } from "@pipecat-ts/runner-media";
-import { createCalls } from "./calls.ts";
+import { openCalls } from "./calls.ts";
+import { optionsForDevices } from "./esp32.ts";
 import { offerRoutes } from "./offer-routes.ts";
-import { checkOptions, type WebRTCOptions, webrtcOptions } from "./options.ts";
-import { warmUp } from "./peer/peer.ts";
-import { loadOpus } from "./voice/opus.ts";
+import { type WebRTCOptions, webrtcOptions } from "./options.ts";
 
 /** What a caller's browser is told to ask for its own address when it wants such a server and none was configured: as in Pipecat's own runner. */
 const defaultIceServers = [{ urls: "stun:stun.l.google.com:19302" }];
@@ -15,12 +13,10 @@ const plugin: TransportPlugin<WebRTCOptions> = {
   rank: 100,
   options: webrtcOptions,
   async open(runner, options) {
-    checkOptions(options);
-    const pacer = runner.shared("pacer", createPacer);
-    const [opus] = await Promise.all([loadOpus(), warmUp()]);
+    const { host } = runner.settings;
+    const calls = await openCalls(runner, options.esp32 ? optionsForDevices(options, host) : options);
     /** The sessions whose caller is to come in here: another transport's ids open nothing. */
     const started = new WeakSet<Session>();
-    const calls = createCalls({ runner, options, opus, pacer });
 
     function start(body?: unknown): Session {
       const session = runner.createSession({ body });

@@ -106,7 +106,10 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
   }
 
   async function localTransport(dtls: RTCDtlsTransport, offered: OfferedTransport): Promise<LocalTransport> {
-    if (dtls.state === "new") dtls.role = offered.setup === "passive" ? "client" : "server";
+    const { opensDtls = false } = options;
+    const { setup: theirs } = offered;
+    if (dtls.state === "new")
+      dtls.role = theirs === "passive" || (theirs === "actpass" && opensDtls) ? "client" : "server";
     const gathering = transports.get(dtls) ?? createGathering(dtls, options);
     transports.set(dtls, gathering);
     const candidates = await gathering.gather(closing.signal);

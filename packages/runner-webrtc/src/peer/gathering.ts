@@ -61,8 +61,9 @@ export function createGathering(dtls: RTCDtlsTransport, options: PeerOptions): G
   }
 
   async function openHosts(): Promise<StunProtocol[]> {
-    const { announceIp, udpPorts } = options;
-    const addresses = announceIp === undefined ? ownAddresses() : [announceIp.includes(":") ? "::" : "0.0.0.0"];
+    const { announceIp, hostAddress, udpPorts } = options;
+    const own = hostAddress === undefined ? ownAddresses() : [hostAddress];
+    const addresses = announceIp === undefined ? own : [announceIp.includes(":") ? "::" : "0.0.0.0"];
     const sockets = await Promise.allSettled(addresses.map((address) => openUdpTransport(address, udpPorts)));
     const hosts = sockets.flatMap((socket, index) =>
       socket.status === "fulfilled"

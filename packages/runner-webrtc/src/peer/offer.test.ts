@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseOffer } from "./offer.ts";
-import { chromium, esp32, firefox, safari, voiceAlone } from "./test/offers.ts";
+import { chromium, esp32, firefox, safari, voiceAlone, whatsapp } from "./test/offers.ts";
 
 describe("what is read of an offer", () => {
   test.each([
@@ -8,6 +8,7 @@ describe("what is read of an offer", () => {
     ["Firefox", firefox, { opusPayloadType: 109, ssrc: 3_405_691_582, setup: "actpass" }, 1_073_741_823],
     ["Safari", safari, { opusPayloadType: 96, ssrc: undefined, setup: "actpass" }, 65_536],
     ["the ESP32", esp32, { opusPayloadType: 111, ssrc: 6, setup: "passive" }, 262_144],
+    ["WhatsApp", whatsapp, { opusPayloadType: 111, ssrc: 3_435_760_938, setup: "actpass" }, undefined],
     ["a page with voice alone", voiceAlone, { opusPayloadType: 111, ssrc: undefined, setup: "active" }, undefined],
   ])("%s", (_, text, audio, maxMessageBytes) => {
     const offer = parseOffer(text);

@@ -146,10 +146,10 @@ function parseData(section: SdpSection): Pick<OfferedData, "sctpPort" | "maxMess
 function parseTransport(media: string, attributes: readonly SdpAttribute[]): OfferedTransport {
   const usernameFragment = attribute(attributes, "ice-ufrag");
   const password = attribute(attributes, "ice-pwd");
-  // RFC 8839, section 5.4: both from ice-chars, of at least 4 and 22 characters.
-  if (usernameFragment === undefined || !/^[\w+/-]{4,256}$/.test(usernameFragment))
+  // RFC 8839, section 5.4: both from ice-chars, of at least 4 and 22 characters. WhatsApp's passwords end in "==" all the same.
+  if (usernameFragment === undefined || !/^[\w+/=-]{4,256}$/.test(usernameFragment))
     throw offerInvalid(`has no a=ice-ufrag of 4 to 256 characters for its ${media}`);
-  if (password === undefined || !/^[\w+/-]{22,256}$/.test(password))
+  if (password === undefined || !/^[\w+/=-]{22,256}$/.test(password))
     throw offerInvalid(`has no a=ice-pwd of 22 to 256 characters for its ${media}`);
   const setup = attribute(attributes, "setup") ?? "actpass";
   if (setup !== "active" && setup !== "passive" && setup !== "actpass")

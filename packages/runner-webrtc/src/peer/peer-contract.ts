@@ -8,8 +8,12 @@ export interface PeerOptions {
   readonly relayOnly?: boolean;
   /** The address that host candidates carry in place of the host's own: for a 1:1 NAT before it. */
   readonly announceIp?: string;
+  /** The one address of this host to be reached at, in place of all it has. */
+  readonly hostAddress?: string;
   /** The UDP ports to bind, both ends included. Default: what the system gives. */
   readonly udpPorts?: readonly [first: number, last: number];
+  /** Whether we open DTLS where the offer leaves it to us. Default false: a call is up the sooner where the caller does. */
+  readonly opensDtls?: boolean;
   readonly logger: Logger;
 }
 
@@ -28,6 +32,8 @@ export interface Peer {
   sendAudio(payload: Uint8Array, timestamp: number): void;
   /** Sends text on the caller's data channel. Throws when none is open. */
   sendText(text: string): void;
+  /** Whether the caller's offer has a data channel: one whose has none, a phone's, will not open any. */
+  readonly offersChannel: boolean;
   /** Bytes that wait in the data channel. */
   readonly bufferedBytes: number;
   /** The largest message in bytes that the caller takes, by its offer. */

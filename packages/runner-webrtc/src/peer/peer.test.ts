@@ -2,7 +2,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { readAnswer, values } from "./test/answer-reader.ts";
-import { chromium, esp32, firefox, safari, voiceAlone } from "./test/offers.ts";
+import { chromium, esp32, firefox, safari, voiceAlone, whatsapp } from "./test/offers.ts";
 import { createPeerCaller, silence } from "./test/peer-caller.ts";
 import { hearEachOther, openCall, openPeer } from "./test/peer-stage.ts";
 
@@ -98,6 +98,7 @@ describe("offers in the shape of", () => {
     ["Firefox's", firefox, "passive", [9, 9]],
     ["Safari's", safari, "passive", [9, 9]],
     ["the ESP32's", esp32, "active", [9, 9]],
+    ["WhatsApp's", whatsapp, "passive", [9]],
     ["a page's with voice alone", voiceAlone, "passive", [9]],
   ])("%s are answered by all rules", async (_, offer, setup, ports) => {
     const { peer } = openPeer();
@@ -135,7 +136,27 @@ describe("candidates", () => {
   });
 });
 
+describe("DTLS", () => {
+  test("is opened by us where we are told to and the offer leaves it to us", async () => {
+    const setups = [whatsapp, esp32, voiceAlone].map(async (offer) => {
+      const sections = readAnswer(await openPeer({ opensDtls: true }).peer.answer(offer), offer);
+      return values(sections[0], "setup")[0];
+    });
+    expect(await Promise.all(setups)).toEqual(["active", "active", "passive"]);
+  });
+
+  test("so opened, and with a caller that runs ICE in its lite form", async () => {
+    await hearEachOther(await openCall({ opensDtls: true }, { iceLite: true, dataChannel: false }));
+  });
+});
+
 describe("addresses", () => {
+  test("may be narrowed to one of the host's", async () => {
+    const { peer } = openPeer({ hostAddress: "127.0.0.1" });
+    const answer = await peer.answer(chromium);
+    expect(answer.match(/a=candidate:.*/g)).toEqual([expect.stringMatching(/ 127\.0\.0\.1 \d+ typ host$/)]);
+  });
+
   test("the announced one stands in the host's place", async () => {
     const { peer } = openPeer({ announceIp: "203.0.113.9" });
     const answer = await peer.answer(chromium);

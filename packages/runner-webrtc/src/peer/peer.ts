@@ -112,6 +112,9 @@ export function createPeer(options: PeerOptions, listener: PeerListener): Peer {
       if (engine === undefined) throw new Error("The caller has no data channel open.");
       engine.channel.sendText(text);
     },
+    get offersChannel() {
+      return offered?.data !== undefined;
+    },
     get bufferedBytes() {
       return engine?.channel.bufferedBytes ?? 0;
     },

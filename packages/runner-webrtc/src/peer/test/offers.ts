@@ -95,3 +95,20 @@ export const voiceAlone: string = sdp(
   ["m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0", "a=ice-ufrag:Yx3d", "a=ice-pwd:0aXcVbNmAsDfGhJkL1234567"],
   [`a=fingerprint:${fingerprint}`, "a=setup:active", "a=sendrecv", "a=rtcp-mux", "a=rtpmap:111 opus/48000/2"],
 );
+
+/**
+ * WhatsApp's media server, as user-initiated calls come from it: ICE lite, a padded password, keys beside the voice, no data
+ * channel (https://developers.facebook.com/docs/whatsapp/cloud-api/calling/user-initiated-calls).
+ */
+export const whatsapp: string = sdp(
+  ["v=0", "o=- 1753115233717 2 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE audio"],
+  ["a=msid-semantic: WMS stream", "a=ice-lite", "m=audio 3484 UDP/TLS/RTP/SAVPF 111 126", "c=IN IP4 198.51.100.35"],
+  ["a=rtcp:9 IN IP4 0.0.0.0"],
+  ["a=candidate:2776204705 1 udp 2122260223 198.51.100.35 3484 typ host generation 0 network-cost 50"],
+  ["a=candidate:282356334 1 udp 2122262783 2001:db8::699c 3484 typ host generation 0 network-cost 50"],
+  ["a=ice-ufrag:MkBWnyZXw+wMTKqA", "a=ice-pwd:AbCdEfGhIjKlMnOpQrStUv==", `a=fingerprint:${fingerprint}`],
+  ["a=setup:actpass", "a=mid:audio", "a=sendrecv", "a=msid:stream track", "a=rtcp-mux", "a=rtpmap:111 opus/48000/2"],
+  ["a=rtcp-fb:111 transport-cc"],
+  ["a=fmtp:111 maxaveragebitrate=20000;maxplaybackrate=16000;minptime=20;useinbandfec=1"],
+  ["a=rtpmap:126 telephone-event/8000", "a=maxptime:20", "a=ptime:20", "a=ssrc:3435760938 cname:audio"],
+);

@@ -14,6 +14,12 @@ import type { UdpTransport } from "../udp-transport.ts";
 export interface PeerCallerOptions {
   /** Whether it opens a data channel. Default true. */
   readonly dataChannel?: boolean;
+  /** The channel's label. Default `chat`. */
+  readonly channelLabel?: string;
+  /** RTP's number for Opus. */
+  readonly payloadType?: number;
+  /** Whether it runs ICE in its lite form, as servers do: it waits for the other side's checks. Default false. */
+  readonly iceLite?: boolean;
   readonly iceServers?: readonly RTCIceServer[];
   readonly relayOnly?: boolean;
 }
@@ -55,12 +61,17 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
   const connection = new RTCPeerConnection({
     iceServers: [...(options.iceServers ?? [])],
     iceTransportPolicy: options.relayOnly === true ? "relay" : "all",
-    codecs: { audio: [useOPUS()], video: [] },
+    iceLite: options.iceLite ?? false,
+    codecs: {
+      audio: [useOPUS(options.payloadType === undefined ? {} : { payloadType: options.payloadType })],
+      video: [],
+    },
     // Any other policy leaks a socket of the offering side.
     bundlePolicy: "max-bundle",
   });
   const transceiver = connection.addTransceiver("audio", { direction: "sendrecv" });
-  const channel = options.dataChannel === false ? undefined : connection.createDataChannel("chat");
+  const channel =
+    options.dataChannel === false ? undefined : connection.createDataChannel(options.channelLabel ?? "chat");
   const texts: string[] = [];
   const packets: RtpPacket[] = [];
   let sequenceNumber = 1_000;
