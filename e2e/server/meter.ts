@@ -1,14 +1,14 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { Server } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
-import type { RunnerArguments } from "@pipecat-ts/runner-core";
 import { countResources } from "@pipecat-ts/runner-testing";
+import type { WebSocketRunnerArguments } from "@pipecat-ts/runner-websocket";
 import type { Holdings } from "./questions.ts";
 
 /** Measures this process, which must run with `--expose-gc`. Make it before any server listens. */
 export interface Meter {
   /** Counts this session's objects until they are collected. */
-  watch(args: RunnerArguments): void;
+  watch(args: WebSocketRunnerArguments): void;
   takeStock(): Promise<Holdings>;
 }
 
@@ -17,7 +17,10 @@ export function createMeter(): Meter {
   subscribe("tracing:net.server.listen:asyncStart", (message) => {
     servers.add((message as { readonly server: Server }).server);
   });
-  let watched: { readonly signal: WeakRef<AbortSignal>; readonly socket: WeakRef<RunnerArguments["websocket"]> }[] = [];
+  let watched: {
+    readonly signal: WeakRef<AbortSignal>;
+    readonly socket: WeakRef<WebSocketRunnerArguments["websocket"]>;
+  }[] = [];
 
   return {
     watch({ signal, websocket }) {

@@ -1,0 +1,129 @@
+import {
+  type CallData,
+  type RunnerContext,
+  RunnerError,
+  type Session,
+  type SessionArguments,
+  type StartReply,
+  type TransportPlugin,
+} from "@pipecat-ts/runner-core";
+import { createPacer } from "@pipecat-ts/runner-media";
+import { availabilityOf } from "./availability.ts";
+import { bodyInQuery } from "./call-body.ts";
+import { createCallControl } from "./call-control.ts";
+import type { Carrier, CarrierOptions } from "./carrier.ts";
+import { createGuard } from "./guard.ts";
+import { createLine } from "./line.ts";
+import { createRest } from "./rest.ts";
+import { type AnnouncedCall, socketPath, switchboardOf } from "./switchboard.ts";
+import { createPhoneTransport } from "./transport.ts";
+import { createWebhook } from "./webhook.ts";
+
+/** How long a runner that closes waits for calls to be hung up. Of 2 s that it gives a transport. */
+const lastHangUpsMs = 1_500;
+
+/**
+ * Makes a transport of a carrier: its webhook at `/{name}`, and at `/` when the runner is restricted to it; the socket path
+ * `/ws`, which all carriers of a runner share; sessions, media, hang-up.
+ */
+export function createTelephonyPlugin<Options extends CarrierOptions>(
+  carrier: Carrier<Options>,
+): TransportPlugin<Options> {
+  return {
+    name: carrier.name,
+    options: carrier.options,
+    check: (options, settings) => availabilityOf(carrier, options, settings),
+    open: (runner, options) => openCarrier(carrier, runner, options),
+  };
+}
+
+function openCarrier<Options extends CarrierOptions>(
+  carrier: Carrier<Options>,
+  runner: RunnerContext,
+  options: Options,
+): Awaited<ReturnType<TransportPlugin<Options>["open"]>> {
+  const { name, title, wire } = carrier;
+  const pacer = runner.shared("pacer", createPacer);
+  const switchboard = switchboardOf(runner);
+  const guard = createGuard(carrier, options, runner.settings);
+  const rest = createRest(title, pacer.clock);
+  const isChosen = runner.settings.transport === name;
+  const methods = ["GET", "POST"] as const;
+  const webhook = { runner, carrier, options, guard, switchboard };
+
+  function start(body: unknown): Session {
+    const session = runner.createSession({ body });
+    switchboard.expect(session, { carrier: name, callData: {}, byWebhook: false });
+    return session;
+  }
+
+  function answer(announced: AnnouncedCall): void {
+    const codec = wire.createCodec(announced.start, announced.callData, options);
+    const session = announced.session ?? switchboard.waiting(name, announced.callData.callId) ?? start(undefined);
+    try {
+      take(announced, session, codec);
+    } catch (error) {
+      if (session.state === "pending") void session.end("transport-failed");
+      throw error;
+    }
+  }
+
+  function take(
+    { socket, callData: announced, url }: AnnouncedCall,
+    session: Session,
+    codec: ReturnType<typeof wire.createCodec>,
+  ): void {
+    const callData: CallData = { ...switchboard.expectationOf(session)?.callData, ...announced };
+    claim(session, callData.callId);
+    const { logger } = session;
+    const control = createCallControl(carrier, options, callData, rest, logger);
+    const line = createLine({ socket, codec, control, title, pacer, logger });
+    const body = [session.body, bodyInQuery(url.searchParams.get("body")), callData.body].find(
+      (some) => some !== undefined,
+    );
+    session.run<SessionArguments>({ transport: name, callData, body }, async (params) =>
+      createPhoneTransport({
+        name,
+        title,
+        params,
+        line,
+        codec,
+        control,
+        credentialsFix: carrier.api?.fix,
+        pacer,
+        logger,
+      }),
+    );
+    session.own((reason) => line.end(reason));
+    void line.left.then((reason) => session.end(reason));
+  }
+
+  /** One session for each call: a second socket for one that is being served is refused. */
+  function claim(session: Session, callId: string): void {
+    const holder = runner.findSession(callId);
+    if (holder === session) return;
+    if (holder) throw new RunnerError("SESSION_ALIAS_TAKEN", "This call is being served already.");
+    session.alias(callId);
+  }
+
+  const disconnect = switchboard.connect({ name, title, guard, recogniseCall: wire.recogniseCall, answer });
+  const publicUrl = (path: string, scheme?: "ws") => runner.urlFor(path, undefined, scheme);
+  return {
+    routes: [
+      { method: methods, path: `/${name}`, access: "carrier", handle: createWebhook(webhook, false) },
+      ...(isChosen
+        ? [{ method: methods, path: "/", access: "carrier" as const, handle: createWebhook(webhook, true) }]
+        : []),
+    ],
+    sockets: [switchboard.route],
+    start({ body, request }): StartReply {
+      const { id } = start(body.body);
+      return { sessionId: id, body: { wsUrl: runner.urlFor(`${socketPath}/${id}`, request, "ws").href } };
+    },
+    banner: () => [carrier.setUp(publicUrl(isChosen ? "/" : `/${name}`), publicUrl(socketPath, "ws"))],
+    async close() {
+      disconnect();
+      await rest.close(lastHangUpsMs);
+    },
+  };
+}
