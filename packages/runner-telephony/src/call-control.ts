@@ -9,10 +9,10 @@ export interface CallControl {
   /** Hangs up, once; resolves, never rejects, when the call is over or will not be. What fails is logged. */
   hangUp(tries?: number): Promise<void>;
   /**
-   * Has `number` take the call. Rejects with TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING, and CARRIER_REFUSED; then the
-   * call goes on.
+   * Has `number` take the call, once `ready` resolves. Rejects with TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING,
+   * CARRIER_REFUSED, and as `ready` does; then the call goes on.
    */
-  transfer(number: string): Promise<void>;
+  transfer(number: string, ready: () => Promise<void>): Promise<void>;
   /** Has the carrier dial; absent where its API cannot. Rejects with CARRIER_REFUSED. */
   readonly sendDtmf: ((digits: string) => Promise<void>) | undefined;
   /** Whether somebody else has taken the call, or takes it, should that come about. Never rejects. */
@@ -45,13 +45,14 @@ export function createCallControl<Options extends CarrierOptions>(
       );
       return hangingUp;
     },
-    async transfer(number) {
+    async transfer(number, isTime) {
       if (!api?.transfer) {
         const fix = `Close the transport: ${title} goes on with what its flow says next.`;
         throw new RunnerError("TRANSFER_UNSUPPORTED", `${title} cannot transfer a call under way.`, { fix });
       }
       if (!ready?.transfer) throw credentialsMissing("The call cannot be transferred.", api.fix);
-      const sending = send("transfer the call", ready.transfer(call, number, options));
+      const request = ready.transfer(call, number, options);
+      const sending = isTime().then(() => send("transfer the call", request));
       transferring = sending.then(
         () => true,
         () => false,

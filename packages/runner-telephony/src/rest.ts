@@ -1,5 +1,3 @@
-import { request as requestHttp } from "node:http";
-import { request as requestHttps } from "node:https";
 import { RunnerError } from "@pipecat-ts/runner-core";
 import type { Clock } from "@pipecat-ts/runner-media";
 
@@ -102,9 +100,10 @@ function fixFor(answer: ApiAnswer | Error, title: string): string {
   return `Look at the call in ${title}'s own log.`;
 }
 
-function exchange({ method, url, headers, body }: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> {
-  const request = url.protocol === "https:" ? requestHttps : requestHttp;
-  return new Promise((resolve, reject) => {
+async function exchange({ method, url, headers, body }: ApiRequest, signal: AbortSignal): Promise<ApiAnswer> {
+  // Not at the top: importing node:http sets up Node's own fetch, whether or not anybody ever hangs up.
+  const { request } = url.protocol === "https:" ? await import("node:https") : await import("node:http");
+  return await new Promise((resolve, reject) => {
     const outgoing = request(url, { method, headers, agent: false, signal }, (incoming) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -114,9 +113,9 @@ function exchange({ method, url, headers, body }: ApiRequest, signal: AbortSigna
         else outgoing.destroy(new Error("an answer without end"));
       });
       incoming.on("error", reject);
-      incoming.on("end", () =>
-        resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") }),
-      );
+      incoming.on("end", () => {
+        resolve({ status: incoming.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") });
+      });
     });
     outgoing.on("error", reject);
     outgoing.end(body);

@@ -28,7 +28,7 @@ const graceMs = 60;
 /** A line that gives nothing for so long is silent. */
 const idleMs = 500;
 const idleStepMs = 100;
-/** A tick that is later than this comes of a process that was held up: what was sent meanwhile waits to be read. */
+/** A tick that is so much too late comes of a process that was held up: what was sent meanwhile waits to be read. */
 const heldUpMs = 50;
 const longestFillMs = 1_000;
 
@@ -47,6 +47,7 @@ export function createTimeline({ pacer, sampleRate, give }: TimelineOptions): Ti
   let ended = false;
   let startedAtMs = 0;
   let arrivedAtMs = 0;
+  let lookedAtMs = 0;
   let givenMs = 0;
   /** Where the carrier's clock stands at the end of what was given. */
   let endAtMs: number | undefined;
@@ -104,9 +105,11 @@ export function createTimeline({ pacer, sampleRate, give }: TimelineOptions): Ti
     return ms;
   }
 
-  function idle(dueMs: number): void {
+  function idle(): void {
     const nowMs = clock.now();
-    if (nowMs - dueMs > heldUpMs || nowMs - arrivedAtMs < idleMs) return;
+    const heldUp = nowMs - lookedAtMs > idleStepMs + heldUpMs;
+    lookedAtMs = nowMs;
+    if (heldUp || nowMs - arrivedAtMs < idleMs) return;
     while (held.size > 0) skipMissing();
     idledMs += fill(nowMs - startedAtMs - givenMs);
   }
@@ -118,6 +121,7 @@ export function createTimeline({ pacer, sampleRate, give }: TimelineOptions): Ti
       arrivedAtMs = clock.now();
       if (!stopIdling) {
         startedAtMs = arrivedAtMs;
+        lookedAtMs = arrivedAtMs;
         stopIdling = pacer.every(idleStepMs, idle);
       }
       if (audio.order === undefined) place(audio);

@@ -55,7 +55,7 @@ export function createPhoneTransport(options: PhoneTransportOptions): PhoneTrans
     },
   });
   let isOver = false;
-  void media.closed.then(() => {
+  void Promise.race([media.closed, line.left]).then(() => {
     isOver = true;
   });
 
@@ -74,8 +74,7 @@ export function createPhoneTransport(options: PhoneTransportOptions): PhoneTrans
     },
     async transferTo(number: string) {
       requireNumber(number);
-      await heardOut();
-      await control.transfer(number);
+      await control.transfer(number, heardOut);
       logger.info(`${title} has taken the call on.`);
       void media.close();
     },
