@@ -82,7 +82,10 @@ describe("hanging up at an emulator of Twilio's API", () => {
 
 test("a transfer dials the number, or the SIP address", () => {
   const call = { streamId: "MZ1", callId: "CA1" };
-  const twiml = (number: string) => new URLSearchParams(api.transfer?.(call, number, settings()).body).get("Twiml");
+  const twiml = (number: string) =>
+    new URLSearchParams(api.transfer?.(call, number, settings(), new URL("https://bots.example.com/twilio")).body).get(
+      "Twiml",
+    );
   expect(twiml("+15550123")).toContain("<Response><Dial>+15550123</Dial></Response>");
   expect(twiml("sip:agent@example.com")).toContain("<Dial><Sip>sip:agent@example.com</Sip></Dial>");
 });

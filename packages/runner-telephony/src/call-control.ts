@@ -19,13 +19,19 @@ export interface CallControl {
   handedOn(): Promise<boolean>;
 }
 
-export function createCallControl<Options extends CarrierOptions>(
-  carrier: Carrier<Options>,
-  options: Options,
-  call: CallData,
-  rest: Rest,
-  logger: Logger,
-): CallControl {
+/** What a call's control is built from. */
+export interface CallControlOptions<Options extends CarrierOptions> {
+  readonly carrier: Carrier<Options>;
+  readonly options: Options;
+  readonly call: CallData;
+  readonly rest: Rest;
+  readonly logger: Logger;
+  /** Where the carrier finds the document that connects a call to a number. */
+  documentUrl(number: string): URL;
+}
+
+export function createCallControl<Options extends CarrierOptions>(settings: CallControlOptions<Options>): CallControl {
+  const { carrier, options, call, rest, logger } = settings;
   const { title, api } = carrier;
   const ready = api?.isReady(options) ? api : undefined;
   let hangingUp: Promise<void> | undefined;
@@ -51,7 +57,7 @@ export function createCallControl<Options extends CarrierOptions>(
         throw new RunnerError("TRANSFER_UNSUPPORTED", `${title} cannot transfer a call under way.`, { fix });
       }
       if (!ready?.transfer) throw credentialsMissing("The call cannot be transferred.", api.fix);
-      const request = ready.transfer(call, number, options);
+      const request = ready.transfer(call, number, options, settings.documentUrl(number));
       const sending = isTime().then(() => send("transfer the call", request));
       transferring = sending.then(
         () => true,

@@ -49,6 +49,11 @@ export interface CarrierWebhook<Options> {
   readonly busy?: CarrierDocument;
   /** The answer to the news that a call is over. */
   readonly over?: CarrierDocument;
+  /**
+   * What has the carrier connect the call to `number`, for one whose API takes the URL of such a document rather than the
+   * number: it asks the webhook with `?transferTo=`.
+   */
+  transfer?(number: string): CarrierDocument;
 }
 
 /** A call as the webhook tells of it. */
@@ -87,8 +92,11 @@ export interface CarrierSignatures<Options> {
   verifyWebhook?(request: SignedRequest, secret: string): boolean;
   /** What an upgrade request proves. Absent: upgrades are not signed. */
   verifyUpgrade?(request: SignedRequest, secret: string): Proof;
-  /** Whether every upgrade of this carrier must prove itself. Default: yes, where there is `verifyUpgrade`. */
-  requireUpgrade?(options: Options): boolean;
+  /**
+   * Whether an upgrade of this carrier must prove itself; `byWebhook`: its URL was the answer to a webhook, which proves
+   * something, too. Default: yes, where there is `verifyUpgrade`.
+   */
+  requireUpgrade?(options: Options, byWebhook: boolean): boolean;
 }
 
 /** `genuine`: signed by the carrier; `forged`: wrongly signed; `none`: it carries no signature of this carrier. */
@@ -114,7 +122,7 @@ export interface CarrierApi<Options> {
   /** How a person gives them: `Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.` */
   readonly fix: string;
   hangUp(call: CallData, options: Options): ApiRequest;
-  /** Has somebody else take the call; the stream ends with it. */
-  transfer?(call: CallData, number: string, options: Options): ApiRequest;
+  /** Has somebody else take the call; the stream ends with it. `documentUrl` answers with the webhook's `transfer`. */
+  transfer?(call: CallData, number: string, options: Options, documentUrl: URL): ApiRequest;
   sendDtmf?(call: CallData, digits: string, options: Options): ApiRequest;
 }

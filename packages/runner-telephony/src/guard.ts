@@ -10,7 +10,7 @@ export interface Guard {
   /** What an upgrade request proves; `none` where nothing can be known. */
   checkUpgrade(request: IncomingMessage): Proof;
   /** Whether an upgrade that proves nothing is none of this carrier. */
-  readonly requiresUpgrade: boolean;
+  requiresUpgrade(byWebhook: boolean): boolean;
 }
 
 /** Why a carrier's signatures are not verified; `undefined` when they are, or there are none to verify. */
@@ -59,7 +59,9 @@ export function createGuard<Options extends CarrierOptions>(
     checkUpgrade(request) {
       return verifyUpgrade && secret !== undefined ? verifyUpgrade(signed(request, Buffer.alloc(0)), secret) : "none";
     },
-    requiresUpgrade: verifyUpgrade !== undefined && (signatures?.requireUpgrade?.(options) ?? true),
+    requiresUpgrade(byWebhook) {
+      return verifyUpgrade !== undefined && (signatures?.requireUpgrade?.(options, byWebhook) ?? true);
+    },
   };
 }
 

@@ -17,7 +17,7 @@ import { createLine } from "./line.ts";
 import { createRest } from "./rest.ts";
 import { type AnnouncedCall, socketPath, switchboardOf } from "./switchboard.ts";
 import { createPhoneTransport } from "./transport.ts";
-import { createWebhook } from "./webhook.ts";
+import { createWebhook, transferParameter } from "./webhook.ts";
 
 /** How long a runner that closes waits for calls to be hung up. Of 2 s that it gives a transport. */
 const lastHangUpsMs = 1_500;
@@ -57,6 +57,12 @@ function openCarrier<Options extends CarrierOptions>(
     return session;
   }
 
+  function documentUrl(number: string): URL {
+    const url = runner.urlFor(`/${name}`);
+    url.searchParams.set(transferParameter, number);
+    return url;
+  }
+
   function answer(announced: AnnouncedCall): void {
     const codec = wire.createCodec(announced.start, announced.callData, options);
     const session = announced.session ?? switchboard.waiting(name, announced.callData.callId) ?? start(undefined);
@@ -76,7 +82,7 @@ function openCarrier<Options extends CarrierOptions>(
     const callData: CallData = { ...switchboard.expectationOf(session)?.callData, ...announced };
     claim(session, callData.callId);
     const { logger } = session;
-    const control = createCallControl(carrier, options, callData, rest, logger);
+    const control = createCallControl({ carrier, options, call: callData, rest, logger, documentUrl });
     const line = createLine({ socket, codec, control, title, pacer, logger });
     const body = [session.body, bodyInQuery(url.searchParams.get("body")), callData.body].find(
       (some) => some !== undefined,

@@ -90,7 +90,7 @@ function createSwitchboard(runner: RunnerContext): Switchboard {
 
   function mustProve(exchange: Exchange, expected: Expectation | undefined, request: IncomingMessage): boolean {
     const comesByItself = expected === undefined || expected.byWebhook;
-    return comesByItself && exchange.guard.requiresUpgrade && proven.get(request) !== exchange;
+    return comesByItself && exchange.guard.requiresUpgrade(expected !== undefined) && proven.get(request) !== exchange;
   }
 
   function findExpected(id: string): Session {

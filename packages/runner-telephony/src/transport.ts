@@ -5,6 +5,7 @@ import { type CallControl, credentialsMissing } from "./call-control.ts";
 import type { CallCodec } from "./codec.ts";
 import { dtmfTones } from "./dtmf-tones.ts";
 import type { Line } from "./line.ts";
+import { isNumber } from "./phone-number.ts";
 import { createPhonePort } from "./port.ts";
 
 /** What a bot hears and speaks through on a phone. Its event `dtmf` tells of the keys that the caller presses. */
@@ -99,7 +100,7 @@ async function* once<Value>(value: Value): AsyncGenerator<Value> {
 
 function requireNumber(number: string): void {
   // What was given is not repeated: it is somebody's number.
-  if (/^(\+?[0-9]{3,15}|sips?:[^\s<>"&]{3,200})$/.test(number)) return;
+  if (isNumber(number)) return;
   throw new RunnerError("PHONE_NUMBER_INVALID", "That is no number to transfer a call to.", {
     fix: 'Give it like "+15550100", without spaces, or as a SIP URI.',
   });

@@ -9,6 +9,7 @@ import {
 import { bodyInQuery } from "./call-body.ts";
 import type { Carrier, CarrierDocument, CarrierOptions, WebhookCall } from "./carrier.ts";
 import type { Guard } from "./guard.ts";
+import { isNumber } from "./phone-number.ts";
 import { type Switchboard, socketPath } from "./switchboard.ts";
 
 /** What a webhook is built from. */
@@ -19,6 +20,9 @@ export interface WebhookOptions<Options extends CarrierOptions> {
   readonly guard: Guard;
   readonly switchboard: Switchboard;
 }
+
+/** The webhook's parameter that asks for the document of a transfer. */
+export const transferParameter = "transferTo";
 
 /** Answers the carrier that asks what to do with a call. */
 export type Webhook = HttpRoute["handle"];
@@ -37,6 +41,10 @@ export function createWebhook<Options extends CarrierOptions>(
     const call = carrier.webhook.recogniseCall(parameters);
     if (forAll && ctx.method === "GET" && !call) return next();
     guard.checkWebhook(ctx);
+    const { [transferParameter]: number } = parameters;
+    if (number !== undefined && carrier.webhook.transfer && isNumber(number)) {
+      return reply(ctx, carrier.webhook.transfer(number));
+    }
     if (call?.over) {
       endWaiting(call);
       return reply(ctx, carrier.webhook.over ?? { type: "text/plain", body: "" });

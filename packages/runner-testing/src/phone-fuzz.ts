@@ -62,7 +62,7 @@ export async function fuzz(
 function mutate(value: object, pick: <Item>(items: readonly Item[]) => Item, random: () => number): unknown {
   const fields = value as Record<string, unknown>;
   const keys = Object.keys(fields);
-  if (keys.length === 0) return pick(oddities);
+  if (keys.length === 0) return structuredClone(pick(oddities));
   for (let changes = Math.floor(random() * 3); changes > 0; changes--) {
     const key = pick(keys);
     const inner = fields[key];
@@ -71,7 +71,7 @@ function mutate(value: object, pick: <Item>(items: readonly Item[]) => Item, ran
     else if (fate < 0.75) delete fields[key];
     else if (fate < 0.85 && typeof inner === "string") fields[key] = Number(inner);
     else if (fate < 0.9) fields[key] = JSON.stringify(inner);
-    else fields[key] = pick(oddities);
+    else fields[key] = structuredClone(pick(oddities));
   }
   return fields;
 }
