@@ -27,14 +27,13 @@ export function sign(method: string, url: string, form: URLSearchParams, nonce: 
 
 function baseOf(method: string, url: string, form: URLSearchParams): string {
   const { protocol, host, pathname, searchParams } = new URL(url);
-  const address = `${protocol}//${host}${pathname}`;
   const query = sorted(searchParams)
     .map(([name, value]) => `${name}=${value}`)
     .join("&");
-  if (method === "GET") return `${address}?${query}`;
-  const fields = sorted(form).flat().join("");
-  if (query === "") return fields === "" ? address : `${address}?${fields}`;
-  return `${address}?${query}.${fields}`;
+  const fields = method === "GET" ? "" : sorted(form).flat().join("");
+  const mark = query === "" && fields === "" ? "" : "?";
+  const dot = query === "" || fields === "" ? "" : ".";
+  return `${protocol}//${host}${pathname}${mark}${query}${dot}${fields}`;
 }
 
 function sorted(parameters: URLSearchParams): [string, string][] {
