@@ -5,7 +5,7 @@ import type { PlivoOptions } from "./options.ts";
 /** Plivo's request signatures, version 3: https://www.plivo.com/docs/voice/concepts/signature-validation */
 export const signatures: CarrierSignatures<PlivoOptions> = {
   coverUrl: true,
-  fix: "Set PLIVO_AUTH_TOKEN.",
+  fix: "Set PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN.",
   secret: ({ authToken }) => authToken,
   requireUpgrade: ({ verifySockets }) => verifySockets,
   verifyWebhook: (request, token) => check(request, token, [request.url]) === "genuine",

@@ -86,7 +86,7 @@ export function createCodec(start: JsonObject, _call: CallData, options: TelnyxO
           return undefined;
       }
     },
-    // Frames are 20 ms, the least that Telnyx takes.
+    // Of 40 ms: Telnyx takes 20 ms at least.
     encodeAudio: (samples) =>
       `{"event":"media","media":{"payload":"${Buffer.from(encodeLaw(samples).buffer).toString("base64")}"}}`,
     encodeMark: (name) => JSON.stringify({ event: "mark", mark: { name } }),

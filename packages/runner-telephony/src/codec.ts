@@ -32,7 +32,10 @@ export interface CallCodec {
   readonly callerSampleRate: number;
   /** Rate in Hz of the audio that it writes. */
   readonly botSampleRate: number;
-  /** How much audio one message of the bot's voice carries, in ms. Default 20. */
+  /**
+   * How much audio one message of the bot's voice carries, in ms. Default 40, which costs half as much as 20: what a message
+   * costs is the message.
+   */
   readonly frameMs?: number;
   /** How far ahead of real time it is sent, in ms. Default 160. */
   readonly sendAheadMs?: number;

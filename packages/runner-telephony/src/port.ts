@@ -9,7 +9,7 @@ const markEveryMs = 200;
 export function createPhonePort(line: Line, codec: CallCodec): MediaPort {
   return {
     sampleRates: [codec.botSampleRate],
-    frameMs: codec.frameMs ?? 20,
+    frameMs: codec.frameMs ?? 40,
     sendAheadMs: codec.sendAheadMs ?? 160,
     markEveryMs,
     send: ({ samples }) => line.send(codec.encodeAudio(samples)),

@@ -127,7 +127,7 @@ async function echo(phone: PhoneCall, transport: Transport, toleranceDb: number)
 async function bargeIn(phone: PhoneCall, transport: Transport, messageMs: number): Promise<void> {
   const playback = transport.play(once(tone(hz.speech, { durationMs: 5_000, levelDb })));
   const spoken = () => phone.speaker.heard().filter(({ frame }) => isTone(frame, hz.speech));
-  await until("the bot is heard", () => spoken().length * 20 >= 300 + messageMs, patienceMs);
+  await until("the bot is heard", () => toneMs(spoken(), hz.speech) >= 300, patienceMs);
   const clears = phone.speaker.clears;
   const atMs = performance.now();
   const { playedMs } = transport.interrupt();
