@@ -1,12 +1,10 @@
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
 import { resolveOptions } from "@pipecat-ts/runner-core";
 import { type ApiRequest, parseObject } from "@pipecat-ts/runner-telephony";
 import { createEmulator, type Emulator } from "emulate";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { api } from "./api.ts";
 import { options } from "./options.ts";
+import { freePort } from "./test/free-port.ts";
 
 const accountSid = "AC00000000000000000000000000000000";
 const authToken = "twilio_test_auth_token";
@@ -16,16 +14,6 @@ beforeAll(async () => {
   emulator = await createEmulator({ service: "twilio", port: await freePort() });
 });
 afterAll(async () => await emulator.close());
-
-/** The emulator takes no port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
 
 function settings(given: Readonly<Record<string, string>> = {}) {
   return resolveOptions(options, { given: { accountSid, authToken, apiUrl: emulator.url, ...given }, env: {} });

@@ -9,8 +9,8 @@ import {
 } from "@pipecat-ts/runner-core";
 import { createPacer } from "@pipecat-ts/runner-media";
 import { availabilityOf } from "./availability.ts";
-import { bodyInQuery } from "./call-body.ts";
 import { createCallControl } from "./call-control.ts";
+import { bodyInQuery, numbersInQuery } from "./call-url.ts";
 import type { Carrier, CarrierOptions } from "./carrier.ts";
 import { createGuard } from "./guard.ts";
 import { createLine } from "./line.ts";
@@ -79,7 +79,8 @@ function openCarrier<Options extends CarrierOptions>(
     session: Session,
     codec: ReturnType<typeof wire.createCodec>,
   ): void {
-    const callData: CallData = { ...switchboard.expectationOf(session)?.callData, ...announced };
+    const known = { ...numbersInQuery(url.searchParams), ...switchboard.expectationOf(session)?.callData };
+    const callData: CallData = { ...known, ...announced };
     claim(session, callData.callId);
     const { logger } = session;
     const control = createCallControl({ carrier, options, call: callData, rest, logger, documentUrl });

@@ -107,6 +107,13 @@ describe("what the bot gets as body", () => {
   });
 });
 
+test("the numbers in a URL reach the bot where the carrier tells none", async () => {
+  const runner = await stage.open();
+  (await opened(runner, "/ws?from_number=%2B15550100&to_number=%2B15550199")).send(announce("A1"));
+  await expect.poll(() => stage.calls.length).toBe(1);
+  expect(stage.calls[0]?.args.callData).toMatchObject({ from: "+15550100", to: "+15550199" });
+});
+
 describe("a session's URL", () => {
   test("is refused before the upgrade when nobody waits there", async () => {
     const runner = await stage.open();

@@ -6,7 +6,7 @@ import {
   RunnerError,
   type Session,
 } from "@pipecat-ts/runner-core";
-import { bodyInQuery } from "./call-body.ts";
+import { bodyInQuery } from "./call-url.ts";
 import type { Carrier, CarrierDocument, CarrierOptions, WebhookCall } from "./carrier.ts";
 import type { Guard } from "./guard.ts";
 import { isNumber } from "./phone-number.ts";
