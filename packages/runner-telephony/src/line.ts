@@ -39,6 +39,9 @@ export interface LineOptions {
 /** Whoever releases a session waits 2 s, of which closing the socket may take half a second. */
 const patienceMs = 1_200;
 
+/** RFC 6455 section 7.4.1: closed normally, and without a code. */
+const cleanCodes: readonly number[] = [1000, 1005];
+
 /** Call it within the event of the announcement: what comes after it is heard. */
 export function createLine({ socket, codec, control, title, pacer, logger }: LineOptions): Line {
   const { clock } = pacer;
@@ -150,8 +153,8 @@ export function createLine({ socket, codec, control, title, pacer, logger }: Lin
     logger.warn(`The socket of ${title} cannot go on: ${error.message}.`);
   });
   socket.once("close", (code) => {
-    // Without a last word: a carrier closes normally when the call is over, and a lost network does not.
-    over ||= code === 1000 && ending === undefined;
+    // Without a last word: a carrier closes cleanly when the call is over, and a lost network does not.
+    over ||= cleanCodes.includes(code);
     leave(broken ? "transport-failed" : "caller-left");
   });
   reception.connected();
