@@ -73,9 +73,11 @@ describe("the end of a call", () => {
     transport.on("dtmf", (digit) => digits.push(digit));
     phone.send('{"event":"stop"}');
     phone.press("1");
+    phone.send("junk");
     await phone.closed;
     await expect.poll(() => runner.sessions.counts.active).toBe(0);
     expect(digits).toEqual([]);
+    expect(stage.logger.lines.filter(({ message }) => message.startsWith("Skipped"))).toEqual([]);
   });
 
   test("with autoHangUp false: the socket is closed and the call left to the carrier", async () => {
