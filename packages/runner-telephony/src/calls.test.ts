@@ -249,6 +249,18 @@ describe("barge-in", () => {
   });
 });
 
+test("what was heard is what the carrier acknowledges, however far away it is", async () => {
+  stage = await createStage();
+  const runner = await stage.open();
+  const delayMs = 300;
+  await stage.phone.call({ at: runner.url, network: { delayMs } });
+  await expect.poll(() => stage.calls.length).toBe(1);
+  const began = performance.now();
+  const { playedMs, interrupted } = (await stage.calls[0]?.transport.play(voice(440, 200)).done) ?? {};
+  expect(performance.now() - began).toBeGreaterThanOrEqual(200 + 2 * delayMs - 50);
+  expect([playedMs, interrupted]).toEqual([200, false]);
+});
+
 describe("messages of no use", () => {
   test("are skipped, counted and said once, and end no call", async () => {
     const { phone, transport } = await call();
