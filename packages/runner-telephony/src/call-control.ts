@@ -34,6 +34,7 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
   const { carrier, options, call, rest, logger } = settings;
   const { title, api } = carrier;
   const ready = api?.isReady(options) ? api : undefined;
+  const dial = ready?.sendDtmf;
   let hangingUp: Promise<void> | undefined;
   let transferring: Promise<boolean> | undefined;
 
@@ -65,7 +66,7 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
       );
       await sending;
     },
-    sendDtmf: ready?.sendDtmf && ((digits) => send("dial", ready.sendDtmf?.(call, digits, options) as ApiRequest)),
+    sendDtmf: dial && ((digits) => send("dial", dial(call, digits, options))),
     handedOn: () => transferring ?? Promise.resolve(false),
   };
 }

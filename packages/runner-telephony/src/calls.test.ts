@@ -231,6 +231,9 @@ describe("keys", () => {
     await transport.sendDtmf("12");
     expect(heardMs(phone)).toBeGreaterThanOrEqual(400);
     await expect(transport.sendDtmf("1,2")).rejects.toMatchObject({ code: "DTMF_INVALID" });
+    const dialling = expect(transport.sendDtmf("123456")).rejects.toMatchObject({ code: "DTMF_INTERRUPTED" });
+    transport.interrupt();
+    await dialling;
   });
 });
 

@@ -1,5 +1,6 @@
 import {
   type CallData,
+  type OpenTransport,
   type RunnerContext,
   RunnerError,
   type Session,
@@ -12,6 +13,7 @@ import { availabilityOf } from "./availability.ts";
 import { createCallControl } from "./call-control.ts";
 import { bodyInQuery, numbersInQuery } from "./call-url.ts";
 import type { Carrier, CarrierOptions } from "./carrier.ts";
+import type { CallCodec } from "./codec.ts";
 import { createGuard } from "./guard.ts";
 import { createLine } from "./line.ts";
 import { createRest } from "./rest.ts";
@@ -41,7 +43,7 @@ function openCarrier<Options extends CarrierOptions>(
   carrier: Carrier<Options>,
   runner: RunnerContext,
   options: Options,
-): Awaited<ReturnType<TransportPlugin<Options>["open"]>> {
+): OpenTransport {
   const { name, title, wire } = carrier;
   const pacer = runner.shared("pacer", createPacer);
   const switchboard = switchboardOf(runner);
@@ -64,21 +66,19 @@ function openCarrier<Options extends CarrierOptions>(
   }
 
   function answer(announced: AnnouncedCall): void {
-    const codec = wire.createCodec(announced.start, announced.callData, options);
-    const session = announced.session ?? switchboard.waiting(name, announced.callData.callId) ?? start(undefined);
+    const { start: message, callData } = announced;
+    let session = announced.session ?? switchboard.waiting(name, callData.callId);
     try {
+      const codec = wire.createCodec(message, callData, options);
+      session ??= start(undefined);
       take(announced, session, codec);
     } catch (error) {
-      if (session.state === "pending") void session.end("transport-failed");
+      if (session?.state === "pending") void session.end("transport-failed");
       throw error;
     }
   }
 
-  function take(
-    { socket, callData: announced, url }: AnnouncedCall,
-    session: Session,
-    codec: ReturnType<typeof wire.createCodec>,
-  ): void {
+  function take({ socket, callData: announced, url }: AnnouncedCall, session: Session, codec: CallCodec): void {
     const known = { ...numbersInQuery(url.searchParams), ...switchboard.expectationOf(session)?.callData };
     const callData: CallData = { ...known, ...announced };
     claim(session, callData.callId);

@@ -154,6 +154,19 @@ test("a call on the bare path finds the session that its webhook made", async ()
   expect(runner.sessions.counts).toEqual({ pending: 0, active: 1 });
 });
 
+test("a call in a format that is not spoken is refused once, said with the remedy, and leaves no session", async () => {
+  const runner = await stage.open();
+  for (const path of ["/ws", await start(runner)]) {
+    const socket = await opened(runner, path);
+    socket.send(announce("A1", "acme", { format: "opus" }));
+    const [code, reason] = await once(socket, "close");
+    expect([code, String(reason)]).toEqual([1008, "MEDIA_FORMAT_UNSUPPORTED"]);
+  }
+  await expect.poll(() => runner.sessions.counts).toEqual({ pending: 0, active: 0 });
+  const told = stage.logger.lines.filter(({ message }) => message.includes("another format"));
+  expect(told).toMatchObject([{ level: "warn", message: expect.stringContaining("Name none.") }, { level: "warn" }]);
+});
+
 test("a caller too many is closed with 1013", async () => {
   const runner = await stage.open({ maxSessions: 1 });
   (await opened(runner, "/ws")).send(announce("A1"));

@@ -23,7 +23,7 @@ export interface PhoneTransport extends Transport {
   transferTo(number: string): Promise<void>;
   /**
    * Dials `0-9 * # A-D`, `w` for half a second's wait, when all that was said is heard: by the carrier where it can, else as
-   * tones. Rejects with DTMF_INVALID, CALL_ENDED and CARRIER_REFUSED.
+   * tones, which an interruption cuts off. Rejects with DTMF_INVALID, DTMF_INTERRUPTED, CALL_ENDED and CARRIER_REFUSED.
    */
   sendDtmf(digits: string): Promise<void>;
 }
@@ -91,7 +91,8 @@ export function createPhoneTransport(options: PhoneTransportOptions): PhoneTrans
 
 async function playTones(media: MediaTransport, digits: string): Promise<void> {
   const { interrupted } = await media.play(once(dtmfTones(digits))).done;
-  if (interrupted) throw new RunnerError("CALL_ENDED", "Not all was dialled: the bot was interrupted.");
+  if (!interrupted) return;
+  throw new RunnerError("DTMF_INTERRUPTED", "Not all was dialled: the bot was interrupted, or the call is over.");
 }
 
 async function* once<Value>(value: Value): AsyncGenerator<Value> {

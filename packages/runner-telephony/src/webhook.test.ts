@@ -121,6 +121,11 @@ describe("the public URL", () => {
   });
 });
 
+test("an unencrypted public URL that somebody chose is theirs to choose", async () => {
+  const runner = await stage.open({ publicUrl: "http://192.0.2.1:7860", acme: { verifySignatures: false } });
+  expect(await (await post(runner, "/acme", { call: "A1" })).text()).toContain("ws://192.0.2.1:7860/ws/");
+});
+
 describe("signatures", () => {
   const url = "https://bots.example.com/voice/acme";
 

@@ -50,7 +50,7 @@ export function createWebhook<Options extends CarrierOptions>(
       return reply(ctx, carrier.webhook.over ?? { type: "text/plain", body: "" });
     }
     const socketUrl = () => {
-      requireReachable(urlOf(ctx, socketPath), carrier.title);
+      if (!runner.settings.publicUrl) requireReachable(urlOf(ctx, socketPath), carrier.title);
       return urlOf(ctx, `${socketPath}/${waitFor(call, parameters).id}`);
     };
     return reply(ctx, answerOrBusy({ method: ctx.method, socketUrl, anySocketUrl: urlOf(ctx, socketPath) }));

@@ -1,10 +1,10 @@
 import { createHmac } from "node:crypto";
 import { decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
-import Type from "typebox";
+import { RunnerError } from "@pipecat-ts/runner-core";
 import type { Carrier, CarrierOptions } from "../carrier.ts";
 import { dtmfEvent, playedEvent } from "../codec.ts";
 import { equalInSecret } from "../guard.ts";
-import { bytesIn, numberIn, objectIn, present, textIn, textsIn } from "../json.ts";
+import { bytesIn, type JsonObject, numberIn, objectIn, present, textIn, textsIn } from "../json.ts";
 import { apiPath, apiUrlOption, environmentOption, verifySignaturesOption } from "../options.ts";
 import { element, xmlDocument } from "../xml.ts";
 
@@ -12,7 +12,6 @@ import { element, xmlDocument } from "../xml.ts";
 export interface AcmeOptions extends CarrierOptions {
   readonly key: string | undefined;
   readonly apiUrl: string;
-  readonly format: string;
 }
 
 export function signAcme(url: string, body: string, key: string): string {
@@ -27,7 +26,6 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
     options: {
       key: environmentOption("ACME_KEY", "The key", { secret: true }),
       apiUrl: apiUrlOption("ACME_API_URL", "https://api.acme.example"),
-      format: { default: "pcm", description: "The format", schema: Type.String() },
       verifySignatures: verifySignaturesOption(),
     },
     wire: {
@@ -37,9 +35,8 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
         if (message.event !== "start" || streamId === undefined || callId === undefined) return undefined;
         return { streamId, callId, ...present({ body: textsIn(message, "custom") }) };
       },
-      createCodec: (_, { streamId }) => ({
-        callerSampleRate: 8_000,
-        botSampleRate: 8_000,
+      createCodec: (message, { streamId }) => ({
+        ...readFormat(message),
         decode(message) {
           if (message.explode === true) throw new TypeError("this codec is broken");
           const bytes = bytesIn(message, "payload");
@@ -93,4 +90,9 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
     },
     setUp: (webhookUrl, socketUrl) => `Acme calls ${webhookUrl.href} or ${socketUrl.href}`,
   };
+}
+
+function readFormat(message: JsonObject) {
+  if (message.format === undefined) return { callerSampleRate: 8_000, botSampleRate: 8_000 };
+  throw new RunnerError("MEDIA_FORMAT_UNSUPPORTED", "The call has another format.", { fix: "Name none." });
 }
