@@ -58,6 +58,16 @@ describe("marks that cost as much as a frame", () => {
     expect(playback.playedMs).toBe(220);
   });
 
+  test("that are not out yet leave what was sent unheard", async () => {
+    const call = createFakeCall({ clears: true, marks: true, port: { sendAheadMs: 1_000, markEveryMs: 200 } });
+    const playback = call.transport.play(speech(steady(1, 180)));
+    await call.clock.advance(1);
+    expect(call.sent).toHaveLength(9);
+    expect(call.marks).toHaveLength(1);
+    call.caller.played(call.marks[0]?.mark ?? "");
+    expect(playback.playedMs).toBe(20);
+  });
+
   test("report the end of what a live bot says, one frame at a time", async () => {
     const call = callFarEnd(40);
     const writer = call.transport.output.getWriter();

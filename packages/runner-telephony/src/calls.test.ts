@@ -106,6 +106,19 @@ describe("the end of a call", () => {
     expect(stage.api.requests).toHaveLength(1);
   });
 
+  test("of a caller who leaves a bot that never connects is the caller's doing", async () => {
+    stage = await createStage();
+    const gate = Promise.withResolvers<void>();
+    const runner = await stage.open({ bot: () => gate.promise });
+    const phone = await stage.phone.call({ at: runner.url });
+    await expect.poll(() => runner.sessions.counts.active).toBe(1);
+    const [session] = runner.sessions;
+    await phone.hangUp();
+    gate.resolve();
+    await session?.ended;
+    expect(await session?.ended).toBe("caller-left");
+  });
+
   test("at an API that fails: it is tried twice and said once; the session ends in time", async () => {
     const { phone, finish, runner } = await call({}, () => ({ status: 500 }));
     finish();
@@ -116,7 +129,28 @@ describe("the end of a call", () => {
     expect(told).toMatchObject([{ level: "warn" }]);
   });
 
-  test("at an API that does not answer: the socket is closed 1.2 s later, and a closed runner waits no longer", async () => {
+  test("at an API that does not answer: a runner that closes gives it up", async () => {
+    const { runner } = await call({}, () => undefined);
+    await runner.close();
+    const given = () => stage.logger.lines.filter(({ message }) => message.startsWith("Acme did not hang up"));
+    await expect.poll(() => given().length, { timeout: 2_000 }).toBe(1);
+    expect(stage.api.requests).toHaveLength(1);
+  });
+
+  test("at an API that is slow: a runner that closes waits for it", async () => {
+    const answered = Promise.withResolvers<{ status: number }>();
+    const { phone, runner } = await call({}, () => answered.promise);
+    const closing = runner.close();
+    await phone.closed;
+    expect(stage.api.requests).toHaveLength(1);
+    const told = () => stage.logger.lines.filter(({ message }) => message === "The carrier was told to hang up.");
+    expect(told()).toEqual([]);
+    answered.resolve({ status: 200 });
+    await closing;
+    expect(told()).toHaveLength(1);
+  });
+
+  test("at an API that does not answer: the socket is closed 1.2 s later", async () => {
     const before = await countSettledResources();
     const { phone, finish, runner } = await call({}, () => undefined);
     const began = performance.now();
@@ -124,8 +158,6 @@ describe("the end of a call", () => {
     await phone.closed;
     expect(performance.now() - began).toBeLessThan(3 * 1_200);
     await expect.poll(() => runner.sessions.counts.active).toBe(0);
-    await stage.close();
-    stage = await createStage();
     await stage.close();
     expect(await settleResources(before)).toEqual([]);
     expect(stage.logger.lines.filter(({ level }) => level === "error")).toEqual([]);

@@ -1,12 +1,11 @@
-import {
-  type CallData,
-  type OpenTransport,
-  type RunnerContext,
-  RunnerError,
-  type Session,
-  type SessionArguments,
-  type StartReply,
-  type TransportPlugin,
+import type {
+  CallData,
+  OpenTransport,
+  RunnerContext,
+  Session,
+  SessionArguments,
+  StartReply,
+  TransportPlugin,
 } from "@pipecat-ts/runner-core";
 import { createPacer } from "@pipecat-ts/runner-media";
 import { availabilityOf } from "./availability.ts";
@@ -81,7 +80,8 @@ function openCarrier<Options extends CarrierOptions>(
   function take({ socket, callData: announced, url }: AnnouncedCall, session: Session, codec: CallCodec): void {
     const known = { ...numbersInQuery(url.searchParams), ...switchboard.expectationOf(session)?.callData };
     const callData: CallData = { ...known, ...announced };
-    claim(session, callData.callId);
+    // One session for each call: throws for a second socket of one that is being served.
+    if (runner.findSession(callData.callId) !== session) session.alias(callData.callId);
     const { logger } = session;
     const control = createCallControl({ carrier, options, call: callData, rest, logger, documentUrl });
     const line = createLine({ socket, codec, control, title, pacer, logger });
@@ -103,14 +103,6 @@ function openCarrier<Options extends CarrierOptions>(
     );
     session.own((reason) => line.end(reason));
     void line.left.then((reason) => session.end(reason));
-  }
-
-  /** One session for each call: a second socket for one that is being served is refused. */
-  function claim(session: Session, callId: string): void {
-    const holder = runner.findSession(callId);
-    if (holder === session) return;
-    if (holder) throw new RunnerError("SESSION_ALIAS_TAKEN", "This call is being served already.");
-    session.alias(callId);
   }
 
   const disconnect = switchboard.connect({ name, title, guard, recogniseCall: wire.recogniseCall, answer });

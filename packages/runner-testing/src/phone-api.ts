@@ -21,17 +21,17 @@ export interface SeenRequest {
   readonly atMs: number;
 }
 
-/** Opens one, which answers as `answer` says; `undefined` leaves a request without answer. */
-export async function openFakeApi(
-  answer: (request: SeenRequest) => { readonly status: number; readonly body?: string } | undefined,
-): Promise<FakeApi> {
+type Reply = { readonly status: number; readonly body?: string } | undefined;
+
+/** Opens one, which answers as `answer` says, when it says so; `undefined` leaves a request without answer. */
+export async function openFakeApi(answer: (request: SeenRequest) => Reply | Promise<Reply>): Promise<FakeApi> {
   const requests: SeenRequest[] = [];
   const server = createServer(async (incoming, outgoing) => {
     const body = Buffer.concat(await incoming.toArray()).toString("utf8");
     const { method = "", url: path = "", headers } = incoming;
     const request: SeenRequest = { method, path, headers, body, atMs: performance.now() };
     requests.push(request);
-    const reply = answer(request);
+    const reply = await answer(request);
     if (reply) outgoing.writeHead(reply.status, { connection: "close" }).end(reply.body);
   });
   server.listen(0, "127.0.0.1");
