@@ -1,16 +1,32 @@
 /**
- * `pnpm bench [--seconds 60] [--sessions 1,50,200]`: prints what the runner costs, each figure beside its floor.
+ * `pnpm bench [startup|start|sessions|calls …] [--seconds 60] [--sessions 1,50,200] [--calls 50,200,500]`: prints what the
+ * runner costs, or the parts of it that are named, each figure beside its floor.
  * Needs Linux's `taskset` to hold server and callers to a core each; without it the figures mix.
  */
 import { parseArgs } from "node:util";
+import { measureCalls } from "./calls.ts";
 import { measureSessions } from "./sessions.ts";
 import { measureStart } from "./start-requests.ts";
 import { measureStartup } from "./startup.ts";
 
-const { values } = parseArgs({
-  options: { seconds: { type: "string", default: "60" }, sessions: { type: "string", default: "1,50,200" } },
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seconds: { type: "string", default: "60" },
+    sessions: { type: "string", default: "1,50,200" },
+    calls: { type: "string", default: "50,200,500" },
+  },
 });
-
-console.log(`${await measureStartup(7)}\n`);
-console.log(`${await measureStart(2000)}\n`);
-console.log(await measureSessions(values.sessions.split(",").map(Number), Number(values.seconds)));
+const seconds = Number(values.seconds);
+const parts: Readonly<Record<string, () => Promise<string>>> = {
+  startup: () => measureStartup(7),
+  start: () => measureStart(2000),
+  sessions: () => measureSessions(values.sessions.split(",").map(Number), seconds),
+  calls: () => measureCalls(values.calls.split(",").map(Number), seconds),
+};
+const chosen = positionals.length > 0 ? positionals : Object.keys(parts);
+for (const name of chosen) {
+  const measure = parts[name];
+  if (!measure) throw new Error(`There is no part "${name}": ${Object.keys(parts).join(", ")}.`);
+  console.log(`${await measure()}\n`);
+}

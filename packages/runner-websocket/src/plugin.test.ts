@@ -44,7 +44,7 @@ describe("starting", () => {
     const caller = await call(reply.wsUrl);
     await within("the bot ends", caller.closed, patienceMs);
     expect(seen).toMatchObject([{ transport: "websocket", sessionId, body: { language: "fr" } }]);
-    expect(seen[0]?.websocket.readyState).toBeGreaterThan(1);
+    expect((seen[0] as WebSocketRunnerArguments).websocket.readyState).toBeGreaterThan(1);
   });
 
   test("a bare /ws-client is a session of its own, without a body", async () => {
