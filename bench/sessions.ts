@@ -37,18 +37,38 @@ export async function measureSessions(counts: readonly number[], seconds: number
   return table(rows);
 }
 
-interface Measurement {
+/** What one number of sessions cost. */
+export interface Measurement {
   readonly usage: Usage;
   readonly lateness: Lateness | undefined;
   /** Share of the audio sent that came back, in percent. */
   readonly returnedPercent: number;
+  /** The server's resident memory before the first session, in MB. */
+  readonly idleRssMb: number;
 }
 
-async function measure({ module, bytesPerMs }: Server, count: number, seconds: number): Promise<Measurement> {
-  const serving = await startChild(module, serverCore);
-  const calling = await startChild("./callers.ts", callerCore);
+/** What is measured: which server, called by whom. */
+export interface EchoMeasurement {
+  startServer(core: number): Promise<Child>;
+  /** The callers' module. */
+  readonly callers: string;
+  /** What the callers are told beside the URLs. */
+  readonly connect?: object;
+  /** What the server is asked for its URL. */
+  readonly question: object;
+  readonly count: number;
+  readonly seconds: number;
+}
+
+/** Has `count` callers speak to an echo for some seconds. */
+export async function measureEcho(measurement: EchoMeasurement): Promise<Measurement> {
+  const { callers, connect = {}, question, count, seconds } = measurement;
+  const serving = await measurement.startServer(serverCore);
+  const calling = await startChild(callers, callerCore);
   try {
-    await calling.ask({ ask: "connect", bytesPerMs, urls: await urlsOf(serving, count) });
+    const { url } = await serving.ask<{ url: string }>(question);
+    const { rssMb: idleRssMb } = await serving.ask<Usage>({ ask: "usage" });
+    await calling.ask({ ask: "connect", ...connect, urls: Array.from({ length: count }, () => url) });
     await pause(settleMs); // the chime, and code that is still being compiled
     await serving.ask({ ask: "usage" });
     await calling.ask({ ask: "count" });
@@ -56,15 +76,21 @@ async function measure({ module, bytesPerMs }: Server, count: number, seconds: n
     const usage = await serving.ask<Usage & { lateness?: Lateness }>({ ask: "usage" });
     const { receivedMs } = await calling.ask<{ receivedMs: number }>({ ask: "count" });
     await calling.ask({ ask: "disconnect" });
-    return { usage, lateness: usage.lateness, returnedPercent: receivedMs / (count * seconds * 10) };
+    return { usage, lateness: usage.lateness, returnedPercent: receivedMs / (count * seconds * 10), idleRssMb };
   } finally {
     await Promise.all([serving.stop(), calling.stop()]);
   }
 }
 
-async function urlsOf(serving: Child, count: number): Promise<readonly string[]> {
-  const { url } = await serving.ask<{ url: string }>({ ask: "url" });
-  return Array.from({ length: count }, () => url);
+function measure({ module, bytesPerMs }: Server, count: number, seconds: number): Promise<Measurement> {
+  return measureEcho({
+    startServer: (core) => startChild(module, core),
+    callers: "./callers.ts",
+    connect: { bytesPerMs },
+    question: { ask: "url" },
+    count,
+    seconds,
+  });
 }
 
 function row(count: number, server: string, { usage, lateness, returnedPercent }: Measurement): string[] {

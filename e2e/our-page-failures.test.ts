@@ -36,6 +36,22 @@ test.each([false, true])(
   },
 );
 
+test("a runner with a key and tokens asks the person for the key, and a wrong one again", async () => {
+  const running = await start(echoBot, { apiKey: "the-key-of-this-runner", webSocketAuth: "token" });
+  const caller = await openPage(running.origin);
+  const ours = await openOurPage(caller, running.origin);
+  for (const key of ["a-wrong-key", "the-key-of-this-runner"]) {
+    await ours.connect.click();
+    await expectNotice(ours, /takes callers with its API key/);
+    await caller.page.getByLabel("API key").fill(key);
+    await ours.button("Use this key").click();
+    await expectNotice(ours, /Press Connect to use it/);
+  }
+  await ours.connectToBot();
+  await caller.page.reload();
+  await ours.connectToBot();
+});
+
 test("a bot that finishes ends the call without an alarm", async () => {
   const running = await start(async (args) => {
     await createTransport(args, { websocket: () => ({}) });

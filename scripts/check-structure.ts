@@ -15,7 +15,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   "runner-cli": ["runner-host", "runner-core", "rtvi", "browser-client"],
   "runner-testing": ["runner-host", "runner-core", "runner-media", "audio"],
   "runner-telephony": ["runner-core", "runner-media", "audio"],
-  "runner-telephony-*": ["runner-core", "runner-media", "audio", "runner-telephony"],
+  // `testing` is for those who have runner-testing installed.
+  "runner-telephony-*": ["runner-core", "runner-media", "audio", "runner-telephony", "runner-testing"],
   "runner-whatsapp": ["runner-core", "runner-webrtc"],
   "runner-*": ["runner-core", "runner-media", "audio"],
 };

@@ -1,3 +1,4 @@
+import type {} from "@pipecat-ts/runner-webrtc";
 import type {} from "@pipecat-ts/runner-websocket";
 import { createRTVI, createTransport, main, type RunnerArguments } from "pipecat-runner";
 import { chime } from "./chime.ts";
@@ -5,6 +6,7 @@ import { chime } from "./chime.ts";
 /** Greets every caller with a chime, then plays back what they say. */
 export async function bot(args: RunnerArguments) {
   const transport = await createTransport(args, {
+    webrtc: () => ({ audioInEnabled: true, audioOutEnabled: true }),
     websocket: () => ({ audioInEnabled: true, audioOutEnabled: true }),
   });
 

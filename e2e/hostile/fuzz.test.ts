@@ -1,32 +1,39 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { type Server, startServer } from "../server/server-process.ts";
 import { useGround } from "./ground.ts";
 import { createRandom, type Random } from "./random.ts";
 import { exchange, head } from "./raw.ts";
 import { handshake } from "./raw-websocket.ts";
 
-const ground = useGround();
+const ground = useGround({ folder: import.meta.dirname });
+const key = "the-key-of-this-runner";
 
-/** What the documentation names, and what it does not; `ID` is that of a session that waits for its caller. */
+/** Every path that the documentation names, and some that it does not; `ID` is that of a session that waits for its caller. */
 const paths = [
-  "/",
-  "/start",
-  "/status",
-  "/livez",
-  "/readyz",
-  "/client",
-  "/client/",
+  ...documentedPaths(),
   "/client/index.html",
   "/client/assets/x.js",
-  "/sessions",
-  "/sessions/ID",
-  "/sessions/ID/api/offer",
+  "/files/fuzz.test.ts",
+  "/files/ground.ts",
+  "/files/../package.json",
   "/sessions/nobody/x",
-  "/ws-client",
-  "/ws-client/ID",
   "/ws-client/nobody",
+  "/ws-client?token=ID",
+  "/ws-client/ID.1.x",
   "*",
   "//",
 ];
+
+/** Those in the table of routes of `docs/parity.md`. */
+function documentedPaths(): string[] {
+  const text = readFileSync(new URL("../../docs/parity.md", import.meta.url), "utf8");
+  const table = text.match(/^## Routes\n(.+?)^## /ms)?.[1] ?? "";
+  const found = [...table.matchAll(/`(?:[A-Z|\\]+ )?(\/[^` ]*)/g)].map(([, path = ""]) => path);
+  const filled = found.map((path) => path.replace(/\{(id|sessionId|token)\}/g, "ID").replace(/\{\w+\}/g, "x"));
+  return [...new Set(filled)].filter((path) => !path.includes("...") && path !== "");
+}
+
 const methods = [
   "GET",
   "GET",
@@ -61,10 +68,18 @@ const headers = [
   "Content-Encoding: gzip",
   "Accept: */*;q=9",
   "Range: bytes=5-1",
+  "Range: bytes=1-5",
+  "Range: bytes=-1",
+  "Range: bytes=99999999-",
+  "Range: bytes=0-0,-1,99999999999999999999-",
   "If-None-Match: *",
   "If-Modified-Since: yesterday",
   "Expect: 100-continue",
   "Origin: null",
+  "Origin: http://127.0.0.1.evil.example",
+  "Authorization: Bearer x",
+  `Authorization: Bearer ${key}`,
+  "Authorization: Bearer ID.9999999999.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
   "Access-Control-Request-Method: PATCH",
   "X-Forwarded-Host: ,,,",
   "X-Forwarded-Proto: javascript",
@@ -92,13 +107,35 @@ function mutate(random: Random, of: number, text: string): string {
   return text.slice(0, at) + random.pick(instead) + text.slice(at + random.number(2));
 }
 
-test("two thousand random requests: no answer of 500 and above, and none that is not JSON where it says that it failed", async () => {
-  const random = createRandom(3);
+test("the documentation names routes", () => {
+  expect(paths).toEqual(expect.arrayContaining(["/start", "/sessions/ID", "/sessions/ID/x", "/files/x", "/metrics"]));
+});
+
+test("ten thousand random requests: no answer of 500 and above, and none that is not JSON where it says that it failed", async () => {
   const { server } = ground;
-  let id = "";
+  const seen = await fuzz(server, 3, 10_000, async () => String((await server.start()).headers["x-session-id"]));
+  // What it tried is worth trying: every kind of answer was among them.
+  expect([...seen]).toEqual(expect.arrayContaining([101, 200, 204, 206, 307, 400, 404, 405, 415, 416]));
+}, 120_000);
+
+test("two thousand more to a runner that asks for key, token and origin", async () => {
+  await using server = await startServer({
+    apiKey: key,
+    webSocketAuth: "token",
+    allowedOrigins: ["https://app.example.com"],
+    folder: import.meta.dirname,
+  });
+  const seen = await fuzz(server, 4, 2_000, async () => "a-session-of-nobody");
+  expect([...seen]).toEqual(expect.arrayContaining([200, 401, 403, 404]));
+  expect(server.takeLog().filter(({ level }) => level >= 50)).toEqual([]);
+}, 60_000);
+
+/** Sends so many random requests, and fails on any answer that no request should have; the statuses that came. */
+async function fuzz(server: Server, seed: number, total: number, newSession: () => Promise<string>) {
+  const random = createRandom(seed);
   const seen = new Set<number>();
-  for (let count = 0; count < 2_000; count += 200) {
-    if (count % 200 === 0) id = String((await server.start()).headers["x-session-id"]);
+  for (let count = 0; count < total; count += 200) {
+    const id = await newSession();
     const requests = Array.from({ length: 200 }, () => randomRequest(random, id));
     const answers = await Promise.all(requests.map((bytes) => exchange(server.port, bytes, 1, 250)));
     for (const [index, each] of answers.entries()) {
@@ -106,13 +143,12 @@ test("two thousand random requests: no answer of 500 and above, and none that is
       for (const { status, headers, body } of each) {
         seen.add(status);
         expect(status, what).toBeLessThan(500);
-        // Node's own answer to what has no Host, or expects what nobody can do, is empty.
+        // Node's own answer to what has no Host, or expects what nobody can do, is empty; so is a range that is not there.
         if (status < 400 || body === "") continue;
         expect(headers["content-type"], what).toMatch(/^application\/json/);
         expect(JSON.parse(body), what).toEqual({ code: expect.any(String), detail: expect.any(String) });
       }
     }
   }
-  // What it tried is worth trying: every kind of answer was among them.
-  expect([...seen]).toEqual(expect.arrayContaining([101, 200, 204, 307, 400, 404, 405, 415]));
-});
+  return seen;
+}

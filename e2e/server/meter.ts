@@ -1,7 +1,6 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { Server } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
-import type { RunnerArguments } from "@pipecat-ts/runner-core";
 import { countResources } from "@pipecat-ts/runner-testing";
 import type { WebSocketRunnerArguments } from "@pipecat-ts/runner-websocket";
 import type { Holdings } from "./questions.ts";
@@ -9,7 +8,7 @@ import type { Holdings } from "./questions.ts";
 /** Measures this process, which must run with `--expose-gc`. Make it before any server listens. */
 export interface Meter {
   /** Counts this session's objects until they are collected. */
-  watch(args: RunnerArguments): void;
+  watch(args: WebSocketRunnerArguments): void;
   takeStock(): Promise<Holdings>;
 }
 

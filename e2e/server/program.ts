@@ -5,6 +5,7 @@
 import { mock } from "node:test";
 import { clientRoot } from "@pipecat-ts/browser-client";
 import { createLogger, createRunner } from "@pipecat-ts/runner-host";
+import type { WebSocketRunnerArguments } from "@pipecat-ts/runner-websocket";
 import websocket from "@pipecat-ts/runner-websocket/plugin";
 import { attributeStrayErrors } from "../../packages/runner-cli/src/stray-errors.ts";
 import { crashingEchoBot } from "./crashing-echo-bot.ts";
@@ -16,7 +17,7 @@ const logger = createLogger();
 const runner = createRunner({
   ...JSON.parse(process.argv[2] ?? "{}"),
   bot(args) {
-    meter.watch(args);
+    meter.watch(args as WebSocketRunnerArguments);
     return crashingEchoBot(args);
   },
   plugins: [websocket],

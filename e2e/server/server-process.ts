@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { RunnerOptions } from "@pipecat-ts/runner-host";
 import { within } from "@pipecat-ts/runner-testing";
 import { type Answer, send } from "../../packages/runner-testing/src/http.ts";
 import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
@@ -36,8 +37,14 @@ export interface Server extends AsyncDisposable {
 /** How long the server's process may take to answer, to start, or to end. */
 const patienceMs = 20_000;
 
-/** Starts a server. It has no limit of sessions but `maxSessions`. */
-export async function startServer(options: { readonly maxSessions?: number } = {}): Promise<Server> {
+/** What a server may be set to. It has no limit of sessions but `maxSessions`. */
+export type ServerOptions = Pick<
+  RunnerOptions,
+  "maxSessions" | "folder" | "apiKey" | "webSocketAuth" | "allowedOrigins"
+>;
+
+/** Starts a server. */
+export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const child = fork(join(import.meta.dirname, "program.ts"), [JSON.stringify(options)], {
     execArgv: ["--expose-gc"],
     stdio: ["ignore", "pipe", "inherit", "ipc"],

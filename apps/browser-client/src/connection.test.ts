@@ -8,7 +8,7 @@ import type { Notice } from "./messages.ts";
 class FakeClient extends EventEmitter {
   state = "disconnected";
   connect = vi.fn<() => Promise<unknown>>();
-  startBot = vi.fn<() => Promise<unknown>>();
+  startBot = vi.fn<(request?: unknown) => Promise<unknown>>();
 
   become(state: string): void {
     this.state = state;
@@ -26,6 +26,7 @@ const media = { disconnect: vi.fn(async () => undefined) };
 const timedOut = (seconds: number): Notice => ({ tone: "error", text: `not within ${seconds} s` });
 
 beforeEach(() => {
+  vi.stubGlobal("sessionStorage", { getItem: () => null });
   vi.clearAllMocks();
   client = new FakeClient();
   told = undefined;
@@ -74,4 +75,23 @@ test("a bot that leaves is told without an alarm", () => {
   client.become("ready");
   client.emit(RTVIEvent.BotDisconnected);
   expect(told).toEqual({ tone: "info", text: "The bot ended the call." });
+});
+
+test("a runner that wants its key has the person asked for it", async () => {
+  client.startBot.mockRejectedValue(Object.assign(new Error("Send the key."), { status: 401 }));
+  supervise();
+  void client.startBot({ endpoint: "https://example.com/start" });
+  await vi.waitFor(() => expect(told).toMatchObject({ tone: "error", asksKey: true }));
+});
+
+test("the key goes with the request that starts a session", async () => {
+  vi.stubGlobal("sessionStorage", { getItem: () => "my-key" });
+  const { startBot } = client;
+  startBot.mockResolvedValue({});
+  supervise();
+  await client.startBot({ endpoint: "https://example.com/start" });
+  expect(startBot).toHaveBeenCalledWith({
+    endpoint: "https://example.com/start",
+    headers: new Headers({ Authorization: "Bearer my-key" }),
+  });
 });

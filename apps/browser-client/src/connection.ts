@@ -1,4 +1,5 @@
 import { type DeviceError, type PipecatClient, RTVIEvent, type RTVIMessage } from "@pipecat-ai/client-js";
+import { apiKeyHeaders } from "./api-key.ts";
 import type { Console } from "./consoles/console.ts";
 import type { CallMedia } from "./media/call-media.ts";
 import {
@@ -48,7 +49,7 @@ export function superviseClient(
   client.startBot = async (request) => {
     tell(undefined);
     try {
-      return connectParams(await startBot(request));
+      return connectParams(await startBot({ ...request, headers: apiKeyHeaders() }));
     } catch (error) {
       return fail(startFailed(String(request.endpoint), error));
     }

@@ -2,10 +2,11 @@ import { type PipecatClient, RTVIEvent } from "@pipecat-ai/client-js";
 import { usePipecatClientMicControl } from "@pipecat-ai/client-react";
 import { ConsoleTemplate } from "@pipecat-ai/voice-ui-kit";
 import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
+import { keepApiKey } from "./api-key.ts";
 import { superviseClient } from "./connection.ts";
 import type { Console } from "./consoles/console.ts";
 import { InterruptButton } from "./interrupt-button.tsx";
-import type { Notice } from "./messages.ts";
+import { keyKept, type Notice } from "./messages.ts";
 import { NoticeBanner } from "./notice-banner.tsx";
 
 /** Where a person talks to the bot over one transport. Give it another `key` for another one. */
@@ -22,9 +23,13 @@ export function ConsoleView({ console, select }: { readonly console: Console; re
     },
     [console, media],
   );
+  const onKey = (key: string) => {
+    keepApiKey(key);
+    setNotice(keyKept);
+  };
   return (
     <main className="page">
-      {notice && <NoticeBanner notice={notice} onDismiss={() => setNotice(undefined)} />}
+      {notice && <NoticeBanner notice={notice} onDismiss={() => setNotice(undefined)} onKey={onKey} />}
       <div className="console">
         <ConsoleTemplate
           {...template}

@@ -4,6 +4,8 @@ import type { DeviceError } from "@pipecat-ai/client-js";
 export interface Notice {
   readonly tone: "error" | "info";
   readonly text: string;
+  /** Whether the person is to give the runner's API key. */
+  readonly asksKey?: true;
 }
 
 const again = "Press Connect to try again.";
@@ -32,6 +34,8 @@ export function notJson(method: string, url: string): string {
 /** Why `POST /start` failed: `reason` is the client library's message, which is the runner's `detail` where it gave one. */
 export function startFailed(url: string, error: unknown): Notice {
   if (error instanceof SyntaxError) return { tone: "error", text: `${notJson("POST", url)} ${again}` };
+  const { status } = Object(error) as { readonly status?: unknown };
+  if (status === 401) return { tone: "error", text: "This runner takes callers with its API key.", asksKey: true };
   const reason = error instanceof Error ? error.message : String(error);
   if (/^(failed to fetch|load failed|networkerror)/i.test(reason))
     return { tone: "error", text: `${unreachable(url)} ${again}` };
@@ -39,6 +43,11 @@ export function startFailed(url: string, error: unknown): Notice {
     return { tone: "error", text: `The runner took too long to answer POST ${new URL(url).pathname}. ${again}` };
   return { tone: "error", text: `The session could not be started: ${sentence(reason)} ${again}` };
 }
+
+export const keyKept: Notice = {
+  tone: "info",
+  text: "The key is kept until this tab is closed. Press Connect to use it.",
+};
 
 export function connectFailed(error: unknown): Notice {
   const reason = error instanceof Error ? error.message : String(error);

@@ -23,6 +23,7 @@ const facts: BannerFacts = {
     },
   ],
   failures: [{ name: "runner-drum", reason: "It cannot be loaded: torn.", fix: "Update it." }],
+  openToAll: [],
 };
 
 /** A terminal of this many columns, or a pipe. */
@@ -65,4 +66,17 @@ test("a terminal gets the same in colours, within its width", () => {
 
 test("without a built client it says so", () => {
   expect(bannerText({ ...facts, hasClient: false }, stream())).toContain("the web client is not built");
+});
+
+test("what anyone may do who reaches the server is said, with what locks it", () => {
+  const text = bannerText(
+    { ...facts, transports: [], failures: [], openToAll: ["POST /start", "WS /nest"] },
+    stream(60),
+  );
+  const lines = stripVTControlCharacters(text).trimEnd().split("\n").slice(-3);
+  expect(lines).toEqual([
+    "  Whoever reaches this server may use POST /start, WS /nest.",
+    "  --api-key asks whoever starts calls for a key,",
+    "  --ws-auth token every socket for its session's token.",
+  ]);
 });

@@ -14,6 +14,8 @@ export interface BannerFacts {
   readonly hasClient: boolean;
   readonly transports: readonly TransportReport[];
   readonly failures: readonly PluginFailure[];
+  /** What anyone may do who reaches the runner from elsewhere. */
+  readonly openToAll: readonly string[];
 }
 
 /** A line of the list of transports. */
@@ -50,8 +52,17 @@ export function bannerText(facts: BannerFacts, stream: NodeJS.WriteStream): stri
     `  ${paint(["bold", "underline"], address)}  ${paint("dim", note)}`,
     "",
     ...lines,
+    ...openLines(facts.openToAll, stream.columns).map((line) => paint("yellow", line)),
     "",
   ].join("\n");
+}
+
+function openLines(paths: readonly string[], columns: number): readonly string[] {
+  if (paths.length === 0) return [];
+  const what = `Whoever reaches this server may use ${paths.map((path) => path.replaceAll(" ", "\u00a0")).join(", ")}.`;
+  const fix =
+    "--api-key asks whoever starts calls for a key, --ws-auth\u00a0token every socket for its session's token.";
+  return ["", ...wrap(`${what} ${fix}`, widthBeside(2, columns)).map((line) => `  ${line}`)];
 }
 
 function fromReport({ name, availability, banner }: TransportReport): Entry {

@@ -21,7 +21,7 @@ const phone: FlagGroup = {
   table: {
     account: text("phone-account", { env: ["PHONE_ACCOUNT", "OLD_PHONE_ACCOUNT"] }),
     token: text("phone-token", { secret: true, default: "sesame" }),
-    numbers: { ...text("phone-numbers"), schema: Type.Array(Type.String()) },
+    numbers: { ...text("phone-numbers"), schema: Type.Array(Type.String()), default: [] },
     shared: text("shared"),
   },
 };
@@ -80,6 +80,7 @@ test("bots see what was given, converted, and what stands behind --", () => {
   const { cliArgs } = parse("--port", "80", "--phone-numbers", "1, 2", "--", "--mood", "007");
   expect(cliArgs).toEqual({ port: 80, phoneNumbers: ["1", "2"], "--": ["--mood", "007"] });
   expect(parse().cliArgs).toEqual({});
+  expect(parse("--phone-token", "open").cliArgs).toEqual({});
 });
 
 test("a flag nobody knows is refused, with the one that was meant", () => {

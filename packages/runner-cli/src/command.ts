@@ -8,7 +8,10 @@ export interface Command {
   readonly bot: string | undefined;
   /** What was given by flag: by group, then by option. */
   readonly given: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  /** What was given, as bots see it: by the flag's camelCase name, converted; what stands behind `--` under `"--"`. */
+  /**
+   * What was given, as bots see it: by the flag's camelCase name, converted; what stands behind `--` under `"--"`. Secrets
+   * of the runner and its transports are not among it: bots log their arguments.
+   */
   readonly cliArgs: Readonly<Record<string, unknown>>;
 }
 
@@ -59,7 +62,7 @@ function convert(groups: readonly FlagGroup[], given: Command["given"]): Record<
     const own = given[name] ?? {};
     const values = resolveOptions(table, { given: own, env: {} });
     return flagsOf(table)
-      .filter(([option]) => option in own)
+      .filter(([option, { secret }]) => option in own && !secret)
       .map(([option, { flag }]) => [camelCase(`${flag}`), values[option]] as const);
   });
   return Object.fromEntries(entries);

@@ -84,6 +84,17 @@ test("pipecat-runner.config lists them instead", async () => {
   expect(names).toEqual(["own"]);
 });
 
+test("pipecat-runner.config may give the bots' options alone", async () => {
+  const folder = createProject({
+    "package.json": '{"dependencies": {"one": "*"}}',
+    "node_modules/one/package.json": declared("./p.js"),
+    "node_modules/one/p.js": plugin("one"),
+    "pipecat-runner.config.mjs": "export default { options: { mood: 1 } };",
+  });
+  const { plugins, botOptions } = await findPlugins(findProject(folder));
+  expect([plugins.map(({ name }) => name), botOptions]).toEqual([["one"], { mood: 1 }]);
+});
+
 test("a config that is none says what it should be", async () => {
   const config = (content: string) => find({ "package.json": "{}", "pipecat-runner.config.mjs": content });
   await expect(config("export default {};")).rejects.toThrow(/config\.mjs has no list "plugins"/);

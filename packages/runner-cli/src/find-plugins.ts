@@ -12,6 +12,8 @@ export interface FoundPlugins {
   readonly failures: readonly PluginFailure[];
   /** Dependencies that are named but not installed. */
   readonly absent: readonly string[];
+  /** What the project's config declares as its bots' options, unchecked. */
+  readonly botOptions?: unknown;
 }
 
 /** A package that declares a transport which could not be loaded. */
@@ -36,7 +38,8 @@ interface PackageManifest {
  */
 export async function findPlugins(project: Project): Promise<FoundPlugins> {
   const config = await readConfig(project.folder);
-  if (config) return { plugins: config.plugins, failures: [], absent: [] };
+  const botOptions = config?.options;
+  if (config?.plugins) return { plugins: config.plugins, failures: [], absent: [], botOptions };
   const { dependencies, devDependencies, optionalDependencies } = project.manifest;
   const names = Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies });
   const folders = names.map((name) => [name, findPackage(name, project.folder)] as const);
@@ -48,6 +51,7 @@ export async function findPlugins(project: Project): Promise<FoundPlugins> {
     plugins: present.filter((result) => "open" in result),
     failures: present.filter((result) => "reason" in result),
     absent: folders.filter(([, folder]) => folder === undefined).map(([name]) => name),
+    botOptions,
   };
 }
 

@@ -12,6 +12,8 @@ export interface FlagGroup {
 export interface CommandFlags {
   readonly direct: boolean;
   readonly open: boolean;
+  readonly runnerBody: string | undefined;
+  readonly watch: boolean;
   readonly verbose: boolean;
   readonly version: boolean;
   readonly help: boolean;
@@ -26,6 +28,18 @@ export const commandFlags: OptionTable<CommandFlags> = {
     default: false,
   },
   open: { flag: "open", description: "Open the web client in the browser", schema: Type.Boolean(), default: false },
+  runnerBody: {
+    flag: "runner-body",
+    description: "JSON file that is the body of callers who bring none",
+    schema: Type.String({ minLength: 1 }),
+    placeholder: "file",
+  },
+  watch: {
+    flag: "watch",
+    description: "Run new sessions on the bot's changed code; live ones keep theirs",
+    schema: Type.Boolean(),
+    default: false,
+  },
   verbose: {
     flag: "verbose",
     short: "v",

@@ -29,7 +29,7 @@ function labelOf(definition: OptionDefinition): string {
 function describe(definition: OptionDefinition): string {
   const { description, default: value, env = [], secret } = definition;
   const notes = [
-    ...(value === undefined || isSwitch(definition) || secret ? [] : [`default ${value}`]),
+    ...(value === undefined || String(value) === "" || isSwitch(definition) || secret ? [] : [`default ${value}`]),
     ...[env].flat(),
   ].join(", ");
   return notes === "" ? description : `${description} [${notes.replaceAll(" ", "\u00a0")}]`;

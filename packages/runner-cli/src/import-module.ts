@@ -4,15 +4,18 @@ import { pathToFileURL } from "node:url";
 import { isRunnerError, RunnerError } from "@pipecat-ts/runner-core";
 import { explainImportError } from "./import-error.ts";
 import { findProject, shownPath } from "./project.ts";
+import { versionKey } from "./reload-modules.ts";
 
 /**
- * Imports one of the developer's own files. Throws BOT_INVALID when that fails: with the file, the line and the remedy
+ * Imports one of the developer's own files; `version` see `reloadModules`. Throws BOT_INVALID when that fails: with the file, the line and the remedy
  * where Node's own message does not say them.
  */
-export async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+export async function importModule(file: string, version?: number): Promise<Readonly<Record<string, unknown>>> {
   refuseMislabelled(file);
+  const url = pathToFileURL(file);
+  if (version !== undefined) url.searchParams.set(versionKey, String(version));
   try {
-    return await import(pathToFileURL(file).href);
+    return await import(url.href);
   } catch (error) {
     throw isRunnerError(error) ? error : explainImportError(error, file);
   }

@@ -8,6 +8,8 @@ export {
   type Interruption,
   isRunnerError,
   type Logger,
+  type OptionDefinition,
+  type OptionTable,
   type Playback,
   type RunnerArguments,
   RunnerError,
@@ -19,5 +21,6 @@ export {
   type TransportPlugin,
 } from "@pipecat-ts/runner-core";
 export { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
+export type { BotOptions } from "./bot-options.ts";
 export type { RunnerConfig } from "./config.ts";
 export { type ModuleMeta, main } from "./main-function.ts";

@@ -89,7 +89,7 @@ beforeAll(() => {
       const file = join(${JSON.stringify(folder)}, name);
       process.chdir(dirname(file));
       outcomes[name] = await loadBot(file).then(
-        (bot) => ({ bot: typeof bot }),
+        ({ bot, options }) => ({ bot: typeof bot, options }),
         ({ message, fix, code }) => ({ message, fix, code }),
       );
     }

@@ -1,25 +1,21 @@
 import { existsSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join } from "node:path";
 import { clientRoot } from "@pipecat-ts/browser-client";
 import { type Logger, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
 import { createLogger, createRunner, type Runner, runnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
 import { bannerText } from "./banner.ts";
-import { type Command, parseCommand } from "./command.ts";
-import { loadEnvironment } from "./environment.ts";
+import { readCommandLine } from "./command-line.ts";
 import { failureText } from "./failure.ts";
-import { findBot, looksLikeBot } from "./find-bot.ts";
-import { type FoundPlugins, findPlugins } from "./find-plugins.ts";
-import { commandFlags, type FlagGroup } from "./flags.ts";
+import type { FoundPlugins } from "./find-plugins.ts";
+import { commandFlags } from "./flags.ts";
 import { helpText } from "./help.ts";
-import { loadBot } from "./load-bot.ts";
 import { openBrowser } from "./open-browser.ts";
-import { findProject, shownPath } from "./project.ts";
+import { shownPath } from "./project.ts";
+import { readRunnerBody } from "./runner-body.ts";
 import { stopOnSignals } from "./signals.ts";
 import { attributeStrayErrors } from "./stray-errors.ts";
 import { readManifest } from "./version.ts";
-
-/** The name of the runner's own options, over them in `--help`. */
-const own = "Options";
+import { watchBot } from "./watch-bot.ts";
 
 /**
  * The program: runs what a command line asks for, and exits when it is done.
@@ -44,44 +40,37 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
     console.log(version);
     return 0;
   }
-  // The flags depend on the project's transports, and the project on the bot: so the bot is guessed before they are known.
-  const guess = itself ?? argv.slice(0, argv.indexOf("--") >>> 0).find(looksLikeBot);
-  const folder = guess === undefined ? process.cwd() : dirname(resolve(guess));
-  const project = findProject(folder);
-  loadEnvironment([folder, project.folder]);
-  const found = await findPlugins(project);
-  const groups: FlagGroup[] = [
-    { name: own, table: { ...runnerFlags, ...commandFlags } },
-    ...found.plugins.map(({ name, options = {} }) => ({ name, table: options })),
-  ];
-  const command = parseCommand(argv, groups, itself === undefined);
-  const { help, verbose, open, direct } = resolveOptions(commandFlags, { given: command.given[own] ?? {} });
+  const line = await readCommandLine(argv, itself);
+  const { found, given, project } = line;
+  const { help, verbose, open, direct, runnerBody } = resolveOptions(commandFlags, { given });
   if (help) {
-    console.log(helpText(version, groups, process.stdout.columns));
+    console.log(helpText(version, line.groups, process.stdout.columns));
     return 0;
   }
-  const file = itself ?? findBot(command.bot, process.cwd());
-  const bot = await loadBot(file);
+  const loaded = line.bot();
   if (found.plugins.length === 0) throw noTransport(found, project.folder);
 
   const logger = createLogger({ level: verbose ? "debug" : "info" });
   for (const { name, cause } of found.failures) logger.debug({ err: cause }, `${name} could not be loaded`);
   const hasClient = existsSync(join(clientRoot, "index.html"));
-  const settings = runnerOptionsFrom(resolveOptions(runnerFlags, { given: command.given[own] ?? {} }));
+  const watched = line.modules && watchBot(loaded, line.modules, logger);
+  const settings = runnerOptionsFrom(resolveOptions(runnerFlags, { given }));
   const runner = createRunner({
     ...settings,
     ...(hasClient && { clientRoot }),
-    bot,
+    ...(runnerBody !== undefined && { body: readRunnerBody(runnerBody) }),
+    bot: watched?.bot ?? loaded.bot,
     plugins: found.plugins,
-    pluginOptions: pluginOptionsOf(command),
-    cliArgs: command.cliArgs,
+    pluginOptions: line.pluginOptions,
+    cliArgs: line.cliArgs,
     logger,
   });
-  const stopped = runUntilStopped(runner, logger);
+  const stopped = runUntilStopped(runner, logger).finally(() => watched?.close());
   if (direct) return await Promise.race([runDirectly(runner, settings.transport), stopped]);
   await runner.listen();
-  const facts = { version, bot: shownPath(file), url: runner.url, hasClient };
-  console.log(bannerText({ ...facts, transports: runner.transports, failures: found.failures }, process.stdout));
+  const facts = { version, bot: shownPath(loaded.file), url: runner.url, hasClient };
+  const { transports, openToAll } = runner;
+  console.log(bannerText({ ...facts, transports, failures: found.failures, openToAll }, process.stdout));
   if (open) await openBrowser(runner.url, logger);
   return stopped;
 }
@@ -105,11 +94,6 @@ function runUntilStopped(runner: Runner, logger: Logger): Promise<number> {
     attributeStrayErrors(runner.sessions, logger, crash, process);
     stopOnSignals(runner, logger, process).then(() => resolve(0), reject);
   });
-}
-
-function pluginOptionsOf({ given }: Command): Command["given"] {
-  const { [own]: _, ...ofPlugins } = given;
-  return ofPlugins;
 }
 
 function noTransport({ failures, absent }: FoundPlugins, folder: string): RunnerError {

@@ -14,9 +14,18 @@ export type TransportOf<Name extends string> = Shared<
 >;
 
 /** A union becomes `Transport`: its members' `on` differ in their events, so that TypeScript would refuse every call. */
-type Shared<All, Each = All> = true extends (Each extends unknown ? ([All] extends [Each] ? false : true) : never)
+type Shared<All, Each = All> = true extends (
+  Each extends unknown
+    ? Same<Each, All> extends true
+      ? false
+      : true
+    : never
+)
   ? Transport
   : All;
+
+/** Assignable both ways is not enough: a transport with more events is, to one with fewer. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
 /**
  * Where `args` carries the session's `Connect`: a registered symbol, so that it is found by another copy of this package

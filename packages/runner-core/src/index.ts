@@ -35,6 +35,7 @@ export type {
 export type { RunnerContext, RunnerSettings } from "./runner.ts";
 export type { Connect, OwnArguments, Session, SessionState } from "./session.ts";
 export type {
+  CallCounters,
   CloseReason,
   Interruption,
   ListenOptions,

@@ -68,8 +68,11 @@ export interface StartReply {
 }
 
 /**
- * Who may call a route. `open`: anyone. `caller`: whoever may start sessions. `carrier`: a vendor's server, which the
- * route recognises by signature itself.
+ * Who may call a route. `open`: anyone. `caller`: whoever may start sessions; with `--api-key` the host asks for the key.
+ * `carrier`: a vendor's server, which the route recognises by signature itself.
+ *
+ * With `--ws-auth token` the host lets nobody open a `caller` or `carrier` socket without a session's token, which it takes
+ * from the path's `:sessionId`, a bearer header or `?token=`.
  */
 export type Access = "open" | "caller" | "carrier";
 
@@ -95,6 +98,7 @@ export interface HttpRoute {
 
 /** One WebSocket path. */
 export interface SocketRoute {
+  /** `/pigeon{/:sessionId}`: call the parameter that takes `RunnerContext.socketSegment` by this name. */
   readonly path: string;
   readonly access: Access;
   /** The largest message taken, in bytes; a larger one closes the socket with 1009. */
@@ -110,6 +114,7 @@ export interface SocketRoute {
 
 /** An upgrade request, its path matched. */
 export interface SocketRequest {
+  /** With `--ws-auth token`, `sessionId` is the id that the checked token names, also where it did not come in the path. */
   readonly params: Readonly<Record<string, string>>;
   readonly url: URL;
   readonly request: IncomingMessage;

@@ -34,6 +34,11 @@ export interface RunnerContext {
   urlFor(path: string, request?: IncomingMessage, scheme?: "http" | "ws"): URL;
   /** A pending session: it waits 120 s for its caller. Throws AT_CAPACITY or DRAINING. */
   createSession(options?: { readonly body?: unknown }): Session;
+  /**
+   * What stands for this session in the path of a socket route, where the route has `:sessionId`: its id, or with
+   * `--ws-auth token` a token that opens one socket within 120 s. The route gets the id either way.
+   */
+  socketSegment(session: Session): string;
   /** The live session with this id or alias. */
   findSession(idOrAlias: string): Session | undefined;
   /** One value per runner, made by the first plugin that asks for the key: what several plugins share. */

@@ -90,6 +90,8 @@ export interface Transport<Events extends TransportEvents = TransportEvents> {
     listener: (...args: Events[E] extends unknown[] ? Events[E] : never) => void,
     options?: ListenOptions,
   ): () => void;
+  /** For the runner's metrics; undefined where the transport does not count. */
+  readonly counters?: CallCounters;
   /** Resolves, never rejects, once the call is over and everything it held is released. */
   readonly closed: Promise<CloseReason>;
   /**
@@ -97,6 +99,14 @@ export interface Transport<Events extends TransportEvents = TransportEvents> {
    * other than `bot-finished`, the default, nothing more is played.
    */
   close(reason?: CloseReason): Promise<void>;
+}
+
+/** What one call has lost so far, in frames of its transport. */
+export interface CallCounters {
+  /** Of the caller's voice: nobody read them in time. */
+  readonly inputDropped: number;
+  /** Of the bot's voice: the wire did not take them. */
+  readonly outputDropped: number;
 }
 
 /** One stretch of speech under way. */

@@ -16,14 +16,15 @@ export interface BotTransport {
   hangUp(reason: CloseReason, atOnce: boolean): Promise<void>;
 }
 
-/** Wraps a transport's `connect`: once only, RTVI's handshake answered, and its end told to `onClosed`. */
+/** Wraps a transport's `connect`: once only, RTVI's handshake answered, and it and its end told of. */
 export function createBotTransport(options: {
   readonly connect: Connect;
   readonly signal: AbortSignal;
   readonly logger: Logger;
+  onBuilt(transport: Transport): void;
   onClosed(reason: CloseReason): void;
 }): BotTransport {
-  const { connect, signal, logger, onClosed } = options;
+  const { connect, signal, logger, onBuilt, onClosed } = options;
   let asked = false;
   let transport: Transport | undefined;
   let closeOnArrival: { readonly reason: CloseReason; readonly atOnce: boolean } | undefined;
@@ -32,6 +33,7 @@ export function createBotTransport(options: {
     const built = await connect(params);
     transport = built;
     answerHandshake(built, { logger });
+    onBuilt(built);
     built.closed.then(onClosed, (err) => {
       logger.error({ err }, "the transport's closed promise rejected");
       onClosed("transport-failed");

@@ -15,18 +15,22 @@ export function errorReply(error: unknown): ErrorReply {
     return { status: 500, headers: {}, body: { detail: "The server failed; its log says why.", code: "INTERNAL" } };
   }
   const { status, code, message, fix } = known;
-  const headers: Record<string, string> = status === 429 || status === 503 ? { "Retry-After": "5" } : {};
+  const headers: Record<string, string> = {
+    ...((status === 429 || status === 503) && { "Retry-After": "5" }),
+    ...(status === 401 && { "WWW-Authenticate": "Bearer" }),
+  };
   return { status, headers, body: { detail: fix === undefined ? message : `${message} ${fix}`, code } };
 }
 
-/** Answers whatever fails below it, and what nothing answers, as JSON `{detail, code}`. */
-export function answerErrors(logger: Logger): Middleware {
+/** Answers whatever fails below it, and what nothing answers, as JSON `{detail, code}`; tells `refused` of each. */
+export function answerErrors(logger: Logger, refused: (code: string) => void): Middleware {
   return async (ctx: Context, next: Next) => {
     try {
       await next();
       refuseUnanswered(ctx);
     } catch (err) {
       const reply = errorReply(err);
+      refused(reply.body.code);
       // The path is not logged: it may hold a session's token.
       const fields = { method: ctx.method, route: ctx._matchedRoute, code: reply.body.code };
       if (reply.status === 500) logger.error({ ...fields, err }, "a request failed");

@@ -135,6 +135,9 @@ test("a wrong option, or one that nobody has, stops the start by name", async ()
       code: "OPTION_INVALID",
     });
   }
+  const invalid = new RunnerError("OPTION_INVALID", "--speed and --slow were both given.");
+  const picky = toyPlugin({ check: () => Promise.reject(invalid) });
+  await expect(unopened([picky]).listen()).rejects.toBe(invalid);
 });
 
 test.each([

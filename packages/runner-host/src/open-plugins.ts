@@ -66,7 +66,6 @@ export async function closePlugins(transports: readonly InstalledTransport[], lo
 
 async function openPlugin(plugin: TransportPlugin, options: OpenPluginsOptions): Promise<InstalledTransport> {
   const { name } = plugin;
-  // Outside the try: a setting that is wrong is for the operator to mend, not to be worked around.
   const given = options.pluginOptions[name] ?? {};
   const settings = resolveOptions(plugin.options ?? {}, { given, env: options.env });
   const context = options.contextFor(plugin);
@@ -77,6 +76,8 @@ async function openPlugin(plugin: TransportPlugin, options: OpenPluginsOptions):
     const startable = isStartable(open);
     return { ...notOpened(plugin), availability, open, selectable: startable };
   } catch (err) {
+    // A setting that is wrong is for the operator to mend, not to be worked around; here it was found by the plugin itself.
+    if (isRunnerError(err) && err.code === "OPTION_INVALID") throw err;
     options.logger.error({ err, transport: name }, "the transport could not be opened");
     const reason = err instanceof Error ? err.message : String(err);
     const fix = (isRunnerError(err) && err.fix) || "Its log line says where it failed.";

@@ -1,16 +1,18 @@
 import type { Router } from "@koa/router";
 import { type HttpRoute, type RouteContext, RunnerError, type SocketRoute } from "@pipecat-ts/runner-core";
+import type { ApiKey } from "./api-key.ts";
 import { refuseInvalidBody } from "./body-schema.ts";
 import type { InstalledTransport } from "./installed-transport.ts";
 
 /** Adds the transports' HTTP routes. Several may have one path: each passes on, by `next()`, what is not for it. */
-export function addPluginRoutes(router: Router, transports: readonly InstalledTransport[]): void {
-  for (const { open } of transports) for (const route of open?.routes ?? []) addRoute(router, route);
+export function addPluginRoutes(router: Router, transports: readonly InstalledTransport[], apiKey: ApiKey): void {
+  for (const { open } of transports) for (const route of open?.routes ?? []) addRoute(router, route, apiKey);
 }
 
-function addRoute(router: Router, route: HttpRoute): void {
+function addRoute(router: Router, route: HttpRoute, apiKey: ApiKey): void {
   router.register(route.path, [route.method].flat(), (ctx, next) => {
     const context = ctx as unknown as RouteContext;
+    if (route.access === "caller") apiKey.require(ctx.req);
     if (route.schema) refuseInvalidBody(route.schema, context.request.body);
     return route.handle(context, next);
   });

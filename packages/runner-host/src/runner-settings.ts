@@ -1,9 +1,10 @@
 import { type OptionTable, RunnerError, type RunnerSettings, resolveOptions } from "@pipecat-ts/runner-core";
 import Type from "typebox";
+import { type AccessOptions, accessFlags } from "./access-options.ts";
 import type { RunnerOptions } from "./runner.ts";
 
 /** The runner's own settings as people give them: by flag or environment variable. */
-export interface RunnerFlags {
+export interface RunnerFlags extends AccessOptions {
   readonly host: string;
   readonly port: number;
   readonly transport: string | undefined;
@@ -13,6 +14,7 @@ export interface RunnerFlags {
   readonly maxSessions: number | undefined;
   /** In seconds. */
   readonly shutdownTimeout: number;
+  readonly folder: string | undefined;
 }
 
 /** The runner's own flags and environment variables, for whoever reads them: a runner made in code reads neither. */
@@ -78,15 +80,24 @@ export const runnerFlags: OptionTable<RunnerFlags> = {
     schema: Type.Number({ minimum: 0, maximum: 604_800 }),
     placeholder: "seconds",
   },
+  folder: {
+    flag: "folder",
+    short: "f",
+    description: "Folder whose files may be downloaded at /files/",
+    schema: Type.String({ minLength: 1 }),
+    placeholder: "path",
+  },
+  ...accessFlags,
 };
 
 /** What `createRunner` takes for these flags: seconds made ms, `--proxy` made a public URL. */
 export function runnerOptionsFrom(
   flags: RunnerFlags,
-): Pick<
-  RunnerOptions,
-  "host" | "port" | "transport" | "publicUrl" | "trustProxy" | "maxSessions" | "shutdownTimeoutMs"
-> {
+): Partial<AccessOptions> &
+  Pick<
+    RunnerOptions,
+    "host" | "port" | "transport" | "publicUrl" | "trustProxy" | "maxSessions" | "shutdownTimeoutMs" | "folder"
+  > {
   const { proxy, publicUrl, shutdownTimeout, maxSessions, transport, ...rest } = flags;
   const url =
     publicUrl ?? (proxy === undefined ? undefined : `https://${proxy.replace(/^[a-z][a-z0-9+.-]*:\/\//i, "")}`);

@@ -9,9 +9,10 @@ import type {
   TransportPlugin,
 } from "@pipecat-ts/runner-core";
 import type Koa from "koa";
+import type { AccessOptions } from "./access-options.ts";
 
 /** How a runner is made in code. Everything but `bot` has a default; what is not given here is not read from flags. */
-export interface RunnerOptions extends Partial<Omit<RunnerSettings, "publicUrl">> {
+export interface RunnerOptions extends Partial<Omit<RunnerSettings, "publicUrl">>, Partial<AccessOptions> {
   readonly bot: Bot;
   /** The transports, in any order. */
   readonly plugins?: readonly TransportPlugin[];
@@ -20,6 +21,10 @@ export interface RunnerOptions extends Partial<Omit<RunnerSettings, "publicUrl">
   readonly publicUrl?: string | URL;
   /** The folder of the built web client, served at `/client/`. Without it `/` and `/client/` are 404. */
   readonly clientRoot?: string;
+  /** The folder whose files may be downloaded at `/files/{path}`. Without it those are 404. */
+  readonly folder?: string | undefined;
+  /** What bots get as `args.body` when their callers bring none. */
+  readonly body?: unknown;
   /** Default: a pino logger to stdout at level `info`. */
   readonly logger?: Logger;
   /** Default: the process's environment. */
@@ -35,6 +40,11 @@ export interface Runner {
   readonly sessions: Sessions;
   /** Every plugin that was given, and whether it runs. Empty before `listen()`. */
   readonly transports: readonly TransportReport[];
+  /**
+   * What anyone may do who reaches this server from elsewhere, each as a path: `POST /start`, `WS /ws-client`. Empty where
+   * it asks for a key, or nobody but this machine reaches it. Empty before `listen()`.
+   */
+  readonly openToAll: readonly string[];
   /** Where the server listens, as a browser on this machine reaches it; the real port. Throws before `listen()`. */
   readonly url: URL;
   /** Opens the plugins and the port. Rejects with PORT_IN_USE, TRANSPORT_UNKNOWN, OPTION_INVALID; then nothing stays open. */

@@ -1,13 +1,15 @@
 import type { Router } from "@koa/router";
 import { RunnerError } from "@pipecat-ts/runner-core";
+import type { ApiKey } from "./api-key.ts";
 import type { HostSession } from "./session.ts";
 import type { SessionRegistry } from "./sessions.ts";
 
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
-/** Ahead of the transports' routes: nothing under `/sessions/{id}` is answered for a session that is not live. */
-export function refuseUnknownSessions(router: Router, sessions: SessionRegistry): void {
+/** Ahead of the transports' routes: nothing under `/sessions/{id}` is answered without the key, or for a session that is not live. */
+export function refuseUnknownSessions(router: Router, sessions: SessionRegistry, apiKey: ApiKey): void {
   router.register("/sessions/:sessionId{/*path}", methods, (ctx, next) => {
+    apiKey.require(ctx.req);
     findSession(sessions, ctx.params.sessionId);
     return next();
   });
@@ -21,7 +23,8 @@ export function answerBySessions(router: Router, sessions: SessionRegistry): voi
   });
 }
 
-function findSession(sessions: SessionRegistry, id: string | undefined): HostSession {
+/** The live session of this id. Throws SESSION_UNKNOWN. */
+export function findSession(sessions: SessionRegistry, id: string | undefined): HostSession {
   const session = id === undefined ? undefined : sessions.get(id);
   if (session) return session;
   throw new RunnerError("SESSION_UNKNOWN", "There is no such session, or it has ended.", {

@@ -17,6 +17,7 @@ import {
 import type { Context } from "koa";
 import { createBotTransport } from "./bot-transport.ts";
 import { createEnding, type Ending } from "./ending.ts";
+import type { SessionMetrics } from "./metrics.ts";
 import { createOwnership, type Release } from "./ownership.ts";
 import type { SessionScope } from "./session-scope.ts";
 
@@ -27,8 +28,11 @@ export const pendingMs = 120_000;
 export interface SessionOptions {
   readonly bot: Bot;
   readonly body: unknown;
+  /** The name of the transport that made it. */
+  readonly transport: string;
   readonly logger: Logger;
   readonly scope: SessionScope;
+  readonly metrics: SessionMetrics;
   readonly cliArgs: Readonly<Record<string, unknown>>;
   /** Whether the bot handles SIGINT and SIGTERM itself. */
   readonly handlesSignals: boolean;
@@ -44,6 +48,9 @@ export interface SessionOptions {
 
 /** A session as the host itself uses it. */
 export interface HostSession extends Session {
+  /** The name of the transport that its caller comes in by. */
+  readonly transport: string;
+  readonly startedAt: Date;
   /** Lets the bot's own handlers answer a request to `/sessions/{id}/{path}`, in the order they were registered. */
   answer(ctx: Context): Promise<void>;
   /** Ends it now, whoever still runs. */
@@ -57,7 +64,9 @@ export function createSession(options: SessionOptions): HostSession {
   const controller = new AbortController();
   const ownership = createOwnership(logger);
   const handlers: ((ctx: Context) => unknown)[] = [];
-  const startedAt = performance.now();
+  const startedAt = new Date();
+  const startedAtMs = performance.now();
+  let { transport: transportName } = options;
   let resolveEnded: (reason: CloseReason) => void = () => undefined;
   const ended = new Promise<CloseReason>((resolve) => {
     resolveEnded = resolve;
@@ -87,7 +96,8 @@ export function createSession(options: SessionOptions): HostSession {
     await scope.run(session, () => ownership.releaseAll(reason));
     handlers.length = 0;
     options.onEnded(session);
-    logger.info({ reason, durationMs: Math.round(performance.now() - startedAt) }, `session ended: ${reason}`);
+    options.metrics.ended(transportName, reason);
+    logger.info({ reason, durationMs: Math.round(performance.now() - startedAtMs) }, `session ended: ${reason}`);
     resolveEnded(reason);
   }
 
@@ -106,6 +116,10 @@ export function createSession(options: SessionOptions): HostSession {
 
   const session: HostSession = {
     ...forBot,
+    startedAt,
+    get transport() {
+      return transportName;
+    },
     get state() {
       return state;
     },
@@ -122,10 +136,12 @@ export function createSession(options: SessionOptions): HostSession {
       options.admit(session);
       clearTimeout(abandoned);
       state = "active";
+      transportName = own.transport;
       const transport = createBotTransport({
         connect,
         signal: controller.signal,
         logger,
+        onBuilt: (built) => ownership.add(options.metrics.follow(own.transport, built)),
         onClosed: (reason) => active.transportClosed(reason),
       });
       const active = createEnding({ hangUp: transport.hangUp, abort, finish: (reason) => void finish(reason) }, logger);

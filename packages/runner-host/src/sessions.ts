@@ -7,16 +7,18 @@ import {
   type Session,
 } from "@pipecat-ts/runner-core";
 import { settledWithin } from "./deadline.ts";
+import type { SessionMetrics } from "./metrics.ts";
 import type { Sessions } from "./runner.ts";
 import { createSession, type HostSession } from "./session.ts";
 import type { SessionScope } from "./session-scope.ts";
 
 /** The sessions of one runner, as its own parts use them. */
 export interface SessionRegistry extends Sessions {
+  [Symbol.iterator](): Iterator<HostSession>;
   /** Whether it takes no new callers for good. */
   readonly draining: boolean;
   /** A pending session; pushes out the oldest pending one where there are too many. Throws AT_CAPACITY or DRAINING. */
-  create(body: unknown, logger: Logger): Session;
+  create(body: unknown, logger: Logger, transport: string): Session;
   /** The live session with this id; aliases do not count. */
   get(id: string): HostSession | undefined;
   /** Throws AT_CAPACITY or DRAINING when no caller would be taken now. */
@@ -31,12 +33,13 @@ export interface SessionRegistryOptions {
   readonly bot: Bot;
   readonly settings: RunnerSettings;
   readonly scope: SessionScope;
+  readonly metrics: SessionMetrics;
   /** Whether bots handle SIGINT and SIGTERM themselves: asked for each session. */
   handlesSignals(): boolean;
 }
 
 export function createSessionRegistry(options: SessionRegistryOptions): SessionRegistry {
-  const { bot, settings, scope } = options;
+  const { bot, settings, scope, metrics } = options;
   const { maxSessions, cliArgs } = settings;
   const maxPending = Number.isFinite(maxSessions) ? 4 * maxSessions : 1_000;
   /** Every session that is not released yet, by id. */
@@ -79,13 +82,15 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
     get,
     refuseWhenFull,
     endAll,
-    create(body, logger) {
+    create(body, logger, transport) {
       refuseWhenFull();
       const session = createSession({
         bot,
         body,
+        transport,
         logger,
         scope,
+        metrics,
         cliArgs,
         handlesSignals: options.handlesSignals(),
         admit(admitted) {

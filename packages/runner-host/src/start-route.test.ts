@@ -171,3 +171,12 @@ test("a transport that fails to start is an error without details, and its log l
   const line = host.log.lines.find(({ level }) => level === "error");
   expect(line?.fields).toMatchObject({ route: "/start", err: expect.objectContaining({ stack: expect.any(String) }) });
 });
+
+test("callers who bring no body get the runner's", async () => {
+  const bodies: unknown[] = [];
+  await using host = await startToyRunner({ body: { mood: "fine" }, bot: ({ body }) => void bodies.push(body) });
+  await host.call();
+  await host.call({ mood: "bad" });
+  await host.call(null);
+  await expect.poll(() => bodies).toEqual([{ mood: "fine" }, { mood: "bad" }, null]);
+});

@@ -1,6 +1,7 @@
 import type { Router } from "@koa/router";
 import { RunnerError, type StartBody } from "@pipecat-ts/runner-core";
 import type { Context } from "koa";
+import type { ApiKey } from "./api-key.ts";
 import { parseJson } from "./body.ts";
 import { chooseTransport } from "./choose-transport.ts";
 import type { InstalledTransport } from "./installed-transport.ts";
@@ -13,8 +14,10 @@ export function addStartRoute(
   transports: readonly InstalledTransport[],
   restrictedTo: string | undefined,
   sessions: SessionRegistry,
+  apiKey: ApiKey,
 ): void {
   router.post("/start", async (ctx) => {
+    apiKey.require(ctx.req);
     const body = readStartBody(ctx);
     const transport = chooseTransport(body, transports, restrictedTo);
     sessions.refuseWhenFull();

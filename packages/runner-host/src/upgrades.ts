@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { isRunnerError, type Logger, RunnerError, type SocketRequest, type SocketRoute } from "@pipecat-ts/runner-core";
 import { type MatchFunction, match } from "path-to-regexp";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { AccessControl } from "./access-control.ts";
 import { settledWithin } from "./deadline.ts";
 import { errorReply } from "./errors.ts";
 import { replyRaw } from "./raw-reply.ts";
@@ -29,17 +30,29 @@ interface Endpoint {
   readonly server: WebSocketServer;
 }
 
-export function createUpgrades(routes: readonly SocketRoute[], logger: Logger): Upgrades {
+export function createUpgrades(
+  routes: readonly SocketRoute[],
+  access: Pick<AccessControl, "refuseForeignHost" | "admitSocket">,
+  logger: Logger,
+  refused: (code: string) => void,
+): Upgrades {
   const endpoints = routes.map(createEndpoint);
   const liveness = createSocketLiveness(logger);
   const connections = new Set<Duplex>();
   const sockets = new Set<WebSocket>();
 
   async function upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
+    access.refuseForeignHost(request);
     const { endpoint, params, url } = findEndpoint(endpoints, request);
-    const socketRequest: SocketRequest = { params, url, request };
-    const refusal = await endpoint.route.authorize?.(socketRequest);
-    if (refusal) throw new RunnerError(refusal.code, refusal.detail, { status: refusal.status });
+    const admitted = access.admitSocket(endpoint.route, { params, url, request });
+    const socketRequest: SocketRequest = { params: admitted.params, url, request };
+    try {
+      const refusal = await endpoint.route.authorize?.(socketRequest);
+      if (refusal) throw new RunnerError(refusal.code, refusal.detail, { status: refusal.status });
+    } catch (error) {
+      admitted.giveBack();
+      throw error;
+    }
     endpoint.server.handleUpgrade(request, connection, head, (socket) => {
       sockets.add(socket);
       socket.on("close", () => sockets.delete(socket));
@@ -55,6 +68,7 @@ export function createUpgrades(routes: readonly SocketRoute[], logger: Logger): 
       route.accept(socket, request);
     } catch (err) {
       const reply = errorReply(err);
+      refused(reply.body.code);
       if (reply.status === 500) logger.error({ err, route: route.path }, "a WebSocket could not be accepted");
       // RFC 6455 section 7.4: 1013 try again later, 1008 refused, 1011 the server failed. A reason has 123 bytes at most.
       const code = reply.status === 429 || reply.status === 503 ? 1013 : reply.status < 500 ? 1008 : 1011;
@@ -70,7 +84,9 @@ export function createUpgrades(routes: readonly SocketRoute[], logger: Logger): 
         connection.on("error", () => connection.destroy());
         upgrade(request, connection, head).catch((err: unknown) => {
           if (!isRunnerError(err)) logger.error({ err }, "a WebSocket upgrade failed");
-          replyRaw(connection, errorReply(err));
+          const reply = errorReply(err);
+          refused(reply.body.code);
+          replyRaw(connection, reply);
         });
       });
     },

@@ -18,6 +18,22 @@ describe("events", () => {
     expect(heard).toEqual([["a"], ["b", "Ada"], ["c"], ["d"]]);
   });
 
+  test("of the transport's own are held and delivered like the others", async () => {
+    const { transport, caller } = createFakeCall();
+    caller.event("landed", "Ghent", 7);
+    const heard: unknown[] = [];
+    const own = transport as unknown as { on(event: string, listener: (...args: unknown[]) => void): void };
+    own.on("landed", (...args) => heard.push(args));
+    await settle();
+    caller.event("landed", "Bruges", 9);
+    await transport.close();
+    caller.event("landed", "Paris", 11);
+    expect(heard).toEqual([
+      ["Ghent", 7],
+      ["Bruges", 9],
+    ]);
+  });
+
   test("reach every listener, the held ones only the first", async () => {
     const { transport, caller } = createFakeCall();
     caller.dtmf("1");

@@ -5,6 +5,8 @@ import { inOwnScope } from "./own-scope.ts";
 /** A call's events and who listens to them. */
 export interface CallEvents<Events extends TransportEvents = TransportEvents> {
   emit<E extends keyof Events & string>(event: E, ...args: Events[E] extends unknown[] ? Events[E] : never): void;
+  /** The same for an event of the transport's own. */
+  emitOwn(event: string, ...args: readonly unknown[]): void;
   /**
    * Registers a listener and returns what removes it. Events are held, the first 50 of each name, until a listener for
    * them is there that is no tap; it gets them in the next microtask, in order, and before anything newer. A tap gets
@@ -55,15 +57,18 @@ export function createCallEvents<Events extends TransportEvents = TransportEvent
       logger.debug(`Nobody listens to "${event}": no more is held of it.`);
   }
 
+  function emit(event: string, ...args: Args): void {
+    const channel = channelOf(event);
+    if (channel.held) hold(event, channel.held, args);
+    for (const listener of [...channel.listeners]) {
+      if (listener.behind.length > 0) listener.behind.push(args);
+      else listener.call(...args);
+    }
+  }
+
   return {
-    emit(event, ...args) {
-      const channel = channelOf(event);
-      if (channel.held) hold(event, channel.held, args);
-      for (const listener of [...channel.listeners]) {
-        if (listener.behind.length > 0) listener.behind.push(args);
-        else listener.call(...args);
-      }
-    },
+    emit,
+    emitOwn: emit,
     on(event: string, callback: (...args: never) => void, { tap = false }: ListenOptions = {}) {
       const channel = channelOf(event);
       const call = inOwnScope(callback as (...args: Args) => void);

@@ -30,6 +30,7 @@ export function createEntrance(): Entrance {
       dtmf: admit((to) => to.dtmf),
       played: admit((to) => to.played),
       error: admit((to) => to.error),
+      event: admit((to) => to.event),
       left: admit((to) => to.left),
     },
     open(to) {

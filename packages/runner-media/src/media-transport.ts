@@ -33,6 +33,11 @@ export interface MediaTransportOptions {
 export interface MediaTransport extends Transport {
   readonly counters: MediaCounters;
   /**
+   * Resolves, never rejects, when all that was said before the call was heard, or dropped, or the call is over; what is
+   * said after it waits for that. For what must not overtake the bot's words: handing the call on, keys that are dialled.
+   */
+  heardOut(): Promise<void>;
+  /**
    * As `Transport` says, with 200 ms of audio waiting to be sent before `write()` waits. Take a writer by `getWriter()`,
    * or pipe to it.
    */
@@ -159,6 +164,9 @@ export function createMediaTransport(options: MediaTransportOptions): MediaTrans
     error(error) {
       if (!ending.ended) events.emit("error", error);
     },
+    event(name, ...args) {
+      if (!ending.ended) events.emitOwn(name, ...args);
+    },
     left(reason = "caller-left") {
       if (ending.ended) return;
       events.emit("clientDisconnected", reason);
@@ -187,6 +195,12 @@ export function createMediaTransport(options: MediaTransportOptions): MediaTrans
       output.interrupted();
       const { playedMs, droppedMs } = speaker.interrupt();
       return { playedMs: currentMs ?? playedMs, droppedMs: droppedMs + unwrittenMs };
+    },
+    async heardOut() {
+      const turn = turns.enter();
+      await turn.come;
+      await speaker.heard(speaker.queue.endMs);
+      turn.leave();
     },
     sendMessage(message) {
       const sending = send(message);

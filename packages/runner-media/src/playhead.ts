@@ -3,8 +3,10 @@
  * clock. Positions are those of the play queue, times those of the clock; both in ms.
  */
 export interface Playhead {
-  /** A frame was sent, in which the audio up to `positionMs` lies. Returns the name of the mark that reports it. */
-  sent(nowMs: number, positionMs: number): string;
+  /** A frame was sent, in which the audio up to `positionMs` lies. */
+  sent(nowMs: number, positionMs: number): void;
+  /** Names a mark that reports everything sent so far. */
+  mark(): string;
   /** A frame was sent in which none lies. */
   sentSilence(nowMs: number): void;
   /** The far end has played what was sent before this mark. Marks of what was cleared since, and unknown ones, say nothing. */
@@ -15,6 +17,8 @@ export interface Playhead {
   heardMs(nowMs: number): number;
   /** The position that was sent. */
   readonly sentMs: number;
+  /** How much was sent in ms that no mark reports yet. */
+  readonly unmarkedMs: number;
   /** When the far end has nothing more to play, by the send clock; it lies in the past when it is dry. */
   readonly dryAtMs: number;
   /** When it has played the last audio, by the send clock. */
@@ -24,11 +28,20 @@ export interface Playhead {
 /** A far end that reports no mark for so long after it must have played it never will. */
 const markGraceMs = 2_000;
 /** Between two marks the far end is believed to play on for so long: more would not be right to 20 ms should it stall. */
-const unmarkedMs = 20;
+const believedMs = 20;
 /** Marks that may be out: 20 s of them. Of a far end that reports none, more are not remembered. */
 const maxMarks = 1_000;
 
-export function createPlayhead(frameMs: number, marks: boolean): Playhead {
+/** Audio that one mark reports, or will. */
+interface Section {
+  readonly positionMs: number;
+  /** When the first of it was sent. */
+  readonly sentAtMs: number;
+}
+
+/** `marks`: whether the far end reports them, and how much audio lies between two at most. */
+export function createPlayhead(frameMs: number, marks: { readonly everyMs: number } | undefined): Playhead {
+  const playsOnMs = Math.max(believedMs, marks?.everyMs ?? 0);
   let sentMs = 0;
   let dryAtMs = Number.NEGATIVE_INFINITY;
   let quietAtMs = dryAtMs;
@@ -38,7 +51,9 @@ export function createPlayhead(frameMs: number, marks: boolean): Playhead {
   let givenUpMs = 0;
   let lastMark = 0;
   /** The marks that are out; the last one is `lastMark`. */
-  let out: { readonly positionMs: number; readonly sentAtMs: number }[] = [];
+  let out: Section[] = [];
+  /** What was sent since the last mark. */
+  let unmarked: Section | undefined;
   let markedMs = 0;
   let markedAtMs = 0;
 
@@ -47,11 +62,11 @@ export function createPlayhead(frameMs: number, marks: boolean): Playhead {
   }
 
   function byMarks(nowMs: number): number {
-    const [next] = out;
+    const next = out[0] ?? unmarked;
     if (!next || nowMs >= quietAtMs + markGraceMs) return sentMs;
     // Only a far end that had more when it reported a mark can be believed to play on.
     if (next.sentAtMs > markedAtMs) return markedMs;
-    return Math.min(next.positionMs, markedMs + Math.min(nowMs - markedAtMs, unmarkedMs));
+    return Math.min(next.positionMs, markedMs + Math.min(nowMs - markedAtMs, playsOnMs));
   }
 
   return {
@@ -60,8 +75,12 @@ export function createPlayhead(frameMs: number, marks: boolean): Playhead {
       sentMs = positionMs;
       dryAtMs = Math.max(dryAtMs, nowMs) + frameMs;
       quietAtMs = dryAtMs;
+      if (marks) unmarked = { positionMs, sentAtMs: unmarked?.sentAtMs ?? nowMs };
+    },
+    mark() {
       lastMark += 1;
-      if (marks) out.push({ positionMs, sentAtMs: nowMs });
+      out.push(unmarked ?? { positionMs: sentMs, sentAtMs: markedAtMs });
+      unmarked = undefined;
       if (out.length > maxMarks) out.shift();
       return String(lastMark);
     },
@@ -79,6 +98,7 @@ export function createPlayhead(frameMs: number, marks: boolean): Playhead {
     },
     clear(nowMs, positionMs, cleared) {
       out = [];
+      unmarked = undefined;
       sentMs = positionMs;
       givenUpMs = positionMs;
       markedMs = positionMs;
@@ -90,6 +110,9 @@ export function createPlayhead(frameMs: number, marks: boolean): Playhead {
     },
     get sentMs() {
       return sentMs;
+    },
+    get unmarkedMs() {
+      return unmarked ? unmarked.positionMs - (out.at(-1)?.positionMs ?? markedMs) : 0;
     },
     get dryAtMs() {
       return dryAtMs;

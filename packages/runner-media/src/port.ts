@@ -20,6 +20,11 @@ export interface MediaPort {
   clear?(): void;
   /** Asks the far end to report, by `Caller.played(mark)`, when everything sent so far was played. Absent: the send clock is believed. */
   mark?(mark: string): void;
+  /**
+   * How much audio may lie between two marks, in ms, where a mark costs as much as a frame. Between them the far end is
+   * believed to play on. The first frame of a stretch and its end are marked besides. Default: every frame is marked.
+   */
+  readonly markEveryMs?: number;
   /** Sends one app message. Absent: MESSAGES_UNSUPPORTED. */
   sendMessage?(message: unknown): Promise<void>;
   /** Bytes that wait in the wire's own buffer. Above 1 MiB media sends no further audio, drops it, and counts. */
@@ -42,6 +47,8 @@ export interface Caller {
   played(mark: string): void;
   /** Something failed that does not end the call. */
   error(error: Error): void;
+  /** An event of this transport's own: its name and arguments as in the events that the transport adds to `TransportEvents`. */
+  event(name: string, ...args: readonly unknown[]): void;
   /** The caller is gone; `port.close` follows. */
   left(reason?: CloseReason): void;
 }

@@ -35,7 +35,7 @@ test("keeps the last 500 ms of early audio", () => {
   for (let n = 0; n < 10_000; n++) reception.audio(audio(320, n % 1000));
   reception.attach(caller);
   expect(told).toEqual(Array.from({ length: 25 }, (_, n) => `audio 320 of ${975 + n}`));
-  expect(reception.dropped).toEqual({ audioMs: 199_500, messages: 0 });
+  expect(reception.dropped).toEqual({ audioMs: 199_500, messages: 0, digits: 0 });
 });
 
 test("keeps no more than 100 early frames, however short, and a long one whole", () => {
@@ -64,6 +64,15 @@ test("keeps the first 50 early messages, and 1 MiB of them", () => {
   expect(large.told).toHaveLength(3);
 });
 
+test("keeps the first 50 early keys, and hands later ones on at once", () => {
+  const { reception, caller, told } = open();
+  for (let n = 0; n < 60; n++) reception.dtmf(String(n % 10));
+  reception.attach(caller);
+  reception.dtmf("#");
+  expect(told).toEqual([...Array.from({ length: 50 }, (_, n) => `dtmf ${n % 10}`), "dtmf #"]);
+  expect(reception.dropped.digits).toBe(10);
+});
+
 test("tells a bot that listens late all it can still know", () => {
   const { reception, caller, told } = open();
   reception.connected();
@@ -82,6 +91,7 @@ function open() {
     dtmf: (digit) => told.push(`dtmf ${digit}`),
     played: (mark) => told.push(`played ${mark}`),
     error: (error) => told.push(`error ${error.message}`),
+    event: (name) => told.push(name),
     left: (reason) => told.push(`left ${reason}`),
   };
   return { told, caller, reception: createReception() };

@@ -57,10 +57,10 @@ const sameMs = 0.01;
  */
 export function createSpeaker(options: SpeakerOptions): Speaker {
   const { port, pacer, losses } = options;
-  const { frameMs, sendAheadMs = 0, continuous = false } = port;
+  const { frameMs, sendAheadMs = 0, continuous = false, markEveryMs = 0 } = port;
   const { clock } = pacer;
   const queue = createPlayQueue(port.sampleRates, frameMs);
-  const playhead = createPlayhead(frameMs, port.mark !== undefined);
+  const playhead = createPlayhead(frameMs, port.mark && { everyMs: markEveryMs });
   /** How far ahead of the caller's ear the end of a frame may lie. */
   const leadMs = Math.max(frameMs, sendAheadMs);
   /** How near to running dry the far end is when a frame that is not full goes out: one period before, where it can be sent ahead. */
@@ -104,6 +104,7 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
   }
 
   function tick(dueMs: number): void {
+    const { sentMs } = playhead;
     if (!begun && !queue.empty) {
       begun = waited;
       waited = true;
@@ -114,6 +115,7 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
         if (!frame) break;
         speak(frame, dueMs);
       }
+      if (queue.empty && playhead.sentMs === sentMs) mark();
     }
     if (continuous && leadAt(dueMs) <= sameMs) {
       put(silence);
@@ -136,15 +138,20 @@ export function createSpeaker(options: SpeakerOptions): Speaker {
       stretchLostMs = lostMs;
     } else if (playhead.quietAtMs < dueMs - sameMs) losses.counters.outputHoles += 1;
     const sent = put(frame);
-    const mark = playhead.sent(dueMs, queue.takenMs);
+    playhead.sent(dueMs, queue.takenMs);
     if (sent) {
       losses.counters.outputFrames += 1;
-      if (port.mark) attempt(() => port.mark?.(mark));
+      if (first || playhead.unmarkedMs >= markEveryMs) mark();
     } else {
       losses.add("outputDropped", "Audio for the caller was dropped: the wire does not take it.");
       lostMs += queue.takenMs - fromMs;
     }
     if (first) options.started();
+  }
+
+  /** Asks the far end to report what was sent since the last mark. */
+  function mark(): void {
+    if (port.mark && playhead.unmarkedMs > 0) attempt(() => port.mark?.(playhead.mark()));
   }
 
   /** Whether the wire took the frame. */

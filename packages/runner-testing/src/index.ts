@@ -1,5 +1,6 @@
 export type { FakeCaller, Invitation, TransportAdapter } from "./adapter.ts";
 export { findSound, type Match } from "./delay.ts";
+export { type Answer, send } from "./http.ts";
 export { findGaps, findVoice, type Gap, measureLevel, measureTone } from "./level.ts";
 export { createRecordingLogger, type LoggedLine, type RecordingLogger } from "./log.ts";
 export { until, within } from "./patience.ts";

@@ -9,16 +9,20 @@ import { expect } from "./unmet.ts";
 
 /**
  * Has the caller say `audio` in real time, 20 ms at a time; its rate must be the caller's. On a machine that was late it
- * goes on later rather than all at once, which nobody would have to listen to.
+ * goes on later rather than all at once, which nobody would have to listen to. Resolves with how late it was at the worst, in
+ * ms: so much longer may the words be for who plays them as they come.
  */
-export async function say(caller: FakeCaller, audio: AudioFrame): Promise<void> {
+export async function say(caller: FakeCaller, audio: AudioFrame): Promise<number> {
   let dueMs = performance.now();
+  let worstMs = 0;
   for (const frame of cut(audio)) {
     const aheadMs = dueMs - performance.now();
     if (aheadMs > 0) await sleep(aheadMs);
+    worstMs = Math.max(worstMs, performance.now() - dueMs);
     caller.speak(frame);
     dueMs = Math.max(dueMs, performance.now() - 60) + 20;
   }
+  return worstMs;
 }
 
 /** Has the bot write `audio`, 20 ms at a time, without waiting for it to be played. */

@@ -1,1 +1,12 @@
-export type { IceServer } from "./peer.ts";
+export type {
+  SmallWebRTCConnection,
+  SmallWebRTCRunnerArguments,
+  WebRTCEvents,
+  WebRTCParams,
+} from "./arguments.ts";
+export { type AnsweredCall, type CallDetails, type Calls, type CallsOptions, openCalls } from "./calls.ts";
+export type { CallerTrack } from "./messages.ts";
+export { type CallSettings, callOptions } from "./options.ts";
+export type { IceServer, RemoteCandidate } from "./peer/peer.ts";
+export type { CallerAnswer, CallerOffer } from "./peers.ts";
+export { createWebRTCTransport, type WebRTCTransport, type WebRTCTransportOptions } from "./transport.ts";

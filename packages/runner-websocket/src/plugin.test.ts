@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { type Bot, createTransport, type RunnerArguments, type TransportPlugin } from "@pipecat-ts/runner-core";
+import { type Bot, createTransport, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import {
   countResources,
@@ -17,6 +17,7 @@ import {
   within,
 } from "@pipecat-ts/runner-testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import type { WebSocketRunnerArguments } from "./arguments.ts";
 import plugin from "./plugin.ts";
 import { connectCaller, type WebSocketCaller } from "./test/fake-caller.ts";
 
@@ -36,24 +37,23 @@ const echo: Bot = async (args) => {
 
 describe("starting", () => {
   test("/start answers wsUrl alone, whose session has the id and the body", async () => {
-    const seen: RunnerArguments[] = [];
-    const runner = await open((args) => void seen.push(args));
+    const seen: WebSocketRunnerArguments[] = [];
+    const runner = await open((args) => void seen.push(args as WebSocketRunnerArguments));
     const { reply, sessionId } = await start(runner, { body: { language: "fr" } });
     expect(reply).toEqual({ wsUrl: `ws://127.0.0.1:${runner.url.port}/ws-client/${sessionId}` });
     const caller = await call(reply.wsUrl);
     await within("the bot ends", caller.closed, patienceMs);
     expect(seen).toMatchObject([{ transport: "websocket", sessionId, body: { language: "fr" } }]);
-    const [args] = seen;
-    expect(args?.transport === "websocket" && args.websocket.readyState).toBeGreaterThan(1);
+    expect((seen[0] as WebSocketRunnerArguments).websocket.readyState).toBeGreaterThan(1);
   });
 
   test("a bare /ws-client is a session of its own, without a body", async () => {
-    const seen: RunnerArguments[] = [];
+    const seen: unknown[] = [];
     const runner = await open((args) => void seen.push(args));
     const caller = await call(bare(runner));
     await within("the bot ends", caller.closed, patienceMs);
     expect(seen).toMatchObject([{ transport: "websocket", body: undefined }]);
-    expect(seen[0]?.sessionId).toMatch(/^[\w-]{8,}$/);
+    expect(seen).toMatchObject([{ sessionId: expect.stringMatching(/^[\w-]{8,}$/) }]);
   });
 
   test("is refused before the upgrade for an id that is unknown, taken or over", async () => {
@@ -66,6 +66,28 @@ describe("starting", () => {
     await until("the session is over", () => runner.sessions.counts.active === 0, patienceMs);
     await expect(call(reply.wsUrl)).rejects.toThrow(/^404 .*"code":"SESSION_UNKNOWN"/);
     expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
+  });
+
+  test("with tokens on, wsUrl opens once, and neither a bare path nor the session's id opens anything", async () => {
+    const seen: unknown[] = [];
+    const bot: Bot = async (args) => {
+      seen.push(args);
+      await echo(args);
+    };
+    const runner = await open(bot, { webSocketAuth: "token" });
+    const { reply, sessionId } = await start(runner, { body: "mine" });
+    await expect(call(bare(runner))).rejects.toThrow(/^401 .*"code":"TOKEN_REQUIRED"/);
+    await expect(call(`${bare(runner)}/${sessionId}`)).rejects.toThrow(/^401 .*"code":"TOKEN_REQUIRED"/);
+    expect(Object.keys(reply)).toEqual(["wsUrl"]);
+    const caller = await call(reply.wsUrl);
+    await expect(call(reply.wsUrl)).rejects.toThrow(/^403 .*"code":"TOKEN_INVALID"/);
+    await until("the bot runs", () => seen.length > 0, patienceMs);
+    expect(seen).toMatchObject([{ sessionId, body: "mine" }]);
+
+    const token = (await start(runner)).reply.wsUrl.split("/").at(-1);
+    const another = await call(`${bare(runner)}?token=${token}`);
+    await Promise.all([caller.hangUp(), another.hangUp()]);
+    await until("the sessions are over", () => runner.sessions.counts.active === 0, patienceMs);
   });
 
   test("is refused for a session that waits for another transport's caller", async () => {
@@ -93,6 +115,30 @@ describe("starting", () => {
     expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
   });
 
+  test("draining with twenty calls up cuts none before its deadline, and takes no further one", async () => {
+    const runner = await open(echo, { shutdownTimeoutMs: 1_000 });
+    const { reply } = await start(runner);
+    const calls = await Promise.all(Array.from({ length: 20 }, () => call(bare(runner))));
+    await until("all twenty run", () => runner.sessions.counts.active === 20, patienceMs);
+    const startedMs = performance.now();
+    const drained = runner.drain();
+    const endedMs = Promise.all(calls.map(({ closed }) => closed.then(() => performance.now() - startedMs)));
+
+    const refused = await fetch(new URL("/start", runner.url), { method: "POST", body: "{}" });
+    expect([refused.status, refused.headers.get("retry-after"), await refused.json()]).toEqual([
+      503,
+      expect.stringMatching(/^\d+$/),
+      expect.objectContaining({ code: "DRAINING" }),
+    ]);
+    await expect(call(bare(runner))).rejects.toThrow(/^503 .*"code":"DRAINING"/);
+    await expect(call(reply.wsUrl)).rejects.toThrow(/^404 /);
+    await within("the runner is drained", drained, patienceMs);
+    // Timers may come a moment early.
+    expect(Math.min(...(await endedMs))).toBeGreaterThan(990);
+    expect(await Promise.all(calls.map(({ closed }) => closed))).toEqual(Array(20).fill("1001 shutdown"));
+    expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
+  });
+
   test("of ten sockets for one session lets one in", async () => {
     const runner = await open(echo);
     const { reply } = await start(runner);
@@ -110,7 +156,7 @@ describe("starting", () => {
     const runner = await open(echo);
     const raw = connect(Number(runner.url.port), "127.0.0.1");
     raw.write(
-      "GET /ws-client HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: no\r\n\r\n",
+      "GET /ws-client HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: no\r\n\r\n",
     );
     raw.resume();
     await within("the connection is closed", once(raw, "close"), patienceMs);
@@ -136,6 +182,20 @@ describe("talking", () => {
     const middle = excerpt(heard, (voice?.fromMs ?? 0) + 50, (voice?.toMs ?? 0) - 50);
     expect(measurePitch(middle)).toBeCloseTo(440, -1);
     expect(Math.abs(measureLevel(middle) - measureLevel(excerpt(spoken, 50, 350)))).toBeLessThan(1);
+  });
+
+  test("the runner's figures tell of the first sound and of the pacer", async () => {
+    const runner = await open(async (args) => {
+      const transport = await createTransport(args, { websocket: () => ({}) });
+      await transport.play(stretch(200)).done;
+      await transport.closed;
+    });
+    const caller = await call(bare(runner));
+    await until("the bot is heard", () => heardMs(caller) > 100, patienceMs);
+    const figures = await (await fetch(new URL("/metrics", runner.url))).text();
+    expect(figures).toContain('pipecat_first_audio_seconds_count{transport="websocket"} 1\n');
+    expect(figures).toContain('pipecat_frames_dropped_total{transport="websocket",direction="output"} 0\n');
+    expect(figures).toMatch(/pipecat_pacer_lateness_seconds\{quantile="1"\} 0?\.?0*[1-9]/);
   });
 
   test("plays at the rate the bot asks for, and says which it cannot", async () => {

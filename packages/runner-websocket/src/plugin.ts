@@ -71,9 +71,12 @@ const plugin: TransportPlugin = {
         },
       ],
       start({ body, request }) {
-        const { id } = start(body.body);
+        const session = start(body.body);
         // `wsUrl` alone: Pipecat's JavaScript client refuses every key it does not know.
-        return { sessionId: id, body: { wsUrl: runner.urlFor(`${path}/${id}`, request, "ws").href } };
+        return {
+          sessionId: session.id,
+          body: { wsUrl: runner.urlFor(`${path}/${runner.socketSegment(session)}`, request, "ws").href },
+        };
       },
       banner: () => [`${runner.urlFor(path, undefined, "ws").href} takes protobuf frames`],
       async close() {

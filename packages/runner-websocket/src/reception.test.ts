@@ -96,6 +96,7 @@ function open() {
     dtmf: (digit) => told.push(`dtmf ${digit}`),
     played: (mark) => told.push(`played ${mark}`),
     error: (error) => told.push(`error ${error.message}`),
+    event: (name) => told.push(name),
     left: (reason) => told.push(`left ${reason}`),
   };
   return { far, lines, told, caller, reception: receive(far.socket, logger) };

@@ -3,11 +3,15 @@ import { webrtcConsole } from "./webrtc.ts";
 
 beforeAll(() => {
   vi.stubGlobal("location", { href: "https://example.com/starter/client/" });
+  vi.stubGlobal("sessionStorage", { getItem: () => "my-key" });
 });
 
-test("sends the offer to the session's own address, wherever the page is served", () => {
+test("sends the offer to the session's own address, wherever the page is served, with the key", () => {
   const iceConfig = { iceServers: [{ urls: "stun:stun.example.com" }] };
-  const webrtcRequestParams = { endpoint: "https://example.com/starter/sessions/abc/api/offer" };
+  const webrtcRequestParams = {
+    endpoint: "https://example.com/starter/sessions/abc/api/offer",
+    headers: new Headers({ Authorization: "Bearer my-key" }),
+  };
   expect(webrtcConsole.connectParams({ sessionId: "abc", iceConfig })).toEqual({
     sessionId: "abc",
     webrtcRequestParams,

@@ -1,3 +1,4 @@
+import { apiKeyHeaders } from "../api-key.ts";
 import { followBotTrack } from "../media/bot-track.ts";
 import { CallMedia } from "../media/call-media.ts";
 import { openPeerLine } from "../media/peer-line.ts";
@@ -11,7 +12,7 @@ export const webrtcConsole: Console = {
     const { sessionId, iceConfig } = Object(reply) as { readonly sessionId?: unknown; readonly iceConfig?: unknown };
     if (typeof sessionId !== "string") throw new Error("The runner's answer has no sessionId.");
     // Told where to send the offer, the client need not guess it from the address of /start. It cannot bear an iceConfig that is null.
-    const webrtcRequestParams = { endpoint: runnerUrl(`sessions/${sessionId}/api/offer`) };
+    const webrtcRequestParams = { endpoint: runnerUrl(`sessions/${sessionId}/api/offer`), headers: apiKeyHeaders() };
     return iceConfig ? { sessionId, webrtcRequestParams, iceConfig } : { sessionId, webrtcRequestParams };
   },
   timedOut: peerTimedOut,

@@ -1,4 +1,4 @@
-/** Four transports as packages from outside would declare them. */
+/** Five transports as packages from outside would declare them. */
 import type { SessionArguments, Transport, TransportEvents, TransportParams } from "@pipecat-ts/runner-core";
 
 /** Brings an arm, params of its own, and a transport that can do more. */
@@ -34,6 +34,15 @@ export interface OwlRunnerArguments extends SessionArguments<"owl"> {
   readonly tree: string;
 }
 
+/** Brings an arm, and a transport that tells more and can do no more. */
+export interface HornRunnerArguments extends SessionArguments<"horn"> {
+  readonly tower: string;
+}
+
+export interface HornEvents extends TransportEvents {
+  echoed: [cliff: string];
+}
+
 /** Brings an arm alone. */
 export interface SmokeRunnerArguments extends SessionArguments<"smoke"> {
   readonly hill: number;
@@ -44,6 +53,7 @@ declare module "@pipecat-ts/runner-core" {
     pigeon: PigeonRunnerArguments;
     drum: DrumRunnerArguments;
     owl: OwlRunnerArguments;
+    horn: HornRunnerArguments;
     smoke: SmokeRunnerArguments;
   }
   interface TransportParamsByTransport {
@@ -53,5 +63,6 @@ declare module "@pipecat-ts/runner-core" {
   interface TransportsByTransport {
     pigeon: PigeonTransport;
     owl: PigeonTransport;
+    horn: Transport<HornEvents>;
   }
 }

@@ -15,6 +15,8 @@ import { sameType } from "../same-type.ts";
 import type {
   DrumParams,
   DrumRunnerArguments,
+  HornEvents,
+  HornRunnerArguments,
   OwlRunnerArguments,
   PigeonParams,
   PigeonRunnerArguments,
@@ -22,8 +24,11 @@ import type {
   SmokeRunnerArguments,
 } from "./arms.ts";
 
-sameType<TransportName, "pigeon" | "drum" | "owl" | "smoke">();
-sameType<RunnerArguments, PigeonRunnerArguments | DrumRunnerArguments | OwlRunnerArguments | SmokeRunnerArguments>();
+sameType<TransportName, "pigeon" | "drum" | "owl" | "horn" | "smoke">();
+sameType<
+  RunnerArguments,
+  PigeonRunnerArguments | DrumRunnerArguments | OwlRunnerArguments | HornRunnerArguments | SmokeRunnerArguments
+>();
 sameType<ParamsOf<"pigeon">, PigeonParams>();
 sameType<ParamsOf<"drum">, DrumParams>();
 sameType<ParamsOf<"smoke">, TransportParams>();
@@ -31,6 +36,8 @@ sameType<TransportOf<"pigeon">, PigeonTransport>();
 sameType<TransportOf<"drum">, Transport>();
 sameType<TransportOf<"pigeon" | "owl">, PigeonTransport>();
 sameType<TransportOf<"pigeon" | "owl" | "drum">, Transport>();
+sameType<TransportOf<"horn">, Transport<HornEvents>>();
+sameType<TransportOf<"horn" | "drum">, Transport>();
 
 export async function bot(args: RunnerArguments): Promise<void> {
   sameType<typeof args.sessionId, string>();
@@ -70,6 +77,8 @@ export async function narrowed(args: RunnerArguments): Promise<unknown> {
       sameType<typeof transport, Transport>();
       return transport;
     }
+    case "horn":
+      return args.tower;
     case "smoke":
       return args.hill;
     default:

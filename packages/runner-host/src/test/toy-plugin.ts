@@ -26,11 +26,11 @@ export function toyPlugin(
       return {
         start({ body }) {
           const session = runner.createSession({ body: body.body });
-          return { sessionId: session.id, body: { id: session.id } };
+          return { sessionId: session.id, body: { id: session.id, segment: runner.socketSegment(session) } };
         },
         sockets: [
           {
-            path: "/toy/:sessionId",
+            path: "/toy{/:sessionId}",
             access: "caller",
             maxPayload: 65_536,
             authorize({ params }) {

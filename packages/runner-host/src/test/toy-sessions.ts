@@ -24,9 +24,10 @@ export function toySessions(options: { bot?: Bot; maxSessions?: number } = {}): 
     bot,
     settings: createSettings(settings),
     scope,
+    metrics: { ended: () => undefined, follow: () => () => undefined },
     handlesSignals: () => false,
   });
-  return { sessions, log, create: (body?: unknown) => sessions.create(body, log) };
+  return { sessions, log, create: (body?: unknown) => sessions.create(body, log, "toy") };
 }
 
 /** A transport that closes when told to, and says what was done to it. */

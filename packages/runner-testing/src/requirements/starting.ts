@@ -74,6 +74,18 @@ export const starting: readonly Requirement[] = [
       expectSame("sessions.counts after bad starts", runner.sessions.counts, { pending: 0, active: 0 });
     },
   },
+  {
+    id: "START-5",
+    title: "An invitation also lets its caller in where sockets are opened by token only",
+    reason: "A URL with the session's bare id is refused there, so that nobody could call.",
+    exempts: withoutStart,
+    async check(stage) {
+      const puppet = createPuppet();
+      const runner = await stage.open(puppet.bot, { webSocketAuth: "token" });
+      await stage.connect(runner, invitationOf(await stage.start(runner)));
+      await firstCall(stage, puppet);
+    },
+  },
 ];
 
 async function refused(runner: Runner, what: string, request: unknown): Promise<void> {

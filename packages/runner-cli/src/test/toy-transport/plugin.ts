@@ -24,7 +24,7 @@ const plugin: TransportPlugin<ToyOptions> = {
   },
   open(runner, options) {
     function run(body: unknown) {
-      const session = runner.createSession({ body: { ...Object(body), options } });
+      const session = runner.createSession({ body });
       session.run({ transport: "toy" }, async () => {
         throw new RunnerError("INTERNAL", "The toy carries no audio.");
       });
@@ -32,11 +32,11 @@ const plugin: TransportPlugin<ToyOptions> = {
     }
     return {
       start({ body }) {
-        const { id } = run(body.body);
+        const { id } = run(body.body === undefined ? undefined : { ...Object(body.body), options });
         return { sessionId: id, body: { sessionId: id } };
       },
       async direct() {
-        await run({ direct: true }).ended;
+        await run({ direct: true, options }).ended;
       },
       banner: () => [`POST ${runner.urlFor("/start").href}`],
       async close() {

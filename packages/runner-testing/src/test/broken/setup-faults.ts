@@ -69,6 +69,11 @@ export const setupFaults: readonly Fault[] = [
       }),
   },
   {
+    does: "hands out the session's id where a token is asked for",
+    breaks: ["START-5"],
+    adapter: () => alter({ runner: () => ({ socketSegment: ({ id }) => id }) }, createPhoneAdapter(acme)),
+  },
+  {
     does: "prints its key",
     breaks: ["SECRET-1"],
     adapter() {

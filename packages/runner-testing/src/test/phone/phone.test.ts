@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { SessionArguments } from "@pipecat-ts/runner-core";
-import { createRunner, type Runner } from "@pipecat-ts/runner-host";
+import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { connectBot } from "../../bots.ts";
@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(async () => await runner.close());
 
-async function listen(transport?: string): Promise<Runner> {
+async function listen(transport?: string, more: Partial<RunnerOptions> = {}): Promise<Runner> {
   const made = createRunner({
     async bot(args) {
       calls.push(args);
@@ -36,6 +36,7 @@ async function listen(transport?: string): Promise<Runner> {
     port: 0,
     logger: createRecordingLogger(),
     env: {},
+    ...more,
   });
   await made.listen();
   return made;
@@ -129,6 +130,18 @@ describe("the webhook", () => {
       headers: { "x-carrier-signature": sign(tokenOf(acme), `/?${body}`) },
     });
     expect(got.text).toContain("<Stream url=");
+  });
+
+  test("gives the carrier a token where sockets are opened by token only", async () => {
+    const locked = await listen(undefined, { webSocketAuth: "token" });
+    const signature = { "x-carrier-signature": sign(tokenOf(acme), body) };
+    const { text } = await send(locked.url, { method: "POST", body, headers: { ...form, ...signature } });
+    const [, url = ""] = /url="([^"]+)"/.exec(text) ?? [];
+    await dial(url);
+    const replayed = new WebSocket(url);
+    const [, response] = await once(replayed, "unexpected-response");
+    expect(response.statusCode).toBe(403);
+    await locked.close();
   });
 
   test("refuses what the carrier did not sign", async () => {

@@ -53,7 +53,7 @@ export function createPhonePlugin(dialect: Dialect): TransportPlugin<PhoneOption
         }
         const session = expect(undefined, numbersIn(parameters));
         ctx.type = "application/xml";
-        ctx.body = streamDocument(runner.urlFor(`/line/${session.id}`, ctx.req, "ws"));
+        ctx.body = streamDocument(runner.urlFor(`/line/${runner.socketSegment(session)}`, ctx.req, "ws"));
         return undefined;
       }
 
@@ -108,8 +108,9 @@ export function createPhonePlugin(dialect: Dialect): TransportPlugin<PhoneOption
         routes: [{ method: ["GET", "POST"], path: "/", access: "carrier", handle: webhook }],
         sockets: [switchboard.route],
         start({ body, request }) {
-          const { id } = expect(body.body, {});
-          return { sessionId: id, body: { wsUrl: runner.urlFor(`/line/${id}`, request, "ws").href } };
+          const session = expect(body.body, {});
+          const path = `/line/${runner.socketSegment(session)}`;
+          return { sessionId: session.id, body: { wsUrl: runner.urlFor(path, request, "ws").href } };
         },
         async close() {
           disconnect();

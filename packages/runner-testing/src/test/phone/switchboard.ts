@@ -33,7 +33,7 @@ export function createSwitchboard(): Switchboard {
       return () => carriers.delete(dialect);
     },
     route: {
-      path: "/line{/:session}",
+      path: "/line{/:sessionId}",
       access: "carrier",
       maxPayload: 65_536,
       accept(socket, { params }) {
@@ -59,7 +59,7 @@ export function createSwitchboard(): Switchboard {
             found.answer({
               socket,
               call: found.call,
-              sessionId: params.session,
+              sessionId: params.sessionId,
               listen(to) {
                 hear = to;
                 for (const event of kept.splice(0)) to(event);

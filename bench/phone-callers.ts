@@ -1,0 +1,75 @@
+/** Phone callers in a process of their own: each sends 20 ms of mu-law every 20 ms as Twilio does, and reports marks. */
+import { once } from "node:events";
+import { encodeMulaw } from "@pipecat-ts/audio";
+import { WebSocket } from "ws";
+import { answerParent } from "./children.ts";
+
+const frameMs = 20;
+const tone = Int16Array.from({ length: 160 }, (_, n) => 3_000 * Math.sin((2 * Math.PI * 400 * n) / 8_000));
+const payload = Buffer.from(encodeMulaw(tone)).toString("base64");
+const beforePayload = '"payload":"';
+/** Of so many characters of base64, at 8 bytes a millisecond. */
+const payloadMs = (characters: number) => (characters * 3) / 4 / 8;
+const sockets: { readonly socket: WebSocket; readonly streamSid: string; chunk: number }[] = [];
+let receivedMs = 0;
+let timer: NodeJS.Timeout | undefined;
+
+async function connect(urls: readonly string[]): Promise<void> {
+  for (const url of urls) {
+    const socket = new WebSocket(url);
+    const streamSid = `MZ${sockets.length}`;
+    socket.on("message", (data: Buffer) => {
+      const begin = data.indexOf(beforePayload);
+      if (begin >= 0)
+        receivedMs += payloadMs(data.indexOf('"', begin + beforePayload.length) - begin - beforePayload.length);
+      else if (data.includes('"mark"')) socket.send(data);
+    });
+    await once(socket, "open");
+    const start = {
+      streamSid,
+      callSid: `CA${process.pid}-${sockets.length}`,
+      mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8000 },
+    };
+    socket.send(JSON.stringify({ event: "start", streamSid, start }));
+    sockets.push({ socket, streamSid, chunk: 0 });
+  }
+  speak();
+}
+
+/** Spreads the callers over the 20 ms, as callers who dialled by themselves are. */
+function speak(): void {
+  const start = performance.now();
+  let sent = 0;
+  timer = setInterval(() => {
+    const due = Math.floor(((performance.now() - start) / frameMs) * sockets.length);
+    for (; sent < due; sent++) say(sent % sockets.length);
+  }, 1);
+}
+
+function say(index: number): void {
+  const caller = sockets[index];
+  if (!caller) return;
+  const { streamSid } = caller;
+  const timestamp = String(frameMs * caller.chunk++);
+  const media = `{"track":"inbound","chunk":"${caller.chunk}","timestamp":"${timestamp}","payload":"${payload}"}`;
+  caller.socket.send(
+    `{"event":"media","sequenceNumber":"${caller.chunk}","streamSid":"${streamSid}","media":${media}}`,
+  );
+}
+
+async function disconnect(): Promise<void> {
+  clearInterval(timer);
+  const closing = sockets.splice(0).map(({ socket }) => {
+    socket.close();
+    return once(socket, "close");
+  });
+  await Promise.all(closing);
+}
+
+answerParent(async ({ ask, urls }) => {
+  if (ask === "connect") await connect(urls as string[]);
+  if (ask === "disconnect") await disconnect();
+  const answer = { receivedMs };
+  receivedMs = 0;
+  return answer;
+});

@@ -1,0 +1,119 @@
+import exotel from "@pipecat-ts/runner-telephony-exotel/plugin";
+import { createFakeExotel } from "@pipecat-ts/runner-telephony-exotel/testing";
+import plivo from "@pipecat-ts/runner-telephony-plivo/plugin";
+import { createFakePlivo } from "@pipecat-ts/runner-telephony-plivo/testing";
+import telnyx from "@pipecat-ts/runner-telephony-telnyx/plugin";
+import { createFakeTelnyx, createTelnyxAccount } from "@pipecat-ts/runner-telephony-telnyx/testing";
+import twilio from "@pipecat-ts/runner-telephony-twilio/plugin";
+import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/testing";
+import {
+  countSettledResources,
+  excerpt,
+  findVoice,
+  join,
+  measureLevel,
+  measurePitch,
+  measureTone,
+  settleResources,
+  tone,
+  until,
+} from "@pipecat-ts/runner-testing";
+import type { FakeCarrier, PhoneCall } from "@pipecat-ts/runner-testing/phone";
+import { expect, onTestFinished, test } from "vitest";
+import { startChildRunner } from "./child-runner.ts";
+import { startRunner } from "./running-runner.ts";
+import { bot } from "./server/phone-bot.ts";
+
+const publicUrl = new URL("https://voice.example.com");
+const accounts = {
+  twilio: { accountSid: "AC0123", authToken: "Twilio's token" },
+  telnyx: createTelnyxAccount("Telnyx's key"),
+  plivo: { authId: "MA0123", authToken: "Plivo's token" },
+  exotel: { apiKey: "Exotel's key", apiToken: "Exotel's token" },
+};
+const carriers: readonly (readonly [name: string, carrier: FakeCarrier, hz: number])[] = [
+  ["twilio", createFakeTwilio(accounts.twilio), 400],
+  ["telnyx", createFakeTelnyx(accounts.telnyx, "PCMA"), 550],
+  ["plivo", createFakePlivo(accounts.plivo, "GET"), 700],
+  ["exotel", createFakeExotel(accounts.exotel, { dynamic: true }), 900],
+];
+
+/** Says a tone, waits for its echo, and gives the echo without its edges. */
+async function hearEcho(phone: PhoneCall, hz: number) {
+  await phone.say(tone(hz, { durationMs: 800, levelDb: -15 }));
+  const heard = () => join(phone.speaker.heard().map(({ frame }) => frame));
+  const voice = () => findVoice(heard()) ?? { fromMs: 0, toMs: 0 };
+  await until(`the echo of ${hz} Hz`, () => voice().toMs - voice().fromMs >= 720, 10_000);
+  return excerpt(heard(), voice().fromMs + 40, voice().toMs - 40);
+}
+
+test("all four carriers call one server at once, and nobody hears anybody else", async () => {
+  const before = await countSettledResources();
+  const apis = new Map(
+    await Promise.all(carriers.map(async ([name, carrier]) => [name, await carrier.openApi()] as const)),
+  );
+  const apiUrl = (name: string) => ({ apiUrl: apis.get(name)?.url });
+  const { runner, logger } = await startRunner(bot, {
+    publicUrl,
+    plugins: [twilio, telnyx, plivo, exotel],
+    pluginOptions: {
+      twilio: { ...accounts.twilio, ...apiUrl("twilio") },
+      telnyx: { apiKey: accounts.telnyx.apiKey, publicKey: accounts.telnyx.publicKey, ...apiUrl("telnyx") },
+      plivo: { ...accounts.plivo, verifySockets: true, ...apiUrl("plivo") },
+      exotel: accounts.exotel,
+    },
+  });
+  const status = await fetch(new URL("/status", runner.url), { headers: { connection: "close" } });
+  expect(await status.json()).toMatchObject({ transports: ["twilio", "telnyx", "plivo", "exotel"] });
+  expect(runner.transports.map(({ availability }) => availability.state)).toEqual(Array(4).fill("ready"));
+
+  const calls = await Promise.all(
+    carriers.map(async ([name, carrier, hz]) => ({
+      name,
+      hz,
+      phone: await carrier.call({ at: runner.url, publicUrl }),
+    })),
+  );
+  await until("all calls are live", () => runner.sessions.counts.active === 4, 10_000);
+  const echoes = await Promise.all(calls.map(async ({ phone, hz }) => ({ hz, audio: await hearEcho(phone, hz) })));
+  for (const { hz, audio } of echoes) {
+    expect(measurePitch(audio) ?? 0).toBeCloseTo(hz, -1);
+    expect(Math.abs(measureLevel(audio) + 15)).toBeLessThanOrEqual(1.5);
+    for (const other of echoes) if (other.hz !== hz) expect(measureTone(audio, other.hz)).toBeLessThan(-45);
+  }
+
+  for (const { phone } of calls) phone.press("0");
+  await Promise.all(calls.map(({ phone }) => phone.closed));
+  await until("all sessions end", () => runner.sessions.counts.active === 0, 10_000);
+  for (const { name, phone } of calls) {
+    expect(phone.complaints).toEqual([]);
+    expect(apis.get(name)?.requests.length).toBe(name === "exotel" ? 0 : 1);
+  }
+  expect(logger.lines.filter(({ message }) => message.startsWith("session ended"))).toHaveLength(4);
+  expect(logger.lines.filter(({ level }) => level === "error" || level === "warn")).toEqual([]);
+  await runner.close();
+  for (const api of apis.values()) await api.close();
+  expect(await settleResources(before, 5_000)).toEqual([]);
+});
+
+test("pipecat-runner bot.ts -t twilio -x my.ngrok.io: the number rings the bot", async () => {
+  const args = [
+    "e2e/server/phone-bot.ts",
+    "-t",
+    "twilio",
+    "-x",
+    "my.ngrok.io",
+    "--port",
+    "0",
+    "--no-verify-signatures",
+  ];
+  const runner = await startChildRunner(["packages/runner-cli/src/main.ts", ...args]);
+  onTestFinished(() => void runner.interrupt());
+  const tunnel = new URL("https://my.ngrok.io");
+  const carrier = createFakeTwilio(accounts.twilio);
+  const phone = await carrier.call({ at: new URL(runner.origin), publicUrl: tunnel, path: "/" });
+  const echo = await hearEcho(phone, 500);
+  expect(measurePitch(echo) ?? 0).toBeCloseTo(500, -1);
+  await phone.hangUp();
+  expect(await runner.interrupt()).toBe(0);
+});

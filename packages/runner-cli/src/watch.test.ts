@@ -1,0 +1,76 @@
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { bin, call, startProgram } from "./test/program.ts";
+import { createProject, toyManifest } from "./test/temporary-project.ts";
+
+// Real processes on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
+
+/** Says its words again and again, until it is told to stop. */
+const talkingBot = `
+import facts from "./lib/facts.json" with { type: "json" };
+import { word } from "./lib/word.ts";
+import { main } from "pipecat-runner";
+export function bot({ body, signal }) {
+  const timer = setInterval(() => console.log(body.name + " says " + word() + " " + facts.count), 20);
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(clearInterval(timer))));
+}
+await main(import.meta);
+`;
+
+const word = (text: string) => `export const word = (): string => "${text}";`;
+
+test.each([["pipecat-runner bot.ts"], ["node bot.ts"]])(
+  "%s --watch: new calls run the changed code",
+  async (command) => {
+    const folder = createProject({
+      "package.json": toyManifest,
+      "bot.ts": talkingBot,
+      "lib/word.ts": word("one"),
+      "lib/facts.json": '{"count": 1}',
+    });
+    const file = (path: string) => join(folder, path);
+    const script = command.startsWith("node") ? file("bot.ts") : bin;
+    const program = startProgram(folder, [script, "--port", "0", "--watch"]);
+    const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
+    await call(url, { name: "first" });
+    await program.printed(/first says one 1/);
+
+    writeFileSync(file("lib/word.ts"), word("two"));
+    await program.printed(/word\.ts was changed: new sessions run the new code/);
+    await call(url, { name: "second" });
+    await program.printed(/second says two 1/);
+
+    // As editors do: another file in its place.
+    writeFileSync(file("lib/facts.tmp"), '{"count": 2}');
+    renameSync(file("lib/facts.tmp"), file("lib/facts.json"));
+    await program.printed(/facts\.json was changed/);
+    await call(url, { name: "third" });
+    await program.printed(/third says two 2/);
+    const before = program.stdout.length;
+    await program.printed(/third says two 2(?:.|\n)+first says one 1(?:.|\n)+second says two 1/);
+    expect(program.stdout.slice(before)).not.toMatch(/first says (two|one 2)/);
+
+    writeFileSync(file("lib/word.ts"), "export const word = ]");
+    await program.printed(/word\.ts:1: .+New sessions run the code before/);
+    await call(url, { name: "fourth" });
+    await program.printed(/fourth says two 2/);
+    writeFileSync(file("lib/word.ts"), word("three"));
+    await call(url, { name: "waiting" });
+    await program.printed(/word\.ts was changed: new sessions run the new code(?:.|\n)+word\.ts was changed: new/);
+    await call(url, { name: "fifth" });
+    await program.printed(/fifth says three 2/);
+
+    program.signal("SIGINT");
+    expect(await program.ended).toBe(0);
+    expect(program.stderr).toBe("");
+  },
+);
+
+test("a bot that is broken from the start is not run", async () => {
+  const folder = createProject({ "package.json": toyManifest, "bot.ts": "export const bot = ]" });
+  const program = startProgram(folder, [bin, "--port", "0", "--watch"]);
+  expect(await program.ended).toBe(1);
+  expect(program.stderr).toMatch(/^error: bot\.ts:1: .+/);
+});

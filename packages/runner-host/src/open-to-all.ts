@@ -1,0 +1,26 @@
+import type { RunnerSettings } from "@pipecat-ts/runner-core";
+import type { AccessOptions } from "./access-options.ts";
+import { isLoopback } from "./host-names.ts";
+import type { InstalledTransport } from "./installed-transport.ts";
+
+/** See `Runner.openToAll`. What carriers call by HTTP is not among it: their routes know them by signature. */
+export function openToAll(
+  { host, publicUrl }: Pick<RunnerSettings, "host" | "publicUrl">,
+  { apiKey, webSocketAuth }: Pick<AccessOptions, "apiKey" | "webSocketAuth">,
+  folder: string | undefined,
+  transports: readonly InstalledTransport[],
+): readonly string[] {
+  if (isLoopback(host) && (publicUrl === undefined || isLoopback(publicUrl.hostname))) return [];
+  const opened = transports.flatMap(({ open }) => open ?? []);
+  const routes = opened.flatMap((open) => open.routes ?? []);
+  const sockets = opened.flatMap((open) => open.sockets ?? []);
+  const asksNobody = (access: string) => access === "caller" && apiKey === undefined;
+  return [
+    ...(apiKey === undefined ? ["POST /start", "/sessions", "/metrics"] : []),
+    ...(apiKey === undefined && folder !== undefined ? ["/files"] : []),
+    ...routes.filter(({ access }) => asksNobody(access)).map(({ method, path }) => `${[method].flat()[0]} ${path}`),
+    ...sockets
+      .filter(({ access }) => webSocketAuth === "none" && (asksNobody(access) || access === "carrier"))
+      .map(({ path }) => `WS ${path.replace(/\{.*/, "")}`),
+  ].filter((path, index, all) => all.indexOf(path) === index && !/^[A-Z]+ \/sessions/.test(path));
+}

@@ -1,0 +1,121 @@
+import type { AudioFrame } from "@pipecat-ts/audio";
+import { describe, expect, test } from "vitest";
+import { createFakeCall, type FakeCall, steady } from "./test/fake-call.ts";
+import { settle } from "./test/fake-clock.ts";
+
+async function* speech(...frames: AudioFrame[]): AsyncGenerator<AudioFrame> {
+  yield* frames;
+}
+
+/** A far end, `delayMs` away, that plays all it is sent in real time and reports its marks. */
+function callFarEnd(delayMs: number, sendAheadMs = 200): FakeCall {
+  let freeAtMs = 0;
+  const call: FakeCall = createFakeCall({
+    clears: true,
+    port: {
+      sendAheadMs,
+      markEveryMs: 200,
+      send(frame) {
+        call.sent.push({ atMs: call.clock.now(), frame });
+        freeAtMs = Math.max(freeAtMs, call.clock.now() + delayMs) + 20;
+      },
+      mark(mark) {
+        call.marks.push({ atMs: call.clock.now(), mark });
+        call.clock.after(Math.max(0, freeAtMs - call.clock.now()), () => call.caller.played(mark));
+      },
+    },
+  });
+  return call;
+}
+
+describe("marks that cost as much as a frame", () => {
+  test("are asked for at the first frame, every 200 ms, and when nothing more waits", async () => {
+    const call = callFarEnd(0);
+    const playback = call.transport.play(speech(steady(1, 1_000)));
+    await call.clock.advance(2_000);
+    await expect(playback.done).resolves.toEqual({ playedMs: 1_000, interrupted: false });
+    expect(call.sent).toHaveLength(50);
+    expect(call.marks).toHaveLength(6);
+  });
+
+  for (const delayMs of [0, 60]) {
+    test(`tell what was heard by a far end ${delayMs} ms away to 20 ms`, async () => {
+      for (const passedMs of [107, 250, 500, 1_013]) {
+        const call = callFarEnd(delayMs);
+        const playback = call.transport.play(speech(steady(1, 3_000)));
+        await call.clock.advance(passedMs);
+        expect(Math.abs(playback.playedMs - (passedMs - delayMs))).toBeLessThanOrEqual(20);
+      }
+    });
+  }
+
+  test("let a stalled far end be believed for 200 ms and no longer", async () => {
+    const call = createFakeCall({ clears: true, marks: true, port: { sendAheadMs: 1_000, markEveryMs: 200 } });
+    const playback = call.transport.play(speech(steady(1, 3_000)));
+    await call.clock.advance(20);
+    call.caller.played(call.marks[0]?.mark ?? "");
+    await call.clock.advance(1_500);
+    expect(playback.playedMs).toBe(220);
+  });
+
+  test("that are not out yet leave what was sent unheard", async () => {
+    const call = createFakeCall({ clears: true, marks: true, port: { sendAheadMs: 1_000, markEveryMs: 200 } });
+    const playback = call.transport.play(speech(steady(1, 180)));
+    await call.clock.advance(1);
+    expect(call.sent).toHaveLength(9);
+    expect(call.marks).toHaveLength(1);
+    call.caller.played(call.marks[0]?.mark ?? "");
+    expect(playback.playedMs).toBe(20);
+  });
+
+  test("report the end of what a live bot says, one frame at a time", async () => {
+    const call = callFarEnd(40);
+    const writer = call.transport.output.getWriter();
+    for (let n = 0; n < 30; n++) {
+      void writer.write(steady(1, 20));
+      await call.clock.advance(20);
+    }
+    let stopped = false;
+    call.transport.on("botStoppedSpeaking", () => {
+      stopped = true;
+    });
+    await call.clock.advance(600);
+    expect(stopped).toBe(true);
+    expect(call.marks.length).toBeLessThanOrEqual(8);
+  });
+});
+
+describe("heardOut()", () => {
+  test("waits until what was said before it is heard, and holds back what is said after it", async () => {
+    const call = callFarEnd(0);
+    void call.transport.output.getWriter().write(steady(1, 300));
+    let heardAtMs = 0;
+    const began = call.clock.now();
+    const waiting = call.transport.heardOut().then(() => {
+      heardAtMs = call.clock.now() - began;
+    });
+    call.transport.play(speech(steady(2, 100)));
+    await call.clock.advance(1_000);
+    await waiting;
+    expect(heardAtMs).toBeGreaterThanOrEqual(300);
+    expect(heardAtMs).toBeLessThanOrEqual(360);
+    const second = call.sent.find(({ frame }) => frame.samples[0] === 2);
+    expect((second?.atMs ?? 0) - began).toBeGreaterThanOrEqual(heardAtMs);
+  });
+
+  test("resolves at once when nothing was said, when the bot is interrupted, and when the call is over", async () => {
+    const call = callFarEnd(0);
+    await call.transport.heardOut();
+    void call.transport.output.getWriter().write(steady(1, 5_000));
+    const interrupted = call.transport.heardOut();
+    await call.clock.advance(100);
+    call.transport.interrupt();
+    await settle();
+    await interrupted;
+    call.transport.play(new ReadableStream<AudioFrame>());
+    const over = call.transport.heardOut();
+    const closing = call.transport.close("shutdown");
+    await call.clock.advance(100);
+    await Promise.all([over, closing, call.transport.heardOut()]);
+  });
+});

@@ -1,0 +1,34 @@
+import { liveThroughCall } from "@pipecat-ts/runner-testing/phone";
+import { test } from "vitest";
+import plugin from "./plugin.ts";
+import { createFakeExotel } from "./testing.ts";
+
+const account = { apiKey: "a key", apiToken: "a token" };
+const publicUrl = new URL("https://voice.example.com");
+
+test.each([8_000, 16_000, 24_000] as const)(
+  "a whole call at %i Hz, with credentials, by the applet's URL",
+  async (sampleRate) => {
+    await liveThroughCall({
+      plugin,
+      options: account,
+      carrier: createFakeExotel(account, { sampleRate }),
+      runner: { publicUrl },
+      call: { publicUrl },
+      levelToleranceDb: 1,
+      messageMs: 200,
+    });
+  },
+);
+
+test("a whole call by a URL that the applet asks for", async () => {
+  await liveThroughCall({
+    plugin,
+    options: { ...account, sampleRate: 16_000 },
+    carrier: createFakeExotel(account, { dynamic: true }),
+    runner: { publicUrl },
+    call: { publicUrl },
+    levelToleranceDb: 1,
+    messageMs: 200,
+  });
+});

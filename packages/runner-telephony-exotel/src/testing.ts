@@ -1,0 +1,91 @@
+import { decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
+import { createFakeCarrier, type FakeCarrier, type PhoneDialect } from "@pipecat-ts/runner-testing/phone";
+
+/** The account of a fake Exotel. */
+export interface ExotelAccount {
+  readonly apiKey: string;
+  readonly apiToken: string;
+}
+
+/** How a fake Exotel's applet is set. */
+export interface ExotelApplet {
+  /** Whether its URL is the webhook's, rather than the socket's. Default false. */
+  readonly dynamic?: boolean;
+  /** Rate in Hz of a static URL. Default 8,000. */
+  readonly sampleRate?: 8_000 | 16_000 | 24_000;
+}
+
+/** An Exotel on this machine, for tests of bots; without an account it proves nothing. */
+export function createFakeExotel(account?: ExotelAccount, applet: ExotelApplet = {}): FakeCarrier {
+  return createFakeCarrier(createDialect(account, applet));
+}
+
+function createDialect(account: ExotelAccount | undefined, applet: ExotelApplet): PhoneDialect {
+  const credentials = account && Buffer.from(`${account.apiKey}:${account.apiToken}`).toString("base64");
+  const headers: Readonly<Record<string, string>> = credentials ? { authorization: `Basic ${credentials}` } : {};
+  const asking: Pick<PhoneDialect, "webhook" | "socketUrl"> = {
+    webhook({ callId, from, to }, url) {
+      const fields = { CallSid: callId, CallFrom: from, CallTo: to, Direction: "incoming" };
+      for (const [name, value] of Object.entries(fields)) url.searchParams.set(name, value);
+      return { method: "GET", url, headers };
+    },
+    socketUrl({ json, text }) {
+      const { url } = (json ?? {}) as { readonly url?: unknown };
+      if (typeof url !== "string") throw new Error(`Exotel was answered ${text}`);
+      return url;
+    },
+  };
+  return {
+    name: "exotel",
+    ...(applet.dynamic ? asking : {}),
+    upgradeHeaders: () => (applet.dynamic ? {} : headers),
+    createFarEnd({ callId, streamId, from, to, document }) {
+      const asked = /sample-rate=(\d+)/.exec(document)?.[1];
+      const sampleRate = asked === undefined ? (applet.sampleRate ?? 8_000) : Number(asked);
+      let sequence = 0;
+      let chunk = 0;
+      const message = (event: string, fields: object) => ({
+        event,
+        sequence_number: String(++sequence),
+        stream_sid: streamId,
+        ...fields,
+      });
+      return {
+        sampleRate,
+        frameMs: 100,
+        announce: () => [
+          { event: "connected" },
+          message("start", {
+            start: {
+              stream_sid: streamId,
+              call_sid: callId,
+              account_sid: "account-1",
+              from,
+              to,
+              custom_parameters: {},
+              media_format: { encoding: "base64", sample_rate: String(sampleRate), bit_rate: "128kbps" },
+            },
+          }),
+        ],
+        audio(samples) {
+          const payload = Buffer.from(encodePcm16(samples)).toString("base64");
+          const timestamp = String(100 * chunk++);
+          return message("media", { media: { chunk: String(chunk), timestamp, payload } });
+        },
+        digit: (digit) => message("dtmf", { dtmf: { digit, duration: "100" } }),
+        played: (name) => message("mark", { mark: { name } }),
+        cleared: () => message("clear", {}),
+        stop: () => message("stop", { stop: { call_sid: callId, account_sid: "account-1", reason: "callended" } }),
+        recognise({ event, stream_sid, media, mark }) {
+          if (stream_sid !== streamId) return { complaint: `the stream_sid is ${stream_sid}` };
+          if (event === "clear") return { clear: true };
+          if (event === "mark") return { mark: (mark as { name: string }).name };
+          const bytes = Buffer.from(String((media as { payload?: unknown } | undefined)?.payload ?? ""), "base64");
+          const audio = { samples: decodePcm16(bytes), sampleRate };
+          const isGood = bytes.length % 320 === 0 && bytes.length >= 3_200 && bytes.length <= 100_000;
+          return event === "media" && isGood ? { audio } : { audio, complaint: `${event} of ${bytes.length} bytes` };
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,31 @@
+import type { CallData } from "@pipecat-ts/runner-core";
+import { type ApiRequest, apiPath, basicAuthorization, type CarrierApi } from "@pipecat-ts/runner-telephony";
+import type { PlivoOptions } from "./options.ts";
+
+/** Plivo's REST API for calls: https://www.plivo.com/docs/voice/api/call/hang-up-a-call */
+export const api: CarrierApi<PlivoOptions> = {
+  isReady: ({ authId, authToken }) => authId !== undefined && authToken !== undefined,
+  fix: "Set PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN.",
+  hangUp: (call, options) => ({
+    method: "DELETE",
+    url: callUrl(call, options),
+    headers: { authorization: authorization(options) },
+    isDone: (status) => status === 404,
+  }),
+  // https://www.plivo.com/docs/voice/api/call/transfer-a-call
+  transfer: (call, _number, options, documentUrl) => ({
+    method: "POST",
+    url: callUrl(call, options),
+    headers: { authorization: authorization(options), "content-type": "application/json" },
+    body: JSON.stringify({ legs: "aleg", aleg_url: documentUrl.href, aleg_method: "POST" }),
+  }),
+};
+
+/** Its slash at the end is required. */
+function callUrl({ callId }: CallData, { apiUrl, authId = "" }: PlivoOptions): ApiRequest["url"] {
+  return apiPath(apiUrl, "v1", "Account", authId, "Call", callId, "");
+}
+
+function authorization({ authId = "", authToken = "" }: PlivoOptions): string {
+  return basicAuthorization(authId, authToken);
+}

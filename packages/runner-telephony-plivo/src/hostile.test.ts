@@ -1,0 +1,28 @@
+import { liveThroughJunk } from "@pipecat-ts/runner-testing/phone";
+import { test } from "vitest";
+import plugin from "./plugin.ts";
+import { createFakePlivo } from "./testing.ts";
+
+const payload = Buffer.alloc(160, 0xff).toString("base64");
+
+test("10,000 messages that are no good end no call, and the bot hears on", async () => {
+  await liveThroughJunk({
+    plugin,
+    carrier: createFakePlivo({ authId: "MA1", authToken: "a token" }),
+    samples: [
+      {
+        event: "start",
+        sequenceNumber: 1,
+        start: { callId: "C2", streamId: "S2", mediaFormat: { encoding: "audio/x-l16" } },
+      },
+      { event: "media", streamId: "S1", media: { track: "inbound", chunk: 2, timestamp: "1760000000040", payload } },
+      { event: "dtmf", streamId: "S1", dtmf: { track: "inbound", digit: "5" } },
+      { event: "playedStream", streamId: "S1", name: "1" },
+      { event: "clearedAudio", streamId: "S1" },
+      { event: "stop", streamId: "S1" },
+    ],
+    ends: () => false,
+    count: 10_000,
+    seed: 4,
+  });
+});

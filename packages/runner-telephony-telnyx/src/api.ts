@@ -1,0 +1,25 @@
+import type { CallData } from "@pipecat-ts/runner-core";
+import { type ApiRequest, apiPath, type CarrierApi } from "@pipecat-ts/runner-telephony";
+import type { TelnyxOptions } from "./options.ts";
+
+/** Telnyx's commands for calls: https://developers.telnyx.com/api-reference/call-commands/hangup-call */
+export const api: CarrierApi<TelnyxOptions> = {
+  isReady: ({ apiKey }) => apiKey !== undefined,
+  fix: "Set TELNYX_API_KEY.",
+  hangUp: (call, options) => ({
+    ...command(call, "hangup", {}, options),
+    // Error 90018: the call has ended.
+    isDone: (status, body) => status === 404 || (status === 422 && /"code"\s*:\s*"?90018\b/.test(body)),
+  }),
+  transfer: (call, to, options) => command(call, "transfer", { to }, options),
+  sendDtmf: (call, digits, options) => command(call, "send_dtmf", { digits }, options),
+};
+
+function command(call: CallData, action: string, parameters: object, options: TelnyxOptions): ApiRequest {
+  return {
+    method: "POST",
+    url: apiPath(options.apiUrl, "v2", "calls", call.callId, "actions", action),
+    headers: { authorization: `Bearer ${options.apiKey ?? ""}`, "content-type": "application/json" },
+    body: JSON.stringify(parameters),
+  };
+}

@@ -1,0 +1,30 @@
+import { liveThroughCall } from "@pipecat-ts/runner-testing/phone";
+import { expect, test } from "vitest";
+import plugin from "./plugin.ts";
+import { createFakeTelnyx, createTelnyxAccount } from "./testing.ts";
+
+const publicUrl = new URL("https://voice.example.com");
+
+test.each([
+  { leg: "PCMU", codec: "PCMU" },
+  { leg: "PCMA", codec: "PCMU" },
+  { leg: "PCMU", codec: "PCMA" },
+] as const)("a whole call: the caller's phone has $leg, Telnyx is sent $codec", async ({ leg, codec }) => {
+  const account = createTelnyxAccount("a key");
+  const carrier = createFakeTelnyx(account, leg);
+  const api = await carrier.openApi();
+  try {
+    await liveThroughCall({
+      plugin,
+      options: { apiKey: account.apiKey, publicKey: account.publicKey, codec, apiUrl: api.url },
+      carrier,
+      api,
+      runner: { publicUrl },
+      call: { publicUrl, callId: "v3:a/b+c==" },
+      levelToleranceDb: 1.5,
+    });
+    expect(api.requests).toMatchObject([{ method: "POST", path: "/v2/calls/v3%3Aa%2Fb%2Bc%3D%3D/actions/hangup" }]);
+  } finally {
+    await api.close();
+  }
+});

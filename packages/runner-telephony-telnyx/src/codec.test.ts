@@ -1,0 +1,119 @@
+import { decodeAlaw, decodeMulaw, encodeAlaw, encodeMulaw } from "@pipecat-ts/audio";
+import { resolveOptions } from "@pipecat-ts/runner-core";
+import { expect, test } from "vitest";
+import { createCodec, recogniseCall } from "./codec.ts";
+import { options } from "./options.ts";
+
+const settings = resolveOptions(options, { env: {} });
+const call = { streamId: "S1", callId: "v3:C1" };
+
+function start(media_format: unknown) {
+  return {
+    event: "start",
+    sequence_number: "1",
+    stream_id: "S1",
+    start: {
+      user_id: "U1",
+      call_control_id: "v3:C1",
+      call_session_id: "X1",
+      from: "+15550100",
+      to: "+15550199",
+      client_state: "aGk=",
+      custom_parameters: { customer: "7" },
+      media_format,
+    },
+  };
+}
+
+const codecOf = (encoding?: string, given: object = {}) =>
+  createCodec(start(encoding && { encoding, sample_rate: 8000, channels: 1 }), call, { ...settings, ...given });
+
+test("the call is that of the start message", () => {
+  expect(recogniseCall(start({}))).toEqual({
+    ...call,
+    from: "+15550100",
+    to: "+15550199",
+    callSessionId: "X1",
+    clientState: "aGk=",
+    body: { customer: "7" },
+  });
+});
+
+test.each([
+  {},
+  { event: "start", start: { call_control_id: "C1" } },
+  { event: "start", stream_id: "S1" },
+  { event: "media", stream_id: "S1", start: { call_control_id: "C1" } },
+  { event: "start", stream_sid: "S1", start: { call_sid: "C1" } },
+])("%j announces no call of Telnyx's", (message) => {
+  expect(recogniseCall(message)).toBe(undefined);
+});
+
+test("what comes is read as the leg has it, what goes is written as the document says", () => {
+  const bytes = Buffer.from([0x00, 0x55, 0xd5, 0xff]);
+  const media = { track: "inbound", chunk: "3", timestamp: "40", payload: bytes.toString("base64") };
+  const samplesOf = (encoding?: string) => codecOf(encoding).decode({ event: "media", media });
+  for (const encoding of ["PCMU", "audio/x-mulaw", undefined]) {
+    expect(samplesOf(encoding)).toEqual({ kind: "audio", samples: decodeMulaw(bytes), atMs: 40, order: 3 });
+  }
+  for (const encoding of ["PCMA", "audio/x-alaw"])
+    expect(samplesOf(encoding)).toMatchObject({ samples: decodeAlaw(bytes) });
+
+  const samples = Int16Array.from([0, 8_000, -8_000]);
+  const sent = (encoding: string, codec: string) =>
+    Buffer.from(JSON.parse(codecOf(encoding, { codec }).encodeAudio(samples)).media.payload, "base64");
+  expect(sent("PCMA", "PCMU")).toEqual(Buffer.from(encodeMulaw(samples)));
+  expect(sent("PCMU", "PCMA")).toEqual(Buffer.from(encodeAlaw(samples)));
+});
+
+test.each(["G722", "OPUS", "L16", "AMR-WB", "__proto__"])("%s is refused once, with a remedy", (encoding) => {
+  expect(() => codecOf(encoding)).toThrow(
+    expect.objectContaining({
+      code: "MEDIA_FORMAT_UNSUPPORTED",
+      message: expect.stringContaining(encoding),
+      fix: expect.stringContaining("PCMA"),
+    }),
+  );
+});
+
+test("the bot's own voice, which both_tracks sends back, is not heard", () => {
+  for (const track of ["outbound", "outbound_track"]) {
+    expect(codecOf("PCMU").decode({ event: "media", media: { track, payload: "/////w==" } })).toEqual({
+      kind: "nothing",
+    });
+  }
+});
+
+test("numbers come as text and as numbers, or not at all", () => {
+  const decode = (fields: object) =>
+    codecOf("PCMU").decode({ event: "media", media: { payload: "/////w==", ...fields } });
+  expect(decode({ chunk: 3, timestamp: 40 })).toMatchObject({ order: 3, atMs: 40 });
+  expect(decode({ chunk: "x", timestamp: null })).toMatchObject({ order: undefined, atMs: undefined });
+  expect(decode({ chunk: "1.5" })).toMatchObject({ order: undefined });
+});
+
+test("both shapes of error tell their title", () => {
+  const codec = codecOf("PCMU");
+  expect(
+    codec.decode({ event: "error", stream_id: "S1", payload: { code: 100002, title: "malformed_frame" } }),
+  ).toEqual({
+    kind: "error",
+    title: "malformed_frame",
+  });
+  expect(codec.decode({ event: "error", error: { code: "100005", title: "rate_limit_reached" } })).toEqual({
+    kind: "error",
+    title: "rate_limit_reached",
+  });
+  expect(codec.decode({ event: "error" })).toEqual({ kind: "error", title: "an error" });
+});
+
+test("keys, marks and the end come as they are; the rest means nothing", () => {
+  const codec = codecOf("PCMU");
+  expect(codec.decode({ event: "dtmf", dtmf: { digit: "#" } })).toEqual({ kind: "dtmf", digit: "#" });
+  expect(codec.decode({ event: "mark", mark: { name: "7" } })).toEqual({ kind: "played", mark: "7" });
+  expect(codec.decode({ event: "stop", stop: {} })).toEqual({ kind: "stop" });
+  for (const message of [{}, start({}), { event: "media" }, { event: "mark" }])
+    expect(codec.decode(message)).toBe(undefined);
+  expect(JSON.parse(codec.encodeMark("7"))).toEqual({ event: "mark", mark: { name: "7" } });
+  expect(JSON.parse(codec.encodeClear())).toEqual({ event: "clear" });
+});

@@ -1,0 +1,93 @@
+import { connectOf, resolveOptions } from "@pipecat-ts/runner-core";
+import { createRunner, type Runner } from "@pipecat-ts/runner-host";
+import type { PhoneTransport } from "@pipecat-ts/runner-telephony";
+import { createRecordingLogger, findGaps, join, tone } from "@pipecat-ts/runner-testing";
+import type { CallOptions, FakeApi } from "@pipecat-ts/runner-testing/phone";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { api as telnyxApi } from "./api.ts";
+import { options } from "./options.ts";
+import plugin from "./plugin.ts";
+import { createFakeTelnyx, createTelnyxAccount } from "./testing.ts";
+
+const account = createTelnyxAccount("a key");
+const telnyx = createFakeTelnyx(account);
+const logger = createRecordingLogger();
+let api: FakeApi;
+let runner: Runner;
+let bots: PhoneTransport[];
+
+beforeEach(async () => {
+  bots = [];
+  api = await telnyx.openApi();
+  runner = createRunner({
+    async bot(args) {
+      const transport = (await connectOf(args)({})) as PhoneTransport;
+      bots.push(transport);
+      await transport.closed;
+    },
+    plugins: [plugin],
+    pluginOptions: { telnyx: { apiKey: account.apiKey, publicKey: account.publicKey, apiUrl: api.url } },
+    host: "127.0.0.1",
+    port: 0,
+    env: {},
+    logger,
+  });
+  await runner.listen();
+});
+afterEach(async () => {
+  await runner.close();
+  await api.close();
+});
+
+async function call(options: Partial<CallOptions> = {}) {
+  const phone = await telnyx.call({ at: runner.url, ...options });
+  await expect.poll(() => bots.length).toBe(1);
+  return { phone, transport: bots[0] as PhoneTransport };
+}
+
+describe("the API", () => {
+  test("takes a call that is over for hung up", () => {
+    const settings = resolveOptions(options, { given: { apiKey: "a key" }, env: {} });
+    const { isDone } = telnyxApi.hangUp({ streamId: "S1", callId: "C1" }, settings);
+    expect(isDone?.(422, '{"errors":[{"code":"90018","title":"Call has already ended"}]}')).toBe(true);
+    expect(isDone?.(422, '{"errors":[{"code":90018}]}')).toBe(true);
+    expect(isDone?.(404, "{}")).toBe(true);
+    expect(isDone?.(422, '{"errors":[{"code":"10015"}]}')).toBe(false);
+    expect(isDone?.(401, "{}")).toBe(false);
+  });
+
+  test("dials keys and hands calls on", async () => {
+    const { phone, transport } = await call();
+    await transport.sendDtmf("12w#");
+    await transport.transferTo("+15550123");
+    await phone.closed;
+    expect(api.requests).toMatchObject([
+      { path: `/v2/calls/${phone.callId}/actions/send_dtmf`, body: '{"digits":"12w#"}' },
+      { path: `/v2/calls/${phone.callId}/actions/transfer`, body: '{"to":"+15550123"}' },
+    ]);
+  });
+});
+
+test("a webhook that Telnyx did not sign is refused, also where the public URL is not known", async () => {
+  const stranger = createFakeTelnyx(createTelnyxAccount("a key"));
+  await expect(stranger.call({ at: runner.url })).rejects.toThrow("403");
+  expect(runner.sessions.counts.pending).toBe(0);
+});
+
+test("a key that is none stops the runner with a remedy", () => {
+  const wrong = { env: { TELNYX_PUBLIC_KEY: "c2hvcnQ=" } };
+  expect(() => resolveOptions(options, wrong)).toThrow("TELNYX_PUBLIC_KEY");
+});
+
+test("frames that overtake each other are put in order", async () => {
+  const { phone, transport } = await call({ network: { swapEvery: 3, delayMs: 10 } });
+  const frames: Parameters<typeof join>[0][number][] = [];
+  const reading = (async () => {
+    for await (const frame of transport.listen()) frames.push(frame);
+  })();
+  await phone.say(tone(400, { durationMs: 800, sampleRate: 8_000 }));
+  await expect.poll(() => frames.length).toBeGreaterThanOrEqual(38);
+  await phone.hangUp();
+  await reading;
+  expect(findGaps(join(frames))).toEqual([]);
+});

@@ -1,0 +1,106 @@
+import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { decodeAlaw, decodeMulaw, encodeAlaw, encodeMulaw } from "@pipecat-ts/audio";
+import { createFakeCarrier, type FakeCarrier, type PhoneDialect } from "@pipecat-ts/runner-testing/phone";
+
+/** The account of a fake Telnyx. */
+export interface TelnyxAccount {
+  readonly apiKey: string;
+  /** What its webhooks are verified with, as the portal shows it. */
+  readonly publicKey: string;
+  readonly privateKey: KeyObject;
+}
+
+/** An account with keys of its own. */
+export function createTelnyxAccount(apiKey: string): TelnyxAccount {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const spki = publicKey.export({ format: "der", type: "spki" });
+  return { apiKey, privateKey, publicKey: spki.subarray(-32).toString("base64") };
+}
+
+/** A Telnyx on this machine, for tests of bots. `leg` is the codec of the caller's phone. */
+export function createFakeTelnyx(account: TelnyxAccount, leg: "PCMU" | "PCMA" = "PCMU"): FakeCarrier {
+  return createFakeCarrier(createDialect(account, leg));
+}
+
+function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: "PCMU" | "PCMA"): PhoneDialect {
+  return {
+    name: "telnyx",
+    webhook({ callId, from, to }, url) {
+      const body = new URLSearchParams({ AccountSid: "account-1", CallSid: callId, From: from, To: to }).toString();
+      const timestamp = String(Math.floor(Date.now() / 1000));
+      const signature = sign(null, Buffer.from(`${timestamp}|${body}`), privateKey).toString("base64");
+      const headers = { "telnyx-timestamp": timestamp, "telnyx-signature-ed25519": signature };
+      return {
+        method: "POST",
+        url,
+        headers: { ...headers, "content-type": "application/x-www-form-urlencoded" },
+        body,
+      };
+    },
+    socketUrl({ text }) {
+      const [, url, rest = ""] = /<Connect><Stream url="([^"]+)"([^>]*)>/.exec(text) ?? [];
+      if (url === undefined) throw new Error(`Telnyx was answered ${text}`);
+      if (!rest.includes('bidirectionalMode="rtp"')) throw new Error(`Telnyx would wait for MP3: ${text}`);
+      return url.replaceAll("&amp;", "&");
+    },
+    createFarEnd({ callId, streamId, from, to, document }) {
+      const decode = /bidirectionalCodec="PCMA"/.test(document) ? decodeAlaw : decodeMulaw;
+      const encode = leg === "PCMA" ? encodeAlaw : encodeMulaw;
+      let sequence = 0;
+      let chunk = 0;
+      const message = (event: string, fields: object) => ({
+        event,
+        sequence_number: String(++sequence),
+        stream_id: streamId,
+        ...fields,
+      });
+      return {
+        sampleRate: 8_000,
+        frameMs: 20,
+        announce: () => [
+          { event: "connected", version: "1.0.0" },
+          message("start", {
+            start: {
+              user_id: "user-1",
+              call_control_id: callId,
+              call_session_id: `session of ${callId}`,
+              from,
+              to,
+              media_format: { encoding: leg, sample_rate: 8_000, channels: 1 },
+            },
+          }),
+        ],
+        audio(samples) {
+          const payload = Buffer.from(encode(samples)).toString("base64");
+          const timestamp = String(20 * chunk++);
+          return message("media", { media: { track: "inbound", chunk: String(chunk), timestamp, payload } });
+        },
+        digit: (digit) => message("dtmf", { occurred_at: "2026-01-01T00:00:00Z", dtmf: { digit } }),
+        played: (name) => message("mark", { mark: { name } }),
+        stop: () => message("stop", { stop: { user_id: "user-1", call_control_id: callId } }),
+        recognise({ event, media, mark }) {
+          if (event === "clear") return { clear: true };
+          if (event === "mark") return { mark: (mark as { name: string }).name };
+          const bytes = Buffer.from(String((media as { payload?: unknown } | undefined)?.payload ?? ""), "base64");
+          if (event !== "media") return refusal("malformed_frame");
+          // 20 ms to 30 s of audio.
+          if (bytes.length < 160 || bytes.length > 240_000) return refusal("invalid_media");
+          return { audio: { samples: decode(bytes), sampleRate: 8_000 } };
+        },
+      };
+
+      function refusal(title: string) {
+        return { complaint: title, reply: { event: "error", stream_id: streamId, payload: { code: 100_002, title } } };
+      }
+    },
+    api({ method, path, headers, isLive }) {
+      const [, id = "", action] = /^\/v2\/calls\/([^/]+)\/actions\/(\w+)$/.exec(path) ?? [];
+      const callId = decodeURIComponent(id);
+      if (headers.authorization !== `Bearer ${apiKey}`) return { status: 401, body: '{"errors":[{"code":"10009"}]}' };
+      if (method !== "POST" || action === undefined) return { status: 404, body: '{"errors":[{"code":"10005"}]}' };
+      if (!isLive(callId))
+        return { status: 422, body: '{"errors":[{"code":"90018","title":"Call has already ended"}]}' };
+      return { status: 200, body: '{"data":{"result":"ok"}}', ...(action === "send_dtmf" ? {} : { ends: callId }) };
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import type { CallData } from "@pipecat-ts/runner-core";
+import {
+  type ApiRequest,
+  apiPath,
+  basicAuthorization,
+  type CarrierApi,
+  element,
+  xmlDocument,
+} from "@pipecat-ts/runner-telephony";
+import { standardApiUrl, type TwilioOptions } from "./options.ts";
+
+/** Twilio's REST API for calls: https://www.twilio.com/docs/voice/api/call-resource#update-a-call-resource */
+export const api: CarrierApi<TwilioOptions> = {
+  isReady: ({ authToken }) => authToken !== undefined,
+  fix: "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
+  hangUp: (call, options) => ({
+    ...update(call, { Status: "completed" }, options),
+    // Error 20404: the call is over, and with it the resource.
+    isDone: (status, body) => status === 404 && /"code"\s*:\s*20404\b/.test(body),
+  }),
+  transfer(call, number, options) {
+    const dial = element("Dial", {}, /^sips?:/.test(number) ? element("Sip", {}, number) : number);
+    return update(call, { Twiml: xmlDocument(element("Response", {}, dial)).body }, options);
+  },
+};
+
+function update(call: CallData, fields: Readonly<Record<string, string>>, options: TwilioOptions): ApiRequest {
+  const { accountSid = String(call.accountSid ?? ""), authToken = "" } = options;
+  return {
+    method: "POST",
+    url: apiPath(baseUrl(options), "2010-04-01", "Accounts", accountSid, "Calls", `${call.callId}.json`),
+    headers: {
+      authorization: basicAuthorization(accountSid, authToken),
+      "content-type": "application/x-www-form-urlencoded",
+    },
+    body: new URLSearchParams(fields).toString(),
+  };
+}
+
+/** https://www.twilio.com/docs/global-infrastructure/using-the-twilio-rest-api-in-a-non-us-region */
+function baseUrl({ apiUrl, region, edge }: TwilioOptions): string {
+  if (apiUrl !== standardApiUrl || (region === undefined && edge === undefined)) return apiUrl;
+  return `https://${["api", edge, region ?? "us1", "twilio", "com"].filter((part) => part !== undefined).join(".")}`;
+}

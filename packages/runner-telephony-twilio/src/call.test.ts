@@ -1,0 +1,26 @@
+import { liveThroughCall } from "@pipecat-ts/runner-testing/phone";
+import { expect, test } from "vitest";
+import plugin from "./plugin.ts";
+import { createFakeTwilio } from "./testing.ts";
+
+const account = { accountSid: "AC0123", authToken: "a token" };
+const publicUrl = new URL("https://voice.example.com");
+
+test("a whole call: signed webhook and socket, greeting, echo, barge-in, keys, goodbye, hang-up", async () => {
+  const carrier = createFakeTwilio(account);
+  const api = await carrier.openApi();
+  try {
+    await liveThroughCall({
+      plugin,
+      options: { authToken: account.authToken, apiUrl: api.url },
+      carrier,
+      api,
+      runner: { transport: "twilio", publicUrl },
+      call: { publicUrl, path: "/" },
+      levelToleranceDb: 1.5,
+    });
+    expect(api.requests).toMatchObject([{ method: "POST", body: "Status=completed" }]);
+  } finally {
+    await api.close();
+  }
+});

@@ -1,0 +1,28 @@
+import { liveThroughJunk } from "@pipecat-ts/runner-testing/phone";
+import { test } from "vitest";
+import plugin from "./plugin.ts";
+import { createFakeTwilio } from "./testing.ts";
+
+const payload = Buffer.alloc(160, 0xff).toString("base64");
+
+test("10,000 messages that are no good end no call, and the bot hears on", async () => {
+  await liveThroughJunk({
+    plugin,
+    carrier: createFakeTwilio({ accountSid: "AC1", authToken: "a token" }),
+    samples: [
+      { event: "connected", protocol: "Call", version: "1.0.0" },
+      {
+        event: "start",
+        streamSid: "MZ2",
+        start: { streamSid: "MZ2", callSid: "CA2", mediaFormat: { sampleRate: 8000 } },
+      },
+      { event: "media", streamSid: "MZ1", media: { track: "inbound", chunk: "2", timestamp: "40", payload } },
+      { event: "dtmf", streamSid: "MZ1", dtmf: { track: "inbound_track", digit: "5" } },
+      { event: "mark", streamSid: "MZ1", mark: { name: "1" } },
+      { event: "stop", streamSid: "MZ1", stop: { callSid: "CA1" } },
+    ],
+    ends: (message) => message.includes('"event":"stop"'),
+    count: 10_000,
+    seed: 4,
+  });
+});

@@ -1,0 +1,2 @@
+export type { PhoneTransport } from "@pipecat-ts/runner-telephony";
+export type { TwilioCallData, TwilioParams, TwilioRunnerArguments } from "./arguments.ts";

@@ -1,0 +1,109 @@
+import { createRequire } from "node:module";
+import type { SignedRequest } from "@pipecat-ts/runner-telephony";
+import type twilio from "twilio";
+import { describe, expect, test } from "vitest";
+import { signatures } from "./signature.ts";
+
+const sdk = createRequire(import.meta.url)("twilio") as typeof twilio & {
+  getExpectedTwilioSignature(token: string, url: string, params: object): string;
+};
+const { getExpectedTwilioSignature, getExpectedBodyHash } = createRequire(import.meta.url)(
+  "twilio/lib/webhooks/webhooks",
+) as {
+  getExpectedTwilioSignature(token: string, url: string, params: object): string;
+  getExpectedBodyHash(body: string): string;
+};
+const token = "12345";
+
+function request(
+  fields: Partial<SignedRequest> & { readonly signature?: string | undefined; readonly body?: string },
+): SignedRequest {
+  const { signature, body = "", ...rest } = fields;
+  return {
+    method: "POST",
+    url: "https://bots.example.com/twilio",
+    headers: signature === undefined ? {} : { "x-twilio-signature": signature },
+    rawBody: Buffer.from(body),
+    form: new URLSearchParams(body),
+    request: undefined as never,
+    ...rest,
+  };
+}
+
+describe("a webhook's signature, made by Twilio's own SDK, is recognised", () => {
+  const forms: readonly (readonly [string, Readonly<Record<string, string | string[]>>])[] = [
+    ["of a form", { CallSid: "CA1", From: "+15550100", To: "+15550199" }],
+    ["of fields out of order, empty, and not ASCII", { b: "2", a: "", Ä: "ü", Z: "1", a1: " x " }],
+    ["of doubled fields", { Media: ["b", "a", "b"], CallSid: "CA1" }],
+    ["of nothing", {}],
+  ];
+  for (const [what, params] of forms)
+    for (const url of ["https://bots.example.com/twilio", "https://bots.example.com:8443/voice/?a=1&b=%20c"]) {
+      test(`${what}, at ${url}`, () => {
+        const signature = getExpectedTwilioSignature(token, url, params);
+        expect(sdk.validateRequest(token, signature, url, params)).toBe(true);
+        const body = Object.entries(params)
+          .flatMap(([name, values]) =>
+            [values].flat().map((value) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`),
+          )
+          .join("&");
+        expect(signatures.verifyWebhook?.(request({ url, signature, body }), token)).toBe(true);
+        expect(signatures.verifyWebhook?.(request({ url, signature, body }), "other")).toBe(false);
+        expect(signatures.verifyWebhook?.(request({ url: `${url}x`, signature, body }), token)).toBe(false);
+        expect(signatures.verifyWebhook?.(request({ url, signature, body: `${body}&x=1` }), token)).toBe(false);
+      });
+    }
+
+  test("of a GET, whose parameters stand in the URL", () => {
+    const url = "https://bots.example.com/twilio?CallSid=CA1&From=%2B15550100";
+    const signature = getExpectedTwilioSignature(token, url, {});
+    expect(signatures.verifyWebhook?.(request({ method: "GET", url, signature }), token)).toBe(true);
+    expect(
+      signatures.verifyWebhook?.(request({ method: "GET", url: url.replace("CA1", "CA2"), signature }), token),
+    ).toBe(false);
+  });
+
+  test("of JSON, whose hash stands in the URL", () => {
+    const body = '{"CallSid":"CA1"}';
+    const url = `https://bots.example.com/twilio?bodySHA256=${getExpectedBodyHash(body)}`;
+    const signature = getExpectedTwilioSignature(token, url, {});
+    expect(sdk.validateRequestWithBody(token, signature, url, body)).toBe(true);
+    const json = { url, signature, rawBody: Buffer.from(body), form: new URLSearchParams() };
+    expect(signatures.verifyWebhook?.(request(json), token)).toBe(true);
+    expect(signatures.verifyWebhook?.(request({ ...json, rawBody: Buffer.from('{"CallSid":"CA2"}') }), token)).toBe(
+      false,
+    );
+  });
+
+  test("of a URL with the port that goes without saying", () => {
+    const signature = getExpectedTwilioSignature(token, "https://bots.example.com:443/twilio", {});
+    expect(signatures.verifyWebhook?.(request({ signature }), token)).toBe(true);
+  });
+
+  test("but not of a body that nothing is said of, of none, and of nonsense", () => {
+    const url = "https://bots.example.com/twilio";
+    const signature = getExpectedTwilioSignature(token, url, {});
+    const json = { url, signature, rawBody: Buffer.from('{"CallSid":"CA1"}'), form: new URLSearchParams() };
+    expect(signatures.verifyWebhook?.(request(json), token)).toBe(false);
+    for (const bad of [undefined, "", "=", signature.slice(1), `${signature}=`]) {
+      expect(signatures.verifyWebhook?.(request({ url, signature: bad }), token)).toBe(false);
+    }
+  });
+});
+
+describe("an upgrade's signature", () => {
+  const url = "https://bots.example.com/ws/3f";
+
+  test("is that of the URL with wss, as Twilio's own SDK sees it", () => {
+    const signature = getExpectedTwilioSignature(token, "wss://bots.example.com/ws/3f", {});
+    expect(sdk.validateRequest(token, signature, "wss://bots.example.com/ws/3f", {})).toBe(true);
+    expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token)).toBe("genuine");
+    expect(signatures.verifyUpgrade?.(request({ method: "GET", url: `${url}/`, signature }), token)).toBe("forged");
+    expect(signatures.verifyUpgrade?.(request({ method: "GET", url }), token)).toBe("none");
+  });
+
+  test("over https is forged", () => {
+    const signature = getExpectedTwilioSignature(token, url, {});
+    expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token)).toBe("forged");
+  });
+});

@@ -1,0 +1,86 @@
+import { decodeMulaw, encodeMulaw } from "@pipecat-ts/audio";
+import { createFakeCarrier, type FakeCarrier, type PhoneDialect } from "@pipecat-ts/runner-testing/phone";
+import { sign } from "./signature.ts";
+
+/** The account of a fake Twilio. */
+export interface TwilioAccount {
+  readonly accountSid: string;
+  readonly authToken: string;
+}
+
+/** A Twilio on this machine, for tests of bots: places calls as the real one does, signed with the account's token. */
+export function createFakeTwilio(account: TwilioAccount): FakeCarrier {
+  return createFakeCarrier(createDialect(account));
+}
+
+function createDialect({ accountSid, authToken }: TwilioAccount): PhoneDialect {
+  return {
+    name: "twilio",
+    webhook({ callId, from, to }, url) {
+      const fields = { CallSid: callId, AccountSid: accountSid, From: from, To: to, Direction: "inbound" };
+      const form = new URLSearchParams({ ...fields, CallStatus: "ringing", ApiVersion: "2010-04-01" });
+      const signature = sign(url.href, form, authToken);
+      const headers = { "content-type": "application/x-www-form-urlencoded", "x-twilio-signature": signature };
+      return { method: "POST", url, headers, body: form.toString() };
+    },
+    socketUrl({ text }) {
+      const url = /<Response><Connect><Stream url="([^"]+)"\/?>/.exec(text)?.[1];
+      if (url === undefined) throw new Error(`Twilio was answered ${text}`);
+      return url.replaceAll("&amp;", "&");
+    },
+    upgradeHeaders: ({ href }) => ({ "x-twilio-signature": sign(href, new URLSearchParams(), authToken) }),
+    createFarEnd({ callId, streamId }) {
+      let sequence = 0;
+      let chunk = 0;
+      const next = () => String(++sequence);
+      const message = (event: string, fields: object) => ({
+        event,
+        sequenceNumber: next(),
+        streamSid: streamId,
+        ...fields,
+      });
+      return {
+        sampleRate: 8_000,
+        frameMs: 20,
+        announce: () => [
+          { event: "connected", protocol: "Call", version: "1.0.0" },
+          message("start", {
+            start: {
+              accountSid,
+              streamSid: streamId,
+              callSid: callId,
+              tracks: ["inbound"],
+              mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8_000, channels: 1 },
+              customParameters: {},
+            },
+          }),
+        ],
+        audio(samples) {
+          const payload = Buffer.from(encodeMulaw(samples)).toString("base64");
+          const timestamp = String(20 * chunk++);
+          return message("media", { media: { track: "inbound", chunk: String(chunk), timestamp, payload } });
+        },
+        digit: (digit) => message("dtmf", { dtmf: { track: "inbound_track", digit } }),
+        played: (name) => message("mark", { mark: { name } }),
+        stop: () => message("stop", { stop: { accountSid, callSid: callId } }),
+        recognise({ event, streamSid, media, mark }) {
+          if (streamSid !== streamId) return { complaint: `31951: the streamSid is ${streamSid}` };
+          if (event === "clear") return { clear: true };
+          if (event === "mark") return { mark: (mark as { name: string }).name };
+          if (event !== "media") return { complaint: `31951: the event is ${event}` };
+          const bytes = Buffer.from((media as { payload: string }).payload, "base64");
+          return { audio: { samples: decodeMulaw(bytes), sampleRate: 8_000 } };
+        },
+      };
+    },
+    api({ method, path, headers, body, isLive }) {
+      const callId = new RegExp(`^/2010-04-01/Accounts/${accountSid}/Calls/(.+)\\.json$`).exec(path)?.[1];
+      const credentials = Buffer.from(`${accountSid}:${authToken}`).toString("base64");
+      if (headers.authorization !== `Basic ${credentials}`) return { status: 401, body: '{"code":20003}' };
+      if (method !== "POST" || callId === undefined || !isLive(callId)) return { status: 404, body: '{"code":20404}' };
+      const fields = new URLSearchParams(body);
+      if (fields.get("Status") === "completed" || fields.has("Twiml")) return { status: 200, body: "{}", ends: callId };
+      return { status: 400, body: '{"code":20001}' };
+    },
+  };
+}

@@ -1,0 +1,35 @@
+import { createRequire } from "node:module";
+import { resolveOptions } from "@pipecat-ts/runner-core";
+import type twilio from "twilio";
+import { expect, test } from "vitest";
+import { options } from "./options.ts";
+import { parseXml } from "./test/xml-tree.ts";
+import { webhook } from "./webhook.ts";
+
+const { VoiceResponse } = (createRequire(import.meta.url)("twilio") as typeof twilio).twiml;
+const settings = resolveOptions(options, { env: {} });
+
+test("the answer equals the document that Twilio's own SDK makes", () => {
+  const url = "wss://bots.example.com/ws/3f?a=1&b='2'";
+  const request = { method: "POST", socketUrl: () => new URL(url), anySocketUrl: new URL("wss://bots.example.com/ws") };
+  const answer = webhook.answer(request, settings);
+  const official = new VoiceResponse();
+  official.connect().stream({ url: new URL(url).href });
+  expect(parseXml(answer.body)).toEqual(parseXml(official.toString()));
+  expect(answer.type).toBe("application/xml");
+});
+
+test("so does the busy tone", () => {
+  const official = new VoiceResponse();
+  official.reject({ reason: "busy" });
+  expect(parseXml(webhook.busy?.body ?? "")).toEqual(parseXml(official.toString()));
+});
+
+test("a request tells of the call by its fields", () => {
+  const fields = { CallSid: "CA1", AccountSid: "AC1", From: "+15550100", To: "+15550199", Direction: "inbound" };
+  expect(webhook.recogniseCall({ ...fields, CallStatus: "ringing" })).toEqual({
+    callId: "CA1",
+    callData: { from: "+15550100", to: "+15550199", accountSid: "AC1", direction: "inbound" },
+  });
+  expect(webhook.recogniseCall({ utm: "1" })).toBe(undefined);
+});

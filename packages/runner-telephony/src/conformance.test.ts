@@ -1,0 +1,24 @@
+import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
+import { afterAll } from "vitest";
+import { createTelephonyPlugin } from "./plugin.ts";
+import { createAcme } from "./test/acme.ts";
+import { createAcmePhone } from "./test/acme-phone.ts";
+
+const phone = createAcmePhone("acme", "a key that must never be printed");
+const api = await phone.openApi();
+afterAll(async () => await api.close());
+const numbers = { from: "+15550100", to: "+15550199" };
+
+// A carrier of a stranger's, beside another on the same path.
+describeTransport({
+  plugin: createTelephonyPlugin(createAcme()),
+  companions: [{ plugin: createTelephonyPlugin(createAcme("bell")) }],
+  entry: import.meta.resolve("@pipecat-ts/runner-telephony"),
+  options: { key: "a key that must never be printed", apiUrl: api.url },
+  walkIn: true,
+  messages: false,
+  clears: true,
+  privateTexts: Object.values(numbers),
+  connect: ({ url, start }) =>
+    phone.call({ at: url, ...numbers, ...(start && { socketUrl: String(start.reply.wsUrl) }) }),
+});

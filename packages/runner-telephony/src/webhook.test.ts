@@ -1,0 +1,194 @@
+import type { Runner } from "@pipecat-ts/runner-host";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { signAcme } from "./test/acme.ts";
+import { createStage, type Stage } from "./test/stage.ts";
+
+const publicUrl = new URL("https://bots.example.com/voice");
+const numbers = { from: "+15550100", to: "+15550199" };
+let stage: Stage;
+beforeEach(async () => {
+  stage = await createStage();
+});
+afterEach(async () => await stage.close());
+
+function post(runner: Runner, path: string, fields: Readonly<Record<string, string>> = {}, headers = {}) {
+  return fetch(new URL(path, runner.url), {
+    method: "POST",
+    body: new URLSearchParams(fields),
+    headers: { connection: "close", ...headers },
+  });
+}
+
+describe("the webhook", () => {
+  test("answers GET and POST with the URL of the call's own session", async () => {
+    const runner = await stage.open();
+    for (const asked of [
+      post(runner, "/acme", { call: "A1", ...numbers }),
+      fetch(new URL("/acme?call=A2", runner.url)),
+      post(runner, "/acme"),
+    ]) {
+      const answer = await asked;
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get("content-type")).toContain("application/xml");
+      const text = await answer.text();
+      const [, id = ""] = new RegExp(`<Go to="ws://${runner.url.host}/ws/([^"]+)"/>`).exec(text) ?? [];
+      expect(runner.sessions.find(id)?.state).toBe("pending");
+    }
+    expect(runner.sessions.find("A1")?.state).toBe("pending");
+  });
+
+  test("puts what it knows of the call into the session", async () => {
+    const runner = await stage.open();
+    const body = Buffer.from(JSON.stringify({ order: 7 })).toString("base64url");
+    await stage.phone.call({ at: runner.url, ...numbers, callId: "A1", path: `/acme?body=${body}` });
+    await expect.poll(() => stage.calls.length).toBe(1);
+    const { args } = stage.calls[0] ?? {};
+    expect(args).toMatchObject({ transport: "acme", body: { order: 7 }, callData: { callId: "A1", ...numbers } });
+    expect(runner.sessions.find("A1")?.id).toBe(args?.sessionId);
+  });
+
+  test("that comes twice for a call gets the same session", async () => {
+    const runner = await stage.open();
+    const answers = [await post(runner, "/acme", { call: "A1" }), await post(runner, "/acme", { call: "A1" })];
+    const [first, second] = await Promise.all(answers.map((answer) => answer.text()));
+    expect(second).toBe(first);
+    expect(runner.sessions.counts.pending).toBe(1);
+  });
+
+  test("that says the call is over ends the session that waits, and starts none", async () => {
+    const runner = await stage.open();
+    await post(runner, "/acme", { call: "A1" });
+    const answer = await post(runner, "/acme", { call: "A1", state: "over" });
+    expect(await answer.text()).toContain("<Bye/>");
+    await expect.poll(() => runner.sessions.counts.pending).toBe(0);
+    expect((await post(runner, "/acme", { call: "A2", state: "over" })).status).toBe(200);
+    expect(runner.sessions.counts.pending).toBe(0);
+  });
+
+  test("answers the busy tone when all places are taken and while the runner drains", async () => {
+    const runner = await stage.open({ maxSessions: 1 });
+    const phone = await stage.phone.call({ at: runner.url });
+    await expect.poll(() => runner.sessions.counts.active).toBe(1);
+    expect(await (await post(runner, "/acme", { call: "A2" })).text()).toContain("<Busy/>");
+    void runner.drain();
+    expect(await (await post(runner, "/acme", { call: "A3" })).text()).toContain("<Busy/>");
+    expect(runner.sessions.counts).toEqual({ pending: 0, active: 1 });
+    await phone.hangUp();
+  });
+});
+
+describe("the path /", () => {
+  test("is the chosen carrier's, but for a browser's GET", async () => {
+    const runner = await stage.open({ transport: "acme" });
+    expect(await (await post(runner, "/", { call: "A1" })).text()).toContain("<Go");
+    expect(await (await post(runner, "/")).text()).toContain("<Go");
+    expect(await (await fetch(new URL("/?call=A2", runner.url))).text()).toContain("<Go");
+    expect((await fetch(runner.url)).status).toBe(404);
+    expect((await fetch(new URL("/?utm=1", runner.url))).status).toBe(404);
+    expect((await post(runner, "/bell")).status).toBe(404);
+  });
+
+  test("is nobody's when several carriers are served", async () => {
+    const runner = await stage.open();
+    expect((await post(runner, "/", { call: "A1" })).status).toBe(404);
+    expect((await post(runner, "/bell", { call: "A1" })).status).toBe(200);
+  });
+});
+
+describe("the public URL", () => {
+  test("is the one in the document, with its path", async () => {
+    const runner = await stage.open({ publicUrl });
+    const url = "https://bots.example.com/voice/acme";
+    const answer = await post(runner, "/acme", { call: "A1" }, { "x-acme": signAcme(url, "call=A1", "a key") });
+    expect(await answer.text()).toMatch(/<Go to="wss:\/\/bots\.example\.com\/voice\/ws\/[^"]+"/);
+  });
+
+  test("that is not known is asked for when a carrier calls by a tunnel", async () => {
+    const runner = await stage.open();
+    const { request } = await import("node:http");
+    const answer = await new Promise<{ status?: number; text: string }>((resolve) => {
+      const headers = { host: "my.ngrok.io" };
+      request(new URL("/acme?call=A1", runner.url), { headers, agent: false }, async (reply) => {
+        resolve({ status: reply.statusCode ?? 0, text: (await reply.toArray()).join("") });
+      }).end();
+    });
+    expect(answer.status).toBe(500);
+    expect(JSON.parse(answer.text)).toEqual({
+      code: "PUBLIC_URL_MISSING",
+      detail: expect.stringContaining("--proxy my.ngrok.io"),
+    });
+    expect(runner.sessions.counts.pending).toBe(0);
+  });
+});
+
+test("an unencrypted public URL that somebody chose is theirs to choose", async () => {
+  const runner = await stage.open({ publicUrl: "http://192.0.2.1:7860", acme: { verifySignatures: false } });
+  expect(await (await post(runner, "/acme", { call: "A1" })).text()).toContain("ws://192.0.2.1:7860/ws/");
+});
+
+describe("signatures", () => {
+  const url = "https://bots.example.com/voice/acme";
+
+  test("are checked before anything else happens", async () => {
+    const runner = await stage.open({ publicUrl });
+    const bad = [
+      {},
+      { "x-acme": "" },
+      { "x-acme": signAcme(url, "call=A1", "another key") },
+      { "x-acme": signAcme(url.replace("https", "http"), "call=A1", "a key") },
+      { "x-acme": signAcme(url, "call=A2", "a key") },
+      { "x-acme": signAcme(`${url}/`, "call=A1", "a key") },
+    ];
+    for (const headers of bad) {
+      const answer = await post(runner, "/acme", { call: "A1" }, headers);
+      expect(answer.status).toBe(403);
+      expect(await answer.json()).toMatchObject({ code: "SIGNATURE_INVALID" });
+    }
+    const forwarded = { "x-forwarded-host": "evil.example", "x-forwarded-proto": "https" };
+    const forged = { ...forwarded, "x-acme": signAcme("https://evil.example/acme", "call=A1", "a key") };
+    expect((await post(runner, "/acme", { call: "A1" }, forged)).status).toBe(403);
+    expect(runner.sessions.counts.pending).toBe(0);
+  });
+
+  test("are not asked for with --no-verify-signatures, without the secret, or without a public URL", async () => {
+    const open = [
+      await stage.open({ publicUrl, acme: { verifySignatures: false } }),
+      await stage.open({ publicUrl, acme: { key: undefined } }),
+      await stage.open(),
+    ];
+    for (const runner of open) expect((await post(runner, "/acme", { call: "A1" })).status).toBe(200);
+  });
+});
+
+describe("the banner", () => {
+  test("says where the carrier is to call, and what is wanting", async () => {
+    const report = async (options: Parameters<Stage["open"]>[0]) => {
+      const { transports } = await stage.open(options);
+      return transports.find(({ name }) => name === "acme");
+    };
+    expect(await report({ publicUrl })).toMatchObject({
+      availability: { state: "ready" },
+      banner: ["Acme calls https://bots.example.com/voice/acme or wss://bots.example.com/voice/ws"],
+    });
+    expect(await report({ publicUrl, transport: "acme" })).toMatchObject({
+      banner: ["Acme calls https://bots.example.com/voice/ or wss://bots.example.com/voice/ws"],
+    });
+    expect(await report({})).toMatchObject({
+      availability: {
+        state: "limited",
+        reason: "Acme cannot reach this server.",
+        fix: expect.stringContaining("--proxy"),
+      },
+    });
+    expect(await report({ publicUrl, acme: { key: undefined } })).toMatchObject({
+      availability: {
+        state: "limited",
+        reason: expect.stringContaining("may pretend to be Acme"),
+        fix: "Set ACME_KEY.",
+      },
+    });
+    expect(await report({ publicUrl, acme: { verifySignatures: false } })).toMatchObject({
+      availability: { state: "limited", fix: "Leave out --no-verify-signatures." },
+    });
+  });
+});

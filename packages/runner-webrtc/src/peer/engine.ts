@@ -1,0 +1,188 @@
+import { Candidate, type RTCDtlsTransport, RTCPeerConnection, RtpHeader, RtpPacket, useOPUS } from "werift";
+import { type LocalTransport, writeAnswer } from "./answer.ts";
+import { type CallerChannel, createCallerChannel } from "./caller-channel.ts";
+import type { IceCandidate } from "./candidate.ts";
+import { writeEngineOffer } from "./engine-offer.ts";
+import { createGathering, type Gathering } from "./gathering.ts";
+import { reportedLoss } from "./loss-report.ts";
+import type { Offer, OfferedTransport } from "./offer.ts";
+import type { PeerCounters, PeerListener, PeerOptions, PeerState } from "./peer-contract.ts";
+import { guardSctp } from "./sctp-guard.ts";
+
+/** A peer connection of the engine's (werift), on the answering side, for offers that were checked. */
+export interface Engine {
+  readonly state: PeerState;
+  readonly channel: CallerChannel;
+  readonly counters: Omit<PeerCounters, "candidatesIgnored">;
+  readonly heard: number;
+  /** Not to be called again before it settled. After it rejected for the first offer, the engine is of no more use. */
+  answer(offer: Offer, candidates: readonly IceCandidate[]): Promise<string>;
+  /** Answers whether it is tried. */
+  addCandidate(candidate: IceCandidate): boolean;
+  sendAudio(payload: Uint8Array, timestamp: number): void;
+  close(): Promise<void>;
+}
+
+/** The largest message we take, as other servers of Pipecat's clients announce it. */
+const maxMessageBytes = 65_536;
+
+/** As many ways to one caller as are tried. A laptop on three networks, with relays, has about twenty. */
+const candidateLimit = 64;
+
+export function openEngine(options: PeerOptions, listener: PeerListener): Engine {
+  const connection = new RTCPeerConnection({
+    iceServers: [],
+    // Sockets are opened by us: see gathering.ts.
+    iceUseIpv4: false,
+    iceUseIpv6: false,
+    codecs: { audio: [useOPUS()], video: [] },
+    bundlePolicy: "max-bundle",
+    maxMessageSize: maxMessageBytes,
+  });
+  // The engine would connect whatever is not connected at every answer; what has to be done is known better here.
+  (connection as unknown as { connect(): Promise<void> }).connect = async () => undefined;
+  const voice = connection.addTransceiver("audio", { direction: "sendrecv" });
+  const voiceDtls = voice.dtlsTransport;
+  const channel = createCallerChannel(listener);
+  const transports = new Map<RTCDtlsTransport, Gathering>();
+  const closing = new AbortController();
+  let state: PeerState = "new";
+  let current: Offer | undefined;
+  let version = 0;
+  let messagesIgnored = 0;
+  let heard = 0;
+  let sequenceNumber = Math.floor(Math.random() * 0x8000);
+
+  connection.onDataChannel.subscribe(channel.take);
+  voiceDtls.onStateChange.subscribe((next) => setState(next));
+  voiceDtls.iceTransport.onStateChange.subscribe((next) => {
+    if (next === "failed") setState("failed");
+    else if (next === "connected" && voiceDtls.state === "connected") setState("connected");
+  });
+  voiceDtls.onRtp.subscribe(({ header, payload }) => {
+    heard += 1;
+    if (header.payloadType !== current?.audio.opusPayloadType) return;
+    listener.audio({ payload, sequenceNumber: header.sequenceNumber, timestamp: header.timestamp });
+  });
+
+  voiceDtls.onRtcp.subscribe((packet) => {
+    heard += 1;
+    const percent = reportedLoss(packet, voice.sender.ssrc);
+    if (percent !== undefined) listener.loss(percent);
+  });
+
+  function setState(next: PeerState): void {
+    if (next === state || state === "closed") return;
+    state = next;
+    listener.state(next);
+  }
+
+  async function answer(offer: Offer, candidates: readonly IceCandidate[]): Promise<string> {
+    const before = current;
+    await connection.setRemoteDescription({ type: "offer", sdp: writeEngineOffer(offer) });
+    current = offer;
+    const dataDtls = connection.sctpTransport?.dtlsTransport;
+    const audio = await localTransport(voiceDtls, offer.audio);
+    const data =
+      offer.data === undefined || dataDtls === undefined || dataDtls === voiceDtls
+        ? undefined
+        : await localTransport(dataDtls, offer.data);
+    await connection.setLocalDescription(await connection.createAnswer());
+    candidates.forEach(addCandidate);
+    start(voiceDtls, before?.audio, offer.audio);
+    if (data !== undefined && dataDtls !== undefined && offer.data !== undefined)
+      start(dataDtls, before?.data, offer.data);
+    version += 1;
+    const [fingerprint] = voiceDtls.localParameters.fingerprints;
+    return writeAnswer(offer, {
+      fingerprint: `${fingerprint?.algorithm} ${fingerprint?.value}`,
+      audio,
+      data,
+      ssrc: voice.sender.ssrc,
+      maxMessageBytes,
+      sctpPort: connection.sctpTransport?.port ?? 5_000,
+      version,
+    });
+  }
+
+  async function localTransport(dtls: RTCDtlsTransport, offered: OfferedTransport): Promise<LocalTransport> {
+    const { opensDtls = false } = options;
+    const { setup: theirs } = offered;
+    if (dtls.state === "new")
+      dtls.role = theirs === "passive" || (theirs === "actpass" && opensDtls) ? "client" : "server";
+    const gathering = transports.get(dtls) ?? createGathering(dtls, options);
+    transports.set(dtls, gathering);
+    const candidates = await gathering.gather(closing.signal);
+    const { usernameFragment, password } = dtls.iceTransport.localParameters;
+    return { usernameFragment, password, candidates, setup: dtls.role === "client" ? "active" : "passive" };
+  }
+
+  /** Begins what an offer calls for: everything at the first, the search for a way after an ICE restart, else nothing. */
+  function start(dtls: RTCDtlsTransport, before: OfferedTransport | undefined, now: OfferedTransport): void {
+    if (before?.usernameFragment === now.usernameFragment && before.password === now.password) return;
+    const connecting = before === undefined ? connect(dtls) : dtls.iceTransport.start();
+    connecting.catch((error) => {
+      options.logger.debug({ error }, "no connection to the caller");
+      if (dtls === voiceDtls) setState("failed");
+    });
+  }
+
+  async function connect(dtls: RTCDtlsTransport): Promise<void> {
+    if (dtls === voiceDtls) setState("connecting");
+    const sctp = connection.sctpTransport;
+    if (sctp?.dtlsTransport === dtls)
+      guardSctp(sctp, dtls, {
+        heard: () => {
+          heard += 1;
+        },
+        dropped: () => {
+          messagesIgnored += 1;
+        },
+        overrun: close,
+      });
+    await dtls.iceTransport.start();
+    await dtls.start();
+    if (sctp?.dtlsTransport === dtls) await sctp.start(current?.data?.sctpPort ?? 5_000);
+  }
+
+  function addCandidate({ transport, foundation, priority, host, port, type }: IceCandidate): boolean {
+    const dtls = (transport === "data" ? connection.sctpTransport?.dtlsTransport : undefined) ?? voiceDtls;
+    const ice = dtls.iceTransport.connection;
+    const known = ice.remoteCandidates;
+    if (known.some((each) => each.host === host && each.port === port)) return true;
+    if (known.length >= candidateLimit) return false;
+    void ice.addRemoteCandidate(new Candidate(foundation, 1, "udp", priority, host, port, type));
+    return true;
+  }
+
+  async function close(): Promise<void> {
+    closing.abort();
+    // A handshake under way sends its last flight again, by timers of its own, until it believes a later one done.
+    for (const { dtls } of transports.keys()) if (dtls !== undefined) dtls.dtls.flight = Number.POSITIVE_INFINITY;
+    await connection.close();
+    setState("closed");
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    channel,
+    get heard() {
+      return heard;
+    },
+    get counters() {
+      const datagramsIgnored = [...transports.values()].reduce((sum, each) => sum + each.datagramsIgnored, 0);
+      return { datagramsIgnored, messagesIgnored };
+    },
+    answer,
+    addCandidate,
+    sendAudio(payload, timestamp) {
+      if (state !== "connected") return;
+      sequenceNumber = (sequenceNumber + 1) & 0xffff;
+      const header = new RtpHeader({ sequenceNumber, timestamp: timestamp >>> 0 });
+      void voice.sender.sendRtp(new RtpPacket(header, Buffer.from(payload.buffer, payload.byteOffset, payload.length)));
+    },
+    close,
+  };
+}

@@ -1,0 +1,208 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { readAnswer, values } from "./test/answer-reader.ts";
+import { chromium, esp32, firefox, safari, voiceAlone, whatsapp } from "./test/offers.ts";
+import { createPeerCaller, silence } from "./test/peer-caller.ts";
+import { hearEachOther, openCall, openPeer } from "./test/peer-stage.ts";
+
+describe("a call", () => {
+  test("carries audio both ways, from the source that the answer names", async () => {
+    const call = await openCall();
+    await hearEachOther(call);
+    expect([...(call.heard.audio[0]?.payload ?? [])]).toEqual([...silence]);
+    const ssrc = call.caller.connection.remoteDescription?.sdp.match(/a=ssrc:(\d+)/)?.[1];
+    expect(call.caller.packets.map(({ header }) => String(header.ssrc))).toContain(ssrc);
+    expect(new Set(call.caller.packets.map(({ header }) => header.ssrc)).size).toBe(1);
+  });
+
+  test("carries text both ways, and tells when the caller closes its channel", async () => {
+    const { peer, caller, heard } = await openCall();
+    await vi.waitFor(() => expect(heard.channel).toEqual(["open"]));
+    caller.channel?.send("hello");
+    peer.sendText("welcome");
+    await vi.waitFor(() => expect([heard.texts, caller.texts]).toEqual([["hello"], ["welcome"]]));
+    expect(peer.maxMessageBytes).toBe(65_536);
+    caller.channel?.close();
+    await vi.waitFor(() => expect(heard.channel).toEqual(["open", "closed"]), { timeout: 200 });
+    expect(() => peer.sendText("too late")).toThrow("no data channel");
+  });
+
+  test("listens to the channel that the caller opened last", async () => {
+    const { peer, caller, heard } = await openCall();
+    await vi.waitFor(() => expect(heard.channel).toEqual(["open"]));
+    const second = caller.connection.createDataChannel("another");
+    const texts: string[] = [];
+    second.onMessage.subscribe((text) => texts.push(text.toString()));
+    await vi.waitFor(() => expect(heard.channel).toEqual(["open", "open"]));
+    peer.sendText("here");
+    await vi.waitFor(() => expect(texts).toEqual(["here"]));
+    caller.channel?.close();
+    second.send("still");
+    await vi.waitFor(() => expect(heard.texts).toEqual(["still"]));
+    expect(heard.channel).toEqual(["open", "open"]);
+  });
+
+  test("goes on after messages that cannot be understood, which are counted", async () => {
+    const { peer, caller, heard } = await openCall();
+    await vi.waitFor(() => expect(heard.channel).toEqual(["open"]));
+    // Protocol 50 is that which opens channels (RFC 8832); 2 acknowledges one that was never asked for.
+    await caller.connection.sctpTransport?.sctp.send(77, 50, Buffer.of(2));
+    caller.channel?.send("hello");
+    await vi.waitFor(() => expect(heard.texts).toEqual(["hello"]));
+    expect(peer.counters.messagesIgnored).toBe(1);
+    expect(peer.state).toBe("connected");
+  });
+
+  test("without a data channel", async () => {
+    await hearEachOther(await openCall({}, { dataChannel: false }));
+  });
+
+  test("goes on through another offer and through an ICE restart, its packets numbered on", async () => {
+    const call = await openCall();
+    await hearEachOther(call);
+    for (const iceRestart of [false, true, false, true]) {
+      const before = call.caller.connection.remoteDescription?.sdp;
+      const answer = await call.peer.answer(await call.caller.offer({ iceRestart }));
+      await call.caller.accept(answer);
+      expect(answer.includes(before?.match(/a=ice-ufrag:.*/)?.[0] ?? "none")).toBe(!iceRestart);
+      await hearEachOther(call);
+    }
+    const numbers = call.caller.packets.map(({ header }) => header.sequenceNumber);
+    expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+    expect(call.heard.states).toEqual(["connecting", "connected"]);
+  });
+
+  test("another certificate is another caller", async () => {
+    const { peer } = await openCall();
+    await expect(peer.answer(chromium)).rejects.toMatchObject({ code: "OFFER_INVALID", status: 400 });
+    expect(peer.state).toBe("connected");
+  });
+
+  test("ends when the peer is closed, and nothing stays open", async () => {
+    const { peer, heard } = await openCall();
+    const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === "UDPWrap").length;
+    const before = sockets();
+    await Promise.all([peer.close(), peer.close()]);
+    // The system takes a closed socket back at the end of the event loop's turn.
+    await vi.waitFor(() => expect(sockets()).toBe(before / 2));
+    expect(heard.states.at(-1)).toBe("closed");
+    peer.sendAudio(silence, 0);
+    await expect(peer.answer(voiceAlone)).rejects.toMatchObject({ code: "CALL_ENDED" });
+  });
+});
+
+describe("offers in the shape of", () => {
+  test.each([
+    ["Chromium's", chromium, "passive", [9, 0, 9]],
+    ["Firefox's", firefox, "passive", [9, 9]],
+    ["Safari's", safari, "passive", [9, 9]],
+    ["the ESP32's", esp32, "active", [9, 9]],
+    ["WhatsApp's", whatsapp, "passive", [9]],
+    ["a page's with voice alone", voiceAlone, "passive", [9]],
+  ])("%s are answered by all rules", async (_, offer, setup, ports) => {
+    const { peer } = openPeer();
+    const sections = readAnswer(await peer.answer(offer), offer);
+    expect(sections.map(({ port }) => port)).toEqual(ports);
+    expect(values(sections[0], "setup")).toEqual([setup]);
+    expect(sections[0]?.lines).toContain("a=sendrecv");
+    for (const section of sections.filter(({ media, port }) => media === "application" && port > 0))
+      expect(values(section, "max-message-size")).toEqual(["65536"]);
+  });
+
+  test("none: it is refused, and the next one answered", async () => {
+    const { peer, heard } = openPeer();
+    await expect(peer.answer("v=0\r\n")).rejects.toMatchObject({ code: "OFFER_INVALID" });
+    readAnswer(await peer.answer(chromium), chromium);
+    expect(heard.states).toEqual(["connecting"]);
+  });
+});
+
+describe("candidates", () => {
+  test("that come early are kept, and those of no use counted", async () => {
+    const { peer } = openPeer();
+    const caller = createPeerCaller();
+    onTestFinished(() => caller.close());
+    const offer = await caller.offer();
+    const candidates = offer.match(/candidate:.*/g) ?? [];
+    for (const candidate of candidates) peer.addCandidate({ candidate, sdpMid: "0", sdpMLineIndex: 0 });
+    await caller.accept(await peer.answer(offer.replaceAll(/a=candidate.*\r\n|a=end-of.*\r\n/g, "")));
+    for (const candidate of ["", "garbage", "candidate:1 1 tcp 1 192.0.2.9 9 typ host tcptype active"])
+      peer.addCandidate({ candidate, sdpMid: "0" });
+    peer.addCandidate({ candidate: "candidate:1 1 udp 1 192.0.2.9 9 typ host", sdpMid: "of another" });
+    await vi.waitFor(() => expect(peer.state).toBe("connected"));
+    // Of the four, the end of candidates is no candidate; the one for an unknown section has no index to fall back on.
+    expect(peer.counters.candidatesIgnored).toBe(2);
+  });
+});
+
+describe("DTLS", () => {
+  test("is opened by us where we are told to and the offer leaves it to us", async () => {
+    const setups = [whatsapp, esp32, voiceAlone].map(async (offer) => {
+      const sections = readAnswer(await openPeer({ opensDtls: true }).peer.answer(offer), offer);
+      return values(sections[0], "setup")[0];
+    });
+    expect(await Promise.all(setups)).toEqual(["active", "active", "passive"]);
+  });
+
+  test("so opened, and with a caller that runs ICE in its lite form", async () => {
+    await hearEachOther(await openCall({ opensDtls: true }, { iceLite: true, dataChannel: false }));
+  });
+});
+
+describe("addresses", () => {
+  test("may be narrowed to one of the host's", async () => {
+    const { peer } = openPeer({ hostAddress: "127.0.0.1" });
+    const answer = await peer.answer(chromium);
+    expect(answer.match(/a=candidate:.*/g)).toEqual([expect.stringMatching(/ 127\.0\.0\.1 \d+ typ host$/)]);
+  });
+
+  test("the announced one stands in the host's place", async () => {
+    const { peer } = openPeer({ announceIp: "203.0.113.9" });
+    const answer = await peer.answer(chromium);
+    expect(answer.match(/a=candidate:.*/g)).toEqual([expect.stringMatching(/ 203\.0\.113\.9 \d+ typ host$/)]);
+  });
+
+  test("ports are those allowed, and when all are taken an error says so", async () => {
+    const holder = createSocket("udp4").bind(0, "0.0.0.0");
+    await once(holder, "listening");
+    const { port } = holder.address();
+    const { peer, heard } = openPeer({ announceIp: "203.0.113.9", udpPorts: [port, port] });
+    await expect(peer.answer(chromium)).rejects.toMatchObject({ code: "UDP_PORTS_EXHAUSTED", status: 503 });
+    expect(peer.state).toBe("new");
+    holder.close();
+    await once(holder, "close");
+    readAnswer(await peer.answer(chromium), chromium);
+    expect(heard.states).toEqual(["connecting"]);
+  });
+
+  test("calls at once get ports of their own", async () => {
+    const ports: readonly [number, number] = [41_000, 41_063];
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => openPeer({ udpPorts: ports }).peer.answer(chromium)),
+    );
+    const used = answers.flatMap((answer) => answer.match(/(?<=udp \d+ )\S+ \d+/g) ?? []);
+    expect(new Set(used).size).toBe(used.length);
+    for (const address of used) {
+      expect(Number(address.split(" ")[1])).toBeGreaterThanOrEqual(ports[0]);
+      expect(Number(address.split(" ")[1])).toBeLessThanOrEqual(ports[1]);
+    }
+  });
+
+  test("what others send to them is neither taken for the caller's nor harmful", async () => {
+    const call = await openCall();
+    await hearEachOther(call);
+    const [, host = "", port] = call.caller.connection.remoteDescription?.sdp.match(/udp \d+ ([\d.]+) (\d+)/) ?? [];
+    const stranger = createSocket("udp4").bind(0, host);
+    onTestFinished(() => void stranger.close());
+    await once(stranger, "listening");
+    const alert = Buffer.from([21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 40]);
+    const voice = Buffer.concat([Buffer.from([0x80, 96, 0, 1, 0, 0, 0, 1, 0, 0, 0, 6]), Buffer.alloc(40)]);
+    const request = Buffer.concat([Buffer.from("000100002112a442", "hex"), Buffer.alloc(12)]);
+    for (const junk of [alert, voice, request, Buffer.alloc(0), Buffer.alloc(1_400, 255)])
+      stranger.send(junk, Number(port), host);
+    await vi.waitFor(() => expect(call.peer.counters.datagramsIgnored).toBe(5));
+    await hearEachOther(call);
+    expect(call.peer.state).toBe("connected");
+  });
+});

@@ -1,0 +1,109 @@
+import type { FakeCaller, Invitation } from "@pipecat-ts/runner-testing";
+import { createSpeaker, send } from "@pipecat-ts/runner-testing";
+import { createPeerCaller, type PeerCaller } from "../peer/test/peer-caller.ts";
+import { loadOpus } from "../voice/opus.ts";
+
+/** For tests: a caller that speaks the wire as Pipecat's JavaScript client does, over the engine of the other side. */
+export interface WebRTCCaller extends FakeCaller {
+  readonly peer: PeerCaller;
+  /** The answer's. */
+  readonly pcId: string;
+  /** Where it sends its offers. */
+  readonly endpoint: URL;
+  readonly messages: readonly unknown[];
+  /** What came that is no app message. */
+  readonly signals: readonly unknown[];
+  sendMessage(message: unknown): void;
+}
+
+/** What an offer was answered with. */
+export interface Answer {
+  readonly sdp: string;
+  readonly type: "answer";
+  readonly pc_id: string;
+}
+
+const sampleRate = 48_000;
+const connectMs = 10_000;
+
+/** Sends an offer and returns its answer. Rejects with `404 {"detail": …}` when it is refused. */
+export async function sendOffer(endpoint: URL, offer: Readonly<Record<string, unknown>>): Promise<Answer> {
+  const body = { type: "offer", pc_id: null, restart_pc: false, ...offer };
+  const { status, text, json } = await send(endpoint, { method: "POST", body });
+  if (status !== 200) throw new Error(`${status} ${text}`);
+  return json as Answer;
+}
+
+/** Where one who was invited, or just comes, sends offers. */
+export function endpointOf({ url, start }: Invitation): URL {
+  return new URL(start === undefined ? "/api/offer" : `/sessions/${start.sessionId}/api/offer`, url);
+}
+
+/** Calls in, and resolves once media and data flow. Rejects, with nothing left open, when it is refused. */
+export async function connectCaller(
+  endpoint: URL,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<WebRTCCaller> {
+  const peer = createPeerCaller();
+  const opus = await loadOpus();
+  const [encoder, decoder] = [await opus.createEncoder({ sampleRate }), await opus.createDecoder({ sampleRate })];
+  const speaker = createSpeaker();
+  const messages: unknown[] = [];
+  const signals: unknown[] = [];
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+
+  async function leave(): Promise<void> {
+    speaker.close();
+    await peer.close();
+    encoder.free();
+    decoder.free();
+    resolve();
+  }
+
+  peer.onPacket((packet) => {
+    const samples = decoder.decode(packet.payload);
+    if (samples) speaker.play({ samples, sampleRate, channels: 1 });
+  });
+  peer.onText((text) => {
+    const message = JSON.parse(text);
+    if (message?.type !== "signalling") messages.push(message);
+    else {
+      signals.push(message.message);
+      // As the real client does it by default.
+      if (message.message.type === "peerLeft") void leave();
+    }
+  });
+  let answer: Answer;
+  try {
+    answer = await sendOffer(endpoint, { sdp: await peer.offer(), ...more });
+    await peer.accept(answer.sdp);
+    await peer.connected(connectMs);
+  } catch (error) {
+    await leave();
+    throw error;
+  }
+  peer.connection.connectionStateChange.subscribe((state) => {
+    if (state === "closed" || state === "failed") void leave();
+  });
+
+  return {
+    sampleRate,
+    peer,
+    pcId: answer.pc_id,
+    endpoint,
+    speaker,
+    messages,
+    signals,
+    closed,
+    speak: (frame) => peer.sendAudio(encoder.encode(frame.samples)),
+    sendMessage: (message) => peer.channel?.send(JSON.stringify(message)),
+    async hangUp() {
+      peer.channel?.close();
+      await leave();
+    },
+    drop() {
+      peer.cut();
+      void leave();
+    },
+  };
+}
