@@ -10,6 +10,7 @@ export interface FlagGroup {
 
 /** The command line's own settings; the server's are the host's. */
 export interface CommandFlags {
+  readonly direct: boolean;
   readonly open: boolean;
   readonly runnerBody: string | undefined;
   readonly watch: boolean;
@@ -19,6 +20,13 @@ export interface CommandFlags {
 }
 
 export const commandFlags: OptionTable<CommandFlags> = {
+  direct: {
+    flag: "direct",
+    short: "d",
+    description: "Run one bot without a server, on a transport that needs none, until it ends",
+    schema: Type.Boolean(),
+    default: false,
+  },
   open: { flag: "open", description: "Open the web client in the browser", schema: Type.Boolean(), default: false },
   runnerBody: {
     flag: "runner-body",

@@ -72,6 +72,29 @@ test("`node bot.ts` runs the same file, once, also where Node has no import.meta
   expect(await program.ended).toBe(0);
 });
 
+test("with -d one bot runs without a server, and the program ends with it, or leaves at Ctrl-C", async () => {
+  const folder = createProject({ "package.json": toyManifest, "bot.ts": printingBot });
+  const direct = startProgram(folder, [bin, "-d", "--no-toy-loud"]);
+  expect(await direct.ended).toBe(0);
+  expect(direct.stdout).toMatch(/called {"body":{"direct":true,.*"cliArgs":{"direct":true,"toyLoud":false}/);
+  expect(direct.stdout).not.toContain("http://");
+
+  const waiting = createProject({
+    "package.json": toyManifest,
+    "bot.mjs":
+      'export const bot = ({ signal }) => new Promise((leave) => { console.log("runs"); signal.addEventListener("abort", () => { console.log("leaves"); leave(); }); });',
+  });
+  const interrupted = startProgram(waiting, [bin, "--direct", "-t", "toy"]);
+  await interrupted.printed(/runs/);
+  interrupted.signal("SIGINT");
+  expect(await interrupted.ended).toBe(0);
+  expect(interrupted.stdout).toContain("leaves");
+
+  const other = startProgram(folder, [bin, "-d", "-t", "webrtc"]);
+  expect(await other.ended).toBe(1);
+  expect(other.stderr).toContain('No transport "webrtc" is installed.');
+});
+
 test("a command line that cannot be run ends with 1 and one line that says why and what to do", async () => {
   const folder = createProject({ "package.json": toyManifest, "bot.ts": "export const bot = () => {};" });
   const bare = createProject({ "package.json": "{}", "bot.mjs": "export const bot = () => {};" });

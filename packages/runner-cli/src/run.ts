@@ -42,7 +42,7 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   }
   const line = await readCommandLine(argv, itself);
   const { found, given, project } = line;
-  const { help, verbose, open, runnerBody } = resolveOptions(commandFlags, { given });
+  const { help, verbose, open, direct, runnerBody } = resolveOptions(commandFlags, { given });
   if (help) {
     console.log(helpText(version, line.groups, process.stdout.columns));
     return 0;
@@ -54,8 +54,9 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   for (const { name, cause } of found.failures) logger.debug({ err: cause }, `${name} could not be loaded`);
   const hasClient = existsSync(join(clientRoot, "index.html"));
   const watched = line.modules && watchBot(loaded, line.modules, logger);
+  const settings = runnerOptionsFrom(resolveOptions(runnerFlags, { given }));
   const runner = createRunner({
-    ...runnerOptionsFrom(resolveOptions(runnerFlags, { given })),
+    ...settings,
     ...(hasClient && { clientRoot }),
     ...(runnerBody !== undefined && { body: readRunnerBody(runnerBody) }),
     bot: watched?.bot ?? loaded.bot,
@@ -65,12 +66,25 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
     logger,
   });
   const stopped = runUntilStopped(runner, logger).finally(() => watched?.close());
+  if (direct) return await Promise.race([runDirectly(runner, settings.transport), stopped]);
   await runner.listen();
   const facts = { version, bot: shownPath(loaded.file), url: runner.url, hasClient };
   const { transports, openToAll } = runner;
   console.log(bannerText({ ...facts, transports, failures: found.failures, openToAll }, process.stdout));
   if (open) await openBrowser(runner.url, logger);
   return stopped;
+}
+
+/** Resolves to the exit code once the one bot has ended. */
+async function runDirectly(runner: Runner, transport: string | undefined): Promise<number> {
+  // Without a server nothing else need keep the process alive while the bot waits.
+  const alive = setInterval(() => undefined, 2 ** 30);
+  try {
+    await runner.direct(transport);
+    return 0;
+  } finally {
+    clearInterval(alive);
+  }
 }
 
 /** Resolves to the exit code once a signal, or an exception that belongs to no session, has stopped the runner. */

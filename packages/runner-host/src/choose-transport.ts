@@ -4,6 +4,9 @@ import type { InstalledTransport } from "./installed-transport.ts";
 /** A transport that `/start` can start sessions on. */
 export type StartableTransport = OpenTransport & Required<Pick<OpenTransport, "start">>;
 
+/** A transport that can run a bot without a server. */
+export type DirectTransport = OpenTransport & Required<Pick<OpenTransport, "direct">>;
+
 /**
  * The transport a start request means: the one it names, else the one that claims it, else the one the runner is
  * restricted to, else the first of `transports`, which are in order of rank. Throws TRANSPORT_UNKNOWN,
@@ -34,6 +37,20 @@ export function chooseTransport(
   });
 }
 
+/**
+ * The transport that runs a bot without a server: the one of this name, else the first of `transports` that can. Throws
+ * TRANSPORT_UNKNOWN or TRANSPORT_UNAVAILABLE.
+ */
+export function findDirect(transports: readonly InstalledTransport[], name?: string): DirectTransport {
+  const candidates = name === undefined ? transports : [findTransport(name, transports)];
+  const direct = candidates.map(({ open }) => open).find(isDirect);
+  if (direct) return direct;
+  const who = name === undefined ? "None of the installed transports can" : `"${name}" cannot`;
+  throw new RunnerError("TRANSPORT_UNAVAILABLE", `${who} run a bot without a server.`, {
+    fix: name === undefined ? "Leave out --direct." : "Leave out --direct, or --transport.",
+  });
+}
+
 /** The installed transport of this name. Throws TRANSPORT_UNKNOWN, which says what is installed and how to get others. */
 export function findTransport(name: string, transports: readonly InstalledTransport[]): InstalledTransport {
   const found = transports.find((transport) => transport.name === name && transport.choosable);
@@ -50,6 +67,10 @@ export function findTransport(name: string, transports: readonly InstalledTransp
 
 export function isStartable(open: OpenTransport | undefined): open is StartableTransport {
   return open?.start !== undefined;
+}
+
+function isDirect(open: OpenTransport | undefined): open is DirectTransport {
+  return open?.direct !== undefined;
 }
 
 function noTransport(transports: readonly InstalledTransport[]): RunnerError {

@@ -192,8 +192,13 @@ test("a bot without a server handles signals itself, and the runner closes after
   await runner.direct("toy");
   expect(seen).toMatchObject([{ handleSigint: true, handleSigterm: true, transport: "toy" }]);
   expect(close).toHaveBeenCalledTimes(1);
-  const without = createRunner({ bot, plugins: [toyPlugin()], logger: recordLog(), env: {} });
-  await expect(without.direct("toy")).rejects.toMatchObject({ code: "TRANSPORT_UNAVAILABLE" });
+  const unnamed = createRunner({ bot, plugins: [toyPlugin({ name: "served" }), plugin], logger: recordLog(), env: {} });
+  await unnamed.direct();
+  expect(seen).toHaveLength(2);
+  for (const name of ["toy", undefined]) {
+    const without = createRunner({ bot, plugins: [toyPlugin()], logger: recordLog(), env: {} });
+    await expect(without.direct(name)).rejects.toMatchObject({ code: "TRANSPORT_UNAVAILABLE" });
+  }
   await expect(createRunner({ bot, logger: recordLog() }).direct("toy")).rejects.toMatchObject({
     code: "TRANSPORT_UNKNOWN",
   });

@@ -1,10 +1,10 @@
 import { Router } from "@koa/router";
-import { type RunnerContext, RunnerError, type TransportPlugin } from "@pipecat-ts/runner-core";
+import type { RunnerContext, TransportPlugin } from "@pipecat-ts/runner-core";
 import Koa from "koa";
 import { createAccessControl, refuseStrangers } from "./access-control.ts";
 import { createAccessOptions } from "./access-options.ts";
 import { readBody } from "./body.ts";
-import { findTransport } from "./choose-transport.ts";
+import { findDirect } from "./choose-transport.ts";
 import { serveClientFiles } from "./client-files.ts";
 import { allowOrigins } from "./cors.ts";
 import { settledWithin } from "./deadline.ts";
@@ -158,13 +158,7 @@ export function createRunner(options: RunnerOptions): Runner {
       serving = false;
       try {
         transports = await openPlugins(pluginSources, name);
-        const { open } = findTransport(name, transports);
-        if (!open?.direct) {
-          throw new RunnerError("TRANSPORT_UNAVAILABLE", `"${name}" cannot run a bot without a server.`, {
-            fix: "Start the runner without this flag.",
-          });
-        }
-        await open.direct();
+        await findDirect(transports, name).direct();
       } finally {
         await close();
       }

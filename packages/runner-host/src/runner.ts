@@ -50,10 +50,11 @@ export interface Runner {
   /** Opens the plugins and the port. Rejects with PORT_IN_USE, TRANSPORT_UNKNOWN, OPTION_INVALID; then nothing stays open. */
   listen(): Promise<void>;
   /**
-   * Instead of `listen()`: runs one bot on a transport that needs no server, until it ends, and closes. The bot is told to
-   * handle SIGINT and SIGTERM itself. Rejects with TRANSPORT_UNKNOWN, TRANSPORT_UNAVAILABLE, OPTION_INVALID.
+   * Instead of `listen()`: runs one bot on a transport that needs no server, the first that can unless it is named, until
+   * it ends, and closes. The bot is told to handle SIGINT and SIGTERM itself. Rejects with TRANSPORT_UNKNOWN,
+   * TRANSPORT_UNAVAILABLE, OPTION_INVALID.
    */
-  direct(transport: string): Promise<void>;
+  direct(transport?: string): Promise<void>;
   /** Refuses new sessions, waits for live ones until they end or `shutdownTimeoutMs` passes, then closes. */
   drain(): Promise<void>;
   /** Aborts live sessions, gives them 2 s, closes everything. Twice is once. */

@@ -3,8 +3,8 @@ import type { Losses } from "./losses.ts";
 import { inOwnScope } from "./own-scope.ts";
 
 /** A call's events and who listens to them. */
-export interface CallEvents {
-  emit<E extends keyof TransportEvents>(event: E, ...args: TransportEvents[E]): void;
+export interface CallEvents<Events extends TransportEvents = TransportEvents> {
+  emit<E extends keyof Events & string>(event: E, ...args: Events[E] extends unknown[] ? Events[E] : never): void;
   /** The same for an event of the transport's own. */
   emitOwn(event: string, ...args: readonly unknown[]): void;
   /**
@@ -16,7 +16,7 @@ export interface CallEvents {
    * error becomes an uncaught exception of that scope, so that a host sees whose it is by its `AsyncLocalStorage`, as with
    * a timer of the same bot that throws.
    */
-  readonly on: Transport["on"];
+  readonly on: Transport<Events>["on"];
 }
 
 const heldEvents = 50;
@@ -36,7 +36,10 @@ interface Listener {
   behind: Args[];
 }
 
-export function createCallEvents(losses: Losses, logger: Logger): CallEvents {
+export function createCallEvents<Events extends TransportEvents = TransportEvents>(
+  losses: Losses,
+  logger: Logger,
+): CallEvents<Events> {
   const channels = new Map<string, Channel>();
 
   function channelOf(event: string): Channel {

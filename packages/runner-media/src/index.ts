@@ -1,6 +1,8 @@
+export { type CallEvents, createCallEvents } from "./call-events.ts";
+export { type CallerAudio, createCallerAudio } from "./caller-audio.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export type { Lateness } from "./lateness.ts";
-export type { MediaCounters } from "./losses.ts";
+export { createLosses, type Losses, type MediaCounters } from "./losses.ts";
 export { createMediaTransport, type MediaTransport, type MediaTransportOptions } from "./media-transport.ts";
 export { inOwnScope } from "./own-scope.ts";
 export { createPacer, type Pacer } from "./pacer.ts";

@@ -16,6 +16,8 @@ export interface TransportAdapter {
   readonly selected?: boolean;
   /** Fields that its clients add to the start request. `false`: it has no `/start`, callers just come. */
   readonly start?: Readonly<Record<string, unknown>> | false;
+  /** Whether the bot runs from the start request on, before its caller comes, as where both meet in a room. Default false. */
+  readonly startsBot?: boolean;
   /** Start requests that it must refuse with 400, beside those that every transport must. */
   readonly badStarts?: readonly Readonly<Record<string, unknown>>[];
   /** Whether callers may also come without a start request. Default: only where `start` is false. */
@@ -26,6 +28,8 @@ export interface TransportAdapter {
   readonly clears?: boolean;
   /** How much louder or quieter the wire may make a sound, in dB. Default 1. */
   readonly levelToleranceDb?: number;
+  /** How long sound is under way where it cannot be called back, as in a jitter buffer, in ms. Default 0. */
+  readonly wireDelayMs?: number;
   /** How long a vanished caller may go unnoticed, in ms. Default 2,000. */
   readonly lossNoticedMs?: number;
   /** What must never be printed beside the secret options: the numbers of the phones involved. */

@@ -9,6 +9,7 @@ const opened = new Set();
 const kinds = /^(TCP|UDP|PIPE|PROCESS|WORKER|HTTP|GETADDRINFO|STATWATCHER|FSEVENTWRAP|SIGNALWRAP|Timeout|Immediate)/;
 const listeners = () => process.eventNames().map((name) => String(name) + ":" + process.listenerCount(name)).sort();
 process.stdout, process.stderr; // Node's own modules open them when they are first imported
+await import("node:http"); // makes globals of Node's own fetch
 const before = { listeners: listeners(), env: JSON.stringify(process.env), globals: Reflect.ownKeys(globalThis) };
 const hook = createHook({ init: (_, type) => kinds.test(type) && opened.add(type) }).enable();
 await import(process.argv[1]);

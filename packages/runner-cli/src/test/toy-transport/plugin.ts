@@ -23,14 +23,20 @@ const plugin: TransportPlugin<ToyOptions> = {
     loud: { flag: "toy-loud", description: "Say it loudly", schema: Type.Boolean(), default: false },
   },
   open(runner, options) {
+    function run(body: unknown) {
+      const session = runner.createSession({ body });
+      session.run({ transport: "toy" }, async () => {
+        throw new RunnerError("INTERNAL", "The toy carries no audio.");
+      });
+      return session;
+    }
     return {
       start({ body }) {
-        const own = body.body === undefined ? undefined : { ...Object(body.body), options };
-        const session = runner.createSession({ body: own });
-        session.run({ transport: "toy" }, async () => {
-          throw new RunnerError("INTERNAL", "The toy carries no audio.");
-        });
-        return { sessionId: session.id, body: { sessionId: session.id } };
+        const { id } = run(body.body === undefined ? undefined : { ...Object(body.body), options });
+        return { sessionId: id, body: { sessionId: id } };
+      },
+      async direct() {
+        await run({ direct: true, options }).ended;
       },
       banner: () => [`POST ${runner.urlFor("/start").href}`],
       async close() {

@@ -1,0 +1,88 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { countResources, settleResources, until, within } from "@pipecat-ts/runner-testing";
+import { afterEach, expect, test } from "vitest";
+import { browserProcesses, profiles } from "../../test/browser-remains.ts";
+import { type Chromium, launchChromium } from "./chromium.ts";
+import { findChromium } from "./find-chromium.ts";
+
+const program = findChromium(process.env.PIPECAT_CHROMIUM, process.env.PATH ?? "");
+const running: Chromium[] = [];
+afterEach(() => Promise.all(running.splice(0).map((chromium) => chromium.kill())));
+
+async function launch(): Promise<Chromium> {
+  const chromium = await launchChromium(program);
+  running.push(chromium);
+  return chromium;
+}
+
+test("a browser that is killed leaves no process, no profile and nothing open here", async () => {
+  const before = countResources();
+  const chromium = await launch();
+  expect(profiles()).toHaveLength(1);
+  await until("its processes are there", () => browserProcesses().length > 2, 10_000);
+  await Promise.all([chromium.kill(), chromium.kill()]);
+  expect(profiles()).toEqual([]);
+  await until("its processes are gone", () => browserProcesses().length === 0, 2_000);
+  expect(await settleResources(before)).toEqual([]);
+});
+
+test("one that ends by itself is cleared away, and what it said last is told", async () => {
+  const chromium = await launch();
+  await until("its processes are there", () => browserProcesses().length > 0, 10_000);
+  const [first] = browserProcesses();
+  process.kill(Number(first?.pid), "SIGKILL");
+  expect(await within("it has ended", chromium.ended, 5_000)).toMatch(/^it ended with SIGKILL/);
+  await until("all of it is gone", () => browserProcesses().length === 0 && profiles().length === 0, 5_000);
+});
+
+test("a browser ends with the process that started it, be that killed", async () => {
+  const script = `
+    const { launchChromium } = await import(${JSON.stringify(new URL("chromium.ts", import.meta.url).href)});
+    (await launchChromium(${JSON.stringify(program)})).open("about:blank");
+    console.log("launched");`;
+  const parent = spawn(process.execPath, ["--input-type=module", "--eval", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await once(parent.stdout, "data");
+  const pid = Number(parent.pid);
+  await until("the browser is there", () => browserProcesses(pid).length > 2, 10_000);
+  parent.kill("SIGKILL");
+  await until("all of it is gone", () => browserProcesses(pid).length === 0, 5_000);
+  // Nobody was left to do it.
+  for (const profile of profiles(pid)) rmSync(profile, { recursive: true });
+});
+
+test("the page's address is in nobody's arguments, and the sandbox is off for root alone", async () => {
+  const chromium = await launch();
+  chromium.open("http://127.0.0.1:1/a-secret-path/");
+  await until(
+    "the page's process is there",
+    () => browserProcesses().some(({ args }) => /type=renderer/.test(args)),
+    10_000,
+  );
+  const all = browserProcesses()
+    .map(({ args }) => args)
+    .join("\n");
+  expect(all).not.toContain("a-secret-path");
+  expect(all.includes("--no-sandbox")).toBe(process.getuid?.() === 0);
+});
+
+test.each([
+  ["is not there", undefined],
+  ["cannot be run", ""],
+])("a program that %s is DAILY_BROWSER_MISSING, and leaves no profile", async (_, content) => {
+  const folder = join(tmpdir(), `pipecat-no-browser-${process.pid}`);
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, "chromium");
+  if (content !== undefined) writeFileSync(file, content);
+  await expect(launchChromium(file)).rejects.toMatchObject({
+    code: "DAILY_BROWSER_MISSING",
+    message: expect.stringContaining(file),
+  });
+  rmSync(folder, { recursive: true });
+  expect(profiles()).toEqual([]);
+});

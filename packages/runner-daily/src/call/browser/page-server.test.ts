@@ -1,0 +1,84 @@
+import { once } from "node:events";
+import { request } from "node:http";
+import { countResources, settleResources } from "@pipecat-ts/runner-testing";
+import { afterEach, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { pageFolder } from "../../page-folder.ts";
+import { findSdk } from "./daily-sdk.ts";
+import { openPageServer, type PageServer } from "./page-server.ts";
+
+const servers: PageServer[] = [];
+afterEach(() => Promise.all(servers.splice(0).map((server) => server.close())));
+
+async function open(): Promise<PageServer> {
+  const server = await openPageServer({ folder: pageFolder(), sdk: findSdk() });
+  servers.push(server);
+  return server;
+}
+
+/** The status of a request, on a connection of its own. */
+async function status(url: string, headers: Record<string, string> = {}, method = "GET"): Promise<number> {
+  const asked = request(url, { headers, method, agent: false }).end();
+  const [response] = await once(asked, "response");
+  response.resume();
+  await once(response, "end");
+  return response.statusCode;
+}
+
+async function connect(url: string, origin?: string): Promise<"open" | "refused"> {
+  const socket = new WebSocket(url, origin === undefined ? {} : { origin });
+  return await new Promise((resolve) => {
+    socket.once("open", () => resolve("open"));
+    socket.on("error", () => resolve("refused"));
+  });
+}
+
+test("serves the page to whoever knows its address, and nothing else to anybody", async () => {
+  const { url } = await open();
+  const { origin, pathname } = new URL(url);
+  expect(pathname).toMatch(/^\/[\w-]{43}\/$/);
+  for (const name of [
+    "",
+    "page.js",
+    "playout.js",
+    "playout-worklet.js",
+    "capture.js",
+    "capture-worklet.js",
+    "daily.js",
+  ]) {
+    expect([name, await status(url + name)]).toEqual([name, 200]);
+  }
+  const strange = [
+    `${url}../package.json`,
+    `${url}%2e%2e/package.json`,
+    `${url}package.json`,
+    origin,
+    `${origin}/page.js`,
+  ];
+  for (const wrong of [...strange, `${origin}/${"A".repeat(43)}/page.js`, `${origin}/${"é".repeat(43)}/`]) {
+    expect([wrong, await status(wrong)]).toEqual([wrong, 404]);
+  }
+  expect(await status(url, { host: "evil.example.com" })).toBe(404);
+  expect(await status(url, {}, "POST")).toBe(404);
+});
+
+test("takes one socket, of the page itself", async () => {
+  const server = await open();
+  const address = `${server.url.replace("http", "ws")}socket`;
+  const { origin } = new URL(server.url);
+  expect(await connect(address)).toBe("refused");
+  expect(await connect(address, "http://evil.example.com")).toBe("refused");
+  expect(await connect(address.replace(/\/[^/]+\/socket/, "/guess/socket"), origin)).toBe("refused");
+  expect(await connect(address, origin)).toBe("open");
+  expect(await connect(address, origin)).toBe("refused");
+  expect((await server.socket).readyState).toBe(1);
+});
+
+test("leaves nothing open, and two servers share no address", async () => {
+  const before = countResources();
+  const [one, other] = [await open(), await open()];
+  expect(one.url.split("/")[3]).not.toBe(other.url.split("/")[3]);
+  await connect(`${one.url.replace("http", "ws")}socket`, new URL(one.url).origin);
+  await Promise.all([one.close(), one.close(), other.close()]);
+  expect(await settleResources(before)).toEqual([]);
+});

@@ -1,0 +1,39 @@
+import type { AudioFrame } from "@pipecat-ts/audio";
+import { type Caller, type CallerAudio, createCallerAudio, type Losses } from "@pipecat-ts/runner-media";
+import type { DailyCallListener } from "./daily-call.ts";
+import { createMixer } from "./mixer.ts";
+
+/** What is said in a room: all of it mixed, and that of one participant for whoever asks. */
+export interface Listening {
+  /** Gives the mix to `caller`. */
+  hear(caller: Caller): DailyCallListener["audio"];
+  listenTo(participantId: string): ReadableStream<AudioFrame>;
+  /** Nothing more is said. */
+  end(): void;
+}
+
+export function createListening(sampleRate: number, losses: Losses): Listening {
+  const byParticipant = new Map<string, CallerAudio>();
+  let ended = false;
+
+  return {
+    hear(caller) {
+      const mixer = createMixer((frame) => caller.audio(frame));
+      return (participantId, track, frame) => {
+        mixer.take(`${participantId} ${track}`, frame);
+        // A screen's sound is not what they say.
+        if (track === "audio") byParticipant.get(participantId)?.take(frame);
+      };
+    },
+    listenTo(participantId) {
+      const voice = byParticipant.get(participantId) ?? createCallerAudio(sampleRate, losses);
+      byParticipant.set(participantId, voice);
+      if (ended) voice.end();
+      return voice.read();
+    },
+    end() {
+      ended = true;
+      for (const voice of byParticipant.values()) voice.end();
+    },
+  };
+}

@@ -1,0 +1,68 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { apiKey, type DailyApi, openDailyApi, readToken } from "../test/daily-api.ts";
+import { configureDaily } from "./configure.ts";
+
+let api: DailyApi;
+beforeEach(async () => {
+  api = await openDailyApi();
+  for (const name of ["DAILY_API_KEY", "DAILY_API_URL", "DAILY_ROOM_URL", "DAILY_SAMPLE_ROOM_URL"])
+    vi.stubEnv(name, "");
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await api[Symbol.asyncDispose]();
+});
+
+const account = () => ({ apiKey, apiUrl: api.url });
+
+test("makes a room and both tokens, for two hours", async () => {
+  const made = await configureDaily({
+    ...account(),
+    roomProperties: { geo: "eu-central-1" },
+    tokenProperties: { user_name: "Tea" },
+  });
+  const [room] = [...api.rooms.values()];
+  const exp = Number(room?.config.exp);
+  expect(Math.abs(exp - Date.now() / 1000 - 7_200)).toBeLessThan(5);
+  expect(made).toEqual({ roomUrl: room?.url, token: expect.any(String), callerToken: expect.any(String) });
+  expect(readToken(made.token)).toMatchObject({ is_owner: true, exp, user_name: "Tea" });
+  expect(readToken(made.callerToken)).toMatchObject({ is_owner: false, exp, user_name: "Tea" });
+  expect(room?.config).toMatchObject({ geo: "eu-central-1", eject_at_room_exp: true });
+});
+
+test("a room for phone calls has their address, with its scheme once", async () => {
+  const { sipUri } = await configureDaily({
+    ...account(),
+    lifetimeMs: 60_000,
+    roomProperties: { sip: { video: true } },
+  });
+  const [room] = [...api.rooms.values()];
+  expect(sipUri).toBe(`sip:${room?.name}.0@test.sip-us.daily.co`);
+  expect(room?.config).toMatchObject({ start_video_off: false });
+  api.failNext("POST /rooms", {
+    status: 200,
+    body: { name: "x", url: "https://test.daily.co/x", config: { sip_uri: { endpoint: "sip:x.0@test" } } },
+  });
+  expect((await configureDaily({ ...account(), roomProperties: { sip: {} } })).sipUri).toBe("sip:x.0@test");
+});
+
+test("reads the environment, where nothing else is given", async () => {
+  vi.stubEnv("DAILY_API_KEY", apiKey);
+  vi.stubEnv("DAILY_API_URL", api.url);
+  vi.stubEnv("DAILY_SAMPLE_ROOM_URL", "https://test.daily.co/older");
+  expect((await configureDaily()).roomUrl).toBe("https://test.daily.co/older");
+  vi.stubEnv("DAILY_ROOM_URL", "https://test.daily.co/newer");
+  expect((await configureDaily()).roomUrl).toBe("https://test.daily.co/newer");
+  expect((await configureDaily({ roomUrl: "https://test.daily.co/told" })).roomUrl).toBe("https://test.daily.co/told");
+  expect(api.rooms.size).toBe(0);
+});
+
+test("says what is wrong before it asks Daily for anything", async () => {
+  await expect(configureDaily()).rejects.toMatchObject({ code: "DAILY_API_KEY_MISSING" });
+  await expect(configureDaily({ ...account(), roomUrl: "no url" })).rejects.toMatchObject({ code: "OPTION_INVALID" });
+  await expect(configureDaily({ ...account(), roomProperties: { exp: "x" } })).rejects.toThrow('"roomProperties.exp"');
+  await expect(configureDaily({ ...account(), tokenProperties: { exp: "x" } })).rejects.toThrow(
+    '"tokenProperties.exp"',
+  );
+  expect(api.requests).toEqual([]);
+});

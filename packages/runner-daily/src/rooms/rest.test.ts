@@ -1,0 +1,132 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { apiKey, type DailyApi, openDailyApi, refusal } from "../test/daily-api.ts";
+import { createDailyRest, type DailyRest } from "./rest.ts";
+
+let api: DailyApi;
+let rest: DailyRest;
+beforeEach(async () => {
+  api = await openDailyApi();
+  rest = createDailyRest({ apiKey, apiUrl: `${api.url}/`, retryDelayMs: 1, timeoutMs: 200 });
+});
+afterEach(() => api[Symbol.asyncDispose]());
+
+const paths = () => api.requests.map(({ method, path }) => `${method} ${path}`);
+
+describe("what it asks", () => {
+  test("rooms, tokens, deletions and pinless updates, each with the key", async () => {
+    const room = await rest.createRoom({ name: "one", properties: { exp: 5, anything: { at: "all" } } });
+    expect(room).toMatchObject({ name: "one", url: "https://test.daily.co/one", config: { anything: { at: "all" } } });
+    expect(await rest.getRoom("one")).toEqual(room);
+    expect(await rest.createToken({ room_name: "one" })).toMatch(/^ey.*\..*\./);
+    await rest.updatePinlessCall({ callId: "c", callDomain: "d", sipUri: "sip:x" });
+    await rest.deleteRoom("one");
+    await rest.deleteRoom("one");
+    expect(api.requests.map(({ authorization }) => authorization)).toEqual(Array(6).fill(`Bearer ${apiKey}`));
+    expect(api.requests[0]?.body).toEqual({
+      name: "one",
+      privacy: "public",
+      properties: { exp: 5, anything: { at: "all" } },
+    });
+    expect(api.pinlessUpdates).toEqual([{ callId: "c", callDomain: "d", sipUri: "sip:x" }]);
+  });
+
+  test("of a room only what its name is, whatever the name", async () => {
+    await expect(rest.getRoom("../meeting-tokens?x")).rejects.toMatchObject({ dailyStatus: 404 });
+    expect(paths()).toEqual(["GET /rooms/..%2Fmeeting-tokens%3Fx"]);
+  });
+});
+
+describe("what goes wrong", () => {
+  test("is told in Daily's words, by field and in the message", async () => {
+    await rest.createRoom({ name: "one", properties: {} });
+    await expect(rest.createRoom({ name: "one", properties: {} })).rejects.toMatchObject({
+      code: "DAILY_REFUSED",
+      status: 502,
+      dailyStatus: 400,
+      error: "invalid-request-error",
+      info: "a room named one already exists",
+      message: "Daily answered POST /rooms with 400 invalid-request-error: a room named one already exists.",
+    });
+  });
+
+  test("never repeats the key or a phone number", async () => {
+    api.failNext(
+      "POST /rooms",
+      refusal(401, "authentication-error", `no key ${apiKey}; display_name +1 (555) 123-4567`),
+    );
+    const error = await rest.createRoom({ properties: {} }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ info: "no key …; display_name +…", fix: expect.stringContaining("DAILY_API_KEY") });
+    expect(JSON.stringify(error) + String(error)).not.toMatch(/daily-key|123-4567/);
+  });
+
+  test("a page of a proxy is shown as it is, shortened", async () => {
+    api.failNext("POST /rooms", { status: 404, body: `<h1>Not here</h1>${"x".repeat(1_000)}` });
+    await expect(rest.createRoom({ properties: {} })).rejects.toThrow(/404 <h1>Not here<\/h1>x{100,200}\.$/);
+  });
+
+  test.each([
+    ["room", () => rest.createRoom({ properties: {} }), "POST /rooms"],
+    ["token", () => rest.createToken({}), "POST /meeting-tokens"],
+  ])("an answer without a %s is refused", async (lacks, ask, request) => {
+    for (const body of ["", "null", "[]", '{"url": 7, "name": "x", "token": ""}']) {
+      api.failNext(request, { status: 200, body });
+      await expect(ask()).rejects.toMatchObject({
+        code: "DAILY_REFUSED",
+        message: expect.stringContaining(`no ${lacks}`),
+      });
+    }
+  });
+
+  test("nobody answers: the address and why, never the key", async () => {
+    const gone = createDailyRest({ apiKey, apiUrl: "http://127.0.0.1:1/v1", retryDelayMs: 1 });
+    await expect(gone.createRoom({ properties: {} })).rejects.toMatchObject({
+      code: "DAILY_UNREACHABLE",
+      status: 502,
+      dailyStatus: undefined,
+      message: expect.stringMatching(/^Daily's API at http:\/\/127\.0\.0\.1:1\/v1 cannot be reached: .+\.$/),
+    });
+    api.failNext("POST /rooms", "hang");
+    await expect(rest.createRoom({ properties: {} })).rejects.toThrow("no answer within 0.2 s");
+  });
+});
+
+describe("repeating", () => {
+  const trouble = refusal(503, "server-error", "later");
+  const limit = refusal(429, "rate-limit-error", "slower");
+
+  test("what may be made twice is, twice, after 429, 5xx and silence", async () => {
+    api.failNext("POST /meeting-tokens", trouble, limit);
+    expect(await rest.createToken({})).toMatch(/^ey/);
+    api.failNext("GET /rooms/x", "hang", trouble);
+    await expect(rest.getRoom("x")).rejects.toMatchObject({ dailyStatus: 404 });
+    api.failNext("DELETE /rooms/x", trouble, trouble, trouble);
+    await expect(rest.deleteRoom("x")).rejects.toMatchObject({ dailyStatus: 503 });
+    expect(paths()).toEqual([
+      ...Array(3).fill("POST /meeting-tokens"),
+      ...Array(3).fill("GET /rooms/x"),
+      ...Array(3).fill("DELETE /rooms/x"),
+    ]);
+  });
+
+  test("a room is made once, and a call sent once", async () => {
+    api.failNext("POST", trouble, limit);
+    await expect(rest.createRoom({ properties: {} })).rejects.toMatchObject({ dailyStatus: 503 });
+    await expect(rest.updatePinlessCall({ callId: "c", callDomain: "d", sipUri: "s" })).rejects.toMatchObject({
+      dailyStatus: 429,
+    });
+    expect(paths()).toEqual(["POST /rooms", "POST /dialin/pinlessCallUpdate"]);
+  });
+
+  test("not what was refused for good", async () => {
+    api.failNext("POST /meeting-tokens", refusal(400, "invalid-request-error", "no"));
+    await expect(rest.createToken({})).rejects.toMatchObject({ dailyStatus: 400 });
+    expect(api.requests).toHaveLength(1);
+  });
+
+  test("after Retry-After, where Daily says one", async () => {
+    api.failNext("GET /rooms/x", { ...limit, headers: { "retry-after": "0.3" } });
+    const before = performance.now();
+    await rest.getRoom("x").catch(() => undefined);
+    expect(performance.now() - before).toBeGreaterThan(290);
+  });
+});
