@@ -53,11 +53,12 @@ test.each([
   expect(media.disconnect).toHaveBeenCalled();
 });
 
-test("a call that could not be connected again is told as lost, and ended", async () => {
+test("a call that could not be connected again is told as lost, and ended once the transport has closed it", async () => {
   supervise();
   client.become("ready");
   client.become("error");
-  expect(told?.text).toContain("was lost");
+  expect(client.state).toBe("error");
+  await vi.waitFor(() => expect(told?.text).toContain("was lost"));
   expect(client.state).toBe("disconnected");
   expect(media.disconnect).toHaveBeenCalled();
 });

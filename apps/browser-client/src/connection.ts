@@ -64,8 +64,9 @@ export function superviseClient(
 
   client.on(RTVIEvent.TransportStateChanged, (state) => {
     if (state === "ready") after(botReadyTimeoutS, () => tell(botSilent(botReadyTimeoutS)));
-    // The WebRTC transport's last word when it could not connect again; before the call, connect rejects as well.
-    if (state === "error" && talking) void fail(lost);
+    // The WebRTC transport's last word when it could not connect again; before the call, connect rejects as well. It closes
+    // its connections right after this word, and would leave the old one open if it were disconnected meanwhile.
+    if (state === "error" && talking) queueMicrotask(() => void fail(lost));
     if (state === "disconnected") {
       clearTimeout(timer);
       // The WebRTC transport leaves it open when there was no connection yet.
