@@ -3,7 +3,7 @@ import { startChildRunner } from "./child-runner.ts";
 import { useJourney } from "./journey.ts";
 import { openOurPage } from "./our-page.ts";
 
-const { openPage, hearEcho } = useJourney();
+const { openPage, hearEcho } = useJourney("webrtc");
 
 test.each([
   ["pipecat-runner bot.ts", ["packages/runner-cli/src/main.ts", "apps/echo-bot/bot.ts", "--port", "0"]],

@@ -4,7 +4,7 @@ import type { CallerPage } from "./caller-page.ts";
 import { useJourney } from "./journey.ts";
 import { type OurPage, openOurPage } from "./our-page.ts";
 
-const { echoBot, start, openPage, expectEnded } = useJourney();
+const { echoBot, start, openPage, expectEnded } = useJourney("websocket");
 
 test("a full runner's refusal is told in its own words, and Connect works once there is room", async () => {
   const running = await start(echoBot, { maxSessions: 1 });
@@ -77,8 +77,7 @@ test("without a microphone the bot is heard and can be written to", async () => 
   const ours = await openOurPage(caller, running.origin);
   await ours.connectToBot();
   await expectNotice(ours, /^The microphone is blocked\. .+ you can hear it and write to it\.$/);
-  await ours.write("Can you read me?");
-  await caller.page.getByText("You wrote: Can you read me?", { exact: true }).filter({ visible: true }).waitFor();
+  await ours.exchange("Can you read me?");
   await ours.disconnect.click();
   await expectEnded(running);
   await ours.connect.waitFor();
