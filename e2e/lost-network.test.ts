@@ -84,7 +84,7 @@ test("a network that is away for longer than the runner waits ends the session; 
   wire.cut(true);
   await expectEnded(running, 5_000);
   wire.cut(false);
-  await ours.notice.filter({ hasText: /^The connection to the runner was lost/ }).waitFor();
+  await ours.expectNotice(/^The connection to the runner was lost/);
   await ours.connectToBot();
   await hearEcho(caller);
 }, 120_000);

@@ -7,6 +7,8 @@ export interface OurPage {
   readonly disconnect: Locator;
   /** The line above the page that says what went wrong. */
   readonly notice: Locator;
+  /** Waits until that line is `text`. */
+  expectNotice(text: RegExp): Promise<void>;
   /** Where the transport is chosen; its text names the one in use. */
   readonly transport: Locator;
   button(name: string): Locator;
@@ -24,6 +26,7 @@ export interface OurPage {
 export async function openOurPage({ page }: CallerPage, origin: string): Promise<OurPage> {
   const button = (name: string) => page.getByRole("button", { name, exact: true });
   const [connect, disconnect] = [button("Connect"), button("Disconnect")];
+  const notice = page.getByRole("alert").or(page.getByRole("status"));
   await page.goto(origin);
   await connect.waitFor();
   // The first is the client, which is ready by itself; the second is the bot, which said so.
@@ -36,7 +39,8 @@ export async function openOurPage({ page }: CallerPage, origin: string): Promise
   return {
     connect,
     disconnect,
-    notice: page.getByRole("alert").or(page.getByRole("status")),
+    notice,
+    expectNotice: (text) => notice.filter({ hasText: text }).waitFor(),
     transport: page.getByRole("combobox", { name: "Transport" }),
     button,
     async connectToBot() {

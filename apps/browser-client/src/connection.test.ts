@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { type PipecatClient, RTVIEvent } from "@pipecat-ai/client-js";
-import { beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { superviseClient } from "./connection.ts";
 import type { Notice } from "./messages.ts";
 
@@ -53,6 +53,25 @@ test.each([
   expect(media.disconnect).toHaveBeenCalled();
 });
 
+test("a connection that takes too long is told as that, not as what comes of giving it up", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { promise, reject } = Promise.withResolvers<unknown>();
+  client.connect.mockReturnValue(promise);
+  client.disconnect = async () => {
+    client.become("disconnecting");
+    reject(new Error("Unable to connect to transport"));
+    await promise.catch(() => undefined);
+    client.become("disconnected");
+  };
+  supervise();
+  client.become("connecting");
+  void client.connect();
+  await vi.advanceTimersByTimeAsync(15_000);
+  expect(client.state).toBe("disconnected");
+  expect(told).toEqual(timedOut(15));
+});
+
 test("a call that could not be connected again is told as lost, and ended once the transport has closed it", async () => {
   supervise();
   client.become("ready");
@@ -74,5 +93,5 @@ test("a bot that leaves is told without an alarm", () => {
   supervise();
   client.become("ready");
   client.emit(RTVIEvent.BotDisconnected);
-  expect(told).toEqual({ tone: "info", text: "The bot ended the call." });
+  expect(told).toMatchObject({ tone: "info", text: expect.stringMatching(/^The bot's side ended the call\./) });
 });

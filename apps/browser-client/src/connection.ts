@@ -2,12 +2,12 @@ import { type DeviceError, type PipecatClient, RTVIEvent, type RTVIMessage } fro
 import type { Console } from "./consoles/console.ts";
 import type { CallMedia } from "./media/call-media.ts";
 import {
-  botLeft,
   botSilent,
   connectFailed,
   lost,
   microphoneFailed,
   type Notice,
+  peerLeft,
   reported,
   startFailed,
 } from "./messages.ts";
@@ -33,6 +33,7 @@ export function superviseClient(
   const connect = client.connect.bind(client);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let talking = false;
+  let failed = false;
 
   const after = (seconds: number, act: () => void) => {
     clearTimeout(timer);
@@ -40,13 +41,16 @@ export function superviseClient(
   };
   const fail = async (notice: Notice): Promise<never> => {
     clearTimeout(timer);
-    tell(notice);
+    // What fails afterwards comes of that.
+    if (!failed) tell(notice);
+    failed = true;
     if (client.state !== "disconnected" && client.state !== "disconnecting") await client.disconnect();
     return new Promise<never>(() => undefined);
   };
 
   client.startBot = async (request) => {
     tell(undefined);
+    failed = false;
     try {
       return connectParams(await startBot(request));
     } catch (error) {
@@ -74,7 +78,7 @@ export function superviseClient(
     }
     talking = state === "ready";
   });
-  client.on(RTVIEvent.BotDisconnected, () => tell(botLeft));
+  client.on(RTVIEvent.BotDisconnected, () => tell(peerLeft));
   client.on(RTVIEvent.BotReady, () => clearTimeout(timer));
   client.on(RTVIEvent.DeviceError, (error: DeviceError) => {
     if (error.devices.includes("mic")) tell(microphoneFailed(error.type, error.message));
