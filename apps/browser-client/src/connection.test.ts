@@ -56,14 +56,15 @@ test.each([
 test("a connection that takes too long is told as that, not as what comes of giving it up", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   onTestFinished(() => void vi.useRealTimers());
-  const { promise, reject } = Promise.withResolvers<unknown>();
-  client.connect.mockReturnValue(promise);
-  client.disconnect = async () => {
-    client.become("disconnecting");
-    reject(new Error("Unable to connect to transport"));
-    await promise.catch(() => undefined);
-    client.become("disconnected");
-  };
+  client.connect.mockReturnValue(
+    new Promise((_resolve, reject) => {
+      client.disconnect = async () => {
+        client.become("disconnecting");
+        reject(new Error("Unable to connect to transport"));
+        client.become("disconnected");
+      };
+    }),
+  );
   supervise();
   client.become("connecting");
   void client.connect();
