@@ -10,25 +10,25 @@ const trackStatus = (receiver_index: unknown, enabled: unknown) =>
 
 test("the bot is told which tracks are open as it comes, and whenever one changes", async () => {
   const told: unknown[] = [];
+  const { promise: heard, resolve } = Promise.withResolvers<void>();
   const { call } = await openStage(async ({ transport }) => {
     transport.on("trackStatus", (track, enabled) => told.push([track, enabled]));
     await transport.closed;
-  });
+  }, heard);
   const caller = await call();
-  for (const text of [
-    trackStatus(0, true),
-    trackStatus(1, false),
-    trackStatus(2, false),
-    trackStatus(3, true),
-    trackStatus(0, "yes"),
-    trackStatus(0, false),
-  ])
-    caller.peer.channel?.send(text);
-  await until("all are told", () => told.length >= 4, 2_000);
+  const say = (...texts: string[]) => {
+    for (const text of texts) caller.peer.channel?.send(text);
+  };
+  say(trackStatus(0, true), trackStatus(1, false));
+  await until("it is on its way", () => caller.peer.channel?.bufferedAmount === 0, 2_000);
+  resolve();
+  await until("the bot is told what is open", () => told.length === 2, 2_000);
+  say(trackStatus(2, true), trackStatus(3, true), trackStatus(0, "yes"), trackStatus(0, false));
+  await until("the bot is told what changed", () => told.length === 4, 2_000);
   expect(told).toEqual([
     ["microphone", true],
     ["camera", false],
-    ["screen", false],
+    ["screen", true],
     ["microphone", false],
   ]);
 });

@@ -20,11 +20,18 @@ export interface Stage {
   call(more?: Readonly<Record<string, unknown>>): Promise<WebRTCCaller>;
 }
 
-/** Its bot takes the call and plays back what it hears, unless `bot` goes on with the call otherwise. */
-export async function openStage(bot: (call: BotsCall) => Promise<unknown> = echo): Promise<Stage> {
+/**
+ * Its bot takes the call, once `when` has come, and plays back what it hears, unless `bot` goes on with the call
+ * otherwise.
+ */
+export async function openStage(
+  bot: (call: BotsCall) => Promise<unknown> = echo,
+  when: Promise<unknown> = Promise.resolve(),
+): Promise<Stage> {
   const calls: BotsCall[] = [];
   const takeCall: Bot = async (args) => {
     if (args.transport !== "webrtc") return;
+    await when;
     const call = { connection: args.webrtcConnection, transport: await createTransport(args, { webrtc: () => ({}) }) };
     calls.push(call);
     await bot(call);
