@@ -142,6 +142,7 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
       });
     await dtls.iceTransport.start();
     await dtls.start();
+    passUsedNumbers(dtls);
     if (sctp?.dtlsTransport === dtls) await sctp.start(current?.data?.sctpPort ?? 5_000);
   }
 
@@ -185,4 +186,16 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
     },
     close,
   };
+}
+
+/** More than there are records in a handshake. */
+const handshakeRecords = 1_000;
+
+/**
+ * The engine numbers what it sends from 1 again after its Finished, which had a later number under the same key. The record
+ * that meets that number would be dropped by the caller as a repetition (RFC 6347, section 4.1.2.6), and be encrypted with
+ * a nonce that was used before.
+ */
+function passUsedNumbers({ dtls }: RTCDtlsTransport): void {
+  if (dtls !== undefined) dtls.dtls.recordSequenceNumber += handshakeRecords;
 }
