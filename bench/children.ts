@@ -17,10 +17,16 @@ export async function startChild(module: string, core: number): Promise<Child> {
   if (ready !== "ready") throw new Error(`${module} said ${JSON.stringify(ready)} instead of being ready`);
   return {
     async ask<Answer>(question: object): Promise<Answer> {
-      const answer = once(child, "message");
-      const gone = once(child, "exit").then(() => Promise.reject(new Error(`${module} died`)));
+      const answered = new AbortController();
+      const { signal } = answered;
+      const gone = once(child, "exit", { signal }).then(
+        () => Promise.reject(new Error(`${module} died`)),
+        () => [],
+      );
+      const answer = once(child, "message", { signal });
       child.send(question);
       const [message] = await Promise.race([answer, gone]);
+      answered.abort();
       return message as Answer;
     },
     async stop() {

@@ -3,7 +3,7 @@ import { createPacer } from "@pipecat-ts/runner-media";
 import { createCalls } from "./calls.ts";
 import { offerRoutes } from "./offer-routes.ts";
 import { checkOptions, type WebRTCOptions, webrtcOptions } from "./options.ts";
-import { warmUp } from "./peer/peer.ts";
+import { warmUp } from "./peer/warm-up.ts";
 import { loadOpus } from "./voice/opus.ts";
 
 /** What a caller's browser is told to ask for its own address when it wants such a server and none was configured: as in Pipecat's own runner. */
@@ -17,7 +17,7 @@ const plugin: TransportPlugin<WebRTCOptions> = {
   async open(runner, options) {
     checkOptions(options);
     const pacer = runner.shared("pacer", createPacer);
-    const [opus] = await Promise.all([loadOpus(), warmUp()]);
+    const [opus] = await Promise.all([loadOpus(), warmUp(runner.logger)]);
     /** The sessions whose caller is to come in here: another transport's ids open nothing. */
     const started = new WeakSet<Session>();
     const calls = createCalls({ runner, options, opus, pacer });
