@@ -1,9 +1,9 @@
-import { createCipheriv, createDecipheriv } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey } from "node:crypto";
 
 /** What SRTP adds to a packet, by RFC 7714: 12 bytes of header before it, which are authenticated, and 16 of tag behind it. */
 const headerBytes = 12;
 const tagBytes = 16;
-const key = Buffer.alloc(16, 7);
+const key = createSecretKey(Buffer.alloc(16, 7));
 
 export function seal(sequenceNumber: number, payload: Uint8Array): Buffer {
   const header = Buffer.alloc(headerBytes);

@@ -6,7 +6,8 @@ import type { TimeShares } from "./profile.ts";
 
 const serverCore = 0;
 const callerCore = 1;
-const settleMs = 5000;
+/** Until the chime has been played, code is compiled, and callers have reported ten times that they lose nothing. */
+const settleMs = 15_000;
 
 /** What so many echo sessions cost. */
 export interface SessionsCost {
