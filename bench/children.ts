@@ -13,7 +13,7 @@ export interface Child {
 export async function startChild(module: string, core: number): Promise<Child> {
   const options: ForkOptions = { stdio: ["ignore", "ignore", "inherit", "ipc"], execArgv: [] };
   const child = pinned(new URL(module, import.meta.url).pathname, core, options);
-  const [ready] = await once(child, "message");
+  const [ready] = await Promise.race([once(child, "message"), once(child, "exit")]);
   if (ready !== "ready") throw new Error(`${module} said ${JSON.stringify(ready)} instead of being ready`);
   return {
     async ask<Answer>(question: object): Promise<Answer> {
@@ -30,6 +30,7 @@ export async function startChild(module: string, core: number): Promise<Child> {
       return message as Answer;
     },
     async stop() {
+      if (!child.connected) return; // it died, and whoever asked it something was told
       const exit = once(child, "exit");
       child.disconnect();
       await exit;

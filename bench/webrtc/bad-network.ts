@@ -24,7 +24,7 @@ export function spoilNetwork(
         if (!isVoice(data)) return await send(data, to);
         sent += 1;
         if (Math.random() * 100 < lossPercent) lost += 1;
-        else setTimeout(() => void send(data, to), Math.random() * jitterMs);
+        else setTimeout(() => transport.closed || void send(data, to), Math.random() * jitterMs);
       };
     }
   }

@@ -1,40 +1,45 @@
-/** One caller who hears how long its own voice takes back, over a good network and a bad one, in a process of its own. */
+/** Callers who hear how long their own voices take back, over a good network or a bad one, in a process of their own. */
 import { answerParent } from "../children.ts";
 import { type BadNetwork, spoilNetwork } from "./bad-network.ts";
 import { type DialledCaller, dial } from "./caller.ts";
 import { createMarkFinder, markEvery, markedVoice, speakInTurn } from "./voice.ts";
 
 const voice = await markedVoice();
-const isMark = await createMarkFinder();
-let caller: DialledCaller | undefined;
-let stop: (() => void) | undefined;
-let network: BadNetwork | undefined;
-let markedAt = Number.NaN;
+const callers: DialledCaller[] = [];
+const networks: BadNetwork[] = [];
+const markedAt: number[] = [];
 let delaysMs: number[] = [];
+let stop: (() => void) | undefined;
 
-async function connect(url: string): Promise<void> {
-  caller = await dial(url, ({ payload }) => {
-    if (isMark(payload)) delaysMs.push(performance.now() - markedAt);
-  });
-  const { peer } = caller;
+async function connect(url: string, count: number): Promise<void> {
+  for (let caller = 0; caller < count; caller++) {
+    const isMark = await createMarkFinder();
+    callers.push(
+      await dial(url, ({ payload }) => {
+        if (isMark(payload)) delaysMs.push(performance.now() - (markedAt[caller] ?? Number.NaN));
+      }),
+    );
+  }
   stop = speakInTurn(
-    () => 1,
-    (_, packet) => {
-      if (packet % markEvery === 0) markedAt = performance.now();
-      peer.sendAudio(voice[packet % voice.length] ?? new Uint8Array());
+    () => count,
+    (caller, packet) => {
+      if (packet % markEvery === 0) markedAt[caller] = performance.now();
+      callers[caller]?.peer.sendAudio(voice[packet % voice.length] ?? new Uint8Array());
     },
   );
 }
 
-answerParent(async ({ ask, url, lossPercent, jitterMs }) => {
-  if (ask === "connect") await connect(String(url));
-  if (ask === "spoil" && caller !== undefined)
-    network = spoilNetwork(caller.peer, { lossPercent: Number(lossPercent), jitterMs: Number(jitterMs) });
+answerParent(async ({ ask, url, count, lossPercent, jitterMs }) => {
+  if (ask === "connect") await connect(String(url), Number(count));
+  if (ask === "spoil")
+    for (const { peer } of callers)
+      networks.push(spoilNetwork(peer, { lossPercent: Number(lossPercent), jitterMs: Number(jitterMs) }));
   if (ask === "disconnect") {
     stop?.();
-    await caller?.hangUp();
+    await Promise.all(callers.map((caller) => caller.hangUp()));
   }
-  const answer = { delaysMs, lostPercent: network?.lostPercent ?? 0 };
+  const lostPercent = networks.reduce((sum, network) => sum + network.lostPercent, 0) / networks.length;
+  const answer = { delaysMs, lostPercent };
   delaysMs = [];
   return answer;
 });

@@ -27,6 +27,8 @@ interface Packets {
   readonly recoveredMs: number;
 }
 
+/** So many at once: by the turn in which a packet comes, each call has a delay of its own. */
+const callers = 8;
 /** Until the chime has been played and delays have been adapted to how packets come: the jitter buffer looks back 10 s. */
 const settleMs = 12_000;
 
@@ -54,14 +56,19 @@ async function listen(
   const calling = await startChild("./webrtc/echo-caller.ts", 1);
   try {
     const { url } = await serving.ask<{ url: string }>({ ask: "url" });
-    await calling.ask({ ask: "connect", url });
+    await calling.ask({ ask: "connect", url, count: callers });
     if (network !== undefined) await calling.ask({ ask: "spoil", ...network });
     await pause(settleMs);
     await calling.ask({ ask: "count" });
     await pause(seconds * 1000);
     const heard = await calling.ask<Heard>({ ask: "disconnect" });
     await pause(1000); // the runner takes half a second to believe that a caller who hangs up is gone
-    return { ...heard, packets: await serving.ask<Packets>({ ask: "packets" }) };
+    const { calls } = await serving.ask<{ calls: Packets[] }>({ ask: "packets" });
+    const sum = (name: keyof Packets) => calls.reduce((total, call) => total + call[name], 0);
+    return {
+      ...heard,
+      packets: { frames: sum("frames"), concealedMs: sum("concealedMs"), recoveredMs: sum("recoveredMs") },
+    };
   } finally {
     await Promise.all([serving.stop(), calling.stop()]);
   }

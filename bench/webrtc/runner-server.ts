@@ -8,14 +8,14 @@ import { createPacerObserver } from "../pacer-observer.ts";
 import { usageSince } from "../servers/usage.ts";
 import { startProfile } from "./profile.ts";
 
-/** What the last call to end logged of its caller's packets. */
-let packets: object | undefined;
+/** What each call that ended logged of its caller's packets. */
+const calls: object[] = [];
 let stopProfile: Awaited<ReturnType<typeof startProfile>> | undefined;
 
 const nothing = (): void => undefined;
 const logger: Logger = {
   debug(fields: object | string) {
-    if (typeof fields === "object" && "concealedMs" in fields) packets = fields;
+    if (typeof fields === "object" && "concealedMs" in fields) calls.push(fields);
   },
   info: nothing,
   warn: nothing,
@@ -29,7 +29,7 @@ await runner.listen();
 
 answerParent(async ({ ask }) => {
   if (ask === "usage") return { ...usageSince(), lateness: observer.read() };
-  if (ask === "packets") return packets;
+  if (ask === "packets") return { calls };
   if (ask === "start profile") stopProfile = await startProfile();
   else if (ask === "stop profile") return await stopProfile?.();
   return { url: new URL("/api/offer", runner.url).href };

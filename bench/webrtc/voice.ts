@@ -1,24 +1,25 @@
+import { cut, syllables } from "@pipecat-ts/runner-testing";
 import { loadOpus } from "../../packages/runner-webrtc/src/voice/opus.ts";
 
 const sampleRate = 48_000;
+/** The root mean square of at least half a loud packet, and of no other. */
+const loudLevel = 2_000;
 
-/** Every so many packets of `markedVoice` begin with one that is loud. */
+/** Every so many packets begin with one that is loud. */
 export const markEvery = 25;
+const periods = 8;
 
 /**
- * What callers say, over and over, in Opus packets of 20 ms: 2 s of a hum at −40 dBFS that is 30 dB louder for every 25th
+ * What callers say, over and over, in Opus packets of 20 ms: 4 s of quiet syllables, which are 20 dB louder for every 25th
  * packet. A loud packet is told from the others wherever it comes out, after any number of codecs.
  */
 export async function markedVoice(): Promise<Uint8Array[]> {
   const encoder = await (await loadOpus()).createEncoder({ sampleRate });
-  const length = sampleRate / 50;
-  const packets = Array.from({ length: 4 * markEvery }, (_, packet) => {
-    const level = packet % markEvery === 0 ? 0.32 : 0.01;
+  const said = cut(syllables(150, { durationMs: periods * markEvery * 20, sampleRate }));
+  const packets = said.map(({ samples }, packet) => {
+    const mark = packet % markEvery === 0;
     return encoder.encode(
-      Int16Array.from({ length }, (_, n) => {
-        const second = (packet * length + n) / sampleRate;
-        return 32_767 * level * (Math.sin(2 * Math.PI * 300 * second) + 0.4 * Math.sin(2 * Math.PI * 1_130 * second));
-      }),
+      samples.map((sample, n) => sample / 10 + (mark ? 10_000 * Math.sin((2 * Math.PI * 700 * n) / sampleRate) : 0)),
     );
   });
   encoder.free();
@@ -32,7 +33,7 @@ export async function createMarkFinder(): Promise<(packet: Uint8Array) => boolea
   return (packet) => {
     const samples = decoder.decode(packet) ?? new Int16Array(1);
     const level = Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length);
-    const isLoud = level > 1_500;
+    const isLoud = level > loudLevel;
     const begins = isLoud && !wasLoud;
     wasLoud = isLoud;
     return begins;

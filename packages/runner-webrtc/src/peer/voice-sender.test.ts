@@ -1,5 +1,5 @@
-import { type RtcpPacket, RtcpSrPacket } from "werift";
 import { expect, test, vi } from "vitest";
+import { type RtcpPacket, RtcpSrPacket } from "werift";
 import { silence } from "./test/peer-caller.ts";
 import { hearEachOther, openCall } from "./test/peer-stage.ts";
 
