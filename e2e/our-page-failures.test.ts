@@ -42,10 +42,10 @@ test("a runner with a key and tokens asks the person for the key, and a wrong on
   const ours = await openOurPage(caller, running.origin);
   for (const key of ["a-wrong-key", "the-key-of-this-runner"]) {
     await ours.connect.click();
-    await expectNotice(ours, /takes callers with its API key/);
+    await ours.expectNotice(/takes callers with its API key/);
     await caller.page.getByLabel("API key").fill(key);
     await ours.button("Use this key").click();
-    await expectNotice(ours, /Press Connect to use it/);
+    await ours.expectNotice(/Press Connect to use it/);
   }
   await ours.connectToBot();
   await caller.page.reload();
