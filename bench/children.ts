@@ -13,17 +13,24 @@ export interface Child {
 export async function startChild(module: string, core: number): Promise<Child> {
   const options: ForkOptions = { stdio: ["ignore", "ignore", "inherit", "ipc"], execArgv: [] };
   const child = pinned(new URL(module, import.meta.url).pathname, core, options);
-  const [ready] = await once(child, "message");
+  const [ready] = await Promise.race([once(child, "message"), once(child, "exit")]);
   if (ready !== "ready") throw new Error(`${module} said ${JSON.stringify(ready)} instead of being ready`);
   return {
     async ask<Answer>(question: object): Promise<Answer> {
-      const answer = once(child, "message");
-      const gone = once(child, "exit").then(() => Promise.reject(new Error(`${module} died`)));
+      const answered = new AbortController();
+      const { signal } = answered;
+      const gone = once(child, "exit", { signal }).then(
+        () => Promise.reject(new Error(`${module} died`)),
+        () => [],
+      );
+      const answer = once(child, "message", { signal });
       child.send(question);
       const [message] = await Promise.race([answer, gone]);
+      answered.abort();
       return message as Answer;
     },
     async stop() {
+      if (!child.connected) return; // it died, and whoever asked it something was told
       const exit = once(child, "exit");
       child.disconnect();
       await exit;

@@ -20,3 +20,8 @@ export function table(rows: readonly (readonly string[])[]): string {
     )
     .join("\n");
 }
+
+/** The rows as a Markdown table, the first one its heading. */
+export function markdownTable([heading = [], ...rows]: readonly (readonly string[])[]): string {
+  return [heading, heading.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+}

@@ -1,6 +1,5 @@
 /**
- * `pnpm bench [startup|start|sessions|calls|daily …] [--seconds 60] [--sessions 1,50,200] [--calls 50,200,500]
- * [--daily 1,3]`: prints what the runner costs, or the parts of it that are named, each figure beside its floor.
+ * `pnpm bench [PART …] [--seconds 60] [--sessions 1,10,20,30]`: prints what the runner costs, each figure beside its floor.
  * Needs Linux's `taskset` to hold server and callers to a core each; without it the figures mix.
  */
 import { parseArgs } from "node:util";
@@ -9,27 +8,42 @@ import { measureDailyBots } from "./daily-bots.ts";
 import { measureSessions } from "./sessions.ts";
 import { measureStart } from "./start-requests.ts";
 import { measureStartup } from "./startup.ts";
+import {
+  measureWebRTCAnswers,
+  measureWebRTCEcho,
+  measureWebRTCProfile,
+  measureWebRTCSessions,
+  type WebRTCBench,
+} from "./webrtc/index.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: {
-    seconds: { type: "string", default: "60" },
-    sessions: { type: "string", default: "1,50,200" },
-    calls: { type: "string", default: "50,200,500" },
-    daily: { type: "string", default: "1,3" },
-  },
+  options: { seconds: { type: "string", default: "60" }, sessions: { type: "string" } },
 });
 const seconds = Number(values.seconds);
+
+/** What can be measured, by the name to ask for it alone. */
 const parts: Readonly<Record<string, () => Promise<string>>> = {
   startup: () => measureStartup(7),
   start: () => measureStart(2000),
-  sessions: () => measureSessions(values.sessions.split(",").map(Number), seconds),
-  calls: () => measureCalls(values.calls.split(",").map(Number), seconds),
-  daily: () => measureDailyBots(values.daily.split(",").map(Number), Math.min(10, seconds)),
+  websocket: () => measureSessions(counts([1, 50, 200]), seconds),
+  calls: () => measureCalls(counts([50, 200, 500]), seconds),
+  daily: () => measureDailyBots(counts([1, 3]), Math.min(10, seconds)),
+  "webrtc-answers": () => measureWebRTCAnswers(),
+  "webrtc-echo": () => measureWebRTCEcho(webrtc()),
+  "webrtc-sessions": () => measureWebRTCSessions(webrtc()),
+  "webrtc-profile": () => measureWebRTCProfile(webrtc()),
 };
-const chosen = positionals.length > 0 ? positionals : Object.keys(parts);
-for (const name of chosen) {
-  const measure = parts[name];
-  if (!measure) throw new Error(`There is no part "${name}": ${Object.keys(parts).join(", ")}.`);
-  console.log(`${await measure()}\n`);
+
+function counts(normally: readonly number[]): readonly number[] {
+  return values.sessions?.split(",").map(Number) ?? normally;
 }
+
+function webrtc(): WebRTCBench {
+  return { seconds, sessions: counts([1, 10, 20, 30]) };
+}
+
+const unknown = positionals.find((name) => !Object.hasOwn(parts, name));
+if (unknown !== undefined) throw new Error(`There is no part "${unknown}", only ${Object.keys(parts).join(", ")}.`);
+for (const [name, measure] of Object.entries(parts))
+  if (positionals.length === 0 || positionals.includes(name)) console.log(`${await measure()}\n`);

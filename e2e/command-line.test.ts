@@ -3,7 +3,7 @@ import { startChildRunner } from "./child-runner.ts";
 import { useJourney } from "./journey.ts";
 import { openOurPage } from "./our-page.ts";
 
-const { openPage, hearEcho } = useJourney();
+const { openPage, hearEcho } = useJourney("webrtc");
 
 test.each([
   ["pipecat-runner bot.ts", ["packages/runner-cli/src/main.ts", "apps/echo-bot/bot.ts", "--port", "0"]],
@@ -13,9 +13,10 @@ test.each([
   onTestFinished(() => void runner.interrupt());
   const caller = await openPage(runner.origin);
   const ours = await openOurPage(caller, runner.origin);
+  expect(await ours.transport.textContent()).toBe("WebRTC");
   await ours.connectToBot();
   await hearEcho(caller);
   const stopped = runner.interrupt();
-  await ours.notice.filter({ hasText: "The runner is shutting down and ended the call." }).waitFor();
+  await ours.expectNotice(/^The bot's side ended the call\./);
   expect(await stopped).toBe(0);
 });

@@ -3,10 +3,12 @@ import { openUdpProxy, type UdpProxy } from "./udp-proxy.ts";
 
 /** The wire between a page's WebRTC and the runner. */
 export interface CuttableWire extends AsyncDisposable {
-  /** Drops everything both ways from now on, or lets it through again. HTTP stays. */
+  /** Drops everything both ways from now on, offers included, or lets it through again. */
   cut(isCut: boolean): void;
   /** How many datagrams were dropped. */
   readonly dropped: () => number;
+  /** How many offers found no way. */
+  readonly lostOffers: () => number;
 }
 
 /** A candidate's address and port: RFC 8839, section 5.1. */
@@ -18,19 +20,27 @@ const udpCandidate = /^a=candidate:\S+ 1 udp \d+ (\d+\.\d+\.\d+\.\d+) (\d+) typ 
  */
 export async function putOnWire(page: Page): Promise<CuttableWire> {
   const proxies = new Map<number, UdpProxy>();
+  let isCut = false;
+  let lostOffers = 0;
 
   /** The line of a candidate with a proxy's address in it. */
   const throughProxy = async (line: string): Promise<string> => {
     const [, address = "", port = ""] = udpCandidate.exec(line) ?? [];
     const proxy = proxies.get(Number(port)) ?? (await openUdpProxy({ address, port: Number(port) }));
     proxies.set(Number(port), proxy);
+    proxy.cut(isCut);
     return line.replace(`${address} ${port}`, `${proxy.address.address} ${proxy.address.port}`);
   };
 
   await page.route("**/api/offer", async (route) => {
     if (route.request().method() === "PATCH") return route.fulfill({ json: { status: "success" } });
+    if (isCut) {
+      lostOffers++;
+      return route.abort("internetdisconnected");
+    }
     const offer = route.request().postDataJSON() as { sdp: string };
     const response = await route.fetch({ postData: { ...offer, sdp: withoutCandidates(offer.sdp) } });
+    if (!response.ok()) return route.fulfill({ response });
     const answer = (await response.json()) as { sdp: string };
     const lines = answer.sdp.split("\r\n");
     const first = lines.find((line) => udpCandidate.test(line));
@@ -40,10 +50,12 @@ export async function putOnWire(page: Page): Promise<CuttableWire> {
   });
 
   return {
-    cut(isCut) {
+    cut(next) {
+      isCut = next;
       for (const proxy of proxies.values()) proxy.cut(isCut);
     },
     dropped: () => [...proxies.values()].reduce((sum, proxy) => sum + proxy.dropped(), 0),
+    lostOffers: () => lostOffers,
     async [Symbol.asyncDispose]() {
       await Promise.all([...proxies.values()].map((proxy) => proxy[Symbol.asyncDispose]()));
     },

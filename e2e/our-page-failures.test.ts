@@ -2,9 +2,9 @@ import { createTransport } from "pipecat-runner";
 import { expect, test } from "vitest";
 import type { CallerPage } from "./caller-page.ts";
 import { useJourney } from "./journey.ts";
-import { type OurPage, openOurPage } from "./our-page.ts";
+import { openOurPage } from "./our-page.ts";
 
-const { echoBot, start, openPage, expectEnded } = useJourney();
+const { echoBot, start, openPage, expectEnded } = useJourney("websocket");
 
 test("a full runner's refusal is told in its own words, and Connect works once there is room", async () => {
   const running = await start(echoBot, { maxSessions: 1 });
@@ -12,7 +12,7 @@ test("a full runner's refusal is told in its own words, and Connect works once t
   const [served, refused] = [await openOurPage(first, running.origin), await openOurPage(second, running.origin)];
   await served.connectToBot();
   await refused.connect.click();
-  await expectNotice(refused, /^The session could not be started: .+ Press Connect to try again\.$/);
+  await refused.expectNotice(/^The session could not be started: .+ Press Connect to try again\.$/);
   await served.disconnect.click();
   await expectEnded(running);
   await refused.connectToBot();
@@ -31,7 +31,7 @@ test.each([false, true])(
     });
     const ours = await openOurPage(await openPage(running.origin), running.origin);
     await ours.connect.click();
-    await expectNotice(ours, /The bot failed, and the call was ended\. The runner's log says why\./);
+    await ours.expectNotice(/The bot failed, and the call was ended\. The runner's log says why\./);
     await ours.connectToBot();
   },
 );
@@ -42,10 +42,10 @@ test("a runner with a key and tokens asks the person for the key, and a wrong on
   const ours = await openOurPage(caller, running.origin);
   for (const key of ["a-wrong-key", "the-key-of-this-runner"]) {
     await ours.connect.click();
-    await expectNotice(ours, /takes callers with its API key/);
+    await ours.expectNotice(/takes callers with its API key/);
     await caller.page.getByLabel("API key").fill(key);
     await ours.button("Use this key").click();
-    await expectNotice(ours, /Press Connect to use it/);
+    await ours.expectNotice(/Press Connect to use it/);
   }
   await ours.connectToBot();
   await caller.page.reload();
@@ -58,7 +58,7 @@ test("a bot that finishes ends the call without an alarm", async () => {
   });
   const ours = await openOurPage(await openPage(running.origin), running.origin);
   await ours.connect.click();
-  await expectNotice(ours, /^The bot ended the call\.$/);
+  await ours.expectNotice(/^The bot ended the call\.$/);
   await ours.connect.waitFor();
 });
 
@@ -67,9 +67,9 @@ test("a runner that stops is told while it is called, and after", async () => {
   const ours = await openOurPage(await openPage(running.origin), running.origin);
   await ours.connectToBot();
   await running.runner.close();
-  await expectNotice(ours, /^The runner is shutting down and ended the call\./);
+  await ours.expectNotice(/^The runner is shutting down and ended the call\./);
   await ours.connect.click();
-  await expectNotice(ours, /does not answer\. It may have stopped\. Press Connect to try again\.$/);
+  await ours.expectNotice(/does not answer\. It may have stopped\. Press Connect to try again\.$/);
   await ours.connect.waitFor();
 });
 
@@ -79,7 +79,7 @@ test("something else that answers POST /start is told from the runner", async ()
   const ours = await openOurPage(caller, running.origin);
   await caller.page.route("**/start", (route) => route.fulfill({ status: 502, body: "<h1>Bad gateway</h1>" }));
   await ours.connect.click();
-  await expectNotice(ours, /The answer to POST \/start was not the runner's/);
+  await ours.expectNotice(/The answer to POST \/start was not the runner's/);
   await caller.page.unroute("**/start");
   await ours.connectToBot();
 });
@@ -92,9 +92,8 @@ test("without a microphone the bot is heard and can be written to", async () => 
   );
   const ours = await openOurPage(caller, running.origin);
   await ours.connectToBot();
-  await expectNotice(ours, /^The microphone is blocked\. .+ you can hear it and write to it\.$/);
-  await ours.write("Can you read me?");
-  await caller.page.getByText("You wrote: Can you read me?", { exact: true }).filter({ visible: true }).waitFor();
+  await ours.expectNotice(/^The microphone is blocked\. .+ you can hear it and write to it\.$/);
+  await ours.exchange("Can you read me?");
   await ours.disconnect.click();
   await expectEnded(running);
   await ours.connect.waitFor();
@@ -129,10 +128,6 @@ test("a runner without a transport, and one that does not answer, are told; Try 
   await caller.page.getByRole("button", { name: "Try again" }).click();
   await caller.page.getByRole("button", { name: "Connect", exact: true }).waitFor();
 });
-
-async function expectNotice({ notice }: OurPage, text: RegExp): Promise<void> {
-  await notice.filter({ hasText: text }).waitFor();
-}
 
 async function offer({ page }: CallerPage, transports: readonly string[]): Promise<void> {
   await page.route("**/status", (route) => route.fulfill({ json: { status: "ready", transports } }));

@@ -53,7 +53,7 @@ test("all four carriers call one server at once, and nobody hears anybody else",
     await Promise.all(carriers.map(async ([name, carrier]) => [name, await carrier.openApi()] as const)),
   );
   const apiUrl = (name: string) => ({ apiUrl: apis.get(name)?.url });
-  const { runner, logger } = await startRunner(bot, {
+  const { runner, logger } = await startRunner("websocket", bot, {
     publicUrl,
     plugins: [twilio, telnyx, plivo, exotel],
     pluginOptions: {

@@ -1,12 +1,21 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import { findGaps, measureLevel, measurePitch } from "@pipecat-ts/runner-testing";
 
-/** How `heard` differs from the voice `spoken` of pitch `hz`: in pitch by 1 %, in level by 1 dB, or by silences; `undefined` when it does not. */
-export function differenceOf(heard: AudioFrame, spoken: AudioFrame, hz: number): string | undefined {
+/** What was spoken, as it should be heard. */
+export interface Expected {
+  readonly spoken: AudioFrame;
+  /** The pitch of the voice, in Hz. */
+  readonly hz: number;
+  /** How much louder or quieter it may have become, in dB. */
+  readonly toleranceDb: number;
+}
+
+/** How `heard` differs from the voice spoken: in pitch by 1 %, in level, or by silences; `undefined` when it does not. */
+export function differenceOf(heard: AudioFrame, { spoken, hz, toleranceDb }: Expected): string | undefined {
   const pitch = measurePitch(heard) ?? 0;
   if (Math.abs(pitch / hz - 1) > 0.01) return `heard ${pitch} Hz of ${hz} Hz`;
   const [level, expected] = [measureLevel(heard), measureLevel(spoken)];
-  if (Math.abs(level - expected) > 1) return `heard ${level} dBFS of ${expected} dBFS`;
+  if (Math.abs(level - expected) > toleranceDb) return `heard ${level} dBFS of ${expected} dBFS`;
   const [silent, pauses] = [silentShare(heard), silentShare(spoken)];
   return silent > pauses + 0.05 ? `heard silence ${silent} of the time, not ${pauses}` : undefined;
 }

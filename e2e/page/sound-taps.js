@@ -33,7 +33,10 @@
     await context.audioWorklet.addModule(worklet);
     const tap = new AudioWorkletNode(context, "tap", { numberOfOutputs: 0 });
     tap.port.onmessage = ({ data }) => {
-      if (isOver()) return context.close();
+      if (isOver()) {
+        tap.port.onmessage = null;
+        return context.close();
+      }
       sounds[kind].sampleRate = context.sampleRate;
       sounds[kind].chunks.push(data);
       sounds[kind].endedAt = Date.now();
@@ -75,6 +78,17 @@
       set.call(this, stream);
     },
   });
+
+  const microphones = [];
+  const { getUserMedia } = MediaDevices.prototype;
+  MediaDevices.prototype.getUserMedia = async function (wanted) {
+    const stream = await getUserMedia.call(this, wanted);
+    microphones.push(...stream.getAudioTracks());
+    return stream;
+  };
+  globalThis.openMicrophones = () => [
+    ...new Set(microphones.filter(({ readyState }) => readyState === "live").map(({ label }) => label)),
+  ];
 
   globalThis.soundMs = (kind) => {
     const { sampleRate, chunks } = sounds[kind];

@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { type PipecatClient, RTVIEvent } from "@pipecat-ai/client-js";
-import { beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { superviseClient } from "./connection.ts";
 import type { Notice } from "./messages.ts";
 
@@ -54,11 +54,32 @@ test.each([
   expect(media.disconnect).toHaveBeenCalled();
 });
 
-test("a call that could not be connected again is told as lost, and ended", async () => {
+test("a connection that takes too long is told as that, not as what comes of giving it up", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  client.connect.mockReturnValue(
+    new Promise((_resolve, reject) => {
+      client.disconnect = async () => {
+        client.become("disconnecting");
+        reject(new Error("Unable to connect to transport"));
+        client.become("disconnected");
+      };
+    }),
+  );
+  supervise();
+  client.become("connecting");
+  void client.connect();
+  await vi.advanceTimersByTimeAsync(15_000);
+  expect(client.state).toBe("disconnected");
+  expect(told).toEqual(timedOut(15));
+});
+
+test("a call that could not be connected again is told as lost, and ended once the transport has closed it", async () => {
   supervise();
   client.become("ready");
   client.become("error");
-  expect(told?.text).toContain("was lost");
+  expect(client.state).toBe("error");
+  await vi.waitFor(() => expect(told?.text).toContain("was lost"));
   expect(client.state).toBe("disconnected");
   expect(media.disconnect).toHaveBeenCalled();
 });
@@ -74,7 +95,7 @@ test("a bot that leaves is told without an alarm", () => {
   supervise();
   client.become("ready");
   client.emit(RTVIEvent.BotDisconnected);
-  expect(told).toEqual({ tone: "info", text: "The bot ended the call." });
+  expect(told).toMatchObject({ tone: "info", text: expect.stringMatching(/^The bot's side ended the call\./) });
 });
 
 test("a runner that wants its key has the person asked for it", async () => {

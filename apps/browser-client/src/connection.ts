@@ -3,12 +3,12 @@ import { apiKeyHeaders } from "./api-key.ts";
 import type { Console } from "./consoles/console.ts";
 import type { CallMedia } from "./media/call-media.ts";
 import {
-  botLeft,
   botSilent,
   connectFailed,
   lost,
   microphoneFailed,
   type Notice,
+  peerLeft,
   reported,
   startFailed,
 } from "./messages.ts";
@@ -34,6 +34,7 @@ export function superviseClient(
   const connect = client.connect.bind(client);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let talking = false;
+  let failed = false;
 
   const after = (seconds: number, act: () => void) => {
     clearTimeout(timer);
@@ -41,13 +42,16 @@ export function superviseClient(
   };
   const fail = async (notice: Notice): Promise<never> => {
     clearTimeout(timer);
-    tell(notice);
+    // What fails afterwards comes of that.
+    if (!failed) tell(notice);
+    failed = true;
     if (client.state !== "disconnected" && client.state !== "disconnecting") await client.disconnect();
     return new Promise<never>(() => undefined);
   };
 
   client.startBot = async (request) => {
     tell(undefined);
+    failed = false;
     try {
       return connectParams(await startBot({ ...request, headers: apiKeyHeaders() }));
     } catch (error) {
@@ -65,8 +69,9 @@ export function superviseClient(
 
   client.on(RTVIEvent.TransportStateChanged, (state) => {
     if (state === "ready") after(botReadyTimeoutS, () => tell(botSilent(botReadyTimeoutS)));
-    // The WebRTC transport's last word when it could not connect again; before the call, connect rejects as well.
-    if (state === "error" && talking) void fail(lost);
+    // The WebRTC transport's last word when it could not connect again; before the call, connect rejects as well. It closes
+    // its connections right after this word, and would leave the old one open if it were disconnected meanwhile.
+    if (state === "error" && talking) queueMicrotask(() => void fail(lost));
     if (state === "disconnected") {
       clearTimeout(timer);
       // The WebRTC transport leaves it open when there was no connection yet.
@@ -74,7 +79,7 @@ export function superviseClient(
     }
     talking = state === "ready";
   });
-  client.on(RTVIEvent.BotDisconnected, () => tell(botLeft));
+  client.on(RTVIEvent.BotDisconnected, () => tell(peerLeft));
   client.on(RTVIEvent.BotReady, () => clearTimeout(timer));
   client.on(RTVIEvent.DeviceError, (error: DeviceError) => {
     if (error.devices.includes("mic")) tell(microphoneFailed(error.type, error.message));

@@ -85,6 +85,12 @@ export function botSilent(seconds: number): Notice {
 
 export const botLeft: Notice = { tone: "info", text: "The bot ended the call." };
 
+/** Over WebRTC, the word for this is the same whether the bot finished, failed, or was stopped. */
+export const peerLeft: Notice = {
+  tone: "info",
+  text: "The bot's side ended the call. If that was not meant to be, the runner's log says why.",
+};
+
 export const lost: Notice = {
   tone: "error",
   text: `The connection to the runner was lost: it stopped, or the network did. ${again}`,

@@ -9,7 +9,8 @@ import { createPacer } from "@pipecat-ts/runner-media";
 import type { SmallWebRTCRunnerArguments, WebRTCParams } from "./arguments.ts";
 import { type Connection, createConnection } from "./connection.ts";
 import { type CallSettings, checkSettings } from "./options.ts";
-import { type PeerOptions, warmUp } from "./peer/peer.ts";
+import type { PeerOptions } from "./peer/peer.ts";
+import { warmUp } from "./peer/warm-up.ts";
 import type { CallerAnswer, CallerOffer } from "./peers.ts";
 import { openTransport } from "./transport.ts";
 import { loadOpus } from "./voice/opus.ts";
@@ -59,7 +60,7 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
   checkSettings(options);
   const { iceServers, relayOnly, announceIp, hostAddress, opensDtls, udpPorts } = options;
   const pacer = runner.shared("pacer", createPacer);
-  const [opus] = await Promise.all([loadOpus(), warmUp()]);
+  const [opus] = await Promise.all([loadOpus(), warmUp(runner.logger)]);
   const connections = new WeakMap<Session, Connection>();
 
   function open(session: Session): Connection {

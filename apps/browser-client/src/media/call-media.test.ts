@@ -76,6 +76,13 @@ test("a microphone that is unplugged is replaced by the browser's default", asyn
   await vi.waitFor(() => expect(open()).toMatchObject([{ deviceId: "built-in" }]));
 });
 
+test("a microphone that was chosen and is gone is replaced by the browser's default", async () => {
+  await media.updateMic("left in the train");
+  await media.connect();
+  expect(open()).toMatchObject([{ deviceId: "built-in" }]);
+  expect(callbacks.onDeviceError).not.toHaveBeenCalled();
+});
+
 test("a microphone that is granted after the call is over is closed again", async () => {
   const connecting = media.connect();
   await Promise.resolve();

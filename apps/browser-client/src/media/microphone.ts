@@ -11,15 +11,7 @@ export interface Microphone {
  * Rejects with getUserMedia's DOMException when there is none or the person refuses.
  */
 export async function pickUp(line: Line, deviceId?: string): Promise<Microphone> {
-  const stream = await navigator.mediaDevices.getUserMedia({
-    audio: {
-      ...(deviceId === undefined ? {} : { deviceId: { ideal: deviceId } }),
-      channelCount: 1,
-      echoCancellation: true,
-      noiseSuppression: true,
-      autoGainControl: true,
-    },
-  });
+  const stream = await openStream(deviceId);
   const [track] = stream.getAudioTracks();
   if (!track) throw new DOMException("The microphone gave no sound.", "NotFoundError");
   try {
@@ -31,6 +23,19 @@ export async function pickUp(line: Line, deviceId?: string): Promise<Microphone>
     return { track, close };
   } catch (error) {
     track.stop();
+    throw error;
+  }
+}
+
+/** Asked for as an ideal among others, the device would lose to the default where that fits the others better. */
+async function openStream(deviceId?: string): Promise<MediaStream> {
+  const audio = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+  const { mediaDevices } = navigator;
+  if (!deviceId) return mediaDevices.getUserMedia({ audio });
+  try {
+    return await mediaDevices.getUserMedia({ audio: { ...audio, deviceId: { exact: deviceId } } });
+  } catch (error) {
+    if (error instanceof Error && error.name === "OverconstrainedError") return openStream();
     throw error;
   }
 }

@@ -36,10 +36,11 @@ export function fakeMicrophones(): FakeMicrophones {
   let refusal: Error | undefined;
   const mediaDevices = Object.assign(new EventTarget(), {
     enumerateDevices: async () => devices.map((deviceId) => ({ kind: "audioinput", deviceId })),
-    async getUserMedia({ audio }: { audio: { deviceId?: { ideal: string } } }) {
+    async getUserMedia({ audio }: { audio: { deviceId?: { exact: string } } }) {
       if (refusal) throw refusal;
-      const wanted = audio.deviceId?.ideal;
-      const track = new FakeTrack(devices.find((deviceId) => deviceId === wanted) ?? "built-in");
+      const deviceId = audio.deviceId?.exact ?? "built-in";
+      if (!devices.includes(deviceId)) throw new DOMException("", "OverconstrainedError");
+      const track = new FakeTrack(deviceId);
       opened.push(track);
       return { getAudioTracks: () => [track] };
     },

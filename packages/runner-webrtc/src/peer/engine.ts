@@ -1,4 +1,4 @@
-import { Candidate, type RTCDtlsTransport, RTCPeerConnection, RtpHeader, RtpPacket, useOPUS } from "werift";
+import { Candidate, type RTCDtlsTransport, RTCPeerConnection, useOPUS } from "werift";
 import { type LocalTransport, writeAnswer } from "./answer.ts";
 import { type CallerChannel, createCallerChannel } from "./caller-channel.ts";
 import type { IceCandidate } from "./candidate.ts";
@@ -8,6 +8,8 @@ import { reportedLoss } from "./loss-report.ts";
 import type { Offer, OfferedTransport } from "./offer.ts";
 import type { PeerCounters, PeerListener, PeerOptions, PeerState } from "./peer-contract.ts";
 import { guardSctp } from "./sctp-guard.ts";
+import { prepareSrtpKeys } from "./srtp-keys.ts";
+import { createVoiceSender } from "./voice-sender.ts";
 
 /** A peer connection of the engine's (werift), on the answering side, for offers that were checked. */
 export interface Engine {
@@ -43,6 +45,7 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
   (connection as unknown as { connect(): Promise<void> }).connect = async () => undefined;
   const voice = connection.addTransceiver("audio", { direction: "sendrecv" });
   const voiceDtls = voice.dtlsTransport;
+  const sendVoice = createVoiceSender(voice.sender, voiceDtls);
   const channel = createCallerChannel(listener);
   const transports = new Map<RTCDtlsTransport, Gathering>();
   const closing = new AbortController();
@@ -51,7 +54,6 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
   let version = 0;
   let messagesIgnored = 0;
   let heard = 0;
-  let sequenceNumber = Math.floor(Math.random() * 0x8000);
 
   connection.onDataChannel.subscribe(channel.take);
   voiceDtls.onStateChange.subscribe((next) => setState(next));
@@ -142,6 +144,8 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
       });
     await dtls.iceTransport.start();
     await dtls.start();
+    passUsedNumbers(dtls);
+    prepareSrtpKeys(dtls);
     if (sctp?.dtlsTransport === dtls) await sctp.start(current?.data?.sctpPort ?? 5_000);
   }
 
@@ -178,11 +182,20 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
     answer,
     addCandidate,
     sendAudio(payload, timestamp) {
-      if (state !== "connected") return;
-      sequenceNumber = (sequenceNumber + 1) & 0xffff;
-      const header = new RtpHeader({ sequenceNumber, timestamp: timestamp >>> 0 });
-      void voice.sender.sendRtp(new RtpPacket(header, Buffer.from(payload.buffer, payload.byteOffset, payload.length)));
+      if (state === "connected") sendVoice(payload, timestamp);
     },
     close,
   };
+}
+
+/** More than there are records in a handshake. */
+const handshakeRecords = 1_000;
+
+/**
+ * The engine numbers what it sends from 1 again after its Finished, which had a later number under the same key. The record
+ * that meets that number would be dropped by the caller as a repetition (RFC 6347, section 4.1.2.6), and be encrypted with
+ * a nonce that was used before.
+ */
+function passUsedNumbers({ dtls }: RTCDtlsTransport): void {
+  if (dtls !== undefined) dtls.dtls.recordSequenceNumber += handshakeRecords;
 }

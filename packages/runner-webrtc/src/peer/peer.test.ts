@@ -54,6 +54,28 @@ describe("a call", () => {
     expect(peer.state).toBe("connected");
   });
 
+  test.each(["active", "passive"])("numbers no two records alike, the caller being %s", async (setup) => {
+    const { peer } = openPeer();
+    const caller = createPeerCaller();
+    onTestFinished(() => caller.close());
+    const offer = await caller.offer();
+    const records = new Map<string, string>();
+    const repeated: string[] = [];
+    caller.onDatagram((bytes) => {
+      // A DTLS record, encrypted: its type, its version, its epoch, and its number (RFC 6347, section 4.1).
+      if ((bytes[0] ?? 0) < 20 || (bytes[0] ?? 0) > 63 || bytes.readUInt16BE(3) !== 1) return;
+      const number = bytes.toString("hex", 5, 11);
+      const record = bytes.toString("hex");
+      if ((records.get(number) ?? record) !== record) repeated.push(number);
+      records.set(number, record);
+    });
+    await caller.accept(await peer.answer(offer.replaceAll("a=setup:actpass", `a=setup:${setup}`)));
+    await caller.connected(4_000);
+    for (let count = 0; count < 20; count++) peer.sendText(String(count));
+    await vi.waitFor(() => expect(caller.texts).toHaveLength(20));
+    expect(repeated).toEqual([]);
+  });
+
   test("without a data channel", async () => {
     await hearEachOther(await openCall({}, { dataChannel: false }));
   });

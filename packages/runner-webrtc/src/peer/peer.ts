@@ -164,8 +164,3 @@ function checkSameCaller(offer: Offer, before: Offer): void {
       "To replace the connection, set restart_pc.",
     );
 }
-
-/** Loads the engine, the slowest part of a first answer. Leaves no socket or timer. */
-export async function warmUp(): Promise<void> {
-  await import("./engine.ts");
-}

@@ -43,6 +43,8 @@ export interface PeerCaller {
   onText(listener: (text: string) => void): void;
   /** Resolves when media and, where it opens one, the data channel are up. */
   connected(timeoutMs: number): Promise<void>;
+  /** Has each datagram told that comes to the sockets there are now. */
+  onDatagram(listener: (bytes: Buffer) => void): void;
   /** Drops every datagram from now on, both ways. */
   cut(): void;
   close(): Promise<void>;
@@ -80,6 +82,10 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
   const look = (): void => {
     wasUp ||= connection.connectionState === "connected" && (channel === undefined || channel.readyState === "open");
   };
+  const sockets = () =>
+    connection.dtlsTransports.flatMap(({ iceTransport }) =>
+      protocolsOf(iceTransport.connection).map(({ transport }) => transport),
+    );
   connection.connectionStateChange.subscribe(look);
   channel?.stateChange.subscribe(look);
   channel?.onMessage.subscribe((message) => texts.push(message.toString()));
@@ -116,12 +122,20 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
       await until("the caller is connected", () => wasUp || connection.connectionState === "closed", timeoutMs);
       if (!wasUp) throw new Error("The peer was closed before it was connected.");
     },
+    onDatagram(listener) {
+      for (const transport of sockets()) {
+        const { onData } = transport;
+        transport.onData = (bytes, address) => {
+          listener(bytes);
+          onData(bytes, address);
+        };
+      }
+    },
     cut() {
-      for (const { iceTransport } of connection.dtlsTransports)
-        for (const { transport } of protocolsOf(iceTransport.connection)) {
-          transport.onData = () => undefined;
-          transport.send = async () => undefined;
-        }
+      for (const transport of sockets()) {
+        transport.onData = () => undefined;
+        transport.send = async () => undefined;
+      }
     },
     close: () => connection.close(),
   };

@@ -1,0 +1,19 @@
+/** For tests: a process that opens a runner, sends it offers one after the other, and tells its parent how many ms each answer took. */
+import { createRunner } from "@pipecat-ts/runner-host";
+import { createRecordingLogger, send } from "@pipecat-ts/runner-testing";
+import { chromium } from "../peer/test/offers.ts";
+import plugin from "../plugin.ts";
+import { sendOffer } from "./fake-caller.ts";
+
+const runner = createRunner({ bot: () => undefined, plugins: [plugin], port: 0, logger: createRecordingLogger() });
+await runner.listen();
+// What is slow once in the asking half is no part of an answer.
+await send(new URL("/status", runner.url));
+const times: number[] = [];
+for (let offer = 0; offer < 8; offer++) {
+  const sentAt = performance.now();
+  await sendOffer(new URL("/api/offer", runner.url), { sdp: chromium });
+  times.push(performance.now() - sentAt);
+}
+process.send?.(times);
+await runner.close();
