@@ -24,7 +24,7 @@ export interface CallDetails {
 /** The WebRTC calls of one runner. */
 export interface Calls {
   /** Answers an offer for a session: its first, which starts the bot, or a later one. Throws what `Connection.answer` throws, and AT_CAPACITY. */
-  answer(session: Session, offer: CallerOffer, details?: CallDetails): Promise<CallerAnswer>;
+  answer(session: Session, offer: Omit<CallerOffer, "admit">, details?: CallDetails): Promise<CallerAnswer>;
   /** The connection that one of `pcId` belongs to. Throws SESSION_UNKNOWN (404). */
   find(pcId: string): { readonly session: Session; readonly connection: Connection };
 }
@@ -44,7 +44,6 @@ export function createCalls({ runner, options, opus, pacer }: CallsOptions): Cal
       opus,
       pacer,
       logger: session.logger,
-      named: (pcId) => session.alias(pcId),
     });
   }
 
@@ -64,9 +63,14 @@ export function createCalls({ runner, options, opus, pacer }: CallsOptions): Cal
         connections.set(session, connection);
         session.own((reason) => connection.close(reason));
       }
-      const answer = await connection.answer(offer);
-      if (session.state === "pending") run(session, connection, details);
-      return answer;
+      return await connection.answer({
+        ...offer,
+        // Before the peer counts: one who finds no place keeps none open here, and may offer again.
+        admit(pcId) {
+          if (session.state === "pending") run(session, connection, details);
+          session.alias(pcId);
+        },
+      });
     },
     find(pcId) {
       const session = runner.findSession(pcId);

@@ -30,8 +30,7 @@ export function offerRoutes({ calls, start, find }: OfferRoutesOptions): HttpRou
   async function answer(ctx: RouteContext): Promise<void> {
     const { sdp, pc_id, restart_pc, request_data, requestData } = ctx.request.body as OfferBody;
     const pcId = pc_id ?? undefined;
-    // An empty value counts as none, as in Pipecat's own server.
-    const body = request_data || requestData || undefined;
+    const body = [request_data, requestData].find(hasContent);
     const { session, isNew } = sessionOf(ctx, pcId, body);
     try {
       const offer = { sdp, pcId, restart: restart_pc ?? false };
@@ -59,6 +58,11 @@ export function offerRoutes({ calls, start, find }: OfferRoutesOptions): HttpRou
     { method: "POST", path, access: "caller", schema: offerSchema, handle: answer },
     { method: "PATCH", path, access: "caller", schema: candidatesSchema, handle: addCandidates },
   ]);
+}
+
+/** An empty value counts as none, as in Pipecat's own server: also `{}`, which its JavaScript client sends. */
+function hasContent(value: unknown): boolean {
+  return Boolean(value) && !(typeof value === "object" && Object.keys(Object(value)).length === 0);
 }
 
 function sessionIdOf(ctx: RouteContext): string | undefined {
