@@ -17,7 +17,7 @@ const plugin: TransportPlugin<WebRTCOptions> = {
   async open(runner, options) {
     checkOptions(options);
     const pacer = runner.shared("pacer", createPacer);
-    const [opus] = await Promise.all([loadOpus(), warmUp()]);
+    const [opus] = await Promise.all([runner.shared("opus", loadOpus), warmUp()]);
     /** The sessions whose caller is to come in here: another transport's ids open nothing. */
     const started = new WeakSet<Session>();
     const calls = createCalls({ runner, options, opus, pacer });

@@ -7,6 +7,7 @@ import { createGathering, type Gathering } from "./gathering.ts";
 import { reportedLoss } from "./loss-report.ts";
 import type { Offer, OfferedTransport } from "./offer.ts";
 import type { PeerCounters, PeerListener, PeerOptions, PeerState } from "./peer-contract.ts";
+import { ignoreRepeatedAnswers } from "./repeated-answers.ts";
 import { guardSctp } from "./sctp-guard.ts";
 
 /** A peer connection of the engine's (werift), on the answering side, for offers that were checked. */
@@ -137,6 +138,7 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
         },
         overrun: close,
       });
+    ignoreRepeatedAnswers(dtls);
     await dtls.iceTransport.start();
     await dtls.start();
     if (sctp?.dtlsTransport === dtls) await sctp.start(current?.data?.sctpPort ?? 5_000);

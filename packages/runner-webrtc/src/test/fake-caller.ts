@@ -50,9 +50,11 @@ export async function connectCaller(
   const speaker = createSpeaker();
   const messages: unknown[] = [];
   const signals: unknown[] = [];
+  let hasLeft = false;
   const { promise: closed, resolve } = Promise.withResolvers<void>();
 
   async function leave(): Promise<void> {
+    hasLeft = true;
     speaker.close();
     await peer.close();
     encoder.free();
@@ -95,7 +97,9 @@ export async function connectCaller(
     messages,
     signals,
     closed,
-    speak: (frame) => peer.sendAudio(encoder.encode(frame.samples)),
+    speak(frame) {
+      if (!hasLeft) peer.sendAudio(encoder.encode(frame.samples));
+    },
     sendMessage: (message) => peer.channel?.send(JSON.stringify(message)),
     async hangUp() {
       peer.channel?.close();
