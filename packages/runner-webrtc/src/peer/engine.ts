@@ -159,6 +159,8 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
     // A handshake under way sends its last flight again, by timers of its own, until it believes a later one done.
     for (const { dtls } of transports.keys()) if (dtls !== undefined) dtls.dtls.flight = Number.POSITIVE_INFINITY;
     await connection.close();
+    // A transport whose section a later offer put into the bundle is no longer the connection's.
+    for (const dtls of transports.keys()) await dtls.stop();
     setState("closed");
   }
 

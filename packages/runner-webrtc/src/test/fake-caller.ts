@@ -24,7 +24,7 @@ export interface Answer {
 }
 
 const sampleRate = 48_000;
-const connectMs = 10_000;
+const connectMs = 30_000;
 
 /** Sends an offer and returns its answer. Rejects with `404 {"detail": …}` when it is refused. */
 export async function sendOffer(endpoint: URL, offer: Readonly<Record<string, unknown>>): Promise<Answer> {
