@@ -1,6 +1,5 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { setImmediate } from "node:timers/promises";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { readAnswer, values } from "./test/answer-reader.ts";
 import { chromium, esp32, firefox, safari, voiceAlone } from "./test/offers.ts";
@@ -107,30 +106,14 @@ describe("a call", () => {
   });
 });
 
-describe("nothing stays open", () => {
+test("nothing stays open of a peer whose data came by a way of its own at first, and then by that of the voice", async () => {
   const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === "UDPWrap").length;
-
-  test("of a peer that is closed while it answers, whenever that is", async () => {
-    await openPeer().peer.answer(chromium);
-    const before = sockets();
-    for (let turns = 0; turns < 12; turns++) {
-      const { peer } = openPeer();
-      const answered = peer.answer(chromium).catch((error) => error);
-      for (let turn = 0; turn < turns; turn++) await setImmediate();
-      await peer.close();
-      await answered;
-      await vi.waitFor(() => expect(sockets(), `closed after ${turns} turns`).toBe(before));
-    }
-  });
-
-  test("of a peer whose data came by a way of its own at first, and then by that of the voice", async () => {
-    await vi.waitFor(() => expect(sockets()).toBe(0));
-    const { peer } = openPeer();
-    await peer.answer(chromium.replace(/a=group.*\r\n/, ""));
-    await peer.answer(chromium);
-    await peer.close();
-    await vi.waitFor(() => expect(sockets()).toBe(0));
-  });
+  await vi.waitFor(() => expect(sockets()).toBe(0));
+  const { peer } = openPeer();
+  await peer.answer(chromium.replace(/a=group.*\r\n/, ""));
+  await peer.answer(chromium);
+  await peer.close();
+  await vi.waitFor(() => expect(sockets()).toBe(0));
 });
 
 describe("offers in the shape of", () => {
