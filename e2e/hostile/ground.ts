@@ -3,7 +3,7 @@ import { connectCaller, type WebSocketCaller } from "../../packages/runner-webso
 import { type Bystander, startBystander } from "../server/bystander.ts";
 import { expectNoGrowth } from "../server/growth.ts";
 import type { Holdings } from "../server/questions.ts";
-import { type Server, startServer } from "../server/server-process.ts";
+import { type Server, type ServerOptions, startServer } from "../server/server-process.ts";
 
 /** Where one file's attacks take place. */
 export interface Ground {
@@ -18,15 +18,16 @@ export interface Ground {
  * Call once in a test file: starts a server, in which somebody is in a call. After each test they must have heard their voice
  * all along, and still hear it; every other session must be over, whatever was opened for it closed, and no error logged.
  */
-export function useGround(): Ground {
+export function useGround(options: ServerOptions = {}): Ground {
   let server: Server;
   let bystander: Bystander;
   let atFirst: Holdings;
   let before: Holdings;
 
   beforeAll(async () => {
-    server = await startServer();
-    bystander = await startBystander(server);
+    server = await startServer(options);
+    const caller = options.transport === "webrtc" ? server.callByWebRTC() : server.call();
+    bystander = await startBystander(await caller);
     atFirst = await server.ask("holdings");
     before = atFirst;
   });
