@@ -7,6 +7,7 @@ import { createGathering, type Gathering } from "./gathering.ts";
 import { reportedLoss } from "./loss-report.ts";
 import type { Offer, OfferedTransport } from "./offer.ts";
 import type { PeerCounters, PeerListener, PeerOptions, PeerState } from "./peer-contract.ts";
+import { ignoreRepeatedAnswers } from "./repeated-answers.ts";
 import { guardSctp } from "./sctp-guard.ts";
 
 /** A peer connection of the engine's (werift), on the answering side, for offers that were checked. */
@@ -140,6 +141,7 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
         },
         overrun: close,
       });
+    ignoreRepeatedAnswers(dtls);
     await dtls.iceTransport.start();
     await dtls.start();
     if (sctp?.dtlsTransport === dtls) await sctp.start(current?.data?.sctpPort ?? 5_000);
@@ -160,6 +162,8 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
     // A handshake under way sends its last flight again, by timers of its own, until it believes a later one done.
     for (const { dtls } of transports.keys()) if (dtls !== undefined) dtls.dtls.flight = Number.POSITIVE_INFINITY;
     await connection.close();
+    // A transport whose section a later offer put into the bundle is no longer the connection's.
+    for (const dtls of transports.keys()) await dtls.stop();
     setState("closed");
   }
 
