@@ -1,10 +1,10 @@
-import { until } from "@pipecat-ts/runner-testing";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
 import { startBystander } from "../server/bystander.ts";
 import type { Crash } from "../server/crashing-echo-bot.ts";
-import { type LogLine, type Server, startServer } from "../server/server-process.ts";
+import { type Server, startServer } from "../server/server-process.ts";
 import { talkAndListen } from "../server/talk.ts";
+import { expectEndings, isEnding } from "./endings.ts";
 import { expectNothingLeft } from "./in-a-row.ts";
 
 let server: Server;
@@ -26,7 +26,7 @@ test("200 calls", async (context) => {
       await caller.closed;
     },
   });
-  await expectEndings({ "caller-left": 200 });
+  await expectEndings(server, { "caller-left": 200 });
 });
 
 test("200 refused callers, while all places are taken", async (context) => {
@@ -68,12 +68,12 @@ test("200 sessions whose callers never come", async (context) => {
     },
   });
   await server.ask("restoreTime");
-  await expectEndings({ abandoned: 200 });
+  await expectEndings(server, { abandoned: 200 });
 });
 
 test("200 crashed bots, while somebody else talks", async (context) => {
   const ways: readonly Crash[] = ["body", "later", "timer", "promise"];
-  const bystander = await startBystander(server);
+  const bystander = await startBystander(await server.call());
   await expectNothingLeft(context, server, {
     count: 200,
     atATime: 10,
@@ -84,19 +84,5 @@ test("200 crashed bots, while somebody else talks", async (context) => {
   });
   await bystander.expectVoice();
   await bystander.hangUp();
-  await expectEndings({ "bot-failed": 200, "caller-left": 1 });
+  await expectEndings(server, { "bot-failed": 200, "caller-left": 1 });
 });
-
-/** Fails unless the log says so many times that a session ended, for which reasons, and once for each. */
-async function expectEndings(expected: Readonly<Record<string, number>>): Promise<void> {
-  const total = Object.values(expected).reduce((sum, count) => sum + count, 0);
-  await until(`${total} sessions have ended`, () => server.log.filter(isEnding).length >= total, 5_000);
-  const lines = server.log.filter(isEnding);
-  expect(new Set(lines.map(({ session }) => session)).size).toBe(lines.length);
-  const reasons = Object.groupBy(lines, ({ reason }) => reason ?? "");
-  expect(Object.fromEntries(Object.entries(reasons).map(([reason, of]) => [reason, of?.length]))).toEqual(expected);
-}
-
-function isEnding({ msg }: LogLine): boolean {
-  return msg.startsWith("session ended");
-}

@@ -26,7 +26,8 @@ export function useGround(options: ServerOptions = {}): Ground {
 
   beforeAll(async () => {
     server = await startServer(options);
-    bystander = await startBystander(server);
+    const caller = options.transport === "webrtc" ? server.callByWebRTC() : server.call();
+    bystander = await startBystander(await caller);
     atFirst = await server.ask("holdings");
     before = atFirst;
   });

@@ -1,5 +1,5 @@
+import type { FakeCaller } from "@pipecat-ts/runner-testing";
 import { expect } from "vitest";
-import type { Server } from "./server-process.ts";
 import { hearVoice, shareOfVoice, talk } from "./talk.ts";
 
 /** A caller who talks all the time, to whom nothing is to happen. */
@@ -15,9 +15,8 @@ export interface Bystander {
 /** How much of the immediate past is "now". */
 const nowMs = 400;
 
-/** Calls in and begins to talk; resolves when the voice comes back. */
-export async function startBystander(server: Server): Promise<Bystander> {
-  const caller = await server.call();
+/** Begins to talk; resolves when the voice comes back. */
+export async function startBystander(caller: FakeCaller): Promise<Bystander> {
   const stopTalking = talk(caller);
   await hearVoice(caller, nowMs);
   let askedMs = performance.now();

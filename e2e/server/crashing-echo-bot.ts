@@ -1,8 +1,11 @@
 import type { Bot } from "@pipecat-ts/runner-core";
 import { bot as echoBot } from "../../apps/echo-bot/bot.ts";
 
-/** How a start request has the bot crash: `{"body": {"crash": "timer"}}`. */
-export type Crash = "body" | "later" | "timer" | "promise";
+/**
+ * How a start request has the bot crash: `{"body": {"crash": "timer"}}`. `asked`: when `/sessions/{id}/crash` is asked for;
+ * `return` is no crash, but as sudden, and then as well.
+ */
+export type Crash = "body" | "later" | "timer" | "promise" | "asked" | "return";
 
 /** The example bot, but for callers who ask for a crash. */
 export const crashingEchoBot: Bot = (args) => {
@@ -10,9 +13,17 @@ export const crashingEchoBot: Bot = (args) => {
   const fail = (): never => {
     throw new Error(`crashed in ${crash}`);
   };
+  const asked = new Promise<void>((resolve) => {
+    args.session.onRequest((ctx) => {
+      ctx.body = {};
+      resolve();
+    });
+  });
   if (crash === "body") fail();
   if (crash === "timer") setTimeout(fail, 20);
   if (crash === "promise") void Promise.resolve().then(fail);
   if (crash === "later") return Promise.race([echoBot(args), new Promise((_, reject) => setTimeout(reject, 20))]);
+  if (crash === "asked") return Promise.race([echoBot(args), asked.then(fail)]);
+  if (crash === "return") return Promise.race([echoBot(args), asked]);
   return echoBot(args);
 };

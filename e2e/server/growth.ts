@@ -25,6 +25,7 @@ function growth(before: Holdings, now: Holdings): string[] {
   return [
     ...resourceGrowth(before, now),
     ...listeners.map(([on, count]) => `${on}: ${before.serverListeners[on]} → ${count}`),
+    ...(now.codecs > before.codecs ? [`Opus encoders and decoders: ${before.codecs} → ${now.codecs}`] : []),
     ...(now.retained > 0 ? [`ended sessions that cannot be collected: ${now.retained}`] : []),
   ];
 }

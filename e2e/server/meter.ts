@@ -1,14 +1,19 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { Server } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
+import type { RunnerArguments, TransportPlugin } from "@pipecat-ts/runner-core";
 import { countResources } from "@pipecat-ts/runner-testing";
+import type {} from "@pipecat-ts/runner-webrtc";
 import type { WebSocketRunnerArguments } from "@pipecat-ts/runner-websocket";
+import { loadOpus, type Opus } from "../../packages/runner-webrtc/src/voice/opus.ts";
 import type { Holdings } from "./questions.ts";
 
 /** Measures this process, which must run with `--expose-gc`. Make it before any server listens. */
 export interface Meter {
+  /** Sees what the transports of its runner share. Give it to the runner as well. */
+  readonly plugin: TransportPlugin;
   /** Counts this session's objects until they are collected. */
-  watch(args: WebSocketRunnerArguments): void;
+  watch(args: RunnerArguments): void;
   takeStock(): Promise<Holdings>;
 }
 
@@ -17,34 +22,49 @@ export function createMeter(): Meter {
   subscribe("tracing:net.server.listen:asyncStart", (message) => {
     servers.add((message as { readonly server: Server }).server);
   });
-  let watched: {
-    readonly signal: WeakRef<AbortSignal>;
-    readonly socket: WeakRef<WebSocketRunnerArguments["websocket"]>;
-  }[] = [];
+  let watched: { readonly signal: WeakRef<AbortSignal>; readonly wire: WeakRef<object> }[] = [];
+  let opus: Opus | undefined;
 
   return {
+    plugin: {
+      name: "meter",
+      selectable: false,
+      async open(runner) {
+        opus = await runner.shared("opus", loadOpus);
+        return { close: async () => undefined };
+      },
+    },
     watch(args) {
-      if (args.transport !== "websocket") return;
-      watched.push({ signal: new WeakRef(args.signal), socket: new WeakRef(args.websocket) });
+      const wire = wireOf(args);
+      watched.push({ signal: new WeakRef(args.signal), wire: new WeakRef(wire) });
     },
     async takeStock() {
       // What finalisers and weak references let go of is collected the next time: by `countResources`.
       globalThis.gc?.();
       await turn();
       const resources = countResources();
-      watched = watched.filter(({ signal, socket }) => signal.deref() ?? socket.deref());
-      const sockets = watched.flatMap(({ socket }) => socket.deref() ?? []);
+      watched = watched.filter(({ signal, wire }) => signal.deref() ?? wire.deref());
+      const wires = watched.flatMap(
+        ({ wire }) => (wire.deref() ?? []) as Partial<WebSocketRunnerArguments["websocket"]>,
+      );
+      const { encoders = 0, decoders = 0 } = opus?.live ?? {};
       const { heapUsed, external } = process.memoryUsage();
       return {
         ...resources,
         serverListeners: Object.fromEntries([...servers].flatMap(listenersOf)),
         retained: watched.filter(({ signal }) => signal.deref()?.aborted !== false).length,
-        mostWaitingBytes: Math.max(0, ...sockets.map(({ bufferedAmount }) => bufferedAmount)),
+        codecs: encoders + decoders,
+        mostWaitingBytes: Math.max(0, ...wires.map(({ bufferedAmount }) => bufferedAmount ?? 0)),
         heapBytes: heapUsed,
         liveBytes: heapUsed + external,
       };
     },
   };
+}
+
+/** What a caller's bytes come over, by either of the transports that this server takes. */
+function wireOf(args: RunnerArguments): object {
+  return "webrtcConnection" in args ? args.webrtcConnection : (args as WebSocketRunnerArguments).websocket;
 }
 
 function listenersOf(server: Server, index: number): [string, number][] {

@@ -5,22 +5,24 @@
 import { mock } from "node:test";
 import { clientRoot } from "@pipecat-ts/browser-client";
 import { createLogger, createRunner } from "@pipecat-ts/runner-host";
-import type { WebSocketRunnerArguments } from "@pipecat-ts/runner-websocket";
+import webrtc from "@pipecat-ts/runner-webrtc/plugin";
 import websocket from "@pipecat-ts/runner-websocket/plugin";
 import { attributeStrayErrors } from "../../packages/runner-cli/src/stray-errors.ts";
 import { crashingEchoBot } from "./crashing-echo-bot.ts";
 import { createMeter } from "./meter.ts";
 import type { Answers, Question } from "./questions.ts";
+import type { ServerOptions } from "./server-process.ts";
 
 const meter = createMeter();
 const logger = createLogger();
+const { transport = "websocket", ...options } = JSON.parse(process.argv[2] ?? "{}") as ServerOptions;
 const runner = createRunner({
-  ...JSON.parse(process.argv[2] ?? "{}"),
+  ...options,
   bot(args) {
-    meter.watch(args as WebSocketRunnerArguments);
+    meter.watch(args);
     return crashingEchoBot(args);
   },
-  plugins: [websocket],
+  plugins: [transport === "webrtc" ? webrtc : websocket, meter.plugin],
   host: "127.0.0.1",
   port: 0,
   clientRoot,
@@ -35,6 +37,7 @@ const answers: { readonly [Ask in keyof Answers]: (question: Question) => Answer
   holdings: meter.takeStock,
   endPending: () =>
     Promise.all([...runner.sessions].map((session) => session.state === "pending" && session.end("ended-by-request"))),
+  endLater: () => Promise.all([...runner.sessions].slice(1).map((session) => session.end("ended-by-request"))),
   pollution: () => Object.keys(Object.prototype),
   stopTime: () => mock.timers.enable({ apis: ["setTimeout"] }),
   passTime: ({ ms = 0 }) => mock.timers.tick(ms),

@@ -6,6 +6,8 @@ export interface Holdings extends Resources {
   readonly serverListeners: Readonly<Record<string, number>>;
   /** How many of the ended sessions could not be collected: something still refers to their signal or their socket. */
   readonly retained: number;
+  /** Opus encoders and decoders that were not freed. */
+  readonly codecs: number;
   /** What waits to be sent to callers, in bytes, of the caller who reads least. */
   readonly mostWaitingBytes: number;
   /** Live objects. */
@@ -21,6 +23,8 @@ export interface Answers {
   readonly holdings: Holdings;
   /** Ends the sessions that still wait for their callers. */
   readonly endPending: unknown;
+  /** Ends every session but that which began first. */
+  readonly endLater: unknown;
   /** What somebody added to every object by way of its prototype. */
   readonly pollution: readonly string[];
   /** From now on the runner's timers wait for `passTime`, until `restoreTime`. */

@@ -5,6 +5,10 @@ import { createInterface } from "node:readline";
 import type { RunnerOptions } from "@pipecat-ts/runner-host";
 import { within } from "@pipecat-ts/runner-testing";
 import { type Answer, send } from "../../packages/runner-testing/src/http.ts";
+import {
+  connectCaller as connectByWebRTC,
+  type WebRTCCaller,
+} from "../../packages/runner-webrtc/src/test/fake-caller.ts";
 import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
 import type { Answers, Question } from "./questions.ts";
 
@@ -28,8 +32,12 @@ export interface Server extends AsyncDisposable {
   ask<Ask extends keyof Answers>(ask: Ask, ms?: number): Promise<Answers[Ask]>;
   /** Sends `POST /start`. */
   start(fields?: Readonly<Record<string, unknown>>): Promise<Answer>;
-  /** Starts a session and connects to it. */
+  /** Starts a session and connects to it by WebSocket. */
   call(fields?: Readonly<Record<string, unknown>>): Promise<WebSocketCaller>;
+  /** Where a session that it starts takes offers. */
+  offerEndpoint(fields?: Readonly<Record<string, unknown>>): Promise<URL>;
+  /** Starts a session and connects to it by WebRTC. */
+  callByWebRTC(fields?: Readonly<Record<string, unknown>>): Promise<WebRTCCaller>;
   /** Has it close its runner. Rejects unless the process then ends by itself, and well. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -38,10 +46,14 @@ export interface Server extends AsyncDisposable {
 const patienceMs = 20_000;
 
 /** What a server may be set to. It has no limit of sessions but `maxSessions`. */
-export type ServerOptions = Pick<
-  RunnerOptions,
-  "maxSessions" | "folder" | "apiKey" | "webSocketAuth" | "allowedOrigins"
->;
+export interface ServerOptions
+  extends Pick<
+    RunnerOptions,
+    "maxSessions" | "folder" | "apiKey" | "webSocketAuth" | "allowedOrigins" | "pluginOptions"
+  > {
+  /** The one it takes callers by. Default: websocket. */
+  readonly transport?: "websocket" | "webrtc";
+}
 
 /** Starts a server. */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
@@ -70,6 +82,15 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const start: Server["start"] = (fields) =>
     send(`http://127.0.0.1:${port}/start`, { method: "POST", ...(fields && { body: fields }) });
 
+  async function started(fields?: Readonly<Record<string, unknown>>): Promise<Readonly<Record<string, unknown>>> {
+    const { status, text, json } = await start(fields);
+    if (status !== 200) throw new Error(`POST /start answered ${status} ${text}`);
+    return json as Readonly<Record<string, unknown>>;
+  }
+
+  const offerEndpoint: Server["offerEndpoint"] = async (fields) =>
+    new URL(`/sessions/${(await started(fields)).sessionId}/api/offer`, `http://127.0.0.1:${port}`);
+
   return {
     port,
     get log() {
@@ -82,11 +103,9 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     },
     ask,
     start,
-    async call(fields) {
-      const { status, text, json } = await start(fields);
-      if (status !== 200) throw new Error(`POST /start answered ${status} ${text}`);
-      return await connectCaller((json as { readonly wsUrl: string }).wsUrl);
-    },
+    call: async (fields) => await connectCaller(String((await started(fields)).wsUrl)),
+    offerEndpoint,
+    callByWebRTC: async (fields) => await connectByWebRTC(await offerEndpoint(fields)),
     async [Symbol.asyncDispose]() {
       if (child.connected) child.disconnect();
       try {

@@ -1,7 +1,6 @@
-import { excerpt, join, measurePitch, tone, until } from "@pipecat-ts/runner-testing";
+import { excerpt, type FakeCaller, join, measurePitch, tone, until } from "@pipecat-ts/runner-testing";
 import { expect } from "vitest";
 import { toneMs } from "../../packages/runner-testing/src/speech.ts";
-import type { WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
 
 /** The pitch of every caller's voice in Hz: whole periods in 20 ms, so that what is lost does not change what is left. */
 const voiceHz = 300;
@@ -9,8 +8,12 @@ const frameMs = 20;
 const patienceMs = 10_000;
 
 /** Has the caller talk, in real time, until what it returns is called. */
-export function talk(caller: WebSocketCaller): () => void {
-  const frame = excerpt(tone(voiceHz, { durationMs: 3 * frameMs }), frameMs, 2 * frameMs);
+export function talk(caller: FakeCaller): () => void {
+  const frame = excerpt(
+    tone(voiceHz, { durationMs: 3 * frameMs, sampleRate: caller.sampleRate }),
+    frameMs,
+    2 * frameMs,
+  );
   const startMs = performance.now();
   let sent = 0;
   const timer = setInterval(() => {
@@ -20,13 +23,13 @@ export function talk(caller: WebSocketCaller): () => void {
 }
 
 /** Has the caller talk until their own voice comes back. Fails unless it does, at its pitch. */
-export async function talkAndListen(caller: WebSocketCaller): Promise<void> {
+export async function talkAndListen(caller: FakeCaller): Promise<void> {
   const stopTalking = talk(caller);
   await hearVoice(caller, 200).finally(stopTalking);
 }
 
 /** Waits until more than half of the last `lastMs` that the caller heard is their own voice. Fails unless it is, at its pitch. */
-export async function hearVoice(caller: WebSocketCaller, lastMs: number): Promise<void> {
+export async function hearVoice(caller: FakeCaller, lastMs: number): Promise<void> {
   const hears = () => shareOfVoice(caller, performance.now() - lastMs) > 0.5;
   await until("the caller hears their own voice", hears, patienceMs);
   const heard = caller.speaker.heard().slice(-Math.ceil(lastMs / 40));
@@ -35,7 +38,7 @@ export async function hearVoice(caller: WebSocketCaller, lastMs: number): Promis
 }
 
 /** How much of the time since `fromMs`, on the scale of `performance.now()`, the caller has heard their own voice: from 0 to 1. */
-export function shareOfVoice(caller: WebSocketCaller, fromMs: number): number {
+export function shareOfVoice(caller: FakeCaller, fromMs: number): number {
   const heard = caller.speaker.heard().filter(({ atMs }) => atMs >= fromMs);
   return toneMs(heard, voiceHz) / (performance.now() - fromMs);
 }

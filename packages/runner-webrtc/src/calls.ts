@@ -37,12 +37,12 @@ export interface AnsweredCall extends CallerAnswer {
 export interface Calls {
   /**
    * Answers an offer for a session: its first, or a later one. The session then owns the connection. The bot is not started.
-   * Rejects with OFFER_INVALID (400), UDP_PORTS_EXHAUSTED and TURN_UNREACHABLE (503), and then all is as it was; with
-   * SESSION_NOT_PENDING for a second caller, with CALL_ENDED for a peer that is gone.
+   * Rejects with OFFER_INVALID (400), UDP_PORTS_EXHAUSTED and TURN_UNREACHABLE (503), or with what `admit` throws, and then
+   * all is as it was; with SESSION_NOT_PENDING for a second caller, with CALL_ENDED for a peer that is gone.
    */
   answer(session: Session, offer: CallerOffer): Promise<AnsweredCall>;
   /**
-   * Starts the bot of a session that was answered, as one of transport `webrtc`: once. From now on the session ends when
+   * Starts the bot of a session that was answered, or whose offer is being admitted, as one of transport `webrtc`: once. From now on the session ends when
    * its caller leaves. Throws SESSION_NOT_PENDING, and AT_CAPACITY or DRAINING when the runner takes no more callers.
    */
   start(session: Session, details?: CallDetails): void;
@@ -60,7 +60,7 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
   checkSettings(options);
   const { iceServers, relayOnly, announceIp, hostAddress, opensDtls, udpPorts } = options;
   const pacer = runner.shared("pacer", createPacer);
-  const [opus] = await Promise.all([loadOpus(), warmUp(runner.logger)]);
+  const [opus] = await Promise.all([runner.shared("opus", loadOpus), warmUp(runner.logger)]);
   const connections = new WeakMap<Session, Connection>();
 
   function open(session: Session): Connection {
@@ -76,7 +76,6 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
       opus,
       pacer,
       logger: session.logger,
-      named: (pcId) => session.alias(pcId),
     });
     connections.set(session, connection);
     session.own((reason) => connection.close(reason));
@@ -87,7 +86,14 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
     async answer(session, offer) {
       const connection = connections.get(session) ?? open(session);
       const { connected, left } = connection;
-      return { ...(await connection.answer(offer)), connected, left };
+      const answered = await connection.answer({
+        ...offer,
+        admit(pcId) {
+          offer.admit?.(pcId);
+          session.alias(pcId);
+        },
+      });
+      return { ...answered, connected, left };
     },
     start(session, details = {}) {
       const connection = connections.get(session);

@@ -30,13 +30,18 @@ export function offerRoutes({ calls, start, find }: OfferRoutesOptions): HttpRou
   async function answer(ctx: RouteContext): Promise<void> {
     const { sdp, pc_id, restart_pc, request_data, requestData } = ctx.request.body as OfferBody;
     const pcId = pc_id ?? undefined;
-    // An empty value counts as none, as in Pipecat's own server.
-    const body = request_data || requestData || undefined;
+    const body = [request_data, requestData].find(hasContent);
     const { session, isNew } = sessionOf(ctx, pcId, body);
     try {
-      const offer = { sdp, pcId, restart: restart_pc ?? false };
-      const answered = await calls.answer(session, offer);
-      if (session.state === "pending") calls.start(session, body === undefined ? {} : { body });
+      const answered = await calls.answer(session, {
+        sdp,
+        pcId,
+        restart: restart_pc ?? false,
+        // Before the peer counts: one who finds no place keeps none open here, and may offer again.
+        admit() {
+          if (session.state === "pending") calls.start(session, body === undefined ? {} : { body });
+        },
+      });
       ctx.set("X-Session-Id", session.id);
       ctx.body = { sdp: answered.sdp, type: "answer", pc_id: answered.pcId };
     } catch (error) {
@@ -60,6 +65,11 @@ export function offerRoutes({ calls, start, find }: OfferRoutesOptions): HttpRou
     { method: "POST", path, access: "caller", schema: offerSchema, handle: answer },
     { method: "PATCH", path, access: "caller", schema: candidatesSchema, handle: addCandidates },
   ]);
+}
+
+/** An empty value counts as none, as in Pipecat's own server: also `{}`, which its JavaScript client sends. */
+function hasContent(value: unknown): boolean {
+  return Boolean(value) && !(typeof value === "object" && Object.keys(Object(value)).length === 0);
 }
 
 function sessionIdOf(ctx: RouteContext): string | undefined {

@@ -9,6 +9,8 @@ export interface CallerOffer {
   readonly pcId?: string | undefined;
   /** Whether the caller begins anew with a peer of its own. */
   readonly restart?: boolean | undefined;
+  /** Told of the id of each peer that comes to count, before the caller is. What it throws refuses the offer. */
+  admit?(pcId: string): void;
 }
 
 /** The answer, and the peer it is of. */
@@ -20,8 +22,6 @@ export interface CallerAnswer {
 /** What the peers of a caller are made with. */
 export interface PeersOptions extends PeerOptions {
   readonly sessionId: string;
-  /** Told of each id that the caller may name a peer by, before the caller is. */
-  named(pcId: string): void;
 }
 
 /** What they tell, of the peer that counts alone. */
@@ -43,7 +43,8 @@ export interface Peers extends OutboxChannel {
   readonly current: Pick<Peer, "state" | "heard" | "offersChannel" | "counters"> | undefined;
   /**
    * Answers the first offer, one on the peer there is, or one that replaces it. Calls queue. Rejects as `Peer.answer` does,
-   * and all is as it was; with SESSION_NOT_PENDING for a second caller, with CALL_ENDED for a peer that is gone.
+   * or with what `admit` throws, and all is as it was; with SESSION_NOT_PENDING for a second caller, with CALL_ENDED for a
+   * peer that is gone.
    */
   answer(offer: CallerOffer): Promise<CallerAnswer>;
   /** One for a peer that was replaced is of no use. */
@@ -71,7 +72,6 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
   function open(): NamedPeer {
     opened += 1;
     const named: NamedPeer = { id: `${sessionId}.${opened}`, channelOpen: false, peer: createPeer(options, listen()) };
-    options.named(named.id);
     return named;
 
     function listen(): PeerListener {
@@ -97,23 +97,24 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
     }
   }
 
-  async function answer({ sdp, pcId, restart = false }: CallerOffer): Promise<CallerAnswer> {
+  async function answer({ sdp, pcId, restart = false, admit = () => undefined }: CallerOffer): Promise<CallerAnswer> {
     checkOpen();
     if (current !== undefined && pcId === undefined && everConnected) {
       throw new RunnerError("SESSION_NOT_PENDING", `The caller of session "${sessionId}" is here already.`, {
         fix: "Send the pc_id of the answer with every further offer, or POST /start for a session of your own.",
       });
     }
-    if (current === undefined || pcId === undefined || restart) return await replace(sdp);
+    if (current === undefined || pcId === undefined || restart) return await replace(sdp, admit);
     if (current.id !== pcId) throw new RunnerError("CALL_ENDED", `The peer ${pcId} was replaced.`);
     return { sdp: await current.peer.answer(sdp), pcId };
   }
 
-  async function replace(offer: string): Promise<CallerAnswer> {
+  async function replace(offer: string, admit: (pcId: string) => void): Promise<CallerAnswer> {
     const next = open();
     try {
       const sdp = await next.peer.answer(offer);
       checkOpen();
+      admit(next.id);
       const before = current;
       current = next;
       listener.began();

@@ -35,7 +35,6 @@ export interface WebRTCTransport {
 export async function createWebRTCTransport(options: WebRTCTransportOptions): Promise<WebRTCTransport> {
   const { params = {}, logger, callerTimeoutMs = 10_000, pacer = createPacer(), iceServers = [], ...peers } = options;
   const opus = await loadOpus();
-  const named = (): void => undefined;
   const connection = createConnection({
     ...peers,
     sessionId: randomUUID(),
@@ -44,7 +43,6 @@ export async function createWebRTCTransport(options: WebRTCTransportOptions): Pr
     opus,
     pacer,
     logger,
-    named,
   });
   return { transport: openTransport({ connection, params, opus, pacer, logger }), connection };
 }

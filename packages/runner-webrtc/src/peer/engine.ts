@@ -7,6 +7,7 @@ import { createGathering, type Gathering } from "./gathering.ts";
 import { reportedLoss } from "./loss-report.ts";
 import type { Offer, OfferedTransport } from "./offer.ts";
 import type { PeerCounters, PeerListener, PeerOptions, PeerState } from "./peer-contract.ts";
+import { ignoreRepeatedAnswers } from "./repeated-answers.ts";
 import { guardSctp } from "./sctp-guard.ts";
 import { prepareSrtpKeys } from "./srtp-keys.ts";
 import { createVoiceSender } from "./voice-sender.ts";
@@ -124,7 +125,7 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
     if (before?.usernameFragment === now.usernameFragment && before.password === now.password) return;
     const connecting = before === undefined ? connect(dtls) : dtls.iceTransport.start();
     connecting.catch((error) => {
-      options.logger.debug({ error }, "no connection to the caller");
+      if (!closing.signal.aborted) options.logger.debug({ error }, "no connection to the caller");
       if (dtls === voiceDtls) setState("failed");
     });
   }
@@ -142,6 +143,7 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
         },
         overrun: close,
       });
+    ignoreRepeatedAnswers(dtls);
     await dtls.iceTransport.start();
     await dtls.start();
     passUsedNumbers(dtls);
@@ -164,6 +166,8 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
     // A handshake under way sends its last flight again, by timers of its own, until it believes a later one done.
     for (const { dtls } of transports.keys()) if (dtls !== undefined) dtls.dtls.flight = Number.POSITIVE_INFINITY;
     await connection.close();
+    // A transport whose section a later offer put into the bundle is no longer the connection's.
+    for (const dtls of transports.keys()) await dtls.stop();
     setState("closed");
   }
 

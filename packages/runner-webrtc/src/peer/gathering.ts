@@ -47,11 +47,12 @@ export function createGathering(dtls: RTCDtlsTransport, options: PeerOptions): G
   };
 
   async function open(signal: AbortSignal): Promise<void> {
-    const hosts = options.relayOnly === true ? [] : await openHosts();
+    const hosts = options.relayOnly === true ? [] : await openHosts(signal);
     const relay = withPatience(turnPatienceMs, signal, (patience) => allocateAtFirst(turn, patience));
     const mapped = hosts.map((host) => askStun(host, stun, signal));
     reflexive.push(...(await Promise.all(mapped)).filter((candidate) => candidate !== undefined));
     const protocol = await relay;
+    if (signal.aborted) await protocol?.close();
     signal.throwIfAborted();
     if (protocol !== undefined) addProtocol(dtls, protocol, relayCandidate(protocol.turn));
     else if (options.relayOnly === true)
@@ -60,11 +61,15 @@ export function createGathering(dtls: RTCDtlsTransport, options: PeerOptions): G
       });
   }
 
-  async function openHosts(): Promise<StunProtocol[]> {
+  async function openHosts(signal: AbortSignal): Promise<StunProtocol[]> {
     const { announceIp, hostAddress, udpPorts } = options;
     const own = hostAddress === undefined ? ownAddresses() : [hostAddress];
     const addresses = announceIp === undefined ? own : [announceIp.includes(":") ? "::" : "0.0.0.0"];
     const sockets = await Promise.allSettled(addresses.map((address) => openUdpTransport(address, udpPorts)));
+    // A transport that was closed meanwhile closes nothing that is added to it.
+    if (signal.aborted)
+      await Promise.all(sockets.map((socket) => socket.status === "fulfilled" && socket.value.close()));
+    signal.throwIfAborted();
     const hosts = sockets.flatMap((socket, index) =>
       socket.status === "fulfilled"
         ? [addHost(dtls, socket.value, announceIp ?? addresses[index] ?? "", index, ignored)]

@@ -32,7 +32,7 @@ export function parseIceServers(servers: readonly IceServer[]): IceServerAddress
   for (const server of servers) {
     for (const url of [server.urls].flat()) {
       const [, scheme, host = "", port, transport] = url.trim().match(shape) ?? [];
-      if (scheme === undefined) throw serverInvalid(`"${url}" is no URL of a STUN or TURN server`);
+      if (scheme === undefined) throw serverInvalid(`"${withoutLogin(url)}" is no URL of a STUN or TURN server`);
       const secure = scheme.toLowerCase().endsWith("s");
       const address = [host.replace(/[[\]]/g, ""), Number(port ?? (secure ? 5_349 : 3_478))] as const;
       if (scheme.toLowerCase() === "stun") stun.push(address);
@@ -50,6 +50,11 @@ export function parseIceServers(servers: readonly IceServer[]): IceServerAddress
 function login({ username, credential }: IceServer, url: string): Pick<TurnServer, "username" | "credential"> {
   if (!username || !credential) throw serverInvalid(`The TURN server "${url}" has no username and credential`);
   return { username, credential };
+}
+
+/** Other kinds of URL carry a login before an `@`, and so do mistaken ones of this kind. */
+function withoutLogin(url: string): string {
+  return url.replace(/^([a-z]+:)?.*@/is, "$1…@");
 }
 
 function serverInvalid(what: string): RunnerError {

@@ -21,6 +21,11 @@ describe("what is read of an offer", () => {
     expect(parseOffer(own).audio.usernameFragment).toBe("mine");
   });
 
+  test("an empty name for a section is none", () => {
+    const [audio] = parseOffer(chromium.replace("a=mid:0", "a=mid:").replace("BUNDLE 0 ", "BUNDLE ")).sections;
+    expect(audio).toMatchObject({ mid: "section-0", midOffered: false });
+  });
+
   test("a message size of 0 means any", () => {
     expect(parseOffer(chromium.replace("size:262144", "size:0")).data?.maxMessageBytes).toBe(Number.POSITIVE_INFINITY);
   });

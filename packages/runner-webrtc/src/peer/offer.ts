@@ -96,7 +96,7 @@ function findBundle(sdp: Sdp, mid: string): readonly string[] {
 }
 
 function describe(section: SdpSection, index: number): OfferedSection {
-  const mid = attribute(section.attributes, "mid");
+  const mid = attribute(section.attributes, "mid") || undefined;
   return {
     ...section,
     mid: mid ?? `section-${index}`,

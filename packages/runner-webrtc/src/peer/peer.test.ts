@@ -95,6 +95,20 @@ describe("a call", () => {
     expect(call.heard.states).toEqual(["connecting", "connected"]);
   });
 
+  test.each(["actpass", "passive"])(
+    "is set up though the network is so slow that all is said twice, setup:%s",
+    async (setup) => {
+      const { peer } = openPeer();
+      const caller = createPeerCaller();
+      onTestFinished(() => caller.close());
+      const answer = await peer.answer((await caller.offer()).replaceAll("setup:actpass", `setup:${setup}`));
+      caller.stutter();
+      await caller.accept(answer);
+      await vi.waitFor(() => expect(peer.state).toBe("connected"), { timeout: 4_000 });
+      await caller.connected(4_000);
+    },
+  );
+
   test("another certificate is another caller", async () => {
     const { peer } = await openCall();
     await expect(peer.answer(chromium)).rejects.toMatchObject({ code: "OFFER_INVALID", status: 400 });
@@ -112,6 +126,16 @@ describe("a call", () => {
     peer.sendAudio(silence, 0);
     await expect(peer.answer(voiceAlone)).rejects.toMatchObject({ code: "CALL_ENDED" });
   });
+});
+
+test("nothing stays open of a peer whose data came by a way of its own at first, and then by that of the voice", async () => {
+  const sockets = (): number => process.getActiveResourcesInfo().filter((name) => name === "UDPWrap").length;
+  await vi.waitFor(() => expect(sockets()).toBe(0));
+  const { peer } = openPeer();
+  await peer.answer(chromium.replace(/a=group.*\r\n/, ""));
+  await peer.answer(chromium);
+  await peer.close();
+  await vi.waitFor(() => expect(sockets()).toBe(0));
 });
 
 describe("offers in the shape of", () => {

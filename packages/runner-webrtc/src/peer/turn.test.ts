@@ -1,5 +1,6 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { setDefaultCACertificates } from "node:tls";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { startCoturn } from "./test/coturn.ts";
 import { chromium } from "./test/offers.ts";
@@ -14,11 +15,12 @@ async function startSilent(): Promise<number> {
 }
 
 describe("through a TURN server", () => {
-  test.each(["udp", "tcp"] as const)("spoken to over %s, with both sides relayed only", async (transport) => {
-    const server = (await startCoturn())(transport);
+  test.each(["udp", "tcp", "tls"] as const)("spoken to over %s, with both sides relayed only", async (transport) => {
+    const coturn = await startCoturn();
+    const theirs = coturn(transport === "tcp" ? "tcp" : "udp");
     const call = await openCall(
-      { iceServers: [server], relayOnly: true },
-      { iceServers: [{ ...server, urls: [server.urls].flat() }], relayOnly: true },
+      { iceServers: [coturn(transport)], relayOnly: true },
+      { iceServers: [{ ...theirs, urls: [theirs.urls].flat() }], relayOnly: true },
     );
     const answer = call.caller.connection.remoteDescription?.sdp ?? "";
     expect(answer.match(/typ \w+/g)).toEqual(["typ relay"]);
@@ -36,11 +38,24 @@ describe("through a TURN server", () => {
     expect(types).toContain("relay");
   });
 
-  test("that refuses the credentials: an error says so, and nothing stays open", async () => {
-    const server = (await startCoturn())("udp", "wrong");
-    const { peer } = openPeer({ iceServers: [server], relayOnly: true });
-    await expect(peer.answer(chromium)).rejects.toMatchObject({ code: "TURN_UNREACHABLE", status: 503 });
-    await vi.waitFor(() => expect(process.getActiveResourcesInfo()).not.toContain("UDPWrap"));
+  test.each(["udp", "tcp", "tls"] as const)(
+    "over %s that refuses the credentials: an error says so at once, and nothing stays open",
+    async (transport) => {
+      const { peer } = openPeer({ iceServers: [(await startCoturn())(transport, "wrong")], relayOnly: true });
+      await openPeer().peer.answer(chromium);
+      const before = process.getActiveResourcesInfo();
+      const began = performance.now();
+      await expect(peer.answer(chromium)).rejects.toMatchObject({ code: "TURN_UNREACHABLE", status: 503 });
+      expect(performance.now() - began).toBeLessThan(600);
+      await vi.waitFor(() => expect(process.getActiveResourcesInfo().length).toBeLessThanOrEqual(before.length));
+    },
+  );
+
+  test("over TLS with a certificate that nobody vouches for: no login is sent", async () => {
+    const [mistrusted] = [(await startCoturn())("tls")];
+    setDefaultCACertificates([]);
+    const { peer } = openPeer({ iceServers: [mistrusted], relayOnly: true });
+    await expect(peer.answer(chromium)).rejects.toMatchObject({ code: "TURN_UNREACHABLE" });
   });
 
   test("the first of several that gives an address is taken", async () => {

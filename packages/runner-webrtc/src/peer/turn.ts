@@ -3,6 +3,7 @@ import {
   classes,
   Message,
   methods,
+  parseMessage,
   StunOverTurnProtocol,
   TcpTransport,
   TlsTransport,
@@ -11,7 +12,7 @@ import {
 } from "werift";
 import { abortable } from "./abortable.ts";
 import type { TurnServer } from "./ice-servers.ts";
-import { openUdpTransport, type UdpTransport } from "./udp-transport.ts";
+import { openUdpTransport, type SocketAddress, type UdpTransport } from "./udp-transport.ts";
 
 /** How long an allocation is asked for, in seconds: the default of RFC 8656. The engine refreshes it. */
 const lifetime = 600;
@@ -40,6 +41,7 @@ export async function allocateAtFirst(
 async function allocate(server: TurnServer, signal: AbortSignal): Promise<StunOverTurnProtocol> {
   const transport = await connect(server, signal);
   const turn = new TurnProtocol(server.address, server.username, server.credential, lifetime, transport as Transport);
+  hearRefusals(turn);
   const made = turn.connectionMade();
   contain(transport);
   try {
@@ -81,6 +83,28 @@ async function connect(server: TurnServer, signal: AbortSignal): Promise<UdpTran
     connecting.then((late) => late.close()).catch(() => undefined);
     throw error;
   }
+}
+
+/**
+ * A server that refuses a login, or finds it out of date, has nothing to sign that with (RFC 8489, section 9.2.4). The
+ * engine takes no unsigned answer to a signed request, and would wait for another one.
+ */
+function hearRefusals(turn: TurnProtocol): void {
+  const inside = turn as unknown as TurnInside;
+  const handle = inside.handleSTUNMessage.bind(turn);
+  inside.handleSTUNMessage = (data, from) => {
+    const message = parseMessage(data);
+    const [code] = message?.getAttributeValue("ERROR-CODE") ?? [];
+    const asked = message && inside.transactions[message.transactionIdHex];
+    if (asked !== undefined && (code === 401 || code === 438)) asked.integrityKey = undefined;
+    handle(data, from);
+  };
+}
+
+/** The engine's parts that its types hide, as of 0.25.2. */
+interface TurnInside {
+  readonly transactions: Readonly<Record<string, { integrityKey: Buffer | undefined }>>;
+  handleSTUNMessage(data: Buffer, from: SocketAddress): void;
 }
 
 /** A server's bytes that cannot be understood are as good as not sent; the engine would throw into the event loop. */

@@ -24,7 +24,7 @@ export interface Answer {
 }
 
 const sampleRate = 48_000;
-const connectMs = 10_000;
+const connectMs = 30_000;
 
 /** Sends an offer and returns its answer. Rejects with `404 {"detail": …}` when it is refused. */
 export async function sendOffer(endpoint: URL, offer: Readonly<Record<string, unknown>>): Promise<Answer> {
@@ -50,9 +50,11 @@ export async function connectCaller(
   const speaker = createSpeaker();
   const messages: unknown[] = [];
   const signals: unknown[] = [];
+  let hasLeft = false;
   const { promise: closed, resolve } = Promise.withResolvers<void>();
 
   async function leave(): Promise<void> {
+    hasLeft = true;
     speaker.close();
     await peer.close();
     encoder.free();
@@ -95,7 +97,9 @@ export async function connectCaller(
     messages,
     signals,
     closed,
-    speak: (frame) => peer.sendAudio(encoder.encode(frame.samples)),
+    speak(frame) {
+      if (!hasLeft) peer.sendAudio(encoder.encode(frame.samples));
+    },
     sendMessage: (message) => peer.channel?.send(JSON.stringify(message)),
     async hangUp() {
       peer.channel?.close();

@@ -1,20 +1,27 @@
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
+import { promisify } from "node:util";
 import { onTestFinished, vi } from "vitest";
 import type { IceServer } from "../peer.ts";
 
 const login = { username: "caller", credential: "correct-horse" };
 
-/** Starts a TURN server of this test's own on loopback, and ends it with the test. */
-export async function startCoturn(): Promise<(transport: "udp" | "tcp", credential?: string) => IceServer> {
-  const port = await freePort();
+/** Starts a TURN server of this test's own on loopback, and ends it with the test. This process trusts its certificate. */
+export async function startCoturn(): Promise<(transport: "udp" | "tcp" | "tls", credential?: string) => IceServer> {
+  const [port, tlsPort] = [await freePort(), await freePort()];
+  const { keyFile, certificateFile } = await makeCertificate();
   const server = spawn(
     "turnserver",
     [
-      ["-n", "--log-file=stdout", "--no-cli", "--no-tls", "--no-dtls", "--pidfile=", "--allow-loopback-peers"],
+      ["-n", "--log-file=stdout", "--no-cli", "--no-dtls", "--pidfile=", "--allow-loopback-peers"],
       ["--listening-ip=127.0.0.1", `--listening-port=${port}`, "--relay-ip=127.0.0.1"],
+      [`--tls-listening-port=${tlsPort}`, `--cert=${certificateFile}`, `--pkey=${keyFile}`],
       ["--lt-cred-mech", "--realm=test", `--user=${login.username}:${login.credential}`],
     ].flat(),
     { stdio: ["ignore", "pipe", "pipe"] },
@@ -27,10 +34,25 @@ export async function startCoturn(): Promise<(transport: "udp" | "tcp", credenti
   await once(server, "spawn");
   await vi.waitFor(() => answers(port), { timeout: 10_000, interval: 20 });
   return (transport, credential = login.credential) => ({
-    urls: `turn:127.0.0.1:${port}?transport=${transport}`,
+    urls: transport === "tls" ? `turns:127.0.0.1:${tlsPort}` : `turn:127.0.0.1:${port}?transport=${transport}`,
     username: login.username,
     credential,
   });
+}
+
+/** Makes a certificate of this machine's own address, and has this process trust it until the test is over. */
+async function makeCertificate(): Promise<{ readonly keyFile: string; readonly certificateFile: string }> {
+  const folder = await mkdtemp(join(tmpdir(), "coturn-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const [keyFile, certificateFile] = [join(folder, "key.pem"), join(folder, "certificate.pem")];
+  await promisify(execFile)("openssl", [
+    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"],
+    ...["-subj", "/CN=turn", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", keyFile, "-out", certificateFile],
+  ]);
+  const trusted = getCACertificates();
+  onTestFinished(() => setDefaultCACertificates(trusted));
+  setDefaultCACertificates([...trusted, await readFile(certificateFile, "utf8")]);
+  return { keyFile, certificateFile };
 }
 
 /** A port that is free for UDP and TCP: the system gives one for TCP, which hardly anybody uses for UDP. */

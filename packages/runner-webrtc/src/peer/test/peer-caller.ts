@@ -8,6 +8,7 @@ import {
   RtpPacket,
   useOPUS,
 } from "werift";
+import { ignoreRepeatedAnswers } from "../repeated-answers.ts";
 import type { UdpTransport } from "../udp-transport.ts";
 
 /** How a caller of the tests calls. */
@@ -47,6 +48,8 @@ export interface PeerCaller {
   onDatagram(listener: (bytes: Buffer) => void): void;
   /** Drops every datagram from now on, both ways. */
   cut(): void;
+  /** Sends what of the DTLS handshake it sends twice, as when the network was slow. */
+  stutter(): void;
   close(): Promise<void>;
 }
 
@@ -54,6 +57,9 @@ export interface PeerCaller {
 function protocolsOf(ice: unknown): { readonly transport: Pick<UdpTransport, "onData" | "send"> }[] {
   return (ice as { readonly protocols: { readonly transport: UdpTransport }[] }).protocols;
 }
+
+/** The first byte of a DTLS record that belongs to the handshake (RFC 6347, section 4.1). */
+const dtlsHandshake = 22;
 
 /** The smallest Opus packet of 20 ms: silence (RFC 6716, section 3.1: a TOC byte and an empty frame). */
 export const silence: Uint8Array = Uint8Array.of(0xf8, 0xff, 0xfe);
@@ -79,6 +85,7 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
   let sequenceNumber = 1_000;
   let timestamp = 48_000;
   let wasUp = false;
+  let guarded = false;
   const look = (): void => {
     wasUp ||= connection.connectionState === "connected" && (channel === undefined || channel.readyState === "open");
   };
@@ -98,6 +105,8 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
     packets,
     async offer({ iceRestart = false } = {}) {
       await connection.setLocalDescription(await connection.createOffer({ iceRestart }));
+      if (!guarded) connection.dtlsTransports.forEach(ignoreRepeatedAnswers);
+      guarded = true;
       return connection.localDescription?.sdp ?? "";
     },
     async accept(sdp) {
@@ -136,6 +145,16 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
         transport.onData = () => undefined;
         transport.send = async () => undefined;
       }
+    },
+    stutter() {
+      for (const { iceTransport } of connection.dtlsTransports)
+        for (const { transport } of protocolsOf(iceTransport.connection)) {
+          const { send } = transport;
+          transport.send = async (data, to) => {
+            await send(data, to);
+            if (data[0] === dtlsHandshake) await send(data, to);
+          };
+        }
     },
     close: () => connection.close(),
   };
