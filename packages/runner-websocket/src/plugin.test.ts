@@ -68,7 +68,7 @@ describe("starting", () => {
   });
 
   test("with tokens on, wsUrl opens once, and neither a bare path nor the session's id opens anything", async () => {
-    const seen: RunnerArguments[] = [];
+    const seen: unknown[] = [];
     const bot: Bot = async (args) => {
       seen.push(args);
       await echo(args);
