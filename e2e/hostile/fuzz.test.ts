@@ -134,10 +134,11 @@ test("two thousand more to a runner that asks for key, token and origin", async 
 async function fuzz(server: Server, seed: number, total: number, newSession: () => Promise<string>) {
   const random = createRandom(seed);
   const seen = new Set<number>();
-  for (let count = 0; count < total; count += 200) {
+  for (let count = 0; count < total; count += 500) {
     const id = await newSession();
-    const requests = Array.from({ length: 200 }, () => randomRequest(random, id));
-    const answers = await Promise.all(requests.map((bytes) => exchange(server.port, bytes, 1, 250)));
+    const requests = Array.from({ length: 500 }, () => randomRequest(random, id));
+    // Some are waiting for more, and are never answered.
+    const answers = await Promise.all(requests.map((bytes) => exchange(server.port, bytes, 1, 1_000)));
     for (const [index, each] of answers.entries()) {
       const what = JSON.stringify(requests[index]?.toString("latin1"));
       for (const { status, headers, body } of each) {

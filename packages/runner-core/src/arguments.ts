@@ -33,7 +33,7 @@ export interface SessionArguments<Name extends string = string> {
   readonly handleSigint: boolean;
   /** Whether the bot should handle SIGTERM itself: true only where no server runs beside it. */
   readonly handleSigterm: boolean;
-  /** The command line's flags, by camelCase name. */
+  /** The command line's flags, by camelCase name, and the bot's own options; without secrets of the runner and its transports. */
   readonly cliArgs: Readonly<Record<string, unknown>>;
 }
 

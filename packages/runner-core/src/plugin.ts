@@ -85,7 +85,7 @@ export type RouteContext = Context & {
   readonly request: { readonly body?: unknown; readonly rawBody?: Buffer };
 };
 
-/** One HTTP route. Paths are those of path-to-regexp 8: `/sessions/:sessionId/api/offer`, `/ws{/:token}`. */
+/** One HTTP route. Paths are those of path-to-regexp 8: `/sessions/:sessionId/api/offer`, `/files/*path`. */
 export interface HttpRoute {
   readonly method: HttpMethod | readonly HttpMethod[];
   readonly path: string;
