@@ -15,8 +15,11 @@ export function receiveDatagrams(protocol: StunProtocol, dtls: RTCDtlsTransport,
       if (isAuthentic(data, ice)) receive(data, from);
       else ignored();
     } else if (!isCaller(from, ice)) ignored();
-    else if (dtls.dtls !== undefined) protocol.onDataReceived.execute(data);
-    else if (early.length < earlyLimit) early.push(data);
+    else if (dtls.dtls !== undefined) {
+      protocol.onDataReceived.execute(data);
+      const { bufferFragmentedHandshakes: parts } = dtls.dtls as unknown as DtlsInside;
+      if (parts.length > partsLimit) parts.length = 0;
+    } else if (early.length < earlyLimit) early.push(data);
   };
   dtls.onStateChange.subscribe((state) => {
     if (state !== "connecting") return;
@@ -25,6 +28,14 @@ export function receiveDatagrams(protocol: StunProtocol, dtls: RTCDtlsTransport,
       for (const data of early.splice(0)) protocol.onDataReceived.execute(data);
     });
   });
+}
+
+/** The engine keeps parts of handshake messages until the last one comes. A certificate in parts has a dozen. */
+const partsLimit = 64;
+
+/** The engine's parts that its types hide, as of 0.25.2. */
+interface DtlsInside {
+  readonly bufferFragmentedHandshakes: unknown[];
 }
 
 /** A first flight is one datagram; retransmissions of it need not be kept. */
