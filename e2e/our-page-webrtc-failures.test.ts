@@ -98,6 +98,27 @@ test.each([false, true])(
   },
 );
 
+test("a bot that leaves while the page still connects leaves no call open behind it", async () => {
+  let calls = 0;
+  const running = await start(async (args) => {
+    calls++;
+    if (calls > 1) return echoBot(args);
+    await createTransport(args, { webrtc: () => ({}) });
+  });
+  const caller = await openPage(running.origin);
+  const ours = await openOurPage(caller, running.origin);
+  // The client connects for as long as its candidates are on the way.
+  await caller.page.route("**/api/offer", async (route) => {
+    if (route.request().method() === "PATCH") await ours.expectNotice(left);
+    await route.continue();
+  });
+  const sent = caller.page.waitForResponse((response) => response.request().method() === "PATCH");
+  await ours.connect.click();
+  await sent;
+  await caller.page.unroute("**/api/offer");
+  await ours.connectToBot();
+});
+
 test("a runner that stops is told while it is called, and after", async () => {
   const running = await start(echoBot);
   const ours = await openOurPage(await openPage(running.origin), running.origin);

@@ -91,6 +91,14 @@ test("a connection that never came to be is told once, by whoever tried it", () 
   expect(told).toBe(undefined);
 });
 
+test("a client that becomes ready after it was disconnected is disconnected again", async () => {
+  supervise();
+  client.become("connecting");
+  client.become("disconnected");
+  client.become("ready");
+  await vi.waitFor(() => expect(client.state).toBe("disconnected"));
+});
+
 test("a bot that leaves is told without an alarm", () => {
   supervise();
   client.become("ready");

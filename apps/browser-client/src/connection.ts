@@ -35,6 +35,7 @@ export function superviseClient(
   let timer: ReturnType<typeof setTimeout> | undefined;
   let talking = false;
   let failed = false;
+  let over = false;
 
   const after = (seconds: number, act: () => void) => {
     clearTimeout(timer);
@@ -52,6 +53,7 @@ export function superviseClient(
   client.startBot = async (request) => {
     tell(undefined);
     failed = false;
+    over = false;
     try {
       return connectParams(await startBot({ ...request, headers: apiKeyHeaders() }));
     } catch (error) {
@@ -68,11 +70,14 @@ export function superviseClient(
   };
 
   client.on(RTVIEvent.TransportStateChanged, (state) => {
-    if (state === "ready") after(botReadyTimeoutS, () => tell(botSilent(botReadyTimeoutS)));
+    // Disconnected while it still connected, the library finds itself ready all the same once that is done.
+    if (state === "ready" && over) queueMicrotask(() => void client.disconnect());
+    else if (state === "ready") after(botReadyTimeoutS, () => tell(botSilent(botReadyTimeoutS)));
     // The WebRTC transport's last word when it could not connect again; before the call, connect rejects as well. It closes
     // its connections right after this word, and would leave the old one open if it were disconnected meanwhile.
     if (state === "error" && talking) queueMicrotask(() => void fail(lost));
     if (state === "disconnected") {
+      over = true;
       clearTimeout(timer);
       // The WebRTC transport leaves it open when there was no connection yet.
       void media.disconnect();
