@@ -81,6 +81,7 @@ function takeSeat(
       });
       return createDailyPort(call, {
         sampleRate: request.sampleRate,
+        clock: pacer.clock,
         send,
         leaving: () => events.emit("callStateUpdated", "leaving"),
         left() {
