@@ -47,6 +47,15 @@ describe("the webhook", () => {
     expect(runner.sessions.find("A1")?.id).toBe(args?.sessionId);
   });
 
+  test("gives the call a token where sockets are opened by token alone", async () => {
+    const runner = await stage.open({ webSocketAuth: "token" });
+    const text = await (await post(runner, "/acme", { call: "A1" })).text();
+    const id = runner.sessions.find("A1")?.id;
+    expect(/\/ws\/([^"]+)"/.exec(text)?.[1]).toMatch(new RegExp(`^${id}\\.`));
+    await stage.phone.call({ at: runner.url, ...numbers, callId: "A2" });
+    await expect.poll(() => stage.calls).toMatchObject([{ args: { callData: { callId: "A2" } } }]);
+  });
+
   test("that comes twice for a call gets the same session", async () => {
     const runner = await stage.open();
     const answers = [await post(runner, "/acme", { call: "A1" }), await post(runner, "/acme", { call: "A1" })];
