@@ -1,11 +1,16 @@
 import type { Bot } from "@pipecat-ts/runner-core";
-import { bot as echoBot } from "../../apps/echo-bot/bot.ts";
+import { bot as exampleBot } from "../../apps/echo-bot/bot.ts";
+import { bot as phoneBot } from "./phone-bot.ts";
 
 /**
  * How a start request has the bot crash: `{"body": {"crash": "timer"}}`. `asked`: when `/sessions/{id}/crash` is asked for;
  * `return` is no crash, but as sudden, and then as well.
  */
 export type Crash = "body" | "later" | "timer" | "promise" | "asked" | "return";
+
+/** The example bot knows no phones. */
+const echoBot: Bot = (args) =>
+  args.transport === "websocket" || args.transport === "webrtc" ? exampleBot(args) : phoneBot(args);
 
 /** The example bot, but for callers who ask for a crash. */
 export const crashingEchoBot: Bot = (args) => {

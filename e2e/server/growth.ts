@@ -12,7 +12,7 @@ export async function expectNoGrowth(server: Server, before: Holdings): Promise<
   const deadline = performance.now() + patienceMs;
   for (;;) {
     const now = await server.ask("holdings");
-    const grown = growth(before, now);
+    const grown = growthOf(before, now);
     if (grown.length === 0) return now;
     if (performance.now() > deadline) expect(grown, "what the server holds more than before").toEqual([]);
     await sleep(50);
@@ -20,7 +20,7 @@ export async function expectNoGrowth(server: Server, before: Holdings): Promise<
 }
 
 /** What is more than it was, in words. Memory is for whoever asks to judge. */
-function growth(before: Holdings, now: Holdings): string[] {
+export function growthOf(before: Holdings, now: Holdings): string[] {
   const listeners = Object.entries(now.serverListeners).filter(([on, count]) => count !== before.serverListeners[on]);
   return [
     ...resourceGrowth(before, now),

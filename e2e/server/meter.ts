@@ -48,13 +48,14 @@ export function createMeter(): Meter {
         ({ wire }) => (wire.deref() ?? []) as Partial<WebSocketRunnerArguments["websocket"]>,
       );
       const { encoders = 0, decoders = 0 } = opus?.live ?? {};
-      const { heapUsed, external } = process.memoryUsage();
+      const { heapUsed, external, rss } = process.memoryUsage();
       return {
         ...resources,
         serverListeners: Object.fromEntries([...servers].flatMap(listenersOf)),
         retained: watched.filter(({ signal }) => signal.deref()?.aborted !== false).length,
         codecs: encoders + decoders,
         mostWaitingBytes: Math.max(0, ...wires.map(({ bufferedAmount }) => bufferedAmount ?? 0)),
+        rssBytes: rss,
         heapBytes: heapUsed,
         liveBytes: heapUsed + external,
       };
@@ -62,9 +63,10 @@ export function createMeter(): Meter {
   };
 }
 
-/** What a caller's bytes come over, by either of the transports that this server takes. */
+/** What a caller's bytes come over, or what is known of a phone's. */
 function wireOf(args: RunnerArguments): object {
-  return "webrtcConnection" in args ? args.webrtcConnection : (args as WebSocketRunnerArguments).websocket;
+  if (args.transport === "webrtc") return args.webrtcConnection;
+  return args.transport === "websocket" ? args.websocket : (args.callData ?? args);
 }
 
 function listenersOf(server: Server, index: number): [string, number][] {

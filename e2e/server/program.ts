@@ -5,6 +5,10 @@
 import { mock } from "node:test";
 import { clientRoot } from "@pipecat-ts/browser-client";
 import { createLogger, createRunner } from "@pipecat-ts/runner-host";
+import exotel from "@pipecat-ts/runner-telephony-exotel/plugin";
+import plivo from "@pipecat-ts/runner-telephony-plivo/plugin";
+import telnyx from "@pipecat-ts/runner-telephony-telnyx/plugin";
+import twilio from "@pipecat-ts/runner-telephony-twilio/plugin";
 import webrtc from "@pipecat-ts/runner-webrtc/plugin";
 import websocket from "@pipecat-ts/runner-websocket/plugin";
 import { attributeStrayErrors } from "../../packages/runner-cli/src/stray-errors.ts";
@@ -22,7 +26,7 @@ const runner = createRunner({
     meter.watch(args);
     return crashingEchoBot(args);
   },
-  plugins: [transport === "webrtc" ? webrtc : websocket, meter.plugin],
+  plugins: [{ websocket, webrtc, twilio, telnyx, plivo, exotel }[transport], meter.plugin],
   host: "127.0.0.1",
   port: 0,
   clientRoot,
@@ -38,6 +42,7 @@ const answers: { readonly [Ask in keyof Answers]: (question: Question) => Answer
   endPending: () =>
     Promise.all([...runner.sessions].map((session) => session.state === "pending" && session.end("ended-by-request"))),
   endLater: () => Promise.all([...runner.sessions].slice(1).map((session) => session.end("ended-by-request"))),
+  drain: () => void runner.drain(),
   pollution: () => Object.keys(Object.prototype),
   stopTime: () => mock.timers.enable({ apis: ["setTimeout"] }),
   passTime: ({ ms = 0 }) => mock.timers.tick(ms),

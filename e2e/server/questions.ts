@@ -10,6 +10,8 @@ export interface Holdings extends Resources {
   readonly codecs: number;
   /** What waits to be sent to callers, in bytes, of the caller who reads least. */
   readonly mostWaitingBytes: number;
+  /** Resident memory. */
+  readonly rssBytes: number;
   /** Live objects. */
   readonly heapBytes: number;
   /** Live objects, and the buffers that belong to them. */
@@ -25,6 +27,8 @@ export interface Answers {
   readonly endPending: unknown;
   /** Ends every session but that which began first. */
   readonly endLater: unknown;
+  /** Begins to drain. */
+  readonly drain: unknown;
   /** What somebody added to every object by way of its prototype. */
   readonly pollution: readonly string[];
   /** From now on the runner's timers wait for `passTime`, until `restoreTime`. */

@@ -52,8 +52,11 @@ export interface ServerOptions
     "maxSessions" | "folder" | "apiKey" | "webSocketAuth" | "allowedOrigins" | "pluginOptions"
   > {
   /** The one it takes callers by. Default: websocket. */
-  readonly transport?: "websocket" | "webrtc";
+  readonly transport?: ServerTransport;
 }
+
+/** What a server can take callers by. */
+export type ServerTransport = "websocket" | "webrtc" | "twilio" | "telnyx" | "plivo" | "exotel";
 
 /** Starts a server. */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
