@@ -1,6 +1,6 @@
 /**
  * A whole runner with the example bot, in a process of its own: what `startServer` starts. It logs to stdout as in
- * production, answers its parent's questions, and ends by itself when its parent lets go of it.
+ * production, answers its parent's questions, stops on signals, and ends by itself when its parent lets go of it.
  */
 import { mock } from "node:test";
 import { clientRoot } from "@pipecat-ts/browser-client";
@@ -11,6 +11,7 @@ import telnyx from "@pipecat-ts/runner-telephony-telnyx/plugin";
 import twilio from "@pipecat-ts/runner-telephony-twilio/plugin";
 import webrtc from "@pipecat-ts/runner-webrtc/plugin";
 import websocket from "@pipecat-ts/runner-websocket/plugin";
+import { stopOnSignals } from "../../packages/runner-cli/src/signals.ts";
 import { attributeStrayErrors } from "../../packages/runner-cli/src/stray-errors.ts";
 import { crashingEchoBot } from "./crashing-echo-bot.ts";
 import { createMeter } from "./meter.ts";
@@ -42,7 +43,6 @@ const answers: { readonly [Ask in keyof Answers]: (question: Question) => Answer
   endPending: () =>
     Promise.all([...runner.sessions].map((session) => session.state === "pending" && session.end("ended-by-request"))),
   endLater: () => Promise.all([...runner.sessions].slice(1).map((session) => session.end("ended-by-request"))),
-  drain: () => void runner.drain(),
   pollution: () => Object.keys(Object.prototype),
   stopTime: () => mock.timers.enable({ apis: ["setTimeout"] }),
   passTime: ({ ms = 0 }) => mock.timers.tick(ms),
@@ -51,5 +51,6 @@ const answers: { readonly [Ask in keyof Answers]: (question: Question) => Answer
 
 process.on("message", async (question: Question) => process.send?.({ answer: await answers[question.ask](question) }));
 process.once("disconnect", () => void runner.close());
+void stopOnSignals(runner, logger, process).then(() => process.connected && process.disconnect());
 await runner.listen();
 process.send?.({ answer: "ready" });

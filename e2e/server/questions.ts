@@ -27,8 +27,6 @@ export interface Answers {
   readonly endPending: unknown;
   /** Ends every session but that which began first. */
   readonly endLater: unknown;
-  /** Begins to drain. */
-  readonly drain: unknown;
   /** What somebody added to every object by way of its prototype. */
   readonly pollution: readonly string[];
   /** From now on the runner's timers wait for `passTime`, until `restoreTime`. */

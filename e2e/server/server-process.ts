@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { RunnerOptions } from "@pipecat-ts/runner-host";
-import { within } from "@pipecat-ts/runner-testing";
+import { until, within } from "@pipecat-ts/runner-testing";
 import { type Answer, send } from "../../packages/runner-testing/src/http.ts";
 import {
   connectCaller as connectByWebRTC,
@@ -38,6 +38,12 @@ export interface Server extends AsyncDisposable {
   offerEndpoint(fields?: Readonly<Record<string, unknown>>): Promise<URL>;
   /** Starts a session and connects to it by WebRTC. */
   callByWebRTC(fields?: Readonly<Record<string, unknown>>): Promise<WebRTCCaller>;
+  /** Sends it SIGTERM. */
+  terminate(): void;
+  /** Waits until it has logged a message that begins so. */
+  logged(message: string): Promise<void>;
+  /** Resolves when its process has ended, with its code. */
+  readonly exited: Promise<number | null>;
   /** Has it close its runner. Rejects unless the process then ends by itself, and well. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -49,7 +55,7 @@ const patienceMs = 20_000;
 export interface ServerOptions
   extends Pick<
     RunnerOptions,
-    "maxSessions" | "folder" | "apiKey" | "webSocketAuth" | "allowedOrigins" | "pluginOptions"
+    "maxSessions" | "shutdownTimeoutMs" | "folder" | "apiKey" | "webSocketAuth" | "allowedOrigins" | "pluginOptions"
   > {
   /** The one it takes callers by. Default: websocket. */
   readonly transport?: ServerTransport;
@@ -64,8 +70,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     execArgv: ["--expose-gc"],
     stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
-  const exited = once(child, "exit");
-  exited.catch(() => undefined);
+  const exited = once(child, "exit").then(([code]) => code as number | null);
   let log: LogLine[] = [];
   createInterface({ input: child.stdout as NodeJS.ReadableStream }).on("line", (line) => log.push(JSON.parse(line)));
   await answerOf(child, "to start");
@@ -109,10 +114,14 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     call: async (fields) => await connectCaller(String((await started(fields)).wsUrl)),
     offerEndpoint,
     callByWebRTC: async (fields) => await connectByWebRTC(await offerEndpoint(fields)),
+    terminate: () => void child.kill("SIGTERM"),
+    logged: (message) =>
+      until(`the server logs "${message}"`, () => log.some(({ msg }) => msg.startsWith(message)), patienceMs),
+    exited,
     async [Symbol.asyncDispose]() {
       if (child.connected) child.disconnect();
       try {
-        const [code] = await within("the server's process ends by itself", exited, patienceMs);
+        const code = await within("the server's process ends by itself", exited, patienceMs);
         if (code !== 0) throw new Error(`The server's process ended with ${code}.`);
       } finally {
         child.kill("SIGKILL");

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { tone } from "@pipecat-ts/runner-testing";
+import { type Dial, dialers } from "../server/dialers.ts";
 import { growthOf } from "../server/growth.ts";
 import { type Server, type ServerTransport, startServer } from "../server/server-process.ts";
-import { type Dial, dialers } from "./dialers.ts";
 
 /** What many sessions of one transport left behind. */
 export interface Soaked {
@@ -123,10 +123,11 @@ function holdings(server: Server) {
   return server.ask("holdings");
 }
 
-/** A server that drains cuts nobody off, and turns everybody else away. */
+/** A server that drains cuts nobody off, turns everybody else away, and ends by itself. */
 async function drain(server: Server, dial: Dial): Promise<string[]> {
   const callers = await Promise.all(Array.from({ length: drainingCalls }, () => dial(server)));
-  await server.ask("drain");
+  server.terminate();
+  await server.logged("SIGTERM");
   const refused = await dial(server).then(
     () => false,
     () => true,
@@ -134,10 +135,11 @@ async function drain(server: Server, dial: Dial): Promise<string[]> {
   await sleep(2_000);
   const { active } = await server.ask("counts");
   await Promise.all(callers.map((caller) => caller.hangUp()));
-  await ended(server, 10_000);
+  const code = await server.exited;
   return [
     ...(refused ? [] : ["a caller was let in while the server drained"]),
     ...(active === drainingCalls ? [] : [`${drainingCalls - active} of ${drainingCalls} calls were cut off`]),
+    ...(code === 0 ? [] : [`the server ended with ${code}`]),
   ];
 }
 

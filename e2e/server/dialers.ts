@@ -4,8 +4,8 @@ import { createFakeTelnyx, createTelnyxAccount } from "@pipecat-ts/runner-teleph
 import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/testing";
 import type { FakeCaller } from "@pipecat-ts/runner-testing";
 import type { FakeCarrier } from "@pipecat-ts/runner-testing/phone";
-import type { Crash } from "../server/crashing-echo-bot.ts";
-import type { Server, ServerTransport } from "../server/server-process.ts";
+import type { Crash } from "./crashing-echo-bot.ts";
+import type { Server, ServerTransport } from "./server-process.ts";
 
 /** Calls a server by one transport, and has the bot crash where `crash` says so. Rejects when the call is turned away. */
 export type Dial = (server: Server, crash?: Crash) => Promise<FakeCaller>;
