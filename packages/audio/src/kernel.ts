@@ -6,7 +6,7 @@
 export interface Kernel {
   /** Rows of `taps` weights, one after the other, `phases + 1` of them: the last is the first, one sample on. */
   readonly weights: Float64Array;
-  /** Input samples that one output sample is made of; a multiple of 4. Half of them lie after its instant. */
+  /** Input samples that one output sample is made of; a multiple of 8. Half of them lie after its instant. */
   readonly taps: number;
   /** Instants per input sample that have a row. */
   readonly phases: number;
@@ -25,7 +25,7 @@ const transitionWidth = (stopbandDb - 7.95) / (2.285 * Math.PI * 2 * zeroCrossin
  */
 export function createKernel(from: number, to: number): Kernel {
   const bandwidth = Math.min(1, to / from); // of the input's Nyquist frequency
-  const half = 2 * Math.ceil(zeroCrossings / bandwidth / 2);
+  const half = 4 * Math.ceil(zeroCrossings / bandwidth / 4);
   const taps = 2 * half;
   const phases = Math.min(to, Math.ceil(interpolatedPhases * bandwidth));
   const cutoff = bandwidth * (1 - transitionWidth / 2);

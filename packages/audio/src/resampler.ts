@@ -1,3 +1,4 @@
+import { createFilter, type Filter, type FilterKernel } from "./filter.ts";
 import { createKernel } from "./kernel.ts";
 import { requireInteger } from "./range.ts";
 
@@ -36,57 +37,61 @@ export function createResampler(options: ResamplerOptions): Resampler {
     return { process: (samples) => samples, flush: () => new Int16Array(0), reset: () => undefined };
 
   const divisor = greatestCommonDivisor(fromRate, toRate);
-  return createFilter(fromRate / divisor, toRate / divisor);
+  return createStream(fromRate / divisor, toRate / divisor);
 }
 
-const windowStep = 256; // samples taken into the window at a time, so that long chunks need no more memory
+/** Samples taken into the filter at a time, so that long chunks need no more memory. */
+const pieceSamples = 1_024;
 
-function createFilter(from: number, to: number): Resampler {
+/** All resamplers of the process use one: it is code and scratch memory, and holds nothing of any stream. */
+let shared: Filter | undefined;
+
+function createStream(from: number, to: number): Resampler {
+  shared ??= createFilter();
+  const filter = shared;
   const { weights, taps, phases } = createKernel(from, to);
-  const exact = phases === to;
-  const stepWhole = Math.floor(from / to);
-  const stepPart = from % to;
+  const kernel: FilterKernel = { weights: Float32Array.from(weights), taps, phases, from, to };
   const silence = taps / 2 - 1; // samples of it before the stretch
-  // The next output lies `part / to` samples after the input sample `begin + taps / 2 - 1` of the window, and is made of
-  // the `taps` samples from `begin` on. All are whole numbers, so that it never drifts.
-  const window = new Float64Array(taps + windowStep);
-  let filled = silence;
-  let begin = 0;
+  // Input samples that outputs are still made of. The next one lies `part / to` samples after the sample `taps / 2 - 1` of
+  // them. All are whole numbers, so that it never drifts.
+  const held = new Int16Array(taps + pieceSamples);
+  let holds = silence;
   let part = 0;
 
+  /** How many samples can be made of so many. */
+  function yieldOf(samples: number): number {
+    return Math.max(0, Math.ceil(((samples - taps + 1) * to - part) / from));
+  }
+
+  function processPiece(piece: Int16Array): Int16Array {
+    const { input } = filter;
+    const length = holds + piece.length;
+    input.set(held.subarray(0, holds));
+    input.set(piece, holds);
+    const count = yieldOf(length);
+    const output = count === 0 ? new Int16Array(0) : filter.run(kernel, length, part, count);
+    const advanced = part + count * from;
+    const begin = Math.floor(advanced / to);
+    part = advanced % to;
+    holds = length - begin;
+    held.set(input.subarray(begin, length));
+    return output;
+  }
+
   function process(samples: Int16Array): Int16Array {
-    const instants = filled + samples.length - taps - begin + 1; // input samples that these outputs may lie at
-    const output = new Int16Array(Math.max(0, Math.ceil((instants * to - part) / from)));
+    const output = new Int16Array(yieldOf(holds + samples.length));
     let written = 0;
-    for (let taken = 0; taken < samples.length; ) {
-      window.copyWithin(0, begin, filled);
-      filled -= begin;
-      const end = Math.min(samples.length, taken + window.length - filled);
-      while (taken < end) window[filled++] = samples[taken++] as number;
-      // Local copies: the engine keeps them in registers, which makes the loop a fifth faster.
-      let first = 0;
-      let phase = part;
-      for (const last = filled - taps; first <= last; first += stepWhole) {
-        const position = exact ? phase : (phase * phases) / to;
-        const row = Math.floor(position);
-        let value = dot(weights, row * taps, window, first, taps);
-        if (!exact) value += (position - row) * (dot(weights, (row + 1) * taps, window, first, taps) - value);
-        output[written++] = toSample(value);
-        phase += stepPart;
-        if (phase < to) continue;
-        phase -= to;
-        first += 1;
-      }
-      begin = first;
-      part = phase;
+    for (let taken = 0; taken < samples.length; taken += pieceSamples) {
+      const made = processPiece(samples.subarray(taken, taken + pieceSamples));
+      output.set(made, written);
+      written += made.length;
     }
     return output;
   }
 
   function reset(): void {
-    window.fill(0, 0, silence);
-    filled = silence;
-    begin = 0;
+    held.fill(0, 0, silence);
+    holds = silence;
     part = 0;
   }
 
@@ -97,28 +102,6 @@ function createFilter(from: number, to: number): Resampler {
   }
 
   return { process, flush, reset };
-}
-
-/** The sum of products of `count` values (a multiple of 4), in four sums that do not wait for each other. */
-function dot(a: Float64Array, aBegin: number, b: Float64Array, bBegin: number, count: number): number {
-  let sum0 = 0;
-  let sum1 = 0;
-  let sum2 = 0;
-  let sum3 = 0;
-  for (let index = 0; index < count; index += 4) {
-    const left = aBegin + index;
-    const right = bBegin + index;
-    sum0 += (a[left] as number) * (b[right] as number);
-    sum1 += (a[left + 1] as number) * (b[right + 1] as number);
-    sum2 += (a[left + 2] as number) * (b[right + 2] as number);
-    sum3 += (a[left + 3] as number) * (b[right + 3] as number);
-  }
-  return sum0 + sum1 + (sum2 + sum3);
-}
-
-/** The nearest 16-bit sample: too loud a value is clipped, never wrapped round. */
-function toSample(value: number): number {
-  return value > 32_767 ? 32_767 : value < -32_768 ? -32_768 : Math.floor(value + 0.5);
 }
 
 function greatestCommonDivisor(a: number, b: number): number {
