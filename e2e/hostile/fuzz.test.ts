@@ -6,7 +6,8 @@ import { createRandom, type Random } from "./random.ts";
 import { exchange, head } from "./raw.ts";
 import { handshake } from "./raw-websocket.ts";
 
-const ground = useGround({ folder: import.meta.dirname });
+const ground = useGround({ folder: import.meta.dirname, everyTransport: true });
+const carriers = ["twilio", "telnyx", "plivo", "exotel"];
 const key = "the-key-of-this-runner";
 
 /** Every path that the documentation names, and some that it does not; `ID` is that of a session that waits for its caller. */
@@ -30,7 +31,8 @@ function documentedPaths(): string[] {
   const text = readFileSync(new URL("../../docs/parity.md", import.meta.url), "utf8");
   const table = text.match(/^## Routes\n(.+?)^## /ms)?.[1] ?? "";
   const found = [...table.matchAll(/`(?:[A-Z|\\]+ )?(\/[^` ]*)/g)].map(([, path = ""]) => path);
-  const filled = found.map((path) => path.replace(/\{(id|sessionId|token)\}/g, "ID").replace(/\{\w+\}/g, "x"));
+  const each = found.flatMap((path) => carriers.map((carrier) => path.replace("{carrier}", carrier)));
+  const filled = each.map((path) => path.replace(/\{(id|sessionId|token)\}/g, "ID").replace(/\{\w+\}/g, "x"));
   return [...new Set(filled)].filter((path) => !path.includes("...") && path !== "");
 }
 
@@ -59,6 +61,13 @@ const texts = [
   '{"transport":7}',
   '{"body":{"a":[1]}}',
   "a=b",
+  "CallSid=CA1&CallUUID=1&From=%2B15550100",
+  '{"sdp":"v=0","type":"offer"}',
+  '{"sdp":7,"type":"offer","pc_id":"x.1"}',
+  '{"pc_id":"ID.1","candidates":[{"candidate":"","sdp_mid":null,"sdp_mline_index":-1}]}',
+  '{"transport":"daily","createDailyRoom":true}',
+  '{"From":"+15550100","To":"+15550199","callId":"x","callDomain":"y"}',
+  '{"object":"whatsapp_business_account","entry":[{}]}',
 ];
 const headers = [
   ...handshake,
@@ -83,6 +92,10 @@ const headers = [
   "Access-Control-Request-Method: PATCH",
   "X-Forwarded-Host: ,,,",
   "X-Forwarded-Proto: javascript",
+  "X-Twilio-Signature: x",
+  "X-Hub-Signature-256: sha256=00",
+  "X-Pinless-Signature: x",
+  "Content-Type: application/x-www-form-urlencoded",
   "Cookie: ;=;",
   "TE: trailers",
   "Connection: close",
@@ -108,12 +121,24 @@ function mutate(random: Random, of: number, text: string): string {
 }
 
 test("the documentation names routes", () => {
-  expect(paths).toEqual(expect.arrayContaining(["/start", "/sessions/ID", "/sessions/ID/x", "/files/x", "/metrics"]));
+  const some = [
+    "/start",
+    "/sessions/ID",
+    "/sessions/ID/x",
+    "/files/x",
+    "/metrics",
+    "/api/offer",
+    "/daily",
+    "/whatsapp",
+  ];
+  expect(paths).toEqual(expect.arrayContaining([...some, "/daily-dialin-webhook", "/ws/ID", "/twilio", "/exotel"]));
 });
 
 test("ten thousand random requests: no answer of 500 and above, and none that is not JSON where it says that it failed", async () => {
   const { server } = ground;
-  const seen = await fuzz(server, 3, 10_000, async () => String((await server.start()).headers["x-session-id"]));
+  const seen = await fuzz(server, 3, 10_000, async () =>
+    String((await server.start({ transport: "websocket" })).headers["x-session-id"]),
+  );
   // What it tried is worth trying: every kind of answer was among them.
   expect([...seen]).toEqual(expect.arrayContaining([101, 200, 204, 206, 307, 400, 404, 405, 415, 416]));
 }, 120_000);

@@ -4,6 +4,7 @@
  */
 import { mock } from "node:test";
 import { clientRoot } from "@pipecat-ts/browser-client";
+import daily from "@pipecat-ts/runner-daily/plugin";
 import { createLogger, createRunner } from "@pipecat-ts/runner-host";
 import exotel from "@pipecat-ts/runner-telephony-exotel/plugin";
 import plivo from "@pipecat-ts/runner-telephony-plivo/plugin";
@@ -11,6 +12,7 @@ import telnyx from "@pipecat-ts/runner-telephony-telnyx/plugin";
 import twilio from "@pipecat-ts/runner-telephony-twilio/plugin";
 import webrtc from "@pipecat-ts/runner-webrtc/plugin";
 import websocket from "@pipecat-ts/runner-websocket/plugin";
+import whatsapp from "@pipecat-ts/runner-whatsapp/plugin";
 import { stopOnSignals } from "../../packages/runner-cli/src/signals.ts";
 import { attributeStrayErrors } from "../../packages/runner-cli/src/stray-errors.ts";
 import { crashingEchoBot } from "./crashing-echo-bot.ts";
@@ -20,14 +22,19 @@ import type { ServerOptions } from "./server-process.ts";
 
 const meter = createMeter();
 const logger = createLogger();
-const { transport = "websocket", ...options } = JSON.parse(process.argv[2] ?? "{}") as ServerOptions;
+const installed = { websocket, webrtc, twilio, telnyx, plivo, exotel, daily, whatsapp };
+const {
+  transport = "websocket",
+  everyTransport = false,
+  ...options
+} = JSON.parse(process.argv[2] ?? "{}") as ServerOptions;
 const runner = createRunner({
   ...options,
   bot(args) {
     meter.watch(args);
     return crashingEchoBot(args);
   },
-  plugins: [{ websocket, webrtc, twilio, telnyx, plivo, exotel }[transport], meter.plugin],
+  plugins: [...(everyTransport ? Object.values(installed) : [installed[transport]]), meter.plugin],
   host: "127.0.0.1",
   port: 0,
   clientRoot,

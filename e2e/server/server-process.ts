@@ -59,6 +59,8 @@ export interface ServerOptions
   > {
   /** The one it takes callers by. Default: websocket. */
   readonly transport?: ServerTransport;
+  /** Whether all others are installed beside it. Default false. */
+  readonly everyTransport?: boolean;
 }
 
 /** What a server can take callers by. */
@@ -97,7 +99,10 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   }
 
   const offerEndpoint: Server["offerEndpoint"] = async (fields) =>
-    new URL(`/sessions/${(await started(fields)).sessionId}/api/offer`, `http://127.0.0.1:${port}`);
+    new URL(
+      `/sessions/${(await started({ transport: "webrtc", ...fields })).sessionId}/api/offer`,
+      `http://127.0.0.1:${port}`,
+    );
 
   return {
     port,
@@ -111,7 +116,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     },
     ask,
     start,
-    call: async (fields) => await connectCaller(String((await started(fields)).wsUrl)),
+    call: async (fields) => await connectCaller(String((await started({ transport: "websocket", ...fields })).wsUrl)),
     offerEndpoint,
     callByWebRTC: async (fields) => await connectByWebRTC(await offerEndpoint(fields)),
     terminate: () => void child.kill("SIGTERM"),
