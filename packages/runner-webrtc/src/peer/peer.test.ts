@@ -109,6 +109,17 @@ describe("a call", () => {
     },
   );
 
+  test("gets a data channel by another offer", async () => {
+    const call = await openCall({}, { dataChannel: false });
+    const { peer, caller, heard } = call;
+    const late = caller.connection.createDataChannel("late");
+    await caller.accept(await peer.answer(await caller.offer()));
+    await vi.waitFor(() => expect(heard.channel).toEqual(["open"]));
+    late.send("hello");
+    await vi.waitFor(() => expect(heard.texts).toEqual(["hello"]));
+    await hearEachOther(call);
+  });
+
   test("another certificate is another caller", async () => {
     const { peer } = await openCall();
     await expect(peer.answer(chromium)).rejects.toMatchObject({ code: "OFFER_INVALID", status: 400 });

@@ -114,6 +114,9 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
       // After an ICE restart the engine leaves the search for a way to its user, because DTLS goes on.
       for (const { iceTransport, state } of connection.dtlsTransports)
         if (state === "connected" && iceTransport.state !== "connected") void iceTransport.start();
+      // And a data channel that was not in the first offer.
+      const data = connection.sctpTransport;
+      if (data?.dtlsTransport.state === "connected") await data.start(5_000);
     },
     sendAudio(payload) {
       sequenceNumber = (sequenceNumber + 1) & 0xffff;
