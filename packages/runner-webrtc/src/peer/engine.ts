@@ -11,6 +11,7 @@ import type { PeerCounters, PeerListener, PeerOptions, PeerState } from "./peer-
 import { ignoreRepeatedAnswers } from "./repeated-answers.ts";
 import { guardSctp } from "./sctp-guard.ts";
 import { prepareSrtpKeys } from "./srtp-keys.ts";
+import { countRollovers } from "./srtp-rollover.ts";
 import { createVoiceSender } from "./voice-sender.ts";
 
 /** A peer connection of the engine's (werift), on the answering side, for offers that were checked. */
@@ -151,6 +152,7 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
     await dtls.start();
     passUsedNumbers(dtls);
     prepareSrtpKeys(dtls);
+    countRollovers(dtls);
     await startData(dtls);
   }
 
