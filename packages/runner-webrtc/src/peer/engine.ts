@@ -5,6 +5,7 @@ import type { IceCandidate } from "./candidate.ts";
 import { writeEngineOffer } from "./engine-offer.ts";
 import { createGathering, type Gathering } from "./gathering.ts";
 import { boundHandshakes } from "./handshake-bounds.ts";
+import { findWay } from "./ice-search.ts";
 import { reportedLoss } from "./loss-report.ts";
 import type { Offer, OfferedTransport } from "./offer.ts";
 import type { PeerCounters, PeerListener, PeerOptions, PeerState } from "./peer-contract.ts";
@@ -88,7 +89,6 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
     const before = current;
     await connection.setRemoteDescription({ type: "offer", sdp: writeEngineOffer(offer) });
     guardData();
-    current = offer;
     const dataDtls = connection.sctpTransport?.dtlsTransport;
     const audio = await localTransport(voiceDtls, offer.audio);
     const data =
@@ -96,6 +96,7 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
         ? undefined
         : await localTransport(dataDtls, offer.data);
     await connection.setLocalDescription(await connection.createAnswer());
+    current = offer;
     candidates.forEach(addCandidate);
     start(voiceDtls, before?.audio, offer.audio);
     if (data !== undefined && dataDtls !== undefined && offer.data !== undefined)
@@ -148,7 +149,7 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
   async function connect(dtls: RTCDtlsTransport): Promise<void> {
     if (dtls === voiceDtls) setState("connecting");
     ignoreRepeatedAnswers(dtls);
-    await dtls.iceTransport.start();
+    await findWay(dtls.iceTransport);
     await dtls.start();
     passUsedNumbers(dtls);
     prepareSrtpKeys(dtls);

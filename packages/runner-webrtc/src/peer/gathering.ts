@@ -89,7 +89,12 @@ export function createGathering(dtls: RTCDtlsTransport, options: PeerOptions): G
     },
     async gather(signal) {
       opened ??= open(signal);
-      await opened;
+      try {
+        await opened;
+      } catch (error) {
+        opened = undefined; // what was taken then may be free by the next offer
+        throw error;
+      }
       const { iceTransport } = dtls;
       await iceTransport.gather();
       return [...iceTransport.connection.localCandidates, ...reflexive].map(candidateValue);

@@ -109,6 +109,18 @@ describe("a call", () => {
     },
   );
 
+  test("is set up though ICE was restarted before it had found a way", async () => {
+    for (let round = 0; round < 4; round++) {
+      const { peer, heard } = openPeer();
+      const caller = createPeerCaller();
+      onTestFinished(() => caller.close());
+      await peer.answer(await caller.offer());
+      await caller.accept(await peer.answer(await caller.offer({ iceRestart: true })));
+      await vi.waitFor(() => expect(peer.state).toBe("connected"), { timeout: 4_000 });
+      await hearEachOther({ peer, caller, heard });
+    }
+  });
+
   test("gets a data channel by another offer", async () => {
     const call = await openCall({}, { dataChannel: false });
     const { peer, caller, heard } = call;
@@ -231,6 +243,27 @@ describe("addresses", () => {
     await once(holder, "close");
     readAnswer(await peer.answer(chromium), chromium);
     expect(heard.states).toEqual(["connecting"]);
+  });
+
+  test("that cannot be had for another offer leave the call as it is, and the next offer gets them", async () => {
+    const holder = createSocket("udp4").bind(41_100, "127.0.0.1");
+    await once(holder, "listening");
+    const call = await openCall({ hostAddress: "127.0.0.1", udpPorts: [41_100, 41_101] }, { dataChannel: false });
+    await hearEachOther(call);
+    const offer = await call.caller.offer();
+    const transport = offer.match(/a=(ice-ufrag|ice-pwd|fingerprint|setup):.*\r\n/g) ?? [];
+    // Data by a way of its own, which takes a port of its own, and another number for Opus.
+    const another = [
+      offer.replaceAll(/(?<=SAVPF |rtpmap:|fmtp:|rtcp-fb:)96/g, "97"),
+      "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n",
+      ...transport,
+      "a=mid:data\r\na=sctp-port:5000\r\n",
+    ].join("");
+    await expect(call.peer.answer(another)).rejects.toMatchObject({ code: "UDP_PORTS_EXHAUSTED" });
+    await hearEachOther(call);
+    holder.close();
+    await once(holder, "close");
+    readAnswer(await call.peer.answer(another), another);
   });
 
   test("calls at once get ports of their own", async () => {
