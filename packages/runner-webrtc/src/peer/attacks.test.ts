@@ -90,6 +90,31 @@ describe("SCTP", () => {
   });
 
   test.each([
+    ["nine digits become ten", 999_999_990],
+    ["32 bits come round", 2 ** 32 - 10],
+  ])("a chunk that got lost just where numbers of %s is waited for no longer than it takes", async (_, localTsn) => {
+    const { peer, heard } = openPeer();
+    const caller = createPeerCaller();
+    onTestFinished(() => caller.close());
+    const answer = await peer.answer(await caller.offer());
+    const lastSackedTsn = localTsn - 1;
+    Object.assign(caller.connection.sctpTransport?.sctp ?? {}, {
+      localTsn,
+      lastSackedTsn,
+      advancedPeerAckTsn: lastSackedTsn,
+    });
+    await caller.accept(answer);
+    await vi.waitFor(() => expect(heard.channel).toEqual(["open"]));
+    const sctp = createSctpWriter(caller.connection);
+    const chunks = Array.from({ length: 1_200 }, (_, index) =>
+      dataChunk({ tsn: (sctp.nextTsn + index) % 2 ** 32, stream: caller.channel?.id ?? 0, sequence: index + 1 }),
+    );
+    await sendInPackets(sctp, [...chunks.slice(1, 20), ...chunks.slice(0, 1), ...chunks.slice(20)]);
+    await vi.waitFor(() => expect(heard.texts).toHaveLength(1_200));
+    expect(peer.state).toBe("connected");
+  });
+
+  test.each([
     ["chunks of which the first never comes", { flags: first | last | unordered }, 1, 0],
     ["messages that never end", { flags: first }, 0, 0],
     ["messages that never begin", { flags: unordered }, 0, 0],
