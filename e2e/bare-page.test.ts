@@ -30,6 +30,7 @@ describe.each(["webrtc", "websocket"] as const)("over %s", (transport) => {
     await bare.expectReady();
     expect(running.runner.sessions.counts).toEqual({ pending: 0, active: 1 });
     await hearEcho(caller);
+    if (transport === "webrtc") expect(await bare.cipher()).toBe("SRTP_AEAD_AES_128_GCM");
   });
 
   test("text is answered", async () => {

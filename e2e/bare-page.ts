@@ -45,6 +45,8 @@ export interface BarePage {
   sendClientMessage(type: string): Promise<number>;
   /** Fails unless the client is ready, and soon has its data channel open: before that it drops what is written, in silence. */
   expectReady(): Promise<void>;
+  /** How a WebRTC call's media are encrypted, as the browser names it. */
+  cipher(): Promise<string>;
   disconnect(): Promise<void>;
 }
 
@@ -71,6 +73,10 @@ export async function openBarePage(
       expect(await page.evaluate("client.state")).toBe("ready");
       if (transport === "webrtc") await page.waitForFunction(`client.transport.dc.readyState === "open"`);
     },
+    cipher: () =>
+      page.evaluate(
+        `client.transport.pc.getStats().then((stats) => [...stats.values()].find(({ type }) => type === "transport").srtpCipher)`,
+      ),
     disconnect: () => page.evaluate("client.disconnect()"),
   };
 }

@@ -10,13 +10,23 @@ export interface CallerChannel {
   sendText(text: string): void;
 }
 
-export function createCallerChannel(listener: Pick<PeerListener, "channel" | "text">): CallerChannel {
+/** As many channels as a caller may open in a call, whether or not it closes them: each one leaves something with the engine. */
+const channelLimit = 16;
+
+/** `overrun` is told when the caller has opened more channels than anyone needs. */
+export function createCallerChannel(
+  listener: Pick<PeerListener, "channel" | "text">,
+  overrun: () => void,
+): CallerChannel {
   let current: RTCDataChannel | undefined;
+  let taken = 0;
   return {
     get bufferedBytes() {
       return current?.bufferedAmount ?? 0;
     },
     take(channel) {
+      taken += 1;
+      if (taken > channelLimit) return overrun();
       current = channel;
       channel.onMessage.subscribe((message) => {
         if (current === channel && typeof message === "string") listener.text(message);

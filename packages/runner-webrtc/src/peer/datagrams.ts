@@ -1,41 +1,38 @@
 import { type Connection, parseMessage, type RTCDtlsTransport, type StunProtocol } from "werift";
+import { isMedia, isSoundRtp } from "./rtp-header.ts";
 import type { SocketAddress } from "./udp-transport.ts";
 
 /**
- * Gives a socket's datagrams to the engine: STUN to ICE when it knows our password, anything else only from where ICE has
- * found the caller. (The engine by itself takes any sender's word for both.) What of the handshake arrives before the
- * engine listens is kept for it: the caller would only send it again after a while.
+ * What is to be done with the datagrams of a socket, or of a relay: STUN is given to `receiveStun` when it knows our password,
+ * anything else to the engine, from where ICE has found the caller alone. (The engine by itself takes any sender's word for
+ * both.) What of the handshake arrives before the engine listens is kept for it: the caller would only send it again after a
+ * while.
  */
-export function receiveDatagrams(protocol: StunProtocol, dtls: RTCDtlsTransport, ignored: () => void): void {
+export function filterDatagrams(
+  protocol: Pick<StunProtocol, "onDataReceived">,
+  receiveStun: (data: Buffer, from: SocketAddress) => void,
+  dtls: RTCDtlsTransport,
+  ignored: () => void,
+): (data: Buffer, from: SocketAddress) => void {
   const ice = dtls.iceTransport.connection as Connection;
   const early: Buffer[] = [];
-  const receive = protocol.transport.onData;
-  protocol.transport.onData = (data, from) => {
-    if (isStun(data)) {
-      if (isAuthentic(data, ice)) receive(data, from);
-      else ignored();
-    } else if (!isCaller(from, ice)) ignored();
-    else if (dtls.dtls !== undefined) {
-      protocol.onDataReceived.execute(data);
-      const { bufferFragmentedHandshakes: parts } = dtls.dtls as unknown as DtlsInside;
-      if (parts.length > partsLimit) parts.length = 0;
-    } else if (early.length < earlyLimit) early.push(data);
-  };
+  let listens = false;
   dtls.onStateChange.subscribe((state) => {
     if (state !== "connecting") return;
     // The state changes just before the engine listens.
     setImmediate(() => {
+      listens = true;
       for (const data of early.splice(0)) protocol.onDataReceived.execute(data);
     });
   });
-}
-
-/** The engine keeps parts of handshake messages until the last one comes. A certificate in parts has a dozen. */
-const partsLimit = 64;
-
-/** The engine's parts that its types hide, as of 0.25.2. */
-interface DtlsInside {
-  readonly bufferFragmentedHandshakes: unknown[];
+  return (data, from) => {
+    if (isStun(data)) {
+      if (isAuthentic(data, ice)) receiveStun(data, from);
+      else ignored();
+    } else if (!isCaller(from, ice) || (isMedia(data) && !isSoundMedia(data))) ignored();
+    else if (listens) protocol.onDataReceived.execute(data);
+    else if (early.length < earlyLimit) early.push(data);
+  };
 }
 
 /** A first flight is one datagram; retransmissions of it need not be kept. */
@@ -44,6 +41,12 @@ const earlyLimit = 2;
 /** RFC 7983: the first byte tells what is what. */
 function isStun(data: Buffer): boolean {
   return (data[0] ?? 0) < 4;
+}
+
+/** RTCP (RFC 5761, section 4) is read once it is known to be the caller's. */
+function isSoundMedia(data: Buffer): boolean {
+  const type = data[1] ?? 0;
+  return (type >= 192 && type <= 208) || isSoundRtp(data);
 }
 
 /** RFC 8445, section 7.3: a request counts with our password only. Answers are checked where they are awaited. */

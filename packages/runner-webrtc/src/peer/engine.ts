@@ -4,12 +4,15 @@ import { type CallerChannel, createCallerChannel } from "./caller-channel.ts";
 import type { IceCandidate } from "./candidate.ts";
 import { writeEngineOffer } from "./engine-offer.ts";
 import { createGathering, type Gathering } from "./gathering.ts";
+import { boundHandshakes } from "./handshake-bounds.ts";
+import { findWay } from "./ice-search.ts";
 import { reportedLoss } from "./loss-report.ts";
 import type { Offer, OfferedTransport } from "./offer.ts";
 import type { PeerCounters, PeerListener, PeerOptions, PeerState } from "./peer-contract.ts";
 import { ignoreRepeatedAnswers } from "./repeated-answers.ts";
 import { guardSctp } from "./sctp-guard.ts";
 import { prepareSrtpKeys } from "./srtp-keys.ts";
+import { countRollovers } from "./srtp-rollover.ts";
 import { createVoiceSender } from "./voice-sender.ts";
 
 /** A peer connection of the engine's (werift), on the answering side, for offers that were checked. */
@@ -47,9 +50,11 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
   const voice = connection.addTransceiver("audio", { direction: "sendrecv" });
   const voiceDtls = voice.dtlsTransport;
   const sendVoice = createVoiceSender(voice.sender, voiceDtls);
-  const channel = createCallerChannel(listener);
+  const channel = createCallerChannel(listener, overrun);
   const transports = new Map<RTCDtlsTransport, Gathering>();
+  const started = new Set<RTCDtlsTransport>();
   const closing = new AbortController();
+  let guarded: unknown;
   let state: PeerState = "new";
   let current: Offer | undefined;
   let version = 0;
@@ -83,7 +88,7 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
   async function answer(offer: Offer, candidates: readonly IceCandidate[]): Promise<string> {
     const before = current;
     await connection.setRemoteDescription({ type: "offer", sdp: writeEngineOffer(offer) });
-    current = offer;
+    guardData();
     const dataDtls = connection.sctpTransport?.dtlsTransport;
     const audio = await localTransport(voiceDtls, offer.audio);
     const data =
@@ -91,10 +96,13 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
         ? undefined
         : await localTransport(dataDtls, offer.data);
     await connection.setLocalDescription(await connection.createAnswer());
+    current = offer;
     candidates.forEach(addCandidate);
     start(voiceDtls, before?.audio, offer.audio);
     if (data !== undefined && dataDtls !== undefined && offer.data !== undefined)
       start(dataDtls, before?.data, offer.data);
+    // The first offer may have had no data, or on a way of its own.
+    await startData(voiceDtls);
     version += 1;
     const [fingerprint] = voiceDtls.localParameters.fingerprints;
     return writeAnswer(offer, {
@@ -113,17 +121,25 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
     const { setup: theirs } = offered;
     if (dtls.state === "new")
       dtls.role = theirs === "passive" || (theirs === "actpass" && opensDtls) ? "client" : "server";
-    const gathering = transports.get(dtls) ?? createGathering(dtls, options);
-    transports.set(dtls, gathering);
+    const gathering = transports.get(dtls) ?? open(dtls);
     const candidates = await gathering.gather(closing.signal);
     const { usernameFragment, password } = dtls.iceTransport.localParameters;
     return { usernameFragment, password, candidates, setup: dtls.role === "client" ? "active" : "passive" };
   }
 
+  function open(dtls: RTCDtlsTransport): Gathering {
+    boundHandshakes(dtls);
+    const gathering = createGathering(dtls, options);
+    transports.set(dtls, gathering);
+    return gathering;
+  }
+
   /** Begins what an offer calls for: everything at the first, the search for a way after an ICE restart, else nothing. */
   function start(dtls: RTCDtlsTransport, before: OfferedTransport | undefined, now: OfferedTransport): void {
-    if (before?.usernameFragment === now.usernameFragment && before.password === now.password) return;
-    const connecting = before === undefined ? connect(dtls) : dtls.iceTransport.start();
+    const isFirst = !started.has(dtls);
+    started.add(dtls);
+    if (!isFirst && before?.usernameFragment === now.usernameFragment && before.password === now.password) return;
+    const connecting = isFirst ? connect(dtls) : dtls.iceTransport.start();
     connecting.catch((error) => {
       if (!closing.signal.aborted) options.logger.debug({ error }, "no connection to the caller");
       if (dtls === voiceDtls) setState("failed");
@@ -132,23 +148,40 @@ export function openEngine(options: PeerOptions, listener: PeerListener): Engine
 
   async function connect(dtls: RTCDtlsTransport): Promise<void> {
     if (dtls === voiceDtls) setState("connecting");
-    const sctp = connection.sctpTransport;
-    if (sctp?.dtlsTransport === dtls)
-      guardSctp(sctp, dtls, {
-        heard: () => {
-          heard += 1;
-        },
-        dropped: () => {
-          messagesIgnored += 1;
-        },
-        overrun: close,
-      });
     ignoreRepeatedAnswers(dtls);
-    await dtls.iceTransport.start();
+    await findWay(dtls.iceTransport);
     await dtls.start();
     passUsedNumbers(dtls);
     prepareSrtpKeys(dtls);
-    if (sctp?.dtlsTransport === dtls) await sctp.start(current?.data?.sctpPort ?? 5_000);
+    countRollovers(dtls);
+    await startData(dtls);
+  }
+
+  /** The engine makes another association whenever an offer moves the data channel to another transport. */
+  function guardData(): void {
+    const data = connection.sctpTransport;
+    if (data?.dtlsTransport === undefined || data.sctp === guarded) return;
+    guarded = data.sctp;
+    guardSctp(data, data.dtlsTransport, {
+      heard: () => {
+        heard += 1;
+      },
+      dropped: () => {
+        messagesIgnored += 1;
+      },
+      overrun,
+    });
+  }
+
+  /** Once the transport is up; what was started is not started again. */
+  async function startData(dtls: RTCDtlsTransport): Promise<void> {
+    const data = connection.sctpTransport;
+    if (data?.dtlsTransport === dtls && dtls.state === "connected") await data.start(current?.data?.sctpPort ?? 5_000);
+  }
+
+  function overrun(): void {
+    options.logger.warn("The caller sends more over its data channels than it may: its call is ended.");
+    close().catch((error) => options.logger.debug({ error }, "a WebRTC peer was not closed in order"));
   }
 
   function addCandidate({ transport, foundation, priority, host, port, type }: IceCandidate): boolean {

@@ -11,7 +11,7 @@ import {
   StunProtocol,
 } from "werift";
 import { abortable } from "./abortable.ts";
-import { receiveDatagrams } from "./datagrams.ts";
+import { filterDatagrams } from "./datagrams.ts";
 import { parseIceServers, type ServerAddress } from "./ice-servers.ts";
 import { withPatience } from "./patience.ts";
 import type { PeerOptions } from "./peer-contract.ts";
@@ -25,7 +25,7 @@ export interface Gathering {
    * Rejects with UDP_PORTS_EXHAUSTED or TURN_UNREACHABLE when there is no way in.
    */
   gather(signal: AbortSignal): Promise<readonly string[]>;
-  /** Datagrams that came from elsewhere than the caller. */
+  /** See `PeerCounters`. */
   readonly datagramsIgnored: number;
 }
 
@@ -54,8 +54,11 @@ export function createGathering(dtls: RTCDtlsTransport, options: PeerOptions): G
     const protocol = await relay;
     if (signal.aborted) await protocol?.close();
     signal.throwIfAborted();
-    if (protocol !== undefined) addProtocol(dtls, protocol, relayCandidate(protocol.turn));
-    else if (options.relayOnly === true)
+    if (protocol !== undefined) {
+      const inside = protocol as unknown as RelayInside;
+      inside.handleStunMessage = filterDatagrams(protocol, inside.handleStunMessage, dtls, ignored);
+      addProtocol(dtls, protocol, relayCandidate(protocol.turn));
+    } else if (options.relayOnly === true)
       throw new RunnerError("TURN_UNREACHABLE", "No TURN server gave an address, and only relayed ones are allowed.", {
         fix: "Check the servers' URLs, username and credential in --ice-servers, and that this host reaches them.",
       });
@@ -86,7 +89,12 @@ export function createGathering(dtls: RTCDtlsTransport, options: PeerOptions): G
     },
     async gather(signal) {
       opened ??= open(signal);
-      await opened;
+      try {
+        await opened;
+      } catch (error) {
+        opened = undefined; // what was taken then may be free by the next offer
+        throw error;
+      }
       const { iceTransport } = dtls;
       await iceTransport.gather();
       return [...iceTransport.connection.localCandidates, ...reflexive].map(candidateValue);
@@ -106,8 +114,7 @@ export function addHost(
   protocol.transport = transport as unknown as StunProtocol["transport"];
   protocol.localIp = transport.address.address;
   const { datagramReceived } = protocol as unknown as Pick<ProtocolInside, "datagramReceived">;
-  transport.onData = datagramReceived.bind(protocol);
-  receiveDatagrams(protocol, dtls, ignored);
+  transport.onData = filterDatagrams(protocol, datagramReceived.bind(protocol), dtls, ignored);
   const priority = candidatePriority("host", { localPreference: 65_535 - preference });
   const candidate = new Candidate(`${preference + 1}`, 1, "udp", priority, address, transport.address.port, "host");
   addProtocol(dtls, protocol, candidate);
@@ -117,6 +124,10 @@ export function addHost(
 /** The engine's parts that its types hide, as of 0.25.2. */
 interface ProtocolInside {
   datagramReceived: UdpTransport["onData"];
+}
+interface RelayInside {
+  /** Takes whatever the relay hands on of the caller's. */
+  handleStunMessage: UdpTransport["onData"];
 }
 interface IceInside {
   readonly protocols: Protocol[];

@@ -50,9 +50,9 @@ export interface Peer {
 export interface PeerCounters {
   /** Candidates that are no address, not for UDP, of an earlier ICE generation, or more than are tried. */
   readonly candidatesIgnored: number;
-  /** Datagrams that came from elsewhere than the caller. */
+  /** Datagrams that came from elsewhere than the caller, and media whose headers do not hold. */
   readonly datagramsIgnored: number;
-  /** Data channel messages that could not be understood. */
+  /** Data channel messages, and packets of them, that could not be understood. */
   readonly messagesIgnored: number;
 }
 

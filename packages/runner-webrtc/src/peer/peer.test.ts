@@ -1,10 +1,16 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { createMdnsResolver } from "./mdns.ts";
 import { readAnswer, values } from "./test/answer-reader.ts";
+import { loopback, startBrowser } from "./test/mdns-browser.ts";
 import { chromium, esp32, firefox, safari, voiceAlone, whatsapp } from "./test/offers.ts";
 import { createPeerCaller, silence } from "./test/peer-caller.ts";
 import { hearEachOther, openCall, openPeer } from "./test/peer-stage.ts";
+
+/** SRTP's ciphers by their numbers in DTLS (RFC 5764, section 4.1.2, and RFC 7714, section 14.2). */
+const aesCm = 1;
+const aesGcm = 7;
 
 describe("a call", () => {
   test("carries audio both ways, from the source that the answer names", async () => {
@@ -14,6 +20,20 @@ describe("a call", () => {
     const ssrc = call.caller.connection.remoteDescription?.sdp.match(/a=ssrc:(\d+)/)?.[1];
     expect(call.caller.packets.map(({ header }) => String(header.ssrc))).toContain(ssrc);
     expect(new Set(call.caller.packets.map(({ header }) => header.ssrc)).size).toBe(1);
+  });
+
+  test("is encrypted with AES-GCM where the caller knows it, as browsers do, and with AES-CM where not", async () => {
+    const browsers = await openCall();
+    await hearEachOther(browsers);
+    expect(browsers.caller.connection.dtlsTransports[0]?.dtls?.srtp.srtpProfile).toBe(aesGcm);
+    const { peer, heard } = openPeer();
+    const device = createPeerCaller();
+    onTestFinished(() => device.close());
+    const offer = await device.offer();
+    Object.assign(device.connection.dtlsTransports[0] ?? {}, { srtpProfiles: [aesCm] });
+    await device.accept(await peer.answer(offer));
+    await hearEachOther({ peer, caller: device, heard });
+    expect(device.connection.dtlsTransports[0]?.dtls?.srtp.srtpProfile).toBe(aesCm);
   });
 
   test("carries text both ways, and tells when the caller closes its channel", async () => {
@@ -109,6 +129,44 @@ describe("a call", () => {
     },
   );
 
+  test("is set up though ICE was restarted before it had found a way", async () => {
+    // The engine looks for a way in steps of 20 ms: where in a step the restart comes decides what it makes of it.
+    const calls = Array.from({ length: 10 }, async (_, index) => {
+      const { peer, heard } = openPeer();
+      const caller = createPeerCaller();
+      onTestFinished(() => caller.close());
+      await peer.answer(await caller.offer());
+      await new Promise((resolve) => setTimeout(resolve, 3 * index));
+      await caller.accept(await peer.answer(await caller.offer({ iceRestart: true })));
+      await hearEachOther({ peer, caller, heard });
+    });
+    await Promise.all(calls);
+  });
+
+  test("is heard on after a loss in which the numbers of its packets came round", async () => {
+    const call = await openCall({}, { sequenceNumber: 65_300 });
+    await hearEachOther(call);
+    const restore = call.caller.cut();
+    for (let count = 0; count < 300; count++) call.caller.sendAudio(silence);
+    await new Promise((resolve) => setImmediate(resolve));
+    restore();
+    await hearEachOther(call);
+  });
+
+  test.each([
+    ["", {}],
+    [", and runs ICE in its lite form", { iceLite: true }],
+  ])("gets a data channel by another offer%s", async (_, calling) => {
+    const call = await openCall({}, { dataChannel: false, ...calling });
+    const { peer, caller, heard } = call;
+    const late = caller.connection.createDataChannel("late");
+    await caller.accept(await peer.answer(await caller.offer()));
+    await vi.waitFor(() => expect(heard.channel).toEqual(["open"]));
+    late.send("hello");
+    await vi.waitFor(() => expect(heard.texts).toEqual(["hello"]));
+    await hearEachOther(call);
+  });
+
   test("another certificate is another caller", async () => {
     const { peer } = await openCall();
     await expect(peer.answer(chromium)).rejects.toMatchObject({ code: "OFFER_INVALID", status: 400 });
@@ -180,6 +238,22 @@ describe("candidates", () => {
     // Of the four, the end of candidates is no candidate; the one for an unknown section has no index to fall back on.
     expect(peer.counters.candidatesIgnored).toBe(2);
   });
+
+  test.each(["in the offer", "trickled"])("that hide behind a name are tried where it leads to: %s", async (how) => {
+    await startBrowser("a-b.local", "127.0.0.1");
+    const caller = createSocket("udp4").bind(0, "127.0.0.1");
+    onTestFinished(() => void caller.close());
+    await once(caller, "listening");
+    const candidate = `candidate:1 1 udp 2122260223 a-b.local ${caller.address().port} typ host`;
+    const { peer } = openPeer({ hostAddress: "127.0.0.1" }, createMdnsResolver(loopback));
+    await peer.answer(how === "trickled" ? voiceAlone : `${voiceAlone}a=${candidate}\r\n`);
+    if (how === "trickled") peer.addCandidate({ candidate, sdpMLineIndex: 0 });
+    const [check] = await once(caller, "message", { signal: AbortSignal.timeout(4_000) });
+    // A binding request for the caller's part of the call's name (RFC 8445, section 7.2.2).
+    expect(check.readUInt16BE(0)).toBe(1);
+    expect(check.includes("Yx3d:")).toBe(true);
+    expect(peer.counters.candidatesIgnored).toBe(0);
+  });
 });
 
 describe("DTLS", () => {
@@ -220,6 +294,27 @@ describe("addresses", () => {
     await once(holder, "close");
     readAnswer(await peer.answer(chromium), chromium);
     expect(heard.states).toEqual(["connecting"]);
+  });
+
+  test("that cannot be had for another offer leave the call as it is, and the next offer gets them", async () => {
+    const holder = createSocket("udp4").bind(41_100, "127.0.0.1");
+    await once(holder, "listening");
+    const call = await openCall({ hostAddress: "127.0.0.1", udpPorts: [41_100, 41_101] }, { dataChannel: false });
+    await hearEachOther(call);
+    const offer = await call.caller.offer();
+    const transport = offer.match(/a=(ice-ufrag|ice-pwd|fingerprint|setup):.*\r\n/g) ?? [];
+    // Data by a way of its own, which takes a port of its own, and another number for Opus.
+    const another = [
+      offer.replaceAll(/(?<=SAVPF |rtpmap:|fmtp:|rtcp-fb:)96/g, "97"),
+      "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n",
+      ...transport,
+      "a=mid:data\r\na=sctp-port:5000\r\n",
+    ].join("");
+    await expect(call.peer.answer(another)).rejects.toMatchObject({ code: "UDP_PORTS_EXHAUSTED" });
+    await hearEachOther(call);
+    holder.close();
+    await once(holder, "close");
+    readAnswer(await call.peer.answer(another), another);
   });
 
   test("calls at once get ports of their own", async () => {

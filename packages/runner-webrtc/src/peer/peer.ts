@@ -1,7 +1,7 @@
 import { RunnerError } from "@pipecat-ts/runner-core";
 import { type IceCandidate, locateCandidate } from "./candidate.ts";
 import type { Engine } from "./engine.ts";
-import { createMdnsResolver } from "./mdns.ts";
+import { createMdnsResolver, type MdnsResolver } from "./mdns.ts";
 import { type Offer, parseOffer } from "./offer.ts";
 import type { Peer, PeerListener, PeerOptions, RemoteCandidate } from "./peer-contract.ts";
 import { offerInvalid } from "./sdp.ts";
@@ -13,10 +13,13 @@ const earlyLimit = 64;
 
 /**
  * A peer that waits for its offer. It holds no socket and no timer until then; the engine is loaded at the first offer,
- * if `warmUp` did not do it before.
+ * if `warmUp` did not do it before. It closes `names` with itself.
  */
-export function createPeer(options: PeerOptions, listener: PeerListener): Peer {
-  const names = createMdnsResolver();
+export function createPeer(
+  options: PeerOptions,
+  listener: PeerListener,
+  names: MdnsResolver = createMdnsResolver(),
+): Peer {
   let early: RemoteCandidate[] = [];
   let engine: Engine | undefined;
   let offered: Offer | undefined;

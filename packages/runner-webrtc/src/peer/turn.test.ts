@@ -25,6 +25,12 @@ describe("through a TURN server", () => {
     const answer = call.caller.connection.remoteDescription?.sdp ?? "";
     expect(answer.match(/typ \w+/g)).toEqual(["typ relay"]);
     await hearEachOther(call);
+    // What cannot be the caller's is as little taken from a relay as from a socket.
+    const header = Buffer.from("906f00010000000000000001bedeffff", "hex");
+    await call.caller.connection.dtlsTransports[0]?.iceTransport.connection.send(
+      Buffer.concat([header, Buffer.alloc(20)]),
+    );
+    await vi.waitFor(() => expect(call.peer.counters.datagramsIgnored).toBe(1));
     await vi.waitFor(() => expect(call.heard.channel).toEqual(["open"]));
     call.caller.channel?.send("hello");
     call.peer.sendText("welcome");

@@ -19,6 +19,8 @@ export interface PeerCallerOptions {
   readonly channelLabel?: string;
   /** RTP's number for Opus. */
   readonly payloadType?: number;
+  /** The number before that of its first RTP packet. Default 1,000. */
+  readonly sequenceNumber?: number;
   /** Whether it runs ICE in its lite form, as servers do: it waits for the other side's checks. Default false. */
   readonly iceLite?: boolean;
   readonly iceServers?: readonly RTCIceServer[];
@@ -46,8 +48,8 @@ export interface PeerCaller {
   connected(timeoutMs: number): Promise<void>;
   /** Has each datagram told that comes to the sockets there are now. */
   onDatagram(listener: (bytes: Buffer) => void): void;
-  /** Drops every datagram from now on, both ways. */
-  cut(): void;
+  /** Drops every datagram from now on, both ways, until what it returns is called. */
+  cut(): () => void;
   /** Sends what of the DTLS handshake it sends twice, as when the network was slow. */
   stutter(): void;
   close(): Promise<void>;
@@ -82,7 +84,7 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
     options.dataChannel === false ? undefined : connection.createDataChannel(options.channelLabel ?? "chat");
   const texts: string[] = [];
   const packets: RtpPacket[] = [];
-  let sequenceNumber = 1_000;
+  let { sequenceNumber = 1_000 } = options;
   let timestamp = 48_000;
   let wasUp = false;
   let guarded = false;
@@ -114,6 +116,9 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
       // After an ICE restart the engine leaves the search for a way to its user, because DTLS goes on.
       for (const { iceTransport, state } of connection.dtlsTransports)
         if (state === "connected" && iceTransport.state !== "connected") void iceTransport.start();
+      // And a data channel that was not in the first offer.
+      const data = connection.sctpTransport;
+      if (data?.dtlsTransport.state === "connected") await data.start(5_000);
     },
     sendAudio(payload) {
       sequenceNumber = (sequenceNumber + 1) & 0xffff;
@@ -141,10 +146,15 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
       }
     },
     cut() {
-      for (const transport of sockets()) {
+      const restored = sockets().map((transport) => {
+        const { onData, send } = transport;
         transport.onData = () => undefined;
         transport.send = async () => undefined;
-      }
+        return () => Object.assign(transport, { onData, send });
+      });
+      return () => {
+        for (const restore of restored) restore();
+      };
     },
     stutter() {
       for (const { iceTransport } of connection.dtlsTransports)

@@ -1,5 +1,6 @@
 import type { Logger } from "@pipecat-ts/runner-core";
 import { expect, onTestFinished, vi } from "vitest";
+import type { MdnsResolver } from "../mdns.ts";
 import { type AudioPacket, createPeer, type Peer, type PeerOptions, type PeerState } from "../peer.ts";
 import { createPeerCaller, type PeerCaller, type PeerCallerOptions, silence } from "./peer-caller.ts";
 
@@ -16,7 +17,10 @@ export interface Heard {
 }
 
 /** A peer that is closed at the end of the test, and what it tells. */
-export function openPeer(options: Partial<PeerOptions> = {}): { readonly peer: Peer; readonly heard: Heard } {
+export function openPeer(
+  options: Partial<PeerOptions> = {},
+  names?: MdnsResolver,
+): { readonly peer: Peer; readonly heard: Heard } {
   const heard: Heard = { states: [], audio: [], losses: [], channel: [], texts: [] };
   const peer = createPeer(
     { iceServers: [], logger: quiet, ...options },
@@ -27,6 +31,7 @@ export function openPeer(options: Partial<PeerOptions> = {}): { readonly peer: P
       channel: (state) => heard.channel.push(state),
       text: (text) => heard.texts.push(text),
     },
+    names,
   );
   onTestFinished(() => peer.close());
   return { peer, heard };
