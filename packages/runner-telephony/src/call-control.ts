@@ -1,4 +1,4 @@
-import { type CallData, type Logger, RunnerError } from "@pipecat-ts/runner-core";
+import { type CallData, isRunnerError, type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { Carrier, CarrierOptions } from "./carrier.ts";
 import type { ApiRequest, Rest } from "./rest.ts";
 
@@ -38,6 +38,18 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
   let hangingUp: Promise<void> | undefined;
   let transferring: Promise<boolean> | undefined;
 
+  /** Not even a request that cannot be made throws: whoever ends a call has more to let go of. */
+  async function hangUp(tries: number): Promise<void> {
+    if (!ready) return;
+    try {
+      const { status } = await rest.send("hang up", ready.hangUp(call, options), tries);
+      logger.debug({ status }, "The carrier was told to hang up.");
+    } catch (error) {
+      if (isRunnerError(error)) logger.warn([error.message, error.fix].filter(Boolean).join(" "));
+      else logger.error({ err: error }, `${title} could not be asked to hang up.`);
+    }
+  }
+
   async function send(what: string, request: ApiRequest): Promise<void> {
     await rest.send(what, request, 1);
   }
@@ -45,11 +57,7 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
   return {
     canHangUp: ready !== undefined,
     hangUp(tries = 2) {
-      if (!ready) return Promise.resolve();
-      hangingUp ??= rest.send("hang up", ready.hangUp(call, options), tries).then(
-        ({ status }) => logger.debug({ status }, "The carrier was told to hang up."),
-        (error: RunnerError) => logger.warn(`${error.message} ${error.fix}`),
-      );
+      hangingUp ??= hangUp(tries);
       return hangingUp;
     },
     async transfer(number, isTime) {

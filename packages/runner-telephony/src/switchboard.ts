@@ -125,7 +125,9 @@ function createSwitchboard(runner: RunnerContext): Switchboard {
   /** What threw here would be an uncaught exception, and end every call. */
   function recognise(exchange: Exchange, start: JsonObject): CallData | undefined {
     try {
-      return exchange.recogniseCall(start);
+      const call = exchange.recogniseCall(start);
+      // In a path of the carrier's API these would name every call of the account.
+      return call && !/^\.{1,2}$/.test(call.callId) ? call : undefined;
     } catch (error) {
       runner.logger.error({ err: error }, `${exchange.title} failed to read a first message.`);
       return undefined;
