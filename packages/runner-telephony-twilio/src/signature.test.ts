@@ -1,7 +1,9 @@
 import { createRequire } from "node:module";
+import { resolveOptions } from "@pipecat-ts/runner-core";
 import type { SignedRequest } from "@pipecat-ts/runner-telephony";
 import type twilio from "twilio";
 import { describe, expect, test } from "vitest";
+import { options } from "./options.ts";
 import { signatures } from "./signature.ts";
 
 const sdk = createRequire(import.meta.url)("twilio") as typeof twilio & {
@@ -14,6 +16,7 @@ const { getExpectedTwilioSignature, getExpectedBodyHash } = createRequire(import
   getExpectedBodyHash(body: string): string;
 };
 const token = "12345";
+const settings = resolveOptions(options, { env: {} });
 
 function request(
   fields: Partial<SignedRequest> & { readonly signature?: string | undefined; readonly body?: string },
@@ -97,13 +100,14 @@ describe("an upgrade's signature", () => {
   test("is that of the URL with wss, as Twilio's own SDK sees it", () => {
     const signature = getExpectedTwilioSignature(token, "wss://bots.example.com/ws/3f", {});
     expect(sdk.validateRequest(token, signature, "wss://bots.example.com/ws/3f", {})).toBe(true);
-    expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token)).toBe("genuine");
-    expect(signatures.verifyUpgrade?.(request({ method: "GET", url: `${url}/`, signature }), token)).toBe("forged");
-    expect(signatures.verifyUpgrade?.(request({ method: "GET", url }), token)).toBe("none");
+    expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token, settings)).toBe("genuine");
+    const longer = request({ method: "GET", url: `${url}/`, signature });
+    expect(signatures.verifyUpgrade?.(longer, token, settings)).toBe("forged");
+    expect(signatures.verifyUpgrade?.(request({ method: "GET", url }), token, settings)).toBe("none");
   });
 
   test("over https is forged", () => {
     const signature = getExpectedTwilioSignature(token, url, {});
-    expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token)).toBe("forged");
+    expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token, settings)).toBe("forged");
   });
 });

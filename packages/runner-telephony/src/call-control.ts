@@ -10,7 +10,7 @@ export interface CallControl {
   hangUp(tries?: number): Promise<void>;
   /**
    * Has `number` take the call, once `ready` resolves. Rejects with TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING,
-   * CARRIER_REFUSED, and as `ready` does; then the call goes on.
+   * PUBLIC_URL_MISSING, CARRIER_REFUSED, and as `ready` does; then the call goes on.
    */
   transfer(number: string, ready: () => Promise<void>): Promise<void>;
   /** Has the carrier dial; absent where its API cannot. Rejects with CARRIER_REFUSED. */
@@ -26,7 +26,7 @@ export interface CallControlOptions<Options extends CarrierOptions> {
   readonly call: CallData;
   readonly rest: Rest;
   readonly logger: Logger;
-  /** Where the carrier finds the document that connects a call to a number. */
+  /** Where the carrier finds the document that connects a call to a number. Throws PUBLIC_URL_MISSING. */
   documentUrl(number: string): URL;
 }
 
@@ -66,7 +66,7 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
         throw new RunnerError("TRANSFER_UNSUPPORTED", `${title} cannot transfer a call under way.`, { fix });
       }
       if (!ready?.transfer) throw credentialsMissing("The call cannot be transferred.", api.fix);
-      const request = ready.transfer(call, number, options, settings.documentUrl(number));
+      const request = ready.transfer(call, number, options, () => settings.documentUrl(number));
       const sending = isTime().then(() => send("transfer the call", request));
       transferring = sending.then(
         () => true,

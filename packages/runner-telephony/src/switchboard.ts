@@ -53,8 +53,8 @@ export interface AnnouncedCall {
   readonly callData: CallData;
   /** The session that the call's URL names; absent for a bare one. */
   readonly session: Session | undefined;
-  /** The call's URL. */
-  readonly url: URL;
+  /** What opened the call's socket. */
+  readonly request: SocketRequest;
 }
 
 /** The path of the carriers' sockets. */
@@ -116,7 +116,7 @@ function createSwitchboard(runner: RunnerContext): Switchboard {
         throw new RunnerError("SESSION_UNKNOWN", `This session does not wait for a call of ${exchange.title}.`);
       }
       if (mustProve(exchange, expected, request.request)) throw signatureInvalid(exchange.title);
-      exchange.answer({ ...found, socket, session, url: request.url });
+      exchange.answer({ ...found, socket, session, request });
     } catch (error) {
       refuse(socket, error);
     }

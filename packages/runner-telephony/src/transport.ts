@@ -18,7 +18,7 @@ export interface PhoneTransport extends Transport {
   /**
    * Has somebody else take the call when all that was said is heard; resolves when the carrier has agreed, and ends the
    * session then. `number` is in E.164, `+15550100`, or a SIP URI. Rejects with PHONE_NUMBER_INVALID, CALL_ENDED,
-   * TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING and CARRIER_REFUSED; then the call goes on.
+   * TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING, PUBLIC_URL_MISSING and CARRIER_REFUSED; then the call goes on.
    */
   transferTo(number: string): Promise<void>;
   /**
