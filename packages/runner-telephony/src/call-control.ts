@@ -10,7 +10,8 @@ export interface CallControl {
   hangUp(tries?: number): Promise<void>;
   /**
    * Has `number` take the call, once `ready` resolves. Rejects with TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING,
-   * PUBLIC_URL_MISSING, CARRIER_REFUSED, and as `ready` does; then the call goes on.
+   * PUBLIC_URL_MISSING, CARRIER_REFUSED, and as `ready` does; then the call goes on. Rejects with TRANSFER_UNDER_WAY, and
+   * changes nothing, while an earlier one is not refused.
    */
   transfer(number: string, ready: () => Promise<void>): Promise<void>;
   /** Has the carrier dial; absent where its API cannot. Rejects with CARRIER_REFUSED. */
@@ -67,11 +68,17 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
       }
       if (!ready?.transfer) throw credentialsMissing("The call cannot be transferred.", api.fix);
       const request = ready.transfer(call, number, options, () => settings.documentUrl(number));
+      if (transferring) {
+        throw new RunnerError("TRANSFER_UNDER_WAY", "The call is being handed on already.", {
+          fix: "Ignore it, or wait until the first transferTo() rejects.",
+        });
+      }
       const sending = isTime().then(() => send("transfer the call", request));
       transferring = sending.then(
         () => true,
         () => false,
       );
+      if (!(await transferring)) transferring = undefined;
       await sending;
     },
     sendDtmf: dial && ((digits) => send("dial", dial(call, digits, options))),

@@ -21,6 +21,8 @@ export interface Line {
    * is not waited for longer than 1.2 s, and by closing the socket. Resolves, never rejects, when the socket is closed.
    */
   end(reason: CloseReason): Promise<void>;
+  /** Whether the caller is gone: at once, before anybody is told. */
+  readonly gone: boolean;
   /** Resolves, never rejects, when the caller is gone. */
   readonly left: Promise<CloseReason>;
 }
@@ -59,6 +61,9 @@ export function createLine({ socket, codec, control, title, pacer, logger }: Lin
   const line: Line = {
     autoHangUp: true,
     left,
+    get gone() {
+      return gone;
+    },
     attach(to) {
       caller = to;
       reception.attach(to);
