@@ -78,9 +78,25 @@ describe("a webhook's signature, made by Twilio's own SDK, is recognised", () =>
     );
   });
 
-  test("of a URL with the port that goes without saying", () => {
+  test.each([
+    [
+      "with the port that goes without saying",
+      "https://bots.example.com/twilio",
+      "https://bots.example.com:443/twilio",
+    ],
+    ["without the port that it has", "https://bots.example.com:8443/a:1?b", "https://bots.example.com/a:1?b"],
+    ["with the port that it has", "https://bots.example.com:8443/a:1?b", "https://bots.example.com:8443/a:1?b"],
+  ])("of a URL %s", (_, url, signed) => {
+    const signature = getExpectedTwilioSignature(token, signed, {});
+    expect(sdk.validateRequest(token, signature, url, {})).toBe(true);
+    expect(signatures.verifyWebhook?.(request({ url, signature }), token)).toBe(true);
+  });
+
+  test("but not of one with another port", () => {
+    const url = "https://bots.example.com:8443/twilio";
     const signature = getExpectedTwilioSignature(token, "https://bots.example.com:443/twilio", {});
-    expect(signatures.verifyWebhook?.(request({ signature }), token)).toBe(true);
+    expect(sdk.validateRequest(token, signature, url, {})).toBe(false);
+    expect(signatures.verifyWebhook?.(request({ url, signature }), token)).toBe(false);
   });
 
   test("but not of a body that nothing is said of, of none, and of nonsense", () => {
