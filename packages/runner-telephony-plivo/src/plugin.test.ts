@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connectOf } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import type { PhoneTransport } from "@pipecat-ts/runner-telephony";
-import { createRecordingLogger } from "@pipecat-ts/runner-testing";
+import { createRecordingLogger, type RecordingLogger } from "@pipecat-ts/runner-testing";
 import type { CallOptions, FakeApi, PhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import plugin from "./plugin.ts";
@@ -13,9 +13,11 @@ const plivo = createFakePlivo(account);
 let api: FakeApi;
 let runner: Runner;
 let bots: PhoneTransport[];
+let logger: RecordingLogger;
 
 beforeEach(async () => {
   bots = [];
+  logger = createRecordingLogger();
   api = await plivo.openApi();
 });
 afterEach(async () => {
@@ -35,7 +37,7 @@ async function open(more: Partial<RunnerOptions> = {}, plivoOptions: object = {}
     host: "127.0.0.1",
     port: 0,
     env: {},
-    logger: createRecordingLogger(),
+    logger,
     ...more,
   });
   await runner.listen();
@@ -86,6 +88,18 @@ test("a call is over when its socket closes: Plivo says nothing else, and is tol
   await phone.hangUp();
   await expect.poll(() => runner.sessions.counts.active).toBe(0);
   expect(api.requests).toEqual([]);
+});
+
+test("a call that broke off and is over already is no reason to warn", async () => {
+  await open();
+  const phone = await call();
+  phone.drop();
+  await expect.poll(() => runner.sessions.counts.active).toBe(0);
+  // The fake's call went with its socket.
+  expect(api.requests).toMatchObject([{ method: "DELETE" }]);
+  expect(logger.lines.filter(({ message }) => message.includes("hang up"))).toMatchObject([
+    { level: "debug", fields: { status: 404 } },
+  ]);
 });
 
 test("keys are dialled by the carrier", async () => {

@@ -31,6 +31,8 @@ export interface CarrierOptions {
 
 /** How the carrier talks on the socket. */
 export interface CarrierWire<Options> {
+  /** Whether the carrier says nothing when a call is over, and just closes its socket. Default: it says `stop` first. */
+  readonly endsSilently?: boolean;
   /**
    * The call, when `message` is the one by which this carrier announces it, and no other's. `streamId` and `callId` are
    * required; `body` is what custom parameters came along.

@@ -99,7 +99,8 @@ function openCarrier<Options extends CarrierOptions>(
       logger,
       documentUrl: (number) => documentUrl(number, request.request),
     });
-    const line = createLine({ socket, codec, control, title, pacer, logger });
+    const { endsSilently = false } = wire;
+    const line = createLine({ socket, codec, control, title, endsSilently, pacer, logger });
     const body = [session.body, bodyInQuery(url.searchParams.get("body")), callData.body].find(
       (some) => some !== undefined,
     );
