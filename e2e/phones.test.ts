@@ -134,6 +134,8 @@ test("pipecat-runner bot.ts -t twilio -x my.ngrok.io: the number rings the bot",
   ];
   const runner = await startChildRunner(["packages/runner-cli/src/main.ts", ...args]);
   onTestFinished(() => void runner.interrupt());
+  await until("the banner says what is wanting", () => runner.printed().includes("they cannot be hung up"), 5_000);
+  expect(runner.printed()).toContain("Anybody may pretend to be Twilio.");
   const tunnel = new URL("https://my.ngrok.io");
   const carrier = createFakeTwilio(accounts.twilio);
   const phone = await carrier.call({ at: new URL(runner.origin), publicUrl: tunnel, path: "/" });

@@ -100,6 +100,13 @@ describe("the path /", () => {
     expect((await post(runner, "/bell")).status).toBe(404);
   });
 
+  test("is the chosen carrier's and the web client's", async () => {
+    const runner = await stage.open({ transport: "acme", clientRoot: import.meta.dirname });
+    const { status, headers } = await send(runner.url);
+    expect([status, headers.location]).toEqual([307, "/client/"]);
+    expect(await (await fetch(new URL("/?call=A1", runner.url))).text()).toContain("<Go");
+  });
+
   test("is nobody's when several carriers are served", async () => {
     const runner = await stage.open();
     expect((await post(runner, "/", { call: "A1" })).status).toBe(404);
