@@ -6,6 +6,8 @@ import { dirname } from "node:path";
 export interface ChildRunner {
   /** The address its banner shows. */
   readonly origin: string;
+  /** What it has printed so far, in one line. */
+  printed(): string;
   /** Presses Ctrl-C in its terminal; resolves with its exit code. */
   interrupt(): Promise<number | null>;
 }
@@ -29,6 +31,7 @@ export async function startChildRunner(args: readonly string[]): Promise<ChildRu
   });
   return {
     origin,
+    printed: () => printed.replace(/\s+/g, " "),
     async interrupt() {
       const exited = child.exitCode === null ? once(child, "exit") : [child.exitCode];
       child.kill("SIGINT");

@@ -14,6 +14,7 @@ import {
   measureLevel,
   measurePitch,
   measureTone,
+  send,
   settleResources,
   tone,
   until,
@@ -96,6 +97,30 @@ test("all four carriers call one server at once, and nobody hears anybody else",
   expect(await settleResources(before, 5_000)).toEqual([]);
 });
 
+test("no carrier is a way around the key: without its secret nobody who looks like it gets in", async () => {
+  const plugins = [twilio, telnyx, plivo, exotel];
+  const { runner } = await startRunner("websocket", bot, { publicUrl, plugins, apiKey: "a-key-of-sixteen-letters" });
+  const wanting = {
+    twilio: "TWILIO_AUTH_TOKEN",
+    telnyx: "TELNYX_PUBLIC_KEY",
+    plivo: "PLIVO_AUTH_TOKEN",
+    exotel: "EXOTEL_API_TOKEN",
+  };
+  for (const [name, variable] of Object.entries(wanting)) {
+    const url = new URL(`/${name}?CallSid=C1&CallUUID=C1`, runner.url);
+    for (const method of ["GET", "POST"]) {
+      const { status, json } = await send(url, { method });
+      expect([name, status, json]).toEqual([
+        name,
+        403,
+        { code: "SIGNATURE_INVALID", detail: expect.stringMatching(`${variable}.*--no-verify-signatures`) },
+      ]);
+    }
+  }
+  expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
+  expect(runner.openToAll).toEqual(["WS /ws"]);
+});
+
 test("pipecat-runner bot.ts -t twilio -x my.ngrok.io: the number rings the bot", async () => {
   const args = [
     "e2e/server/phone-bot.ts",
@@ -109,6 +134,8 @@ test("pipecat-runner bot.ts -t twilio -x my.ngrok.io: the number rings the bot",
   ];
   const runner = await startChildRunner(["packages/runner-cli/src/main.ts", ...args]);
   onTestFinished(() => void runner.interrupt());
+  await until("the banner says what is wanting", () => runner.printed().includes("they cannot be hung up"), 5_000);
+  expect(runner.printed()).toContain("Anybody may pretend to be Twilio.");
   const tunnel = new URL("https://my.ngrok.io");
   const carrier = createFakeTwilio(accounts.twilio);
   const phone = await carrier.call({ at: new URL(runner.origin), publicUrl: tunnel, path: "/" });

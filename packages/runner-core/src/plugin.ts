@@ -69,7 +69,8 @@ export interface StartReply {
 
 /**
  * Who may call a route. `open`: anyone. `caller`: whoever may start sessions; with `--api-key` the host asks for the key.
- * `carrier`: a vendor's server, which the route recognises by signature itself.
+ * `carrier`: a vendor's server, which the route recognises by signature itself; where nothing can prove it and
+ * `settings.callersMustProve`, it refuses all.
  *
  * With `--ws-auth token` the host lets nobody open a `caller` or `carrier` socket without a session's token, which it takes
  * from the path's `:sessionId`, a bearer header or `?token=`.
@@ -90,6 +91,8 @@ export interface HttpRoute {
   readonly method: HttpMethod | readonly HttpMethod[];
   readonly path: string;
   readonly access: Access;
+  /** Of a `carrier` route: whether it takes whoever says to be the vendor. The banner of a public server then names it. */
+  readonly takesAnybody?: boolean;
   /** What the parsed body must be; a body that is not gets a 400 that names the field. */
   readonly schema?: TSchema;
   /** `next()` passes the request on, to the web client where the path is `/`. */

@@ -176,6 +176,20 @@ test("what anyone may do is told where others reach the server", async () => {
   expect(await openToAll({ host: "0.0.0.0", apiKey, folder: import.meta.dirname })).toEqual([]);
 });
 
+test("a carrier's route that takes anybody is told, with a key too", async () => {
+  const handle = () => undefined;
+  const carrier = { method: ["POST", "GET"], access: "carrier", handle } as const;
+  const routes = [
+    { ...carrier, path: "/signed", takesAnybody: false },
+    { ...carrier, path: "/unsigned", takesAnybody: true },
+  ];
+  const plugins = [toyPlugin({ opened: { routes, sockets: [] } })];
+  await using open = await startToyRunner({ host: "0.0.0.0", plugins, apiKey });
+  expect(open.runner.openToAll).toEqual(["POST /unsigned"]);
+  await using local = await startToyRunner({ plugins });
+  expect(local.runner.openToAll).toEqual([]);
+});
+
 test.each([
   [{ apiKey: "short" }, /--api-key .*16 characters/],
   [{ webSocketSecret: "short" }, /PIPECAT_WEBSOCKET_SECRET|webSocketSecret/],

@@ -3,7 +3,7 @@ import type { AccessOptions } from "./access-options.ts";
 import { isLoopback } from "./host-names.ts";
 import type { InstalledTransport } from "./installed-transport.ts";
 
-/** See `Runner.openToAll`. What carriers call by HTTP is not among it: their routes know them by signature. */
+/** See `Runner.openToAll`. What carriers call by HTTP is among it where their routes cannot know them by signature. */
 export function openToAll(
   { host, publicUrl }: Pick<RunnerSettings, "host" | "publicUrl">,
   { apiKey, webSocketAuth }: Pick<AccessOptions, "apiKey" | "webSocketAuth">,
@@ -18,7 +18,9 @@ export function openToAll(
   return [
     ...(apiKey === undefined ? ["POST /start", "/sessions", "/metrics"] : []),
     ...(apiKey === undefined && folder !== undefined ? ["/files"] : []),
-    ...routes.filter(({ access }) => asksNobody(access)).map(({ method, path }) => `${[method].flat()[0]} ${path}`),
+    ...routes
+      .filter(({ access, takesAnybody }) => asksNobody(access) || takesAnybody === true)
+      .map(({ method, path }) => `${[method].flat()[0]} ${path}`),
     ...sockets
       .filter(({ access }) => webSocketAuth === "none" && (asksNobody(access) || access === "carrier"))
       .map(({ path }) => `WS ${path.replace(/\{.*/, "")}`),

@@ -16,7 +16,6 @@ test.each([8_000, 16_000, 24_000] as const)(
       runner: { publicUrl },
       call: { publicUrl },
       levelToleranceDb: 1,
-      messageMs: 200,
     });
   },
 );
@@ -29,6 +28,5 @@ test("a whole call by a URL that the applet asks for", async () => {
     runner: { publicUrl },
     call: { publicUrl },
     levelToleranceDb: 1,
-    messageMs: 200,
   });
 });

@@ -17,7 +17,7 @@ export const api: CarrierApi<PlivoOptions> = {
     method: "POST",
     url: callUrl(call, options),
     headers: { authorization: authorization(options), "content-type": "application/json" },
-    body: JSON.stringify({ legs: "aleg", aleg_url: documentUrl.href, aleg_method: "POST" }),
+    body: JSON.stringify({ legs: "aleg", aleg_url: documentUrl().href, aleg_method: "POST" }),
   }),
 };
 

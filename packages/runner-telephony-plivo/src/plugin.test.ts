@@ -1,9 +1,10 @@
+import { once } from "node:events";
 import { connectOf } from "@pipecat-ts/runner-core";
-import { createRunner, type Runner } from "@pipecat-ts/runner-host";
+import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import type { PhoneTransport } from "@pipecat-ts/runner-telephony";
-import { createRecordingLogger } from "@pipecat-ts/runner-testing";
-import type { FakeApi } from "@pipecat-ts/runner-testing/phone";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { createRecordingLogger, type RecordingLogger } from "@pipecat-ts/runner-testing";
+import type { CallOptions, FakeApi, PhoneCall } from "@pipecat-ts/runner-testing/phone";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import plugin from "./plugin.ts";
 import { createFakePlivo } from "./testing.ts";
 
@@ -12,10 +13,19 @@ const plivo = createFakePlivo(account);
 let api: FakeApi;
 let runner: Runner;
 let bots: PhoneTransport[];
+let logger: RecordingLogger;
 
 beforeEach(async () => {
   bots = [];
+  logger = createRecordingLogger();
   api = await plivo.openApi();
+});
+afterEach(async () => {
+  await runner.close();
+  await api.close();
+});
+
+async function open(more: Partial<RunnerOptions> = {}, plivoOptions: object = {}): Promise<void> {
   runner = createRunner({
     async bot(args) {
       const transport = (await connectOf(args)({})) as PhoneTransport;
@@ -23,18 +33,22 @@ beforeEach(async () => {
       await transport.closed;
     },
     plugins: [plugin],
-    pluginOptions: { plivo: { ...account, apiUrl: api.url } },
+    pluginOptions: { plivo: { ...account, apiUrl: api.url, ...plivoOptions } },
     host: "127.0.0.1",
     port: 0,
     env: {},
-    logger: createRecordingLogger(),
+    logger,
+    ...more,
   });
   await runner.listen();
-});
-afterEach(async () => {
-  await runner.close();
-  await api.close();
-});
+}
+
+/** A call whose bot has its transport. */
+async function call(options: Partial<CallOptions> = {}): Promise<PhoneCall> {
+  const phone = await plivo.call({ at: runner.url, ...options });
+  await expect.poll(() => bots.length).toBe(1);
+  return phone;
+}
 
 async function post(fields: Readonly<Record<string, string>>, query = ""): Promise<string> {
   const answer = await fetch(new URL(`/plivo${query}`, runner.url), {
@@ -47,38 +61,115 @@ async function post(fields: Readonly<Record<string, string>>, query = ""): Promi
 }
 
 test("the answer keeps the call alive and names the format", async () => {
+  await open();
   expect(await post({ CallUUID: "C1", Event: "StartApp" })).toMatch(
     /^<\?xml[^>]*\?><Response><Stream bidirectional="true" keepCallAlive="true" contentType="audio\/x-mulaw;rate=8000">ws:\/\/[^<]+<\/Stream><\/Response>$/,
   );
 });
 
 test("news of a hang-up on the answer URL starts nothing and ends what waits", async () => {
+  await open();
   await post({ CallUUID: "C1", Event: "StartApp" });
   expect(runner.sessions.counts.pending).toBe(1);
   expect(await post({ CallUUID: "C1", Event: "Hangup" })).toContain("<Response/>");
   await expect.poll(() => runner.sessions.counts.pending).toBe(0);
 });
 
+test("callers too many hear the busy tone", async () => {
+  await open({ maxSessions: 1 });
+  const phone = await call();
+  expect(await post({ CallUUID: "C2", Event: "StartApp" })).toContain('<Response><Hangup reason="busy"/></Response>');
+  await phone.hangUp();
+});
+
+test("a call is over when its socket closes: Plivo says nothing else, and is told nothing", async () => {
+  await open();
+  const phone = await call();
+  await phone.hangUp();
+  await expect.poll(() => runner.sessions.counts.active).toBe(0);
+  expect(api.requests).toEqual([]);
+});
+
+test("a call that broke off and is over already is no reason to warn", async () => {
+  await open();
+  const phone = await call();
+  phone.drop();
+  await expect.poll(() => runner.sessions.counts.active).toBe(0);
+  // The fake's call went with its socket.
+  expect(api.requests).toMatchObject([{ method: "DELETE" }]);
+  expect(logger.lines.filter(({ message }) => message.includes("hang up"))).toMatchObject([
+    { level: "debug", fields: { status: 404 } },
+  ]);
+});
+
 test("keys are dialled by the carrier", async () => {
-  const phone = await plivo.call({ at: runner.url });
-  await expect.poll(() => bots.length).toBe(1);
+  await open();
+  const phone = await call();
   await bots[0]?.sendDtmf("12w#");
   await expect.poll(() => phone.dialled).toEqual(["12#"]);
   await phone.hangUp();
 });
 
-test("a transfer names a document of the runner's, which dials the number", async () => {
-  const phone = await plivo.call({ at: runner.url });
-  await expect.poll(() => bots.length).toBe(1);
-  await bots[0]?.transferTo("+15550123");
-  await phone.closed;
-  expect(api.requests).toHaveLength(1);
-  const { aleg_url, ...rest } = JSON.parse(api.requests[0]?.body ?? "");
-  expect(rest).toEqual({ legs: "aleg", aleg_method: "POST" });
-  const { pathname, search } = new URL(aleg_url);
-  expect(pathname).toBe("/plivo");
-  expect(await post({ CallUUID: phone.callId }, search)).toContain(
-    "<Response><Dial><Number>+15550123</Number></Dial></Response>",
-  );
-  expect(await post({ CallUUID: "C9" }, "?transferTo=%3CDial%3E")).toContain("<Stream");
+describe("a transfer", () => {
+  const publicUrl = new URL("https://bots.example.com");
+
+  test("names a document of the runner's, which dials the number", async () => {
+    await open({ publicUrl }, { verifySignatures: false });
+    const phone = await call({ publicUrl });
+    await bots[0]?.transferTo("+15550123");
+    await phone.closed;
+    expect(api.requests).toHaveLength(1);
+    const { aleg_url, ...rest } = JSON.parse(api.requests[0]?.body ?? "");
+    expect(rest).toEqual({ legs: "aleg", aleg_method: "POST" });
+    const { origin, pathname, search } = new URL(aleg_url);
+    expect([origin, pathname]).toEqual(["https://bots.example.com", "/plivo"]);
+    expect(await post({ CallUUID: phone.callId }, search)).toContain(
+      "<Response><Dial><Number>+15550123</Number></Dial></Response>",
+    );
+    expect(await post({ CallUUID: "C9" }, "?transferTo=%3CDial%3E")).toContain("<Stream");
+  });
+
+  test("names it by the URL that Plivo came by, behind a proxy that tells it", async () => {
+    await open({ trustProxy: true });
+    const headers = { "x-forwarded-host": "bots.example.com", "x-forwarded-proto": "https" };
+    const socket = new WebSocket(`ws://${runner.url.host}/ws`, { headers });
+    await once(socket, "open");
+    socket.send(JSON.stringify({ event: "start", start: { callId: "C1", streamId: "S1" } }));
+    const closed = once(socket, "close");
+    await expect.poll(() => bots.length).toBe(1);
+    await bots[0]?.transferTo("+15550123").catch(() => undefined); // Plivo knows no such call
+    expect(JSON.parse(api.requests[0]?.body ?? "").aleg_url).toMatch(/^https:\/\/bots\.example\.com\/plivo\?/);
+    socket.close();
+    await closed;
+  });
+
+  test("that Plivo would fetch nowhere is refused, and the call goes on", async () => {
+    await open();
+    const phone = await call();
+    await expect(bots[0]?.transferTo("+15550123")).rejects.toMatchObject({
+      code: "PUBLIC_URL_MISSING",
+      fix: expect.stringContaining("--public-url"),
+    });
+    expect(api.requests).toEqual([]);
+    expect(runner.sessions.counts.active).toBe(1);
+    await phone.hangUp();
+  });
+});
+
+describe("a socket with a signature that nobody can reproduce", () => {
+  const publicUrl = new URL("https://bots.example.com");
+  const strange = createFakePlivo({ ...account, authToken: "another" });
+  const dial = () => strange.call({ at: runner.url, publicUrl, socketUrl: "wss://bots.example.com/ws" });
+
+  test("is taken, as Plivo does not say what it signs", async () => {
+    await open({ publicUrl });
+    const phone = await dial();
+    await expect.poll(() => bots.length).toBe(1);
+    await phone.hangUp();
+  });
+
+  test("is refused where sockets are to be verified", async () => {
+    await open({ publicUrl }, { verifySockets: true });
+    await expect(dial()).rejects.toThrow("403");
+  });
 });

@@ -11,7 +11,7 @@ const plugin: TransportPlugin<PlivoOptions> = createTelephonyPlugin({
   name: "plivo",
   title: "Plivo",
   options,
-  wire: { recogniseCall, createCodec },
+  wire: { endsSilently: true, recogniseCall, createCodec },
   webhook,
   signatures,
   api,

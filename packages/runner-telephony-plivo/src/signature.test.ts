@@ -7,6 +7,8 @@ import { signatures } from "./signature.ts";
 const token = "a token";
 const nonce = "12345678901234567890";
 
+const chosen = (verifySockets: boolean) => resolveOptions(options, { given: { verifySockets }, env: {} });
+
 function request(method: string, url: string, body: string, headers: Readonly<Record<string, string>>): SignedRequest {
   return {
     method,
@@ -72,17 +74,28 @@ describe("a socket's signature", () => {
     ["wss", "/Y4u5WmF/As3p2HtsMJjagRZmy6dVIyql4kzxFiA0c0="],
     ["ws", "l5jDK30q1SkflJ16pL0GX6ZA5XNaZads+S1BGVSWgBs="],
   ])("may be over %s", (_, signature) => {
-    const at = (url: string) =>
-      signatures.verifyUpgrade?.(request("GET", url, "", { "x-plivo-signature-v3": signature }), token);
+    const at = (url: string, headers = {}) =>
+      signatures.verifyUpgrade?.(
+        request("GET", url, "", { "x-plivo-signature-v3": signature, ...headers }),
+        token,
+        chosen(true),
+      );
     expect(at("https://bots.example.com/ws/3f")).toBe("genuine");
     expect(at("https://bots.example.com/ws/4f")).toBe("forged");
+    expect(at("https://bots.example.com/ws/3f", { "x-plivo-signature-v3-nonce": undefined })).toBe("forged");
+  });
+
+  test("that matches nothing we know is as good as none, unless sockets are to be verified", () => {
+    const proof = (headers: Readonly<Record<string, string>>) =>
+      signatures.verifyUpgrade?.(request("GET", "https://bots.example.com/ws", "", headers), token, chosen(false));
+    expect(proof({ "x-plivo-signature-v3": "bm9uZQ==" })).toBe("none");
+    expect(proof({ "x-plivo-signature-v3": "bm9uZQ==", "x-plivo-signature-v3-nonce": "" })).toBe("none");
   });
 
   test("is asked for by choice only", () => {
-    expect(signatures.verifyUpgrade?.(request("GET", "https://bots.example.com/ws", "", {}), token)).toBe("none");
-    const chosen = (given: object) =>
-      signatures.requireUpgrade?.(resolveOptions(options, { given: { ...given }, env: {} }), true);
-    expect(chosen({})).toBe(false);
-    expect(chosen({ verifySockets: true })).toBe(true);
+    const bare = request("GET", "https://bots.example.com/ws", "", {});
+    expect(signatures.verifyUpgrade?.(bare, token, chosen(true))).toBe("none");
+    expect(signatures.requireUpgrade?.(resolveOptions(options, { env: {} }), true)).toBe(false);
+    expect(signatures.requireUpgrade?.(chosen(true), true)).toBe(true);
   });
 });

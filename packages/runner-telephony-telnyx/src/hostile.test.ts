@@ -1,14 +1,20 @@
 import { liveThroughJunk } from "@pipecat-ts/runner-testing/phone";
-import { test } from "vitest";
+import { afterAll, test } from "vitest";
 import plugin from "./plugin.ts";
 import { createFakeTelnyx, createTelnyxAccount } from "./testing.ts";
+
+const carrier = createFakeTelnyx(createTelnyxAccount("a key"));
+const api = await carrier.openApi();
+afterAll(async () => await api.close());
 
 const payload = Buffer.alloc(160, 0xff).toString("base64");
 
 test("10,000 messages that are no good end no call, and the bot hears on", async () => {
   await liveThroughJunk({
     plugin,
-    carrier: createFakeTelnyx(createTelnyxAccount("a key")),
+    options: { apiKey: "a key", apiUrl: api.url },
+    carrier,
+    api,
     samples: [
       { event: "connected", version: "1.0.0" },
       {

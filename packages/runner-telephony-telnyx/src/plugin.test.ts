@@ -1,5 +1,5 @@
 import { connectOf, resolveOptions } from "@pipecat-ts/runner-core";
-import { createRunner, type Runner } from "@pipecat-ts/runner-host";
+import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import type { PhoneTransport } from "@pipecat-ts/runner-telephony";
 import { createRecordingLogger, findGaps, join, tone } from "@pipecat-ts/runner-testing";
 import type { CallOptions, FakeApi } from "@pipecat-ts/runner-testing/phone";
@@ -19,7 +19,16 @@ let bots: PhoneTransport[];
 beforeEach(async () => {
   bots = [];
   api = await telnyx.openApi();
-  runner = createRunner({
+  runner = createRunner(setUp());
+  await runner.listen();
+});
+afterEach(async () => {
+  await runner.close();
+  await api.close();
+});
+
+function setUp(): RunnerOptions {
+  return {
     async bot(args) {
       const transport = (await connectOf(args)({})) as PhoneTransport;
       bots.push(transport);
@@ -31,13 +40,8 @@ beforeEach(async () => {
     port: 0,
     env: {},
     logger,
-  });
-  await runner.listen();
-});
-afterEach(async () => {
-  await runner.close();
-  await api.close();
-});
+  };
+}
 
 async function call(options: Partial<CallOptions> = {}) {
   const phone = await telnyx.call({ at: runner.url, ...options });
@@ -66,6 +70,33 @@ describe("the API", () => {
       { path: `/v2/calls/${phone.callId}/actions/transfer`, body: '{"to":"+15550123"}' },
     ]);
   });
+});
+
+test("callers too many are answered the busy tone", async () => {
+  const full = createRunner({ ...setUp(), maxSessions: 1 });
+  await full.listen();
+  const phone = await telnyx.call({ at: full.url });
+  await expect.poll(() => bots.length).toBe(1);
+  await expect(telnyx.call({ at: full.url })).rejects.toThrow('<Reject reason="busy"/>');
+  await phone.hangUp();
+  await full.close();
+});
+
+test("without a key for the API it is said at the start that calls cannot be hung up, whatever verifies them", async () => {
+  expect(runner.transports[0]?.availability).toMatchObject({ reason: "Telnyx cannot reach this server." });
+  const { publicKey } = account;
+  const without = createRunner({
+    ...setUp(),
+    publicUrl: "https://x.example",
+    pluginOptions: { telnyx: { publicKey } },
+  });
+  await without.listen();
+  expect(without.transports[0]?.availability).toEqual({
+    state: "limited",
+    reason: "Calls end with their socket: they cannot be hung up or transferred.",
+    fix: "Set TELNYX_API_KEY.",
+  });
+  await without.close();
 });
 
 test("a webhook that Telnyx did not sign is refused, also where the public URL is not known", async () => {

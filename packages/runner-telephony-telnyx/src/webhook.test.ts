@@ -19,6 +19,10 @@ test("the answer asks for frames in both directions, in the codec that is sent",
   expect(answer("PCMA")).toContain('bidirectionalCodec="PCMA"');
 });
 
+test("a caller too many hears the busy tone", () => {
+  expect(webhook.busy?.body).toContain('<Response><Reject reason="busy"/></Response>');
+});
+
 test("a request tells of the call by its fields", () => {
   const fields = { CallSid: "v3:C1", From: "+15550100", To: "+15550199", ConnectionId: "1", CallStatus: "ringing" };
   expect(webhook.recogniseCall(fields)).toEqual({

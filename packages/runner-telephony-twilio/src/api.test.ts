@@ -71,7 +71,7 @@ describe("hanging up at an emulator of Twilio's API", () => {
 test("a transfer dials the number, or the SIP address", () => {
   const call = { streamId: "MZ1", callId: "CA1" };
   const twiml = (number: string) =>
-    new URLSearchParams(api.transfer?.(call, number, settings(), new URL("https://bots.example.com/twilio")).body).get(
+    new URLSearchParams(api.transfer?.(call, number, settings(), () => new URL("https://bots.example.com")).body).get(
       "Twiml",
     );
   expect(twiml("+15550123")).toContain("<Response><Dial>+15550123</Dial></Response>");

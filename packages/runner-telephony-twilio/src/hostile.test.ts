@@ -1,14 +1,20 @@
 import { liveThroughJunk } from "@pipecat-ts/runner-testing/phone";
-import { test } from "vitest";
+import { afterAll, test } from "vitest";
 import plugin from "./plugin.ts";
 import { createFakeTwilio } from "./testing.ts";
+
+const carrier = createFakeTwilio({ accountSid: "AC1", authToken: "a token" });
+const api = await carrier.openApi();
+afterAll(async () => await api.close());
 
 const payload = Buffer.alloc(160, 0xff).toString("base64");
 
 test("10,000 messages that are no good end no call, and the bot hears on", async () => {
   await liveThroughJunk({
     plugin,
-    carrier: createFakeTwilio({ accountSid: "AC1", authToken: "a token" }),
+    options: { accountSid: "AC1", authToken: "a token", apiUrl: api.url },
+    carrier,
+    api,
     samples: [
       { event: "connected", protocol: "Call", version: "1.0.0" },
       {

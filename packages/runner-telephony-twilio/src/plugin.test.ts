@@ -1,30 +1,36 @@
 import { once } from "node:events";
 import { connectOf, type SessionArguments } from "@pipecat-ts/runner-core";
-import { createRunner, type Runner } from "@pipecat-ts/runner-host";
+import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import { createRecordingLogger } from "@pipecat-ts/runner-testing";
+import { openFakeApi } from "@pipecat-ts/runner-testing/phone";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import plugin from "./plugin.ts";
+import { createFakeTwilio } from "./testing.ts";
 
 let runner: Runner;
 let bots: SessionArguments[];
 beforeEach(async () => {
   bots = [];
-  runner = createRunner({
+  runner = createRunner({ ...setUp(), publicUrl: "https://bots.example.com" });
+  await runner.listen();
+});
+afterEach(async () => await runner.close());
+
+function setUp(): RunnerOptions {
+  return {
     async bot(args) {
       bots.push(args);
       await (await connectOf(args)({})).closed;
     },
     plugins: [plugin],
-    pluginOptions: { twilio: { authToken: "a token" } },
-    publicUrl: "https://bots.example.com",
+    // Nobody is there: the call of a page that acts as a phone cannot be hung up.
+    pluginOptions: { twilio: { authToken: "a token", apiUrl: "http://127.0.0.1:1" } },
     host: "127.0.0.1",
     port: 0,
     env: {},
     logger: createRecordingLogger(),
-  });
-  await runner.listen();
-});
-afterEach(async () => await runner.close());
+  };
+}
 
 test("a page that acts as a phone needs two ids and the URL of a start request, and no signature", async () => {
   const started = await fetch(new URL("/start", runner.url), {
@@ -53,4 +59,29 @@ test("a page that acts as a phone needs two ids and the URL of a start request, 
   const closed = once(socket, "close");
   socket.close();
   await closed;
+});
+
+test("a document of somebody's own tells the bot by parameters; a query of its URL does not arrive", async () => {
+  const local = createRunner(setUp());
+  await local.listen();
+  const body = Buffer.from('"lost"').toString("base64url");
+  const site = await openFakeApi(() => ({
+    status: 200,
+    body: `<?xml version="1.0" encoding="UTF-8"?>
+      <Response>
+        <Connect>
+          <Stream url="ws://${local.url.host}/ws?a=1&amp;body=${body}">
+            <Parameter name="from_number" value="+15550100" />
+            <Parameter name="order" value="7 &amp; &quot;8&quot;" />
+          </Stream>
+        </Connect>
+        <Hangup/>
+      </Response>`,
+  }));
+  const phone = await createFakeTwilio({ accountSid: "AC1", authToken: "a token" }).call({ at: new URL(site.url) });
+  await expect.poll(() => bots.length).toBe(1);
+  expect(bots[0]?.body).toEqual({ from_number: "+15550100", order: '7 & "8"' });
+  expect(bots[0]?.callData).toMatchObject({ callId: phone.callId, from: "+15550100" });
+  await phone.hangUp();
+  await Promise.all([local.close(), site.close()]);
 });

@@ -1,7 +1,9 @@
 import { createRequire } from "node:module";
+import { resolveOptions } from "@pipecat-ts/runner-core";
 import type { SignedRequest } from "@pipecat-ts/runner-telephony";
 import type twilio from "twilio";
 import { describe, expect, test } from "vitest";
+import { options } from "./options.ts";
 import { signatures } from "./signature.ts";
 
 const sdk = createRequire(import.meta.url)("twilio") as typeof twilio & {
@@ -14,6 +16,7 @@ const { getExpectedTwilioSignature, getExpectedBodyHash } = createRequire(import
   getExpectedBodyHash(body: string): string;
 };
 const token = "12345";
+const settings = resolveOptions(options, { env: {} });
 
 function request(
   fields: Partial<SignedRequest> & { readonly signature?: string | undefined; readonly body?: string },
@@ -75,9 +78,25 @@ describe("a webhook's signature, made by Twilio's own SDK, is recognised", () =>
     );
   });
 
-  test("of a URL with the port that goes without saying", () => {
+  test.each([
+    [
+      "with the port that goes without saying",
+      "https://bots.example.com/twilio",
+      "https://bots.example.com:443/twilio",
+    ],
+    ["without the port that it has", "https://bots.example.com:8443/a:1?b", "https://bots.example.com/a:1?b"],
+    ["with the port that it has", "https://bots.example.com:8443/a:1?b", "https://bots.example.com:8443/a:1?b"],
+  ])("of a URL %s", (_, url, signed) => {
+    const signature = getExpectedTwilioSignature(token, signed, {});
+    expect(sdk.validateRequest(token, signature, url, {})).toBe(true);
+    expect(signatures.verifyWebhook?.(request({ url, signature }), token)).toBe(true);
+  });
+
+  test("but not of one with another port", () => {
+    const url = "https://bots.example.com:8443/twilio";
     const signature = getExpectedTwilioSignature(token, "https://bots.example.com:443/twilio", {});
-    expect(signatures.verifyWebhook?.(request({ signature }), token)).toBe(true);
+    expect(sdk.validateRequest(token, signature, url, {})).toBe(false);
+    expect(signatures.verifyWebhook?.(request({ url, signature }), token)).toBe(false);
   });
 
   test("but not of a body that nothing is said of, of none, and of nonsense", () => {
@@ -97,13 +116,14 @@ describe("an upgrade's signature", () => {
   test("is that of the URL with wss, as Twilio's own SDK sees it", () => {
     const signature = getExpectedTwilioSignature(token, "wss://bots.example.com/ws/3f", {});
     expect(sdk.validateRequest(token, signature, "wss://bots.example.com/ws/3f", {})).toBe(true);
-    expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token)).toBe("genuine");
-    expect(signatures.verifyUpgrade?.(request({ method: "GET", url: `${url}/`, signature }), token)).toBe("forged");
-    expect(signatures.verifyUpgrade?.(request({ method: "GET", url }), token)).toBe("none");
+    expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token, settings)).toBe("genuine");
+    const longer = request({ method: "GET", url: `${url}/`, signature });
+    expect(signatures.verifyUpgrade?.(longer, token, settings)).toBe("forged");
+    expect(signatures.verifyUpgrade?.(request({ method: "GET", url }), token, settings)).toBe("none");
   });
 
   test("over https is forged", () => {
     const signature = getExpectedTwilioSignature(token, url, {});
-    expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token)).toBe("forged");
+    expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token, settings)).toBe("forged");
   });
 });

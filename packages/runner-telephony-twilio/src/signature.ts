@@ -29,15 +29,18 @@ export function sign(url: string, form: URLSearchParams, token: string): string 
     .digest("base64");
 }
 
+/** Some of Twilio's servers sign the port, also where it goes without saying, and some leave it out. */
 function isSigned(url: string, form: URLSearchParams, given: string, token: string): boolean {
-  return [url, withPort(url)].some((signed) => equalInSecret(sign(signed, form, token), given));
+  const standard = /^(https|wss):/.test(url) ? ":443" : ":80";
+  const spellings = [
+    url,
+    url.replace(authority, "$<host>"),
+    url.replace(authority, (_, host: string, port = standard) => host + port),
+  ];
+  return spellings.some((signed) => equalInSecret(sign(signed, form, token), given));
 }
 
-/** Some of Twilio's servers sign the port, also where it goes without saying. */
-function withPort(url: string): string {
-  const port = /^(https|wss):/.test(url) ? 443 : 80;
-  return url.replace(/^([a-z]+:\/\/[^/?#]+?)(?::\d+)?(?=[/?#]|$)/, `$1:${port}`);
-}
+const authority = /^(?<host>[a-z]+:\/\/[^/?#]+?)(?<port>:\d+)?(?=[/?#]|$)/;
 
 /** A body that is no form is signed by its hash, which is a parameter of the URL. */
 function hasHonestBody({ url, rawBody, form }: SignedRequest): boolean {

@@ -1,6 +1,7 @@
 import { decodeMulaw, encodeMulaw } from "@pipecat-ts/audio";
 import { createFakeCarrier, type FakeCarrier, type PhoneDialect } from "@pipecat-ts/runner-testing/phone";
 import { sign } from "./signature.ts";
+import { parseXml, type XmlTree } from "./xml-tree.ts";
 
 /** The account of a fake Twilio. */
 export interface TwilioAccount {
@@ -24,12 +25,13 @@ function createDialect({ accountSid, authToken }: TwilioAccount): PhoneDialect {
       return { method: "POST", url, headers, body: form.toString() };
     },
     socketUrl({ text }) {
-      const url = /<Response><Connect><Stream url="([^"]+)"\/?>/.exec(text)?.[1];
-      if (url === undefined) throw new Error(`Twilio was answered ${text}`);
-      return url.replaceAll("&amp;", "&");
+      const url = URL.parse(streamOf(text)?.attributes.url ?? "");
+      if (!url || !/^wss?:$/.test(url.protocol)) throw new Error(`Twilio was answered ${text}`);
+      url.search = ""; // it does not support one
+      return url.href;
     },
     upgradeHeaders: ({ href }) => ({ "x-twilio-signature": sign(href, new URLSearchParams(), authToken) }),
-    createFarEnd({ callId, streamId }) {
+    createFarEnd({ callId, streamId, document }) {
       let sequence = 0;
       let chunk = 0;
       const next = () => String(++sequence);
@@ -51,7 +53,7 @@ function createDialect({ accountSid, authToken }: TwilioAccount): PhoneDialect {
               callSid: callId,
               tracks: ["inbound"],
               mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8_000, channels: 1 },
-              customParameters: {},
+              customParameters: parametersOf(document),
             },
           }),
         ],
@@ -83,4 +85,23 @@ function createDialect({ accountSid, authToken }: TwilioAccount): PhoneDialect {
       return { status: 400, body: '{"code":20001}' };
     },
   };
+}
+
+/** The stream in both directions that TwiML asks for first; `undefined` when it asks for something else. */
+function streamOf(document: string): XmlTree | undefined {
+  const response = parseXml(document);
+  const connect = elementsOf(response)[0];
+  return response.name === "Response" && connect?.name === "Connect"
+    ? elementsOf(connect).find(({ name }) => name === "Stream")
+    : undefined;
+}
+
+function parametersOf(document: string): Readonly<Record<string, string>> {
+  const stream = document === "" ? undefined : streamOf(document);
+  const parameters = stream ? elementsOf(stream).filter(({ name }) => name === "Parameter") : [];
+  return Object.fromEntries(parameters.map(({ attributes: { name = "", value = "" } }) => [name, value]));
+}
+
+function elementsOf({ children }: XmlTree): readonly XmlTree[] {
+  return children.filter((child) => typeof child !== "string");
 }

@@ -3,8 +3,8 @@ import { resolveOptions } from "@pipecat-ts/runner-core";
 import type twilio from "twilio";
 import { expect, test } from "vitest";
 import { options } from "./options.ts";
-import { parseXml } from "./test/xml-tree.ts";
 import { webhook } from "./webhook.ts";
+import { parseXml } from "./xml-tree.ts";
 
 const { VoiceResponse } = (createRequire(import.meta.url)("twilio") as typeof twilio).twiml;
 const settings = resolveOptions(options, { env: {} });

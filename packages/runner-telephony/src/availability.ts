@@ -1,6 +1,7 @@
 import type { Availability, RunnerSettings } from "@pipecat-ts/runner-core";
 import type { Carrier, CarrierOptions } from "./carrier.ts";
-import { unverified } from "./guard.ts";
+import { webhookProof } from "./guard.ts";
+import { isLocal } from "./public-url.ts";
 
 interface Lack {
   readonly reason: string;
@@ -22,7 +23,7 @@ export function availabilityOf<Options extends CarrierOptions>(
   return {
     state: "limited",
     reason: lacks.map(({ reason }) => reason).join(" "),
-    fix: [...new Set(lacks.map(({ fix }) => fix))].join(" "),
+    fix: [...new Set(lacks.flatMap(({ fix }) => fix || []))].join(" "),
   };
 }
 
@@ -41,9 +42,9 @@ function lackOfProof<Options extends CarrierOptions>(
   options: Options,
   settings: RunnerSettings,
 ): Lack | undefined {
-  const why = unverified(carrier, options, settings);
-  const reason = `Anybody may pretend to be ${carrier.title}.`;
-  if (why === "turned off") return { reason, fix: "Leave out --no-verify-signatures." };
-  if (why === "no secret" && settings.publicUrl && carrier.signatures) return { reason, fix: carrier.signatures.fix };
-  return undefined;
+  const { title } = carrier;
+  const { all, fix = "" } = webhookProof(carrier, options, settings);
+  if (all === "refused") return { reason: `Calls are refused: nothing proves that they are ${title}'s.`, fix };
+  const isReached = settings.publicUrl !== undefined || settings.trustProxy || !isLocal(settings.host);
+  return all === "taken" && isReached ? { reason: `Anybody may pretend to be ${title}.`, fix } : undefined;
 }

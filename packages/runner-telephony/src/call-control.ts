@@ -1,4 +1,4 @@
-import { type CallData, type Logger, RunnerError } from "@pipecat-ts/runner-core";
+import { type CallData, isRunnerError, type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { Carrier, CarrierOptions } from "./carrier.ts";
 import type { ApiRequest, Rest } from "./rest.ts";
 
@@ -10,7 +10,8 @@ export interface CallControl {
   hangUp(tries?: number): Promise<void>;
   /**
    * Has `number` take the call, once `ready` resolves. Rejects with TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING,
-   * CARRIER_REFUSED, and as `ready` does; then the call goes on.
+   * PUBLIC_URL_MISSING, CARRIER_REFUSED, and as `ready` does; then the call goes on. Rejects with TRANSFER_UNDER_WAY, and
+   * changes nothing, while an earlier one is not refused.
    */
   transfer(number: string, ready: () => Promise<void>): Promise<void>;
   /** Has the carrier dial; absent where its API cannot. Rejects with CARRIER_REFUSED. */
@@ -26,7 +27,7 @@ export interface CallControlOptions<Options extends CarrierOptions> {
   readonly call: CallData;
   readonly rest: Rest;
   readonly logger: Logger;
-  /** Where the carrier finds the document that connects a call to a number. */
+  /** Where the carrier finds the document that connects a call to a number. Throws PUBLIC_URL_MISSING. */
   documentUrl(number: string): URL;
 }
 
@@ -38,6 +39,18 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
   let hangingUp: Promise<void> | undefined;
   let transferring: Promise<boolean> | undefined;
 
+  /** Not even a request that cannot be made throws: whoever ends a call has more to let go of. */
+  async function hangUp(tries: number): Promise<void> {
+    if (!ready) return;
+    try {
+      const { status } = await rest.send("hang up", ready.hangUp(call, options), tries);
+      logger.debug({ status }, "The carrier was told to hang up.");
+    } catch (error) {
+      if (isRunnerError(error)) logger.warn([error.message, error.fix].filter(Boolean).join(" "));
+      else logger.error({ err: error }, `${title} could not be asked to hang up.`);
+    }
+  }
+
   async function send(what: string, request: ApiRequest): Promise<void> {
     await rest.send(what, request, 1);
   }
@@ -45,11 +58,7 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
   return {
     canHangUp: ready !== undefined,
     hangUp(tries = 2) {
-      if (!ready) return Promise.resolve();
-      hangingUp ??= rest.send("hang up", ready.hangUp(call, options), tries).then(
-        ({ status }) => logger.debug({ status }, "The carrier was told to hang up."),
-        (error: RunnerError) => logger.warn(`${error.message} ${error.fix}`),
-      );
+      hangingUp ??= hangUp(tries);
       return hangingUp;
     },
     async transfer(number, isTime) {
@@ -58,12 +67,18 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
         throw new RunnerError("TRANSFER_UNSUPPORTED", `${title} cannot transfer a call under way.`, { fix });
       }
       if (!ready?.transfer) throw credentialsMissing("The call cannot be transferred.", api.fix);
-      const request = ready.transfer(call, number, options, settings.documentUrl(number));
+      const request = ready.transfer(call, number, options, () => settings.documentUrl(number));
+      if (transferring) {
+        throw new RunnerError("TRANSFER_UNDER_WAY", "The call is being handed on already.", {
+          fix: "Ignore it, or wait until the first transferTo() rejects.",
+        });
+      }
       const sending = isTime().then(() => send("transfer the call", request));
       transferring = sending.then(
         () => true,
         () => false,
       );
+      if (!(await transferring)) transferring = undefined;
       await sending;
     },
     sendDtmf: dial && ((digits) => send("dial", dial(call, digits, options))),

@@ -50,11 +50,11 @@ describe("the end of a call", () => {
     expect(stage.api.requests).toEqual([]);
   });
 
-  test("by a carrier that says nothing but closes normally: it is told nothing", async () => {
-    const { phone, runner } = await call();
+  test("by a socket that is closed in order, but without the last word that the carrier has: it is told once", async () => {
+    const { phone, runner } = await call({}, () => ({ status: 404 }));
     await phone.hangUp({ stop: false });
     await expect.poll(() => runner.sessions.counts.active).toBe(0);
-    expect(stage.api.requests).toEqual([]);
+    expect(stage.api.requests).toMatchObject([{ method: "DELETE", path: `/calls/${phone.callId}` }]);
   });
 
   test("by a network that is lost: the call may go on, and be billed, so the carrier is told once", async () => {
@@ -210,6 +210,27 @@ describe("transferTo()", () => {
     expect(stage.api.requests.map(({ method }) => method)).toEqual(["POST", "DELETE"]);
   });
 
+  test("asked for twice hands the call on once, and the second leaves the first alone", async () => {
+    const { phone, transport } = await call({}, ({ method, body }) => {
+      return { status: method === "POST" && body === "+15550123" ? 200 : 422 };
+    });
+    transport.play(voice(440, 200));
+    const first = transport.transferTo("+15550123");
+    const second = expect(transport.transferTo("+15550124")).rejects.toMatchObject({ code: "TRANSFER_UNDER_WAY" });
+    await Promise.all([first, second]);
+    await expect(transport.transferTo("+15550125")).rejects.toMatchObject({ code: "TRANSFER_UNDER_WAY" });
+    await phone.closed;
+    expect(stage.api.requests).toMatchObject([{ method: "POST", body: "+15550123" }]);
+  });
+
+  test("may be tried again when it was refused", async () => {
+    const { phone, transport } = await call({}, ({ body }) => ({ status: body === "+15550124" ? 200 : 422 }));
+    await expect(transport.transferTo("+15550123")).rejects.toMatchObject({ code: "CARRIER_REFUSED" });
+    await transport.transferTo("+15550124");
+    await phone.closed;
+    expect(stage.api.requests.map(({ body }) => body)).toEqual(["+15550123", "+15550124"]);
+  });
+
   test("takes numbers and SIP URIs, and nothing that could be more", async () => {
     const { transport } = await call();
     for (const number of ["", "agent", "+1 555 0100", "+15550100<Dial>", 'sip:a"b', "sip:a b@c", "+"]) {
@@ -233,6 +254,16 @@ describe("transferTo()", () => {
     await expect(transport.transferTo("+15550123")).rejects.toMatchObject({ code: "CALL_ENDED" });
     expect(stage.api.requests).toEqual([]);
   });
+});
+
+test("a caller who leaves during the last words, all of which are under way, is not handed on", async () => {
+  const { phone, transport } = await call();
+  const writing = transport.output.getWriter().write(tone(440, { durationMs: 2_000, sampleRate: 8_000 }));
+  await expect.poll(() => heardMs(phone)).toBeGreaterThan(0);
+  const waiting = expect(transport.transferTo("+15550123")).rejects.toMatchObject({ code: "CALL_ENDED" });
+  await phone.hangUp();
+  await Promise.all([waiting, writing]);
+  expect(stage.api.requests).toEqual([]);
 });
 
 describe("keys", () => {

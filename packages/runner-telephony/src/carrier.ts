@@ -31,6 +31,8 @@ export interface CarrierOptions {
 
 /** How the carrier talks on the socket. */
 export interface CarrierWire<Options> {
+  /** Whether the carrier says nothing when a call is over, and just closes its socket. Default: it says `stop` first. */
+  readonly endsSilently?: boolean;
   /**
    * The call, when `message` is the one by which this carrier announces it, and no other's. `streamId` and `callId` are
    * required; `body` is what custom parameters came along.
@@ -90,8 +92,8 @@ export interface CarrierSignatures<Options> {
   readonly fix: string;
   /** Whether the carrier sent this webhook request. Absent: its webhook is not signed. */
   verifyWebhook?(request: SignedRequest, secret: string): boolean;
-  /** What an upgrade request proves. Absent: upgrades are not signed. */
-  verifyUpgrade?(request: SignedRequest, secret: string): Proof;
+  /** What an upgrade request proves: a `forged` one is refused. Absent: upgrades are not signed. */
+  verifyUpgrade?(request: SignedRequest, secret: string, options: Options): Proof;
   /**
    * Whether an upgrade of this carrier must prove itself; `byWebhook`: its URL was the answer to a webhook, which proves
    * something, too. Default: yes, where there is `verifyUpgrade`.
@@ -122,7 +124,10 @@ export interface CarrierApi<Options> {
   /** How a person gives them: `Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.` */
   readonly fix: string;
   hangUp(call: CallData, options: Options): ApiRequest;
-  /** Has somebody else take the call; the stream ends with it. `documentUrl` answers with the webhook's `transfer`. */
-  transfer?(call: CallData, number: string, options: Options, documentUrl: URL): ApiRequest;
+  /**
+   * Has somebody else take the call; the stream ends with it. At `documentUrl()` the carrier finds the webhook's `transfer`;
+   * it throws PUBLIC_URL_MISSING where the carrier would not get there.
+   */
+  transfer?(call: CallData, number: string, options: Options, documentUrl: () => URL): ApiRequest;
   sendDtmf?(call: CallData, digits: string, options: Options): ApiRequest;
 }

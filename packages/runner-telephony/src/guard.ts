@@ -5,7 +5,9 @@ import type { Carrier, CarrierOptions, Proof, SignedRequest } from "./carrier.ts
 
 /** Tells a carrier's requests from forged ones, as far as the settings allow. */
 export interface Guard {
-  /** Throws SIGNATURE_INVALID (403) for a webhook request that the carrier did not sign. */
+  /** Whether webhook requests are taken from whoever sends them. */
+  readonly takesAnybody: boolean;
+  /** Throws SIGNATURE_INVALID (403) for a webhook request that the carrier did not sign, or that nothing can prove but must. */
   checkWebhook(ctx: RouteContext): void;
   /** What an upgrade request proves; `none` where nothing can be known. */
   checkUpgrade(request: IncomingMessage): Proof;
@@ -13,16 +15,26 @@ export interface Guard {
   requiresUpgrade(byWebhook: boolean): boolean;
 }
 
-/** Why a carrier's signatures are not verified; `undefined` when they are, or there are none to verify. */
-export function unverified<Options extends CarrierOptions>(
+/** What becomes of a carrier's webhook requests here. */
+export interface WebhookProof {
+  /** `verified` one by one; else nothing tells them from forged ones, so that all of them are `taken`, or `refused`. */
+  readonly all: "verified" | "taken" | "refused";
+  /** What would have them verified; absent where nothing would. */
+  readonly fix?: string;
+}
+
+/** Nobody is taken unproven by a runner whose callers must prove themselves, unless its operator said so in so many words. */
+export function webhookProof<Options extends CarrierOptions>(
   { signatures }: Carrier<Options>,
   options: Options,
   settings: RunnerSettings,
-): "turned off" | "no secret" | "no public URL" | undefined {
-  if (!signatures) return undefined;
-  if (!options.verifySignatures) return "turned off";
-  if (signatures.secret(options) === undefined) return "no secret";
-  return signatures.coverUrl && !settings.publicUrl ? "no public URL" : undefined;
+): WebhookProof {
+  if (!options.verifySignatures) return { all: "taken", fix: "Leave out --no-verify-signatures." };
+  const all = settings.callersMustProve ? "refused" : "taken";
+  if (!signatures?.verifyWebhook) return { all };
+  if (signatures.secret(options) === undefined) return { all, fix: signatures.fix };
+  if (signatures.coverUrl && !settings.publicUrl) return { all, fix: "Start with --proxy <public hostname>." };
+  return { all: "verified" };
 }
 
 /** Signatures are checked against the configured public URL and never against a header, which a caller can forge. */
@@ -31,10 +43,11 @@ export function createGuard<Options extends CarrierOptions>(
   options: Options,
   settings: RunnerSettings,
 ): Guard {
-  const { signatures } = carrier;
-  const secret = signatures?.secret(options);
-  const active = signatures && secret !== undefined && unverified(carrier, options, settings) === undefined;
-  const verifyUpgrade = active ? signatures.verifyUpgrade : undefined;
+  const { title, signatures } = carrier;
+  const proof = webhookProof(carrier, options, settings);
+  const canVerify = options.verifySignatures && (!signatures?.coverUrl || settings.publicUrl !== undefined);
+  const secret = canVerify ? signatures?.secret(options) : undefined;
+  const verifyUpgrade = secret === undefined ? undefined : signatures?.verifyUpgrade;
 
   function signed(request: IncomingMessage, rawBody: Buffer): SignedRequest {
     const base = settings.publicUrl;
@@ -51,13 +64,16 @@ export function createGuard<Options extends CarrierOptions>(
   }
 
   return {
+    takesAnybody: proof.all === "taken",
     checkWebhook(ctx) {
-      if (!active || !signatures.verifyWebhook) return;
-      if (signatures.verifyWebhook(signed(ctx.req, ctx.request.rawBody ?? Buffer.alloc(0)), secret)) return;
-      throw signatureInvalid(carrier.title);
+      if (proof.all === "taken") return;
+      if (proof.all === "refused" || secret === undefined) throw unprovable(title, proof.fix);
+      if (signatures?.verifyWebhook?.(signed(ctx.req, ctx.request.rawBody ?? Buffer.alloc(0)), secret)) return;
+      throw signatureInvalid(title);
     },
     checkUpgrade(request) {
-      return verifyUpgrade && secret !== undefined ? verifyUpgrade(signed(request, Buffer.alloc(0)), secret) : "none";
+      if (!verifyUpgrade || secret === undefined) return "none";
+      return verifyUpgrade(signed(request, Buffer.alloc(0)), secret, options);
     },
     requiresUpgrade(byWebhook) {
       return verifyUpgrade !== undefined && (signatures?.requireUpgrade?.(options, byWebhook) ?? true);
@@ -70,6 +86,17 @@ export function signatureInvalid(title: string): RunnerError {
   return new RunnerError("SIGNATURE_INVALID", `This request was not signed by ${title}.`, {
     fix: `Check that the secret is that of the account which the number belongs to, and that --public-url is the very URL that ${title} calls.`,
   });
+}
+
+/** The refusal of a request that may well be `title`'s, where callers must prove themselves and this one cannot. */
+function unprovable(title: string, fix = `${title} has nothing to prove itself by.`): RunnerError {
+  return new RunnerError(
+    "SIGNATURE_INVALID",
+    `Callers must prove themselves here, and nothing proves ${title}'s requests.`,
+    {
+      fix: `${fix} Or take everybody's by --no-verify-signatures.`,
+    },
+  );
 }
 
 /** Whether two texts are equal, in a time that does not tell where they differ. */

@@ -20,11 +20,15 @@ export function objectIn(parent: JsonObject, key: string): JsonObject {
   return isObject(value) ? value : {};
 }
 
-/** The text in a field, which may also be a number; `undefined` when it is empty, over 512 characters, or no text. */
+/**
+ * The text in a field, which may also be a number; `undefined` when it is empty, over 512 characters, or no text, which half
+ * a character is not: it cannot be sent on, in a URL for one.
+ */
 export function textIn(parent: JsonObject, key: string): string | undefined {
   const value = parent[key];
   if (typeof value === "number") return String(value);
-  return typeof value === "string" && value !== "" && value.length <= longestText ? value : undefined;
+  const isText = typeof value === "string" && value !== "" && value.length <= longestText && value.isWellFormed();
+  return isText ? value : undefined;
 }
 
 /** The number in a field, which may also be a text; `undefined` when it is none, or not finite. */

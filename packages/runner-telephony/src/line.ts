@@ -21,6 +21,8 @@ export interface Line {
    * is not waited for longer than 1.2 s, and by closing the socket. Resolves, never rejects, when the socket is closed.
    */
   end(reason: CloseReason): Promise<void>;
+  /** Whether the caller is gone: at once, before anybody is told. */
+  readonly gone: boolean;
   /** Resolves, never rejects, when the caller is gone. */
   readonly left: Promise<CloseReason>;
 }
@@ -32,6 +34,8 @@ export interface LineOptions {
   readonly control: CallControl;
   /** The carrier's name in sentences. */
   readonly title: string;
+  /** Whether the carrier ends a call by closing its socket alone. */
+  readonly endsSilently: boolean;
   readonly pacer: Pacer;
   readonly logger: Logger;
 }
@@ -43,7 +47,7 @@ const patienceMs = 1_200;
 const cleanCodes: readonly number[] = [1000, 1005];
 
 /** Call it within the event of the announcement: what comes after it is heard. */
-export function createLine({ socket, codec, control, title, pacer, logger }: LineOptions): Line {
+export function createLine({ socket, codec, control, title, endsSilently, pacer, logger }: LineOptions): Line {
   const { clock } = pacer;
   const reception = createReception();
   const timeline = createTimeline({ pacer, sampleRate: codec.callerSampleRate, give: reception.audio });
@@ -59,6 +63,9 @@ export function createLine({ socket, codec, control, title, pacer, logger }: Lin
   const line: Line = {
     autoHangUp: true,
     left,
+    get gone() {
+      return gone;
+    },
     attach(to) {
       caller = to;
       reception.attach(to);
@@ -153,8 +160,8 @@ export function createLine({ socket, codec, control, title, pacer, logger }: Lin
     logger.warn(`The socket of ${title} cannot go on: ${error.message}.`);
   });
   socket.once("close", (code) => {
-    // Without a last word: a carrier closes cleanly when the call is over, and a lost network does not.
-    over ||= cleanCodes.includes(code);
+    // Without a last word, from a carrier that has one, anything between may have closed it, and the call go on.
+    over ||= endsSilently && cleanCodes.includes(code);
     leave(broken ? "transport-failed" : "caller-left");
   });
   reception.connected();

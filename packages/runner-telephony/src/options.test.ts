@@ -29,6 +29,12 @@ test("what stands in a path stays in its segment", () => {
   );
 });
 
+test.each([".", "..", "\ud800"])("what no escaping keeps in its segment is refused: %j", (id) => {
+  expect(() => apiPath("https://a.example", "calls", id, "")).toThrow(
+    expect.objectContaining({ code: "CARRIER_REFUSED", fix: expect.any(String) }),
+  );
+});
+
 test("Basic is base64 of user and password", () => {
   expect(basicAuthorization("Aladdin", "open sesame")).toBe("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
 });

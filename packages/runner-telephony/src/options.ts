@@ -1,4 +1,4 @@
-import type { OptionDefinition } from "@pipecat-ts/runner-core";
+import { type OptionDefinition, RunnerError } from "@pipecat-ts/runner-core";
 import Type from "typebox";
 
 /** The option `verifySignatures`. All carriers have one flag for it. */
@@ -29,8 +29,17 @@ export function apiUrlOption(env: string, standard: string): OptionDefinition<st
   return { env, default: standard, description: "Where its REST API is", schema: url };
 }
 
-/** The URL of an API's path. Segments are escaped: a call's id may hold anything. */
+/**
+ * The URL of an API's path. Segments are escaped: a call's id may hold anything. Throws CARRIER_REFUSED for what no escaping
+ * keeps in its segment: `.` and `..`, by which a path that names one call would name them all, and text that is not
+ * well-formed.
+ */
 export function apiPath(base: string, ...segments: readonly string[]): URL {
+  if (segments.some((segment) => /^\.{1,2}$/.test(segment) || !segment.isWellFormed())) {
+    throw new RunnerError("CARRIER_REFUSED", "The carrier's API was not asked: what should name a call is no id.", {
+      fix: "Look at where the call came from: carriers have no such ids.",
+    });
+  }
   return new URL(`${base.replace(/\/+$/, "")}/${segments.map(encodeURIComponent).join("/")}`);
 }
 

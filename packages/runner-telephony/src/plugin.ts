@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type {
   CallData,
   OpenTransport,
@@ -15,6 +16,7 @@ import type { Carrier, CarrierOptions } from "./carrier.ts";
 import type { CallCodec } from "./codec.ts";
 import { createGuard } from "./guard.ts";
 import { createLine } from "./line.ts";
+import { publicUrlMissing } from "./public-url.ts";
 import { createRest } from "./rest.ts";
 import { type AnnouncedCall, socketPath, switchboardOf } from "./switchboard.ts";
 import { createPhoneTransport } from "./transport.ts";
@@ -49,8 +51,9 @@ function openCarrier<Options extends CarrierOptions>(
   const guard = createGuard(carrier, options, runner.settings);
   const rest = createRest(title, pacer.clock);
   const isChosen = runner.settings.transport === name;
-  const methods = ["GET", "POST"] as const;
   const webhook = { runner, carrier, options, guard, switchboard };
+  const { takesAnybody } = guard;
+  const asked = { method: ["POST", "GET"], access: "carrier", takesAnybody } as const;
 
   function start(body: unknown): Session {
     const session = runner.createSession({ body });
@@ -58,8 +61,12 @@ function openCarrier<Options extends CarrierOptions>(
     return session;
   }
 
-  function documentUrl(number: string): URL {
-    const url = runner.urlFor(`/${name}`);
+  /** Where the carrier is, by the URL that it opened the call's socket by. Should it not get there, the caller is lost. */
+  function documentUrl(number: string, asked: IncomingMessage): URL {
+    const url = runner.urlFor(`/${name}`, asked);
+    if (!runner.settings.publicUrl && url.protocol !== "https:") {
+      throw publicUrlMissing(`${title} has to fetch at an https URL by what a call is handed on`);
+    }
     url.searchParams.set(transferParameter, number);
     return url;
   }
@@ -77,14 +84,23 @@ function openCarrier<Options extends CarrierOptions>(
     }
   }
 
-  function take({ socket, callData: announced, url }: AnnouncedCall, session: Session, codec: CallCodec): void {
+  function take({ socket, callData: announced, request }: AnnouncedCall, session: Session, codec: CallCodec): void {
+    const { url } = request;
     const known = { ...numbersInQuery(url.searchParams), ...switchboard.expectationOf(session)?.callData };
     const callData: CallData = { ...known, ...announced };
     // One session for each call: throws for a second socket of one that is being served.
     if (runner.findSession(callData.callId) !== session) session.alias(callData.callId);
     const { logger } = session;
-    const control = createCallControl({ carrier, options, call: callData, rest, logger, documentUrl });
-    const line = createLine({ socket, codec, control, title, pacer, logger });
+    const control = createCallControl({
+      carrier,
+      options,
+      call: callData,
+      rest,
+      logger,
+      documentUrl: (number) => documentUrl(number, request.request),
+    });
+    const { endsSilently = false } = wire;
+    const line = createLine({ socket, codec, control, title, endsSilently, pacer, logger });
     const body = [session.body, bodyInQuery(url.searchParams.get("body")), callData.body].find(
       (some) => some !== undefined,
     );
@@ -109,10 +125,8 @@ function openCarrier<Options extends CarrierOptions>(
   const publicUrl = (path: string, scheme?: "ws") => runner.urlFor(path, undefined, scheme);
   return {
     routes: [
-      { method: methods, path: `/${name}`, access: "carrier", handle: createWebhook(webhook, false) },
-      ...(isChosen
-        ? [{ method: methods, path: "/", access: "carrier" as const, handle: createWebhook(webhook, true) }]
-        : []),
+      { ...asked, path: `/${name}`, handle: createWebhook(webhook, false) },
+      ...(isChosen ? [{ ...asked, path: "/", handle: createWebhook(webhook, true) }] : []),
     ],
     sockets: [switchboard.route],
     start({ body, request }): StartReply {

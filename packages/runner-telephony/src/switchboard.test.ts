@@ -87,6 +87,18 @@ describe("two carriers on one path", () => {
   });
 });
 
+test.each([".", "..", "\ud800"])("a call whose id is %j is nobody's, and no API is asked about it", async (id) => {
+  const runner = await stage.open();
+  const socket = await opened(runner, "/ws");
+  socket.send(announce(id));
+  socket.send(announce("A1"));
+  await expect.poll(() => stage.calls.length).toBe(1);
+  expect(stage.calls[0]?.args.callData?.callId).toBe("A1");
+  socket.terminate();
+  await expect.poll(() => runner.sessions.counts.active).toBe(0);
+  expect(stage.api.requests).toMatchObject([{ method: "DELETE", path: "/calls/A1" }]);
+});
+
 describe("what the bot gets as body", () => {
   const inUrl = `?body=${Buffer.from('{"in":"url"}').toString("base64url")}`;
 

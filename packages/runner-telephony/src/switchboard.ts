@@ -53,8 +53,8 @@ export interface AnnouncedCall {
   readonly callData: CallData;
   /** The session that the call's URL names; absent for a bare one. */
   readonly session: Session | undefined;
-  /** The call's URL. */
-  readonly url: URL;
+  /** What opened the call's socket. */
+  readonly request: SocketRequest;
 }
 
 /** The path of the carriers' sockets. */
@@ -116,7 +116,7 @@ function createSwitchboard(runner: RunnerContext): Switchboard {
         throw new RunnerError("SESSION_UNKNOWN", `This session does not wait for a call of ${exchange.title}.`);
       }
       if (mustProve(exchange, expected, request.request)) throw signatureInvalid(exchange.title);
-      exchange.answer({ ...found, socket, session, url: request.url });
+      exchange.answer({ ...found, socket, session, request });
     } catch (error) {
       refuse(socket, error);
     }
@@ -125,7 +125,9 @@ function createSwitchboard(runner: RunnerContext): Switchboard {
   /** What threw here would be an uncaught exception, and end every call. */
   function recognise(exchange: Exchange, start: JsonObject): CallData | undefined {
     try {
-      return exchange.recogniseCall(start);
+      const call = exchange.recogniseCall(start);
+      // In a path of the carrier's API these would name every call of the account.
+      return call && !/^\.{1,2}$/.test(call.callId) ? call : undefined;
     } catch (error) {
       runner.logger.error({ err: error }, `${exchange.title} failed to read a first message.`);
       return undefined;

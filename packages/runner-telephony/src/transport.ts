@@ -18,7 +18,8 @@ export interface PhoneTransport extends Transport {
   /**
    * Has somebody else take the call when all that was said is heard; resolves when the carrier has agreed, and ends the
    * session then. `number` is in E.164, `+15550100`, or a SIP URI. Rejects with PHONE_NUMBER_INVALID, CALL_ENDED,
-   * TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING and CARRIER_REFUSED; then the call goes on.
+   * TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING, PUBLIC_URL_MISSING and CARRIER_REFUSED; then the call goes on. With
+   * TRANSFER_UNDER_WAY where an earlier one is not refused: that one counts.
    */
   transferTo(number: string): Promise<void>;
   /**
@@ -55,14 +56,14 @@ export function createPhoneTransport(options: PhoneTransportOptions): PhoneTrans
       return createPhonePort(line, codec);
     },
   });
-  let isOver = false;
-  void Promise.race([media.closed, line.left]).then(() => {
-    isOver = true;
+  let isClosed = false;
+  void media.closed.then(() => {
+    isClosed = true;
   });
 
   async function heardOut(): Promise<void> {
     await media.heardOut();
-    if (isOver) throw new RunnerError("CALL_ENDED", "It was not done: the call is over.");
+    if (isClosed || line.gone) throw new RunnerError("CALL_ENDED", "It was not done: the call is over.");
   }
 
   return Object.assign(media, {

@@ -1,4 +1,5 @@
 import type { Runner } from "@pipecat-ts/runner-host";
+import { send } from "@pipecat-ts/runner-testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { signAcme } from "./test/acme.ts";
 import { createStage, type Stage } from "./test/stage.ts";
@@ -48,11 +49,13 @@ describe("the webhook", () => {
   });
 
   test("gives the call a token where sockets are opened by token alone", async () => {
-    const runner = await stage.open({ webSocketAuth: "token" });
-    const text = await (await post(runner, "/acme", { call: "A1" })).text();
+    const publicUrl = new URL("https://bots.example.com");
+    const runner = await stage.open({ webSocketAuth: "token", publicUrl });
+    const signature = signAcme("https://bots.example.com/acme", "call=A1", "a key");
+    const text = await (await post(runner, "/acme", { call: "A1" }, { "x-acme": signature })).text();
     const id = runner.sessions.find("A1")?.id;
     expect(/\/ws\/([^"]+)"/.exec(text)?.[1]).toMatch(new RegExp(`^${id}\\.`));
-    await stage.phone.call({ at: runner.url, ...numbers, callId: "A2" });
+    await stage.phone.call({ at: runner.url, publicUrl, ...numbers, callId: "A2" });
     await expect.poll(() => stage.calls).toMatchObject([{ args: { callData: { callId: "A2" } } }]);
   });
 
@@ -97,6 +100,13 @@ describe("the path /", () => {
     expect((await post(runner, "/bell")).status).toBe(404);
   });
 
+  test("is the chosen carrier's and the web client's", async () => {
+    const runner = await stage.open({ transport: "acme", clientRoot: import.meta.dirname });
+    const { status, headers } = await send(runner.url);
+    expect([status, headers.location]).toEqual([307, "/client/"]);
+    expect(await (await fetch(new URL("/?call=A1", runner.url))).text()).toContain("<Go");
+  });
+
   test("is nobody's when several carriers are served", async () => {
     const runner = await stage.open();
     expect((await post(runner, "/", { call: "A1" })).status).toBe(404);
@@ -112,22 +122,17 @@ describe("the public URL", () => {
     expect(await answer.text()).toMatch(/<Go to="wss:\/\/bots\.example\.com\/voice\/ws\/[^"]+"/);
   });
 
-  test("that is not known is asked for when a carrier calls by a tunnel", async () => {
+  test("that is not known is asked for when a carrier calls by a tunnel, or a stranger by any name, and said once", async () => {
     // With a key the host answers to every name; without, it refuses the tunnel's itself and names the same remedy.
-    const runner = await stage.open({ apiKey: "a-key-of-sixteen-letters" });
-    const { request } = await import("node:http");
-    const answer = await new Promise<{ status?: number; text: string }>((resolve) => {
-      const headers = { host: "my.ngrok.io" };
-      request(new URL("/acme?call=A1", runner.url), { headers, agent: false }, async (reply) => {
-        resolve({ status: reply.statusCode ?? 0, text: (await reply.toArray()).join("") });
-      }).end();
-    });
-    expect(answer.status).toBe(500);
-    expect(JSON.parse(answer.text)).toEqual({
-      code: "PUBLIC_URL_MISSING",
-      detail: expect.stringContaining("--proxy my.ngrok.io"),
-    });
+    const runner = await stage.open({ apiKey: "a-key-of-sixteen-letters", acme: { verifySignatures: false } });
+    for (const host of ["my.ngrok.io", "stranger.example"]) {
+      const { status, json } = await send(new URL("/acme?call=A1", runner.url), { headers: { host } });
+      expect(status).toBe(421);
+      expect(json).toEqual({ code: "PUBLIC_URL_MISSING", detail: expect.stringContaining(`--proxy ${host}`) });
+    }
     expect(runner.sessions.counts.pending).toBe(0);
+    const told = stage.logger.lines.filter(({ level, message }) => level === "error" || message.includes("wss URLs"));
+    expect(told).toMatchObject([{ level: "warn", message: expect.stringContaining("--proxy my.ngrok.io") }]);
   });
 });
 
@@ -168,6 +173,43 @@ describe("signatures", () => {
     ];
     for (const runner of open) expect((await post(runner, "/acme", { call: "A1" })).status).toBe(200);
   });
+
+  describe.each([{ apiKey: "a-key-of-sixteen-letters" }, { webSocketAuth: "token" }] as const)(
+    "that nothing can verify, where callers must prove themselves: %j",
+    (lock) => {
+      test.each([
+        ["the secret", { publicUrl, acme: { key: undefined } }, "Set ACME_KEY."],
+        ["the public URL", { trustProxy: true }, "Start with --proxy <public hostname>."],
+      ])("are refused without %s, which is said", async (_, options, fix) => {
+        const runner = await stage.open({ ...lock, ...options });
+        const detail = expect.stringMatching(`${fix.replace(".", "\\.")} .*--no-verify-signatures`);
+        for (const asked of [post(runner, "/acme", { call: "A1" }), fetch(new URL("/acme?call=A1", runner.url))]) {
+          const answer = await asked;
+          expect(answer.status).toBe(403);
+          expect(await answer.json()).toEqual({ code: "SIGNATURE_INVALID", detail });
+        }
+        expect(runner.sessions.counts.pending).toBe(0);
+        expect(runner.transports[0]?.availability).toMatchObject({
+          state: "limited",
+          reason: expect.stringContaining("Calls are refused: nothing proves that they are Acme's."),
+          fix: expect.stringContaining(fix),
+        });
+      });
+
+      test("are taken by an operator who said so", async () => {
+        const runner = await stage.open({ ...lock, publicUrl, acme: { verifySignatures: false } });
+        expect((await post(runner, "/acme", { call: "A1" })).status).toBe(200);
+        expect(runner.openToAll).toContain("POST /acme");
+        expect(runner.openToAll).not.toContain("POST /bell");
+      });
+    },
+  );
+
+  test("that are verified leave nothing open to all, those that are not do", async () => {
+    const runner = await stage.open({ publicUrl });
+    expect(runner.openToAll).toContain("POST /bell");
+    expect(runner.openToAll).not.toContain("POST /acme");
+  });
 });
 
 describe("the banner", () => {
@@ -199,6 +241,14 @@ describe("the banner", () => {
     });
     expect(await report({ publicUrl, acme: { verifySignatures: false } })).toMatchObject({
       availability: { state: "limited", fix: "Leave out --no-verify-signatures." },
+    });
+    // Behind a proxy calls come in, but what the carrier signed is not known.
+    expect(await report({ trustProxy: true })).toMatchObject({
+      availability: {
+        state: "limited",
+        reason: "Anybody may pretend to be Acme.",
+        fix: "Start with --proxy <public hostname>.",
+      },
     });
   });
 });

@@ -3,13 +3,13 @@ import {
   isRunnerError,
   type RouteContext,
   type RunnerContext,
-  RunnerError,
   type Session,
 } from "@pipecat-ts/runner-core";
 import { bodyInQuery } from "./call-url.ts";
 import type { Carrier, CarrierDocument, CarrierOptions, WebhookCall } from "./carrier.ts";
 import type { Guard } from "./guard.ts";
 import { isNumber } from "./phone-number.ts";
+import { isLocal, publicUrlMissing } from "./public-url.ts";
 import { type Switchboard, socketPath } from "./switchboard.ts";
 
 /** What a webhook is built from. */
@@ -36,6 +36,7 @@ export function createWebhook<Options extends CarrierOptions>(
   { runner, carrier, options, guard, switchboard }: WebhookOptions<Options>,
   forAll: boolean,
 ): Webhook {
+  let told = false;
   return (ctx, next) => {
     const parameters = parametersOf(ctx);
     const call = carrier.webhook.recogniseCall(parameters);
@@ -50,7 +51,7 @@ export function createWebhook<Options extends CarrierOptions>(
       return reply(ctx, carrier.webhook.over ?? { type: "text/plain", body: "" });
     }
     const socketUrl = () => {
-      if (!runner.settings.publicUrl) requireReachable(urlOf(ctx, socketPath), carrier.title);
+      if (!runner.settings.publicUrl) requireReachable(urlOf(ctx, socketPath));
       return urlOf(ctx, `${socketPath}/${runner.socketSegment(waitFor(call, parameters))}`);
     };
     return reply(ctx, answerOrBusy({ method: ctx.method, socketUrl, anySocketUrl: urlOf(ctx, socketPath) }));
@@ -83,6 +84,18 @@ export function createWebhook<Options extends CarrierOptions>(
     void switchboard.waiting(carrier.name, call.callId)?.end("caller-left");
   }
 
+  /**
+   * No carrier opens an unencrypted socket: what a tunnel's host makes of itself without --proxy is of no use. That may be
+   * a stranger's doing as well, by any host name, so it is said once.
+   */
+  function requireReachable(url: URL): void {
+    if (url.protocol === "wss:" || isLocal(url.hostname)) return;
+    const error = publicUrlMissing(`${carrier.title} takes wss URLs only`, url.host);
+    if (!told) runner.logger.warn(`A call could not be taken. ${error.message} ${error.fix}`);
+    told = true;
+    throw error;
+  }
+
   function urlOf(ctx: RouteContext, path: string): URL {
     return runner.urlFor(path, ctx.req, "ws");
   }
@@ -92,15 +105,6 @@ export function createWebhook<Options extends CarrierOptions>(
     ctx.type = type;
     ctx.body = body;
   }
-}
-
-/** No carrier opens an unencrypted socket: what a tunnel's host makes of itself without --proxy is of no use. */
-function requireReachable(url: URL, title: string): void {
-  const isLocal = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
-  if (url.protocol === "wss:" || isLocal) return;
-  throw new RunnerError("PUBLIC_URL_MISSING", `${title} takes wss URLs only, and this server's is not known.`, {
-    fix: `Start the runner with --proxy ${url.host}, or with --public-url.`,
-  });
 }
 
 /** The parameters of a webhook request: those of its form or JSON, and those of its URL. */

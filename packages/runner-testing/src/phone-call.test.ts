@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { parseWav } from "@pipecat-ts/audio";
+import { encodeWav, parseWav } from "@pipecat-ts/audio";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
 import { findGaps, findVoice } from "./level.ts";
@@ -68,6 +68,16 @@ test("a caller announces, speaks in real time at any rate, presses keys, and han
   received = [];
   await (await call()).hangUp({ stop: false });
   expect(events()).toEqual(["start"]);
+});
+
+test("a caller says a WAV file of another rate, in time", async () => {
+  const phone = await call();
+  const began = performance.now();
+  await phone.say(encodeWav(tone(400, { durationMs: 200, sampleRate: 24_000 })));
+  expect(performance.now() - began).toBeGreaterThanOrEqual(170);
+  await until("all of it comes", () => received.length === 11, 5_000);
+  expect(received.slice(1).map(({ length }) => length)).toEqual(Array(10).fill(160));
+  await phone.hangUp();
 });
 
 test("marks come back when what was before them has sounded, or was cleared", async () => {

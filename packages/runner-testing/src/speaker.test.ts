@@ -18,10 +18,13 @@ test("sounds in real time what it took at once, and drops the rest when cleared"
   vi.advanceTimersByTime(205);
   expect(speaker.heard()).toHaveLength(11);
   speaker.clear();
+  expect(speaker.clearedAtMs).toBe(performance.now());
+  // Of the frame under way a quarter has sounded.
+  expect(join(speaker.heard().map(({ frame }) => frame)).samples).toHaveLength(10.25 * 320);
   for (const frame of cut(second)) speaker.play(frame);
   vi.advanceTimersByTime(95);
   expect(speaker.heard()).toHaveLength(16);
-  expect(join(speaker.heard().map(({ frame }) => frame)).samples).toHaveLength(16 * 320);
+  expect(join(speaker.heard().map(({ frame }) => frame)).samples).toHaveLength(15.25 * 320);
   expect(speaker.clears).toBe(1);
 });
 

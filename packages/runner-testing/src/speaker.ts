@@ -14,7 +14,7 @@ export interface HeardFrame {
 export interface Speaker {
   /** Takes a frame; it sounds when all before it have sounded. */
   play(frame: AudioFrame): void;
-  /** Drops what has not begun to sound: what the wire's clear asks for. */
+  /** Drops what has not sounded, the rest of a frame under way too: what the wire's clear asks for. */
   clear(): void;
   /** Calls back when all that was played before has sounded, or was cleared: for wires that acknowledge. */
   whenPlayed(callback: () => void): void;
@@ -24,6 +24,8 @@ export interface Speaker {
   readonly takenMs: number;
   /** How often it was cleared. */
   readonly clears: number;
+  /** When it was cleared last, on the scale of `performance.now()`, in ms; `undefined` when it never was. */
+  readonly clearedAtMs: number | undefined;
   /** Forgets who waits in `whenPlayed`. */
   close(): void;
 }
@@ -34,6 +36,7 @@ export function createSpeaker(): Speaker {
   let freeAtMs = 0;
   let takenMs = 0;
   let clears = 0;
+  let clearedAtMs: number | undefined;
   const waiting = new Map<NodeJS.Timeout, () => void>();
 
   return {
@@ -46,7 +49,8 @@ export function createSpeaker(): Speaker {
     clear() {
       clears++;
       const now = performance.now();
-      queue = queue.filter((entry) => entry.atMs <= now);
+      clearedAtMs = now;
+      queue = queue.flatMap((entry) => cutAt(entry, now) ?? []);
       freeAtMs = Math.min(freeAtMs, now);
       const callbacks = [...waiting.values()];
       for (const timer of waiting.keys()) clearTimeout(timer);
@@ -73,9 +77,20 @@ export function createSpeaker(): Speaker {
     get clears() {
       return clears;
     },
+    get clearedAtMs() {
+      return clearedAtMs;
+    },
     close() {
       for (const timer of waiting.keys()) clearTimeout(timer);
       waiting.clear();
     },
   };
+}
+
+/** What of a frame has sounded by `now`; `undefined` when nothing has. */
+function cutAt(entry: HeardFrame, now: number): HeardFrame | undefined {
+  const { samples, sampleRate, channels } = entry.frame;
+  const sounded = Math.floor(((now - entry.atMs) / 1000) * sampleRate) * channels;
+  if (sounded >= samples.length) return entry;
+  return sounded > 0 ? { ...entry, frame: { ...entry.frame, samples: samples.slice(0, sounded) } } : undefined;
 }

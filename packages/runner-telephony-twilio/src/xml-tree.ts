@@ -5,7 +5,7 @@ export interface XmlTree {
   readonly children: readonly (XmlTree | string)[];
 }
 
-/** Parses what carriers' documents are made of: elements, attributes, texts. Throws on anything else. */
+/** Parses what carriers' documents are made of: elements, attributes, texts that are not blank. Throws on anything else. */
 export function parseXml(text: string): XmlTree {
   const root: XmlTree & { children: (XmlTree | string)[] } = { name: "", attributes: {}, children: [] };
   const open = [root];
@@ -14,7 +14,7 @@ export function parseXml(text: string): XmlTree {
     .matchAll(/<\/(\w+)>|<(\w+)((?:\s+\w+="[^"]*")*)\s*(\/?)>|([^<]+)/g);
   for (const [, closing, name, attributes = "", empty, words] of tokens) {
     const parent = open.at(-1) ?? root;
-    if (words !== undefined) parent.children.push(resolve(words));
+    if (words !== undefined) parent.children.push(...(words.trim() === "" ? [] : [resolve(words)]));
     else if (name !== undefined) {
       const pairs = [...attributes.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = "", value = ""]) => [
         key,
