@@ -41,6 +41,18 @@ test("carries a call that is signalled without a runner", { timeout: 30_000 }, a
   expect(await within("the connection tells that the caller left", connection.left, patienceMs)).toBe("caller-left");
 });
 
+test("a message that is sent before any offer waits for the caller", { timeout: 30_000 }, async () => {
+  const { transport, connection } = await createWebRTCTransport({ logger: createRecordingLogger() });
+  onTestFinished(() => transport.close("shutdown"));
+  const sent = transport.sendMessage("hi");
+  const caller = createPeerCaller();
+  onTestFinished(() => caller.close());
+  const { sdp } = await connection.answer({ sdp: await caller.offer() });
+  await caller.accept(sdp);
+  await within("it is sent", sent, patienceMs);
+  await until("it arrives", () => caller.texts.includes('"hi"'), patienceMs);
+});
+
 test("is closed also where no offer came", async () => {
   const { transport, connection } = await createWebRTCTransport({ logger: createRecordingLogger() });
   await transport.close();
