@@ -97,7 +97,11 @@ export function createConnection(options: ConnectionOptions): Connection {
     ears?.close();
     const sampleRate = earsSampleRate;
     const silent = sampleRate === 0 || closing !== undefined;
-    ears = silent ? undefined : createIncomingAudio({ opus, sampleRate, pacer, take: reception.audio });
+    ears = silent ? undefined : createIncomingAudio({ opus, sampleRate, pacer, take: reception.audio, failed: deaf });
+  }
+
+  function deaf(error: unknown): void {
+    logger.error({ err: error }, "No decoder could be made for the caller's voice.");
   }
 
   function after(delayMs: number, act: () => void): void {
