@@ -6,6 +6,7 @@ import { createLiveness } from "./liveness.ts";
 import { type CallerTrack, recogniseChannelText, signal } from "./messages.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPeers, type Peers, type PeersOptions } from "./peers.ts";
+import { createEarlySilence } from "./voice/early-silence.ts";
 import { createIncomingAudio, type IncomingAudio } from "./voice/incoming-audio.ts";
 import type { Opus } from "./voice/opus.ts";
 
@@ -21,6 +22,8 @@ export interface ConnectionOptions extends PeersOptions {
 export interface Connection extends SmallWebRTCConnection, Pick<Peers, "answer" | "addCandidate" | "sendAudio"> {
   /** The bot listens: at this rate in Hz, or, by 0, to no sound. Once. */
   attach(caller: Caller, sampleRate: number): void;
+  /** The bot's voice begins: the silence that was sent until now ends. Answers the timestamp to go on at. */
+  beginVoice(): number;
   /** `listener` is told how much of what was sent got lost, in %. One at a time. */
   onLoss(listener: (percent: number) => void): void;
   /** See `Outbox.send`. */
@@ -68,6 +71,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (peers.current !== undefined) liveness.watch(peers.current);
     },
     connected() {
+      silence.begin();
       reception.connected();
       resolveConnected();
       if (peers.current?.offersChannel === true) after(channelTimeoutMs, () => channelOf ?? outbox.missing());
@@ -83,6 +87,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     text: hear,
   });
   const farewell = createFarewell({ peers, clock, after, left: () => leave("caller-left") });
+  const silence = createEarlySilence(pacer, peers.sendAudio);
   const outbox = createOutbox(peers, clock);
   const liveness = createLiveness({
     pacer,
@@ -131,6 +136,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     // Who comes back now would find nobody: the bot may need seconds to end.
     void peers.seal();
     liveness.stop();
+    silence.end();
     reception.left(reason);
     resolveLeft(reason);
   }
@@ -201,6 +207,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       reception.attach(caller);
     },
     sendAudio: peers.sendAudio,
+    beginVoice: silence.end,
     onLoss(listener) {
       lossListener = listener;
     },
