@@ -45,6 +45,8 @@ export interface BarePage {
   sendClientMessage(type: string): Promise<number>;
   /** Fails unless the client is ready, and soon has its data channel open: before that it drops what is written, in silence. */
   expectReady(): Promise<void>;
+  /** Mutes the microphone, or opens it again. */
+  enableMic(enable: boolean): Promise<void>;
   disconnect(): Promise<void>;
 }
 
@@ -71,6 +73,7 @@ export async function openBarePage(
       expect(await page.evaluate("client.state")).toBe("ready");
       if (transport === "webrtc") await page.waitForFunction(`client.transport.dc.readyState === "open"`);
     },
+    enableMic: (enable) => page.evaluate(`client.enableMic(${enable})`),
     disconnect: () => page.evaluate("client.disconnect()"),
   };
 }
