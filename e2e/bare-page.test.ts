@@ -1,8 +1,10 @@
+import { measureLevel } from "@pipecat-ts/runner-testing";
+import { createTransport } from "pipecat-runner";
 import { describe, expect, test } from "vitest";
 import { type BarePage, openBarePage, useBarePage } from "./bare-page.ts";
 import type { CallerPage } from "./caller-page.ts";
 import { msHeardAfter, talkativeBot } from "./interruption.ts";
-import { missedWithinMs, silentWithinMs, useJourney } from "./journey.ts";
+import { missedWithinMs, silenceDb, silentWithinMs, useJourney } from "./journey.ts";
 import type { RunningRunner } from "./running-runner.ts";
 
 const serveBarePage = useBarePage();
@@ -47,6 +49,34 @@ describe.each(["webrtc", "websocket"] as const)("over %s", (transport) => {
     expect(heardMs).toBeLessThan(silentWithinMs);
     await hearEcho(caller);
     expect(await bare.events("messageError")).toEqual([]);
+  });
+
+  test("a muted microphone is not heard, and one that is unmuted is", async () => {
+    const told: unknown[] = [];
+    const { caller, bare } = await call(async (args) => {
+      if (args.transport !== "webrtc") return echoBot(args);
+      const { on, input, output } = await createTransport(args, { webrtc: () => ({}) });
+      on("trackStatus", (track, enabled) => told.push([track, enabled]));
+      await input.pipeTo(output);
+    });
+    await bare.expectReady();
+    await hearEcho(caller);
+    told.length = 0;
+    await bare.enableMic(false);
+    await expect
+      .poll(async () => measureLevel(await caller.listen("heard", 500)), { timeout: 5_000 })
+      .toBeLessThan(silenceDb);
+    await bare.enableMic(true);
+    await hearEcho(caller);
+    // Of the microphone's state WebRTC alone tells.
+    const micTold =
+      transport === "webrtc"
+        ? [
+            ["microphone", false],
+            ["microphone", true],
+          ]
+        : [];
+    await expect.poll(() => told).toEqual(micTold);
   });
 
   test("disconnecting ends the session", async () => {

@@ -47,6 +47,8 @@ export interface BarePage {
   expectReady(): Promise<void>;
   /** How a WebRTC call's media are encrypted, as the browser names it. */
   cipher(): Promise<string>;
+  /** Mutes the microphone, or opens it again. */
+  enableMic(enable: boolean): Promise<void>;
   disconnect(): Promise<void>;
 }
 
@@ -77,6 +79,7 @@ export async function openBarePage(
       page.evaluate(
         `client.transport.pc.getStats().then((stats) => [...stats.values()].find(({ type }) => type === "transport").srtpCipher)`,
       ),
+    enableMic: (enable) => page.evaluate(`client.enableMic(${enable})`),
     disconnect: () => page.evaluate("client.disconnect()"),
   };
 }

@@ -17,6 +17,9 @@ const toleranceDb: Readonly<Record<JourneyTransport, number>> = { websocket: 1, 
 /** An interruption is to be heard within 150 ms; three times that, for machines with other work. */
 export const silentWithinMs = 450;
 
+/** What a microphone that is muted gives, and a voice does not, in dBFS: some of a voice's 500 ms are loud. */
+export const silenceDb = -60;
+
 /** How long after a page died its session may live: a socket is closed by the system, and a peer's silence is waited out. */
 export const missedWithinMs: Readonly<Record<JourneyTransport, number>> = { websocket: 1_000, webrtc: 12_000 };
 

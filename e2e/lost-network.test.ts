@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { openBarePage, useBarePage } from "./bare-page.ts";
 import type { CallerPage } from "./caller-page.ts";
 import { type CuttableWire, putOnWire } from "./cuttable-wire.ts";
-import { useJourney } from "./journey.ts";
+import { missedWithinMs, useJourney } from "./journey.ts";
 import { openOurPage } from "./our-page.ts";
 import type { RunningRunner } from "./running-runner.ts";
 
@@ -21,14 +21,15 @@ interface WiredCaller {
   readonly connections: readonly SmallWebRTCConnection[];
 }
 
-/** `callerTimeout`: how long the runner waits for a caller that is away, in s. */
-async function openOnWire(callerTimeout: number): Promise<WiredCaller> {
+/** `callerTimeout`: how long the runner waits for a caller that is away, in s; as long as it does by default, unless said. */
+async function openOnWire(callerTimeout?: number): Promise<WiredCaller> {
   const connections: SmallWebRTCConnection[] = [];
   const bot: typeof echoBot = (args) => {
     if (args.transport === "webrtc") connections.push(args.webrtcConnection);
     return echoBot(args);
   };
-  const running = await start(bot, { pluginOptions: { webrtc: { callerTimeout } } }, serveBarePage);
+  const webrtc = callerTimeout === undefined ? {} : { callerTimeout };
+  const running = await start(bot, { pluginOptions: { webrtc } }, serveBarePage);
   const caller = await openPage(running.origin);
   const wire = await putOnWire(caller.page);
   onTestFinished(() => wire[Symbol.asyncDispose]());
@@ -87,4 +88,19 @@ test("a network that is away for longer than the runner waits ends the session; 
   await ours.expectNotice(/^The connection to the runner was lost/);
   await ours.connectToBot();
   await hearEcho(caller);
+}, 120_000);
+
+test("by default, a silent network ends the session before the published client notices, which is told as it tries", async () => {
+  const { running, caller, wire } = await openOnWire();
+  const bare = await openBarePage(caller, running.origin, "webrtc");
+  await bare.connectToBot();
+  await bare.expectReady();
+  wire.cut(true);
+  await sleep(9_000); // less than the runner waits
+  expect(running.runner.sessions.counts).toEqual({ pending: 0, active: 1 });
+  await expectEnded(running, missedWithinMs.webrtc - 9_000);
+  const answered = caller.page.waitForResponse((response) => response.request().method() === "POST");
+  wire.cut(false);
+  expect((await answered).status()).toBe(404);
+  await caller.page.waitForFunction(`client.state === "error"`);
 }, 120_000);

@@ -1,12 +1,11 @@
 import { measureLevel } from "@pipecat-ts/runner-testing";
+import webrtc from "@pipecat-ts/runner-webrtc/plugin";
+import websocket from "@pipecat-ts/runner-websocket/plugin";
 import { describe, expect, test } from "vitest";
 import type { CallerPage } from "./caller-page.ts";
 import { msHeardAfter, talkativeBot } from "./interruption.ts";
-import { missedWithinMs, silentWithinMs, useJourney } from "./journey.ts";
+import { missedWithinMs, silenceDb, silentWithinMs, useJourney } from "./journey.ts";
 import { openOurPage } from "./our-page.ts";
-
-/** What a microphone that is muted gives, and a voice does not, in dBFS: some of a voice's 500 ms are loud. */
-const silenceDb = -60;
 
 describe.each([
   ["webrtc", "WebRTC"],
@@ -130,6 +129,21 @@ describe.each([
     await ours.exchange("On my way");
     await ours.disconnect.click();
     await expectEnded(running);
+  });
+});
+
+describe("where the runner has both", () => {
+  const { echoBot, start, openPage, hearEcho } = useJourney("webrtc");
+
+  test("the page names WebRTC and calls by it", async () => {
+    const running = await start(echoBot, { plugins: [websocket, webrtc] });
+    const caller = await openPage(running.origin);
+    const ours = await openOurPage(caller, running.origin);
+    expect(await ours.transport.textContent()).toBe("WebRTC");
+    const started = caller.page.waitForRequest((request) => request.url().endsWith("/start"));
+    await ours.connectToBot();
+    expect((await started).postDataJSON()).toMatchObject({ transport: "webrtc" });
+    await hearEcho(caller);
   });
 });
 

@@ -1,10 +1,12 @@
 import type { CloseReason } from "@pipecat-ts/runner-core";
 import { type Caller, createReception, type Pacer } from "@pipecat-ts/runner-media";
 import type { SmallWebRTCConnection } from "./arguments.ts";
+import { createFarewell } from "./farewell.ts";
 import { createLiveness } from "./liveness.ts";
 import { type CallerTrack, recogniseChannelText, signal } from "./messages.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPeers, type Peers, type PeersOptions } from "./peers.ts";
+import { createEarlySilence } from "./voice/early-silence.ts";
 import { createIncomingAudio, type IncomingAudio } from "./voice/incoming-audio.ts";
 import type { Opus } from "./voice/opus.ts";
 
@@ -20,6 +22,8 @@ export interface ConnectionOptions extends PeersOptions {
 export interface Connection extends SmallWebRTCConnection, Pick<Peers, "answer" | "addCandidate" | "sendAudio"> {
   /** The bot listens: at this rate in Hz, or, by 0, to no sound. Once. */
   attach(caller: Caller, sampleRate: number): void;
+  /** The bot's voice begins: the silence that was sent until now ends. Answers the timestamp to go on at. */
+  beginVoice(): number;
   /** `listener` is told how much of what was sent got lost, in %. One at a time. */
   onLoss(listener: (percent: number) => void): void;
   /** See `Outbox.send`. */
@@ -32,8 +36,6 @@ export interface Connection extends SmallWebRTCConnection, Pick<Peers, "answer" 
   close(reason: CloseReason): Promise<void>;
 }
 
-/** A caller who closes channel or peer may be about to replace it. */
-const farewellMs = 500;
 /** A client without a data channel is known by then. */
 const channelTimeoutMs = 10_000;
 /** How long a caller who is still on the way is waited for, to be told that there is nobody: below what a runner waits for. */
@@ -54,37 +56,38 @@ export function createConnection(options: ConnectionOptions): Connection {
   let ears: IncomingAudio | undefined;
   let earsSampleRate = defaultSampleRate;
   let bot: Caller | undefined;
-  let everHadChannel = false;
+  /** The last peer whose data channel opened. */
+  let channelOf: string | undefined;
   let skippedTexts = 0;
   let closing: Promise<void> | undefined;
   let leftWith: CloseReason | undefined;
   let lossListener: (percent: number) => void = () => undefined;
 
   const peers = createPeers(options, {
-    began() {
+    began(before) {
+      if (before !== undefined) outbox.replaced(before.heard);
       if (ears === undefined) listen();
       else ears.restart();
       if (peers.current !== undefined) liveness.watch(peers.current);
     },
     connected() {
+      silence.begin();
       reception.connected();
       resolveConnected();
-      if (peers.current?.offersChannel === true) after(channelTimeoutMs, () => everHadChannel || outbox.missing());
+      if (peers.current?.offersChannel === true) after(channelTimeoutMs, () => channelOf ?? outbox.missing());
       else outbox.missing();
     },
     channelOpened() {
-      everHadChannel = true;
+      channelOf = peers.pcId;
       outbox.opened();
     },
-    closed() {
-      after(farewellMs, () => {
-        if (!peers.open || peers.current?.state === "closed") leave("caller-left");
-      });
-    },
+    closed: () => farewell.said(),
     audio: (packet) => ears?.push(packet),
     loss: (percent) => lossListener(percent),
     text: hear,
   });
+  const farewell = createFarewell({ peers, clock, after, left: () => leave("caller-left") });
+  const silence = createEarlySilence(pacer, peers.sendAudio);
   const outbox = createOutbox(peers, clock);
   const liveness = createLiveness({
     pacer,
@@ -99,7 +102,11 @@ export function createConnection(options: ConnectionOptions): Connection {
     ears?.close();
     const sampleRate = earsSampleRate;
     const silent = sampleRate === 0 || closing !== undefined;
-    ears = silent ? undefined : createIncomingAudio({ opus, sampleRate, pacer, take: reception.audio });
+    ears = silent ? undefined : createIncomingAudio({ opus, sampleRate, pacer, take: reception.audio, failed: deaf });
+  }
+
+  function deaf(error: unknown): void {
+    logger.error({ err: error }, "No decoder could be made for the caller's voice.");
   }
 
   function after(delayMs: number, act: () => void): void {
@@ -126,7 +133,10 @@ export function createConnection(options: ConnectionOptions): Connection {
   function leave(reason: CloseReason): void {
     if (leftWith !== undefined) return;
     leftWith = reason;
+    // Who comes back now would find nobody: the bot may need seconds to end.
+    void peers.seal();
     liveness.stop();
+    silence.end();
     reception.left(reason);
     resolveLeft(reason);
   }
@@ -145,7 +155,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** One who is still on the way here would else try for half a minute to reach a peer that is closed. */
   async function sayGoodbye(): Promise<void> {
     const isOver = () => /^(new|failed|closed)$/.test(peers.current?.state ?? "new");
-    if (!everHadChannel && peers.current?.offersChannel === true)
+    if (channelOf !== peers.pcId && peers.current?.offersChannel === true)
       await waitUntil(() => peers.open || isOver(), arrivalMs);
     if (!peers.open) return;
     try {
@@ -185,7 +195,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     left,
     connected,
     hungUp: () => leave("caller-left"),
-    answer: peers.answer,
+    answer: farewell.answer,
     addCandidate: peers.addCandidate,
     attach(caller, sampleRate) {
       bot = caller;
@@ -197,6 +207,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       reception.attach(caller);
     },
     sendAudio: peers.sendAudio,
+    beginVoice: silence.end,
     onLoss(listener) {
       lossListener = listener;
     },

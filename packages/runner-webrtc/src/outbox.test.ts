@@ -9,6 +9,7 @@ function stage({ open = false } = {}) {
     open,
     bufferedBytes: 0,
     maxMessageBytes: 100,
+    heard: 0,
     broken: false,
     sendText(text: string) {
       if (channel.broken) throw new Error("no channel");
@@ -74,6 +75,53 @@ test("refuses a message above what the caller takes, in bytes, sent or not", asy
     code: "MESSAGE_TOO_LARGE",
     message: expect.stringContaining("102 bytes"),
   });
+});
+
+test("what waits is measured again by the peer that it is sent to", async () => {
+  const { channel, sent, outbox } = stage();
+  channel.maxMessageBytes = Number.POSITIVE_INFINITY;
+  const [large, small] = [outbox.send("x".repeat(200)), outbox.send("x")];
+  const refused = expect(large).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
+  channel.maxMessageBytes = 100;
+  channel.open = true;
+  outbox.opened();
+  await Promise.all([refused, small]);
+  expect(sent).toEqual(['"x"']);
+});
+
+test("sends again over another peer what that before took after the caller's last sign of life, and in order", async () => {
+  const { channel, sent, outbox } = stage({ open: true });
+  await outbox.send("arrives");
+  channel.heard = 1;
+  await outbox.send("lost");
+  await outbox.send("lost too");
+  channel.open = false;
+  const waiting = outbox.send("waits");
+  channel.heard = 0; // the next peer's
+  outbox.replaced(1);
+  channel.open = true;
+  outbox.opened();
+  await waiting;
+  expect(sent).toEqual(['"arrives"', '"lost"', '"lost too"', '"lost"', '"lost too"', '"waits"']);
+
+  // That peer's caller answers before it is replaced too.
+  channel.heard = 0;
+  outbox.replaced(2);
+  outbox.opened();
+  await outbox.send("on");
+  expect(sent.slice(6)).toEqual(['"on"']);
+});
+
+test("adds nothing to what may be lost once that is 1 MiB, until something comes from the caller", async () => {
+  const { channel, clock, sent, outbox } = stage({ open: true });
+  channel.maxMessageBytes = Number.POSITIVE_INFINITY;
+  await outbox.send("x".repeat(1024 * 1024));
+  const waiting = outbox.send("on");
+  expect(await outcome(waiting)).toBe("waits");
+  channel.heard = 1;
+  await clock.advance(20);
+  await waiting;
+  expect(sent).toHaveLength(2);
 });
 
 test("says that a caller without data channel takes none, until one opens all the same", async () => {

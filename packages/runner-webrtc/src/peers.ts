@@ -1,4 +1,4 @@
-import { RunnerError } from "@pipecat-ts/runner-core";
+import { isRunnerError, RunnerError } from "@pipecat-ts/runner-core";
 import type { OutboxChannel } from "./outbox.ts";
 import { createPeer, type Peer, type PeerListener, type PeerOptions, type RemoteCandidate } from "./peer/peer.ts";
 
@@ -26,8 +26,8 @@ export interface PeersOptions extends PeerOptions {
 
 /** What they tell, of the peer that counts alone. */
 export interface PeersListener extends Pick<PeerListener, "audio" | "loss" | "text"> {
-  /** A peer has come to count: the caller's first, or one in place of that before. */
-  began(): void;
+  /** A peer has come to count: the caller's first, or one in place of `before`. */
+  began(before: Pick<Peer, "heard"> | undefined): void;
   /** Media and data are encrypted both ways: the first time. */
   connected(): void;
   channelOpened(): void;
@@ -43,8 +43,8 @@ export interface Peers extends OutboxChannel {
   readonly current: Pick<Peer, "state" | "heard" | "offersChannel" | "counters"> | undefined;
   /**
    * Answers the first offer, one on the peer there is, or one that replaces it. Calls queue. Rejects as `Peer.answer` does,
-   * or with what `admit` throws, and all is as it was; with SESSION_NOT_PENDING for a second caller, with CALL_ENDED for a
-   * peer that is gone.
+   * or with what `admit` throws, and all is as it was, except that UDP_PORTS_EXHAUSTED closes the peer that was to be
+   * replaced; with SESSION_NOT_PENDING for a second caller, with CALL_ENDED for a peer that is gone.
    */
   answer(offer: CallerOffer): Promise<CallerAnswer>;
   /** One for a peer that was replaced is of no use. */
@@ -112,18 +112,29 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
   async function replace(offer: string, admit: (pcId: string) => void): Promise<CallerAnswer> {
     const next = open();
     try {
-      const sdp = await next.peer.answer(offer);
+      const sdp = await answerInPlace(next.peer, offer);
       checkOpen();
       admit(next.id);
       const before = current;
       current = next;
-      listener.began();
+      listener.began(before?.peer);
       // At once: while the client's old data channel is open, closing it would stop the pings on the new one.
       await before?.peer.close();
       return { sdp, pcId: next.id };
     } catch (error) {
       await next.peer.close();
       throw error;
+    }
+  }
+
+  /** A caller who begins anew has no more use for the peer before, and is owed its ports where there are no others. */
+  async function answerInPlace(next: Peer, offer: string): Promise<string> {
+    try {
+      return await next.answer(offer);
+    } catch (error) {
+      if (current === undefined || !isRunnerError(error) || error.code !== "UDP_PORTS_EXHAUSTED") throw error;
+      await current.peer.close();
+      return await next.answer(offer);
     }
   }
 
@@ -145,7 +156,10 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
       return current?.peer.bufferedBytes ?? 0;
     },
     get maxMessageBytes() {
-      return current?.peer.maxMessageBytes ?? 0;
+      return current?.peer.maxMessageBytes ?? Number.POSITIVE_INFINITY;
+    },
+    get heard() {
+      return current?.peer.heard ?? 0;
     },
     sendText: (text) => current?.peer.sendText(text),
     answer(offer) {

@@ -17,7 +17,8 @@ const lastWordMs = 200;
 
 /** One call over a connection. The wire wants a packet every 20 ms: clients show a track only once something comes on it. */
 export function createWebRTCPort(connection: Connection, { opus, pacer, ...settings }: WebRTCPortOptions): MediaPort {
-  const voice = createOutgoingAudio({ ...settings, opus, send: connection.sendAudio });
+  const timestamp = connection.beginVoice();
+  const voice = createOutgoingAudio({ ...settings, opus, timestamp, send: connection.sendAudio });
   connection.onLoss(voice.reportLoss);
 
   function letItBeHeard(): Promise<void> {

@@ -3,6 +3,7 @@ import { createRunner, type Runner } from "@pipecat-ts/runner-host";
 import { createRecordingLogger, cut, join, measurePitch, tone, until } from "@pipecat-ts/runner-testing";
 import { onTestFinished } from "vitest";
 import type { SmallWebRTCConnection, WebRTCEvents } from "../arguments.ts";
+import type { WebRTCOptions } from "../options.ts";
 import plugin from "../plugin.ts";
 import { connectCaller, type WebRTCCaller } from "./fake-caller.ts";
 
@@ -22,11 +23,12 @@ export interface Stage {
 
 /**
  * Its bot takes the call, once `when` has come, and plays back what it hears, unless `bot` goes on with the call
- * otherwise.
+ * otherwise. `webrtc` are the transport's settings.
  */
 export async function openStage(
   bot: (call: BotsCall) => Promise<unknown> = echo,
   when: Promise<unknown> = Promise.resolve(),
+  webrtc: Partial<WebRTCOptions> = {},
 ): Promise<Stage> {
   const calls: BotsCall[] = [];
   const takeCall: Bot = async (args) => {
@@ -37,7 +39,15 @@ export async function openStage(
     await bot(call);
   };
   const logger = createRecordingLogger();
-  const runner = createRunner({ bot: takeCall, plugins: [plugin], host: "127.0.0.1", port: 0, env: {}, logger });
+  const runner = createRunner({
+    bot: takeCall,
+    plugins: [plugin],
+    pluginOptions: { webrtc },
+    host: "127.0.0.1",
+    port: 0,
+    env: {},
+    logger,
+  });
   onTestFinished(() => runner.close());
   await runner.listen();
   return {

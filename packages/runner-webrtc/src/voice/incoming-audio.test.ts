@@ -278,7 +278,13 @@ describe("streams that stop, and others that begin", () => {
     const opus = await loadOpus();
     const pacer = createSteadyPacer();
     const given: unknown[] = [];
-    const incoming = createIncomingAudio({ opus, sampleRate: 16_000, pacer, take: (frame) => given.push(frame) });
+    const incoming = createIncomingAudio({
+      opus,
+      sampleRate: 16_000,
+      pacer,
+      take: (frame) => given.push(frame),
+      failed: expect.fail,
+    });
     incoming.push({ payload: Uint8Array.of(0xf8, 0xff, 0xfe), sequenceNumber: 1, timestamp: 1 });
     await new Promise((resolve) => setImmediate(resolve));
     incoming.restart();
@@ -305,7 +311,7 @@ describe("streams that stop, and others that begin", () => {
       },
     };
     const incoming = scope.run("session", () =>
-      createIncomingAudio({ opus, sampleRate: 16_000, pacer, take: () => undefined }),
+      createIncomingAudio({ opus, sampleRate: 16_000, pacer, take: () => undefined, failed: expect.fail }),
     );
     scope.run("socket", () =>
       incoming.push({ payload: Uint8Array.of(0xf8, 0xff, 0xfe), sequenceNumber: 1, timestamp: 1 }),
@@ -377,4 +383,45 @@ describe("junk", () => {
     expect(frames).toBeLessThanOrEqual(1_250);
     expect(stage.given.every(({ frame }) => frame.samples.length === 320)).toBe(true);
   });
+});
+
+test("where no decoder can be made, that is told, and silence is given; the next one may be made again", async () => {
+  const pacer = createSteadyPacer();
+  const opus = await loadOpus();
+  const none = new Error("out of memory");
+  let refused = true;
+  const createDecoder: typeof opus.createDecoder = async (options) => {
+    if (refused) throw none;
+    return await opus.createDecoder(options);
+  };
+  const given: AudioFrame[] = [];
+  const failures: unknown[] = [];
+  const incoming = createIncomingAudio({
+    opus: { ...opus, createDecoder },
+    sampleRate: 16_000,
+    pacer,
+    take: (frame) => given.push(frame),
+    failed: (error) => failures.push(error),
+  });
+  const packets = await encodePackets(tone(300, { durationMs: 400 }));
+  const speak = () => {
+    for (const [sequenceNumber, payload] of packets.entries()) {
+      incoming.push({ payload, sequenceNumber, timestamp: sequenceNumber * 960 });
+      pacer.advanceTo(pacer.clock.now() + 20);
+    }
+  };
+  speak();
+  expect(failures).toEqual([none]);
+  expect(given.length).toBe(packets.length);
+  expect(measureLevel(join(given))).toBe(Number.NEGATIVE_INFINITY);
+  expect(incoming.counters.refused).toBe(packets.length);
+
+  refused = false;
+  incoming.restart();
+  await new Promise((resolve) => setImmediate(resolve)); // the decoder is made by now
+  given.length = 0;
+  speak();
+  expect(measurePitch(join(given))).toBeCloseTo(300, -1);
+  expect(failures).toEqual([none]);
+  incoming.close();
 });

@@ -39,6 +39,8 @@ export interface IncomingAudioOptions {
   readonly pacer: Pacer;
   /** Called with 20 ms of mono sound, in the asynchronous scope that `createIncomingAudio` was called in. */
   take(frame: AudioFrame): void;
+  /** Told why no decoder could be made: the caller is then heard with the one before, or as silence. Called in any scope. */
+  failed(error: unknown): void;
 }
 
 /** How long packets may wait too long by a frame, in frames, before one is left out even while the caller speaks. */
@@ -51,7 +53,7 @@ const urgentMs = 60;
  * caller's: silence where the caller sends nothing. Before the first packet it gives nothing.
  */
 export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudio {
-  const { opus, pacer, take } = options;
+  const { opus, pacer, take, failed } = options;
   const sampleRate = [...opusSampleRates].reverse().find((rate) => rate >= options.sampleRate) ?? opusSampleRates[0];
   const buffer = createJitterBuffer();
   const queue = createSoundQueue(sampleRate);
@@ -114,10 +116,14 @@ export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudi
   }
 
   const makeDecoder = AsyncLocalStorage.bind(async () => {
-    const made = await opus.createDecoder({ sampleRate });
-    if (closed) return made.free();
-    decoder?.free();
-    decoder = made;
+    try {
+      const made = await opus.createDecoder({ sampleRate });
+      if (closed) return made.free();
+      decoder?.free();
+      decoder = made;
+    } catch (error) {
+      failed(error);
+    }
   });
 
   void makeDecoder();

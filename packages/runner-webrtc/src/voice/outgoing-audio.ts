@@ -24,6 +24,8 @@ export interface OutgoingAudio {
 /** What it is built from. */
 export interface OutgoingAudioOptions extends OpusSettings {
   readonly opus: Opus;
+  /** That of the first packet. Any, unless said. */
+  readonly timestamp?: number;
   /** Puts one packet on the wire: 20 ms further on than the one before. `timestamp` has 32 bits and counts at 48,000 Hz. */
   send(payload: Uint8Array, timestamp: number): void;
 }
@@ -48,7 +50,7 @@ interface Waiting {
  */
 export function createOutgoingAudio(options: OutgoingAudioOptions): OutgoingAudio {
   const { opus, bitrate, complexity, dtx } = options;
-  let timestamp = Math.floor(Math.random() * 2 ** 32);
+  let { timestamp = Math.floor(Math.random() * 2 ** 32) } = options;
   let waiting: Waiting[] = [];
   let encoder: OpusEncoder | undefined;
   let encoderRate: number | undefined;

@@ -24,6 +24,9 @@ export async function createIncomingStage(sampleRate = 16_000): Promise<Incoming
     sampleRate,
     pacer,
     take: (frame) => given.push({ atMs: pacer.clock.now(), frame }),
+    failed(error) {
+      throw error;
+    },
   });
   await new Promise((resolve) => setImmediate(resolve)); // the decoder is made by now
 

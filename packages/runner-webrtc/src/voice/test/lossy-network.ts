@@ -50,6 +50,9 @@ export async function measureLossyNetwork(conditions: NetworkConditions): Promis
       frames.push(frame);
       delays.push(incoming.delayMs);
     },
+    failed(error) {
+      throw error;
+    },
   });
   const arrivals = carry(await encodePackets(said), startMs, conditions);
   for (const { atMs, packet } of arrivals) {
