@@ -6,18 +6,22 @@ import {
   type RunnerSettings,
   type Session,
 } from "@pipecat-ts/runner-core";
+import { memoryOf } from "./body-size.ts";
 import { settledWithin } from "./deadline.ts";
 import type { SessionMetrics } from "./metrics.ts";
 import type { Sessions } from "./runner.ts";
 import { createSession, type HostSession } from "./session.ts";
 import type { SessionScope } from "./session-scope.ts";
 
+/** What the bodies of all pending sessions may take, in bytes. */
+export const pendingBodiesBytes: number = 32 * 1024 * 1024;
+
 /** The sessions of one runner, as its own parts use them. */
 export interface SessionRegistry extends Sessions {
   [Symbol.iterator](): Iterator<HostSession>;
   /** Whether it takes no new callers for good. */
   readonly draining: boolean;
-  /** A pending session; pushes out the oldest pending one where there are too many. Throws AT_CAPACITY or DRAINING. */
+  /** A pending session; pushes out the oldest pending ones where they are too many or too large. Throws AT_CAPACITY or DRAINING. */
   create(body: unknown, logger: Logger, transport: string): Session;
   /** The live session with this id; aliases do not count. */
   get(id: string): HostSession | undefined;
@@ -44,8 +48,9 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
   const maxPending = Number.isFinite(maxSessions) ? 4 * maxSessions : 1_000;
   /** Every session that is not released yet, by id. */
   const live = new Map<string, HostSession>();
-  /** Those that wait for their caller, the oldest first. */
-  const pending = new Set<Session>();
+  /** Those that wait for their caller, the oldest first, with what their bodies take. */
+  const pending = new Map<Session, number>();
+  let pendingBytes = 0;
   const active = new Set<Session>();
   const aliases = new Map<string, HostSession>();
   let draining = false;
@@ -63,6 +68,19 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
     }
     if (active.size < maxSessions) return;
     throw new RunnerError("AT_CAPACITY", `All ${maxSessions} places are taken.`, { fix: "Try again in a moment." });
+  }
+
+  function waitsNoMore(session: Session): void {
+    pendingBytes -= pending.get(session) ?? 0;
+    pending.delete(session);
+  }
+
+  /** Makes room for the newest, which stays whatever its size. */
+  function evictFor(newest: Session): void {
+    for (const oldest of pending.keys()) {
+      if (oldest === newest || (pending.size <= maxPending && pendingBytes <= pendingBodiesBytes)) return;
+      void oldest.end("evicted");
+    }
   }
 
   async function endAll(reason: CloseReason): Promise<void> {
@@ -95,7 +113,7 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
         handlesSignals: options.handlesSignals(),
         admit(admitted) {
           refuseWhenFull();
-          pending.delete(admitted);
+          waitsNoMore(admitted);
           active.add(admitted);
         },
         alias(of, key) {
@@ -108,7 +126,7 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
           if (found) aliases.set(key, found);
         },
         onEnding(over) {
-          pending.delete(over);
+          waitsNoMore(over);
           for (const [key, of] of aliases) if (of === over) aliases.delete(key);
         },
         onEnded(over) {
@@ -117,16 +135,15 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
         },
       });
       live.set(session.id, session);
-      pending.add(session);
-      for (const oldest of pending) {
-        if (pending.size <= maxPending) break;
-        void oldest.end("evicted");
-      }
+      const bytes = memoryOf(body, pendingBodiesBytes);
+      pending.set(session, bytes);
+      pendingBytes += bytes;
+      evictFor(session);
       return session;
     },
     async drain() {
       draining = true;
-      for (const session of pending) void session.end("shutdown");
+      for (const session of pending.keys()) void session.end("shutdown");
       await Promise.all([...live.values()].map((session) => session.ended));
     },
     async shutDown(ms) {

@@ -56,6 +56,14 @@ describe("the webhook", () => {
     await expect.poll(() => stage.calls).toMatchObject([{ args: { callData: { callId: "A2" } } }]);
   });
 
+  test("of more than 64 KiB is refused, and nothing of it waits", async () => {
+    const runner = await stage.open();
+    const answer = await post(runner, "/acme", { call: "A1", other: "x".repeat(70_000) });
+    expect([answer.status, await answer.json()]).toEqual([413, expect.objectContaining({ code: "BODY_TOO_LARGE" })]);
+    expect(runner.sessions.counts.pending).toBe(0);
+    expect((await post(runner, "/acme", { call: "A1", other: "x".repeat(60_000) })).status).toBe(200);
+  });
+
   test("that comes twice for a call gets the same session", async () => {
     const runner = await stage.open();
     const answers = [await post(runner, "/acme", { call: "A1" }), await post(runner, "/acme", { call: "A1" })];
