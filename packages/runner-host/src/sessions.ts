@@ -27,6 +27,8 @@ export interface SessionRegistry extends Sessions {
   get(id: string): HostSession | undefined;
   /** Throws AT_CAPACITY or DRAINING when no caller would be taken now. */
   refuseWhenFull(): void;
+  /** The same for the caller of the session of this id; not for one who is there. */
+  refuseCallerOf(id: string): void;
   /** Takes no new callers from now on and ends those that have not come yet; resolves when the last live session has ended. */
   drain(): Promise<void>;
   /** Ends all of them, and within `ms` gives up those that still run. */
@@ -99,6 +101,10 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
     find: (idOrAlias) => get(idOrAlias) ?? aliases.get(idOrAlias),
     get,
     refuseWhenFull,
+    refuseCallerOf(id) {
+      const session = get(id);
+      if (session ? session.state === "pending" : draining) refuseWhenFull();
+    },
     endAll,
     create(body, logger, transport) {
       refuseWhenFull();

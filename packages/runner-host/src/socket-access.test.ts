@@ -1,4 +1,9 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
+import { RunnerError } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { openSocket } from "./test/open-socket.ts";
 import { toyPlugin } from "./test/toy-plugin.ts";
 import { startToyRunner, type ToyRunner } from "./test/toy-runner.ts";
@@ -119,6 +124,63 @@ test("a foreign page uses no token up, nor does a socket that its route refuses"
   expect(await openSocket(host, `/toy/${segment}`, { origin: "https://app.example.com" })).toBe("429 AT_CAPACITY");
   full = false;
   expect(await openSocket(host, `/toy/${segment}`, { origin: "https://app.example.com" })).toBe("open");
+});
+
+/** A transport whose socket waits for a first word before its session runs, and fails on one. */
+function hesitant() {
+  const plugin = toyPlugin();
+  return toyPlugin({
+    async open(runner, options) {
+      const opened = await plugin.open(runner, options);
+      const [route] = opened.sockets ?? [];
+      if (!route) throw new Error("the toy has no socket");
+      const accept: typeof route.accept = (socket, request) => {
+        if (request.url.searchParams.has("fail")) throw new RunnerError("AT_CAPACITY", "Somebody was faster.");
+        socket.once("message", () => route.accept(socket, request));
+      };
+      return { ...opened, sockets: [{ ...route, accept }] };
+    },
+  });
+}
+
+test("a token is given back with a socket that broke, or was not taken, while its session waits, and no later", async () => {
+  await using host = await startToyRunner({ webSocketAuth: "token", plugins: [hesitant()] });
+  const { id, segment } = await start(host);
+  const url = new URL(`/toy/${segment}`, host.runner.url);
+  const broken = new WebSocket(url);
+  await once(broken, "open");
+  expect(await openSocket(host, url.pathname)).toBe("403 TOKEN_INVALID");
+  broken.terminate();
+  await expect.poll(() => openSocket(host, `${url.pathname}?fail`)).toBe("open");
+  const kept = new WebSocket(url);
+  await once(kept, "open");
+  kept.send("hello");
+  await expect.poll(() => host.runner.sessions.find(id)?.state).toBe("active");
+  const closed = once(kept, "close");
+  kept.terminate();
+  await closed;
+  expect(await openSocket(host, url.pathname)).toMatch(/^403 TOKEN_INVALID$|^404 SESSION_UNKNOWN$/);
+});
+
+test("a handshake that fails uses no token up", async () => {
+  await using host = await startToyRunner({ webSocketAuth: "token" });
+  const { segment } = await start(host);
+  const connection = connect(Number(host.runner.url.port), "127.0.0.1");
+  const head = ["Host: localhost", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
+  connection.write([`GET /toy/${segment} HTTP/1.1`, ...head, "Sec-WebSocket-Key: no", "", ""].join("\r\n"));
+  expect(await text(connection)).toMatch(/^HTTP\/1\.1 400 /);
+  await expect.poll(() => openSocket(host, `/toy/${segment}`)).toBe("open");
+});
+
+test("a full runner says so before the upgrade, whatever the route, and to those who wait alone", async () => {
+  await using host = await startToyRunner({ maxSessions: 1, plugins: [hesitant()] });
+  const [one, two] = [await start(host), await start(host)];
+  const first = new WebSocket(new URL(`/toy/${one.id}`, host.runner.url));
+  await once(first, "open");
+  first.send("hello");
+  await expect.poll(() => host.runner.sessions.counts.active).toBe(1);
+  expect(await openSocket(host, `/toy/${two.id}`)).toBe("429 AT_CAPACITY");
+  expect(await openSocket(host, `/toy/${one.id}`)).toBe("404 SESSION_UNKNOWN");
 });
 
 test("the API key opens what a token opens, and a bare socket", async () => {

@@ -8,6 +8,7 @@ import type { AccessControl } from "./access-control.ts";
 import { settledWithin } from "./deadline.ts";
 import { errorReply } from "./errors.ts";
 import { replyRaw } from "./raw-reply.ts";
+import type { SessionRegistry } from "./sessions.ts";
 import { createSocketLiveness } from "./socket-liveness.ts";
 
 /** How long WebSockets have to answer the closing handshake when the runner stops. */
@@ -33,6 +34,7 @@ interface Endpoint {
 export function createUpgrades(
   routes: readonly SocketRoute[],
   access: Pick<AccessControl, "refuseForeignHost" | "admitSocket">,
+  sessions: Pick<SessionRegistry, "refuseCallerOf">,
   logger: Logger,
   refused: (code: string) => void,
 ): Upgrades {
@@ -45,8 +47,12 @@ export function createUpgrades(
     access.refuseForeignHost(request);
     const { endpoint, params, url } = findEndpoint(endpoints, request);
     const admitted = access.admitSocket(endpoint.route, { params, url, request });
+    const { sessionId } = admitted.params;
     const socketRequest: SocketRequest = { params: admitted.params, url, request };
+    // Whatever becomes of the handshake, and of a caller who goes before the session runs.
+    connection.once("close", admitted.giveBack);
     try {
+      if (sessionId !== undefined) sessions.refuseCallerOf(sessionId);
       const refusal = await endpoint.route.authorize?.(socketRequest);
       if (refusal) throw new RunnerError(refusal.code, refusal.detail, { status: refusal.status });
     } catch (error) {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Runner } from "@pipecat-ts/runner-host";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { signAcme } from "./test/acme.ts";
 import { createAcmePhone } from "./test/acme-phone.ts";
@@ -135,12 +135,26 @@ describe("a session's URL", () => {
     expect([code, String(reason)]).toEqual([1008, "SESSION_NOT_PENDING"]);
   });
 
-  test("can be dialled again when the first connection broke before the call was announced", async () => {
-    const runner = await stage.open();
-    const path = await start(runner);
-    (await opened(runner, path)).terminate();
-    (await opened(runner, path)).send(announce("A1"));
+  test.each(["none", "token"] as const)(
+    "can be dialled again when the first connection broke before the call was announced: --ws-auth %s",
+    async (webSocketAuth) => {
+      const runner = await stage.open({ webSocketAuth });
+      const path = await start(runner);
+      (await opened(runner, path)).terminate();
+      const again = await vi.waitFor(() => opened(runner, path));
+      again.send(announce("A1"));
+      await expect.poll(() => stage.calls.length).toBe(1);
+    },
+  );
+
+  test("of a runner that is full is refused with 429, and of one that drains with 503", async () => {
+    const runner = await stage.open({ maxSessions: 1 });
+    const [talking, waiting] = [await start(runner), await start(runner)];
+    (await opened(runner, talking)).send(announce("A1"));
     await expect.poll(() => stage.calls.length).toBe(1);
+    expect(await dial(runner, waiting)).toBe(429);
+    void runner.drain();
+    expect(await dial(runner, waiting)).toBe(503);
   });
 });
 
