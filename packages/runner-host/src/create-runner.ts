@@ -43,7 +43,14 @@ export function createRunner(options: RunnerOptions): Runner {
   const shared = new Map<string, unknown>();
   let serving = true;
   const metrics = createMetrics({ sessions: () => sessions, pacer: () => shared.get("pacer") });
-  const sessions = createSessionRegistry({ bot, settings, scope, metrics, handlesSignals: () => !serving });
+  const sessions = createSessionRegistry({
+    bot,
+    defaultBody: options.body,
+    settings,
+    scope,
+    metrics,
+    handlesSignals: () => !serving,
+  });
 
   const access = createAccessControl(accessOptions, settings, logger, (id) => findSession(sessions, id));
   const { apiKey, origins } = access;
@@ -72,7 +79,7 @@ export function createRunner(options: RunnerOptions): Runner {
       settings,
       logger: pluginLogger,
       urlFor,
-      createSession: ({ body = options.body } = {}) => sessions.create(body, pluginLogger, plugin.name),
+      createSession: ({ body } = {}) => sessions.create(body, pluginLogger, plugin.name),
       socketSegment: access.socketSegment,
       findSession: sessions.find,
       shared<T>(key: string, create: () => T): T {

@@ -37,6 +37,8 @@ export interface SessionRegistry extends Sessions {
 
 export interface SessionRegistryOptions {
   readonly bot: Bot;
+  /** What bots get as `args.body` when their callers bring none. */
+  readonly defaultBody: unknown;
   readonly settings: RunnerSettings;
   readonly scope: SessionScope;
   readonly metrics: SessionMetrics;
@@ -45,7 +47,7 @@ export interface SessionRegistryOptions {
 }
 
 export function createSessionRegistry(options: SessionRegistryOptions): SessionRegistry {
-  const { bot, settings, scope, metrics } = options;
+  const { bot, defaultBody, settings, scope, metrics } = options;
   const { maxSessions, cliArgs } = settings;
   const maxPending = Number.isFinite(maxSessions) ? 4 * maxSessions : 1_000;
   /** Every session that is not released yet, by id. */
@@ -111,6 +113,7 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
       const session = createSession({
         bot,
         body,
+        defaultBody,
         transport,
         logger,
         scope,

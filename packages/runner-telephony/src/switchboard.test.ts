@@ -90,21 +90,29 @@ describe("two carriers on one path", () => {
 describe("what the bot gets as body", () => {
   const inUrl = `?body=${Buffer.from('{"in":"url"}').toString("base64url")}`;
 
-  test("is that of the start request, else that of the URL, else the carrier's parameters, else nothing", async () => {
-    const runner = await stage.open();
-    const custom = { custom: { in: "parameters" } };
-    const cases: readonly [path: string, more: object, body: unknown][] = [
-      [`${await start(runner, "acme", { in: "start" })}${inUrl}`, custom, { in: "start" }],
-      [`/ws${inUrl}`, custom, { in: "url" }],
-      ["/ws?body=junk", custom, { in: "parameters" }],
-      ["/ws", {}, undefined],
-    ];
-    for (const [index, [path, more, body]] of cases.entries()) {
-      (await opened(runner, path)).send(announce(`A${index}`, "acme", more));
-      await expect.poll(() => stage.calls.length).toBe(index + 1);
-      expect(stage.calls[index]?.args.body).toEqual(body);
-    }
-  });
+  test.each([
+    ["nothing", {}, undefined],
+    ["the runner's own", { body: { in: "runner" } }, { in: "runner" }],
+  ])(
+    "is the start request's, else the URL's, else the carrier's parameters, else %s",
+    async (_, settings, otherwise) => {
+      const runner = await stage.open(settings);
+      const custom = { custom: { in: "parameters" } };
+      const cases: readonly [path: string, more: object, body: unknown][] = [
+        [`${await start(runner, "acme", { in: "start" })}${inUrl}`, custom, { in: "start" }],
+        [`/ws${inUrl}`, custom, { in: "url" }],
+        ["/ws?body=junk", custom, { in: "parameters" }],
+        ["/ws", {}, otherwise],
+        [await start(runner), custom, { in: "parameters" }],
+        [await start(runner), {}, otherwise],
+      ];
+      for (const [index, [path, more, body]] of cases.entries()) {
+        (await opened(runner, path)).send(announce(`A${index}`, "acme", more));
+        await expect.poll(() => stage.calls.length).toBe(index + 1);
+        expect(stage.calls[index]?.args.body).toEqual(body);
+      }
+    },
+  );
 });
 
 test("the numbers in a URL reach the bot where the carrier tells none", async () => {

@@ -22,6 +22,7 @@ export function toySessions(options: { bot?: Bot; maxSessions?: number } = {}): 
   const scope = createSessionScope();
   const sessions = createSessionRegistry({
     bot,
+    defaultBody: undefined,
     settings: createSettings(settings),
     scope,
     metrics: { ended: () => undefined, follow: () => () => undefined },
