@@ -79,8 +79,9 @@ export function createRunner(options: RunnerOptions): Runner {
       settings,
       logger: pluginLogger,
       urlFor,
-      createSession: ({ body } = {}) => sessions.create(body, pluginLogger, plugin.name),
+      createSession: (begun = {}) => sessions.create(begun, pluginLogger, plugin.name),
       socketSegment: access.socketSegment,
+      refused: metrics.refused,
       findSession: sessions.find,
       shared<T>(key: string, create: () => T): T {
         if (!shared.has(key)) shared.set(key, create());

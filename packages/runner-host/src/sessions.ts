@@ -2,6 +2,7 @@ import {
   type Bot,
   type CloseReason,
   type Logger,
+  type NewSession,
   RunnerError,
   type RunnerSettings,
   type Session,
@@ -22,7 +23,7 @@ export interface SessionRegistry extends Sessions {
   /** Whether it takes no new callers for good. */
   readonly draining: boolean;
   /** A pending session; pushes out the oldest pending ones where they are too many or too large. Throws AT_CAPACITY or DRAINING. */
-  create(body: unknown, logger: Logger, transport: string): Session;
+  create(begun: NewSession, logger: Logger, transport: string): Session;
   /** The live session with this id; aliases do not count. */
   get(id: string): HostSession | undefined;
   /** Throws AT_CAPACITY or DRAINING when no caller would be taken now. */
@@ -55,6 +56,8 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
   /** Those that wait for their caller, the oldest first, with what their bodies take. */
   const pending = new Map<Session, number>();
   let pendingBytes = 0;
+  /** Those of them who hold a place already. */
+  const placed = new Set<Session>();
   const active = new Set<Session>();
   const aliases = new Map<string, HostSession>();
   let draining = false;
@@ -70,13 +73,14 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
         fix: "Try again in a moment: another one may answer.",
       });
     }
-    if (active.size < maxSessions) return;
+    if (active.size + placed.size < maxSessions) return;
     throw new RunnerError("AT_CAPACITY", `All ${maxSessions} places are taken.`, { fix: "Try again in a moment." });
   }
 
   function waitsNoMore(session: Session): void {
     pendingBytes -= pending.get(session) ?? 0;
     pending.delete(session);
+    placed.delete(session);
   }
 
   /** Makes room for the newest, which stays whatever its size. */
@@ -105,10 +109,11 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
     refuseWhenFull,
     refuseCallerOf(id) {
       const session = get(id);
-      if (session ? session.state === "pending" : draining) refuseWhenFull();
+      const mayBeRefused = session ? session.state === "pending" && !placed.has(session) : draining;
+      if (mayBeRefused) refuseWhenFull();
     },
     endAll,
-    create(body, logger, transport) {
+    create({ body, holdsPlace }, logger, transport) {
       refuseWhenFull();
       const session = createSession({
         bot,
@@ -121,7 +126,7 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
         cliArgs,
         handlesSignals: options.handlesSignals(),
         admit(admitted) {
-          refuseWhenFull();
+          if (!placed.has(admitted)) refuseWhenFull();
           waitsNoMore(admitted);
           active.add(admitted);
         },
@@ -147,6 +152,7 @@ export function createSessionRegistry(options: SessionRegistryOptions): SessionR
       const bytes = memoryOf(body, pendingBodiesBytes);
       pending.set(session, bytes);
       pendingBytes += bytes;
+      if (holdsPlace) placed.add(session);
       evictFor(session);
       return session;
     },

@@ -38,7 +38,7 @@ export function createUpgrades(
   logger: Logger,
   refused: (code: string) => void,
 ): Upgrades {
-  const endpoints = routes.map(createEndpoint);
+  const endpoints = routes.map((route) => createEndpoint(route, refuse));
   const liveness = createSocketLiveness(logger);
   const connections = new Set<Duplex>();
   const sockets = new Set<WebSocket>();
@@ -82,6 +82,12 @@ export function createUpgrades(
     }
   }
 
+  function refuse(connection: Duplex, error: unknown): void {
+    const reply = errorReply(error);
+    refused(reply.body.code);
+    replyRaw(connection, reply);
+  }
+
   return {
     attach(server) {
       server.on("upgrade", (request, connection, head) => {
@@ -90,9 +96,7 @@ export function createUpgrades(
         connection.on("error", () => connection.destroy());
         upgrade(request, connection, head).catch((err: unknown) => {
           if (!isRunnerError(err)) logger.error({ err }, "a WebSocket upgrade failed");
-          const reply = errorReply(err);
-          refused(reply.body.code);
-          replyRaw(connection, reply);
+          refuse(connection, err);
         });
       });
     },
@@ -105,14 +109,13 @@ export function createUpgrades(
   };
 }
 
-function createEndpoint(route: SocketRoute): Endpoint {
+function createEndpoint(route: SocketRoute, refuse: (connection: Duplex, error: unknown) => void): Endpoint {
   const { path, maxPayload } = route;
   // A variable, for @types/ws 8.18 does not know closeTimeout. Of itself ws waits 30 s, and tells nobody until then.
   const options = { noServer: true, clientTracking: false, maxPayload, closeTimeout: hangUpMs };
   const server = new WebSocketServer(options);
   server.on("wsClientError", (error, connection) => {
-    const refusal = new RunnerError("REQUEST_INVALID", `This is no WebSocket handshake: ${error.message}.`);
-    replyRaw(connection, errorReply(refusal));
+    refuse(connection, new RunnerError("REQUEST_INVALID", `This is no WebSocket handshake: ${error.message}.`));
   });
   return { route, server, match: match(path, { decode: decodeLoosely }) };
 }

@@ -197,6 +197,8 @@ test("a caller too many is closed with 1013", async () => {
   socket.send(announce("A2"));
   const [code, reason] = await once(socket, "close");
   expect([code, String(reason)]).toEqual([1013, "AT_CAPACITY"]);
+  const figures = await (await fetch(new URL("/metrics", runner.url), { headers: { connection: "close" } })).text();
+  expect(figures).toContain('pipecat_refusals_total{code="AT_CAPACITY"} 1');
 });
 
 describe("signed upgrades", () => {

@@ -90,6 +90,9 @@ describe("the webhook", () => {
     void runner.drain();
     expect(await (await post(runner, "/acme", { call: "A3" })).text()).toContain("<Busy/>");
     expect(runner.sessions.counts).toEqual({ pending: 0, active: 1 });
+    const figures = await (await fetch(new URL("/metrics", runner.url), { headers: { connection: "close" } })).text();
+    expect(figures).toContain('pipecat_refusals_total{code="AT_CAPACITY"} 1');
+    expect(figures).toContain('pipecat_refusals_total{code="DRAINING"} 1');
     await phone.hangUp();
   });
 });

@@ -68,6 +68,7 @@ export function createWebhook<Options extends CarrierOptions>(
     } catch (error) {
       const { busy } = carrier.webhook;
       if (!busy || !isRunnerError(error) || (error.code !== "AT_CAPACITY" && error.code !== "DRAINING")) throw error;
+      runner.refused(error.code);
       runner.logger.warn(`A call found the line busy: ${error.message}`);
       return busy;
     }
