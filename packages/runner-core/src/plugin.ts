@@ -72,7 +72,7 @@ export interface StartReply {
  * `carrier`: a vendor's server, which the route recognises by signature itself.
  *
  * With `--ws-auth token` the host lets nobody open a `caller` or `carrier` socket without a session's token, which it takes
- * from the path's `:sessionId`, a bearer header or `?token=`.
+ * from the path's `:sessionId`, a bearer header or `?token=`, unless `SocketRoute.isProven` says who it is.
  */
 export type Access = "open" | "caller" | "carrier";
 
@@ -103,6 +103,11 @@ export interface SocketRoute {
   readonly access: Access;
   /** The largest message taken, in bytes; a larger one closes the socket with 1009. */
   readonly maxPayload: number;
+  /**
+   * Whether the request itself proves that the route's carrier sent it. Such a one that names no session needs no token. Asked
+   * before `authorize`, and only where it matters; must not throw.
+   */
+  isProven?(request: SocketRequest): boolean;
   /** Refuses a socket before the upgrade, as an HTTP answer; `undefined` lets it in. A RunnerError thrown refuses it too. */
   authorize?(request: SocketRequest): Refusal | undefined | Promise<Refusal | undefined>;
   /**

@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { RunnerError } from "@pipecat-ts/runner-core";
-import { expect, test } from "vitest";
+import { RunnerError, type SocketRoute } from "@pipecat-ts/runner-core";
+import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
+import { pendingMs } from "./session.ts";
 import { openSocket } from "./test/open-socket.ts";
 import { toyPlugin } from "./test/toy-plugin.ts";
 import { startToyRunner, type ToyRunner } from "./test/toy-runner.ts";
@@ -16,7 +17,11 @@ async function start(host: ToyRunner, headers: Record<string, string> = {}): Pro
 }
 
 /** A transport whose bare socket is a session of its own, with what authorize was told. */
-function walkIn(access: "caller" | "carrier" | "open", seen: (string | undefined)[] = []) {
+function walkIn(
+  access: "caller" | "carrier" | "open",
+  seen: (string | undefined)[] = [],
+  more: Partial<SocketRoute> = {},
+) {
   return toyPlugin({
     name: "walk-in",
     opened: {
@@ -27,6 +32,7 @@ function walkIn(access: "caller" | "carrier" | "open", seen: (string | undefined
           maxPayload: 100,
           authorize: ({ params }) => void seen.push(params.sessionId),
           accept: () => undefined,
+          ...more,
         },
       ],
     },
@@ -68,6 +74,32 @@ test("a socket without a token is refused, bare or with a session's id, for call
     expect(await openSocket(host, path)).toBe("401 TOKEN_REQUIRED");
   }
   expect(host.runner.sessions.counts).toEqual({ pending: 1, active: 0 });
+});
+
+test("a carrier's bare socket that proves itself needs no token; one that names a session does", async () => {
+  const isProven: SocketRoute["isProven"] = ({ request }) => request.headers["x-signed"] === "yes";
+  await using host = await startToyRunner({
+    webSocketAuth: "token",
+    plugins: [toyPlugin(), walkIn("carrier", [], { isProven })],
+  });
+  const { id } = await start(host);
+  expect(await openSocket(host, "/bare", { "x-signed": "yes" })).toBe("open");
+  expect(await openSocket(host, "/bare", { "x-signed": "no" })).toBe("401 TOKEN_REQUIRED");
+  expect(await openSocket(host, `/bare/${id}`, { "x-signed": "yes" })).toBe("401 TOKEN_REQUIRED");
+  expect(await openSocket(host, "/bare?token=x", { "x-signed": "yes" })).toBe("403 TOKEN_INVALID");
+});
+
+test("a token that has expired opens nothing, whatever its session does", async () => {
+  await using host = await startToyRunner({ webSocketAuth: "token" });
+  const { id, segment } = await start(host);
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + pendingMs + 1_000 });
+  try {
+    expect(await openSocket(host, `/toy/${segment}`)).toBe("403 TOKEN_INVALID");
+  } finally {
+    vi.useRealTimers();
+  }
+  expect(host.runner.sessions.find(id)?.state).toBe("pending");
+  expect(await openSocket(host, `/toy/${segment}`)).toBe("open");
 });
 
 test("tokens that are tampered with, of another session, runner or an ended session open nothing", async () => {

@@ -18,7 +18,7 @@ export interface AdmittedSocket {
  * Decides before the upgrade. Throws ORIGIN_REFUSED first, so that no foreign page uses up a token; then KEY_REQUIRED,
  * TOKEN_REQUIRED, TOKEN_INVALID, SESSION_UNKNOWN or DRAINING.
  */
-export type AdmitSocket = (route: Pick<SocketRoute, "access">, request: SocketRequest) => AdmittedSocket;
+export type AdmitSocket = (route: Pick<SocketRoute, "access" | "isProven">, request: SocketRequest) => AdmittedSocket;
 
 export function createSocketAccess(options: {
   readonly auth: WebSocketAuth;
@@ -45,7 +45,8 @@ export function createSocketAccess(options: {
     return { params: { ...params, sessionId }, giveBack };
   }
 
-  return ({ access }, { params, url, request }) => {
+  return ({ access, isProven }, socketRequest) => {
+    const { params, url, request } = socketRequest;
     const free: AdmittedSocket = { params, giveBack: () => undefined };
     if (access === "open") return free;
     origins.refuseForeign(request);
@@ -55,6 +56,7 @@ export function createSocketAccess(options: {
     if (apiKey.matches(shown)) return free;
     if (auth === "token") {
       if (shown !== undefined) return redeem(shown, params);
+      if (sessionId === undefined && isProven?.(socketRequest)) return free;
       throw new RunnerError("TOKEN_REQUIRED", "This server opens sockets by token only.", {
         fix: "Open the URL that POST /start answers, or send its token as Authorization: Bearer or ?token=.",
       });

@@ -155,6 +155,23 @@ describe("a session's URL", () => {
     },
   );
 
+  test("has a token where sockets are opened by token alone, which opens /ws also as bearer and ?token=, once", async () => {
+    const runner = await stage.open({ webSocketAuth: "token" });
+    const ways: ((token: string) => [path: string, headers?: Record<string, string>])[] = [
+      (token) => [`/ws/${token}`],
+      (token) => ["/ws", { authorization: `Bearer ${token}` }],
+      (token) => [`/ws?token=${token}`],
+    ];
+    for (const [index, way] of ways.entries()) {
+      const token = (await start(runner, "acme", { way: index })).slice("/ws/".length);
+      const [path, headers] = way(token);
+      (await opened(runner, path, headers)).send(announce(`A${index}`));
+      await expect.poll(() => stage.calls[index]?.args.body).toEqual({ way: index });
+      expect(await dial(runner, path, headers)).toBe(403);
+    }
+    expect(await dial(runner, "/ws")).toBe(401);
+  });
+
   test("of a runner that is full is refused with 429, and of one that drains with 503", async () => {
     const runner = await stage.open({ maxSessions: 1 });
     const [talking, waiting] = [await start(runner), await start(runner)];
@@ -209,6 +226,14 @@ describe("signed upgrades", () => {
     const runner = await stage.open({ publicUrl });
     expect(await dial(runner, "/ws", signed("/ws", "another key"))).toBe(403);
     expect(await dial(runner, "/ws", signed("/ws/"))).toBe(403);
+    (await opened(runner, "/ws", signed("/ws"))).send(announce("A1"));
+    await expect.poll(() => stage.calls.length).toBe(1);
+  });
+
+  test("need no token on the bare path, where unsigned ones do", async () => {
+    const runner = await stage.open({ publicUrl, webSocketAuth: "token" });
+    expect(await dial(runner, "/ws")).toBe(401);
+    expect(await dial(runner, "/ws", signed("/ws", "another key"))).toBe(401);
     (await opened(runner, "/ws", signed("/ws"))).send(announce("A1"));
     await expect.poll(() => stage.calls.length).toBe(1);
   });

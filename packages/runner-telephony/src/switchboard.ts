@@ -159,6 +159,7 @@ function createSwitchboard(runner: RunnerContext): Switchboard {
       path: `${socketPath}{/:sessionId}`,
       access: "carrier",
       maxPayload,
+      isProven: ({ request }) => [...exchanges].some(({ guard }) => guard.checkUpgrade(request) === "genuine"),
       authorize,
       accept(socket, request) {
         awaitAnnouncement(socket, (start) => {
