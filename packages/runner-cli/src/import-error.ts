@@ -1,17 +1,17 @@
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { extname } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { RunnerError } from "@pipecat-ts/runner-core";
 import { shownPath } from "./project.ts";
 
 /** Says in the developer's terms why a file could not be imported: where, what, and what to do. The cause keeps its stack. */
-export function explainImportError(cause: unknown, file: string): RunnerError {
+export async function explainImportError(cause: unknown, file: string): Promise<RunnerError> {
   const error: NodeJS.ErrnoException = cause instanceof Error ? cause : { name: "Error", message: String(cause) };
-  const [message, fix] = explain(error, file);
+  const [message, fix] = await explain(error, file);
   return new RunnerError("BOT_INVALID", message, { fix, cause });
 }
 
-function explain(error: NodeJS.ErrnoException, file: string): readonly [message: string, fix: string] {
+async function explain(error: NodeJS.ErrnoException, file: string): Promise<readonly [message: string, fix: string]> {
   const { code, message } = error;
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
     return [
@@ -23,12 +23,16 @@ function explain(error: NodeJS.ErrnoException, file: string): readonly [message:
   if (code === "ERR_UNKNOWN_FILE_EXTENSION") {
     return [`Node cannot run ${extname(file)} files: ${message}.`, "Use .ts, .mts, .js or .mjs."];
   }
-  if (error instanceof SyntaxError) {
-    const place = headOf(error.stack) ?? askNode(file) ?? `${shownPath(file)} or a file it imports`;
+  const frame = frameOf(error.stack);
+  // One that has a frame was thrown by code that ran, `JSON.parse` for one.
+  if (error instanceof SyntaxError && frame === undefined) {
+    const place = headOf(error.stack) ?? (await askNode(file)) ?? `${shownPath(file)} or a file it imports`;
     return [`${place}: ${message}.`, fixOfSyntax(message)];
   }
-  const place = frameOf(error.stack) ?? shownPath(file);
-  return [`${place}: ${error.name} while the file was loaded: ${message}.`, "Mend it there; -v shows the stack."];
+  return [
+    `${frame ?? shownPath(file)}: ${error.name} while the file was loaded: ${message}.`,
+    "Mend it there; -v shows the stack.",
+  ];
 }
 
 /** `Cannot find package 'x' imported from /bots/bot.ts`, `Cannot find module '/bots/x.js' imported from /bots/bot.ts`. */
@@ -67,12 +71,16 @@ function frameOf(stack = ""): string | undefined {
 
 /**
  * Has another Node import the file and reads the place from what it prints: where JavaScript is broken, Node says only
- * when it prints the error itself. Nothing is run there either: a module with a broken import is not evaluated.
+ * when it prints the error itself. Nothing is run there either: a module with a broken import is not evaluated. Live calls go
+ * on meanwhile.
  */
-function askNode(file: string): string | undefined {
+function askNode(file: string): Promise<string | undefined> {
   const script = `import(${JSON.stringify(pathToFileURL(file).href)})`;
-  const { stderr } = spawnSync(process.execPath, ["--eval", script], { encoding: "utf8", timeout: 10_000 });
-  return headOf(stderr);
+  return new Promise((resolve) => {
+    execFile(process.execPath, ["--eval", script], { timeout: 10_000 }, (_failed, _stdout, stderr) =>
+      resolve(headOf(stderr)),
+    );
+  });
 }
 
 function toPath(place: string): string {

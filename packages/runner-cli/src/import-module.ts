@@ -17,7 +17,7 @@ export async function importModule(file: string, version?: number): Promise<Read
   try {
     return await import(url.href);
   } catch (error) {
-    throw isRunnerError(error) ? error : explainImportError(error, file);
+    throw isRunnerError(error) ? error : await explainImportError(error, file);
   }
 }
 

@@ -1,6 +1,8 @@
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import { explainImportError } from "./import-error.ts";
 import { createProject } from "./test/temporary-project.ts";
 
 /** Files that are no bot, each with what must be said of it: the message, then the fix. */
@@ -50,6 +52,11 @@ const files: Readonly<Record<string, readonly [content: string, message: RegExp,
     /^throws\.ts:3: TypeError while the file was loaded: .+length/,
     /-v/,
   ],
+  "parses-at-run-time.ts": [
+    'import { appendFileSync } from "node:fs";\nappendFileSync("runs.txt", "once ");\nJSON.parse("{");',
+    /^parses-at-run-time\.ts:3: SyntaxError while the file was loaded: .+JSON/,
+    /-v/,
+  ],
   "throws-text.mjs": ["throw 'no key';", /^throws-text\.mjs: Error while the file was loaded: no key\.$/, /-v/],
   "cjs/bot.ts": [
     "export function bot() {}",
@@ -65,6 +72,7 @@ const sound = {
 let folder = "";
 let outcomes: Record<string, { message?: string; fix?: string; code?: string; bot?: string }> = {};
 let printed = "";
+let runs = "";
 
 // Vitest has its own way of importing, so a real Node imports them all.
 beforeAll(() => {
@@ -99,6 +107,7 @@ beforeAll(() => {
     encoding: "utf8",
   });
   outcomes = JSON.parse(printed);
+  runs = readFileSync(join(folder, "runs.txt"), "utf8");
   return remove;
 }, 60_000);
 
@@ -111,4 +120,18 @@ test.each(Object.entries(files))("%s: one message and its fix", (name, [, messag
 
 test("TypeScript, and CommonJS that is one, are loaded", () => {
   for (const name of Object.keys(sound)) expect(outcomes[name]).toEqual({ bot: "function" });
+});
+
+test("code that fails while it runs is not run again to find out where", () => {
+  expect(runs).toBe("once ");
+});
+
+test("other things go on while another Node is asked for the place", async () => {
+  let others = 0;
+  const timer = setInterval(() => others++, 1);
+  const error = Object.assign(new SyntaxError("Unexpected token ']'"), { stack: "SyntaxError: Unexpected token ']'" });
+  const { message } = await explainImportError(error, join(folder, "broken.js"));
+  clearInterval(timer);
+  expect(message).toMatch(/broken\.js:2: Unexpected token/);
+  expect(others).toBeGreaterThan(0);
 });

@@ -8,7 +8,9 @@ export const versionKey = "reload";
 
 /** Which files a version of the bot consists of. */
 export interface ReloadedModules {
-  /** The files, by absolute path, that were asked for by modules of this version so far. */
+  /** Where they all are. */
+  readonly folder: string;
+  /** The files, by absolute path, that were asked for by modules of this version so far, also those that are not there. */
   filesOf(version: number): ReadonlySet<string>;
   /** Forgets older versions' files. */
   forgetBefore(version: number): void;
@@ -24,22 +26,36 @@ export interface ReloadedModules {
  * CommonJS files are not told apart. Node never frees a version: some 40 KiB for a small bot.
  */
 export function reloadModules(folder: string): ReloadedModules {
-  const root = realpathSync(folder) + sep;
+  const root = realpathSync(folder);
   const files = new Map<number, Set<string>>();
+
+  /** Whether the file is one of the version's own; notes it then. */
+  function note(version: number, url: string): boolean {
+    const file = fileURLToPath(url);
+    if (!file.startsWith(root + sep) || file.includes(`${sep}node_modules${sep}`)) return false;
+    files.set(version, (files.get(version) ?? new Set()).add(file));
+    return true;
+  }
+
   const hooks = registerHooks({
     resolve(specifier, context, nextResolve) {
-      const resolved = nextResolve(specifier, context);
-      const version = versionOf(resolved.url) ?? versionOf(context.parentURL);
-      if (version === undefined || !resolved.url.startsWith("file:")) return resolved;
-      const file = fileURLToPath(resolved.url);
-      if (!file.startsWith(root) || file.includes(`${sep}node_modules${sep}`)) return resolved;
-      files.set(version, (files.get(version) ?? new Set()).add(file));
-      const url = new URL(resolved.url);
-      url.searchParams.set(versionKey, String(version));
-      return { ...resolved, url: url.href };
+      const asking = versionOf(context.parentURL);
+      try {
+        const resolved = nextResolve(specifier, context);
+        const version = versionOf(resolved.url) ?? asking;
+        if (version === undefined || !resolved.url.startsWith("file:") || !note(version, resolved.url)) return resolved;
+        const url = new URL(resolved.url);
+        url.searchParams.set(versionKey, String(version));
+        return { ...resolved, url: url.href };
+      } catch (error) {
+        const wanted = /^\.{0,2}\//.test(specifier) ? URL.parse(specifier, context.parentURL) : null;
+        if (asking !== undefined && wanted) note(asking, wanted.href);
+        throw error;
+      }
     },
   });
   return {
+    folder: root,
     filesOf: (version) => files.get(version) ?? new Set(),
     forgetBefore(version) {
       for (const older of files.keys()) if (older < version) files.delete(older);

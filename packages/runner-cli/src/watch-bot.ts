@@ -1,12 +1,14 @@
-import { type FSWatcher, statSync, watch } from "node:fs";
-import { dirname } from "node:path";
+import { statSync } from "node:fs";
 import { type Bot, isRunnerError, type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import { type LoadedBot, loadBot } from "./load-bot.ts";
 import { shownPath } from "./project.ts";
 import type { ReloadedModules } from "./reload-modules.ts";
+import { watchFolders } from "./watch-folders.ts";
 
 /** How long files must be quiet before they are read: editors write in several steps. */
 const quietMs = 50;
+/** After so long they are read all the same. */
+const patienceMs = 500;
 
 /** A bot whose code follows its files. */
 export interface WatchedBot {
@@ -20,48 +22,49 @@ export interface WatchedBot {
  * be loaded is logged with its file and line; the code before goes on, and the next change is tried.
  */
 export function watchBot({ file, bot }: LoadedBot, modules: ReloadedModules, logger: Logger): WatchedBot {
-  const watchers = new Map<string, FSWatcher>();
+  const folders = watchFolders(modules.folder, touched, logger);
+  const stamps = new Map<string, string>();
   let version = 1;
-  let stamps = new Map<string, string>();
   let timer: NodeJS.Timeout | undefined;
+  let latestMs: number | undefined;
   let current = bot;
   let closed = false;
 
-  /** Watches the folders of this version's files: a file that an editor replaces is another one. */
+  /** Follows this version's files, and what older ones are still missed. */
   function follow(): void {
-    const files = new Set([file, ...modules.filesOf(version), ...stamps.keys()]);
-    stamps = new Map([...files].map((path) => [path, stampOf(path)]));
-    for (const path of files) {
-      const parent = dirname(path);
-      if (watchers.has(parent)) continue;
-      const watcher = watch(parent, () => {
-        clearTimeout(timer);
-        timer = setTimeout(() => void reload(), quietMs);
-      });
-      watcher.on("error", () => watchers.delete(parent) && watcher.close());
-      watchers.set(parent, watcher);
-    }
+    for (const path of [file, ...modules.filesOf(version)]) if (!stamps.has(path)) stamps.set(path, stampOf(path));
+    folders.follow(stamps.keys());
+  }
+
+  function touched(): void {
+    latestMs ??= performance.now() + patienceMs;
+    clearTimeout(timer);
+    timer = setTimeout(() => void reload(), Math.min(quietMs, latestMs - performance.now()));
   }
 
   async function reload(): Promise<void> {
+    latestMs = undefined;
+    // A folder that came back is watched before its files are looked at.
+    folders.follow(stamps.keys());
     const changed = [...stamps].find(([path, stamp]) => stampOf(path) !== stamp)?.[0];
     if (changed === undefined || closed) return;
     version += 1;
     const mine = version;
     // Before it is read: what changes meanwhile is another change.
-    follow();
+    for (const path of stamps.keys()) stamps.set(path, stampOf(path));
     try {
       const { bot: changedBot } = await loadBot(file, mine);
       if (mine !== version || closed) return;
       current = changedBot;
-      stamps = new Map([...stamps].filter(([path]) => path === file || modules.filesOf(mine).has(path)));
+      for (const path of stamps.keys()) if (path !== file && !modules.filesOf(mine).has(path)) stamps.delete(path);
       modules.forgetBefore(mine);
       logger.info(`${shownPath(changed)} was changed: new sessions run the new code`);
     } catch (error) {
+      if (mine !== version || closed) return;
       const { message, fix } = isRunnerError(error) ? error : new RunnerError("BOT_INVALID", String(error));
       logger.error(`${[message, fix].filter(Boolean).join(" ")} New sessions run the code before.`);
     }
-    if (!closed) follow();
+    follow();
   }
 
   follow();
@@ -70,7 +73,7 @@ export function watchBot({ file, bot }: LoadedBot, modules: ReloadedModules, log
     close() {
       closed = true;
       clearTimeout(timer);
-      for (const watcher of watchers.values()) watcher.close();
+      folders.close();
       modules.stop();
     },
   };

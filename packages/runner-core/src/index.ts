@@ -32,7 +32,7 @@ export type {
   StartRequest,
   TransportPlugin,
 } from "./plugin.ts";
-export type { RunnerContext, RunnerSettings } from "./runner.ts";
+export type { NewSession, RunnerContext, RunnerSettings } from "./runner.ts";
 export type { Connect, OwnArguments, Session, SessionState } from "./session.ts";
 export type {
   CallCounters,

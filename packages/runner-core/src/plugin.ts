@@ -73,7 +73,7 @@ export interface StartReply {
  * `settings.callersMustProve`, it refuses all.
  *
  * With `--ws-auth token` the host lets nobody open a `caller` or `carrier` socket without a session's token, which it takes
- * from the path's `:sessionId`, a bearer header or `?token=`.
+ * from the path's `:sessionId`, a bearer header or `?token=`, unless `SocketRoute.isProven` says who it is.
  */
 export type Access = "open" | "caller" | "carrier";
 
@@ -106,6 +106,11 @@ export interface SocketRoute {
   readonly access: Access;
   /** The largest message taken, in bytes; a larger one closes the socket with 1009. */
   readonly maxPayload: number;
+  /**
+   * Whether the request itself proves that the route's carrier sent it. Such a one that names no session needs no token. Asked
+   * before `authorize`, and only where it matters; must not throw.
+   */
+  isProven?(request: SocketRequest): boolean;
   /** Refuses a socket before the upgrade, as an HTTP answer; `undefined` lets it in. A RunnerError thrown refuses it too. */
   authorize?(request: SocketRequest): Refusal | undefined | Promise<Refusal | undefined>;
   /**

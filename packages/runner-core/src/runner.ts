@@ -27,6 +27,17 @@ export interface RunnerSettings {
   readonly cliArgs: Readonly<Record<string, unknown>>;
 }
 
+/** What a session begins with. */
+export interface NewSession {
+  /** What the caller brings for the bot. */
+  readonly body?: unknown;
+  /**
+   * Takes one of the runner's places at once, and not only by `run`: for a caller who is let in before the bot runs, and could
+   * then only be cut off.
+   */
+  readonly holdsPlace?: boolean;
+}
+
 /** What a plugin may use of its runner. */
 export interface RunnerContext {
   readonly settings: RunnerSettings;
@@ -38,12 +49,14 @@ export interface RunnerContext {
    */
   urlFor(path: string, request?: IncomingMessage, scheme?: "http" | "ws"): URL;
   /** A pending session: it waits 120 s for its caller. Throws AT_CAPACITY or DRAINING. */
-  createSession(options?: { readonly body?: unknown }): Session;
+  createSession(options?: NewSession): Session;
   /**
    * What stands for this session in the path of a socket route, where the route has `:sessionId`: its id, or with
    * `--ws-auth token` a token that opens one socket within 120 s. The route gets the id either way.
    */
   socketSegment(session: Session): string;
+  /** Counts a caller who was turned away in another way than by an error thrown: by a busy tone, on an open socket. */
+  refused(code: string): void;
   /** The live session with this id or alias. */
   findSession(idOrAlias: string): Session | undefined;
   /** One value per runner, made by the first plugin that asks for the key: what several plugins share. */

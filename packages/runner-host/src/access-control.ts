@@ -28,7 +28,7 @@ export function createAccessControl(
   { apiKey: key, webSocketAuth, webSocketSecret, allowedOrigins }: AccessOptions,
   settings: RunnerSettings,
   logger: Logger,
-  findSession: (id: string) => Session | undefined,
+  findSession: (id: string) => Session,
 ): AccessControl {
   const apiKey = createApiKey(key);
   const origins = createOrigins(allowedOrigins, settings);

@@ -34,6 +34,32 @@ test("a loop of starts that never connects stays within the bound, in sessions a
   expect([...host.runner.sessions]).toEqual([]);
 });
 
+test.each([
+  ["lists of nothing", "[]"],
+  ["objects of one field", '{"a":0}'],
+  ["objects that are all different", (index: number) => `{"${index}":0}`],
+])("starts with %s, which take far more memory than bytes, stay within the bound", async (_what, item) => {
+  const items: string[] = [];
+  for (let bytes = 0; bytes < 1_000_000; bytes += (items.at(-1)?.length ?? 0) + 1) {
+    items.push(typeof item === "string" ? item : item(items.length));
+  }
+  const init = { method: "POST", body: `{"body":[${items.join(",")}]}` };
+  await using host = await startToyRunner();
+  const before = heapBytes();
+  for (let started = 0; started < 30; started++) expect((await host.fetch("/start", init)).status).toBe(200);
+  // The newest stays, and the bound for all others is 32 MiB. Thirty of them would be 150 MB to 400 MB.
+  expect(heapBytes() - before).toBeLessThan(80_000_000);
+  expect(host.runner.sessions.counts.pending).toBeGreaterThan(0);
+});
+
+test("large bodies push out the oldest that wait, and nobody who is there", async () => {
+  await using host = await startToyRunner();
+  const { id } = await host.call("x".repeat(1_000_000));
+  for (let started = 0; started < 40; started++) await host.post("/start", { body: "x".repeat(1_000_000) });
+  expect(host.runner.sessions.find(id)?.state).toBe("active");
+  expect(host.runner.sessions.counts.pending).toBe(16);
+});
+
 test("a thousand sockets that never speak harm nobody, and closing sheds them", async () => {
   const host = await startToyRunner();
   const port = Number(host.runner.url.port);

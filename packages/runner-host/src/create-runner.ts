@@ -22,7 +22,7 @@ import { addPluginRoutes, socketRoutesOf } from "./plugin-routes.ts";
 import { boundUrl, createUrlFor } from "./public-url.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
 import { createSettings } from "./runner-settings.ts";
-import { answerBySessions, refuseUnknownSessions } from "./session-requests.ts";
+import { answerBySessions, findSession, refuseUnknownSessions } from "./session-requests.ts";
 import { createSessionScope } from "./session-scope.ts";
 import { createSessionRegistry } from "./sessions.ts";
 import { addSessionsRoutes } from "./sessions-routes.ts";
@@ -43,9 +43,16 @@ export function createRunner(options: RunnerOptions): Runner {
   const shared = new Map<string, unknown>();
   let serving = true;
   const metrics = createMetrics({ sessions: () => sessions, pacer: () => shared.get("pacer") });
-  const sessions = createSessionRegistry({ bot, settings, scope, metrics, handlesSignals: () => !serving });
+  const sessions = createSessionRegistry({
+    bot,
+    defaultBody: options.body,
+    settings,
+    scope,
+    metrics,
+    handlesSignals: () => !serving,
+  });
 
-  const access = createAccessControl(accessOptions, settings, logger, sessions.get);
+  const access = createAccessControl(accessOptions, settings, logger, (id) => findSession(sessions, id));
   const { apiKey, origins } = access;
 
   const app = new Koa();
@@ -72,8 +79,9 @@ export function createRunner(options: RunnerOptions): Runner {
       settings,
       logger: pluginLogger,
       urlFor,
-      createSession: ({ body = options.body } = {}) => sessions.create(body, pluginLogger, plugin.name),
+      createSession: (begun = {}) => sessions.create(begun, pluginLogger, plugin.name),
       socketSegment: access.socketSegment,
+      refused: metrics.refused,
       findSession: sessions.find,
       shared<T>(key: string, create: () => T): T {
         if (!shared.has(key)) shared.set(key, create());
@@ -86,7 +94,7 @@ export function createRunner(options: RunnerOptions): Runner {
   async function open(): Promise<void> {
     if (folder !== undefined) await requireFolder(folder);
     transports = await openPlugins(pluginSources, settings.transport);
-    upgrades = createUpgrades(socketRoutesOf(transports), access, logger, metrics.refused);
+    upgrades = createUpgrades(socketRoutesOf(transports), access, sessions, logger, metrics.refused);
     const routes = new Router();
     addHealthRoutes(routes, sessions);
     addStatusRoute(routes, transports);

@@ -1,4 +1,6 @@
 import { once } from "node:events";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { connectOf, type RunnerContext, type Transport, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { openSocket } from "./test/open-socket.ts";
@@ -59,12 +61,18 @@ test("refusals are counted by code, over HTTP and WebSocket, and codes of others
   await host.fetch("/nowhere");
   await host.post("/start", []);
   expect(await openSocket(host, "/nowhere")).toBe("404 NOT_FOUND");
+  const connection = connect(Number(host.runner.url.port), "127.0.0.1");
+  const head = ["Host: localhost", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
+  const { id } = (await host.post("/start")).body;
+  connection.write([`GET /toy/${id} HTTP/1.1`, ...head, "Sec-WebSocket-Key: no", "", ""].join("\r\n"));
+  expect(await text(connection)).toContain("REQUEST_INVALID");
   expect(await openSocket(host, "/toy/nobody")).toBe("404 SESSION_UNKNOWN");
   await host.fetch("/own/one");
   expect(await scrape(host)).toMatchObject({
     'pipecat_refusals_total{code="NOT_FOUND"}': 2,
     'pipecat_refusals_total{code="BODY_INVALID"}': 1,
     'pipecat_refusals_total{code="SESSION_UNKNOWN"}': 1,
+    'pipecat_refusals_total{code="REQUEST_INVALID"}': 2,
   });
 });
 

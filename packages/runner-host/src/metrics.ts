@@ -42,7 +42,7 @@ export function createMetrics(options: {
   });
   const refusals = new Counter({
     name: "pipecat_refusals_total",
-    help: "Requests and sockets that were answered with an error, by its code.",
+    help: "Requests and sockets that were answered with an error, and callers who were turned away, by its code.",
     labelNames: ["code"],
     registers,
   });

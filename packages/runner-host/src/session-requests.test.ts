@@ -1,6 +1,9 @@
+import { once } from "node:events";
 import type { RouteContext } from "@pipecat-ts/runner-core";
 import Type from "typebox";
 import { expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { openSocket } from "./test/open-socket.ts";
 import { toyPlugin } from "./test/toy-plugin.ts";
 import { startToyRunner } from "./test/toy-runner.ts";
 
@@ -116,4 +119,20 @@ test("an ended session is 404 JSON", async () => {
   await host.runner.sessions.find(String(id))?.end("ended-by-request");
   const { status, body } = await host.post(`/sessions/${id}/api/offer`, { sdp: "v=0" });
   expect([status, body.code]).toEqual([404, "SESSION_UNKNOWN"]);
+});
+
+test("who was promised a place before the runner drains is told to try again, by HTTP and WebSocket", async () => {
+  for (const webSocketAuth of ["none", "token"] as const) {
+    await using host = await startToyRunner({ plugins: [withOffer], webSocketAuth });
+    const talking = (await host.post("/start")).body;
+    const socket = new WebSocket(new URL(`/toy/${talking.segment}`, host.runner.url));
+    await once(socket, "open");
+    const { id, segment } = (await host.post("/start")).body;
+    void host.runner.drain();
+    const offered = await host.post(`/sessions/${id}/api/offer`, { sdp: "v=0" });
+    expect([offered.status, offered.headers.get("retry-after"), offered.body.code]).toEqual([503, "5", "DRAINING"]);
+    expect(await openSocket(host, `/toy/${segment}`)).toBe("503 DRAINING");
+    expect((await host.post(`/sessions/${talking.id}/api/offer`, { sdp: "v=0" })).status).toBe(200);
+    await host.runner.close();
+  }
 });

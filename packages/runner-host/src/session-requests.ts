@@ -23,10 +23,14 @@ export function answerBySessions(router: Router, sessions: SessionRegistry): voi
   });
 }
 
-/** The live session of this id. Throws SESSION_UNKNOWN. */
+/**
+ * The live session of this id. Throws SESSION_UNKNOWN; DRAINING while the runner drains, which ended the sessions of those
+ * who had not come yet: a client tries again after 503, and not after 404.
+ */
 export function findSession(sessions: SessionRegistry, id: string | undefined): HostSession {
   const session = id === undefined ? undefined : sessions.get(id);
   if (session) return session;
+  if (sessions.draining) sessions.refuseWhenFull();
   throw new RunnerError("SESSION_UNKNOWN", "There is no such session, or it has ended.", {
     fix: "Start one with POST /start; it waits 120 s for its caller.",
   });

@@ -28,6 +28,8 @@ export const pendingMs = 120_000;
 export interface SessionOptions {
   readonly bot: Bot;
   readonly body: unknown;
+  /** What the bot gets when neither the start request nor the transport brings one. */
+  readonly defaultBody: unknown;
   /** The name of the transport that made it. */
   readonly transport: string;
   readonly logger: Logger;
@@ -149,7 +151,7 @@ export function createSession(options: SessionOptions): HostSession {
       const common: SessionArguments & { readonly [connectKey]: Connect } = {
         transport: own.transport,
         sessionId: id,
-        body: own.body === undefined ? options.body : own.body,
+        body: [own.body, options.body, options.defaultBody].find((body) => body !== undefined),
         session: forBot,
         signal: controller.signal,
         handleSigint: options.handlesSignals,

@@ -83,6 +83,22 @@ test("active sessions are limited: neither a further start nor a race of pending
   await two.end("ended-by-request");
 });
 
+test("a session that holds its place has it from its start to its end, and is refused no more", async () => {
+  const { sessions, create } = toySessions({ maxSessions: 1 });
+  const ringing = create(undefined, { holdsPlace: true });
+  expect(() => create()).toThrow(expect.objectContaining({ code: "AT_CAPACITY" }));
+  expect(sessions.counts).toEqual({ pending: 1, active: 0 });
+  sessions.refuseCallerOf(ringing.id);
+  await ringing.end("caller-left");
+  const answered = create(undefined, { holdsPlace: true });
+  answered.run({ transport: "toy" }, notConnected);
+  expect(() => create()).toThrow(expect.objectContaining({ code: "AT_CAPACITY" }));
+  await settle();
+  await answered.end("ended-by-request");
+  create();
+  await sessions.endAll("ended-by-request");
+});
+
 test("pending sessions are limited to four for each place: the oldest is evicted", async () => {
   const { sessions, create } = toySessions({ maxSessions: 2 });
   const started = Array.from({ length: 10 }, () => create());

@@ -1,4 +1,10 @@
-import { expect, test } from "vitest";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
+import { RunnerError, type SocketRoute } from "@pipecat-ts/runner-core";
+import { expect, test, vi } from "vitest";
+import { WebSocket } from "ws";
+import { pendingMs } from "./session.ts";
 import { openSocket } from "./test/open-socket.ts";
 import { toyPlugin } from "./test/toy-plugin.ts";
 import { startToyRunner, type ToyRunner } from "./test/toy-runner.ts";
@@ -11,7 +17,11 @@ async function start(host: ToyRunner, headers: Record<string, string> = {}): Pro
 }
 
 /** A transport whose bare socket is a session of its own, with what authorize was told. */
-function walkIn(access: "caller" | "carrier" | "open", seen: (string | undefined)[] = []) {
+function walkIn(
+  access: "caller" | "carrier" | "open",
+  seen: (string | undefined)[] = [],
+  more: Partial<SocketRoute> = {},
+) {
   return toyPlugin({
     name: "walk-in",
     opened: {
@@ -22,6 +32,7 @@ function walkIn(access: "caller" | "carrier" | "open", seen: (string | undefined
           maxPayload: 100,
           authorize: ({ params }) => void seen.push(params.sessionId),
           accept: () => undefined,
+          ...more,
         },
       ],
     },
@@ -63,6 +74,32 @@ test("a socket without a token is refused, bare or with a session's id, for call
     expect(await openSocket(host, path)).toBe("401 TOKEN_REQUIRED");
   }
   expect(host.runner.sessions.counts).toEqual({ pending: 1, active: 0 });
+});
+
+test("a carrier's bare socket that proves itself needs no token; one that names a session does", async () => {
+  const isProven: SocketRoute["isProven"] = ({ request }) => request.headers["x-signed"] === "yes";
+  await using host = await startToyRunner({
+    webSocketAuth: "token",
+    plugins: [toyPlugin(), walkIn("carrier", [], { isProven })],
+  });
+  const { id } = await start(host);
+  expect(await openSocket(host, "/bare", { "x-signed": "yes" })).toBe("open");
+  expect(await openSocket(host, "/bare", { "x-signed": "no" })).toBe("401 TOKEN_REQUIRED");
+  expect(await openSocket(host, `/bare/${id}`, { "x-signed": "yes" })).toBe("401 TOKEN_REQUIRED");
+  expect(await openSocket(host, "/bare?token=x", { "x-signed": "yes" })).toBe("403 TOKEN_INVALID");
+});
+
+test("a token that has expired opens nothing, whatever its session does", async () => {
+  await using host = await startToyRunner({ webSocketAuth: "token" });
+  const { id, segment } = await start(host);
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + pendingMs + 1_000 });
+  try {
+    expect(await openSocket(host, `/toy/${segment}`)).toBe("403 TOKEN_INVALID");
+  } finally {
+    vi.useRealTimers();
+  }
+  expect(host.runner.sessions.find(id)?.state).toBe("pending");
+  expect(await openSocket(host, `/toy/${segment}`)).toBe("open");
 });
 
 test("tokens that are tampered with, of another session, runner or an ended session open nothing", async () => {
@@ -119,6 +156,63 @@ test("a foreign page uses no token up, nor does a socket that its route refuses"
   expect(await openSocket(host, `/toy/${segment}`, { origin: "https://app.example.com" })).toBe("429 AT_CAPACITY");
   full = false;
   expect(await openSocket(host, `/toy/${segment}`, { origin: "https://app.example.com" })).toBe("open");
+});
+
+/** A transport whose socket waits for a first word before its session runs, and fails on one. */
+function hesitant() {
+  const plugin = toyPlugin();
+  return toyPlugin({
+    async open(runner, options) {
+      const opened = await plugin.open(runner, options);
+      const [route] = opened.sockets ?? [];
+      if (!route) throw new Error("the toy has no socket");
+      const accept: typeof route.accept = (socket, request) => {
+        if (request.url.searchParams.has("fail")) throw new RunnerError("AT_CAPACITY", "Somebody was faster.");
+        socket.once("message", () => route.accept(socket, request));
+      };
+      return { ...opened, sockets: [{ ...route, accept }] };
+    },
+  });
+}
+
+test("a token is given back with a socket that broke, or was not taken, while its session waits, and no later", async () => {
+  await using host = await startToyRunner({ webSocketAuth: "token", plugins: [hesitant()] });
+  const { id, segment } = await start(host);
+  const url = new URL(`/toy/${segment}`, host.runner.url);
+  const broken = new WebSocket(url);
+  await once(broken, "open");
+  expect(await openSocket(host, url.pathname)).toBe("403 TOKEN_INVALID");
+  broken.terminate();
+  await expect.poll(() => openSocket(host, `${url.pathname}?fail`)).toBe("open");
+  const kept = new WebSocket(url);
+  await once(kept, "open");
+  kept.send("hello");
+  await expect.poll(() => host.runner.sessions.find(id)?.state).toBe("active");
+  const closed = once(kept, "close");
+  kept.terminate();
+  await closed;
+  expect(await openSocket(host, url.pathname)).toMatch(/^403 TOKEN_INVALID$|^404 SESSION_UNKNOWN$/);
+});
+
+test("a handshake that fails uses no token up", async () => {
+  await using host = await startToyRunner({ webSocketAuth: "token" });
+  const { segment } = await start(host);
+  const connection = connect(Number(host.runner.url.port), "127.0.0.1");
+  const head = ["Host: localhost", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
+  connection.write([`GET /toy/${segment} HTTP/1.1`, ...head, "Sec-WebSocket-Key: no", "", ""].join("\r\n"));
+  expect(await text(connection)).toMatch(/^HTTP\/1\.1 400 /);
+  await expect.poll(() => openSocket(host, `/toy/${segment}`)).toBe("open");
+});
+
+test("a full runner says so before the upgrade, whatever the route, and to those who wait alone", async () => {
+  await using host = await startToyRunner({ maxSessions: 1, plugins: [hesitant()] });
+  const [one, two] = [await start(host), await start(host)];
+  const first = new WebSocket(new URL(`/toy/${one.id}`, host.runner.url));
+  await once(first, "open");
+  first.send("hello");
+  await expect.poll(() => host.runner.sessions.counts.active).toBe(1);
+  expect(await openSocket(host, `/toy/${two.id}`)).toBe("429 AT_CAPACITY");
+  expect(await openSocket(host, `/toy/${one.id}`)).toBe("404 SESSION_UNKNOWN");
 });
 
 test("the API key opens what a token opens, and a bare socket", async () => {

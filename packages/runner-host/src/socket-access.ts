@@ -10,22 +10,23 @@ export type WebSocketAuth = "none" | "token";
 export interface AdmittedSocket {
   /** The path's, where `sessionId` is an id and no token. */
   readonly params: SocketRequest["params"];
-  /** Lets the token be used again: the route refused the socket. */
+  /** Lets the token be used again, unless its session's caller is there: the socket was not opened, or broke. Twice is once. */
   giveBack(): void;
 }
 
 /**
  * Decides before the upgrade. Throws ORIGIN_REFUSED first, so that no foreign page uses up a token; then KEY_REQUIRED,
- * TOKEN_REQUIRED, TOKEN_INVALID or SESSION_UNKNOWN.
+ * TOKEN_REQUIRED, TOKEN_INVALID, SESSION_UNKNOWN or DRAINING.
  */
-export type AdmitSocket = (route: Pick<SocketRoute, "access">, request: SocketRequest) => AdmittedSocket;
+export type AdmitSocket = (route: Pick<SocketRoute, "access" | "isProven">, request: SocketRequest) => AdmittedSocket;
 
 export function createSocketAccess(options: {
   readonly auth: WebSocketAuth;
   readonly apiKey: ApiKey;
   readonly origins: Origins;
   readonly tokens: SocketTokens;
-  findSession(id: string): Session | undefined;
+  /** The live session of this id. Throws SESSION_UNKNOWN or DRAINING. */
+  findSession(id: string): Session;
 }): AdmitSocket {
   const { auth, apiKey, origins, tokens, findSession } = options;
 
@@ -35,16 +36,17 @@ export function createSocketAccess(options: {
       throw invalid("The socket's token belongs to another session.");
     }
     const session = findSession(sessionId);
-    if (!session) {
-      throw new RunnerError("SESSION_UNKNOWN", "The session of the socket's token has ended, or is not here.", {
-        fix: "Ask POST /start for a new URL.",
-      });
-    }
     tokens.use(session);
-    return { params: { ...params, sessionId }, giveBack: () => tokens.giveBack(session) };
+    let isUsed = true;
+    function giveBack(): void {
+      if (isUsed && session.state === "pending") tokens.giveBack(session);
+      isUsed = false;
+    }
+    return { params: { ...params, sessionId }, giveBack };
   }
 
-  return ({ access }, { params, url, request }) => {
+  return ({ access, isProven }, socketRequest) => {
+    const { params, url, request } = socketRequest;
     const free: AdmittedSocket = { params, giveBack: () => undefined };
     if (access === "open") return free;
     origins.refuseForeign(request);
@@ -54,6 +56,7 @@ export function createSocketAccess(options: {
     if (apiKey.matches(shown)) return free;
     if (auth === "token") {
       if (shown !== undefined) return redeem(shown, params);
+      if (sessionId === undefined && isProven?.(socketRequest)) return free;
       throw new RunnerError("TOKEN_REQUIRED", "This server opens sockets by token only.", {
         fix: "Open the URL that POST /start answers, or send its token as Authorization: Bearer or ?token=.",
       });

@@ -10,7 +10,7 @@ export interface SocketTokens {
   check(token: string): string;
   /** Marks the session as reached. Throws TOKEN_INVALID when it was; forgotten with the session. */
   use(session: Session): void;
-  /** Takes a mark back: the socket was refused after all. */
+  /** Takes a mark back: the session was not reached after all. */
   giveBack(session: Session): void;
 }
 

@@ -8,6 +8,7 @@ import type { AccessControl } from "./access-control.ts";
 import { settledWithin } from "./deadline.ts";
 import { errorReply } from "./errors.ts";
 import { replyRaw } from "./raw-reply.ts";
+import type { SessionRegistry } from "./sessions.ts";
 import { createSocketLiveness } from "./socket-liveness.ts";
 
 /** How long WebSockets have to answer the closing handshake when the runner stops. */
@@ -33,10 +34,11 @@ interface Endpoint {
 export function createUpgrades(
   routes: readonly SocketRoute[],
   access: Pick<AccessControl, "refuseForeignHost" | "admitSocket">,
+  sessions: Pick<SessionRegistry, "refuseCallerOf">,
   logger: Logger,
   refused: (code: string) => void,
 ): Upgrades {
-  const endpoints = routes.map(createEndpoint);
+  const endpoints = routes.map((route) => createEndpoint(route, refuse));
   const liveness = createSocketLiveness(logger);
   const connections = new Set<Duplex>();
   const sockets = new Set<WebSocket>();
@@ -45,8 +47,12 @@ export function createUpgrades(
     access.refuseForeignHost(request);
     const { endpoint, params, url } = findEndpoint(endpoints, request);
     const admitted = access.admitSocket(endpoint.route, { params, url, request });
+    const { sessionId } = admitted.params;
     const socketRequest: SocketRequest = { params: admitted.params, url, request };
+    // Whatever becomes of the handshake, and of a caller who goes before the session runs.
+    connection.once("close", admitted.giveBack);
     try {
+      if (sessionId !== undefined) sessions.refuseCallerOf(sessionId);
       const refusal = await endpoint.route.authorize?.(socketRequest);
       if (refusal) throw new RunnerError(refusal.code, refusal.detail, { status: refusal.status });
     } catch (error) {
@@ -76,6 +82,12 @@ export function createUpgrades(
     }
   }
 
+  function refuse(connection: Duplex, error: unknown): void {
+    const reply = errorReply(error);
+    refused(reply.body.code);
+    replyRaw(connection, reply);
+  }
+
   return {
     attach(server) {
       server.on("upgrade", (request, connection, head) => {
@@ -84,9 +96,7 @@ export function createUpgrades(
         connection.on("error", () => connection.destroy());
         upgrade(request, connection, head).catch((err: unknown) => {
           if (!isRunnerError(err)) logger.error({ err }, "a WebSocket upgrade failed");
-          const reply = errorReply(err);
-          refused(reply.body.code);
-          replyRaw(connection, reply);
+          refuse(connection, err);
         });
       });
     },
@@ -99,14 +109,13 @@ export function createUpgrades(
   };
 }
 
-function createEndpoint(route: SocketRoute): Endpoint {
+function createEndpoint(route: SocketRoute, refuse: (connection: Duplex, error: unknown) => void): Endpoint {
   const { path, maxPayload } = route;
   // A variable, for @types/ws 8.18 does not know closeTimeout. Of itself ws waits 30 s, and tells nobody until then.
   const options = { noServer: true, clientTracking: false, maxPayload, closeTimeout: hangUpMs };
   const server = new WebSocketServer(options);
   server.on("wsClientError", (error, connection) => {
-    const refusal = new RunnerError("REQUEST_INVALID", `This is no WebSocket handshake: ${error.message}.`);
-    replyRaw(connection, errorReply(refusal));
+    refuse(connection, new RunnerError("REQUEST_INVALID", `This is no WebSocket handshake: ${error.message}.`));
   });
   return { route, server, match: match(path, { decode: decodeLoosely }) };
 }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { Runner } from "@pipecat-ts/runner-host";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { signAcme } from "./test/acme.ts";
 import { createAcmePhone } from "./test/acme-phone.ts";
@@ -102,21 +102,29 @@ test.each([".", "..", "\ud800"])("a call whose id is %j is nobody's, and no API 
 describe("what the bot gets as body", () => {
   const inUrl = `?body=${Buffer.from('{"in":"url"}').toString("base64url")}`;
 
-  test("is that of the start request, else that of the URL, else the carrier's parameters, else nothing", async () => {
-    const runner = await stage.open();
-    const custom = { custom: { in: "parameters" } };
-    const cases: readonly [path: string, more: object, body: unknown][] = [
-      [`${await start(runner, "acme", { in: "start" })}${inUrl}`, custom, { in: "start" }],
-      [`/ws${inUrl}`, custom, { in: "url" }],
-      ["/ws?body=junk", custom, { in: "parameters" }],
-      ["/ws", {}, undefined],
-    ];
-    for (const [index, [path, more, body]] of cases.entries()) {
-      (await opened(runner, path)).send(announce(`A${index}`, "acme", more));
-      await expect.poll(() => stage.calls.length).toBe(index + 1);
-      expect(stage.calls[index]?.args.body).toEqual(body);
-    }
-  });
+  test.each([
+    ["nothing", {}, undefined],
+    ["the runner's own", { body: { in: "runner" } }, { in: "runner" }],
+  ])(
+    "is the start request's, else the URL's, else the carrier's parameters, else %s",
+    async (_, settings, otherwise) => {
+      const runner = await stage.open(settings);
+      const custom = { custom: { in: "parameters" } };
+      const cases: readonly [path: string, more: object, body: unknown][] = [
+        [`${await start(runner, "acme", { in: "start" })}${inUrl}`, custom, { in: "start" }],
+        [`/ws${inUrl}`, custom, { in: "url" }],
+        ["/ws?body=junk", custom, { in: "parameters" }],
+        ["/ws", {}, otherwise],
+        [await start(runner), custom, { in: "parameters" }],
+        [await start(runner), {}, otherwise],
+      ];
+      for (const [index, [path, more, body]] of cases.entries()) {
+        (await opened(runner, path)).send(announce(`A${index}`, "acme", more));
+        await expect.poll(() => stage.calls.length).toBe(index + 1);
+        expect(stage.calls[index]?.args.body).toEqual(body);
+      }
+    },
+  );
 });
 
 test("the numbers in a URL reach the bot where the carrier tells none", async () => {
@@ -147,12 +155,43 @@ describe("a session's URL", () => {
     expect([code, String(reason)]).toEqual([1008, "SESSION_NOT_PENDING"]);
   });
 
-  test("can be dialled again when the first connection broke before the call was announced", async () => {
-    const runner = await stage.open();
-    const path = await start(runner);
-    (await opened(runner, path)).terminate();
-    (await opened(runner, path)).send(announce("A1"));
+  test.each(["none", "token"] as const)(
+    "can be dialled again when the first connection broke before the call was announced: --ws-auth %s",
+    async (webSocketAuth) => {
+      const runner = await stage.open({ webSocketAuth });
+      const path = await start(runner);
+      (await opened(runner, path)).terminate();
+      const again = await vi.waitFor(() => opened(runner, path));
+      again.send(announce("A1"));
+      await expect.poll(() => stage.calls.length).toBe(1);
+    },
+  );
+
+  test("has a token where sockets are opened by token alone, which opens /ws also as bearer and ?token=, once", async () => {
+    const runner = await stage.open({ webSocketAuth: "token" });
+    const ways: ((token: string) => [path: string, headers?: Record<string, string>])[] = [
+      (token) => [`/ws/${token}`],
+      (token) => ["/ws", { authorization: `Bearer ${token}` }],
+      (token) => [`/ws?token=${token}`],
+    ];
+    for (const [index, way] of ways.entries()) {
+      const token = (await start(runner, "acme", { way: index })).slice("/ws/".length);
+      const [path, headers] = way(token);
+      (await opened(runner, path, headers)).send(announce(`A${index}`));
+      await expect.poll(() => stage.calls[index]?.args.body).toEqual({ way: index });
+      expect(await dial(runner, path, headers)).toBe(403);
+    }
+    expect(await dial(runner, "/ws")).toBe(401);
+  });
+
+  test("of a runner that is full is refused with 429, and of one that drains with 503", async () => {
+    const runner = await stage.open({ maxSessions: 1 });
+    const [talking, waiting] = [await start(runner), await start(runner)];
+    (await opened(runner, talking)).send(announce("A1"));
     await expect.poll(() => stage.calls.length).toBe(1);
+    expect(await dial(runner, waiting)).toBe(429);
+    void runner.drain();
+    expect(await dial(runner, waiting)).toBe(503);
   });
 });
 
@@ -187,6 +226,8 @@ test("a caller too many is closed with 1013", async () => {
   socket.send(announce("A2"));
   const [code, reason] = await once(socket, "close");
   expect([code, String(reason)]).toEqual([1013, "AT_CAPACITY"]);
+  const figures = await (await fetch(new URL("/metrics", runner.url), { headers: { connection: "close" } })).text();
+  expect(figures).toContain('pipecat_refusals_total{code="AT_CAPACITY"} 1');
 });
 
 describe("signed upgrades", () => {
@@ -197,6 +238,14 @@ describe("signed upgrades", () => {
     const runner = await stage.open({ publicUrl });
     expect(await dial(runner, "/ws", signed("/ws", "another key"))).toBe(403);
     expect(await dial(runner, "/ws", signed("/ws/"))).toBe(403);
+    (await opened(runner, "/ws", signed("/ws"))).send(announce("A1"));
+    await expect.poll(() => stage.calls.length).toBe(1);
+  });
+
+  test("need no token on the bare path, where unsigned ones do", async () => {
+    const runner = await stage.open({ publicUrl, webSocketAuth: "token" });
+    expect(await dial(runner, "/ws")).toBe(401);
+    expect(await dial(runner, "/ws", signed("/ws", "another key"))).toBe(401);
     (await opened(runner, "/ws", signed("/ws"))).send(announce("A1"));
     await expect.poll(() => stage.calls.length).toBe(1);
   });

@@ -136,6 +136,7 @@ function createSwitchboard(runner: RunnerContext): Switchboard {
 
   function refuse(socket: WebSocket, error: unknown): void {
     const { status = 500, code = "INTERNAL", message, fix } = error as Partial<RunnerError>;
+    runner.refused(code);
     if (status === 500) runner.logger.error({ err: error }, "A call could not be taken.");
     else runner.logger.warn(["A call was refused.", message, fix].filter(Boolean).join(" "));
     // RFC 6455 section 7.4: 1013 try again later, 1008 refused, 1011 the server failed.
@@ -160,6 +161,7 @@ function createSwitchboard(runner: RunnerContext): Switchboard {
       path: `${socketPath}{/:sessionId}`,
       access: "carrier",
       maxPayload,
+      isProven: ({ request }) => [...exchanges].some(({ guard }) => guard.checkUpgrade(request) === "genuine"),
       authorize,
       accept(socket, request) {
         awaitAnnouncement(socket, (start) => {

@@ -59,6 +59,14 @@ describe("the webhook", () => {
     await expect.poll(() => stage.calls).toMatchObject([{ args: { callData: { callId: "A2" } } }]);
   });
 
+  test("of more than 64 KiB is refused, and nothing of it waits", async () => {
+    const runner = await stage.open();
+    const answer = await post(runner, "/acme", { call: "A1", other: "x".repeat(70_000) });
+    expect([answer.status, await answer.json()]).toEqual([413, expect.objectContaining({ code: "BODY_TOO_LARGE" })]);
+    expect(runner.sessions.counts.pending).toBe(0);
+    expect((await post(runner, "/acme", { call: "A1", other: "x".repeat(60_000) })).status).toBe(200);
+  });
+
   test("that comes twice for a call gets the same session", async () => {
     const runner = await stage.open();
     const answers = [await post(runner, "/acme", { call: "A1" }), await post(runner, "/acme", { call: "A1" })];
@@ -85,6 +93,9 @@ describe("the webhook", () => {
     void runner.drain();
     expect(await (await post(runner, "/acme", { call: "A3" })).text()).toContain("<Busy/>");
     expect(runner.sessions.counts).toEqual({ pending: 0, active: 1 });
+    const figures = await (await fetch(new URL("/metrics", runner.url), { headers: { connection: "close" } })).text();
+    expect(figures).toContain('pipecat_refusals_total{code="AT_CAPACITY"} 1');
+    expect(figures).toContain('pipecat_refusals_total{code="DRAINING"} 1');
     await phone.hangUp();
   });
 });

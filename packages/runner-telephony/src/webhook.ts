@@ -24,6 +24,9 @@ export interface WebhookOptions<Options extends CarrierOptions> {
 /** The webhook's parameter that asks for the document of a transfer. */
 export const transferParameter = "transferTo";
 
+/** The largest request taken, in bytes. A thousand calls may wait, each with what its request said; real ones have 2 kB. */
+const maxRequestBytes = 65_536;
+
 /** Answers the carrier that asks what to do with a call. */
 export type Webhook = HttpRoute["handle"];
 
@@ -38,6 +41,9 @@ export function createWebhook<Options extends CarrierOptions>(
 ): Webhook {
   let told = false;
   return (ctx, next) => {
+    if ((ctx.request.rawBody?.length ?? 0) > maxRequestBytes) {
+      throw new RunnerError("BODY_TOO_LARGE", `No webhook of ${carrier.title} has more than ${maxRequestBytes} bytes.`);
+    }
     const parameters = parametersOf(ctx);
     const call = carrier.webhook.recogniseCall(parameters);
     if (forAll && ctx.method === "GET" && !call) return next();
@@ -63,6 +69,7 @@ export function createWebhook<Options extends CarrierOptions>(
     } catch (error) {
       const { busy } = carrier.webhook;
       if (!busy || !isRunnerError(error) || (error.code !== "AT_CAPACITY" && error.code !== "DRAINING")) throw error;
+      runner.refused(error.code);
       runner.logger.warn(`A call found the line busy: ${error.message}`);
       return busy;
     }

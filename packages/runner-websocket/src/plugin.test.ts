@@ -90,6 +90,17 @@ describe("starting", () => {
     await until("the sessions are over", () => runner.sessions.counts.active === 0, patienceMs);
   });
 
+  test("a full runner uses no token up: the same wsUrl opens when a place is free", async () => {
+    const runner = await open(echo, { webSocketAuth: "token", maxSessions: 1 });
+    const [first, second] = [await start(runner), await start(runner)];
+    const caller = await call(first.reply.wsUrl);
+    await expect(call(second.reply.wsUrl)).rejects.toThrow(/^429 .*"code":"AT_CAPACITY"/);
+    await caller.hangUp();
+    await until("the place is free", () => runner.sessions.counts.active === 0, patienceMs);
+    await call(second.reply.wsUrl);
+    expect(runner.sessions.find(second.sessionId)?.state).toBe("active");
+  });
+
   test("is refused for a session that waits for another transport's caller", async () => {
     const pigeon: TransportPlugin = {
       name: "pigeon",
@@ -131,7 +142,8 @@ describe("starting", () => {
       expect.objectContaining({ code: "DRAINING" }),
     ]);
     await expect(call(bare(runner))).rejects.toThrow(/^503 .*"code":"DRAINING"/);
-    await expect(call(reply.wsUrl)).rejects.toThrow(/^404 /);
+    // It was promised a place: told to try again, not that there is no such session.
+    await expect(call(reply.wsUrl)).rejects.toThrow(/^503 .*"code":"DRAINING"/);
     await within("the runner is drained", drained, patienceMs);
     // Timers may come a moment early.
     expect(Math.min(...(await endedMs))).toBeGreaterThan(990);

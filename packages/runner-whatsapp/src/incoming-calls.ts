@@ -57,13 +57,15 @@ export function createIncomingCalls({ runner, calls, graph, phoneNumberId }: Inc
       track(answer(call, open(call)));
     } catch (error) {
       // The runner takes no more callers.
-      runner.logger.info(`A WhatsApp call was rejected: ${isRunnerError(error) ? error.code : "INTERNAL"}`);
+      const code = isRunnerError(error) ? error.code : "INTERNAL";
+      runner.refused(code);
+      runner.logger.info(`A WhatsApp call was rejected: ${code}`);
       track(tell(runner, "reject", call));
     }
   }
 
   function open(call: CallConnect): Line {
-    const session = runner.createSession({ body: call.call });
+    const session = runner.createSession({ body: call.call, holdsPlace: true });
     const line: Line = { session, accepting: false, over: false, request: Promise.resolve() };
     lines.set(call.callId, line);
     session.own(async () => {

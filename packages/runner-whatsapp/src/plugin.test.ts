@@ -224,6 +224,28 @@ describe("where a call cannot be taken", () => {
     await until("the second call is rejected", () => graph.actions.includes("reject"), patienceMs);
     expect(graph.requests.at(-1)?.body).toEqual({ messaging_product: "whatsapp", action: "reject", call_id: second });
     expect(runner.sessions.counts).toEqual({ active: 1, pending: 0 });
+    const figures = await (await fetch(new URL("/metrics", runner.url))).text();
+    expect(figures).toContain('pipecat_refusals_total{code="AT_CAPACITY"} 1');
+  });
+
+  test("because others that still ring have the places, it is rejected at once, and never accepted", async () => {
+    const { runner, graph } = await openStage(silentBot, { maxSessions: 2 });
+    const ringing = [];
+    for (let count = 0; count < 2; count++) ringing.push(await createPhone(runner, graph, { reachable: false }));
+    await Promise.all(ringing.map((phone) => phone.ring()));
+    const third = await createPhone(runner, graph);
+    await post(runner, connectOf(third.callId, third.peer.connection.localDescription?.sdp ?? ""));
+    await until("the third call is rejected", () => graph.actions.includes("reject"), patienceMs);
+    expect(runner.sessions.counts).toEqual({ active: 0, pending: 2 });
+    expect(graph.requests.filter(({ body }) => body.call_id === third.callId).map(({ body }) => body.action)).toEqual([
+      "reject",
+    ]);
+
+    await ringing[0]?.hangUp();
+    await until("a place is free", () => runner.sessions.counts.pending === 1, patienceMs);
+    const fourth = await createPhone(runner, graph, { reachable: false });
+    await fourth.ring();
+    expect(graph.actions.filter((action) => action === "reject")).toHaveLength(1);
   });
 
   test("because the runner drains, it is rejected, and the live call goes on", async () => {

@@ -1,4 +1,4 @@
-import type { Bot, CloseReason, Connect, Session, Transport } from "@pipecat-ts/runner-core";
+import type { Bot, CloseReason, Connect, NewSession, Session, Transport } from "@pipecat-ts/runner-core";
 import { createSettings } from "../runner-settings.ts";
 import { createSessionScope } from "../session-scope.ts";
 import { createSessionRegistry, type SessionRegistry } from "../sessions.ts";
@@ -8,7 +8,7 @@ import { recordLog } from "./recorded-log.ts";
 export interface ToySessions {
   readonly sessions: SessionRegistry;
   readonly log: ReturnType<typeof recordLog>;
-  create(body?: unknown): Session;
+  create(body?: unknown, more?: NewSession): Session;
 }
 
 /** Runs until it is told to stop. */
@@ -22,12 +22,13 @@ export function toySessions(options: { bot?: Bot; maxSessions?: number } = {}): 
   const scope = createSessionScope();
   const sessions = createSessionRegistry({
     bot,
+    defaultBody: undefined,
     settings: createSettings(settings),
     scope,
     metrics: { ended: () => undefined, follow: () => () => undefined },
     handlesSignals: () => false,
   });
-  return { sessions, log, create: (body?: unknown) => sessions.create(body, log, "toy") };
+  return { sessions, log, create: (body, more) => sessions.create({ body, ...more }, log, "toy") };
 }
 
 /** A transport that closes when told to, and says what was done to it. */
