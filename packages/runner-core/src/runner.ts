@@ -14,6 +14,11 @@ export interface RunnerSettings {
   readonly publicUrl?: URL | undefined;
   /** Whether a proxy in front is trusted to say by which URL it was called. */
   readonly trustProxy: boolean;
+  /**
+   * Whether callers must prove themselves: the runner has an API key, or opens sockets by token only. Then a carrier's
+   * request that cannot be verified must hand out nothing and start nothing, or it would be a way around both.
+   */
+  readonly callersMustProve: boolean;
   /** How many callers may be served at once; `Infinity` when unlimited. */
   readonly maxSessions: number;
   /** How long live sessions may go on after shutdown was asked for, in ms. */

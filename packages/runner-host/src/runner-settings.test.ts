@@ -13,6 +13,7 @@ test("the defaults", () => {
     transport: undefined,
     publicUrl: undefined,
     trustProxy: false,
+    callersMustProve: false,
     maxSessions: Number.POSITIVE_INFINITY,
     shutdownTimeoutMs: 1_800_000,
     cliArgs: {},
@@ -40,6 +41,15 @@ test("flags count more than environment variables; seconds become milliseconds",
     maxSessions: 50,
     shutdownTimeoutMs: 30_000,
   });
+});
+
+test.each([
+  [{}, false],
+  [{ apiKey: "a-key-of-16-chars" }, true],
+  [{ webSocketAuth: "token" }, true],
+  [{ webSocketAuth: "none" }, false],
+])("transports are told whether callers must prove themselves: %j", (given, callersMustProve) => {
+  expect(fromFlags(given)).toMatchObject({ callersMustProve });
 });
 
 test("a runner made in code reads no environment variable", () => {

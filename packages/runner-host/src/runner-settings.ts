@@ -131,6 +131,7 @@ export function createSettings(options: Omit<RunnerOptions, "bot">): RunnerSetti
     transport: flags.transport,
     publicUrl: flags.publicUrl === undefined ? undefined : parsePublicUrl(flags.publicUrl),
     trustProxy: flags.trustProxy,
+    callersMustProve: options.apiKey !== undefined || options.webSocketAuth === "token",
     maxSessions: flags.maxSessions ?? Number.POSITIVE_INFINITY,
     shutdownTimeoutMs: flags.shutdownTimeout * 1000,
     cliArgs: Object.freeze({ ...options.cliArgs }),

@@ -12,7 +12,9 @@ import type Koa from "koa";
 import type { AccessOptions } from "./access-options.ts";
 
 /** How a runner is made in code. Everything but `bot` has a default; what is not given here is not read from flags. */
-export interface RunnerOptions extends Partial<Omit<RunnerSettings, "publicUrl">>, Partial<AccessOptions> {
+export interface RunnerOptions
+  extends Partial<Omit<RunnerSettings, "publicUrl" | "callersMustProve">>,
+    Partial<AccessOptions> {
   readonly bot: Bot;
   /** The transports, in any order. */
   readonly plugins?: readonly TransportPlugin[];

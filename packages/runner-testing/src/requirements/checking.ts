@@ -55,6 +55,7 @@ async function look({ adapter }: Stage, given: Readonly<Record<string, unknown>>
     host: "127.0.0.1",
     port: 0,
     trustProxy: false,
+    callersMustProve: false,
     maxSessions: Number.POSITIVE_INFINITY,
     shutdownTimeoutMs: 0,
     cliArgs: {},
