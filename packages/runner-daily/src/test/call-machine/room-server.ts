@@ -39,6 +39,8 @@ export interface RoomServerOptions {
   refuse?(room: string, token: string | undefined): { readonly type: string; readonly text: string } | undefined;
   /** The largest app message, as the room tells when it lets somebody in; daily-js takes 4,096 characters unless told. */
   readonly maxMessageSize?: number;
+  /** With this, whoever joins is told of the others at once, as Daily may do it, and that they are in when it resolves. */
+  letIn?(): Promise<void>;
 }
 
 interface Member {
@@ -51,7 +53,7 @@ interface Member {
 type Message = Readonly<Record<string, unknown>>;
 
 export async function openRoomServer(options: RoomServerOptions = {}): Promise<RoomServer> {
-  const { refuse, maxMessageSize } = options;
+  const { refuse, maxMessageSize, letIn } = options;
   const members = new Set<Member>();
   const asked: Asked[] = [];
   let respond: (asked: Asked) => Readonly<Record<string, unknown>> | undefined = () => undefined;
@@ -86,10 +88,11 @@ export async function openRoomServer(options: RoomServerOptions = {}): Promise<R
   });
 
   function admit(socket: WebSocket, message: Message): Member | undefined {
-    const { room, token, userName } = message as {
+    const { room, token, userName, userData } = message as {
       readonly room: string;
       readonly token?: string;
       readonly userName?: string;
+      readonly userData?: unknown;
     };
     const refusal = refuse?.(room, token);
     if (refusal) {
@@ -101,6 +104,7 @@ export async function openRoomServer(options: RoomServerOptions = {}): Promise<R
       session_id: id,
       user_id: id,
       user_name: userName ?? "",
+      userData,
       local: false,
       owner: false,
       joined_at: new Date().toISOString(),
@@ -109,7 +113,11 @@ export async function openRoomServer(options: RoomServerOptions = {}): Promise<R
     const others = inRoom(room);
     const member = { id, room, socket, participant };
     members.add(member);
-    send(member, { kind: "welcome", participant, others: others.map((other) => other.participant), maxMessageSize });
+    const welcome = { kind: "welcome", participant, others: others.map((other) => other.participant), maxMessageSize };
+    if (letIn) {
+      send(member, { ...welcome, kind: "others" });
+      void letIn().then(() => send(member, welcome));
+    } else send(member, welcome);
     for (const other of others) send(other, { kind: "joined", participant });
     return member;
   }
