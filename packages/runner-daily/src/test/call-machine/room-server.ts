@@ -19,6 +19,8 @@ export interface RoomServer extends AsyncDisposable {
   readonly asked: readonly Asked[];
   /** How often the call machine was loaded. */
   readonly loads: number;
+  /** How many were gone without having left. */
+  readonly lost: number;
   /** Tells everybody in a room of an event. */
   announce(room: string, event: { readonly action: string; readonly [field: string]: unknown }): void;
   /** What the requests that are answered are answered with; nothing unless said. */
@@ -58,6 +60,7 @@ export async function openRoomServer(options: RoomServerOptions = {}): Promise<R
   const asked: Asked[] = [];
   let respond: (asked: Asked) => Readonly<Record<string, unknown>> | undefined = () => undefined;
   let loads = 0;
+  let lost = 0;
 
   const server = createServer((request, response) => {
     if (request.url !== "/static/call-machine-object-bundle.js") {
@@ -81,8 +84,10 @@ export async function openRoomServer(options: RoomServerOptions = {}): Promise<R
       if (member) serve(member, message);
       else member = admit(socket, message);
     });
-    socket.on("close", () => {
+    socket.on("close", (code) => {
       if (!member || !members.delete(member)) return;
+      // Closed by nobody.
+      if (code === 1006) lost += 1;
       for (const other of inRoom(member.room)) send(other, { kind: "left", id: member.id });
     });
   });
@@ -157,6 +162,9 @@ export async function openRoomServer(options: RoomServerOptions = {}): Promise<R
     asked,
     get loads() {
       return loads;
+    },
+    get lost() {
+      return lost;
     },
     announce(room, event) {
       for (const member of inRoom(room)) send(member, { kind: "event", event });
