@@ -30,8 +30,8 @@ export async function removeOrphans(): Promise<void> {
   const prefix = ownPrefix();
   const names = await readdir(tmpdir()).catch(() => []);
   for (const name of names) {
-    const pid = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : Number.NaN;
-    if (pid > 0 && !isAlive(pid)) await removeProfile(join(tmpdir(), name));
+    const [, pid] = (name.startsWith(prefix) && /^(\d+)-\w{6}$/.exec(name.slice(prefix.length))) || [];
+    if (pid !== undefined && !isAlive(Number(pid))) await removeProfile(join(tmpdir(), name));
   }
 }
 
