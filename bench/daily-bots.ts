@@ -1,35 +1,43 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createBrowserEngine, type DailyCall } from "@pipecat-ts/runner-daily";
+import type { AudioFrame } from "@pipecat-ts/audio";
+import { createBrowserEngine, createDailyTransport, type DailyEngine } from "@pipecat-ts/runner-daily";
+import { tone } from "@pipecat-ts/runner-testing";
 // The stand-in for Daily's servers is the package's own, for its tests, and nothing that is published.
 import { browserProcesses } from "../packages/runner-daily/src/test/browser-remains.ts";
 import { openRoomServer } from "../packages/runner-daily/src/test/call-machine/room-server.ts";
 import { median, table } from "./figures.ts";
 
-const frameMs = 20;
 const settleMs = 3_000;
 const sampleRate = 24_000;
 
+/** Somebody in a room. */
+interface Seat {
+  /** Says a word of 200 ms. */
+  say(): void;
+  /** When they are next to hear something loud. */
+  nextLoud(): Promise<number>;
+  close(): Promise<void>;
+}
+
 /** One bot and whoever it talks to, each in a browser of their own, in a room of their own. */
 interface Pair {
-  readonly bot: DailyCall;
-  readonly caller: DailyCall;
+  readonly bot: Seat;
+  readonly caller: Seat;
   readonly joinMs: number;
   /** The processes of the bot's browser. */
   readonly processes: readonly number[];
-  /** When the caller is next to hear something loud. */
-  nextLoud(): Promise<number>;
 }
 
 /**
  * What bots in Daily rooms cost on this machine: the processes of their browsers, how long they take to join, and how long
- * a word takes from here through a room to the caller's browser and back here. Daily's own network is not in it: the room
- * is a stand-in on this machine.
+ * a word takes from the bot, here, through a room to the caller's browser and back here, and from the caller to the bot.
+ * Daily's own network is not in it: the room is a stand-in on this machine.
  */
 export async function measureDailyBots(counts: readonly number[], seconds: number): Promise<string> {
   const { state, ...availability } = createBrowserEngine().check();
   if (state !== "ready") return `Daily: not measured. ${"reason" in availability ? availability.reason : ""}`;
-  const rows = [["bots", "join ms", "one way ms", "PSS MB a bot", "CPU % of a core a bot"]];
+  const rows = [["bots", "join ms", "bot to caller ms", "caller to bot ms", "PSS MB a bot", "CPU % of a core a bot"]];
   for (const count of counts) rows.push(await measure(count, seconds));
   return table(rows);
 }
@@ -43,14 +51,15 @@ async function measure(count: number, seconds: number): Promise<string[]> {
     const processes = pairs.flatMap((pair) => pair.processes);
     const startMs = performance.now();
     const startTicks = sum(processes.map(cpuTicks));
-    const latencies = (await Promise.all(pairs.map((pair) => measureLatency(pair, seconds)))).flat();
+    const each = await Promise.all(pairs.map((pair) => measureLatencies(pair, seconds)));
     const cpuMs = (sum(processes.map(cpuTicks)) - startTicks) * 10;
     const cpuPercent = (100 * cpuMs) / (performance.now() - startMs);
     const pssMb = sum(processes.map(pssKilobytes)) / 1024;
     return [
       String(count),
       median(pairs.map(({ joinMs }) => joinMs)).toFixed(0),
-      median(latencies).toFixed(0),
+      median(each.flatMap(({ toCaller }) => toCaller)).toFixed(0),
+      median(each.flatMap(({ toBot }) => toBot)).toFixed(0),
       (pssMb / count).toFixed(0),
       (cpuPercent / count).toFixed(0),
     ];
@@ -62,63 +71,84 @@ async function measure(count: number, seconds: number): Promise<string[]> {
 
 async function openPair(server: { readonly origin: string; readonly bundleUrl: string }, room: string): Promise<Pair> {
   const engine = createBrowserEngine({ bundleUrl: server.bundleUrl });
-  let heard: ((atMs: number) => void) | undefined;
-  const open = (isCaller: boolean) =>
-    engine.open(
-      {
-        event: () => undefined,
-        played: () => undefined,
-        lost: (error) => console.error(error),
-        audio(_, __, { samples }) {
-          if (!isCaller || !samples.some((sample) => Math.abs(sample) > 3_000)) return;
-          heard?.(performance.now());
-          heard = undefined;
-        },
-      },
-      silent,
-    );
-  const join = { roomUrl: `${server.origin}/${room}`, sampleRate, hears: true, timeoutMs: 60_000 };
+  const roomUrl = `${server.origin}/${room}`;
   const before = new Set(browserProcesses().map(({ pid }) => pid));
-  const [bot, caller] = [open(false), open(true)];
   const startMs = performance.now();
-  await bot.join({ ...join, userName: "Bot" });
+  const bot = await openBot(engine, roomUrl);
   const joinMs = performance.now() - startMs;
   const processes = browserProcesses()
     .map(({ pid }) => pid)
     .filter((pid) => !before.has(pid));
-  await caller.join({ ...join, userName: "Caller" });
+  return { bot, caller: await openCaller(engine, roomUrl), joinMs, processes };
+}
+
+/** As a bot's code has it: with the mix of the room, and its pace. */
+async function openBot(engine: DailyEngine, roomUrl: string): Promise<Seat> {
+  const transport = await createDailyTransport({ roomUrl, engine, logger: silent });
+  const ear = createEar();
+  void transport.input.pipeTo(new WritableStream({ write: ear.hear }));
   return {
-    bot,
-    caller,
-    joinMs,
-    processes,
+    ...ear,
+    say: () => void transport.play(saying()),
+    close: () => transport.close("shutdown"),
+  };
+}
+
+async function openCaller(engine: DailyEngine, roomUrl: string): Promise<Seat> {
+  const ear = createEar();
+  const nothing = () => undefined;
+  const call = engine.open(
+    {
+      event: nothing,
+      played: nothing,
+      lost: (error) => console.error(error),
+      audio: (_participant, _track, frame) => ear.hear(frame),
+    },
+    silent,
+  );
+  await call.join({ roomUrl, userName: "Caller", sampleRate, hears: true, timeoutMs: 60_000 });
+  return { ...ear, say: () => call.sendAudio(word.samples), close: () => call.close() };
+}
+
+function createEar() {
+  let heard: ((atMs: number) => void) | undefined;
+  return {
+    hear({ samples }: AudioFrame): void {
+      if (!samples.some((sample) => Math.abs(sample) > 3_000)) return;
+      heard?.(performance.now());
+      heard = undefined;
+    },
     nextLoud: () =>
-      new Promise((resolve) => {
+      new Promise<number>((resolve) => {
         heard = resolve;
       }),
   };
 }
 
-/** Says a word of 200 ms each second, for as long as told; the time each of them took. */
-async function measureLatency({ bot, nextLoud }: Pair, seconds: number): Promise<number[]> {
-  const latencies: number[] = [];
+/** Has them say a word each second by turns, for as long as told: the time that the words of each took. */
+async function measureLatencies({ bot, caller }: Pair, seconds: number) {
+  const toCaller: number[] = [];
+  const toBot: number[] = [];
   for (let n = 0; n < seconds; n++) {
     const startMs = performance.now();
-    const heard = nextLoud();
-    for (let index = 0; index < 10; index++) {
-      bot.sendAudio(word(index));
-      await sleep(Math.max(0, startMs + (index + 1) * frameMs - performance.now()));
-    }
-    latencies.push((await heard) - startMs);
+    if (n % 2 === 0) toCaller.push(await latency(bot, caller));
+    else toBot.push(await latency(caller, bot));
     await sleep(Math.max(0, startMs + 1_000 - performance.now()));
   }
-  return latencies;
+  return { toCaller, toBot };
 }
 
-function word(index: number): Int16Array {
-  const length = (sampleRate * frameMs) / 1000;
-  const at = (n: number) => (2 * Math.PI * 440 * (index * length + n)) / sampleRate;
-  return Int16Array.from({ length }, (_, n) => 12_000 * Math.sin(at(n)));
+async function latency(speaker: Seat, listener: Seat): Promise<number> {
+  const startMs = performance.now();
+  const heard = listener.nextLoud();
+  speaker.say();
+  return (await heard) - startMs;
+}
+
+const word: AudioFrame = tone(440, { durationMs: 200, sampleRate });
+
+async function* saying() {
+  yield word;
 }
 
 /** Processor time in hundredths of a second: fields 14 and 15 of proc(5). */

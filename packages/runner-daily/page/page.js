@@ -32,7 +32,7 @@ socket.addEventListener("message", async ({ data }) => {
   if (command === "join") release();
 });
 
-async function join({ url, token, userName, sampleRate, bitrate, hears, bundleUrl, version }) {
+async function join({ url, token, userName, userData, sampleRate, bitrate, hears, bundleUrl, version }) {
   if (globalThis.Daily?.version() !== version) {
     throw { type: "sdk", message: `daily-js is ${globalThis.Daily?.version() ?? "missing"}` };
   }
@@ -60,7 +60,12 @@ async function join({ url, token, userName, sampleRate, bitrate, hears, bundleUr
     call.on("track-started", (event) => capture.start(event));
     call.on("track-stopped", (event) => capture.stop(event));
   }
-  const participants = await call.join({ url, userName, ...(token !== undefined && { token }) });
+  const participants = await call.join({
+    url,
+    userName,
+    ...(token !== undefined && { token }),
+    ...(userData !== undefined && { userData }),
+  });
   for (const participant of Object.values(participants ?? {})) if (hears) hear(participant);
   return { participants };
 }

@@ -39,7 +39,10 @@ export interface DailyParams extends TransportParams {
   readonly audioOutSampleRate?: number;
   /** Bitrate of the bot's voice in the room, in bits a second. Default: Daily's choice for speech. */
   readonly audioOutBitrate?: number;
-  /** How long the bot waits in the room for the first caller, in ms; `Infinity` waits. Default: the runner's setting, 300,000. */
+  /**
+   * How long the bot waits in the room for the first caller, in ms, up to 2,147,483,647; `Infinity` waits, and 0 does.
+   * Default: the runner's setting, 300,000.
+   */
   readonly emptyRoomTimeoutMs?: number;
 }
 

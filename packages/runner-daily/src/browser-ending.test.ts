@@ -1,7 +1,10 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { countSettledResources, settleResources, until, within } from "@pipecat-ts/runner-testing";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { patienceMs, told, useBrowserCalls } from "./test/browser-calls.ts";
-import { browserProcesses, profiles } from "./test/browser-remains.ts";
+import { browserProcesses } from "./test/browser-remains.ts";
 
 const { api, server, start } = await useBrowserCalls();
 
@@ -35,9 +38,11 @@ test("a room that the bot is not let into fails createTransport, by code", async
   });
 });
 
-test("20 sessions leave no process, no profile and nothing open, however they end", {
+test("20 sessions leave no process, no temporary folder and nothing open, however they end", {
   timeout: 240_000,
 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "pipecat-empty-"));
+  vi.stubEnv("TMPDIR", folder);
   await (await start()).runner.close();
   const before = await countSettledResources();
   for (let round = 0; round < 10; round++) {
@@ -47,9 +52,11 @@ test("20 sessions leave no process, no profile and nothing open, however they en
     else if (round % 3 === 1) process.kill(Number(browserProcesses()[0]?.pid), "SIGKILL");
     const closing = pair.map(({ runner }) => runner.close());
     await Promise.all(closing);
-    expect(profiles()).toEqual([]);
+    expect(readdirSync(folder)).toEqual([]);
     expect(other?.runner.sessions.counts).toEqual({ pending: 0, active: 0 });
   }
   await until("no process is left", () => browserProcesses().length === 0, 3_000);
   expect(await settleResources(before, 10_000)).toEqual([]);
+  vi.unstubAllEnvs();
+  rmSync(folder, { recursive: true });
 });

@@ -63,7 +63,14 @@ test("both hear each other at their pitch, and know of each other", async () => 
   expect(await transport.participantCounts()).toEqual({ present: 0, hidden: 0 }); // the stand-in counts nobody
 });
 
-test("a word reaches the caller within 150 ms, and an interruption silences the bot within 150 ms", async () => {
+test("a bot that says nothing sends silence: clients wait for its sound before they are ready", async () => {
+  const call = await start();
+  const caller = await enter(call);
+  await until("a second of it has come", () => caller.arrivals.length >= 100, 3_000);
+  expect(caller.arrivals.some(({ frame }) => isLoud(frame.samples))).toBe(false);
+});
+
+test("a word reaches the caller and the bot within 150 ms, and an interruption silences the bot within 150 ms", async () => {
   const call = await start();
   const { transport } = call;
   const caller = await enter(call);
@@ -79,6 +86,25 @@ test("a word reaches the caller within 150 ms, and an interruption silences the 
   }
   // 150 ms, three times over, for machines with more to do.
   expect(median(latencies)).toBeLessThan(450);
+
+  const loudAtMs: number[] = [];
+  void transport.listen().pipeTo(
+    new WritableStream({
+      write({ samples }) {
+        if (isLoud(samples)) loudAtMs.push(performance.now());
+      },
+    }),
+  );
+  const latenciesBack: number[] = [];
+  for (let n = 0; n < 5; n++) {
+    const before = loudAtMs.length;
+    const spokenAt = performance.now();
+    await say(caller, syllables(600, { durationMs: 200 }));
+    await until("the bot hears it", () => loudAtMs.length > before, patienceMs);
+    latenciesBack.push((loudAtMs[before] ?? 0) - spokenAt);
+    await until("it has died away", () => performance.now() - (loudAtMs.at(-1) ?? 0) > 300, patienceMs);
+  }
+  expect(median(latenciesBack)).toBeLessThan(450);
 
   const silences: number[] = [];
   for (let n = 0; n < 5; n++) {

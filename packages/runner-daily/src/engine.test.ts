@@ -50,6 +50,15 @@ describe("without a browser", () => {
     });
   });
 
+  test("the banner offers no phone calls that are refused, and nothing without a key", async () => {
+    const banner = async (options?: Record<string, unknown>) =>
+      (await open(() => undefined, options)).transports[0]?.banner.join("\n").replaceAll(/http:\S+(?=\/daily)/g, "");
+    expect(await banner()).toBe("/daily opens a room with a bot in it");
+    const both = "/daily opens a room with a bot in it\n/daily-dialin-webhook takes phone calls";
+    expect(await banner({ dialinWithoutBrowser: true })).toBe(both);
+    expect(await banner({ dialinWithoutBrowser: true, apiKey: undefined })).toBe("");
+  });
+
   test("rooms are made and bots run in them; only createTransport fails", async () => {
     const outcomes: unknown[] = [];
     const runner = await open(async (args) => {

@@ -14,6 +14,8 @@ export interface DailyOptions {
   readonly dialin: boolean;
   /** The base64 secret that Daily signs dial-in webhooks with. */
   readonly pinlessHmacSecret: string | undefined;
+  /** Whether dial-in webhooks are verified, by that secret. */
+  readonly verifySignatures: boolean;
   /** Whether dial-in callers are taken although this machine cannot join the room: for bots that join by other means. */
   readonly dialinWithoutBrowser: boolean;
   /** The browser that joins rooms; looked for when it is not told. */
@@ -87,6 +89,13 @@ export const dailyOptions: OptionTable<DailyOptions> = {
     schema: base64,
     placeholder: "base64",
     secret: true,
+  },
+  // The carriers' flag of this name means the same.
+  verifySignatures: {
+    flag: "verify-signatures",
+    default: true,
+    description: "Refuse calls that their carrier did not sign; --no-verify-signatures takes them",
+    schema: Type.Boolean(),
   },
   dialinWithoutBrowser: {
     flag: "daily-dialin-without-browser",

@@ -1,9 +1,11 @@
-import type { TransportPlugin } from "@pipecat-ts/runner-core";
+import { type Bot, createTransport, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { until } from "@pipecat-ts/runner-testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import plugin from "./plugin.ts";
+import plugin, { createDailyPlugin } from "./plugin.ts";
+import { roomName } from "./rooms/prepare-room.ts";
 import { apiKey, type DailyApi, openDailyApi, readToken, refusal } from "./test/daily-api.ts";
 import { openDirectly } from "./test/direct.ts";
+import { createMemoryRooms } from "./test/memory-rooms.ts";
 import { openRoomsRunner, type RoomsRunner, type RoomsRunnerOptions } from "./test/rooms-runner.ts";
 
 let api: DailyApi;
@@ -176,9 +178,16 @@ describe("the end of a session", () => {
     expect(api.rooms.size).toBe(1);
     rooms.finish();
     await until("the room is gone", () => api.rooms.size === 0, 2_000);
+  });
+
+  test("leaves no room where it did not start, told to or not: nobody knows of that room", async () => {
+    const rooms = await open({ maxSessions: 1 });
     api.failNext("POST /meeting-tokens", refusal(400, "e", "i"), refusal(400, "e", "i"));
-    await rooms.post("/start", start);
+    expect((await rooms.post("/start", start)).status).toBe(502);
     await until("the room without tokens is gone", () => api.rooms.size === 0, 2_000);
+    const statuses = (await Promise.all([1, 2, 3].map(() => rooms.post("/start", start)))).map(({ status }) => status);
+    expect(statuses.sort()).toEqual([200, 429, 429]);
+    await until("one room is left", () => api.rooms.size === 1, 3_000);
   });
 
   test("leaves rooms alone otherwise, and those that were there before always", async () => {
@@ -200,28 +209,25 @@ describe("the end of a session", () => {
     api.failNext("DELETE", refusal(400, "e", "i"));
     rooms.finish();
     await until("the session is over", () => [...rooms.runner.sessions].length === 0, 2_000);
-    expect(rooms.logger.lines.filter(({ level }) => level === "warn").map(({ message }) => message)).toEqual([
-      "The room could not be deleted: it expires by itself.",
-    ]);
+    const warnings = () => rooms.logger.lines.filter(({ level }) => level === "warn").map(({ message }) => message);
+    await until("it is said", () => warnings().length > 0, 2_000);
+    expect(warnings()).toEqual(["The room could not be deleted: it expires by itself."]);
   });
 });
 
-describe("GET /daily", () => {
-  test("makes a room with a bot in it and leads there, without a token", async () => {
-    const rooms = await open();
-    const response = await fetch(new URL("/daily", rooms.runner.url), { redirect: "manual" });
-    expect(response.status).toBe(302);
-    expect(response.headers.get("location")).toBe(rooms.calls[0]?.roomUrl);
-    expect(sessionsOf(rooms)).toEqual({ pending: 0, active: 1 });
-  });
-
-  test("is refused like a start request", async () => {
-    const full = await open({ maxSessions: 1 });
-    await full.post("/start", start);
-    const response = await fetch(new URL("/daily", full.runner.url), { redirect: "manual" });
-    expect([response.status, await response.json()]).toEqual([429, expect.objectContaining({ code: "AT_CAPACITY" })]);
-    expect(api.rooms.size).toBe(1);
-  });
+test("a phone call in the body of callers who bring none is sent to the room, too", async () => {
+  const rooms = createMemoryRooms(api);
+  const body = { dialin_settings: { call_id: "c", call_domain: "d" } };
+  const bot: Bot = async (args) => {
+    if (args.transport === "daily") await (await createTransport(args, { daily: () => ({}) })).closed;
+  };
+  const plugins = [createDailyPlugin(() => rooms.engine) as TransportPlugin];
+  const { post } = await open({ plugins, bot, body });
+  const { body: reply } = await post("/start", start);
+  const name = roomName(String(reply.dailyRoom));
+  await until("the bot is in", () => rooms.bots(name).length === 1, 2_000);
+  rooms.bots(name)[0]?.listener.event({ action: "dialin-ready", sipEndpoint: "sip:x@test" });
+  await until("the call is sent", () => api.pinlessUpdates.length === 1, 2_000);
 });
 
 describe("direct", () => {

@@ -1,11 +1,14 @@
-import { type Availability, RunnerError, type RunnerSettings, type TransportPlugin } from "@pipecat-ts/runner-core";
+import { type Availability, RunnerError, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { createPacer } from "@pipecat-ts/runner-media";
 import { createBrowserEngine } from "./call/browser/browser-engine.ts";
 import type { DailyEngine } from "./call/daily-call.ts";
 import { type DailyOptions, dailyOptions } from "./options.ts";
+import { createRoomRoute } from "./room-route.ts";
 import { apiKeyFix } from "./rooms/configure.ts";
 import { dialinRequest, dialinRoomProperties } from "./rooms/dialin.ts";
 import { createDialinRoute } from "./rooms/dialin-route.ts";
+import { chooseVerification } from "./rooms/dialin-verification.ts";
+import { createRoomDeletions } from "./rooms/room-deletions.ts";
 import { claimsRoom, readRoomRequest } from "./rooms/start-request.ts";
 import { type ConnectRoom, createSessionStarter, type StartedSession } from "./start-session.ts";
 import { joinRoom } from "./transport.ts";
@@ -24,27 +27,28 @@ export function createDailyPlugin(createEngine: (options: DailyOptions) => Daily
       return { state, reason: "No rooms can be made: DAILY_API_KEY is not set.", fix: apiKeyFix };
     },
     open(runner, options) {
-      const { roomUrl, apiUrl, pinlessHmacSecret, joinTimeout, emptyRoomTimeout } = options;
+      const { roomUrl, apiUrl, joinTimeout, emptyRoomTimeout } = options;
       const engine = createEngine(options);
+      const verification = chooseVerification(options, runner.settings);
+      const deletions = createRoomDeletions(runner.logger);
       const pacer = runner.shared("pacer", createPacer);
-      const connect: ConnectRoom = (session, room, token, rest, body) => (params) =>
+      const connect: ConnectRoom = (session, room, token, rest) => (params) =>
         joinRoom({
           engine,
           roomUrl: room.url,
           token,
           params,
           logger: session.logger,
-          body,
+          body: session.body,
           pacer,
           rest,
           joinTimeout,
           emptyRoomTimeout,
           opened: (call) => session.own(() => call.close()),
         });
-      const start = createSessionStarter(runner, options, connect);
+      const start = createSessionStarter(runner, options, connect, deletions);
       const dialin = createDialinRoute({
-        pinlessHmacSecret,
-        isPublic: isPublic(runner.settings),
+        verification,
         logger: runner.logger,
         requireReady() {
           if (!options.dialinWithoutBrowser) requireEngine(engine);
@@ -62,17 +66,7 @@ export function createDailyPlugin(createEngine: (options: DailyOptions) => Daily
       });
 
       return {
-        routes: [
-          {
-            method: "GET",
-            path: "/daily",
-            access: "caller",
-            async handle(ctx) {
-              ctx.redirect((await start({})).roomUrl);
-            },
-          },
-          ...(options.dialin ? [dialin] : []),
-        ],
+        routes: [createRoomRoute(() => start({})), ...(options.dialin ? [dialin] : [])],
         claims: claimsRoom,
         async start({ body }) {
           const started = await start({ body: body.body, ...readRoomRequest(body, roomUrl) });
@@ -83,13 +77,19 @@ export function createDailyPlugin(createEngine: (options: DailyOptions) => Daily
           session.logger.info(`Open ${url} to talk to the bot.`);
           await session.ended;
         },
-        banner: () => [
-          `${runner.urlFor("/daily").href} opens a room with a bot in it`,
-          ...(options.dialin ? [`${runner.urlFor("/daily-dialin-webhook").href} takes phone calls`] : []),
-        ],
-        async close() {
-          // Rooms and browsers are their sessions'.
+        banner() {
+          if (options.apiKey === undefined) return [];
+          const webhook = runner.urlFor("/daily-dialin-webhook").href;
+          const joins = options.dialinWithoutBrowser || engine.check().state === "ready";
+          const calls =
+            verification === "refused" ? "phone calls once DAILY_PINLESS_HMAC_SECRET is set" : "phone calls";
+          return [
+            `${runner.urlFor("/daily").href} opens a room with a bot in it`,
+            ...(options.dialin && joins ? [`${webhook} takes ${calls}`] : []),
+          ];
         },
+        // Browsers, and rooms that are in use, are their sessions'.
+        close: () => deletions.close(),
       };
     },
   };
@@ -119,8 +119,4 @@ function requireEngine(engine: DailyEngine): void {
 /** What Pipecat's clients expect of `/start`. */
 function replyOf({ session, roomUrl, callerToken }: StartedSession): Readonly<Record<string, unknown>> {
   return { dailyRoom: roomUrl, dailyToken: callerToken, sessionId: session.id };
-}
-
-function isPublic({ host, publicUrl }: RunnerSettings): boolean {
-  return publicUrl !== undefined || !/^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/i.test(host);
 }

@@ -18,7 +18,9 @@ test("`pnpm smoke:daily` does what it says, here against the stand-in, and leave
     DAILY_BUNDLE_URL: server.bundleUrl,
   };
   const { stdout } = await promisify(execFile)(process.execPath, [script], { env });
-  expect(stdout).toMatch(/a message each way.*Ben hears Ann's 440 Hz.*Ann hears Ben's 660 Hz.*All of it worked/s);
+  expect(stdout).toMatch(
+    /a message each way.*the caller hears the bot's 440 Hz.*the bot hears the caller's 660 Hz.*All of it worked/s,
+  );
   expect(api.requests.map(({ path }) => path).join()).not.toContain("must-not-be-touched");
   expect([api.rooms.size, stdout.includes(apiKey)]).toEqual([0, false]);
 });

@@ -11,12 +11,12 @@ import {
   until,
   within,
 } from "@pipecat-ts/runner-testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DailyParams } from "./arguments.ts";
 import type { DailyTransport } from "./call/daily-transport.ts";
 import { createTokens } from "./rooms/prepare-room.ts";
 import { createDailyRest } from "./rooms/rest.ts";
-import { apiKey, type DailyApi, openDailyApi } from "./test/daily-api.ts";
+import { apiKey, type DailyApi, openDailyApi, refusal } from "./test/daily-api.ts";
 import { createFakeClock } from "./test/fake-clock.ts";
 import { createMemoryRooms, type MemoryCaller, type MemoryRooms, type MemorySeat } from "./test/memory-rooms.ts";
 import { createDailyTransport } from "./transport.ts";
@@ -31,6 +31,7 @@ beforeEach(async () => {
   logger = createRecordingLogger();
 });
 afterEach(async () => {
+  vi.unstubAllEnvs();
   await Promise.all(opened.splice(0).map((transport) => transport.close("shutdown")));
   await api[Symbol.asyncDispose]();
 });
@@ -125,15 +126,26 @@ describe("who is there", () => {
     const alone = await open({ emptyRoomTimeoutMs: 60_000 }, undefined, clock);
     const visited = await open({ emptyRoomTimeoutMs: 60_000 }, undefined, clock);
     const patient = await open({ emptyRoomTimeoutMs: Number.POSITIVE_INFINITY }, undefined, clock);
-    const endings = told(visited.transport, "left").concat(told(patient.transport, "left"));
+    const unlimited = await open({ emptyRoomTimeoutMs: 0 }, undefined, clock);
     clock.advance(59_999);
     await visited.enter();
     await until("they are there", () => visited.transport.participants.size === 1, 1_000);
     clock.advance(1);
     expect(await within("the bot leaves", alone.transport.closed, 2_000)).toBe("caller-left");
     clock.advance(1_000_000);
-    expect(endings).toEqual([]);
-    expect(visited.seat.closed || patient.seat.closed).toBe(false);
+    expect([visited, patient, unlimited].map(({ seat }) => seat.closed)).toEqual([false, false, false]);
+  });
+
+  test("whoever leaves is heard to the end, and the others are heard on", async () => {
+    const { transport, seat } = await open();
+    for (const id of ["ann", "ben"]) tell(seat, "participant-joined", { participant: participant(id) });
+    const [ann, ben] = ["ann", "ben"].map((id) => transport.listenTo(id).getReader());
+    const said = tone(400, { durationMs: 20 });
+    seat.listener.audio("ben", "audio", said);
+    tell(seat, "participant-left", { participant: participant("ben") });
+    expect([(await ben?.read())?.done, (await ben?.read())?.done]).toEqual([false, true]);
+    seat.listener.audio("ann", "audio", said);
+    expect((await ann?.read())?.done).toBe(false);
   });
 
   test("the last who leaves ends the call, and left is told once", async () => {
@@ -175,15 +187,19 @@ describe("params", () => {
     expect(seat.request).toMatchObject({ userName: "Tea", sampleRate: 16_000, bitrate: 64_000, hears: false });
   });
 
-  test.each([{ audioOutSampleRate: 96_000 }, { audioOutSampleRate: 24_010 }, { audioInSampleRate: 7 }])(
-    "%j is OPTION_INVALID, and leaves nobody in the room",
-    async (params) => {
-      const before = countResources();
-      await expect(open(params)).rejects.toMatchObject({ code: "OPTION_INVALID" });
-      for (const name of api.rooms.keys()) for (const seat of rooms.bots(name)) expect(seat.closed).toBe(true);
-      expect(await settleResources(before)).toEqual([]);
-    },
-  );
+  test.each([
+    { audioOutSampleRate: 96_000 },
+    { audioOutSampleRate: 24_010 },
+    { audioInSampleRate: 7 },
+    { emptyRoomTimeoutMs: 30 * 24 * 3_600_000 },
+    { emptyRoomTimeoutMs: -1 },
+    { emptyRoomTimeoutMs: Number.NaN },
+  ])("%j is OPTION_INVALID, and leaves nobody in the room", async (params) => {
+    const before = countResources();
+    await expect(open(params)).rejects.toMatchObject({ code: "OPTION_INVALID" });
+    for (const name of api.rooms.keys()) for (const seat of rooms.bots(name)) expect(seat.closed).toBe(true);
+    expect(await settleResources(before)).toEqual([]);
+  });
 
   test("audioInSampleRate is that of one participant's voice, too", async () => {
     const { transport, seat } = await open({ audioInSampleRate: 8_000 });
@@ -216,6 +232,32 @@ describe("a phone call in the body", () => {
     expect(api.pinlessUpdates).toEqual([{ callId: "c", callDomain: "d", sipUri: "sip:one@test" }]);
   });
 
+  test("is one of the account that is set up where the body names none, and none without any", async () => {
+    const { dialin_settings } = body;
+    vi.stubEnv("DAILY_API_KEY", "");
+    await expect(open({}, { dialin_settings })).rejects.toMatchObject({ code: "DAILY_API_KEY_MISSING" });
+    vi.stubEnv("DAILY_API_KEY", apiKey);
+    vi.stubEnv("DAILY_API_URL", api.url);
+    const { seat } = await open({}, { dialin_settings });
+    tell(seat, "dialin-ready", { sipEndpoint: "sip:one@test" });
+    await until("it is sent", () => api.pinlessUpdates.length === 1, 2_000);
+  });
+
+  test("that could not be sent is sent to the next address, and is ready only then", async () => {
+    const { transport, seat } = await open({}, { ...body, daily_api_url: api.url });
+    const events = told(transport, "dialinError", "dialinReady", "error");
+    api.failNext("POST /dialin", refusal(400, "invalid-request-error", "no"));
+    for (const n of [1, 2, 3]) tell(seat, "dialin-ready", { sipEndpoint: `sip:${n}@test` });
+    await until("all is told", () => events.length === 4, 2_000);
+    expect(events).toMatchObject([
+      ["dialinError", { sipEndpoint: "sip:1@test" }],
+      ["error", { code: "DAILY_REFUSED" }],
+      ["dialinReady", "sip:2@test"],
+      ["dialinReady", "sip:3@test"],
+    ]);
+    expect(api.pinlessUpdates).toMatchObject([{ sipUri: "sip:2@test" }]);
+  });
+
   test.each([undefined, {}, { dialin_settings: "x" }, { dialin_settings: { call_id: 7 } }, "text"])(
     "is not in %j",
     async (other) => {
@@ -226,6 +268,14 @@ describe("a phone call in the body", () => {
       expect(api.pinlessUpdates).toEqual([]);
     },
   );
+});
+
+test("a room that ends the bot's call says why, without numbers", async () => {
+  const { transport, seat } = await open();
+  const events = told(transport, "error");
+  tell(seat, "error", { errorMsg: "left by +1 (555) 123-4567", error: { type: "ejected" } });
+  await transport.closed;
+  expect(events).toMatchObject([["error", { message: "Daily ended the bot's call: ejected: left by +…." }]]);
 });
 
 test("what fails while joining fails createDailyTransport, as it is", async () => {

@@ -1,11 +1,13 @@
 import { type Logger, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
 import { createPacer, type Pacer } from "@pipecat-ts/runner-media";
-import type { DailyParams } from "./arguments.ts";
+import type { DailyDialinRequest, DailyParams } from "./arguments.ts";
+import { botMark } from "./call/bot-mark.ts";
 import { createBrowserEngine } from "./call/browser/browser-engine.ts";
 import type { DailyCall, DailyEngine } from "./call/daily-call.ts";
 import type { DailyTransport } from "./call/daily-transport.ts";
 import { openTransport } from "./call/open-transport.ts";
-import { dailyOptions } from "./options.ts";
+import { type DailyOptions, dailyOptions } from "./options.ts";
+import { requireApiKey } from "./rooms/configure.ts";
 import { recogniseDialin } from "./rooms/dialin.ts";
 import { createDailyRest, type DailyRest } from "./rooms/rest.ts";
 
@@ -26,16 +28,24 @@ export interface DailyTransportOptions {
 
 /**
  * Joins a Daily room by hand, without a runner; close it when done. Rejects with DAILY_BROWSER_MISSING, DAILY_SDK_MISSING,
- * DAILY_BUNDLE_UNREACHABLE, DAILY_JOIN_REFUSED, DAILY_JOIN_FAILED, DAILY_JOIN_TIMEOUT, DAILY_BROWSER_CRASHED and
- * OPTION_INVALID; then nothing is left open.
+ * DAILY_BUNDLE_UNREACHABLE, DAILY_JOIN_REFUSED, DAILY_JOIN_FAILED, DAILY_JOIN_TIMEOUT, DAILY_BROWSER_CRASHED,
+ * OPTION_INVALID, and with DAILY_API_KEY_MISSING for a phone call; then nothing is left open.
  */
 export async function createDailyTransport(options: DailyTransportOptions): Promise<DailyTransport> {
   const { roomUrl, token, params, logger, body, pacer = createPacer() } = options;
-  const { chromium, bundleUrl, joinTimeout, emptyRoomTimeout, apiUrl } = resolveOptions(dailyOptions);
+  const settings = resolveOptions(dailyOptions);
+  const { chromium, bundleUrl, joinTimeout, emptyRoomTimeout } = settings;
   const engine = options.engine ?? createBrowserEngine({ chromium, bundleUrl });
-  const { daily_api_key: apiKey, daily_api_url: ownApiUrl = apiUrl } = Object(body) as Record<string, string>;
-  const rest = apiKey === undefined ? undefined : createDailyRest({ apiKey, apiUrl: ownApiUrl });
+  const rest = recogniseDialin(body) && createDailyRest(accountOf(body, settings));
   return await joinRoom({ engine, roomUrl, token, params, logger, body, pacer, rest, joinTimeout, emptyRoomTimeout });
+}
+
+/** The account that a phone call belongs to: the one that its body names, else the one that is set up. */
+function accountOf(body: unknown, settings: Pick<DailyOptions, "apiKey" | "apiUrl">) {
+  const { daily_api_key: apiKey = settings.apiKey, daily_api_url: apiUrl = settings.apiUrl } = Object(
+    body,
+  ) as Partial<DailyDialinRequest>;
+  return { apiKey: requireApiKey(apiKey), apiUrl };
 }
 
 export interface JoinRoomOptions {
@@ -59,8 +69,10 @@ export interface JoinRoomOptions {
 /** Joins a room, and sends the phone call there that `body` speaks of. Rejects as `createDailyTransport` does. */
 export async function joinRoom(options: JoinRoomOptions): Promise<DailyTransport> {
   const { engine, roomUrl, token, params = {}, logger, pacer, rest, joinTimeout, emptyRoomTimeout, opened } = options;
-  const { userName = "Pipecat Bot", audioOutSampleRate = 24_000, audioOutBitrate, emptyRoomTimeoutMs } = params;
+  const { userName = "Pipecat Bot", audioOutSampleRate = 24_000, audioOutBitrate } = params;
+  const { emptyRoomTimeoutMs = emptyRoomTimeout * 1000 } = params;
   requireSampleRate(audioOutSampleRate);
+  requireTimeout(emptyRoomTimeoutMs);
   const phone = recogniseDialin(options.body);
   return await openTransport({
     engine,
@@ -68,6 +80,7 @@ export async function joinRoom(options: JoinRoomOptions): Promise<DailyTransport
       roomUrl,
       ...(token !== undefined && { token }),
       userName,
+      userData: botMark,
       sampleRate: audioOutSampleRate,
       ...(audioOutBitrate !== undefined && { bitrate: audioOutBitrate }),
       hears: params.audioInEnabled ?? true,
@@ -76,8 +89,7 @@ export async function joinRoom(options: JoinRoomOptions): Promise<DailyTransport
     params,
     pacer,
     logger,
-    emptyRoomTimeoutMs:
-      emptyRoomTimeoutMs ?? (emptyRoomTimeout === 0 ? Number.POSITIVE_INFINITY : emptyRoomTimeout * 1000),
+    emptyRoomTimeoutMs: emptyRoomTimeoutMs === 0 ? Number.POSITIVE_INFINITY : emptyRoomTimeoutMs,
     ...(phone && rest && { sendCallTo: (sipUri: string) => rest.updatePinlessCall({ ...phone, sipUri }) }),
     ...(opened && { opened }),
   });
@@ -87,5 +99,15 @@ function requireSampleRate(sampleRate: number): void {
   if (Number.isInteger(sampleRate / 50) && sampleRate >= 8_000 && sampleRate <= 48_000) return;
   throw new RunnerError("OPTION_INVALID", `The daily transport's audioOutSampleRate cannot be ${sampleRate}.`, {
     fix: "Give a multiple of 50 from 8,000 to 48,000 Hz.",
+  });
+}
+
+/** Timers take no longer ones: they fire at once. */
+const longestMs = 2 ** 31 - 1;
+
+function requireTimeout(timeoutMs: number): void {
+  if ((timeoutMs >= 0 && timeoutMs <= longestMs) || timeoutMs === Number.POSITIVE_INFINITY) return;
+  throw new RunnerError("OPTION_INVALID", `The daily transport's emptyRoomTimeoutMs cannot be ${timeoutMs}.`, {
+    fix: "Give up to 2,147,483,647 ms, which are 24 days; 0 and Infinity wait.",
   });
 }

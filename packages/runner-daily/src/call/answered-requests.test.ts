@@ -29,13 +29,22 @@ test("a request is answered by its event, and by no other", async () => {
   expect(clock.timers).toBe(0);
 });
 
+test("it is over when the call is, without waiting for its answer", async () => {
+  const { clock, answered, record } = asking();
+  const recording = record();
+  await null;
+  answered.end();
+  await expect(recording).rejects.toMatchObject({ code: "CALL_ENDED" });
+  expect(clock.timers).toBe(0);
+});
+
 test("it is refused by an error event, by the method itself, and by silence", async () => {
   const { clock, answered, record } = asking();
   const refused = record();
-  answered.see({ action: "recording-error", errorMsg: "not allowed" });
+  answered.see({ action: "recording-error", errorMsg: "not allowed: +1 555 123 4567" });
   await expect(refused).rejects.toMatchObject({
     code: "DAILY_CALL_FAILED",
-    message: expect.stringContaining("not allowed"),
+    message: "Daily did not startRecording: not allowed: +….",
   });
 
   const silent = record();

@@ -1,12 +1,18 @@
 import { RunnerError } from "@pipecat-ts/runner-core";
 import type { Clock } from "@pipecat-ts/runner-media";
+import { hideNumbers } from "../hide-numbers.ts";
 import type { DailyCall, DailyEvent, DailyMethod } from "./daily-call.ts";
 
 /** Asks for what Daily answers by an event: the methods of daily-js return nothing. */
 export interface AnsweredRequests {
-  /** Resolves with the next event called `done`; rejects with DAILY_CALL_FAILED at one called `failed`, or after 30 s. */
+  /**
+   * Resolves with the next event called `done`; rejects with DAILY_CALL_FAILED at one called `failed`, or after 30 s, and
+   * with CALL_ENDED when the call ends.
+   */
   ask(method: DailyMethod, done: string, failed: string, options?: object): Promise<DailyEvent>;
   see(event: DailyEvent): void;
+  /** The call is over: no answer comes. */
+  end(): void;
 }
 
 const answerMs = 30_000;
@@ -19,8 +25,13 @@ interface Waiter {
 
 export function createAnsweredRequests(call: Pick<DailyCall, "request">, clock: Clock): AnsweredRequests {
   const waiting = new Set<Waiter>();
+  let over = false;
 
   return {
+    end() {
+      over = true;
+      for (const { settle } of waiting) settle(undefined);
+    },
     see(event) {
       for (const { done, failed, settle } of [...waiting]) {
         if (event.action === done || event.action === failed) settle(event);
@@ -35,7 +46,8 @@ export function createAnsweredRequests(call: Pick<DailyCall, "request">, clock: 
         await call.request(method, ...(options ? [options] : []));
         const event = await promise;
         if (event?.action === done) return event;
-        const why = event ? String(event.errorMsg ?? event.action) : `no answer in ${answerMs / 1000} s`;
+        if (over) throw new RunnerError("CALL_ENDED", `The call ended before Daily answered ${method}.`);
+        const why = event ? hideNumbers(String(event.errorMsg ?? event.action)) : `no answer in ${answerMs / 1000} s`;
         throw new RunnerError("DAILY_CALL_FAILED", `Daily did not ${method}: ${why}.`, { status: 502 });
       } finally {
         cancel();

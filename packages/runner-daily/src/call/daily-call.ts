@@ -14,6 +14,8 @@ export interface JoinRequest {
   /** Without one it joins as a guest, which only public rooms allow. */
   readonly token?: string;
   readonly userName: string;
+  /** What the others' daily-js says of the bot as `userData`. */
+  readonly userData?: Readonly<Record<string, unknown>>;
   /** Rate in Hz of what `sendAudio` gets. */
   readonly sampleRate: number;
   /** Of the bot's voice, in bits a second; Daily's choice for speech unless said. */

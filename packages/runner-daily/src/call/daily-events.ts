@@ -13,11 +13,11 @@ export interface DailyTransportEvents extends TransportEvents {
   left: [];
   /** `joined`, `leaving`, `left`. */
   callStateUpdated: [state: "joined" | "leaving" | "left"];
-  /** Somebody is there, for the first time in this call. `clientConnected` comes with it. */
+  /** Somebody is there, for the first time in this call; another session's bot does not count. `clientConnected` comes with it. */
   firstParticipantJoined: [participant: DailyParticipant];
   participantJoined: [participant: DailyParticipant];
   participantUpdated: [participant: DailyParticipant];
-  /** `hidden` is the only reason that Daily tells. When nobody is left, the call ends. */
+  /** `hidden` is the only reason that Daily tells. When nobody is left but bots, the call ends. */
   participantLeft: [participant: DailyParticipant, reason?: string];
   /** Who speaks now; `undefined` when it is nobody known. */
   activeSpeakerChanged: [participant: DailyParticipant | undefined];

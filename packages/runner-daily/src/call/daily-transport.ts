@@ -9,7 +9,7 @@ import type { PhoneCalls } from "./phone-calls.ts";
  * A bot's seat in a Daily room: what every transport can do, and what a room can.
  *
  * `input` is all that the others say, mixed; `clientConnected` comes with the first of them, and the call ends when the last
- * has left. Methods reject with DAILY_CALL_FAILED in Daily's words, and CALL_ENDED.
+ * has left. Other sessions' bots in the room are among `participants`, and count for none of this. Methods reject with DAILY_CALL_FAILED in Daily's words, and CALL_ENDED.
  */
 export interface DailyTransport extends Transport<DailyTransportEvents>, PhoneCalls {
   /** The bot itself, as it joined. */
@@ -18,7 +18,10 @@ export interface DailyTransport extends Transport<DailyTransportEvents>, PhoneCa
   readonly participants: ReadonlyMap<string, DailyParticipant>;
   /** How many are there, the bot among them, and how many of them hidden. */
   participantCounts(): Promise<{ readonly present: number; readonly hidden: number }>;
-  /** What one of them says: mono frames of 20 ms at `audioInSampleRate`, with 500 ms of them kept unread. Cancel it when done. */
+  /**
+   * What one of them says: mono frames of 20 ms at `audioInSampleRate`, with 500 ms of them kept unread. It closes when they
+   * leave; for somebody who is not there it waits until the call ends. Cancel it when done.
+   */
   listenTo(participantId: string): ReadableStream<AudioFrame>;
   /** Sends an app message to one of them. Rejects with MESSAGE_TOO_LARGE. */
   sendMessageTo(participantId: string, message: unknown): Promise<void>;

@@ -5,9 +5,11 @@ import { createMixer } from "./mixer.ts";
 
 /** What is said in a room: all of it mixed, and that of one participant for whoever asks. */
 export interface Listening {
-  /** Gives the mix to `caller`. */
-  hear(caller: Caller): DailyCallListener["audio"];
+  /** Gives the mix to `caller`; what is not `mixed` is for `listenTo` alone. */
+  hear(caller: Caller): (...audio: [...Parameters<DailyCallListener["audio"]>, mixed: boolean]) => void;
   listenTo(participantId: string): ReadableStream<AudioFrame>;
+  /** Somebody has left. */
+  left(participantId: string): void;
   /** Nothing more is said. */
   end(): void;
 }
@@ -19,8 +21,8 @@ export function createListening(sampleRate: number, losses: Losses): Listening {
   return {
     hear(caller) {
       const mixer = createMixer((frame) => caller.audio(frame));
-      return (participantId, track, frame) => {
-        mixer.take(`${participantId} ${track}`, frame);
+      return (participantId, track, frame, mixed) => {
+        if (mixed) mixer.take(`${participantId} ${track}`, frame);
         // A screen's sound is not what they say.
         if (track === "audio") byParticipant.get(participantId)?.take(frame);
       };
@@ -30,6 +32,10 @@ export function createListening(sampleRate: number, losses: Losses): Listening {
       byParticipant.set(participantId, voice);
       if (ended) voice.end();
       return voice.read();
+    },
+    left(participantId) {
+      byParticipant.get(participantId)?.end();
+      byParticipant.delete(participantId);
     },
     end() {
       ended = true;

@@ -62,7 +62,7 @@ function takeSeat(
   const listening = createListening(params.audioInSampleRate ?? 16_000, losses);
   let connected: () => void = () => undefined;
   const arrival = createArrival(pacer.clock, () => connected());
-  const room = createRoomEvents({ ...options, events, arrival, phones, answered, clock: pacer.clock });
+  const room = createRoomEvents({ ...options, events, arrival, phones, answered, listening, clock: pacer.clock });
 
   const media = createMediaTransport({
     name: "daily",
@@ -75,8 +75,9 @@ function takeSeat(
       inbox.open({
         ...room.enter(caller),
         audio(participantId, track, frame) {
-          arrival.heard(frame);
-          hear(participantId, track, frame);
+          const isCaller = !room.isBot(participantId);
+          if (isCaller) arrival.heard(frame);
+          hear(participantId, track, frame, isCaller);
         },
       });
       return createDailyPort(call, {
@@ -88,6 +89,7 @@ function takeSeat(
           arrival.stop();
           room.leave();
           listening.end();
+          answered.end();
           events.emit("callStateUpdated", "left");
           events.emit("left");
         },

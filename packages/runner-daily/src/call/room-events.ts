@@ -1,9 +1,12 @@
 import { type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { CallEvents, Caller, Clock } from "@pipecat-ts/runner-media";
+import { hideNumbers } from "../hide-numbers.ts";
 import type { AnsweredRequests } from "./answered-requests.ts";
 import type { Arrival } from "./arrival.ts";
+import { isBot } from "./bot-mark.ts";
 import type { DailyCallListener, DailyEvent } from "./daily-call.ts";
 import { type DailyTransportEvents, passedOn } from "./daily-events.ts";
+import type { Listening } from "./listening.ts";
 import type { DailyParticipant } from "./participant.ts";
 import type { PhoneCallsOfRoom } from "./phone-calls.ts";
 import { createRoster } from "./roster.ts";
@@ -11,6 +14,8 @@ import { createRoster } from "./roster.ts";
 /** Makes of what daily-js tells what a bot is told. */
 export interface RoomEvents {
   readonly others: ReadonlyMap<string, DailyParticipant>;
+  /** Whether this is another session's bot, who is in the room and nobody's caller. */
+  isBot(participantId: string): boolean;
   /** From now on `caller` is who is there: the last who leaves ends the call. */
   enter(caller: Caller): Omit<DailyCallListener, "audio">;
   /** Adds those who were there before the bot. */
@@ -24,6 +29,7 @@ export interface RoomEventsOptions {
   readonly arrival: Pick<Arrival, "joined">;
   readonly phones: Pick<PhoneCallsOfRoom, "see">;
   readonly answered: Pick<AnsweredRequests, "see">;
+  readonly listening: Pick<Listening, "left">;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly emptyRoomTimeoutMs: number;
@@ -31,11 +37,12 @@ export interface RoomEventsOptions {
 }
 
 export function createRoomEvents(options: RoomEventsOptions): RoomEvents {
-  const { events, arrival, phones, answered, clock, logger, emptyRoomTimeoutMs, sendCallTo } = options;
+  const { events, arrival, phones, answered, listening, clock, logger, emptyRoomTimeoutMs, sendCallTo } = options;
   const roster = createRoster();
   let caller: Caller | undefined;
   let stopWaiting: (() => void) | undefined;
-  let callIsSent = sendCallTo === undefined;
+  /** Whether no phone call is on hold, or it has been sent. */
+  let callIsSent: Promise<boolean> = Promise.resolve(sendCallTo === undefined);
 
   function come(value: unknown, wasKnown: "participantUpdated" | undefined): void {
     const seen = roster.see(value);
@@ -44,36 +51,41 @@ export function createRoomEvents(options: RoomEventsOptions): RoomEvents {
       if (wasKnown) events.emit(wasKnown, seen.participant);
       return;
     }
-    const isFirst = stopWaiting !== undefined;
-    stopWaiting?.();
-    stopWaiting = undefined;
-    if (isFirst) events.emit("firstParticipantJoined", seen.participant);
+    const isCaller = !isBot(seen.participant);
+    if (isCaller && stopWaiting) {
+      stopWaiting();
+      stopWaiting = undefined;
+      events.emit("firstParticipantJoined", seen.participant);
+    }
     events.emit("participantJoined", seen.participant);
-    arrival.joined();
+    if (isCaller) arrival.joined();
   }
 
   function go({ participant: value, reason }: DailyEvent): void {
     const participant = roster.remove(value);
     if (!participant) return;
+    listening.left(participant.id);
     if (typeof reason === "string") events.emit("participantLeft", participant, reason);
     else events.emit("participantLeft", participant);
-    if (roster.others.size === 0) caller?.left("caller-left");
+    if (!isBot(participant) && [...roster.others.values()].every(isBot)) caller?.left("caller-left");
   }
 
-  /** Rooms with several addresses tell of each; a call is sent to one. */
+  /** Rooms with several addresses tell of each; a call is sent to the first that it gets to. */
   async function ready(sipEndpoint: string): Promise<void> {
-    if (!callIsSent) {
-      callIsSent = true;
-      try {
-        await sendCallTo?.(sipEndpoint);
-      } catch (error) {
-        logger.error({ err: error }, "The phone call on hold could not be sent to the room.");
-        events.emit("dialinError", { action: "dialin-error", errorMsg: (error as Error).message, sipEndpoint });
-        caller?.error(error as Error);
-        return;
-      }
+    callIsSent = callIsSent.then(async (isSent) => isSent || (await sendCall(sipEndpoint)));
+    if (await callIsSent) events.emit("dialinReady", sipEndpoint);
+  }
+
+  async function sendCall(sipEndpoint: string): Promise<boolean> {
+    try {
+      await sendCallTo?.(sipEndpoint);
+      return true;
+    } catch (error) {
+      logger.error({ err: error }, "The phone call on hold could not be sent to the room.");
+      events.emit("dialinError", { action: "dialin-error", errorMsg: (error as Error).message, sipEndpoint });
+      caller?.error(error as Error);
+      return false;
     }
-    events.emit("dialinReady", sipEndpoint);
   }
 
   function end(error: RunnerError): void {
@@ -91,13 +103,17 @@ export function createRoomEvents(options: RoomEventsOptions): RoomEvents {
     "dialin-ready": ({ sipEndpoint }) => void ready(String(sipEndpoint)),
     "dtmf-event": ({ tone }) => caller?.dtmf(String(tone)),
     "left-meeting": () => end(outOfRoom("the room was left", undefined)),
-    error: ({ errorMsg, error }) => end(outOfRoom(String(errorMsg), Object(error).type)),
+    error: ({ errorMsg, error }) => end(outOfRoom(hideNumbers(String(errorMsg)), Object(error).type)),
     // Its text may hold a caller's number: the bot has it by `dailyEvent`.
     "nonfatal-error": ({ type }) => logger.warn(`Daily has trouble, and the call goes on: ${type}.`),
   };
 
   return {
     others: roster.others,
+    isBot(participantId) {
+      const participant = roster.others.get(participantId);
+      return participant !== undefined && isBot(participant);
+    },
     enter(of) {
       caller = of;
       stopWaiting = Number.isFinite(emptyRoomTimeoutMs)

@@ -1,4 +1,5 @@
 import { RunnerError } from "@pipecat-ts/runner-core";
+import { hideNumbers } from "../hide-numbers.ts";
 
 /** What Daily's REST API said. */
 export interface DailyAnswer {
@@ -34,13 +35,17 @@ export class DailyError extends RunnerError implements DailyAnswer {
 
 /** The error of an answer that is no success. `request` is method and path; `secret` must not be repeated. */
 export function refusedBy(request: string, dailyStatus: number, text: string, secret: string): DailyError {
-  const { error, info = text.slice(0, 200) } = recogniseAnswer(text);
-  const words = hidePrivate([error, info].filter(Boolean).join(": "), secret);
+  const hide = (words: string) => hideNumbers(words.replaceAll(secret, "…"));
+  const answer = recogniseAnswer(text);
+  const error = answer.error && hide(answer.error);
+  // Hidden before it is cut: half a key is no longer recognised.
+  const info = answer.info === undefined ? hide(text).slice(0, 200) : hide(answer.info);
+  const words = [error, info].filter(Boolean).join(": ");
   const message = `Daily answered ${request} with ${dailyStatus}${words === "" ? "" : ` ${words}`}.`;
   return new DailyError("DAILY_REFUSED", message, {
     dailyStatus,
     error,
-    info: hidePrivate(info, secret),
+    info,
     fix: fixFor(dailyStatus),
   });
 }
@@ -55,11 +60,6 @@ function recogniseAnswer(text: string): { readonly error?: string; readonly info
   } catch {
     return {}; // A proxy's page: its text is shown as it is.
   }
-}
-
-/** Daily repeats what it does not like, a caller's number among it. */
-function hidePrivate(text: string, secret: string): string {
-  return text.replaceAll(secret, "…").replace(/\+\d[\d\s().-]{4,}\d/g, "+…");
 }
 
 function fixFor(status: number): string {

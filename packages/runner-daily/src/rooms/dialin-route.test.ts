@@ -139,6 +139,11 @@ describe("with a secret", () => {
     expect((await rooms.post(path, body, { ...signed(body), "content-type": "text/plain" })).status).toBe(200);
   });
 
+  test("an unsigned call is taken where the operator says that none is verified", async () => {
+    const rooms = await open({ daily: { pinlessHmacSecret: secret, verifySignatures: false } });
+    expect((await rooms.post(path, call)).status).toBe(200);
+  });
+
   test.each([
     ["unsigned", () => ({})],
     ["signed for another body", () => signed("{}")],
@@ -150,6 +155,31 @@ describe("with a secret", () => {
     expect([answer.status, answer.body.code]).toEqual([401, "DAILY_SIGNATURE_INVALID"]);
     expect(JSON.stringify([answer.body, rooms.logger.lines])).not.toContain(secret);
     expect(api.requests).toEqual([]);
+  });
+});
+
+describe("without a secret", () => {
+  const key = { apiKey: "a-key-of-16-chars" };
+
+  test.each([
+    ["an API key", key],
+    ["tokens for sockets", { webSocketAuth: "token" } as const],
+  ])("a server with %s takes no calls, says what to set, and starts nothing", async (_, access) => {
+    const rooms = await open(access);
+    const { status, body } = await rooms.post(path, call);
+    expect([status, body.code]).toEqual([401, "DAILY_SIGNATURE_INVALID"]);
+    expect(body.detail).toMatch(/DAILY_PINLESS_HMAC_SECRET.*--no-verify-signatures/);
+    expect([api.requests, rooms.calls]).toEqual([[], []]);
+    expect(await rooms.post(path, { test: true })).toMatchObject({ status: 200 });
+    expect(rooms.runner.transports[0]?.banner[1]).toContain("once DAILY_PINLESS_HMAC_SECRET is set");
+  });
+
+  test("it takes them where the operator says that none is verified, or has the secret", async () => {
+    const unverified = await open({ ...key, daily: { verifySignatures: false } });
+    expect((await unverified.post(path, call)).status).toBe(200);
+    const signedOnly = await open({ ...key, daily: { pinlessHmacSecret: secret } });
+    const body = JSON.stringify({ ...call, callId: "call-2" });
+    expect((await signedOnly.post(path, body, signed(body))).status).toBe(200);
   });
 });
 

@@ -1,11 +1,10 @@
 import { type HttpRoute, type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import { type DialinCall, parseDialin } from "./dialin.ts";
+import type { DialinVerification } from "./dialin-verification.ts";
 import { pinlessSignatureFault } from "./pinless-signature.ts";
 
 export interface DialinRouteOptions {
-  readonly pinlessHmacSecret: string | undefined;
-  /** Whether strangers reach this server. */
-  readonly isPublic: boolean;
+  readonly verification: DialinVerification;
   readonly logger: Logger;
   /** Throws when no call can be taken now. */
   requireReady(): void;
@@ -18,11 +17,11 @@ export interface DialinRouteOptions {
  * https://docs.daily.co/guides/products/dial-in-dial-out/dialin-pinless
  */
 export function createDialinRoute(options: DialinRouteOptions): HttpRoute {
-  const { pinlessHmacSecret: secret, isPublic, logger, requireReady, answer } = options;
+  const { verification, logger, requireReady, answer } = options;
   let warned = false;
 
   function warnOnce(): void {
-    if (warned || !isPublic) return;
+    if (warned) return;
     warned = true;
     logger.warn(
       "Dial-in webhooks are not checked: whoever reaches this server can start bots. Set DAILY_PINLESS_HMAC_SECRET.",
@@ -41,11 +40,12 @@ export function createDialinRoute(options: DialinRouteOptions): HttpRoute {
         ctx.body = { status: "OK" };
         return;
       }
-      if (secret === undefined) warnOnce();
-      else {
+      if (verification === "refused") throw unverifiable();
+      if (verification === "warned") warnOnce();
+      if (typeof verification === "object") {
         const signature = ctx.get("x-pinless-signature") || undefined;
         const timestamp = ctx.get("x-pinless-timestamp") || undefined;
-        const fault = pinlessSignatureFault({ signature, timestamp, rawBody }, secret, Date.now());
+        const fault = pinlessSignatureFault({ signature, timestamp, rawBody }, verification.secret, Date.now());
         if (fault !== undefined) throw refused(fault);
       }
       requireReady();
@@ -58,5 +58,13 @@ function refused(fault: string): RunnerError {
   return new RunnerError("DAILY_SIGNATURE_INVALID", `The dial-in webhook is refused: ${fault}.`, {
     status: 401,
     fix: "Daily makes a new secret whenever dial-in is configured without one: set DAILY_PINLESS_HMAC_SECRET to the latest.",
+  });
+}
+
+function unverifiable(): RunnerError {
+  const message = "The dial-in webhook is refused: callers of this server must prove themselves, and it cannot.";
+  return new RunnerError("DAILY_SIGNATURE_INVALID", message, {
+    status: 401,
+    fix: "Set DAILY_PINLESS_HMAC_SECRET (--daily-pinless-hmac-secret) to the secret that Daily signs with. --no-verify-signatures takes calls that nobody signed.",
   });
 }

@@ -59,6 +59,15 @@ describe("what goes wrong", () => {
     expect(JSON.stringify(error) + String(error)).not.toMatch(/daily-key|123-4567/);
   });
 
+  test("never repeats a part of the key, nor anything in the error's name", async () => {
+    api.failNext("POST /rooms", { status: 502, body: `${"x".repeat(190)}${apiKey}` });
+    await expect(rest.createRoom({ properties: {} })).rejects.toThrow(/x…\.$/);
+    api.failNext("POST /rooms", refusal(400, `no-${apiKey}`, "call of +15551234567"));
+    const error = await rest.createRoom({ properties: {} }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ error: "no-…", info: "call of +…" });
+    expect(JSON.stringify(error) + String(error)).not.toMatch(/daily-key|1234567/);
+  });
+
   test("a page of a proxy is shown as it is, shortened", async () => {
     api.failNext("POST /rooms", { status: 404, body: `<h1>Not here</h1>${"x".repeat(1_000)}` });
     await expect(rest.createRoom({ properties: {} })).rejects.toThrow(/404 <h1>Not here<\/h1>x{100,200}\.$/);
@@ -108,13 +117,24 @@ describe("repeating", () => {
     ]);
   });
 
-  test("a room is made once, and a call sent once", async () => {
-    api.failNext("POST", trouble, limit);
+  const call = { callId: "c", callDomain: "d", sipUri: "s" };
+
+  test("a room is made once, and a call sent once, where Daily may have done it", async () => {
+    api.failNext("POST", trouble, "hang");
     await expect(rest.createRoom({ properties: {} })).rejects.toMatchObject({ dailyStatus: 503 });
-    await expect(rest.updatePinlessCall({ callId: "c", callDomain: "d", sipUri: "s" })).rejects.toMatchObject({
-      dailyStatus: 429,
-    });
+    await expect(rest.updatePinlessCall(call)).rejects.toMatchObject({ code: "DAILY_UNREACHABLE" });
     expect(paths()).toEqual(["POST /rooms", "POST /dialin/pinlessCallUpdate"]);
+  });
+
+  test("what Daily did not do for the number of requests is asked again, whatever it is", async () => {
+    api.failNext("POST /rooms", limit, limit, limit, limit);
+    expect(await rest.createRoom({ name: "one", properties: {} })).toMatchObject({ name: "one" });
+    api.failNext("POST /dialin", limit, limit);
+    await rest.updatePinlessCall(call);
+    expect(api.pinlessUpdates).toEqual([call]);
+    api.failNext("POST /dialin", ...Array(5).fill(limit));
+    await expect(rest.updatePinlessCall(call)).rejects.toMatchObject({ dailyStatus: 429 });
+    expect(api.requests).toHaveLength(13);
   });
 
   test("not what was refused for good", async () => {

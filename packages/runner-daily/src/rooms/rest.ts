@@ -49,15 +49,20 @@ interface Answer {
 }
 
 const attempts = 3;
+/** Of requests that Daily does not take for their number: a few seconds later it does. */
+const attemptsAtLimit = 5;
 /** What Daily may ask for in `Retry-After` and get: a caller waits for the answer. */
 const maxRetryAfterMs = 5_000;
 
-/** Reading and deleting may be repeated, and a token that nobody got costs nothing; a room would stay behind. */
+/**
+ * Reading and deleting may be repeated, and a token that nobody got costs nothing; a room would stay behind, and a call be
+ * sent twice, where Daily did it and its answer was lost.
+ */
 type Effect = "repeatable" | "once";
 
 /**
- * Daily's REST API. Requests that may be made twice are repeated, twice, when Daily says 429 or 5xx or does not answer: at
- * most 20 requests a second are taken, and deletions 2. https://docs.daily.co/reference/rest-api#rate-limits
+ * Daily's REST API. What it refuses for the number of requests (429) was not done, and is asked again, four times; requests
+ * that may be made twice are repeated, twice, also when it says 5xx or does not answer. At most 20 requests a second are taken, and deletions 2. https://docs.daily.co/reference/rest-api#rate-limits
  */
 export function createDailyRest(options: DailyRestOptions): DailyRest {
   const { apiKey, apiUrl = "https://api.daily.co/v1", timeoutMs = 10_000, retryDelayMs = 500 } = options;
@@ -89,8 +94,7 @@ export function createDailyRest(options: DailyRestOptions): DailyRest {
   }
 
   async function send(method: string, path: string, effect: Effect, body?: unknown): Promise<unknown> {
-    for (let left = effect === "repeatable" ? attempts : 1, delayMs = retryDelayMs; ; delayMs *= 2) {
-      left -= 1;
+    for (let made = 1, delayMs = retryDelayMs; ; made++, delayMs *= 2) {
       const outcome = await attempt(method, path, body).then(
         ({ response, text }) => {
           if (response.ok) return { json: recogniseJson(text) };
@@ -101,9 +105,11 @@ export function createDailyRest(options: DailyRestOptions): DailyRest {
       );
       if ("json" in outcome) return outcome.json;
       const { error, retryAfterMs } = outcome;
-      const passing = error.dailyStatus === undefined || error.dailyStatus === 429 || error.dailyStatus >= 500;
-      if (left === 0 || !passing) throw error;
-      await sleep(Math.max(delayMs, retryAfterMs));
+      const { dailyStatus: status = 0 } = error;
+      const mayRepeat = effect === "repeatable" && (status === 0 || status >= 500);
+      if (status === 429 ? made === attemptsAtLimit : !mayRepeat || made === attempts) throw error;
+      // Those that were refused together do not come together again.
+      await sleep(Math.max(delayMs * (0.5 + Math.random() / 2), retryAfterMs));
     }
   }
 

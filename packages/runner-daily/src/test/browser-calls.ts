@@ -4,6 +4,8 @@ import { createRecordingLogger, type RecordingLogger, until, within } from "@pip
 import { afterAll, afterEach } from "vitest";
 import type { DailyTransport } from "../call/daily-transport.ts";
 import { createDailyPlugin } from "../plugin.ts";
+import { configureDaily } from "../rooms/configure.ts";
+import { roomName } from "../rooms/prepare-room.ts";
 import { browserProcesses, profiles } from "./browser-remains.ts";
 import { type BrowserCaller, type BrowserRooms, openBrowserRooms } from "./call-machine/browser-rooms.ts";
 import { apiKey } from "./daily-api.ts";
@@ -16,10 +18,12 @@ export const patienceMs = 15_000;
  * a stand-in.
  */
 export interface BrowserCalls extends Pick<BrowserRooms, "api" | "server"> {
-  /** Starts a bot by `POST path`, which stays in its room until the call ends. */
-  start(path?: string, body?: object): Promise<BrowserCall>;
-  /** Somebody joins it. */
-  enter(call: BrowserCall, userName?: string): Promise<BrowserCaller>;
+  /** Starts a bot by `POST path`, which stays in its room until the call ends; with further options of the transport. */
+  start(path?: string, body?: object, options?: Readonly<Record<string, unknown>>): Promise<BrowserCall>;
+  /** A room that is there before any bot. */
+  openRoom(): Promise<Pick<BrowserCall, "room" | "reply">>;
+  /** Somebody joins. */
+  enter(call: Pick<BrowserCall, "reply">, userName?: string): Promise<BrowserCaller>;
 }
 
 export interface BrowserCall {
@@ -33,8 +37,8 @@ export interface BrowserCall {
 }
 
 /** Call once in a test file. After each test everybody leaves, and nothing of a browser may be left. */
-export async function useBrowserCalls(): Promise<BrowserCalls> {
-  const rooms = await openBrowserRooms();
+export async function useBrowserCalls(options: Parameters<typeof openBrowserRooms>[0] = {}): Promise<BrowserCalls> {
+  const rooms = await openBrowserRooms(options);
   const { api, server, engine } = rooms;
   const runners: Runner[] = [];
   const callers: BrowserCaller[] = [];
@@ -48,7 +52,7 @@ export async function useBrowserCalls(): Promise<BrowserCalls> {
   return {
     api,
     server,
-    async start(path = "/start", body = { createDailyRoom: true }) {
+    async start(path = "/start", body = { createDailyRoom: true }, daily = {}) {
       const logger = createRecordingLogger();
       const { promise: connected, resolve, reject } = Promise.withResolvers<DailyTransport>();
       const bot: Bot = async (args) => {
@@ -64,7 +68,7 @@ export async function useBrowserCalls(): Promise<BrowserCalls> {
       const runner = createRunner({
         bot,
         plugins: [createDailyPlugin(() => engine)],
-        pluginOptions: { daily: { apiKey, apiUrl: api.url } },
+        pluginOptions: { daily: { apiKey, apiUrl: api.url, ...daily } },
         host: "127.0.0.1",
         port: 0,
         env: {},
@@ -78,8 +82,12 @@ export async function useBrowserCalls(): Promise<BrowserCalls> {
         body: JSON.stringify(body),
       });
       const reply = (await response.json()) as Record<string, string>;
-      const room = String(reply.dailyRoom).split("/").at(-1) ?? "";
+      const room = roomName(String(reply.dailyRoom));
       return { runner, logger, room, reply, transport: await within("the bot joins", connected, patienceMs) };
+    },
+    async openRoom() {
+      const { roomUrl: dailyRoom, callerToken: dailyToken } = await configureDaily({ apiKey, apiUrl: api.url });
+      return { room: roomName(dailyRoom), reply: { dailyRoom, dailyToken } };
     },
     async enter({ reply }, userName = "Caller") {
       const caller = await rooms.join(String(reply.dailyRoom), String(reply.dailyToken), userName);

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { profilePrefix } from "../call/browser/chromium.ts";
+import { profilePrefix } from "../call/browser/profile.ts";
 
 /** A process of a browser. */
 export interface BrowserProcess {

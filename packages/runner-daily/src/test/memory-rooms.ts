@@ -113,7 +113,7 @@ export function createMemoryRooms(api: DailyApi): MemoryRooms {
           sampleRate = request.sampleRate;
           Object.assign(seat, { request });
           seats.set(name, [...(seats.get(name) ?? []), seat]);
-          const info = participant(id, request.userName, owner);
+          const info = { ...participant(id, request.userName, owner), userData: request.userData };
           member = {
             id,
             info,

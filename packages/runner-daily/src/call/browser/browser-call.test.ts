@@ -2,6 +2,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { countResources, settleResources, until } from "@pipecat-ts/runner-testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { pageFolder } from "../../page-folder.ts";
@@ -15,9 +17,11 @@ const program = findChromium(process.env.PIPECAT_CHROMIUM, process.env.PATH ?? "
 const calls: DailyCall[] = [];
 let server: RoomServer;
 let refusal: { readonly type: string; readonly text: string } | undefined;
+let letIn: () => Promise<void>;
 beforeEach(async () => {
   refusal = undefined;
-  server = await openRoomServer({ refuse: () => refusal });
+  letIn = async () => undefined;
+  server = await openRoomServer({ refuse: () => refusal, letIn: () => letIn() });
 });
 afterEach(async () => {
   await Promise.all(calls.splice(0).map((call) => call.close()));
@@ -158,6 +162,34 @@ describe("joining", () => {
 });
 
 describe("in the room", () => {
+  test("of others nothing is told before the bot is in, and then all of it", async () => {
+    await open().call.join(request({ userName: "Ann" }));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    letIn = () => promise;
+    const { call, told, heardFrames } = open();
+    const joining = call.join(request());
+    // On the same socket, and later than what would have been told.
+    await until("Ann is heard", () => heardFrames() > 0, 10_000);
+    expect(told).toEqual([]);
+    resolve();
+    await joining;
+    await until("all is told", () => told.includes("joined-meeting"), 2_000);
+    expect(told[0]).toBe("participant-joined");
+  });
+
+  test("what is asked keeps nothing once it is answered", async () => {
+    const { call } = open();
+    await call.join(request());
+    const answer = new WeakRef((await call.request("participantCounts")) as object);
+    setFlagsFromString("--expose-gc");
+    const collect: () => void = runInNewContext("gc");
+    const isGone = () => {
+      collect();
+      return answer.deref() === undefined;
+    };
+    await until("nobody holds the answer", isGone, 5_000);
+  });
+
   test("a browser that dies is told once, and nothing after it", async () => {
     const { call, lost, told } = open();
     await call.join(request());

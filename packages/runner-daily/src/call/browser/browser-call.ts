@@ -26,7 +26,7 @@ const leaveMs = 1_000;
 export function createBrowserCall(options: BrowserCallOptions, listener: DailyCallListener): DailyCall {
   const { findProgram, pageFolder, bundleUrl } = options;
   const { promise: closed, reject: giveUp } = Promise.withResolvers<never>();
-  // Whoever waits for something meanwhile hears of it.
+  // Nobody waits once the page is there.
   closed.catch(() => undefined);
   let server: PageServer | undefined;
   let chromium: Chromium | undefined;
@@ -44,10 +44,12 @@ export function createBrowserCall(options: BrowserCallOptions, listener: DailyCa
     if (closing) throw over();
     void chromium.ended.then((why) => fail(crashed(why)));
     chromium.open(server.url);
-    link = connect(await Promise.race([server.socket, closed]));
-    const ask = link.ask({ command: "join", url: roomUrl, bundleUrl, version: sdkVersion, ...rest });
-    const { participants } = (await Promise.race([ask, closed])) as { readonly participants?: Participants };
-    return participants ?? {};
+    const socket = await Promise.race([server.socket, closed]);
+    if (closing) throw over();
+    link = connect(socket);
+    const answer = await link.ask({ command: "join", url: roomUrl, bundleUrl, version: sdkVersion, ...rest });
+    const { participants = {} } = answer as { readonly participants?: Participants };
+    return participants;
   }
 
   function connect(socket: WebSocket): PageLink {
@@ -57,11 +59,17 @@ export function createBrowserCall(options: BrowserCallOptions, listener: DailyCa
 
   /** The browser or its page is gone. */
   function fail(error: RunnerError): void {
-    giveUp(error);
+    end(error);
     if (closing) return;
     const wasJoined = joined;
     void close();
     if (wasJoined) listener.lost(error);
+  }
+
+  /** Whoever waits for the page, or for something of it, waits no more. */
+  function end(error: RunnerError): void {
+    giveUp(error);
+    link?.end(error);
   }
 
   async function leave(): Promise<void> {
@@ -69,7 +77,7 @@ export function createBrowserCall(options: BrowserCallOptions, listener: DailyCa
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const cancel = systemClock.after(leaveMs, resolve);
     const left = link.ask({ command: "leave" }).catch(() => undefined);
-    await Promise.race([left, late, closed.catch(() => undefined)]);
+    await Promise.race([left, late]);
     cancel();
   }
 
@@ -77,7 +85,7 @@ export function createBrowserCall(options: BrowserCallOptions, listener: DailyCa
     link?.mute();
     await leave();
     joined = false;
-    giveUp(over());
+    end(over());
     // What is being opened is there to be closed afterwards.
     await seating?.catch(() => undefined);
     await Promise.all([chromium?.kill(), server?.close()]);
@@ -115,7 +123,7 @@ export function createBrowserCall(options: BrowserCallOptions, listener: DailyCa
     },
     async request(method, ...args) {
       if (!link || !joined) throw over();
-      return await Promise.race([link.ask({ command: "call", method, args }), closed]);
+      return await link.ask({ command: "call", method, args });
     },
     close,
   };

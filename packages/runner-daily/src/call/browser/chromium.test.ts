@@ -1,17 +1,20 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { countResources, settleResources, until, within } from "@pipecat-ts/runner-testing";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { browserProcesses, profiles } from "../../test/browser-remains.ts";
-import { type Chromium, launchChromium } from "./chromium.ts";
+import { type Chromium, launchChromium, sandboxFlags } from "./chromium.ts";
 import { findChromium } from "./find-chromium.ts";
 
 const program = findChromium(process.env.PIPECAT_CHROMIUM, process.env.PATH ?? "");
 const running: Chromium[] = [];
-afterEach(() => Promise.all(running.splice(0).map((chromium) => chromium.kill())));
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((chromium) => chromium.kill()));
+  vi.unstubAllEnvs();
+});
 
 async function launch(): Promise<Chromium> {
   const chromium = await launchChromium(program);
@@ -52,8 +55,28 @@ test("a browser ends with the process that started it, be that killed", async ()
   await until("the browser is there", () => browserProcesses(pid).length > 2, 10_000);
   parent.kill("SIGKILL");
   await until("all of it is gone", () => browserProcesses(pid).length === 0, 5_000);
-  // Nobody was left to do it.
-  for (const profile of profiles(pid)) rmSync(profile, { recursive: true });
+  expect(profiles(pid)).toHaveLength(1);
+  await launch();
+  expect([profiles(pid), profiles().length]).toEqual([[], 1]);
+});
+
+test("nothing is left in the folder of temporary files, though browsers put more there than a profile", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "pipecat-empty-"));
+  vi.stubEnv("TMPDIR", folder);
+  const chromium = await launch();
+  await until("it has its lock", () => readdirSync(folder).length > 1, 10_000);
+  await chromium.kill();
+  expect(readdirSync(folder)).toEqual([]);
+  rmSync(folder, { recursive: true });
+});
+
+test("a browser is given none of this process's secrets", async () => {
+  vi.stubEnv("DAILY_API_KEY", "a-key-of-an-account");
+  await launch();
+  await until("its processes are there", () => browserProcesses().length > 2, 10_000);
+  const environment = readFileSync(`/proc/${browserProcesses()[0]?.pid}/environ`, "utf8");
+  expect(environment).toContain(`PATH=${process.env.PATH}`);
+  expect(environment).not.toMatch(/DAILY|a-key-of-an-account|VITEST/);
 });
 
 test("the page's address is in nobody's arguments, and the sandbox is off for root alone", async () => {
@@ -69,6 +92,22 @@ test("the page's address is in nobody's arguments, and the sandbox is off for ro
     .join("\n");
   expect(all).not.toContain("a-secret-path");
   expect(all.includes("--no-sandbox")).toBe(process.getuid?.() === 0);
+  expect([sandboxFlags(0), sandboxFlags(1_000), sandboxFlags(undefined)]).toEqual([["--no-sandbox"], [], []]);
+});
+
+test("a process that may open nothing more is told so by code, and keeps no profile", async () => {
+  const script = `
+    const { openSync } = await import("node:fs");
+    const { launchChromium } = await import(${JSON.stringify(new URL("chromium.ts", import.meta.url).href)});
+    for (;;) try { openSync("/dev/null") } catch { break }
+    console.log(await launchChromium(${JSON.stringify(program)}).catch(({ code, message }) => code + ": " + message));`;
+  const limited = `ulimit -n 60; exec "$0" --input-type=module --eval "$1"`;
+  const child = spawn("sh", ["-c", limited, process.execPath, script], { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = once(child, "exit");
+  const said = String(Buffer.concat(await child.stdout.toArray()));
+  await ended;
+  expect(said).toMatch(/^DAILY_BROWSER_MISSING: .* could not be started: .*EMFILE/);
+  expect([child.exitCode, profiles(child.pid)]).toEqual([0, []]);
 });
 
 test.each([

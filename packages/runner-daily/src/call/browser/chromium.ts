@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { RunnerError } from "@pipecat-ts/runner-core";
+import { browserEnvironment } from "./browser-environment.ts";
+import { createProfile, removeOrphans, removeProfile } from "./profile.ts";
 
 /** A browser of its own, with a profile of its own. */
 export interface Chromium {
@@ -13,11 +12,6 @@ export interface Chromium {
   open(url: string): void;
   /** Ends it and removes its profile. Never rejects; twice is once. */
   kill(): Promise<void>;
-}
-
-/** How the names of all profiles begin that a process makes. */
-export function profilePrefix(pid: number): string {
-  return join(tmpdir(), `pipecat-daily-${pid}-`);
 }
 
 /** How much is kept of what it complains of. */
@@ -53,16 +47,28 @@ const flags: readonly string[] = [
   "--host-resolver-rules=MAP *.sentry.io ~NOTFOUND",
 ];
 
+/**
+ * The page runs code that is fetched from Daily: only root, for whom there is none, goes without the sandbox. `user` is
+ * this process's user id, which Windows does not have.
+ */
+export function sandboxFlags(user: number | undefined): readonly string[] {
+  return user === 0 ? ["--no-sandbox"] : [];
+}
+
 /** Starts a browser. Rejects with DAILY_BROWSER_MISSING when the program cannot be run; then no profile is left. */
 export async function launchChromium(program: string): Promise<Chromium> {
-  const profile = await mkdtemp(profilePrefix(process.pid));
-  // The page runs code that is fetched from Daily: only root, for whom there is none, goes without the sandbox.
-  const sandbox = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
-  const child = spawn(program, [...flags, ...sandbox, `--user-data-dir=${profile}`], {
-    stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
-    // A group of its own, so that Ctrl-C in a terminal lets the bot leave first, and all of it can be ended at once.
-    detached: true,
-  });
+  const profile = await createProfile();
+  let child: ChildProcess;
+  try {
+    child = await start(program, [...flags, ...sandboxFlags(process.getuid?.()), `--user-data-dir=${profile}`]);
+  } catch (cause) {
+    await removeProfile(profile);
+    throw new RunnerError("DAILY_BROWSER_MISSING", `${program} could not be started: ${(cause as Error).message}.`, {
+      status: 503,
+      cause,
+      fix: "Set PIPECAT_CHROMIUM or --chromium to a Chromium that runs here.",
+    });
+  }
   const ended = watch(child);
   const commands = child.stdio[3] as Writable;
   // Breaks when the browser ends, which `ended` tells of.
@@ -82,17 +88,8 @@ export async function launchChromium(program: string): Promise<Chromium> {
     return killing;
   }
 
-  try {
-    await started(child);
-  } catch (cause) {
-    await removeProfile(profile);
-    throw new RunnerError("DAILY_BROWSER_MISSING", `The browser ${program} could not be started.`, {
-      status: 503,
-      cause,
-      fix: "Set PIPECAT_CHROMIUM or --chromium to a Chromium that runs here.",
-    });
-  }
   void ended.then(kill);
+  await removeOrphans();
   return {
     ended,
     kill,
@@ -103,14 +100,16 @@ export async function launchChromium(program: string): Promise<Chromium> {
   };
 }
 
-/** The browser's children may write for some moments more. A folder that stays all the same is for the system to clear. */
-async function removeProfile(profile: string): Promise<void> {
-  await rm(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }).catch(() => undefined);
-}
-
-function started(child: ChildProcess): Promise<void> {
+/** Rejects with what the system says. A child that could not be made has neither pipes nor a process. */
+function start(program: string, args: readonly string[]): Promise<ChildProcess> {
   return new Promise((resolve, reject) => {
-    child.once("spawn", resolve);
+    const child = spawn(program, args, {
+      env: browserEnvironment(process.env),
+      stdio: ["ignore", "ignore", "pipe", "pipe", "pipe"],
+      // A group of its own, so that Ctrl-C in a terminal lets the bot leave first, and all of it can be ended at once.
+      detached: true,
+    });
+    child.once("spawn", () => resolve(child));
     // Stays: a signal that cannot be sent is told here, too.
     child.on("error", reject);
   });
@@ -133,8 +132,7 @@ function killGroup({ pid }: ChildProcess): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, "SIGKILL");
-  } catch (error) {
-    // Nobody of the group is left.
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  } catch {
+    // Nobody of the group is left, or nobody who can be ended from here.
   }
 }

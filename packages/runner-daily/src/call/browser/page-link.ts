@@ -1,5 +1,6 @@
 import { RunnerError } from "@pipecat-ts/runner-core";
 import type { WebSocket } from "ws";
+import { hideNumbers } from "../../hide-numbers.ts";
 import type { DailyCallListener } from "../daily-call.ts";
 import {
   type PageFailure,
@@ -11,13 +12,15 @@ import {
 
 /** The other end of a page's socket. */
 export interface PageLink {
-  /** Has the page do something; rejects with DAILY_CALL_FAILED, whose cause is the `PageFailure`. Unsettled when it goes. */
+  /** Has the page do something; rejects with DAILY_CALL_FAILED, whose cause is the `PageFailure`, and as `end` says. */
   ask(request: PageRequest): Promise<unknown>;
   tell(order: PageOrder): void;
   sendAudio(samples: Int16Array): void;
   readonly bufferedBytes: number;
   /** Tells the listener nothing more. */
   mute(): void;
+  /** The page is gone: what it is asked, now or later, fails with this error. */
+  end(error: RunnerError): void;
 }
 
 interface Question {
@@ -31,6 +34,7 @@ export function createPageLink(socket: WebSocket, listener: DailyCallListener): 
   const sources = new Map<number, { readonly participant: string; readonly track: string }>();
   let lastId = 0;
   let muted = false;
+  let over: RunnerError | undefined;
 
   function read(text: string): void {
     const message = recogniseMessage(text);
@@ -66,6 +70,7 @@ export function createPageLink(socket: WebSocket, listener: DailyCallListener): 
       lastId += 1;
       const id = lastId;
       return new Promise((resolve, reject) => {
+        if (over) return reject(over);
         questions.set(id, { resolve, reject });
         send({ ...request, id });
       });
@@ -78,10 +83,17 @@ export function createPageLink(socket: WebSocket, listener: DailyCallListener): 
     mute() {
       muted = true;
     },
+    end(error) {
+      over ??= error;
+      for (const { reject } of questions.values()) reject(over);
+      questions.clear();
+    },
   };
 }
 
-function refused(failure: PageFailure): RunnerError {
-  const words = failure.type === undefined ? failure.message : `${failure.type}: ${failure.message}`;
-  return new RunnerError("DAILY_CALL_FAILED", `Daily refused: ${words}`, { status: 502, cause: failure });
+function refused({ message, ...failure }: PageFailure): RunnerError {
+  const said = hideNumbers(message);
+  const words = failure.type === undefined ? said : `${failure.type}: ${said}`;
+  const cause: PageFailure = { ...failure, message: said };
+  return new RunnerError("DAILY_CALL_FAILED", `Daily refused: ${words}`, { status: 502, cause });
 }

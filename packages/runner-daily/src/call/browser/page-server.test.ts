@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { request } from "node:http";
-import { countResources, settleResources } from "@pipecat-ts/runner-testing";
+import { connect as connectTo } from "node:net";
+import { countResources, settleResources, within } from "@pipecat-ts/runner-testing";
 import { afterEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { pageFolder } from "../../page-folder.ts";
@@ -72,6 +73,22 @@ test("takes one socket, of the page itself", async () => {
   expect(await connect(address, origin)).toBe("open");
   expect(await connect(address, origin)).toBe("refused");
   expect((await server.socket).readyState).toBe(1);
+});
+
+test("a socket that is refused is closed, whatever its other end does", async () => {
+  const before = countResources();
+  const server = await open();
+  const { host, port } = new URL(server.url);
+  const upgrade = `GET /guess/socket HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+  const held = connectTo({ port: Number(port), host: "127.0.0.1", allowHalfOpen: true });
+  held.write(upgrade);
+  const [answer] = await once(held, "data");
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 403 /);
+  const torn = connectTo(Number(port), "127.0.0.1", () => torn.write(upgrade, () => torn.resetAndDestroy()));
+  await once(torn, "close");
+  await within("the server closes", server.close(), 2_000);
+  held.destroy();
+  expect(await settleResources(before)).toEqual([]);
 });
 
 test("leaves nothing open, and two servers share no address", async () => {

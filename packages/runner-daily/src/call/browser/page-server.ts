@@ -4,6 +4,7 @@ import { createReadStream } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 
 /** Serves one page to one browser on this machine, and takes the one socket that it opens. */
@@ -54,7 +55,7 @@ export async function openPageServer({ folder, sdk }: PageServerOptions): Promis
   let taken = false;
   server.on("upgrade", (request, stream, head) => {
     if (taken || fileName(request) !== "socket" || request.headers.origin !== origin()) {
-      stream.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n");
+      refuse(stream);
       return;
     }
     taken = true;
@@ -92,4 +93,11 @@ export async function openPageServer({ folder, sdk }: PageServerOptions): Promis
       return closing;
     },
   };
+}
+
+/** An upgraded stream is the server's no more: it neither handles its errors nor closes it with itself. */
+function refuse(stream: Duplex): void {
+  stream.on("error", () => stream.destroy());
+  stream.once("finish", () => stream.destroy());
+  stream.end("HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n");
 }

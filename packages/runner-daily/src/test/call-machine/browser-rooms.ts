@@ -3,7 +3,7 @@ import { createSpeaker, type FakeCaller, type HeardFrame } from "@pipecat-ts/run
 import { createBrowserEngine } from "../../call/browser/browser-engine.ts";
 import type { DailyEngine, DailyEvent } from "../../call/daily-call.ts";
 import { type DailyApi, openDailyApi, readToken } from "../daily-api.ts";
-import { openRoomServer, type RoomServer } from "./room-server.ts";
+import { openRoomServer, type RoomServer, type RoomServerOptions } from "./room-server.ts";
 
 /** For tests: an account's REST API and its rooms, and real browsers to be in them. */
 export interface BrowserRooms extends AsyncDisposable {
@@ -26,7 +26,7 @@ export interface BrowserCaller extends FakeCaller {
 const steadyMs = 500;
 const patienceMs = 3_000;
 
-export async function openBrowserRooms(options: { readonly maxMessageSize?: number } = {}): Promise<BrowserRooms> {
+export async function openBrowserRooms(options: Omit<RoomServerOptions, "refuse"> = {}): Promise<BrowserRooms> {
   let api: DailyApi | undefined;
   const server = await openRoomServer({
     ...options,

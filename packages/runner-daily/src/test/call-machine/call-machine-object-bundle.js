@@ -52,6 +52,7 @@
           room: url.pathname.slice(1),
           token: properties.token,
           userName: properties.userName,
+          userData: properties.userData,
           hasAudio: Boolean(track),
         });
       socket.onmessage = ({ data }) => receive(JSON.parse(data));
@@ -65,6 +66,7 @@
     function receive(message) {
       const { kind, id } = message;
       if (kind === "refused") fail(message.type, message.text);
+      else if (kind === "others") meetAll(message.others);
       else if (kind === "welcome") welcome(message);
       else if (kind === "joined") meet(message.participant, false);
       else if (kind === "left") part(id);
@@ -82,7 +84,11 @@
         participants: { local: described(local, true) },
         internal: { _maxAppMessageSize: maxMessageSize },
       });
-      for (const other of others) meet(other, true);
+      meetAll(others);
+    }
+
+    function meetAll(others) {
+      for (const other of others) if (!peers.has(other.session_id)) meet(other, true);
     }
 
     /** Whoever comes makes the offer to those who are there. */

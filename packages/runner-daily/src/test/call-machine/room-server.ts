@@ -19,6 +19,8 @@ export interface RoomServer extends AsyncDisposable {
   readonly asked: readonly Asked[];
   /** How often the call machine was loaded. */
   readonly loads: number;
+  /** How many were gone without having left. */
+  readonly lost: number;
   /** Tells everybody in a room of an event. */
   announce(room: string, event: { readonly action: string; readonly [field: string]: unknown }): void;
   /** What the requests that are answered are answered with; nothing unless said. */
@@ -39,6 +41,8 @@ export interface RoomServerOptions {
   refuse?(room: string, token: string | undefined): { readonly type: string; readonly text: string } | undefined;
   /** The largest app message, as the room tells when it lets somebody in; daily-js takes 4,096 characters unless told. */
   readonly maxMessageSize?: number;
+  /** With this, whoever joins is told of the others at once, as Daily may do it, and that they are in when it resolves. */
+  letIn?(): Promise<void>;
 }
 
 interface Member {
@@ -51,11 +55,12 @@ interface Member {
 type Message = Readonly<Record<string, unknown>>;
 
 export async function openRoomServer(options: RoomServerOptions = {}): Promise<RoomServer> {
-  const { refuse, maxMessageSize } = options;
+  const { refuse, maxMessageSize, letIn } = options;
   const members = new Set<Member>();
   const asked: Asked[] = [];
   let respond: (asked: Asked) => Readonly<Record<string, unknown>> | undefined = () => undefined;
   let loads = 0;
+  let lost = 0;
 
   const server = createServer((request, response) => {
     if (request.url !== "/static/call-machine-object-bundle.js") {
@@ -79,17 +84,20 @@ export async function openRoomServer(options: RoomServerOptions = {}): Promise<R
       if (member) serve(member, message);
       else member = admit(socket, message);
     });
-    socket.on("close", () => {
+    socket.on("close", (code) => {
       if (!member || !members.delete(member)) return;
+      // Closed by nobody.
+      if (code === 1006) lost += 1;
       for (const other of inRoom(member.room)) send(other, { kind: "left", id: member.id });
     });
   });
 
   function admit(socket: WebSocket, message: Message): Member | undefined {
-    const { room, token, userName } = message as {
+    const { room, token, userName, userData } = message as {
       readonly room: string;
       readonly token?: string;
       readonly userName?: string;
+      readonly userData?: unknown;
     };
     const refusal = refuse?.(room, token);
     if (refusal) {
@@ -101,6 +109,7 @@ export async function openRoomServer(options: RoomServerOptions = {}): Promise<R
       session_id: id,
       user_id: id,
       user_name: userName ?? "",
+      userData,
       local: false,
       owner: false,
       joined_at: new Date().toISOString(),
@@ -109,7 +118,11 @@ export async function openRoomServer(options: RoomServerOptions = {}): Promise<R
     const others = inRoom(room);
     const member = { id, room, socket, participant };
     members.add(member);
-    send(member, { kind: "welcome", participant, others: others.map((other) => other.participant), maxMessageSize });
+    const welcome = { kind: "welcome", participant, others: others.map((other) => other.participant), maxMessageSize };
+    if (letIn) {
+      send(member, { ...welcome, kind: "others" });
+      void letIn().then(() => send(member, welcome));
+    } else send(member, welcome);
     for (const other of others) send(other, { kind: "joined", participant });
     return member;
   }
@@ -149,6 +162,9 @@ export async function openRoomServer(options: RoomServerOptions = {}): Promise<R
     asked,
     get loads() {
       return loads;
+    },
+    get lost() {
+      return lost;
     },
     announce(room, event) {
       for (const member of inRoom(room)) send(member, { kind: "event", event });
