@@ -30,7 +30,7 @@ export function watchBot({ file, bot }: LoadedBot, modules: ReloadedModules, log
   let current = bot;
   let closed = false;
 
-  /** Follows this version's files, and what older ones are still missed. */
+  /** Follows what this version is known to consist of, too. */
   function follow(): void {
     for (const path of [file, ...modules.filesOf(version)]) if (!stamps.has(path)) stamps.set(path, stampOf(path));
     folders.follow(stamps.keys());

@@ -85,6 +85,14 @@ describe("credentials", () => {
     await phone.hangUp();
   });
 
+  test("open the bare socket also where the others need a token", async () => {
+    await open(account, { webSocketAuth: "token" });
+    await expect(createFakeExotel().call({ at: runner.url })).rejects.toThrow("401");
+    const phone = await createFakeExotel(account).call({ at: runner.url });
+    await expect.poll(() => bots.length).toBe(1);
+    await phone.hangUp();
+  });
+
   test("that are not all set are not asked for", async () => {
     await open({ apiKey: "a key" });
     const phone = await createFakeExotel().call({ at: runner.url });
