@@ -3,6 +3,7 @@ import {
   isRunnerError,
   type RouteContext,
   type RunnerContext,
+  RunnerError,
   type Session,
 } from "@pipecat-ts/runner-core";
 import { bodyInQuery } from "./call-url.ts";
