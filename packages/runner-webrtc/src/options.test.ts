@@ -27,6 +27,7 @@ test("flags go before the environment, and code may give values", () => {
     PIPECAT_ANNOUNCE_IP: "203.0.113.9",
     PIPECAT_UDP_PORTS: " 50000-50999 ",
     PIPECAT_CALLER_TIMEOUT: "2.5",
+    PIPECAT_ESP32: "yes",
   };
   const fromEnv = {
     iceServers: [turn],
@@ -34,7 +35,7 @@ test("flags go before the environment, and code may give values", () => {
     announceIp: "203.0.113.9",
     udpPorts: [50_000, 50_999],
     callerTimeout: 2.5,
-    esp32: false,
+    esp32: true,
   };
   expect(resolve({}, env)).toEqual(fromEnv);
   const given = {

@@ -1,0 +1,46 @@
+import { resolveOptions } from "@pipecat-ts/runner-core";
+import { expect, test } from "vitest";
+import { dailyOptions } from "./options.ts";
+
+const resolve = (env: Readonly<Record<string, string>>) => resolveOptions(dailyOptions, { env });
+
+test("every setting has its variable", () => {
+  const env = {
+    DAILY_API_KEY: "a key",
+    DAILY_API_URL: "http://127.0.0.1:1",
+    DAILY_ROOM_URL: "https://you.daily.co/room",
+    DAILY_OWNER_TOKEN: "yes",
+    DAILY_DELETE_ROOMS: "yes",
+    DAILY_DIALIN: "no",
+    DAILY_PINLESS_HMAC_SECRET: "YSBzZWNyZXQ=",
+    DAILY_DIALIN_WITHOUT_BROWSER: "yes",
+    PIPECAT_CHROMIUM: "/opt/chromium",
+    DAILY_BUNDLE_URL: "http://127.0.0.1:2",
+    DAILY_JOIN_TIMEOUT: "10",
+    DAILY_EMPTY_ROOM_TIMEOUT: "0",
+  };
+  expect(resolve(env)).toEqual({
+    apiKey: "a key",
+    apiUrl: "http://127.0.0.1:1",
+    roomUrl: "https://you.daily.co/room",
+    ownerToken: true,
+    deleteRooms: true,
+    dialin: false,
+    pinlessHmacSecret: "YSBzZWNyZXQ=",
+    dialinWithoutBrowser: true,
+    chromium: "/opt/chromium",
+    bundleUrl: "http://127.0.0.1:2",
+    joinTimeout: 10,
+    emptyRoomTimeout: 0,
+  });
+});
+
+test("the original's other names count where ours are not set", () => {
+  const theirs = { DAILY_SAMPLE_ROOM_URL: "https://you.daily.co/sample", PINLESS_HMAC_SECRET: "dGhlaXJz" };
+  expect(resolve(theirs)).toMatchObject({ roomUrl: "https://you.daily.co/sample", pinlessHmacSecret: "dGhlaXJz" });
+  const ours = { DAILY_ROOM_URL: "https://you.daily.co/room", DAILY_PINLESS_HMAC_SECRET: "b3Vycw==" };
+  expect(resolve({ ...theirs, ...ours })).toMatchObject({
+    roomUrl: "https://you.daily.co/room",
+    pinlessHmacSecret: "b3Vycw==",
+  });
+});

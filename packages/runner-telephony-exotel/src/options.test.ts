@@ -1,0 +1,13 @@
+import { resolveOptions } from "@pipecat-ts/runner-core";
+import { expect, test } from "vitest";
+import { options } from "./options.ts";
+
+test("settings come from the environment", () => {
+  const env = { EXOTEL_API_KEY: "a key", EXOTEL_API_TOKEN: "a token", EXOTEL_SAMPLE_RATE: "16000" };
+  expect(resolveOptions(options, { env })).toEqual({
+    apiKey: "a key",
+    apiToken: "a token",
+    sampleRate: 16_000,
+    verifySignatures: true,
+  });
+});
