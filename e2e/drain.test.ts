@@ -1,11 +1,11 @@
-import { type FakeCaller, until } from "@pipecat-ts/runner-testing";
+import type { FakeCaller } from "@pipecat-ts/runner-testing";
 import { expect, test, vi } from "vitest";
 import { connectCaller as connectByWebRTC } from "../packages/runner-webrtc/src/test/fake-caller.ts";
 import { connectCaller as connectByWebSocket } from "../packages/runner-websocket/src/test/fake-caller.ts";
 import { expectEndings } from "./endurance/endings.ts";
 import { dialers } from "./server/dialers.ts";
 import { type Server, type ServerTransport, startServer } from "./server/server-process.ts";
-import { shareOfVoice, talk } from "./server/talk.ts";
+import { talkAndListen } from "./server/talk.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -28,7 +28,7 @@ test.each(Object.entries(walkIns))(
     const transport = name as ServerTransport;
     await using server = await startServer({ transport, shutdownTimeoutMs });
     const callers = await Promise.all(Array.from({ length: calls }, () => dialers[transport](server)));
-    await Promise.all(callers.map(hearEcho));
+    await Promise.all(callers.map(talkAndListen));
     server.terminate();
     const terminatedMs = performance.now();
     await server.logged(`SIGTERM: waiting for ${calls} calls`);
@@ -40,7 +40,7 @@ test.each(Object.entries(walkIns))(
     });
     await expect(walkIn(server)).rejects.toThrow(refusal);
 
-    await Promise.all(callers.map(hearEcho));
+    await Promise.all(callers.map(talkAndListen));
     const [leaving, staying] = [callers.slice(0, calls / 2), callers.slice(calls / 2)];
     await Promise.all(leaving.map((caller) => caller.hangUp()));
     const cutMs = Promise.all(staying.map(closedAt));
@@ -50,13 +50,6 @@ test.each(Object.entries(walkIns))(
     await expectEndings(server, { "caller-left": calls / 2, shutdown: calls / 2 });
   },
 );
-
-/** Twenty callers in one process may be late with some of their packets: that they are heard is enough here. */
-async function hearEcho(caller: FakeCaller): Promise<void> {
-  const stopTalking = talk(caller);
-  const hears = () => shareOfVoice(caller, performance.now() - 200) > 0.5;
-  await until("the caller hears their echo", hears, 10_000).finally(stopTalking);
-}
 
 async function closedAt(caller: FakeCaller): Promise<number> {
   await caller.closed;
