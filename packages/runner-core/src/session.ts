@@ -8,7 +8,7 @@ export type SessionState = "pending" | "active" | "ended";
 /** One caller, from the start request to the end of the bot. Made by `RunnerContext.createSession`. */
 export interface Session extends BotSession {
   readonly state: SessionState;
-  /** `body` of the start request, `undefined` when there was none. */
+  /** `body` of the start request, `undefined` when there was none. Once the bot runs it is what that got as `args.body`. */
   readonly body: unknown;
   /** Aborts when the bot must stop; see `SessionArguments.signal`. */
   readonly signal: AbortSignal;

@@ -27,6 +27,7 @@ test("every setting has its variable", () => {
     deleteRooms: true,
     dialin: false,
     pinlessHmacSecret: "YSBzZWNyZXQ=",
+    verifySignatures: true,
     dialinWithoutBrowser: true,
     chromium: "/opt/chromium",
     bundleUrl: "http://127.0.0.1:2",

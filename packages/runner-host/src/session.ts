@@ -73,6 +73,7 @@ export function createSession(options: SessionOptions): HostSession {
   const ended = new Promise<CloseReason>((resolve) => {
     resolveEnded = resolve;
   });
+  let { body } = options;
   let state: SessionState = "pending";
   let ending: Ending | undefined;
   const abandoned = setTimeout(() => void finish("abandoned"), pendingMs);
@@ -125,7 +126,9 @@ export function createSession(options: SessionOptions): HostSession {
     get state() {
       return state;
     },
-    body: options.body,
+    get body() {
+      return body;
+    },
     signal: controller.signal,
     ended,
     alias(key) {
@@ -148,10 +151,11 @@ export function createSession(options: SessionOptions): HostSession {
       });
       const active = createEnding({ hangUp: transport.hangUp, abort, finish: (reason) => void finish(reason) }, logger);
       ending = active;
+      body = [own.body, body, options.defaultBody].find((each) => each !== undefined);
       const common: SessionArguments & { readonly [connectKey]: Connect } = {
         transport: own.transport,
         sessionId: id,
-        body: [own.body, options.body, options.defaultBody].find((body) => body !== undefined),
+        body,
         session: forBot,
         signal: controller.signal,
         handleSigint: options.handlesSignals,
