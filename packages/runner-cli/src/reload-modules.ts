@@ -2,6 +2,7 @@ import { realpathSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stampOf } from "./file-stamp.ts";
 
 /** The name of the version in a module's URL. */
 export const versionKey = "reload";
@@ -10,8 +11,11 @@ export const versionKey = "reload";
 export interface ReloadedModules {
   /** Where they all are. */
   readonly folder: string;
-  /** The files, by absolute path, that were asked for by modules of this version so far, also those that are not there. */
-  filesOf(version: number): ReadonlySet<string>;
+  /**
+   * The files, by absolute path, that were asked for by modules of this version so far, also those that are not there; with
+   * the stamp that they had then, before they were read.
+   */
+  filesOf(version: number): ReadonlyMap<string, string>;
   /** Forgets older versions' files. */
   forgetBefore(version: number): void;
   /** Modules loaded from now on are imported as usual. */
@@ -27,13 +31,15 @@ export interface ReloadedModules {
  */
 export function reloadModules(folder: string): ReloadedModules {
   const root = realpathSync(folder);
-  const files = new Map<number, Set<string>>();
+  const files = new Map<number, Map<string, string>>();
 
   /** Whether the file is one of the version's own; notes it then. */
   function note(version: number, url: string): boolean {
     const file = fileURLToPath(url);
     if (!file.startsWith(root + sep) || file.includes(`${sep}node_modules${sep}`)) return false;
-    files.set(version, (files.get(version) ?? new Set()).add(file));
+    const asked = files.get(version) ?? new Map<string, string>();
+    if (!asked.has(file)) asked.set(file, stampOf(file));
+    files.set(version, asked);
     return true;
   }
 
@@ -56,7 +62,7 @@ export function reloadModules(folder: string): ReloadedModules {
   });
   return {
     folder: root,
-    filesOf: (version) => files.get(version) ?? new Set(),
+    filesOf: (version) => files.get(version) ?? new Map(),
     forgetBefore(version) {
       for (const older of files.keys()) if (older < version) files.delete(older);
     },

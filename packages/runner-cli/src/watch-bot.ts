@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
 import { type Bot, isRunnerError, type Logger, RunnerError } from "@pipecat-ts/runner-core";
+import { stampOf } from "./file-stamp.ts";
 import { type LoadedBot, loadBot } from "./load-bot.ts";
 import { shownPath } from "./project.ts";
 import type { ReloadedModules } from "./reload-modules.ts";
@@ -23,17 +23,22 @@ export interface WatchedBot {
  */
 export function watchBot({ file, bot }: LoadedBot, modules: ReloadedModules, logger: Logger): WatchedBot {
   const folders = watchFolders(modules.folder, touched, logger);
-  const stamps = new Map<string, string>();
+  const stamps = new Map([[file, stampOf(file)]]);
   let version = 1;
   let timer: NodeJS.Timeout | undefined;
   let latestMs: number | undefined;
   let current = bot;
   let closed = false;
 
-  /** Follows what this version is known to consist of, too. */
+  /** Follows what this version is known to consist of, too: what changed since it was read, or came, is a change. */
   function follow(): void {
-    for (const path of [file, ...modules.filesOf(version)]) if (!stamps.has(path)) stamps.set(path, stampOf(path));
+    for (const [path, stamp] of modules.filesOf(version)) if (!stamps.has(path)) stamps.set(path, stamp);
     folders.follow(stamps.keys());
+    if (changedFile() !== undefined) touched();
+  }
+
+  function changedFile(): string | undefined {
+    return [...stamps].find(([path, stamp]) => stampOf(path) !== stamp)?.[0];
   }
 
   function touched(): void {
@@ -46,7 +51,7 @@ export function watchBot({ file, bot }: LoadedBot, modules: ReloadedModules, log
     latestMs = undefined;
     // A folder that came back is watched before its files are looked at.
     folders.follow(stamps.keys());
-    const changed = [...stamps].find(([path, stamp]) => stampOf(path) !== stamp)?.[0];
+    const changed = changedFile();
     if (changed === undefined || closed) return;
     version += 1;
     const mine = version;
@@ -77,10 +82,4 @@ export function watchBot({ file, bot }: LoadedBot, modules: ReloadedModules, log
       modules.stop();
     },
   };
-}
-
-/** What changes when a file does; empty when it is not there. */
-function stampOf(path: string): string {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found ? `${found.mtimeMs} ${found.size} ${found.ino}` : "";
 }

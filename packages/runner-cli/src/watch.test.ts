@@ -101,6 +101,18 @@ test("a file that was missing is waited for, in a folder that was missing, too",
   await program.printed(/third says newer/);
 });
 
+test("a file that changes while it is loaded is loaded again", async () => {
+  const { program, url, file } = await watchedBot();
+  const changesItself = `import { writeFileSync } from "node:fs";
+writeFileSync(new URL(import.meta.url).pathname, ${JSON.stringify(word("last"))});
+${word("first")}`;
+  writeFileSync(file("self.ts"), changesItself);
+  writeFileSync(file("bot.ts"), `import { word } from "./self.ts";\n${shortBot}`);
+  await program.printed(/self\.ts was changed: new sessions run the new code/);
+  await call(url, { name: "second" });
+  await program.printed(/second says last/);
+});
+
 test("a folder that is replaced is watched on", async () => {
   const { program, url, file } = await watchedBot();
   rmSync(file("lib"), { recursive: true });
