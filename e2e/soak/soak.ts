@@ -13,8 +13,13 @@ export interface Soaked {
   readonly endings: Readonly<Record<string, number>>;
   /** What the server holds more than before the first. Empty when all is well. */
   readonly left: readonly string[];
-  /** What each session of the second half added to the server's resident memory, by the line that fits it best. */
-  readonly rssBytesPerSession: number;
+  /** What each session of the second half added to the server's memory, by the line that fits it best. */
+  readonly bytesPerSession: {
+    /** Objects that are still referred to, and their buffers. */
+    readonly live: number;
+    /** With all that the allocators keep for later. */
+    readonly resident: number;
+  };
   /** What went wrong while it drained. Empty when all is well. */
   readonly drained: readonly string[];
 }
@@ -49,14 +54,16 @@ export async function soak(transport: ServerTransport, sessions: number): Promis
   await hangUp(server, dial);
   await ended(server, 10_000);
   const before = await server.ask("holdings");
-  const memory: [sessions: number, bytes: number][] = [];
+  const memory: { readonly sessions: number; readonly live: number; readonly resident: number }[] = [];
   for (let part = 0; part < samples; part++) {
     const [from, to] = [part, part + 1].map((index) => Math.round((sessions * index) / samples)) as [number, number];
     await run(server, dial, from, to);
-    memory.push([to, (await server.ask("holdings")).rssBytes]);
+    const { liveBytes: live, rssBytes: resident } = await server.ask("holdings");
+    memory.push({ sessions: to, live, resident });
   }
   await ended(server, abandonedMs);
   const left = await leftAfter(server, before);
+  const secondHalf = memory.slice(samples / 2);
   const endings = Object.groupBy(
     server.log.filter(({ msg }) => msg.startsWith("session ended")),
     ({ reason = "" }) => reason,
@@ -66,7 +73,10 @@ export async function soak(transport: ServerTransport, sessions: number): Promis
     sessions,
     endings: Object.fromEntries(Object.entries(endings).map(([reason, of]) => [reason, of?.length ?? 0])),
     left,
-    rssBytesPerSession: slope(memory.slice(samples / 2)),
+    bytesPerSession: {
+      live: slope(secondHalf.map((each) => [each.sessions, each.live])),
+      resident: slope(secondHalf.map((each) => [each.sessions, each.resident])),
+    },
     drained: await drain(server, dial),
     seconds: Math.round((performance.now() - startedMs) / 1000),
   };
