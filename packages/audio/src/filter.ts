@@ -1,12 +1,8 @@
 import { filterModule } from "./generated/filter-module.ts";
+import type { Kernel } from "./kernel.ts";
 
-/** The weights of a filter, and how its outputs lie between its inputs. */
-export interface FilterKernel {
-  /** `phases + 1` rows of `taps` weights: at most 32,768. */
-  readonly weights: Float32Array;
-  /** A multiple of 8, at most 10,000. */
-  readonly taps: number;
-  readonly phases: number;
+/** A kernel of at most 32,768 weights and 10,000 taps, and how the outputs lie between the inputs. */
+export interface FilterKernel extends Kernel {
   /** Each output lies `from / to` input samples after the one before: whole numbers in lowest terms. */
   readonly from: number;
   readonly to: number;

@@ -5,7 +5,7 @@
  */
 export interface Kernel {
   /** Rows of `taps` weights, one after the other, `phases + 1` of them: the last is the first, one sample on. */
-  readonly weights: Float64Array;
+  readonly weights: Float32Array;
   /** Input samples that one output sample is made of; a multiple of 8. Half of them lie after its instant. */
   readonly taps: number;
   /** Instants per input sample that have a row. */
@@ -29,15 +29,15 @@ export function createKernel(from: number, to: number): Kernel {
   const taps = 2 * half;
   const phases = Math.min(to, Math.ceil(interpolatedPhases * bandwidth));
   const cutoff = bandwidth * (1 - transitionWidth / 2);
-  const weights = new Float64Array((phases + 1) * taps);
+  const weights = new Float32Array((phases + 1) * taps);
+  const row = new Float64Array(taps);
   for (let phase = 0; phase <= phases; phase++) {
-    const row = weights.subarray(phase * taps, (phase + 1) * taps);
     for (let tap = 0; tap < taps; tap++) {
       const distance = tap - half + 1 - phase / phases;
       row[tap] = sinc(cutoff * distance) * kaiser(distance / half);
     }
     const sum = row.reduce((total, weight) => total + weight, 0); // so that a constant stays itself in every phase
-    for (let tap = 0; tap < taps; tap++) row[tap] = (row[tap] as number) / sum;
+    for (let tap = 0; tap < taps; tap++) weights[phase * taps + tap] = (row[tap] as number) / sum;
   }
   return { weights, taps, phases };
 }

@@ -27,7 +27,7 @@ export interface ResamplerOptions {
  *
  * Output is in time with input, sample 0 with sample 0. For that, the last 24 samples by the lower rate (1.5 ms at 16,000
  * Hz, 3 ms at 8,000 Hz) wait for what follows them, or for `flush`. Peaks that come out too loud are clipped. Holds at
- * most 350 KB, and 10 KB between the usual rates. Throws RangeError on a rate out of range.
+ * most 150 KB, and 4 KB between the usual rates. Throws RangeError on a rate out of range.
  */
 export function createResampler(options: ResamplerOptions): Resampler {
   const { fromRate, toRate } = options;
@@ -49,8 +49,8 @@ let shared: Filter | undefined;
 function createStream(from: number, to: number): Resampler {
   shared ??= createFilter();
   const filter = shared;
-  const { weights, taps, phases } = createKernel(from, to);
-  const kernel: FilterKernel = { weights: Float32Array.from(weights), taps, phases, from, to };
+  const kernel: FilterKernel = { ...createKernel(from, to), from, to };
+  const { taps } = kernel;
   const silence = taps / 2 - 1; // samples of it before the stretch
   // Input samples that outputs are still made of. The next one lies `part / to` samples after the sample `taps / 2 - 1` of
   // them. All are whole numbers, so that it never drifts.
