@@ -32,6 +32,7 @@ export type {
   StartRequest,
   TransportPlugin,
 } from "./plugin.ts";
+export { isLoopback, isReachedByOthers } from "./reach.ts";
 export type { NewSession, RunnerContext, RunnerSettings } from "./runner.ts";
 export type { Connect, OwnArguments, Session, SessionState } from "./session.ts";
 export type {

@@ -166,6 +166,7 @@ test("what anyone may do is told where others reach the server", async () => {
     "WS /toy",
   ]);
   expect(await openToAll({ publicUrl: "https://x.example" })).toEqual(await openToAll({ host: "0.0.0.0" }));
+  expect(await openToAll({ trustProxy: true })).toEqual(await openToAll({ host: "0.0.0.0" }));
   expect(await openToAll({ host: "0.0.0.0", webSocketAuth: "token" })).toEqual([
     "POST /start",
     "/sessions",

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { type Logger, RunnerError, type RunnerSettings } from "@pipecat-ts/runner-core";
+import { isLoopback, type Logger, RunnerError, type RunnerSettings } from "@pipecat-ts/runner-core";
 
 /** Throws HOST_REFUSED for a request that came by a name which is not this server's. */
 export type RefuseForeignHosts = (request: IncomingMessage) => void;
@@ -24,10 +24,4 @@ export function createHostCheck(
     told = true;
     throw new RunnerError("HOST_REFUSED", "This server does not go by this host name.", { fix });
   };
-}
-
-/** Whether a host name means this machine, to itself alone: `localhost`, names under it, `127.*`, `::1`. */
-export function isLoopback(host: string): boolean {
-  const name = host.toLowerCase().replace(/^\[|\]$|\.$/g, "");
-  return /^(.+\.)?localhost$|^127(\.\d{1,3}){3}$|^::1$|^::ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4}$/.test(name);
 }

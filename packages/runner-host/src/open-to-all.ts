@@ -1,16 +1,15 @@
-import type { RunnerSettings } from "@pipecat-ts/runner-core";
+import { isReachedByOthers, type RunnerSettings } from "@pipecat-ts/runner-core";
 import type { AccessOptions } from "./access-options.ts";
-import { isLoopback } from "./host-names.ts";
 import type { InstalledTransport } from "./installed-transport.ts";
 
 /** See `Runner.openToAll`. What carriers call by HTTP is among it where their routes cannot know them by signature. */
 export function openToAll(
-  { host, publicUrl }: Pick<RunnerSettings, "host" | "publicUrl">,
+  settings: Pick<RunnerSettings, "host" | "publicUrl" | "trustProxy">,
   { apiKey, webSocketAuth }: Pick<AccessOptions, "apiKey" | "webSocketAuth">,
   folder: string | undefined,
   transports: readonly InstalledTransport[],
 ): readonly string[] {
-  if (isLoopback(host) && (publicUrl === undefined || isLoopback(publicUrl.hostname))) return [];
+  if (!isReachedByOthers(settings)) return [];
   const opened = transports.flatMap(({ open }) => open ?? []);
   const routes = opened.flatMap((open) => open.routes ?? []);
   const sockets = opened.flatMap((open) => open.sockets ?? []);

@@ -1,7 +1,6 @@
-import type { Availability, RunnerSettings } from "@pipecat-ts/runner-core";
+import { type Availability, isReachedByOthers, type RunnerSettings } from "@pipecat-ts/runner-core";
 import type { Carrier, CarrierOptions } from "./carrier.ts";
 import { webhookProof } from "./guard.ts";
-import { isLocal } from "./public-url.ts";
 
 interface Lack {
   readonly reason: string;
@@ -45,6 +44,7 @@ function lackOfProof<Options extends CarrierOptions>(
   const { title } = carrier;
   const { all, fix = "" } = webhookProof(carrier, options, settings);
   if (all === "refused") return { reason: `Calls are refused: nothing proves that they are ${title}'s.`, fix };
-  const isReached = settings.publicUrl !== undefined || settings.trustProxy || !isLocal(settings.host);
-  return all === "taken" && isReached ? { reason: `Anybody may pretend to be ${title}.`, fix } : undefined;
+  return all === "taken" && isReachedByOthers(settings)
+    ? { reason: `Anybody may pretend to be ${title}.`, fix }
+    : undefined;
 }

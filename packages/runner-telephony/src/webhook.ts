@@ -1,5 +1,6 @@
 import {
   type HttpRoute,
+  isLoopback,
   isRunnerError,
   type RouteContext,
   type RunnerContext,
@@ -10,7 +11,7 @@ import { bodyInQuery } from "./call-url.ts";
 import type { Carrier, CarrierDocument, CarrierOptions, WebhookCall } from "./carrier.ts";
 import type { Guard } from "./guard.ts";
 import { isNumber } from "./phone-number.ts";
-import { isLocal, publicUrlMissing } from "./public-url.ts";
+import { publicUrlMissing } from "./public-url.ts";
 import { type Switchboard, socketPath } from "./switchboard.ts";
 
 /** What a webhook is built from. */
@@ -97,7 +98,7 @@ export function createWebhook<Options extends CarrierOptions>(
    * a stranger's doing as well, by any host name, so it is said once.
    */
   function requireReachable(url: URL): void {
-    if (url.protocol === "wss:" || isLocal(url.hostname)) return;
+    if (url.protocol === "wss:" || isLoopback(url.hostname)) return;
     const error = publicUrlMissing(`${carrier.title} takes wss URLs only`, url.host);
     if (!told) runner.logger.warn(`A call could not be taken. ${error.message} ${error.fix}`);
     told = true;

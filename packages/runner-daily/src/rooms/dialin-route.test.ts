@@ -188,6 +188,9 @@ test("without a secret a public server says once that nothing is checked, and a 
   const tunnelled = await open({ publicUrl: "https://bots.example.com" });
   for (const callId of ["a", "b"]) await tunnelled.post(path, { ...call, callId });
   expect(warnings(tunnelled)).toHaveLength(1);
+  const behindProxy = await open({ trustProxy: true });
+  await behindProxy.post(path, call);
+  expect(warnings(behindProxy)).toHaveLength(1);
   const local = await open();
   await local.post(path, call);
   expect(warnings(local)).toEqual([]);

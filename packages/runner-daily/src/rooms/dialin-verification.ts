@@ -1,4 +1,4 @@
-import type { RunnerSettings } from "@pipecat-ts/runner-core";
+import { isReachedByOthers, type RunnerSettings } from "@pipecat-ts/runner-core";
 import type { DailyOptions } from "../options.ts";
 
 /**
@@ -10,11 +10,10 @@ export type DialinVerification = { readonly secret: string } | "taken" | "warned
 /** Where callers must prove themselves, an unsigned webhook would be a way in for everybody, unless the operator wants that. */
 export function chooseVerification(
   { pinlessHmacSecret: secret, verifySignatures }: Pick<DailyOptions, "pinlessHmacSecret" | "verifySignatures">,
-  { callersMustProve, publicUrl, host }: Pick<RunnerSettings, "callersMustProve" | "publicUrl" | "host">,
+  settings: Pick<RunnerSettings, "callersMustProve" | "host" | "publicUrl" | "trustProxy">,
 ): DialinVerification {
   if (!verifySignatures) return "taken";
   if (secret !== undefined) return { secret };
-  if (callersMustProve) return "refused";
-  const isLocal = /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/i.test(host);
-  return publicUrl === undefined && isLocal ? "taken" : "warned";
+  if (settings.callersMustProve) return "refused";
+  return isReachedByOthers(settings) ? "warned" : "taken";
 }
