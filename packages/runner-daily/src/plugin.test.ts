@@ -1,42 +1,30 @@
 import { type Bot, createTransport, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { until } from "@pipecat-ts/runner-testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import plugin, { createDailyPlugin } from "./plugin.ts";
 import { roomName } from "./rooms/prepare-room.ts";
-import { apiKey, type DailyApi, openDailyApi, readToken, refusal } from "./test/daily-api.ts";
+import { apiKey, readToken, refusal } from "./test/daily-api.ts";
 import { openDirectly } from "./test/direct.ts";
 import { createMemoryRooms } from "./test/memory-rooms.ts";
-import { openRoomsRunner, type RoomsRunner, type RoomsRunnerOptions } from "./test/rooms-runner.ts";
+import type { RoomsRunner } from "./test/rooms-runner.ts";
+import { useDaily } from "./test/use-daily.ts";
 
-let api: DailyApi;
-const opened: RoomsRunner[] = [];
-beforeEach(async () => {
-  api = await openDailyApi();
-});
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((each) => each[Symbol.asyncDispose]()));
-  await api[Symbol.asyncDispose]();
-});
-
-async function open(options?: RoomsRunnerOptions): Promise<RoomsRunner> {
-  const each = await openRoomsRunner(api, options);
-  opened.push(each);
-  return each;
-}
+const daily = useDaily();
+const { open } = daily;
 
 const start = { transport: "daily", createDailyRoom: true };
 const inSeconds = (hours: number) => Math.floor(Date.now() / 1000) + hours * 3_600;
 const sessionsOf = ({ runner }: RoomsRunner) => ({ ...runner.sessions.counts });
 /** The claims of the tokens that were made, in the order they were asked for. */
 const tokensMade = () =>
-  api.requests.filter(({ path }) => path === "/meeting-tokens").map(({ body }) => body.properties);
+  daily.api.requests.filter(({ path }) => path === "/meeting-tokens").map(({ body }) => body.properties);
 
 describe("POST /start", () => {
   test("makes a room and tokens for four hours, and runs the bot in it", async () => {
     const rooms = await open();
     const { status, headers, body } = await rooms.post("/start", { ...start, body: { topic: "tea" } });
     expect(status).toBe(200);
-    const [room] = [...api.rooms.values()];
+    const [room] = [...daily.api.rooms.values()];
     expect(body).toEqual({
       dailyRoom: room?.url,
       dailyToken: expect.any(String),
@@ -88,7 +76,7 @@ describe("POST /start", () => {
       dailyRoomProperties: { exp: exp + 0.5, enable_chat: true, enable_dialout: true, future: { a: 1 } },
       dailyMeetingTokenProperties: { user_name: "Tea", room_name: "theirs", exp: 1, is_owner: true, future: [1] },
     });
-    const [room] = [...api.rooms.values()];
+    const [room] = [...daily.api.rooms.values()];
     expect(room?.name).toMatch(/^pipecat-telephony-/);
     expect(room?.config).toMatchObject({ exp, enable_chat: true, enable_dialout: true, future: { a: 1 } });
     const common = { user_name: "Tea", room_name: room?.name, exp, eject_at_token_exp: true, future: [1] };
@@ -111,7 +99,7 @@ describe("POST /start", () => {
       const { body } = await rooms.post("/start", { transport: "daily", ...fields });
       expect(body.dailyRoom).toBe("https://test.daily.co/ours/");
     }
-    expect(api.rooms.size).toBe(0);
+    expect(daily.api.rooms.size).toBe(0);
     expect(tokensMade()).toHaveLength(6);
     expect(tokensMade()[0]).toMatchObject({ room_name: "ours" });
     const refused = await rooms.post("/start", { ...start, dailyRoomProperties: { enable_chat: true } });
@@ -134,7 +122,7 @@ describe("POST /start", () => {
     const { status, body } = await rooms.post("/start", { transport: "daily", ...fields });
     expect({ status, code: body.code }).toEqual({ status: 400, code });
     expect(body.detail).toContain(named);
-    expect(api.requests).toEqual([]);
+    expect(daily.api.requests).toEqual([]);
     expect(sessionsOf(rooms)).toEqual({ pending: 0, active: 0 });
   });
 
@@ -149,7 +137,7 @@ describe("POST /start", () => {
     "answers 502 in Daily's words when it refuses %s",
     async (request) => {
       const rooms = await open();
-      api.failNext(
+      daily.api.failNext(
         request,
         refusal(400, "invalid-request-error", "not so"),
         refusal(400, "invalid-request-error", "not so"),
@@ -175,19 +163,19 @@ describe("the end of a session", () => {
   test("deletes the room it made, if told to, however it ends", async () => {
     const rooms = await open({ daily: { deleteRooms: true } });
     await rooms.post("/start", start);
-    expect(api.rooms.size).toBe(1);
+    expect(daily.api.rooms.size).toBe(1);
     rooms.finish();
-    await until("the room is gone", () => api.rooms.size === 0, 2_000);
+    await until("the room is gone", () => daily.api.rooms.size === 0, 2_000);
   });
 
   test("leaves no room where it did not start, told to or not: nobody knows of that room", async () => {
     const rooms = await open({ maxSessions: 1 });
-    api.failNext("POST /meeting-tokens", refusal(400, "e", "i"), refusal(400, "e", "i"));
+    daily.api.failNext("POST /meeting-tokens", refusal(400, "e", "i"), refusal(400, "e", "i"));
     expect((await rooms.post("/start", start)).status).toBe(502);
-    await until("the room without tokens is gone", () => api.rooms.size === 0, 2_000);
+    await until("the room without tokens is gone", () => daily.api.rooms.size === 0, 2_000);
     const statuses = (await Promise.all([1, 2, 3].map(() => rooms.post("/start", start)))).map(({ status }) => status);
     expect(statuses.sort()).toEqual([200, 429, 429]);
-    await until("one room is left", () => api.rooms.size === 1, 3_000);
+    await until("one room is left", () => daily.api.rooms.size === 1, 3_000);
   });
 
   test("leaves rooms alone otherwise, and those that were there before always", async () => {
@@ -195,18 +183,18 @@ describe("the end of a session", () => {
     await plain.post("/start", start);
     plain.finish();
     await until("the session is over", () => [...plain.runner.sessions].length === 0, 2_000);
-    expect(api.rooms.size).toBe(1);
+    expect(daily.api.rooms.size).toBe(1);
     const inOurs = await open({ daily: { deleteRooms: true, roomUrl: "https://test.daily.co/ours" } });
     await inOurs.post("/start", start);
     inOurs.finish();
     await until("the session is over", () => [...inOurs.runner.sessions].length === 0, 2_000);
-    expect(api.requests.filter(({ method }) => method === "DELETE")).toEqual([]);
+    expect(daily.api.requests.filter(({ method }) => method === "DELETE")).toEqual([]);
   });
 
   test("goes on when the deletion fails, and says so", async () => {
     const rooms = await open({ daily: { deleteRooms: true } });
     await rooms.post("/start", start);
-    api.failNext("DELETE", refusal(400, "e", "i"));
+    daily.api.failNext("DELETE", refusal(400, "e", "i"));
     rooms.finish();
     await until("the session is over", () => [...rooms.runner.sessions].length === 0, 2_000);
     const warnings = () => rooms.logger.lines.filter(({ level }) => level === "warn").map(({ message }) => message);
@@ -216,7 +204,7 @@ describe("the end of a session", () => {
 });
 
 test("a phone call in the body of callers who bring none is sent to the room, too", async () => {
-  const rooms = createMemoryRooms(api);
+  const rooms = createMemoryRooms(daily.api);
   const body = { dialin_settings: { call_id: "c", call_domain: "d" } };
   const bot: Bot = async (args) => {
     if (args.transport === "daily") await (await createTransport(args, { daily: () => ({}) })).closed;
@@ -227,12 +215,12 @@ test("a phone call in the body of callers who bring none is sent to the room, to
   const name = roomName(String(reply.dailyRoom));
   await until("the bot is in", () => rooms.bots(name).length === 1, 2_000);
   rooms.bots(name)[0]?.listener.event({ action: "dialin-ready", sipEndpoint: "sip:x@test" });
-  await until("the call is sent", () => api.pinlessUpdates.length === 1, 2_000);
+  await until("the call is sent", () => daily.api.pinlessUpdates.length === 1, 2_000);
 });
 
 describe("direct", () => {
   test("runs one bot without a server, which handles signals itself", async () => {
-    const { args, logger } = await openDirectly(api);
+    const { args, logger } = await openDirectly(daily.api);
     expect(args).toMatchObject({ transport: "daily", handleSigint: true, handleSigterm: true, body: undefined });
     expect(readToken(args.token)).toMatchObject({ is_owner: true });
     expect(logger.lines.map(({ message }) => message)).toContain(`Open ${args.roomUrl} to talk to the bot.`);
@@ -269,7 +257,11 @@ describe("availability", () => {
   test("settings come from the environment, the older name of the room too", async () => {
     const rooms = await open({
       pluginOptions: {},
-      env: { DAILY_API_KEY: apiKey, DAILY_API_URL: api.url, DAILY_SAMPLE_ROOM_URL: "https://test.daily.co/sample" },
+      env: {
+        DAILY_API_KEY: apiKey,
+        DAILY_API_URL: daily.api.url,
+        DAILY_SAMPLE_ROOM_URL: "https://test.daily.co/sample",
+      },
     });
     expect((await rooms.post("/start", { transport: "daily" })).body.dailyRoom).toBe("https://test.daily.co/sample");
   });

@@ -1,24 +1,11 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type DailyApi, openDailyApi } from "./test/daily-api.ts";
-import { openRoomsRunner, type RoomsRunner, type RoomsRunnerOptions } from "./test/rooms-runner.ts";
+import { describe, expect, test } from "vitest";
+import type { RoomsRunner } from "./test/rooms-runner.ts";
+import { useDaily } from "./test/use-daily.ts";
 
-let api: DailyApi;
-const opened: RoomsRunner[] = [];
-beforeEach(async () => {
-  api = await openDailyApi();
-});
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((each) => each[Symbol.asyncDispose]()));
-  await api[Symbol.asyncDispose]();
-});
-
-async function open(options?: RoomsRunnerOptions): Promise<RoomsRunner> {
-  const each = await openRoomsRunner(api, options);
-  opened.push(each);
-  return each;
-}
+const daily = useDaily();
+const { open } = daily;
 
 /** Not by `fetch`, which says by itself how it was called. */
 async function ask({ runner }: RoomsRunner, headers: Record<string, string> = {}, method = "GET") {
@@ -42,14 +29,14 @@ describe("GET /daily", () => {
     const full = await open({ maxSessions: 1 });
     await ask(full);
     expect(await ask(full)).toMatchObject({ status: 429, code: "AT_CAPACITY" });
-    expect(api.rooms.size).toBe(1);
+    expect(daily.api.rooms.size).toBe(1);
   });
 
   test("starts nothing for whoever asks for the head alone", async () => {
     const rooms = await open();
     const response = await ask(rooms, {}, "HEAD");
     expect([response.status, response.headers.allow]).toEqual([405, "GET"]);
-    expect([api.requests, rooms.calls]).toEqual([[], []]);
+    expect([daily.api.requests, rooms.calls]).toEqual([[], []]);
   });
 
   // https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
@@ -60,7 +47,7 @@ describe("GET /daily", () => {
   ])("starts nothing for %s", async (_, headers) => {
     const rooms = await open();
     expect(await ask(rooms, headers)).toMatchObject({ status: 403, code: "ORIGIN_REFUSED" });
-    expect([api.requests, rooms.calls]).toEqual([[], []]);
+    expect([daily.api.requests, rooms.calls]).toEqual([[], []]);
   });
 
   test.each([

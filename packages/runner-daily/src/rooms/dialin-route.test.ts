@@ -1,24 +1,12 @@
 import { createHmac } from "node:crypto";
 import { until } from "@pipecat-ts/runner-testing";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { apiKey, type DailyApi, openDailyApi, readToken, refusal } from "../test/daily-api.ts";
-import { openRoomsRunner, type RoomsRunner, type RoomsRunnerOptions } from "../test/rooms-runner.ts";
+import { describe, expect, test } from "vitest";
+import { apiKey, readToken, refusal } from "../test/daily-api.ts";
+import type { RoomsRunner } from "../test/rooms-runner.ts";
+import { useDaily } from "../test/use-daily.ts";
 
-let api: DailyApi;
-const opened: RoomsRunner[] = [];
-beforeEach(async () => {
-  api = await openDailyApi();
-});
-afterEach(async () => {
-  await Promise.all(opened.splice(0).map((each) => each[Symbol.asyncDispose]()));
-  await api[Symbol.asyncDispose]();
-});
-
-async function open(options?: RoomsRunnerOptions): Promise<RoomsRunner> {
-  const each = await openRoomsRunner(api, options);
-  opened.push(each);
-  return each;
-}
+const daily = useDaily();
+const { open } = daily;
 
 const path = "/daily-dialin-webhook";
 const call = { From: "+15551234567", To: "+15559876543", callId: "call-1", callDomain: "domain-1" };
@@ -33,7 +21,7 @@ describe("a phone call", () => {
     const rooms = await open();
     const sipHeaders = { "X-Campaign": "tea" };
     const { status, body } = await rooms.post(path, { ...call, sipHeaders });
-    const [room] = [...api.rooms.values()];
+    const [room] = [...daily.api.rooms.values()];
     expect(status).toBe(200);
     expect(body).toEqual({ dailyRoom: room?.url, dailyToken: expect.any(String), sessionId: expect.any(String) });
     expect(readToken(String(body.dailyToken))).toMatchObject({ is_owner: false });
@@ -54,7 +42,7 @@ describe("a phone call", () => {
         sip_headers: sipHeaders,
       },
       daily_api_key: apiKey,
-      daily_api_url: api.url,
+      daily_api_url: daily.api.url,
     });
     expect(args?.callData).toEqual({ callId: "call-1", streamId: "call-1", from: "+15551234567", to: "+15559876543" });
   });
@@ -73,7 +61,7 @@ describe("a phone call", () => {
       [200, undefined],
       [409, "SESSION_ALIAS_TAKEN"],
     ]);
-    expect(api.rooms.size).toBe(1);
+    expect(daily.api.rooms.size).toBe(1);
     rooms.finish();
     await until("the session is over", () => [...rooms.runner.sessions].length === 0, 2_000);
     expect((await rooms.post(path, call)).status).toBe(200);
@@ -81,7 +69,7 @@ describe("a phone call", () => {
 
   test("is refused in Daily's words when there is no room, and its number is nowhere in the log", async () => {
     const rooms = await open();
-    api.failNext("POST /rooms", refusal(400, "invalid-request-error", `display_name ${call.From} is taken`));
+    daily.api.failNext("POST /rooms", refusal(400, "invalid-request-error", `display_name ${call.From} is taken`));
     const { status, body } = await rooms.post(path, call);
     expect({ status, code: body.code }).toEqual({ status: 502, code: "DAILY_REFUSED" });
     await rooms.post(path, call);
@@ -102,7 +90,7 @@ describe("what is no call", () => {
     async (ping) => {
       const rooms = await open({ daily: { pinlessHmacSecret: secret } });
       expect(await rooms.post(path, ping)).toMatchObject({ status: 200, body: { status: "OK" } });
-      expect(api.requests).toEqual([]);
+      expect(daily.api.requests).toEqual([]);
     },
   );
 
@@ -121,7 +109,7 @@ describe("what is no call", () => {
     expect({ status, code: body.code }).toEqual({ status: 400, code: "BODY_INVALID" });
     expect(body.detail).toContain(named);
     expect(JSON.stringify([body, rooms.logger.lines])).not.toMatch(/5551234567|5559876543/);
-    expect(api.requests).toEqual([]);
+    expect(daily.api.requests).toEqual([]);
   });
 
   test("2 MB are refused, and the next call is taken", async () => {
@@ -154,7 +142,7 @@ describe("with a secret", () => {
     const answer = await rooms.post(path, body, headers(body));
     expect([answer.status, answer.body.code]).toEqual([401, "DAILY_SIGNATURE_INVALID"]);
     expect(JSON.stringify([answer.body, rooms.logger.lines])).not.toContain(secret);
-    expect(api.requests).toEqual([]);
+    expect(daily.api.requests).toEqual([]);
   });
 });
 
@@ -169,7 +157,7 @@ describe("without a secret", () => {
     const { status, body } = await rooms.post(path, call);
     expect([status, body.code]).toEqual([401, "DAILY_SIGNATURE_INVALID"]);
     expect(body.detail).toMatch(/DAILY_PINLESS_HMAC_SECRET.*--no-verify-signatures/);
-    expect([api.requests, rooms.calls]).toEqual([[], []]);
+    expect([daily.api.requests, rooms.calls]).toEqual([[], []]);
     expect(await rooms.post(path, { test: true })).toMatchObject({ status: 200 });
     expect(rooms.runner.transports[0]?.banner[1]).toContain("once DAILY_PINLESS_HMAC_SECRET is set");
   });
