@@ -1,7 +1,10 @@
 import { readFileSync } from "node:fs";
 import { defineConfig, type UserConfig } from "tsdown";
 
-/** Builds the package it is run in: one file in `dist` for each source file that `exports` or `bin` names. */
+/**
+ * Builds the package in the current folder: one file in `dist` for each source file that `exports` or `bin` names. Source
+ * maps and declaration maps point to `src`, which is published too.
+ */
 const { exports = {}, bin = {} } = JSON.parse(readFileSync("package.json", "utf8")) as Record<
   string,
   Record<string, string>
@@ -10,7 +13,8 @@ const { exports = {}, bin = {} } = JSON.parse(readFileSync("package.json", "utf8
 const config: UserConfig = defineConfig({
   cwd: process.cwd(),
   entry: [...Object.values(exports), ...Object.values(bin)],
-  dts: true,
+  dts: { sourcemap: true },
+  sourcemap: true,
   logLevel: "error",
   outExtensions: () => ({ js: ".js", dts: ".d.ts" }),
 });

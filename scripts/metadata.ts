@@ -1,0 +1,85 @@
+/**
+ * Keeps what every published package says about the project equal to the root package.json: repository, homepage, bugs,
+ * author, license, keywords; and the links in package READMEs absolute, because npm does not know the repository's folders.
+ * Checks by default, corrects with `--write`. To move the repository, change `repository` in the root package.json and run
+ * `pnpm format`.
+ */
+import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, posix } from "node:path";
+
+const root = dirname(import.meta.dirname);
+const branch = "main";
+const projectKeywords: readonly string[] = ["pipecat", "voice", "bot", "realtime", "rtvi"];
+
+interface Manifest {
+  readonly private?: boolean;
+  readonly keywords?: readonly string[];
+  readonly [field: string]: unknown;
+}
+
+const { repository, author, license } = readManifest("package.json") as Manifest & {
+  readonly repository: { readonly type: string; readonly url: string };
+};
+const address = repository.url.replace(/^git\+|\.git$/g, "");
+
+function readManifest(file: string): Manifest {
+  return JSON.parse(readFileSync(join(root, file), "utf8")) as Manifest;
+}
+
+/** The manifest of a published package as it should be. */
+function completed(manifest: Manifest, directory: string): Manifest {
+  const { name, version, description, keywords = [] } = manifest;
+  const metadata = {
+    name,
+    version,
+    description,
+    keywords: [...new Set([...projectKeywords, ...keywords])],
+    license,
+    author,
+    homepage: `${address}/tree/${branch}/${directory}#readme`,
+    repository: { ...repository, directory },
+    bugs: { url: `${address}/issues` },
+  };
+  const others = Object.entries(manifest).filter(([field]) => !(field in metadata));
+  return { ...metadata, ...Object.fromEntries(others) };
+}
+
+/** The text of a package's README with absolute links into this repository. */
+function withAbsoluteLinks(text: string, directory: string): string {
+  const place = new RegExp(
+    `\\]\\((?:https://github\\.com/[^/]+/[^/]+/(?:blob|tree)/${branch}/([^)#]*)|(?!\\w+:|#)([^)#]+))(#[^)]*)?\\)`,
+    "g",
+  );
+  return text.replace(place, (_, absolute?: string, relative?: string, anchor = "") => {
+    const path = absolute ?? posix.normalize(posix.join(directory, relative ?? ""));
+    const kind = existsSync(join(root, path)) && /\.\w+$|\/LICENSE$|^LICENSE$/.test(path) ? "blob" : "tree";
+    return `](${address}/${kind}/${branch}/${path.replace(/\/$/, "")}${anchor})`;
+  });
+}
+
+const writes = process.argv.includes("--write");
+const outdated: string[] = [];
+
+function settle(file: string, content: string): void {
+  if (readFileSync(join(root, file), "utf8") === content) return;
+  outdated.push(file);
+  if (writes) writeFileSync(join(root, file), content);
+}
+
+for (const file of globSync("{packages,apps}/*/package.json", { cwd: root })) {
+  const manifest = readManifest(file);
+  if (manifest.private) continue;
+  const directory = dirname(file);
+  settle(file, `${JSON.stringify(completed(manifest, directory), null, 2)}\n`);
+  const readme = `${directory}/README.md`;
+  if (existsSync(join(root, readme)))
+    settle(readme, withAbsoluteLinks(readFileSync(join(root, readme), "utf8"), directory));
+}
+
+if (outdated.length > 0 && !writes) {
+  console.error(`Not as the root package.json says: ${outdated.join(", ")}. Run: pnpm format`);
+  process.exit(1);
+}
+console.log(
+  writes ? `metadata: ${outdated.length} files corrected` : "metadata: manifests and README links are complete",
+);
