@@ -1,11 +1,13 @@
-import type { BotSession } from "./bot-session.ts";
+import type { Context } from "koa";
+import type { Logger } from "./logger.ts";
+import type { CloseReason } from "./transport.ts";
 
 /**
- * What each transport's bot receives, by transport name. Every transport package adds its arm by declaration merging:
+ * What each transport passes to its bots, by transport name. Every transport package adds its own entry:
  *
  * ```ts
  * declare module "@pipecat-ts/runner-core" {
- *   interface RunnerArgumentsByTransport { carrierPigeon: PigeonRunnerArguments }
+ *   interface RunnerArgumentsByTransport { pigeon: PigeonRunnerArguments }
  * }
  * ```
  */
@@ -15,26 +17,51 @@ export interface RunnerArgumentsByTransport {}
 /** The name of a transport whose package this program imports; `never` when it imports none. */
 export type TransportName = keyof RunnerArgumentsByTransport & string;
 
-/** What every bot receives. Complete before the bot runs and never changed afterwards; every transport's arm extends it. */
+/** The arguments that every bot receives. Complete before the bot runs, and never changed afterwards. */
 export interface SessionArguments<Name extends string = string> {
-  /** The transport the caller came in by: narrow on it to reach that transport's own fields. */
+  /** The transport of the caller. Narrow on it to reach the fields of that transport. */
   readonly transport: Name;
-  /** The id that `/start` answered, in the caller's URLs and on every log line of the session. */
+  /** The id from the reply of `/start`, in the caller's URLs and on every log line of the session. */
   readonly sessionId: string;
-  /** `body` of `POST /start`, on every transport; for calls without one, what the carrier was given. `undefined` when nobody gave any. */
+  /** `body` of `POST /start`, on every transport; for a call without one, what the carrier passed on. `undefined` without either. */
   readonly body: unknown;
-  /** The phone call, when the caller came in by one. */
+  /** The phone call, on phone transports. */
   readonly callData?: CallData;
-  /** The runner's side of this session: its log, its HTTP requests, what to release at its end. */
+  /** This session's log, HTTP requests and cleanup. */
   readonly session: BotSession;
-  /** Aborts when the session must end: 10 s after the caller left, or at once when the runner stops. A bot that still runs 5 s later is given up. */
+  /**
+   * Aborts when the session must end: 10 s after the caller left, or at once when the runner stops. A bot that still runs
+   * 5 s later is abandoned and the session ends with `bot-stuck`.
+   */
   readonly signal: AbortSignal;
-  /** Whether the bot should handle SIGINT itself: true only where no server runs beside it. */
+  /** Whether the bot should handle SIGINT itself: true only when no server runs beside it. */
   readonly handleSigint: boolean;
-  /** Whether the bot should handle SIGTERM itself: true only where no server runs beside it. */
+  /** Whether the bot should handle SIGTERM itself: true only when no server runs beside it. */
   readonly handleSigterm: boolean;
-  /** The command line's flags, by camelCase name, and the bot's own options; without secrets of the runner and its transports. */
+  /** The flags of the command line, by camelCase name, and the bot's own options; without secrets of the runner and its transports. */
   readonly cliArgs: Readonly<Record<string, unknown>>;
+}
+
+/** What a bot may use of its session, as `args.session`. */
+export interface BotSession {
+  readonly id: string;
+  /** Logs with the session's id on every line. */
+  readonly logger: Logger;
+  /**
+   * Registers cleanup: `release` runs exactly once when the session ends, in reverse order of registration, or at once when
+   * the session has ended already. `deadline` aborts after 2 s; the next cleanup then runs without waiting.
+   */
+  onEnd(release: (reason: CloseReason, deadline: AbortSignal) => unknown): void;
+  /**
+   * Answers requests to `/sessions/{id}/{path}` that the transport does not answer itself. `ctx.params.path` is `path`.
+   * Requests without a path are the runner's own for GET and DELETE.
+   */
+  onRequest(handler: (ctx: Context) => unknown): void;
+  /**
+   * Wraps a callback that foreign code calls, such as a vendor SDK's listener. The callback runs in the session's
+   * asynchronous scope, and an exception or rejection ends this session only.
+   */
+  bind<Args extends readonly unknown[]>(callback: (...args: Args) => unknown): (...args: Args) => void;
 }
 
 /** A phone call as its carrier announced it. Carriers add fields of their own. */
@@ -43,22 +70,22 @@ export interface CallData {
   readonly streamId: string;
   /** The carrier's id of the call, as its REST API takes it. */
   readonly callId: string;
-  /** The caller's number, where the carrier tells it. Never log it. */
+  /** The caller's number, when the carrier passes it on. Never log it. */
   readonly from?: string;
-  /** The number that was called, where the carrier tells it. Never log it. */
+  /** The called number, when the carrier passes it on. Never log it. */
   readonly to?: string;
-  /** Custom parameters that travelled with the call. */
+  /** Custom parameters of the call. */
   readonly body?: unknown;
   readonly [vendorField: string]: unknown;
 }
 
 /**
- * What a bot receives: the union of the arms of the transports this program imports. A bot that imports none gets the
- * part they all share.
+ * The arguments of a bot: the union of the entries of all transports that this program imports. A program that imports
+ * none gets the fields that all transports share.
  */
 export type RunnerArguments = [TransportName] extends [never]
   ? SessionArguments
   : RunnerArgumentsByTransport[TransportName];
 
-/** The one function a developer writes: runs once for every caller; when it returns, the call is ended. */
+/** The one function that a developer writes. It runs once per caller; the call ends when it returns. */
 export type Bot = (args: RunnerArguments) => unknown;

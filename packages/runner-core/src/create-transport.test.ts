@@ -1,10 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
 import type { RunnerArguments } from "./arguments.ts";
-import { connectKey, connectOf, createTransport } from "./create-transport.ts";
-import type { Connect } from "./session.ts";
+import { type Connect, connectKey, createTransport } from "./create-transport.ts";
 import type { Transport, TransportParams } from "./transport.ts";
 
-// Typed without names: which transports exist depends on what the program declares, and its types have tests of their own.
+// Typed without transport names, which depend on the program. The types have tests of their own.
 type Create = (
   args: RunnerArguments,
   factories: Readonly<Record<string, () => TransportParams | Promise<TransportParams>>>,
@@ -13,7 +12,7 @@ const create = createTransport as unknown as Create;
 
 const transport = { name: "pigeon" } as Transport;
 
-/** The arguments of a bot whose caller came in by `name`; `connect` makes its transport. */
+/** The arguments of a bot whose caller uses the transport `name`; `connect` builds it. */
 function argumentsOf(name: string, connect: Connect): RunnerArguments {
   return { transport: name, sessionId: "s1", [connectKey]: connect } as unknown as RunnerArguments;
 }
@@ -30,7 +29,7 @@ function connected(): { connect: Connect; given: TransportParams[] } {
 }
 
 describe("createTransport", () => {
-  it("connects with the params of the transport the caller came in by, and makes no others", async () => {
+  it("connects with the params of the caller's transport, and calls no other factory", async () => {
     const { connect, given } = connected();
     const other = vi.fn(() => ({}));
     const made = await create(argumentsOf("pigeon", connect), {
@@ -42,38 +41,38 @@ describe("createTransport", () => {
     expect(other).not.toHaveBeenCalled();
   });
 
-  it("awaits params that are promised", async () => {
+  it("awaits promised params", async () => {
     const { connect, given } = connected();
     await create(argumentsOf("pigeon", connect), { pigeon: async () => ({ audioInEnabled: false }) });
     expect(given).toEqual([{ audioInEnabled: false }]);
   });
 
-  it("works on a spread copy of the arguments", async () => {
+  it("accepts a spread copy of the arguments", async () => {
     const args = { ...argumentsOf("pigeon", connected().connect), extra: 1 };
     expect(await create(args, { pigeon: () => ({}) })).toBe(transport);
   });
 
-  it("finds what another copy of this package put into the arguments", async () => {
+  it("accepts arguments from another copy of this package", async () => {
     const copy: { createTransport: Create } = await import("./create-transport.ts?copy" as string);
     expect(copy.createTransport).not.toBe(createTransport);
     const args = argumentsOf("pigeon", connected().connect);
     expect(await copy.createTransport(args, { pigeon: () => ({}) })).toBe(transport);
   });
 
-  it("names the entry to add and those that are there", async () => {
+  it("names the missing entry and the present ones", async () => {
     const { connect, given } = connected();
     const args = argumentsOf("pigeon", connect);
     await expect(create(args, { drum: () => ({}), smoke: () => ({}) })).rejects.toMatchObject({
       code: "TRANSPORT_PARAMS_MISSING",
-      message: 'The caller came in by "pigeon", and createTransport was given params for "drum", "smoke".',
+      message: 'The caller uses the transport "pigeon", but createTransport has params for "drum", "smoke".',
       fix: expect.stringContaining("pigeon: () => ({})"),
     });
-    await expect(create(args, {})).rejects.toThrow("was given params for no transport.");
+    await expect(create(args, {})).rejects.toThrow("has params for no transport.");
     expect(given).toEqual([]);
   });
 
   it.each(["constructor", "toString", "__proto__", "hasOwnProperty"])(
-    "does not take what every object has for the entry of a transport called %s",
+    "does not mistake an inherited property for the entry of a transport named %s",
     async (name) => {
       const { connect, given } = connected();
       await expect(create(argumentsOf(name, connect), {})).rejects.toMatchObject({
@@ -84,10 +83,10 @@ describe("createTransport", () => {
   );
 
   it.each([
-    ["made by hand", { transport: "pigeon", sessionId: "s1" }],
-    ["that are empty", {}],
+    ["created by hand", { transport: "pigeon", sessionId: "s1" }],
+    ["without fields", {}],
     ["sent through JSON", JSON.parse(JSON.stringify(argumentsOf("pigeon", connected().connect)))],
-  ])("refuses arguments %s", async (_, args) => {
+  ])("rejects arguments %s", async (_, args) => {
     const factory = vi.fn(() => ({}));
     await expect(create(args as RunnerArguments, { pigeon: factory })).rejects.toMatchObject({
       code: "TRANSPORT_NOT_CONNECTED",
@@ -96,7 +95,7 @@ describe("createTransport", () => {
     expect(factory).not.toHaveBeenCalled();
   });
 
-  it("passes on what making params or connecting threw", async () => {
+  it("rejects with the error of the factory or of connecting", async () => {
     const noSeeds = new Error("no seeds");
     const args = argumentsOf("pigeon", () => Promise.reject(new Error("no wind")));
     const failing = (): never => {
@@ -104,15 +103,5 @@ describe("createTransport", () => {
     };
     await expect(create(args, { pigeon: failing })).rejects.toBe(noSeeds);
     await expect(create(args, { pigeon: () => ({}) })).rejects.toThrow("no wind");
-  });
-});
-
-describe("connectOf", () => {
-  it("gives what the arguments carry, and throws at once where they carry none", () => {
-    const { connect } = connected();
-    expect(connectOf(argumentsOf("pigeon", connect))).toBe(connect);
-    expect(() => connectOf({} as RunnerArguments)).toThrow(
-      expect.objectContaining({ code: "TRANSPORT_NOT_CONNECTED" }),
-    );
   });
 });

@@ -1,19 +1,50 @@
-import type { RunnerArguments, SessionArguments } from "./arguments.ts";
+import type { RunnerArguments, SessionArguments, TransportName } from "./arguments.ts";
 import { RunnerError } from "./errors.ts";
-import type { Connect } from "./session.ts";
 import type { Transport, TransportParams } from "./transport.ts";
-import type { CheckedFactories, TransportFactories } from "./transport-factories.ts";
 
-/** The transports that can do more than `Transport` says, by name: filled by declaration merging. */
+/** The params of each transport, by transport name: filled by declaration merging. */
+// biome-ignore lint/suspicious/noEmptyInterface: an open registry, filled by declaration merging
+export interface TransportParamsByTransport {}
+
+/** The transports with more methods or events than `Transport`, by transport name: filled by declaration merging. */
 // biome-ignore lint/suspicious/noEmptyInterface: an open registry, filled by declaration merging
 export interface TransportsByTransport {}
 
-/** The `Transport` that the transport called `Name` gives its bots; for several names, what all of them give. */
+/** The params of the transport `Name`. */
+export type ParamsOf<Name extends string> = Name extends keyof TransportParamsByTransport
+  ? TransportParamsByTransport[Name]
+  : TransportParams;
+
+/** One params factory for each transport that the bot supports. */
+export type TransportFactories = [TransportName] extends [never]
+  ? { readonly [name: string]: () => TransportParams | Promise<TransportParams> }
+  : { readonly [Name in TransportName]?: () => ParamsOf<Name> | Promise<ParamsOf<Name>> };
+
+/**
+ * Rejects factories that return a param which their transport does not have, and names it. TypeScript alone accepts
+ * unknown keys in the result of an arrow function, so that a misspelled param would be ignored.
+ */
+export type CheckedFactories<Factories> = [TransportName] extends [never]
+  ? unknown
+  : {
+      readonly [Name in keyof Factories]: Name extends TransportName
+        ? Complaint<Exclude<ReturnedKeys<Factories[Name]>, keyof ParamsOf<Name>>, `is not a param of ${Name}`>
+        : Complaint<Name & string, "is not a transport that this program imports">;
+    };
+
+/** The keys of a factory's result; `never` for `any`. */
+type ReturnedKeys<Factory> = Factory extends () => infer Returned ? KnownKeys<Awaited<Returned>> : never;
+
+type KnownKeys<Params> = Params extends unknown ? (string extends keyof Params ? never : keyof Params & string) : never;
+
+type Complaint<Keys extends string, Text extends string> = [Keys] extends [never] ? unknown : `${Keys} ${Text}`;
+
+/** The `Transport` that the transport `Name` gives its bots; for several names, what all of them have in common. */
 export type TransportOf<Name extends string> = Shared<
   Name extends keyof TransportsByTransport ? TransportsByTransport[Name] : Transport
 >;
 
-/** A union becomes `Transport`: its members' `on` differ in their events, so that TypeScript would refuse every call. */
+/** A union becomes `Transport`: its members' `on` differ in their events, so that TypeScript would reject every call. */
 type Shared<All, Each = All> = true extends (
   Each extends unknown
     ? Same<Each, All> extends true
@@ -24,20 +55,23 @@ type Shared<All, Each = All> = true extends (
   ? Transport
   : All;
 
-/** Assignable both ways is not enough: a transport with more events is, to one with fewer. */
+/** Mutual assignability is not enough: a transport with more events is assignable to one with fewer. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
+/** Builds the transport of one session. At most once per session. */
+export type Connect = (params: TransportParams) => Promise<Transport>;
+
 /**
- * Where `args` carries the session's `Connect`: a registered symbol, so that it is found by another copy of this package
- * and survives `{...args}`.
+ * Where `args` carries the session's `Connect`. A registered symbol, so that another copy of this package finds it and
+ * `{...args}` keeps it.
  */
 export const connectKey: unique symbol = Symbol.for("pipecat.connect") as never;
 
 /**
- * Connects the bot to its caller over whichever transport the caller came in by, with that transport's params.
+ * Connects the bot to its caller, over the transport that the caller uses and with the params for that transport.
  *
- * Rejects with TRANSPORT_PARAMS_MISSING when `factories` has no entry for `args.transport`, TRANSPORT_ALREADY_CREATED
- * when called twice for one session, and TRANSPORT_NOT_CONNECTED when `args` did not come from a runner.
+ * Rejects with TRANSPORT_PARAMS_MISSING when `factories` lacks an entry for `args.transport`, TRANSPORT_ALREADY_CREATED when
+ * called twice for one session, and TRANSPORT_NOT_CONNECTED when `args` did not come from a runner or the session ended.
  */
 export async function createTransport<Args extends RunnerArguments, Factories extends TransportFactories>(
   args: Args,
@@ -57,16 +91,15 @@ function paramsMissing(name: string, present: readonly string[]): RunnerError {
   const given = present.map((key) => `"${key}"`).join(", ") || "no transport";
   return new RunnerError(
     "TRANSPORT_PARAMS_MISSING",
-    `The caller came in by "${name}", and createTransport was given params for ${given}.`,
-    { fix: `Add "${name}: () => ({})" to createTransport's second argument.` },
+    `The caller uses the transport "${name}", but createTransport has params for ${given}.`,
+    { fix: `Add "${name}: () => ({})" to the second argument of createTransport.` },
   );
 }
 
-/** The `Connect` that `args` carries; throws TRANSPORT_NOT_CONNECTED when there is none. */
-export function connectOf(args: SessionArguments): Connect {
+function connectOf(args: SessionArguments): Connect {
   const connect = (args as { readonly [connectKey]?: Connect })[connectKey];
   if (typeof connect === "function") return connect;
-  throw new RunnerError("TRANSPORT_NOT_CONNECTED", "These arguments carry no caller: they were not made by a runner.", {
-    fix: "Pass on the args your bot was called with, or a spread copy of them.",
+  throw new RunnerError("TRANSPORT_NOT_CONNECTED", "These arguments do not come from a runner.", {
+    fix: "Pass the args that your bot received, or a spread copy of them.",
   });
 }

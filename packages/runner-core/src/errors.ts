@@ -1,4 +1,4 @@
-/** Every code of the runner's own errors, with the HTTP status it is answered with. Each is explained in docs/errors.md. */
+/** The codes of the runner's own errors and their HTTP status. docs/errors.md explains each. */
 export const errorStatus = {
   AT_CAPACITY: 429,
   AUDIO_INVALID: 400,
@@ -47,19 +47,19 @@ export const errorStatus = {
   UDP_PORTS_EXHAUSTED: 503,
 } as const;
 
-/** A code of the runner's own; transports bring further ones. */
+/** A code of the runner; transports add further codes. */
 export type RunnerErrorCode = keyof typeof errorStatus;
 
 const marker = Symbol.for("pipecat.runner-error");
 
-/** The one error of the runner and its transports. The message says what failed and with which value; `fix` says the remedy. */
+/** The error class of the runner and its transports. `message` says what failed and with which value; `fix` says what to do. */
 export class RunnerError extends Error {
   override readonly name: string = "RunnerError";
   /** Stable, for programs: `TRANSPORT_UNKNOWN`. */
   readonly code: RunnerErrorCode | (string & {});
-  /** The HTTP status it is answered with. */
+  /** The status of the HTTP response. */
   readonly status: number;
-  /** What to do about it, as a sentence. */
+  /** What to do, as a sentence. */
   readonly fix: string | undefined;
 
   constructor(
@@ -75,7 +75,7 @@ export class RunnerError extends Error {
   }
 }
 
-/** Whether `error` is a `RunnerError`, also one from another copy of this package. */
+/** Whether `error` is a `RunnerError`, from this or another copy of the package. */
 export function isRunnerError(error: unknown): error is RunnerError {
   return typeof error === "object" && error !== null && (error as Record<symbol, unknown>)[marker] === true;
 }

@@ -1,40 +1,59 @@
 export type {
   Bot,
+  BotSession,
   CallData,
   RunnerArguments,
   RunnerArgumentsByTransport,
   SessionArguments,
   TransportName,
 } from "./arguments.ts";
-export type { BotSession } from "./bot-session.ts";
 export {
+  type CheckedFactories,
+  type Connect,
   connectKey,
-  connectOf,
   createTransport,
+  type ParamsOf,
+  type TransportFactories,
   type TransportOf,
+  type TransportParamsByTransport,
   type TransportsByTransport,
 } from "./create-transport.ts";
 export { errorStatus, isRunnerError, RunnerError, type RunnerErrorCode } from "./errors.ts";
 export type { Logger, LogLine } from "./logger.ts";
 export { type OptionDefinition, type OptionSources, type OptionTable, optionLabel, resolveOptions } from "./options.ts";
-export type {
-  Access,
-  Availability,
-  HttpMethod,
-  HttpRoute,
-  OpenTransport,
-  Refusal,
-  RouteContext,
-  SocketRequest,
-  SocketRoute,
-  StartBody,
-  StartReply,
-  StartRequest,
-  TransportPlugin,
+export {
+  type Access,
+  type Availability,
+  type CallerSocket,
+  type Credentials,
+  checkPlugin,
+  contractVersion,
+  type HttpMethod,
+  type HttpRoute,
+  type OpenTransport,
+  type Refusal,
+  type RouteContext,
+  type RunnerContext,
+  type SocketHandlers,
+  type SocketRequest,
+  type SocketRoute,
+  type StartBody,
+  type StartReply,
+  type StartRequest,
+  type TransportPlugin,
 } from "./plugin.ts";
-export { isLoopback, isReachedByOthers } from "./reach.ts";
-export type { NewSession, RunnerContext, RunnerSettings } from "./runner.ts";
-export type { Connect, OwnArguments, Session, SessionState } from "./session.ts";
+export type { Call, CallInput, Clock, MediaPort, Pacer, PortMedia } from "./port.ts";
+export {
+  createRestClient,
+  type RestAnswer,
+  type RestClient,
+  type RestClientOptions,
+  type RestRequest,
+} from "./rest.ts";
+export { safeEqual } from "./safe-equal.ts";
+export type { OwnArguments, Session, SessionState } from "./session.ts";
+export { isExposed, isLoopback, type RunnerSettings } from "./settings.ts";
+export { withTimeout } from "./timeout.ts";
 export type {
   CallCounters,
   CloseReason,
@@ -45,9 +64,3 @@ export type {
   TransportEvents,
   TransportParams,
 } from "./transport.ts";
-export type {
-  CheckedFactories,
-  ParamsOf,
-  TransportFactories,
-  TransportParamsByTransport,
-} from "./transport-factories.ts";

@@ -1,10 +1,10 @@
-/** Writes one log line: a sentence, or fields and a sentence. */
+/** Writes one log line: an event, or fields and an event. Errors go into the field `err`. */
 export interface LogLine {
-  (message: string): void;
-  (fields: object, message: string): void;
+  (event: string): void;
+  (fields: object, event: string): void;
 }
 
-/** What the runner and its transports log through; pino's loggers fit it. */
+/** The log of a runner, a transport or a session. pino's loggers fit. */
 export interface Logger {
   readonly debug: LogLine;
   readonly info: LogLine;

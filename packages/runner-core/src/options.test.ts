@@ -1,5 +1,6 @@
 import Type, { type TSchema } from "typebox";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import type { RunnerError } from "./errors.ts";
 import { type OptionDefinition, type OptionSources, type OptionTable, optionLabel, resolveOptions } from "./options.ts";
 
 const port: OptionDefinition<number> = {
@@ -26,7 +27,8 @@ function messageOf(settle: () => unknown): string {
     settle();
   } catch (error) {
     expect(error).toMatchObject({ name: "RunnerError", code: "OPTION_INVALID", status: 400 });
-    return (error as Error).message;
+    const { message, fix } = error as RunnerError;
+    return `${message} ${fix}`;
   }
   throw new Error("It was accepted.");
 }
@@ -107,14 +109,14 @@ describe("resolveOptions: what a text means", () => {
     expect(resolveText(schema, text)).toEqual(value);
   });
 
-  it("leaves values that are no text alone", () => {
+  it("keeps values that are not text", () => {
     const list = { flag: "list", description: "", schema: Type.Array(Type.String()) };
     expect(resolve(list, ["a,b", " c"])).toEqual(["a,b", " c"]);
-    expect(() => resolve({ ...port, schema: Type.String() }, 7860)).toThrow("must be text");
+    expect(() => resolve({ ...port, schema: Type.String() }, 7860)).toThrow("cannot be 7860");
   });
 });
 
-describe("resolveOptions: what is refused", () => {
+describe("resolveOptions: rejected values", () => {
   it.each<[string, TSchema, string]>([
     ["1.5", Type.Integer(), "a whole number"],
     [" ", Type.Integer(), "a whole number"],
@@ -127,22 +129,22 @@ describe("resolveOptions: what is refused", () => {
     ["-1", Type.Number({ minimum: 0 }), "a number of at least 0"],
     ["maybe", Type.Boolean(), "true or false"],
     ["constructor", Type.Boolean(), "true or false"],
-    ["x", Type.String({ minLength: 2 }), "text of at least 2 characters"],
+    ["x", Type.String({ minLength: 2 }), "a text of at least 2 characters"],
     ["faster", Type.Union([Type.Literal("slow"), Type.Literal("fast")]), "one of slow, fast"],
     ["8", Type.Union([Type.Literal(8000), Type.Literal(16_000)]), "one of 8000, 16000"],
     ["x", Type.Enum(["slow", "fast"]), "one of slow, fast"],
     ["never", Type.Literal("always"), "always"],
-    ["1,x", Type.Array(Type.Integer()), "a list separated by commas, each part a whole number"],
-    ["slow,x", Type.Array(Type.Enum(["slow"])), "a list separated by commas, each part slow"],
-    ["a", Type.Array(Type.String(), { minItems: 2 }), "a list separated by commas"],
-  ])("%j for %o, as it must be %s", (text, schema, allowed) => {
-    expect(messageOf(() => resolveText(schema, text))).toBe(`OPTION is "${text}"; it must be ${allowed}.`);
+    ["1,x", Type.Array(Type.Integer()), "a comma-separated list, each item a whole number"],
+    ["slow,x", Type.Array(Type.Enum(["slow"])), "a comma-separated list, each item slow"],
+    ["a", Type.Array(Type.String(), { minItems: 2 }), "a comma-separated list"],
+  ])("%j for %o: use %s", (text, schema, allowed) => {
+    expect(messageOf(() => resolveText(schema, text))).toBe(`OPTION cannot be "${text}". Use ${allowed}.`);
   });
 
   it("an empty flag, unless the text may be empty", () => {
-    expect(messageOf(() => resolve(port, ""))).toMatch('--port (or PORT) is "";');
+    expect(messageOf(() => resolve(port, ""))).toMatch('--port (or PORT) cannot be "".');
     const host = { flag: "host", description: "", schema: Type.String({ minLength: 1 }) };
-    expect(messageOf(() => resolve(host, ""))).toBe('--host is ""; it must be text that is not empty.');
+    expect(messageOf(() => resolve(host, ""))).toBe('--host cannot be "". Use a non-empty text.');
   });
 
   it.each([
@@ -153,36 +155,36 @@ describe("resolveOptions: what is refused", () => {
     [true, "true"],
   ])("%o given in code", (given, shown) => {
     const message = messageOf(() => resolve(port, given, { PORT: "1" }));
-    expect(message).toBe(`--port (or PORT) is ${shown}; it must be a whole number from 0 to 65535.`);
+    expect(message).toBe(`--port (or PORT) cannot be ${shown}. Use a whole number from 0 to 65535.`);
   });
 });
 
 describe("resolveOptions: the error for a bad value", () => {
-  const allowed = "it must be a whole number from 0 to 65535.";
+  const allowed = "Use a whole number from 0 to 65535.";
 
-  it("names first where the value came from, then the other ways to give it", () => {
-    expect(messageOf(() => resolve(port, "abc", { PORT: "80" }))).toBe(`--port (or PORT) is "abc"; ${allowed}`);
-    expect(messageOf(() => resolve(port, undefined, { PORT: "abc" }))).toBe(`PORT (or --port) is "abc"; ${allowed}`);
+  it("names the source of the value first, then the other ways to set it", () => {
+    expect(messageOf(() => resolve(port, "abc", { PORT: "80" }))).toBe(`--port (or PORT) cannot be "abc". ${allowed}`);
+    expect(messageOf(() => resolve(port, undefined, { PORT: "abc" }))).toBe(
+      `PORT (or --port) cannot be "abc". ${allowed}`,
+    );
     const several = { ...port, env: ["PORT", "OLD_PORT"] };
     expect(messageOf(() => resolve(several, undefined, { OLD_PORT: "x" }))).toBe(
-      `OLD_PORT (or --port, PORT) is "x"; ${allowed}`,
+      `OLD_PORT (or --port, PORT) cannot be "x". ${allowed}`,
     );
   });
 
-  it("names an option without flag or variable as code does", () => {
+  it("names an option without flag and variable like code does", () => {
     const { flag: _flag, ...noFlag } = port;
-    expect(messageOf(() => resolve(noFlag, "x"))).toBe(`option (or PORT) is "x"; ${allowed}`);
+    expect(messageOf(() => resolve(noFlag, "x"))).toBe(`option (or PORT) cannot be "x". ${allowed}`);
     const { env: _env, ...neither } = noFlag;
-    expect(messageOf(() => resolve(neither, "x"))).toBe(`option is "x"; ${allowed}`);
+    expect(messageOf(() => resolve(neither, "x"))).toBe(`option cannot be "x". ${allowed}`);
   });
 
-  it("says the remedy", () => {
-    expect(() => resolve(port, "abc")).toThrow(
-      expect.objectContaining({ fix: "Give a whole number from 0 to 65535, or leave it out." }),
-    );
+  it("says how to fix it", () => {
+    expect(() => resolve(port, "abc")).toThrow(expect.objectContaining({ fix: "Use a whole number from 0 to 65535." }));
   });
 
-  it("never shows a secret, whatever it is and wherever it came from", () => {
+  it("never shows a secret value", () => {
     const secret = { flag: "pin", env: "PIN", description: "", schema: Type.Integer(), secret: true };
     for (const given of ["hunter2", ["hunter2"], { pin: "hunter2" }, undefined]) {
       try {
@@ -190,40 +192,40 @@ describe("resolveOptions: the error for a bad value", () => {
         expect.unreachable();
       } catch (error) {
         const { message, fix, stack, cause } = error as Error & { fix: string };
-        expect(message).toMatch(/--pin.* is a value that is not shown; it must be a whole number\.$|^PIN/);
+        expect(message).toMatch(/--pin.* cannot be the given value \(not shown\)\.$|^PIN/);
         expect([message, fix, stack, String(cause)].join()).not.toContain("hunter2");
       }
     }
   });
 });
 
-describe("resolveOptions: texts that the option reads itself", () => {
+describe("resolveOptions: options with a parser", () => {
   const range: OptionDefinition = {
     flag: "ports",
     env: "PORTS",
     description: "",
     schema: Type.Array(Type.Integer({ minimum: 1 }), { description: "two ports, like 40000-40100" }),
     parse(text) {
-      if (!text.includes("-")) throw new Error("This is no range.");
+      if (!text.includes("-")) throw new Error("not a range");
       return text.split("-").map(Number);
     },
   };
 
-  it("gives what was read, and what was given in code as it is", () => {
+  it("returns the parsed text, and values from code unchanged", () => {
     expect(resolve(range, "1-2")).toEqual([1, 2]);
     expect(resolve(range, undefined, { PORTS: "3-4" })).toEqual([3, 4]);
     expect(resolve(range, [5, 6])).toEqual([5, 6]);
   });
 
-  it("refuses what cannot be read and what is not allowed, in the schema's words", () => {
+  it("rejects unreadable and disallowed text with the description of the schema", () => {
     const message = (text: string) => messageOf(() => resolve(range, text));
-    expect(message("7")).toBe('--ports (or PORTS) is "7"; it must be two ports, like 40000-40100.');
-    expect(message("0-1")).toBe('--ports (or PORTS) is "0-1"; it must be two ports, like 40000-40100.');
+    expect(message("7")).toBe('--ports (or PORTS) cannot be "7". Use two ports, like 40000-40100.');
+    expect(message("0-1")).toBe('--ports (or PORTS) cannot be "0-1". Use two ports, like 40000-40100.');
   });
 });
 
 describe("optionLabel", () => {
-  it("says how a person gives the option", () => {
+  it("says how a person sets the option", () => {
     expect(optionLabel("port", port)).toBe("--port or PORT");
     expect(optionLabel("token", { env: ["TOKEN", "OLD_TOKEN"], description: "", schema: Type.String() })).toBe(
       "TOKEN or OLD_TOKEN",

@@ -2,49 +2,48 @@ import { inspect } from "node:util";
 import type { TSchema } from "typebox";
 import { Check } from "typebox/value";
 import { RunnerError } from "./errors.ts";
-import { describeSchema, textToValue } from "./option-values.ts";
 
-/** One setting: how it is given, what it may be, what it means. */
+/** One setting: its flag, its environment variable, its schema and its meaning. */
 export interface OptionDefinition<Value = unknown> {
-  /** Its flag, without the dashes: `max-sessions`. */
+  /** The flag, without dashes: `max-sessions`. */
   readonly flag?: string;
   /** A one-letter flag, without the dash. */
   readonly short?: string;
-  /** Its environment variable, or several: the first that is set counts. An empty one counts as not set. */
+  /** The environment variable, or several: the first one that is set counts. An empty variable counts as not set. */
   readonly env?: string | readonly string[];
-  /** What it is when nobody gives it. */
+  /** The value when neither flag nor variable is set. */
   readonly default?: Value;
   /** One line for `--help`. */
   readonly description: string;
   /**
-   * What it may be: a string, number, integer, boolean, a union of literals or an enum, or an array of these. Text from
-   * flags and variables is converted first: `"7860"` to a number, `"yes"` to a boolean, `"a, b"` to a list. Errors say in
-   * words what is allowed by `minimum`, `maximum`, `minLength` and literals, or by the schema's own `description`; other
-   * limits are checked but not described.
+   * Allowed values: a string, number, integer, boolean, a union of literals or an enum, or an array of these. Text from
+   * flags and variables is converted first: `"7860"` to a number, `"yes"` to a boolean, `"a, b"` to a list. Errors describe
+   * `minimum`, `maximum`, `minLength` and literals, or quote the schema's `description`; other limits are checked but not
+   * described.
    */
   readonly schema: TSchema;
-  /** Converts the text of a flag or variable where the schema alone does not say how. May throw: then the text is refused. */
+  /** Converts the text of a flag or variable when the schema alone cannot. May throw: the text is then rejected. */
   readonly parse?: (text: string) => unknown;
-  /** How `--help` names the value: `hostname`. Not for booleans. */
+  /** The name of the value in `--help`: `hostname`. Not for booleans. */
   readonly placeholder?: string;
-  /** Never printed, not even in an error about it. */
+  /** Whether the value is secret. It is then never printed, not even in errors. */
   readonly secret?: boolean;
 }
 
-/** The settings of a runner or a transport, by the name its code uses. */
+/** The settings of a runner or a transport, by property name. */
 export type OptionTable<Options> = { readonly [Name in keyof Options]-?: OptionDefinition<NonNullable<Options[Name]>> };
 
-/** Where settings come from. */
+/** Where the values of settings come from. */
 export interface OptionSources {
-  /** What was given by flag or in code, by option name; `undefined` counts as not given. */
+  /** Values from flags or code, by option name; `undefined` counts as not given. */
   readonly given?: Readonly<Record<string, unknown>>;
-  /** Default: the process's environment. */
+  /** Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /**
- * Settles every option of a table: what was given, else its environment variable, else its default, else `undefined`.
- * Throws OPTION_INVALID, which names the flag and the variable, what was given, and what is allowed.
+ * Resolves every option of a table: the given value, else its environment variable, else its default, else `undefined`.
+ * Throws OPTION_INVALID, which names the flag and the variable, the rejected value and the allowed values.
  */
 export function resolveOptions<Options>(table: OptionTable<Options>, sources: OptionSources = {}): Options {
   const { given = {}, env = process.env } = sources;
@@ -75,21 +74,20 @@ function convert(text: string, { parse, schema }: OptionDefinition): unknown {
   try {
     return parse(text);
   } catch {
-    return undefined; // which no schema of an option allows, so that it is refused in the same words as any other
+    return undefined; // Fails the schema check, so that the error has the usual form.
   }
 }
 
 function invalidOption(origin: string, definition: OptionDefinition, raw: unknown): RunnerError {
   const others = labelsOf(definition).filter((label) => label !== origin);
   const source = others.length === 0 ? origin : `${origin} (or ${others.join(", ")})`;
-  const shown = definition.secret ? "a value that is not shown" : typeof raw === "string" ? `"${raw}"` : inspect(raw);
-  const allowed = describeSchema(definition.schema);
-  return new RunnerError("OPTION_INVALID", `${source} is ${shown}; it must be ${allowed}.`, {
-    fix: `Give ${allowed}, or leave it out.`,
+  const shown = definition.secret ? "the given value (not shown)" : typeof raw === "string" ? `"${raw}"` : inspect(raw);
+  return new RunnerError("OPTION_INVALID", `${source} cannot be ${shown}.`, {
+    fix: `Use ${describeSchema(definition.schema)}.`,
   });
 }
 
-/** How a person gives this option: `--port or PORT`. */
+/** How a person sets this option: `--port or PORT`. */
 export function optionLabel(name: string, definition: OptionDefinition): string {
   return labelsOf(definition).join(" or ") || name;
 }
@@ -100,4 +98,71 @@ function labelsOf(definition: OptionDefinition): readonly string[] {
 
 function flagOf({ flag }: OptionDefinition): string | undefined {
   return flag === undefined ? undefined : `--${flag}`;
+}
+
+/** The keywords of JSON Schema that options use. */
+interface ValueSchema {
+  readonly description?: string;
+  readonly type?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minLength?: number;
+  readonly items?: TSchema;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly anyOf?: readonly ValueSchema[];
+}
+
+const truths: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  1: true,
+  false: false,
+  no: false,
+  off: false,
+  0: false,
+};
+
+/** Converts the text of a flag or a variable for `schema`; returns the text unchanged when it cannot, so that the check rejects it. */
+function textToValue(text: string, schema: TSchema): unknown {
+  const { type, items } = schema as ValueSchema;
+  const literals = literalsOf(schema);
+  if (literals) return literals.find((literal) => String(literal) === text) ?? text;
+  if (type === "integer" || type === "number") return text.trim() === "" ? text : Number(text);
+  if (type === "boolean") return truths[text.trim().toLowerCase()] ?? text;
+  if (type !== "array") return text;
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+    .map((part) => (items ? textToValue(part, items) : part));
+}
+
+/** Describes the values that `schema` allows: `a whole number from 0 to 65535`. */
+function describeSchema(schema: TSchema): string {
+  const { description, type, minimum, maximum, minLength = 0, items } = schema as ValueSchema;
+  if (description !== undefined) return description;
+  const literals = literalsOf(schema);
+  if (literals) return literals.length === 1 ? String(literals[0]) : `one of ${literals.join(", ")}`;
+  if (type === "boolean") return "true or false";
+  if (type === "array") {
+    const each = items ? describeSchema(items) : "a text";
+    return each === "a text" ? "a comma-separated list" : `a comma-separated list, each item ${each}`;
+  }
+  if (type !== "integer" && type !== "number") {
+    if (minLength === 0) return "a text";
+    return minLength === 1 ? "a non-empty text" : `a text of at least ${minLength} characters`;
+  }
+  const kind = type === "integer" ? "a whole number" : "a number";
+  if (minimum !== undefined && maximum !== undefined) return `${kind} from ${minimum} to ${maximum}`;
+  if (minimum !== undefined) return `${kind} of at least ${minimum}`;
+  return maximum === undefined ? kind : `${kind} of at most ${maximum}`;
+}
+
+/** The values of a schema that enumerates them. */
+function literalsOf(schema: TSchema): readonly unknown[] | undefined {
+  const { const: value, enum: values, anyOf = [] } = schema as ValueSchema;
+  const literals = values ?? (anyOf.length > 0 ? anyOf.map((member) => member.const) : [value]);
+  return literals.every((literal) => literal !== undefined) ? literals : undefined;
 }

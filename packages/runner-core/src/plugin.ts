@@ -2,26 +2,36 @@ import type { IncomingMessage } from "node:http";
 import type { Context, Next } from "koa";
 import type { TSchema } from "typebox";
 import type { WebSocket } from "ws";
+import { RunnerError } from "./errors.ts";
+import type { Logger } from "./logger.ts";
 import type { OptionTable } from "./options.ts";
-import type { RunnerContext, RunnerSettings } from "./runner.ts";
+import type { Pacer } from "./port.ts";
+import type { Session } from "./session.ts";
+import type { RunnerSettings } from "./settings.ts";
+import type { CloseReason } from "./transport.ts";
 
-/** A transport as data: importing it does nothing, a runner opens it. */
+/** The version of the contract between the runner and its transports. */
+export const contractVersion = 1;
+
+/** A transport package's default export. Importing it has no effect; a runner opens it. */
 export interface TransportPlugin<Options = unknown> {
+  /** The contract version that the plugin was written for. A runner rejects any other. */
+  readonly apiVersion: typeof contractVersion;
   /** The name in `/start`, `/status`, `--transport` and `args.transport`. */
   readonly name: string;
-  /** Which transport `/start` means when nobody says: the highest wins. Default 0. */
-  readonly rank?: number;
-  /**
-   * Whether callers and `--transport` can choose it. Default true. False for one with neither `start` nor `direct`: it is
-   * opened also when the runner is restricted to another transport.
-   */
-  readonly selectable?: boolean;
   /** Its flags and environment variables. */
   readonly options?: OptionTable<Options>;
-  /** Whether it can run with these options, and if not, how to mend it. Opens nothing. */
+  /** Whether it can run with these options, and if not, how to fix that. Opens nothing. */
   check?(options: Options, settings: RunnerSettings): Availability | Promise<Availability>;
-  /** Takes its place in a runner. Whatever it opens, `close` closes. */
+  /** Adds the transport to a runner. `OpenTransport.close` releases what it opens. */
   open(runner: RunnerContext, options: Options): OpenTransport | Promise<OpenTransport>;
+  /** Few transports need these. */
+  readonly advanced?: {
+    /** The default transport of `/start` is the one with the highest rank. Default 0. */
+    readonly rank?: number;
+    /** Opened also when the runner is restricted to another transport, and never chosen by `/start`: for a vendor's webhook. */
+    readonly alwaysOpen?: boolean;
+  };
 }
 
 /** Whether a transport can run here. `limited`: it runs, but lacks something. */
@@ -29,108 +39,215 @@ export type Availability =
   | { readonly state: "ready" }
   | { readonly state: "limited" | "unavailable"; readonly reason: string; readonly fix: string };
 
-/** A transport inside one runner. With neither `start` nor `direct` it is not selectable and not in `/status`. */
+/** A transport in one runner. */
 export interface OpenTransport {
   readonly routes?: readonly HttpRoute[];
   readonly sockets?: readonly SocketRoute[];
-  /** Whether a start request that names no transport means this one. */
-  claims?(body: StartBody): boolean;
-  /** Answers `POST /start`. */
+  /** Answers `POST /start`. Without it, `/start` and `/status` do not offer the transport. */
   start?(request: StartRequest): StartReply | Promise<StartReply>;
-  /** Runs one bot with no server, until it ends. */
-  direct?(): Promise<void>;
-  /** Lines that the banner shows under the transport's name: how to reach it. */
-  banner?(): readonly string[];
-  /** Releases everything `open` took. Twice is once. */
-  close(): Promise<void>;
+  /** Releases what `open` opened. Sessions and sockets of the host are closed already. */
+  close?(): void | Promise<void>;
+  /** Few transports need these. */
+  readonly advanced?: {
+    /** Whether a start request that names no transport is meant for this one. */
+    claims?(body: StartBody): boolean;
+    /** Runs one bot without a server, until it ends. */
+    direct?(): Promise<void>;
+    /** Lines for the banner under the transport's name, such as an address to call. */
+    banner?(): readonly string[];
+    /** Servers of the transport's own, as URLs with their real ports (`tcp://localhost:7000`): the banner lists them. */
+    readonly listeners?: readonly string[];
+  };
 }
 
 /** The JSON object of a start request. */
 export interface StartBody {
   readonly transport?: string;
-  /** What the bot gets as `args.body`. */
+  /** `args.body` of the bot. */
   readonly body?: unknown;
   readonly [field: string]: unknown;
 }
 
-/** One `POST /start`, its transport chosen. */
+/** One `POST /start` for this transport. */
 export interface StartRequest {
   readonly body: StartBody;
   readonly request: IncomingMessage;
 }
 
-/** What `/start` answers. */
+/** The reply to `POST /start`. */
 export interface StartReply {
   /** Sent as the `X-Session-Id` header. */
   readonly sessionId: string;
-  /** The JSON reply, exactly what this transport's clients expect. */
+  /** The JSON reply, exactly as this transport's clients expect it. */
   readonly body: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Who may call a route. `open`: anyone. `caller`: whoever may start sessions; with `--api-key` the host asks for the key.
- * `carrier`: a vendor's server, which the route recognises by signature itself; where nothing can prove it and
- * `settings.callersMustProve`, it refuses all.
+ * Who may use a route.
  *
- * With `--ws-auth token` the host lets nobody open a `caller` or `carrier` socket without a session's token, which it takes
- * from the path's `:sessionId`, a bearer header or `?token=`, unless `SocketRoute.isProven` says who it is.
+ * - `open`: anyone.
+ * - `caller`: everyone who may start sessions. With `--api-key`, the host requires the key.
+ * - `carrier`: a vendor's server, which the route verifies itself, for example with a signature. If nothing can verify it and
+ *   `settings.requireAuth` is set, the route must reject it.
+ *
+ * With `--ws-auth token`, `caller` and `carrier` sockets require the token of a session, unless `SocketRoute.verify` returns true.
  */
 export type Access = "open" | "caller" | "carrier";
 
-/** The methods a route may answer. */
+/** The methods that a route may answer. */
 export type HttpMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-/** A request as a route sees it: `request.body` parsed by content type, `request.rawBody` the bytes as they came. */
+/** A request in a route. `request.body` is parsed according to its content type; `request.rawBody` is its text. */
 export type RouteContext = Context & {
   readonly params: Readonly<Record<string, string>>;
-  readonly request: { readonly body?: unknown; readonly rawBody?: Buffer };
+  readonly request: { readonly body?: unknown; readonly rawBody?: string };
 };
 
-/** One HTTP route. Paths are those of path-to-regexp 8: `/sessions/:sessionId/api/offer`, `/files/*path`. */
+/** One HTTP route. Paths have the syntax of path-to-regexp 8: `/sessions/:sessionId/api/offer`, `/files/*path`. */
 export interface HttpRoute {
   readonly method: HttpMethod | readonly HttpMethod[];
   readonly path: string;
   readonly access: Access;
-  /** Of a `carrier` route: whether it takes whoever says to be the vendor. The banner of a public server then names it. */
-  readonly takesAnybody?: boolean;
-  /** What the parsed body must be; a body that is not gets a 400 that names the field. */
+  /** For a `carrier` route that accepts requests nobody verified. On a public server, the banner lists it as unauthenticated. */
+  readonly acceptsUnverified?: boolean;
+  /** Largest body in bytes. Default 1 MiB. A larger body gets 413. */
+  readonly maxBody?: number;
+  /** The schema of the parsed body. Other bodies get a 400 that names the field. */
   readonly schema?: TSchema;
-  /** `next()` passes the request on, to the web client where the path is `/`. */
+  /** `next()` passes the request on: to the next route for this path, and finally to the web client. */
   handle(ctx: RouteContext, next: Next): unknown;
 }
 
 /** One WebSocket path. */
 export interface SocketRoute {
-  /** `/pigeon{/:sessionId}`: call the parameter that takes `RunnerContext.socketSegment` by this name. */
+  /** `/pigeon`. The host serves `/pigeon` and `/pigeon/{session id or token}`; `RunnerContext.socketUrl` returns the latter. */
   readonly path: string;
   readonly access: Access;
-  /** The largest message taken, in bytes; a larger one closes the socket with 1009. */
-  readonly maxPayload: number;
+  /** Largest message in bytes. Default 1 MiB. A larger message closes the socket with 1009. */
+  readonly maxPayload?: number;
   /**
-   * Whether the request itself proves that the route's carrier sent it. Such a one that names no session needs no token. Asked
-   * before `authorize`, and only where it matters; must not throw.
+   * Verifies a vendor's upgrade request, before the upgrade. True: the vendor sent it, so that it needs no token. False:
+   * nothing proves it. A `Refusal`, or a RunnerError that it throws: the host rejects it.
    */
-  isProven?(request: SocketRequest): boolean;
-  /** Refuses a socket before the upgrade, as an HTTP answer; `undefined` lets it in. A RunnerError thrown refuses it too. */
-  authorize?(request: SocketRequest): Refusal | undefined | Promise<Refusal | undefined>;
+  verify?(request: Omit<SocketRequest, "session">): boolean | Refusal | Promise<boolean | Refusal>;
   /**
-   * Takes the socket. Attach the `message` listener before anything is awaited, or messages are lost. Throwing closes the
-   * socket: with 1013 for AT_CAPACITY and DRAINING, 1008 for other refusals, else 1011.
+   * Takes an open socket, and returns handlers for what arrives on it. The host owns the listeners: it calls the handlers in
+   * the session's scope, in order, and starts with the first message. An exception ends this session only.
+   *
+   * When `accept` throws, the host closes the socket: with 1013 for AT_CAPACITY and DRAINING, 1008 for other errors below
+   * status 500, otherwise 1011.
    */
-  accept(socket: WebSocket, request: SocketRequest): void;
+  accept(socket: CallerSocket, request: SocketRequest): SocketHandlers;
 }
 
-/** An upgrade request, its path matched. */
+/** The handlers of one socket. */
+export interface SocketHandlers {
+  /** One message. Text messages arrive as their UTF-8 bytes, with `isBinary` false. */
+  message(data: Buffer, isBinary: boolean): void;
+  /** The socket is closed. The host has then called `Call.left` for `request.session`. */
+  closed?(code: number): void;
+}
+
+/** An upgrade request. */
 export interface SocketRequest {
-  /** With `--ws-auth token`, `sessionId` is the id that the checked token names, also where it did not come in the path. */
-  readonly params: Readonly<Record<string, string>>;
+  /**
+   * The session of the caller: the pending session that the URL's id or token names, already checked; for an unannounced
+   * caller a new session, created when this is read for the first time. Throws AT_CAPACITY or DRAINING then.
+   */
+  readonly session: Session;
+  /** Whether the URL named the session. */
+  readonly isAnnounced: boolean;
   readonly url: URL;
   readonly request: IncomingMessage;
 }
 
-/** Why a socket is not let in: an HTTP status and the JSON error's parts. */
+/** One caller's WebSocket. All methods are safe after it closed. */
+export interface CallerSocket {
+  readonly isOpen: boolean;
+  /** Bytes in the send buffer. */
+  readonly bufferedBytes: number;
+  /** Sends a text or binary message. Does nothing when the socket is closed. */
+  send(data: string | Uint8Array): void;
+  /**
+   * Sends a message, and resolves when the operating system has taken it. Rejects with MESSAGE_TOO_LARGE above `maxPayload`,
+   * CALLER_NOT_READING when more than 4 MiB are buffered, CALL_ENDED when the socket is closed.
+   */
+  write(data: string | Uint8Array): Promise<void>;
+  /**
+   * Closes the socket with `reason` and its close code (1000, 1001 for `shutdown`, 1011 for failures; `code` overrides it).
+   * Resolves, and never rejects, when the socket is closed; terminates it when the caller does not answer within 1 s or
+   * before `deadline` aborts.
+   */
+  close(reason: CloseReason, deadline?: AbortSignal, code?: number): Promise<void>;
+  /** The `ws` socket, for a bot that speaks another wire format. An exception in a listener of your own is not caught. */
+  readonly raw: WebSocket;
+}
+
+/** Why a socket is rejected before the upgrade: an HTTP status and the fields of the JSON error. */
 export interface Refusal {
   readonly status: number;
   readonly code: string;
   readonly detail: string;
+}
+
+/** What a caller shows to a transport's own server. */
+export interface Credentials {
+  /** What `RunnerContext.credential` returned for the session. */
+  readonly credential?: string | undefined;
+  /** The API key, for a caller without a session. */
+  readonly key?: string | undefined;
+  /** The `Origin` of a browser. */
+  readonly origin?: string | undefined;
+}
+
+/** The runner, as one plugin sees it. */
+export interface RunnerContext {
+  readonly settings: RunnerSettings;
+  /** Logs with the transport's name on every line. */
+  readonly logger: Logger;
+  /** The media timer that all calls share. */
+  readonly pacer: Pacer;
+  /**
+   * Creates a pending session, which waits 120 s for its caller. It belongs to this plugin: other plugins cannot find it. Throws AT_CAPACITY
+   * (429) or DRAINING (503). `reserve` takes one of the runner's places now instead of in `run`: for a caller who is accepted before the bot runs.
+   */
+  createSession(options?: { readonly body?: unknown; readonly reserve?: boolean }): Session;
+  /** The live session of this plugin with this id or alias. */
+  findSession(idOrAlias: string): Session | undefined;
+  /**
+   * Access control for a server of the transport's own. Returns the pending session of the credential, or a new one (with
+   * `reserve`) for a caller without. Throws ORIGIN_REFUSED, KEY_REQUIRED, TOKEN_REQUIRED, TOKEN_INVALID, SESSION_UNKNOWN,
+   * SESSION_NOT_PENDING, AT_CAPACITY or DRAINING.
+   */
+  admit(credentials: Credentials): Session;
+  /** What the session's caller must show: its id, or with `--ws-auth token` a token that is valid once, for 120 s. */
+  credential(session: Session): string;
+  /** The public `ws:` or `wss:` URL of this session on a socket path. */
+  socketUrl(session: Session, path: string, request?: IncomingMessage): URL;
+  /**
+   * The public URL of a path on this server: below the configured public URL, else as a trusted proxy or the request's `Host`
+   * says, else at the bound address. Never `0.0.0.0`.
+   */
+  url(path: string, request?: IncomingMessage): URL;
+  /** Counts a caller that the transport rejected without throwing, such as a call that got a busy tone. */
+  countRejection(code: string): void;
+  /** One value per runner and key, created by the first plugin that asks for it. */
+  shared<T>(key: string, create: () => T): T;
+}
+
+/** Throws PLUGIN_INVALID unless `plugin` is a transport plugin for this contract version. `source` names its package. */
+export function checkPlugin(plugin: unknown, source: string): asserts plugin is TransportPlugin {
+  const { apiVersion, name, open } = Object(plugin) as Partial<TransportPlugin>;
+  if (typeof name !== "string" || name === "" || typeof open !== "function") {
+    throw new RunnerError("PLUGIN_INVALID", `${source} does not export a transport plugin.`, {
+      fix: "Export an object with apiVersion, name and open as the default of the plugin module.",
+    });
+  }
+  if (apiVersion === contractVersion) return;
+  const newer = typeof apiVersion === "number" && apiVersion > contractVersion;
+  throw new RunnerError(
+    "PLUGIN_INVALID",
+    `The transport "${name}" (${source}) is written for contract version ${apiVersion ?? "0"}; this runner supports version ${contractVersion}.`,
+    { fix: newer ? "Update the package pipecat-runner." : `Update the package ${source}.` },
+  );
 }

@@ -1,36 +1,44 @@
-import type { CallData, SessionArguments } from "./arguments.ts";
-import type { BotSession } from "./bot-session.ts";
-import type { CloseReason, Transport, TransportParams } from "./transport.ts";
+import type { BotSession, CallData, SessionArguments } from "./arguments.ts";
+import type { ParamsOf } from "./create-transport.ts";
+import type { Call, MediaPort } from "./port.ts";
+import type { CloseReason } from "./transport.ts";
 
-/** `pending`: started, the caller not there yet; `active`: the bot runs; `ended`: over and released. */
+/** `pending`: waits for its caller; `active`: the bot runs; `ended`: over, and everything released. */
 export type SessionState = "pending" | "active" | "ended";
 
-/** One caller, from the start request to the end of the bot. Made by `RunnerContext.createSession`. */
-export interface Session extends BotSession {
+/** One caller, from the start request to the end of the bot. Created by `RunnerContext.createSession`. */
+export interface Session extends Omit<BotSession, "onRequest"> {
   readonly state: SessionState;
-  /** `body` of the start request, `undefined` when there was none. Once the bot runs it is what that got as `args.body`. */
+  /** `body` of the start request, or `undefined`. Once the bot runs, it is `args.body`. */
   readonly body: unknown;
   /** Aborts when the bot must stop; see `SessionArguments.signal`. */
   readonly signal: AbortSignal;
-  /** Resolves, never rejects, when the session is over and everything it owned is released. */
+  /** Resolves, and never rejects, when the session is over and everything is released. */
   readonly ended: Promise<CloseReason>;
-  /** Lets `findSession` find it by a further key: a vendor's call id. Throws SESSION_ALIAS_TAKEN. Freed when the session ends. */
+  /**
+   * Starts the bot, once. `own` is what this transport adds to the bot's arguments. `connect` runs when the bot calls
+   * `createTransport`, and returns how to put frames on the wire; the runner builds the media layer around it. An exception
+   * in `connect` rejects `createTransport`.
+   *
+   * Throws SESSION_NOT_PENDING (409) for a session that is not pending. Throws AT_CAPACITY (429) or DRAINING (503) when the
+   * runner takes no more callers, but never for a session created with `reserve`; the session stays pending, and its caller
+   * may try again.
+   */
+  run<Args extends SessionArguments>(
+    own: OwnArguments<Args>,
+    connect: (params: ParamsOf<Args["transport"]>) => MediaPort | Promise<MediaPort>,
+  ): Call;
+  /** Lets `RunnerContext.findSession` find the session under another key, such as a vendor's call id. Throws SESSION_ALIAS_TAKEN (409). */
   alias(key: string): void;
   /**
-   * Makes the session active and starts the bot: once, and SESSION_NOT_PENDING after that. `connect` runs when the bot
-   * calls `createTransport`. Throws AT_CAPACITY or DRAINING when the runner takes no more callers.
-   */
-  run<Args extends SessionArguments>(own: OwnArguments<Args>, connect: Connect): void;
-  /**
-   * Ends the session; resolves when it has ended, and never rejects. With `caller-left` the transport is closed and a bot
-   * that still runs has 10 s before `signal` aborts; with any other reason `signal` aborts at once.
+   * Ends the session. Resolves, and never rejects, when it has ended. With `caller-left` the bot has 10 s before `signal`
+   * aborts; with any other reason `signal` aborts at once.
    */
   end(reason: CloseReason): Promise<void>;
 }
 
-/** Builds the transport of one session with the bot's params: called at most once. */
-export type Connect = (params: TransportParams) => Promise<Transport>;
-
-/** What a transport gives of its bot's arguments; the host adds what every bot receives. `body` overrides the session's. */
-export type OwnArguments<Args extends SessionArguments> = Pick<Args, "transport"> &
-  Omit<Args, keyof SessionArguments> & { readonly body?: unknown; readonly callData?: CallData };
+/** What a transport adds to its bot's arguments. `body` replaces the body of the session. */
+export type OwnArguments<Args extends SessionArguments> = Omit<Args, keyof SessionArguments> & {
+  readonly body?: unknown;
+  readonly callData?: CallData;
+};

@@ -1,12 +1,12 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 
-/** What a bot may choose about any transport. Each transport's own params extend it. */
+/** The choices of a bot on any transport. The params of each transport extend it. */
 export interface TransportParams {
-  /** Hear the caller. Default true. When false, `input` closes at once. */
+  /** Receive the caller's audio. Default true. When false, `input` closes at once. */
   readonly audioInEnabled?: boolean;
-  /** Be heard by the caller. Default true. When false, what is written is discarded. */
+  /** Send audio to the caller. Default true. When false, audio is discarded. */
   readonly audioOutEnabled?: boolean;
-  /** Rate in Hz of the frames that `input` gives: a multiple of 50 from 8,000 to 192,000. Default 16,000. */
+  /** Sample rate of `input` in Hz: a multiple of 50 from 8,000 to 192,000. Default 16,000. */
   readonly audioInSampleRate?: number;
 }
 
@@ -14,113 +14,113 @@ export interface TransportParams {
 export type CloseReason =
   | "caller-left" // the caller hung up, closed the page, or lost the network
   | "bot-finished" // the bot returned, or closed the transport
-  | "bot-failed" // the bot threw
-  | "bot-stuck" // the bot ran on 5 s after its signal was aborted
-  | "abandoned" // started, but nobody connected in time
-  | "evicted" // started, and pushed out by newer starts before anybody connected
-  | "transport-failed" // the transport could not go on
-  | "ended-by-request" // somebody ended the session through the runner
+  | "bot-failed" // the bot, or one of its listeners, threw
+  | "bot-stuck" // the bot still ran 5 s after its signal was aborted
+  | "abandoned" // started, but no caller connected within 120 s
+  | "evicted" // started, and displaced by newer starts before a caller connected
+  | "transport-failed" // the transport could not continue
+  | "ended-by-request" // a request to the runner ended the session
   | "shutdown"; // the runner stopped
 
-/** What a transport tells its bot, as event name to listener arguments. Transports with more to tell extend it. */
+/** The events of a transport: event name to listener arguments. Transports with further events extend it. */
 export interface TransportEvents {
-  /** The caller can hear and be heard. */
+  /** The caller is connected: audio flows in both directions. */
   clientConnected: [];
   /** The caller is gone. */
   clientDisconnected: [reason: CloseReason];
-  /** A message from the caller's application (RTVI and others): parsed JSON. `sender` where several people share the call. */
+  /** A message from the caller's application (RTVI and others): parsed JSON. `sender` where several participants share the call. */
   appMessage: [message: unknown, sender?: string];
-  /** A key pressed on a phone: one of `0-9 * # A-D`. */
+  /** A key that the caller pressed on a phone: one of `0-9 * # A-D`. */
   dtmf: [digit: string];
-  /** The first audio of a stretch of speech reaches the caller. */
+  /** The first audio of an utterance is sent to the caller. */
   botStartedSpeaking: [];
-  /** The stretch was played to its end, or interrupted. */
+  /** The utterance was played to its end, or interrupted. */
   botStoppedSpeaking: [];
-  /** Something failed that did not end the call. */
+  /** Something failed without ending the call. */
   error: [error: Error];
 }
 
-/** How a listener is registered. */
+/** Options of `Transport.on`. */
 export interface ListenOptions {
   /**
-   * Overhear: be called for every event, the held ones included, without counting as the first listener: what is held
-   * stays held for the bot. For layers between the transport and the bot.
+   * Listen without consuming: the listener gets every event, buffered ones included, and buffered events stay buffered for the
+   * first listener without `tap`. For layers between the transport and the bot.
    */
   readonly tap?: boolean;
 }
 
 /**
- * What the bot hears and speaks through: the same on every transport.
+ * How a bot listens and speaks. Identical on every transport.
  *
- * Events that happen before the first listener for them is registered are held (up to 50) and delivered to it in order.
+ * Up to 50 events of each name are buffered until the first listener for that name is registered.
  */
 export interface Transport<Events extends TransportEvents = TransportEvents> {
-  /** The transport's name, as in `args.transport`. */
+  /** The name of the transport, as in `args.transport`. */
   readonly name: string;
   /**
-   * The caller's voice: mono PCM16 frames of 20 ms at `audioInSampleRate`. Closes when the caller leaves. Holds 500 ms
-   * unread, then drops the oldest, counts them, and warns once.
+   * The caller's audio: mono PCM16 frames of 20 ms at `audioInSampleRate`. Closes when the caller leaves. Buffers 500 ms, then
+   * drops the oldest frames and counts them.
    */
   readonly input: ReadableStream<AudioFrame>;
-  /** A further reader of the caller's voice with its own bounded queue, for a recorder or a voice detector. Cancel it when done. */
+  /** Another reader of the caller's audio with its own bounded queue, for a recorder or a voice detector. Cancel it when done. */
   listen(): ReadableStream<AudioFrame>;
   /**
-   * The bot's voice: frames of any rate, played in real time. `write()` resolves by backpressure. After the caller left,
-   * writes are discarded and close resolves: neither errors.
+   * The bot's audio: frames of any rate, played in real time. `write()` resolves with backpressure. After the caller left, writes
+   * are discarded and close resolves; neither fails.
    */
   readonly output: WritableStream<AudioFrame>;
-  /** Plays one stretch of speech. Stretches queue behind each other and never close the call. */
+  /** Plays one utterance. Utterances queue behind each other and never end the call. */
   play(audio: ReadableStream<AudioFrame> | AsyncIterable<AudioFrame>): Playback;
   /**
-   * Stops speaking now (barge-in): settles every pending write, cancels what `play` reads, empties every queue, the far
-   * end's included. Nothing written before it is heard after it; what is written or played after it is.
+   * Stops playout now (barge-in): settles pending writes, cancels the sources of `play`, and empties every queue, also at the
+   * far end. Audio written before is not played after it; audio written or played after it is.
    *
-   * A pipe into `output` hides when the frames in it were written, so what it delivers without a pause right after an
-   * interruption counts as old. To be sure of being heard, answer an interruption by `play` or by a writer of your own.
+   * Frames that a pipe into `output` delivers without a pause right after an interruption count as old, because a pipe hides
+   * when they were written. To be sure of being heard, answer an interruption with `play` or with a writer.
    */
   interrupt(): Interruption;
   /**
-   * Sends a message to the caller's application, as JSON. Rejects with MESSAGE_TOO_LARGE or MESSAGES_UNSUPPORTED; a
-   * rejection that nobody handles harms nothing.
+   * Sends a message to the caller's application, as JSON. Rejects with MESSAGE_TOO_LARGE or MESSAGES_UNSUPPORTED. An unhandled
+   * rejection is harmless.
    */
   sendMessage(message: unknown): Promise<void>;
-  /** Registers a listener and returns what removes it. A listener that throws ends its own session only. */
+  /** Registers a listener and returns a function that removes it. An exception in a listener ends this session only. */
   on<E extends keyof Events & string>(
     event: E,
     listener: (...args: Events[E] extends unknown[] ? Events[E] : never) => void,
     options?: ListenOptions,
   ): () => void;
-  /** For the runner's metrics; undefined where the transport does not count. */
+  /** Counters of the call, for metrics. */
   readonly counters?: CallCounters;
-  /** Resolves, never rejects, once the call is over and everything it held is released. */
+  /** Resolves, and never rejects, when the call is over and everything is released. */
   readonly closed: Promise<CloseReason>;
   /**
-   * Plays out what is queued, hangs up, releases everything. Works while `output` is locked; twice is once. With a reason
-   * other than `bot-finished`, the default, nothing more is played.
+   * Plays what is queued, hangs up and releases everything. Works while `output` is locked; later calls have no effect. With a
+   * reason other than `bot-finished`, the default, queued audio is dropped.
    */
   close(reason?: CloseReason): Promise<void>;
 }
 
-/** What one call has lost so far, in frames of its transport. */
+/** Frames that one call has dropped so far. */
 export interface CallCounters {
-  /** Of the caller's voice: nobody read them in time. */
+  /** Frames of the caller's audio that were not read in time. */
   readonly inputDropped: number;
-  /** Of the bot's voice: the wire did not take them. */
+  /** Frames of the bot's audio that the wire did not take. */
   readonly outputDropped: number;
 }
 
-/** One stretch of speech under way. */
+/** One utterance in playout. */
 export interface Playback {
-  /** Milliseconds of it that the caller has heard: by the far end's acknowledgement where it has one, else by the send clock. */
+  /** Milliseconds that the caller has heard: confirmed by the far end where it confirms, else by the send clock. */
   readonly playedMs: number;
-  /** Resolves when it was heard to its end or interrupted; rejects, and may be ignored, with what its source threw. */
+  /** Resolves when it was played to its end or interrupted. Rejects with the error of its source; an unhandled rejection is harmless. */
   readonly done: Promise<{ readonly playedMs: number; readonly interrupted: boolean }>;
 }
 
-/** What an interruption cut off. */
+/** The result of an interruption. */
 export interface Interruption {
-  /** Milliseconds of the stretch under way that the caller has heard. */
+  /** Milliseconds of the current utterance that the caller has heard. */
   readonly playedMs: number;
-  /** Milliseconds that were written and will not be heard. */
+  /** Milliseconds of audio that were dropped. */
   readonly droppedMs: number;
 }

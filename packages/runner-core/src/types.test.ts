@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-// The programs of the folder type-tests declare transports, which would exist in every program of the workspace if they
-// were part of it. So each is compiled in a project of its own, outside, where this package is installed: once as a link
-// to its source, which is how the workspace sees it, and once built, with the package.json that is published.
+// The programs in type-tests declare transports, which would exist in the whole workspace if they were part of it. Each is
+// therefore compiled in a separate project outside, where this package is installed: once linked to its source, as in the
+// workspace, and once built, with the published package.json.
 
 const root = join(import.meta.dirname, "../../..");
 const core = join(root, "packages/runner-core");
-const programs = ["with-arms", "no-arm"];
+const programs = ["with-transports", "without-transports"];
 const timeoutMs = 60_000;
 
 describe.each([
@@ -32,14 +32,14 @@ describe.each([
 
   afterAll(() => rmSync(project, { recursive: true, force: true }));
 
-  it("accept what is right and refuse what is wrong, each for the reason given", () => {
+  it("accept correct code and reject wrong code for the stated reason", () => {
     const errors = output.matchAll(/^(\S+)\((\d+),\d+\): error (TS\d+)/gm);
     expect([...errors].map(([, file, line, code]) => `${file}:${line} ${code}`).sort()).toEqual(expected.toSorted());
     expect(expected.length).toBeGreaterThan(20);
   });
 
-  it("say which param a transport does not have", () => {
-    expect(output).toContain('"rythm is no param of drum"');
+  it("name a misspelled param", () => {
+    expect(output).toContain('"rythm is not a param of drum"');
   });
 });
 
@@ -67,7 +67,7 @@ function link(target: string, path: string): void {
   symlinkSync(target, path);
 }
 
-/** The errors that a program says it has. It says so no more afterwards, so that the compiler reports them all. */
+/** Removes the expected errors from a program, so that the compiler reports them, and returns them. */
 function takeExpectations(project: string, program: string): string[] {
   return globSync(`${program}/*.ts`, { cwd: project }).flatMap((file) => {
     const text = readFileSync(join(project, file), "utf8");

@@ -1,4 +1,4 @@
-/** A bot that imports no transport: it compiles, and gets what all transports share. */
+/** A bot that imports no transport: it compiles, and gets the fields that all transports share. */
 import {
   type Bot,
   createTransport,
@@ -27,6 +27,6 @@ export const asBot: Bot = bot;
 export async function wrongUses(args: RunnerArguments): Promise<void> {
   // @ts-expect-error TS2322 not a rate
   await createTransport(args, { pigeon: () => ({ audioInSampleRate: "8 kHz" }) });
-  // @ts-expect-error TS2339 no transport is known to have a loft
+  // @ts-expect-error TS2339 unknown field
   args.loft;
 }

@@ -1,7 +1,7 @@
-/** Five transports as packages from outside would declare them. */
+/** Five transports, declared like third-party packages declare them. */
 import type { SessionArguments, Transport, TransportEvents, TransportParams } from "@pipecat-ts/runner-core";
 
-/** Brings an arm, params of its own, and a transport that can do more. */
+/** Has arguments, params and a transport with further methods. */
 export interface PigeonRunnerArguments extends SessionArguments<"pigeon"> {
   readonly loft: { readonly town: string };
 }
@@ -20,7 +20,7 @@ export interface PigeonTransport extends Transport<PigeonEvents> {
   feed(seeds: number): Promise<void>;
 }
 
-/** Brings an arm and params. */
+/** Has arguments and params. */
 export interface DrumRunnerArguments extends SessionArguments<"drum"> {
   readonly drummer: string;
 }
@@ -29,12 +29,12 @@ export interface DrumParams extends TransportParams {
   readonly rhythm?: string;
 }
 
-/** Brings an arm, and shares the transport of another. */
+/** Has arguments, and the transport type of another. */
 export interface OwlRunnerArguments extends SessionArguments<"owl"> {
   readonly tree: string;
 }
 
-/** Brings an arm, and a transport that tells more and can do no more. */
+/** Has arguments, and a transport with further events. */
 export interface HornRunnerArguments extends SessionArguments<"horn"> {
   readonly tower: string;
 }
@@ -43,7 +43,7 @@ export interface HornEvents extends TransportEvents {
   echoed: [cliff: string];
 }
 
-/** Brings an arm alone. */
+/** Has arguments only. */
 export interface SmokeRunnerArguments extends SessionArguments<"smoke"> {
   readonly hill: number;
 }

@@ -1,9 +1,12 @@
-/** What a bot may write once transports are imported: all of it compiles, and each type is what it should be. */
+/** Code of bots that import transports: all of it compiles, and each type is exact. */
 import {
   type Bot,
+  type Call,
   createTransport,
+  type MediaPort,
   type ParamsOf,
   type RunnerArguments,
+  type Session,
   type SessionArguments,
   type Transport,
   type TransportFactories,
@@ -22,7 +25,7 @@ import type {
   PigeonRunnerArguments,
   PigeonTransport,
   SmokeRunnerArguments,
-} from "./arms.ts";
+} from "./transports.ts";
 
 sameType<TransportName, "pigeon" | "drum" | "owl" | "horn" | "smoke">();
 sameType<
@@ -97,4 +100,14 @@ export async function heldAndMade(args: RunnerArguments, fromFile: string): Prom
       return { seeds: 2 };
     },
   });
+}
+
+export function asPlugin(session: Session, port: MediaPort): void {
+  const call = session.run<PigeonRunnerArguments>({ loft: { town: "Ulm" } }, (params) => {
+    sameType<typeof params, PigeonParams>();
+    return port;
+  });
+  sameType<typeof call, Call>();
+  const bound = session.bind((town: string) => town.length);
+  sameType<typeof bound, (town: string) => void>();
 }

@@ -1,0 +1,23 @@
+/**
+ * Waits for `work` until `limit`: ms, or a signal. Resolves true when `work` settled, false when the limit came first.
+ * Never rejects, and leaves no timer or listener behind.
+ */
+export function withTimeout(work: PromiseLike<unknown>, limit: number | AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const late = () => finish(false);
+    const timer = typeof limit === "number" ? setTimeout(late, limit) : undefined;
+    function finish(settled: boolean): void {
+      clearTimeout(timer);
+      if (typeof limit !== "number") limit.removeEventListener("abort", late);
+      resolve(settled);
+    }
+    if (typeof limit !== "number") {
+      if (limit.aborted) return finish(false);
+      limit.addEventListener("abort", late);
+    }
+    work.then(
+      () => finish(true),
+      () => finish(true),
+    );
+  });
+}
