@@ -1,8 +1,10 @@
 /**
- * Keeps what every published package says about the project equal to the root package.json: repository, homepage, bugs,
- * author, license, keywords; and the links in package READMEs absolute, because npm does not know the repository's folders.
- * Checks by default, corrects with `--write`. To move the repository, change `repository` in the root package.json and run
- * `pnpm format`.
+ * Keeps every published package equal to the root package.json in repository, homepage, bugs, author, license and keywords,
+ * and all packages on one version. Makes the links in package READMEs absolute, because npm resolves relative links against
+ * another folder.
+ *
+ * Checks by default and corrects with `--write`. To move the repository, change `repository` in the root package.json and
+ * run `pnpm format`.
  */
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
@@ -20,6 +22,7 @@ interface Manifest {
 const { repository, author, license } = readManifest("package.json") as Manifest & {
   readonly repository: { readonly type: string; readonly url: string };
 };
+const { version } = readManifest("packages/runner-cli/package.json");
 const address = repository.url.replace(/^git\+|\.git$/g, "");
 
 function readManifest(file: string): Manifest {
@@ -28,7 +31,7 @@ function readManifest(file: string): Manifest {
 
 /** The manifest of a published package as it should be. */
 function completed(manifest: Manifest, directory: string): Manifest {
-  const { name, version, description, keywords = [] } = manifest;
+  const { name, description, keywords = [] } = manifest;
   const metadata = {
     name,
     version,
