@@ -12,8 +12,8 @@ function start(version: string): void {
   transport.sent.length = 0;
 }
 
-/** One line for each message: its type, or for a bot-output what it says of its segment. */
-function told(): string[] {
+/** One string per message: its type, or the state of the segment for `bot-output`. */
+function summary(): string[] {
   return transport.sent.map(({ type, data }) => {
     if (type !== "bot-output") return type;
     const output = data as Record<string, unknown>;
@@ -28,31 +28,31 @@ interface FakePlayback {
   fail(error: Error): Promise<void>;
 }
 
-/** A playback as `transport.play` returns it. */
+/** Imitates the playback that `transport.play` returns. */
 function playback(): FakePlayback {
   let resolve: (end: { readonly interrupted: boolean }) => void = () => undefined;
   let reject: (error: Error) => void = () => undefined;
   const done = new Promise<{ readonly interrupted: boolean }>((...settle) => {
     [resolve, reject] = settle;
   });
-  const settled = (): Promise<void> => new Promise(setImmediate);
+  const nextTick = (): Promise<void> => new Promise(setImmediate);
   return {
     done,
     end(interrupted = false) {
       resolve({ interrupted });
-      return settled();
+      return nextTick();
     },
     fail(error) {
       reject(error);
-      return settled();
+      return nextTick();
     },
   };
 }
 
-describe("speech to a client of 2.x", () => {
+describe("botSpeech for a protocol 2 client", () => {
   beforeEach(() => start("2.1.0"));
 
-  it("is told as new, in progress and completed, each with the whole text", () => {
+  it("sends new, in-progress and completed, each with the whole text", () => {
     transport.emit("botStartedSpeaking");
     const segment = rtvi.botSpeech("Hello there");
     void segment.progress(5);
@@ -66,38 +66,38 @@ describe("speech to a client of 2.x", () => {
     ]);
   });
 
-  it("waits until the bot is heard, and comes after bot-started-speaking", () => {
+  it("waits until the bot starts to speak, and follows bot-started-speaking", () => {
     const segment = rtvi.botSpeech("One.");
     void segment.progress(2);
     rtvi.botSpeech("Two.");
-    expect(told()).toEqual([]);
+    expect(summary()).toEqual([]);
     transport.emit("botStartedSpeaking");
-    expect(told()).toEqual(["bot-started-speaking", "1 new |One.", "1 in-progress On|e.", "2 new |Two."]);
+    expect(summary()).toEqual(["bot-started-speaking", "1 new |One.", "1 in-progress On|e.", "2 new |Two."]);
   });
 
-  it("goes straight out while the bot is heard, and waits again once it is not", () => {
+  it("is sent at once while the bot is speaking, and waits again afterwards", () => {
     transport.emit("botStartedSpeaking");
     rtvi.botSpeech("One.");
     transport.emit("botStoppedSpeaking");
     rtvi.botSpeech("Two.");
-    expect(told()).toEqual(["bot-started-speaking", "1 new |One.", "bot-stopped-speaking"]);
+    expect(summary()).toEqual(["bot-started-speaking", "1 new |One.", "bot-stopped-speaking"]);
   });
 
-  it("never goes back, and never past its end", () => {
+  it("ignores progress that goes backwards or past the end", () => {
     transport.emit("botStartedSpeaking");
     const segment = rtvi.botSpeech("abcdef");
     for (const characters of [3, 2, 3, Number.NaN, -1, 4.7, 99, 5]) void segment.progress(characters);
     void segment.complete();
     segment.cancel();
-    expect(told().slice(2)).toEqual(["1 in-progress abc|def", "1 in-progress abcd|ef", "1 completed abcdef|"]);
+    expect(summary().slice(2)).toEqual(["1 in-progress abc|def", "1 in-progress abcd|ef", "1 completed abcdef|"]);
   });
 
-  it("that is complete cannot be cancelled any more", () => {
+  it("cannot be cancelled after it is complete", () => {
     const segment = rtvi.botSpeech("Done.");
     void segment.complete();
     segment.cancel();
     transport.emit("botStartedSpeaking");
-    expect(told()).toEqual(["bot-started-speaking", "1 new |Done.", "1 completed Done.|"]);
+    expect(summary()).toEqual(["bot-started-speaking", "1 new |Done.", "1 completed Done.|"]);
   });
 
   it("is completed when its playback ends", async () => {
@@ -105,20 +105,20 @@ describe("speech to a client of 2.x", () => {
     rtvi.botSpeech("Hello.", { playback: voice });
     transport.emit("botStartedSpeaking");
     await voice.end();
-    expect(told()).toEqual(["bot-started-speaking", "1 new |Hello.", "1 completed Hello.|"]);
+    expect(summary()).toEqual(["bot-started-speaking", "1 new |Hello.", "1 completed Hello.|"]);
   });
 
-  it("is completed at once, though the bot just fell silent", async () => {
+  it("is completed at once even if the bot has just stopped speaking", async () => {
     const voice = playback();
     rtvi.botSpeech("Hello.", { playback: voice });
     transport.emit("botStartedSpeaking");
     transport.emit("botStoppedSpeaking");
     rtvi.botSpeech("Next.");
     await voice.end();
-    expect(told().slice(2)).toEqual(["bot-stopped-speaking", "1 completed Hello.|"]);
+    expect(summary().slice(2)).toEqual(["bot-stopped-speaking", "1 completed Hello.|"]);
   });
 
-  it("stays unspoken from where its playback was interrupted", async () => {
+  it("leaves the rest unspoken when its playback is interrupted", async () => {
     const voice = playback();
     const segment = rtvi.botSpeech("Hello there.", { playback: voice });
     transport.emit("botStartedSpeaking");
@@ -126,56 +126,57 @@ describe("speech to a client of 2.x", () => {
     await voice.end(true);
     void segment.progress(8);
     void segment.complete();
-    expect(told()).toEqual(["bot-started-speaking", "1 new |Hello there.", "1 in-progress Hello| there."]);
+    expect(summary()).toEqual(["bot-started-speaking", "1 new |Hello there.", "1 in-progress Hello| there."]);
   });
 
-  it("is not shown when it was interrupted before it was heard; what follows is", async () => {
+  it("is not shown if interrupted before it was heard, but later output is", async () => {
     const voice = playback();
-    rtvi.botSpeech("Never heard.", { playback: voice });
+    rtvi.botSpeech("Never played.", { playback: voice });
     void rtvi.botOutput("A picture");
-    rtvi.botSpeech("Heard later.");
+    rtvi.botSpeech("Played later.");
     await voice.end(true);
-    expect(told()).toEqual(["2 shown A picture"]);
+    expect(summary()).toEqual(["2 shown A picture"]);
     transport.emit("botStartedSpeaking");
-    expect(told().slice(1)).toEqual(["bot-started-speaking", "3 new |Heard later."]);
+    expect(summary().slice(1)).toEqual(["bot-started-speaking", "3 new |Played later."]);
   });
 
-  it("is shown when its playback ended though nothing told of it, with all that was said before", async () => {
+  it("is shown when its playback ends without botStartedSpeaking, after all earlier output", async () => {
     const voice = playback();
     rtvi.botSpeech("First.");
     rtvi.botSpeech("Second.", { playback: voice });
     void rtvi.botOutput("A picture");
     rtvi.botSpeech("Third.");
     await voice.end();
-    expect(told()).toEqual(["1 new |First.", "2 new |Second.", "2 completed Second.|", "3 shown A picture"]);
+    expect(summary()).toEqual(["1 new |First.", "2 new |Second.", "2 completed Second.|", "3 shown A picture"]);
   });
 
-  it("whose playback fails is not shown, and the failure is logged", async () => {
-    const warnings: string[] = [];
+  it("is not shown if its playback fails, and the failure is logged", async () => {
+    const warnings: object[] = [];
     transport = createFakeTransport();
-    rtvi = createRTVI(transport, { logger: { warn: (line) => warnings.push(line) } });
+    rtvi = createRTVI(transport, { logger: { warn: (fields, message) => warnings.push({ ...fields, message }) } });
     transport.client("client-ready", { version: "2.1.0" });
     const voice = playback();
     rtvi.botSpeech("Hello.", { playback: voice });
-    await voice.fail(new Error("no voice today"));
+    const err = new Error("synthesis failed");
+    await voice.fail(err);
     transport.emit("botStartedSpeaking");
-    expect(told()).toEqual(["bot-ready", "bot-started-speaking"]);
-    expect(warnings).toEqual([expect.stringContaining("no voice today")]);
+    expect(summary()).toEqual(["bot-ready", "bot-started-speaking"]);
+    expect(warnings).toEqual([{ err, message: "playback of bot speech failed" }]);
   });
 
-  it("that is never heard takes bounded memory: the oldest text is shown early", () => {
+  it("holds at most 100 messages: older ones are sent early", () => {
     for (let n = 1; n <= 130; n++) rtvi.botSpeech(`${n}`);
-    expect(told()).toHaveLength(30);
-    expect(told()[0]).toBe("1 new |1");
+    expect(summary()).toHaveLength(30);
+    expect(summary()[0]).toBe("1 new |1");
     transport.emit("botStartedSpeaking");
-    expect(told()).toHaveLength(131);
+    expect(summary()).toHaveLength(131);
   });
 });
 
-describe("text that is only shown, to a client of 2.x", () => {
+describe("botOutput for a protocol 2 client", () => {
   beforeEach(() => start("2.1.0"));
 
-  it("goes out at once", () => {
+  it("is sent at once", () => {
     void rtvi.botOutput("Look.");
     expect(transport.sent).toEqual([
       {
@@ -186,20 +187,20 @@ describe("text that is only shown, to a client of 2.x", () => {
     ]);
   });
 
-  it("does not overtake speech that was said before it", () => {
+  it("does not overtake earlier speech", () => {
     rtvi.botSpeech("Here it is:");
     void rtvi.botOutput("a picture");
-    expect(told()).toEqual([]);
+    expect(summary()).toEqual([]);
     transport.emit("botStartedSpeaking");
-    expect(told()).toEqual(["bot-started-speaking", "1 new |Here it is:", "2 shown a picture"]);
+    expect(summary()).toEqual(["bot-started-speaking", "1 new |Here it is:", "2 shown a picture"]);
   });
 });
 
-describe("text to a client of protocol 1", () => {
+describe("output for a protocol 1 client", () => {
   beforeEach(() => start("1.3.0"));
   const outputs = (): unknown[] => transport.sent.filter(({ type }) => type === "bot-output").map(({ data }) => data);
 
-  it("is told once before it is spoken, and then piece by piece", () => {
+  it("sends speech once before it is spoken, and then piece by piece", () => {
     transport.emit("botStartedSpeaking");
     const segment = rtvi.botSpeech("Hello there, you");
     void segment.progress(5);
@@ -213,7 +214,7 @@ describe("text to a client of protocol 1", () => {
     ]);
   });
 
-  it("is told whole when nobody told of its progress", () => {
+  it("sends the whole sentence if no progress was reported", () => {
     transport.emit("botStartedSpeaking");
     void rtvi.botSpeech("One.").complete();
     void rtvi.botSpeech("Two.").complete();
@@ -225,12 +226,12 @@ describe("text to a client of protocol 1", () => {
     ]);
   });
 
-  it("that is only shown is told as unspoken", () => {
+  it("sends text that is not spoken with spoken: false", () => {
     void rtvi.botOutput("Look.", { aggregatedBy: "code" });
     expect(outputs()).toEqual([{ text: "Look.", aggregated_by: "code", spoken: false }]);
   });
 
-  it("has that form too when it was said before the client was ready", () => {
+  it("converts messages from before the client was ready", () => {
     transport = createFakeTransport();
     rtvi = createRTVI(transport);
     void rtvi.botOutput("Early.");

@@ -2,52 +2,52 @@ import type { Outbox } from "./outbox.ts";
 import type { BotOutputData } from "./server-messages.ts";
 import type { RTVILogger } from "./transport.ts";
 
-/** How a piece of text was cut: a piece is a `sentence` unless said otherwise, and any other name is the application's. */
+/** How the bot's text was split. */
 export interface BotOutputOptions {
-  /** `aggregated_by` on the wire. Default `sentence`, which the React kit runs on in one paragraph. */
+  /** `aggregated_by` on the wire: `sentence` or a name of the application. Default `sentence`, which the React kit joins to a paragraph. */
   readonly aggregatedBy?: string;
 }
 
-/** How text that is spoken relates to its sound. */
+/** How a spoken text relates to its audio. */
 export interface BotSpeechOptions extends BotOutputOptions {
   /**
-   * The playback of this text, as `transport.play` returns it: when it ends, the segment is completed, or cancelled if it
-   * was interrupted or failed. Without it the bot calls `complete` or `cancel` itself.
+   * The playback of this text, as `transport.play` returns it. When it ends, the segment is completed. When it fails or is
+   * interrupted, the segment is cancelled. Without a playback, the bot calls `complete` or `cancel` itself.
    */
   readonly playback?: { readonly done: Promise<{ readonly interrupted: boolean }> };
 }
 
-/** A piece of text while it is spoken. Every call is safe at any time, and does nothing once the segment is over. */
+/** A text that is being spoken. All methods may be called at any time, and do nothing after the segment has ended. */
 export interface SpokenSegment {
-  /** `segment_id` on the wire: 1 for the first of a session. */
+  /** `segment_id` on the wire. The first segment of a session is 1. */
   readonly id: number;
-  /** Says that the first `characters` of the text were spoken, counted as `text.length` counts. Never goes back; all of them completes it. */
+  /** Reports that the first `characters` of the text were spoken, counted like `text.length`. Lower values than before are ignored. The full length completes the segment. */
   progress(characters: number): Promise<void>;
-  /** Says that the text was spoken to its end. */
+  /** Reports that the whole text was spoken. */
   complete(): Promise<void>;
-  /** Says that no more of it will be spoken. Text not shown yet is not shown; text that is, stays unspoken from there. */
+  /** Reports that the rest will not be spoken. A text that was not shown yet is never shown; otherwise the rest stays marked as unspoken. */
   cancel(): void;
 }
 
-/** The text of what the bot says and shows, brought to the client as it is heard. */
+/** Sends the text of the bot's output to the client in time with its audio. */
 export interface BotOutputs {
   show(text: string, options?: BotOutputOptions): Promise<void>;
   speak(text: string, options?: BotSpeechOptions): SpokenSegment;
-  /** The bot is heard from now on: what was held goes out. */
+  /** The caller hears the bot from now on. Sends the held messages. */
   speechStarted(): void;
   speechStopped(): void;
   close(): void;
 }
 
-/** How many messages wait for the bot to be heard; of more, the oldest go out early. */
+/** The number of messages held until the bot starts to speak. If there are more, the oldest are sent early. */
 const maxHeld = 100;
 
-/** A message that waits; `segment` is the segment whose sound it waits for. */
+/** A held message. `segment` is the segment whose audio it waits for. */
 type Held = { readonly data: BotOutputData; readonly segment?: number };
 
 /**
- * Sends the text of speech only when the speech is heard: what is said before `speechStarted` is held until then, and
- * so is text that only is shown but was said to come after it.
+ * Sends the text of speech when the caller hears it: holds text that arrives before `speechStarted`, and all text that
+ * follows it.
  */
 export function createBotOutputs(outbox: Outbox, logger: RTVILogger | undefined): BotOutputs {
   let held: Held[] = [];
@@ -58,17 +58,17 @@ export function createBotOutputs(outbox: Outbox, logger: RTVILogger | undefined)
   const release = (count: number): void => {
     for (const { data } of held.splice(0, count)) void send(data);
   };
-  /** Text that is only shown waits for nothing but the speech before it. */
+  /** Sends the unspoken messages at the front: they only wait for the speech before them. */
   const releaseShown = (): void => {
     const next = held.findIndex(({ segment }) => segment !== undefined);
     release(next < 0 ? held.length : next);
   };
-  /** Holds a message, at the end or where the messages of its segment end. */
-  const hold = async (message: Held, place = held.length): Promise<void> => {
-    held.splice(place, 0, message);
+  /** Holds a message at `index`, by default at the end. */
+  const hold = async (message: Held, index = held.length): Promise<void> => {
+    held.splice(index, 0, message);
     if (held.length > maxHeld) release(1);
   };
-  /** Where the held messages of a segment end; 0 when none is held. */
+  /** The index after the last held message of a segment. 0 if none is held. */
   const endOf = (id: number): number => held.findLastIndex(({ segment }) => segment === id) + 1;
 
   return {
@@ -96,8 +96,8 @@ export function createBotOutputs(outbox: Outbox, logger: RTVILogger | undefined)
         spoken = characters;
         over = spoken === text.length;
         const data = dataFor(over ? "completed" : "in-progress");
-        const place = endOf(id);
-        return place > 0 ? hold({ data, segment: id }, place) : send(data);
+        const index = endOf(id);
+        return index > 0 ? hold({ data, segment: id }, index) : send(data);
       };
       const segment: SpokenSegment = {
         id,
@@ -116,17 +116,17 @@ export function createBotOutputs(outbox: Outbox, logger: RTVILogger | undefined)
         },
       };
 
-      const opening = { data: dataFor("new"), segment: id };
-      void (speaking ? send(opening.data) : hold(opening));
+      const first = { data: dataFor("new"), segment: id };
+      void (speaking ? send(first.data) : hold(first));
       playback?.done.then(
         ({ interrupted }) => {
           if (interrupted) return segment.cancel();
           void segment.complete();
-          release(endOf(id)); // it was heard, though nobody said so: its text may not wait for the next speech
+          release(endOf(id)); // `speechStarted` was not called, but the audio has played: do not wait for the next speech
           releaseShown();
         },
-        (error) => {
-          logger?.warn(`The audio of a bot output failed: ${error}`);
+        (err) => {
+          logger?.warn({ err }, "playback of bot speech failed");
           segment.cancel();
         },
       );

@@ -1,94 +1,141 @@
-import type { RawAudio } from "./raw-audio.ts";
-import type { UISnapshot } from "./ui-snapshot.ts";
-
 /**
- * What a bot is told of its client: each event has the name of its message, `ui-event` that of `uiEvent`. To add a message,
- * add an event here and a row to `clientMessages`.
+ * The events a bot receives from its client. Each event is named after its message: `ui-event` becomes `uiEvent`. To add a
+ * message, add an event here and a row to `clientMessages`.
  */
 export interface RTVIEvents {
   /** The application's own message or request: `sendClientMessage` and `sendClientRequest` of client-js. */
   clientMessage: ClientMessage;
-  /** The user typed to the bot: `sendText` of client-js. */
+  /** The user typed a text to the bot: `sendText` of client-js. */
   sendText: SentText;
   /**
-   * A key the caller pressed, once for each: on the client's keypad (`sendDTMF` of client-js, `0-9 * #`) or on a phone (the
-   * transport's own `dtmf`, which may tell `A-D` too). So one listener here serves every caller; `transport.on("dtmf")` goes
-   * on telling of phones alone, for what a client writes in a message is nothing that its transport heard.
+   * The caller pressed a key; one event per key. Keys come from the client's keypad (`sendDTMF` of client-js, `0-9 * #`) or
+   * from a phone (the transport's `dtmf`, which may also send `A-D`), so one listener serves all callers.
+   * `transport.on("dtmf")` still receives phone keys only.
    */
   dtmf: string;
-  /** The result of a function call that no `callFunction` waits for: of one the bot announced itself, or too late. */
-  llmFunctionCallResult: FunctionCallAnswer;
-  /** Something happened in the application's user interface: `sendUIEvent` of client-js. */
+  /** The result of a function call that no `callFunction` waits for: the bot announced the call itself, or the result is late. */
+  llmFunctionCallResult: FunctionCallResult;
+  /** An event in the application's user interface: `sendUIEvent` of client-js. */
   uiEvent: UIEvent;
-  /** What the user sees: `startUISnapshotStream` of client-js. Each tells all; while nobody listens, the latest is held. */
+  /** The content of the page: `startUISnapshotStream` of client-js. While the event has no listener, only the latest is held. */
   uiSnapshot: UISnapshotMessage;
-  /** The user wants a group of jobs stopped that `uiJobGroup` told of: `cancelUIJobGroup` of client-js. */
+  /** The user asks to stop a group of jobs that `uiJobGroup` announced: `cancelUIJobGroup` of client-js. */
   uiCancelJobGroup: JobGroupCancellation;
   /**
-   * What the caller said, sent as messages rather than as media: the Daily client does so with what it recorded before the
-   * bot was ready. It is not in `transport.input`, which is a stream in real time: the bot hears it here or not at all.
+   * Caller audio that arrived in messages. The Daily client sends audio that it recorded before the bot was ready. This audio
+   * is not part of `transport.input`, which is a real-time stream.
    */
   rawAudio: RawAudio & ClientRequest;
   /**
-   * The client asks the bot to end the call: `disconnectBot` of client-js. Where nobody listens, the transport is closed,
-   * which plays out what is queued; a bot that listens ends the call itself. Listen right after `createRTVI`.
+   * The client asks the bot to end the call: `disconnectBot` of client-js. Without a listener, the transport is closed after
+   * the queued audio has played. With a listener, the bot ends the call itself. Register it right after `createRTVI`.
    */
   disconnectBot: ClientRequest;
 }
 
-/** Something the client sent, which may be refused. */
+/** A client message that the bot can reject. */
 export interface ClientRequest {
-  /** The client's number for it, which answers carry. */
+  /** The client's id for the message, which answers repeat. */
   readonly id: string;
-  /** Answers with an `error-response`: it fires the client's `onMessageError`, and rejects the request where one waits. */
+  /** Answers with an `error-response`. It fires the client's `onMessageError` and rejects the pending request, if there is one. */
   error(message: string): Promise<void>;
 }
 
-/** The application's own message. Whether it waits for an answer is the application's convention: the wire does not say. */
+/** A message of the application. The wire format does not say whether it expects an answer; that is up to the application. */
 export interface ClientMessage extends ClientRequest {
   /** `t` on the wire: the application's name for this kind of message. */
   readonly type: string;
-  /** `d` on the wire: anything, `undefined` when there is none. Not validated. */
+  /** `d` on the wire: any JSON value, or `undefined`. Not validated. */
   readonly data: unknown;
-  /** Answers with a `server-response`: the client's `sendClientRequest` resolves with `data`. It waits 10 s by default. */
+  /** Answers with a `server-response`. The client's `sendClientRequest` resolves with `data`; it times out after 10 s by default. */
   respond(data?: unknown): Promise<void>;
 }
 
-/** Text from the user. */
+/** A text that the user typed. */
 export interface SentText extends ClientRequest {
   readonly content: string;
-  /** Whether to answer now, interrupting what the bot is saying; otherwise the text is only to be remembered. Default true. */
+  /** Whether to interrupt the bot and answer now. If false, the text is only added to the context. Default true. */
   readonly runImmediately: boolean;
-  /** Whether to answer aloud; otherwise in writing only. Default true. */
+  /** Whether to answer with speech. If false, the bot answers with text only. Default true. */
   readonly audioResponse: boolean;
 }
 
-/** What a function of the client's returned: an object or a text, by the protocol. */
+/** The return value of a client function: an object or a string, as the protocol requires. */
 export type FunctionResult = Readonly<Record<string, unknown>> | string;
 
-/** A function call's result, with the call as the client repeats it. */
-export interface FunctionCallAnswer extends ClientRequest {
+/** The result of a function call, with the call as the client repeats it. */
+export interface FunctionCallResult extends ClientRequest {
   readonly callId: string;
   readonly name: string;
   readonly args: Readonly<Record<string, unknown>>;
   readonly result: FunctionResult;
 }
 
-/** Something that happened in the application's user interface. */
+/** An event in the application's user interface. */
 export interface UIEvent extends ClientRequest {
   /** The application's name for it. */
   readonly event: string;
-  /** Anything, `undefined` when there is none. Not validated. */
+  /** Any JSON value, or `undefined`. Not validated. */
   readonly payload: unknown;
 }
 
-/** What the user sees. */
+/** The content of the page. */
 export interface UISnapshotMessage extends ClientRequest {
   readonly tree: UISnapshot;
 }
 
-/** The wish that a group of jobs be stopped. */
+/** A request to stop a group of jobs. */
 export interface JobGroupCancellation extends ClientRequest {
   readonly jobId: string;
   readonly reason: string | undefined;
+}
+
+/** Audio from a message. */
+export interface RawAudio {
+  /** One frame per piece of the message, in order. Same shape as the frames of `transport.input`, at the client's sample rate. */
+  readonly frames: readonly RawAudioFrame[];
+}
+
+/** PCM16 samples with interleaved channels. `sampleRate` is in Hz. */
+export interface RawAudioFrame {
+  readonly samples: Int16Array;
+  readonly sampleRate: number;
+  readonly channels: number;
+}
+
+/**
+ * The content of the page as an accessibility tree. Fields have the names they have on the wire. client-js 1.13 sends at most
+ * 200 nodes, 10 levels deep. Clients may add fields.
+ */
+export interface UISnapshot {
+  readonly root: UINode;
+  /** The client's time, in ms since 1970. */
+  readonly captured_at: number;
+  /** The user's selection, if there is one. */
+  readonly selection?: UISelection | null;
+}
+
+/** An element of the page. */
+export interface UINode {
+  /** Identifies the element in `uiCommand`, for example `e42`. Stable as long as the element exists. Empty for text nodes. */
+  readonly ref: string;
+  /** The ARIA role, or `text`, or `ellipsis` for omitted content. */
+  readonly role: string;
+  readonly name?: string | null;
+  readonly value?: string | null;
+  /** `focused`, `selected`, `expanded`, `checked`, `disabled`, `offscreen`, or an application's own state. */
+  readonly state?: readonly string[] | null;
+  /** Heading level, 1 to 6. */
+  readonly level?: number | null;
+  readonly colcount?: number | null;
+  readonly rowcount?: number | null;
+  readonly children?: readonly UINode[] | null;
+}
+
+/** Selected text. The offsets count characters and are present for text in inputs only. */
+export interface UISelection {
+  readonly ref: string;
+  readonly text: string;
+  readonly start_offset?: number | null;
+  readonly end_offset?: number | null;
 }

@@ -13,7 +13,7 @@ beforeEach(() => {
   transport.sent.length = 0;
 });
 
-function told<E extends keyof RTVIEvents>(event: E): RTVIEvents[E][] {
+function collect<E extends keyof RTVIEvents>(event: E): RTVIEvents[E][] {
   const values: RTVIEvents[E][] = [];
   rtvi.on(event, (value) => values.push(value));
   return values;
@@ -27,34 +27,34 @@ describe("keys", () => {
   it.each([
     [{ buttons: ["1", "*", "#"] }, ["1", "*", "#"]],
     [{ button: "7" }, ["7"]],
-  ])("%j are told one by one", (data, keys) => {
-    const pressed = told("dtmf");
+  ])("%j become one event each", (data, keys) => {
+    const pressed = collect("dtmf");
     transport.client("dtmf", data);
     expect(pressed).toEqual(keys);
     expect(transport.sent).toEqual([]);
   });
 
-  it("of a phone are told with them; the transport tells of the phone's alone, and of those to the bot too", () => {
-    const pressed = told("dtmf");
-    const byPhone: string[] = [];
+  it("from phones and clients reach RTVI; only phone keys reach the transport's listeners", () => {
+    const pressed = collect("dtmf");
+    const fromTransport: string[] = [];
     transport.emit("dtmf", "A");
-    transport.on("dtmf", (key) => byPhone.push(key));
+    transport.on("dtmf", (key) => fromTransport.push(key));
     transport.client("dtmf", { buttons: ["1"] });
     transport.emit("dtmf", "2");
     expect(pressed).toEqual(["A", "1", "2"]);
-    expect(byPhone).toEqual(["A", "2"]);
+    expect(fromTransport).toEqual(["A", "2"]);
   });
 
-  it("that nobody listens for are refused once for a message, and only by a message", () => {
+  it("without a listener are answered once per message; phone keys are not answered", () => {
     for (let n = 0; n < 60; n++) transport.emit("dtmf", "1");
     expect(transport.sent).toEqual([]);
     transport.client("dtmf", { buttons: Array.from({ length: 120 }, () => "2") }, "many");
     expect(transport.sent.map(({ type, id }) => `${type} ${id}`)).toEqual(["error-response many"]);
-    expect(told("dtmf")).toEqual(Array.from({ length: 50 }, () => "2"));
+    expect(collect("dtmf")).toEqual(Array.from({ length: 50 }, () => "2"));
   });
 });
 
-describe("sound in messages", () => {
+describe("audio in messages", () => {
   const frame = (...samples: number[]) => ({ samples: Int16Array.from(samples), sampleRate: 16_000, channels: 1 });
 
   it.each([
@@ -68,17 +68,17 @@ describe("sound in messages", () => {
     ["raw-audio-batch", { ...audio, base64AudioBatch: [] }, [frame(1, -2)]],
     ["raw-audio-batch", { sampleRate: 16_000, numChannels: 1 }, []],
     ["raw-audio", { ...audio, numChannels: 2 }, [{ ...frame(1, -2), channels: 2 }]],
-  ])("%s with %j is told as frames", (type, data, frames) => {
-    const heard = told("rawAudio");
+  ])("%s with %j becomes frames", (type, data, frames) => {
+    const received = collect("rawAudio");
     transport.client(type, data, "a1");
-    expect(heard).toMatchObject([{ id: "a1", frames }]);
+    expect(received).toMatchObject([{ id: "a1", frames }]);
     expect(transport.failures).toEqual([]);
   });
 });
 
 describe("snapshots", () => {
-  it("are told whole, unknown fields too", () => {
-    const seen = told("uiSnapshot");
+  it("include unknown fields", () => {
+    const seen = collect("uiSnapshot");
     const tree = {
       root: {
         ...root,
@@ -92,13 +92,13 @@ describe("snapshots", () => {
     expect(seen).toMatchObject([{ tree }]);
   });
 
-  it("that nobody listens for give way to the latest, and none is refused", () => {
+  it("without a listener are replaced by the latest, without an answer", () => {
     for (let at = 1; at <= 60; at++) transport.client("ui-snapshot", { tree: { root, captured_at: at } });
     expect(transport.sent).toEqual([]);
-    expect(told("uiSnapshot")).toMatchObject([{ tree: { captured_at: 60 } }]);
+    expect(collect("uiSnapshot")).toMatchObject([{ tree: { captured_at: 60 } }]);
   });
 
-  it("may be as deep as a message is long", () => {
+  it("may be deeper than the call stack", () => {
     const depth = 20_000;
     const level = '{"ref":"e","role":"list","children":[';
     const text = `${level.repeat(depth)}${JSON.stringify(root)}${"]}".repeat(depth)}`;
@@ -110,7 +110,7 @@ describe("snapshots", () => {
   });
 });
 
-describe("what is not what it should be is answered, naming the field, and not told", () => {
+describe("invalid data is answered with the field's name and emits no event", () => {
   it.each<[keyof RTVIEvents, string, unknown, string]>([
     ["dtmf", "dtmf", {}, "data must have required properties buttons"],
     ["dtmf", "dtmf", { buttons: [] }, "data.buttons must not have fewer than 1 items"],
@@ -152,7 +152,7 @@ describe("what is not what it should be is answered, naming the field, and not t
       { tree: { root: { ...root, children: [root, { ...root, name: 5 }] }, captured_at: 1 } },
       "data.tree.root.children.1.name must be",
     ],
-    ["rawAudio", "raw-audio", { ...audio, base64Audio: "no base64!" }, "data.base64Audio must match pattern"],
+    ["rawAudio", "raw-audio", { ...audio, base64Audio: "not base64!" }, "data.base64Audio must match pattern"],
     ["rawAudio", "raw-audio", { ...audio, base64Audio: "AQDA" }, "data must hold whole samples of 2 bytes"],
     [
       "rawAudio",
@@ -164,7 +164,7 @@ describe("what is not what it should be is answered, naming the field, and not t
     ["rawAudio", "raw-audio", { base64Audio: "AQA=" }, "data must have required properties sampleRate, numChannels"],
     ["rawAudio", "raw-audio-batch", { ...audio, base64AudioBatch: [7] }, "data.base64AudioBatch.0 must be string"],
   ])("%s: %s with %j", (event, type, data, problem) => {
-    const events = told(event);
+    const events = collect(event);
     transport.client(type, data, "bad");
     expect(transport.sent).toMatchObject([{ type: "error-response", id: "bad" }]);
     expect(transport.sent[0]?.data).toEqual({ error: expect.stringContaining(`Invalid message: ${problem}`) });
@@ -173,16 +173,16 @@ describe("what is not what it should be is answered, naming the field, and not t
   });
 });
 
-it("each may be refused by the bot", () => {
+it("the bot can reject each message", () => {
   rtvi.on("uiEvent", (event) => void event.error("no such thing"));
-  rtvi.on("uiCancelJobGroup", (wish) => void wish.error("it is over"));
-  rtvi.on("rawAudio", (sound) => void sound.error("too late"));
+  rtvi.on("uiCancelJobGroup", (request) => void request.error("already finished"));
+  rtvi.on("rawAudio", (audio) => void audio.error("too late"));
   transport.client("ui-event", { event: "opened" }, "m1");
   transport.client("ui-cancel-job-group", { job_id: "j", reason: null }, "m2");
   transport.client("raw-audio", audio, "m3");
   expect(transport.sent.map(({ id, data }) => [id, data])).toEqual([
     ["m1", { error: "no such thing" }],
-    ["m2", { error: "it is over" }],
+    ["m2", { error: "already finished" }],
     ["m3", { error: "too late" }],
   ]);
 });

@@ -1,30 +1,28 @@
 import Type, { type Static, type TSchema } from "typebox";
-import type { ClientRequest, RTVIEvents } from "./client-events.ts";
+import type { ClientRequest, RawAudio, RTVIEvents, UISnapshot } from "./client-events.ts";
 import { problemWith } from "./messages.ts";
-import { type RawAudioData, rawAudioProblem, rawAudioSchema, readRawAudio } from "./raw-audio.ts";
-import { snapshotProblem, type UISnapshot } from "./ui-snapshot.ts";
 
-/** How a row tells the bot of its message. */
+/** The answers a bot can give to a message. */
 export interface Answers extends ClientRequest {
   respond(type: string, data: unknown): Promise<void>;
 }
 
-/** One type of message from the client. */
+/** One type of client message. */
 export interface ClientMessageRow {
-  /** The event it becomes. */
+  /** The event that the message becomes. */
   readonly event: keyof RTVIEvents;
-  /** Whether each message makes the one before it obsolete. */
+  /** Whether each message replaces the one before it. */
   readonly latestOnly: boolean;
-  /** What is wrong with its `data`, naming the field; undefined when nothing is. */
+  /** Describes what is wrong with `data` and names the field. Undefined if it is valid. */
   problem(data: unknown): string | undefined;
-  /** What the bot is told, one event for each. `data` has no problem. */
+  /** Returns the values to emit, one event each. `data` must be valid. */
   read(data: unknown, answers: Answers): readonly RTVIEvents[keyof RTVIEvents][];
 }
 
 const optionalText = Type.Optional(Type.Union([Type.String(), Type.Null()]));
 const key = Type.String({ pattern: "^[0-9*#]$" });
 
-/** Every message from the client but `client-ready`, by its type. */
+/** All client messages except `client-ready`, by type. */
 export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
   [
     "client-message",
@@ -67,7 +65,7 @@ export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
     "dtmf",
     row({
       event: "dtmf",
-      // Clients of 2.1 send all keys of a sequence in `buttons`, those of 2.0 each in a `button`.
+      // Protocol 2.1 sends a sequence of keys in `buttons`, protocol 2.0 each key in a `button`.
       schema: Type.Object({
         buttons: Type.Optional(Type.Array(key, { minItems: 1 })),
         button: Type.Optional(key),
@@ -125,16 +123,7 @@ export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
   ],
 ]);
 
-function rawAudioRow(): ClientMessageRow {
-  return row({
-    event: "rawAudio",
-    schema: rawAudioSchema,
-    check: (data) => rawAudioProblem(data as RawAudioData),
-    read: (data, { id, error }) => [{ id, ...readRawAudio(data as RawAudioData), error }],
-  });
-}
-
-/** `check` finds what a schema cannot say. */
+/** `check` finds problems that the schema cannot express. */
 function row<E extends keyof RTVIEvents, S extends TSchema>(options: {
   readonly event: E;
   readonly latestOnly?: boolean;
@@ -149,4 +138,89 @@ function row<E extends keyof RTVIEvents, S extends TSchema>(options: {
     problem: (data) => problemWith(schema, data, "data") ?? (check?.(data as Static<S>) || undefined),
     read: (data, answers) => read(data as Static<S>, answers),
   };
+}
+
+/** The `data` of `raw-audio` and `raw-audio-batch`: 16-bit little-endian samples in base64, as one or several pieces. */
+interface RawAudioData {
+  readonly base64Audio?: string;
+  readonly base64AudioBatch?: readonly string[];
+  readonly sampleRate: number;
+  readonly numChannels: number;
+}
+
+function rawAudioRow(): ClientMessageRow {
+  const base64 = Type.String({ pattern: "^[A-Za-z0-9+/]*={0,2}$" });
+  return row({
+    event: "rawAudio",
+    schema: Type.Object({
+      base64Audio: Type.Optional(base64),
+      base64AudioBatch: Type.Optional(Type.Array(base64)),
+      sampleRate: Type.Integer({ minimum: 1_000, maximum: 192_000 }),
+      numChannels: Type.Integer({ minimum: 1, maximum: 8 }),
+    }),
+    check(data) {
+      const bytes = 2 * data.numChannels;
+      if (piecesOf(data).every((piece) => Buffer.byteLength(piece, "base64") % bytes === 0)) return undefined;
+      return `data must hold whole samples of ${bytes} bytes`;
+    },
+    read: (data, { id, error }) => [{ id, ...readRawAudio(data), error }],
+  });
+}
+
+/** Decodes valid audio. Empty pieces give no frame. */
+function readRawAudio(data: RawAudioData): RawAudio {
+  const { sampleRate, numChannels: channels } = data;
+  const pieces = piecesOf(data).filter((piece) => piece !== "");
+  return { frames: pieces.map((piece) => ({ samples: decode(piece), sampleRate, channels })) };
+}
+
+/** Like Pipecat's Python runner, accepts either field in either message and prefers the batch. */
+function piecesOf({ base64Audio = "", base64AudioBatch = [] }: RawAudioData): readonly string[] {
+  return base64AudioBatch.length > 0 ? base64AudioBatch : [base64Audio];
+}
+
+function decode(piece: string): Int16Array {
+  const bytes = Buffer.from(piece, "base64");
+  return Int16Array.from({ length: bytes.length / 2 }, (_, index) => bytes.readInt16LE(index * 2));
+}
+
+const text = Type.Optional(Type.Union([Type.String(), Type.Null()]));
+const integer = Type.Optional(Type.Union([Type.Integer(), Type.Null()]));
+
+const snapshot = Type.Object({
+  root: Type.Object({}),
+  captured_at: Type.Number(),
+  selection: Type.Optional(
+    Type.Union([
+      Type.Object({ ref: Type.String(), text: Type.String(), start_offset: integer, end_offset: integer }),
+      Type.Null(),
+    ]),
+  ),
+});
+const node = Type.Object({
+  ref: Type.String(),
+  role: Type.String(),
+  name: text,
+  value: text,
+  state: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
+  level: integer,
+  colcount: integer,
+  rowcount: integer,
+  children: Type.Optional(Type.Union([Type.Array(Type.Object({})), Type.Null()])),
+});
+
+/** Describes what is wrong with a snapshot and names the field. Iterative, because a tree may be deeper than the call stack. */
+function snapshotProblem(tree: unknown, name: string): string | undefined {
+  const problem = problemWith(snapshot, tree, name);
+  if (problem !== undefined) return problem;
+  const open = [{ element: (tree as UISnapshot).root, name: `${name}.root` }];
+  for (let next = open.pop(); next; next = open.pop()) {
+    const { element, name: path } = next;
+    const nodeProblem = problemWith(node, element, path);
+    if (nodeProblem !== undefined) return nodeProblem;
+    element.children?.forEach((child, index) => {
+      open.push({ element: child, name: `${path}.children.${index}` });
+    });
+  }
+  return undefined;
 }

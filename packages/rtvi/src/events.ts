@@ -1,23 +1,23 @@
-/** How many events of one name are held while nobody listens for it. */
+/** The number of events of one name that are held while the name has no listener. */
 const maxHeld = 50;
 
-/** Events that are held, in order, until somebody listens for them: a bot may take its time to say what it listens for. */
+/** Events that are held, in order, until a listener is registered. A bot may therefore register its listeners late. */
 export interface HeldEvents<Events> {
-  /** Registers a listener, first giving it what was held. Returns what removes it. What a listener throws reaches whoever caused the call. */
+  /** Registers a listener, delivers the held events to it and returns a function that removes it. Does not catch the listener's errors. */
   on<E extends keyof Events>(event: E, listener: (value: Events[E]) => void): () => void;
-  /** Tells the listeners, or holds the event. */
+  /** Calls the listeners, or holds the event if there are none. */
   emit<E extends keyof Events>(event: E, value: Events[E], options?: HoldOptions): void;
-  /** Takes away what is held of an event, and says how many that were. */
+  /** Removes the held events of one name and returns their number. */
   take(event: keyof Events): number;
-  /** Forgets listeners and held events. */
+  /** Removes all listeners and held events. */
   close(): void;
 }
 
-/** How an event is held while nobody listens for it. */
+/** How an event is held while it has no listener. */
 export interface HoldOptions {
-  /** How many of this event are held, this one included. Default 50. */
+  /** The number of events of this name to hold, including this one. Default 50. */
   readonly most?: number;
-  /** Called should it be dropped unheard, because too many are held. */
+  /** Called if the event is dropped because too many are held. */
   refuse?(): void;
 }
 
@@ -34,18 +34,18 @@ export function createHeldEvents<Events>(): HeldEvents<Events> {
 
   return {
     on(event, listener) {
-      const own = (value: never): void => listener(value);
-      entry(listeners, event, () => new Set()).add(own);
+      const registered = (value: never): void => listener(value);
+      entry(listeners, event, () => new Set()).add(registered);
       const waiting = entry(held, event, () => []);
-      for (let next = waiting.shift(); next; next = waiting.shift()) own(next.value);
+      for (let next = waiting.shift(); next; next = waiting.shift()) registered(next.value);
       return () => {
-        listeners.get(event)?.delete(own);
+        listeners.get(event)?.delete(registered);
       };
     },
     emit(event, value, { most = maxHeld, refuse } = {}) {
-      const told = listeners.get(event);
-      if (told && told.size > 0) {
-        for (const listener of [...told]) listener(value as never);
+      const registered = listeners.get(event);
+      if (registered && registered.size > 0) {
+        for (const listener of [...registered]) listener(value as never);
         return;
       }
       const waiting = entry(held, event, () => []);

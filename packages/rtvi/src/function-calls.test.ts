@@ -1,6 +1,6 @@
 import { getEventListeners } from "node:events";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { FunctionCallAnswer } from "./client-events.ts";
+import type { FunctionCallResult } from "./client-events.ts";
 import { handshakeOf } from "./handshake.ts";
 import { createRTVI, type RTVI } from "./rtvi.ts";
 import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
@@ -29,7 +29,7 @@ const types = (): string[] => transport.sent.map(({ type }) => type.replace("llm
 describe("a function call", () => {
   beforeEach(getReady);
 
-  it("is told of from beginning to end", async () => {
+  it("notifies the client from start to end", async () => {
     const result = rtvi.callFunction("where", { precise: true }, { callId: "c1" });
     answer("c1", { city: "Oslo" });
     expect(await result).toEqual({ city: "Oslo" });
@@ -41,7 +41,7 @@ describe("a function call", () => {
     ]);
   });
 
-  it("has an id of its own, and so its own result", async () => {
+  it("has its own id and its own result", async () => {
     const results = [rtvi.callFunction("f"), rtvi.callFunction("f")];
     const ids = transport.sent.flatMap(({ data }) => (data as { tool_call_id?: string }).tool_call_id ?? []);
     answer(ids[1] as string, "second");
@@ -49,8 +49,8 @@ describe("a function call", () => {
     expect(await Promise.all(results)).toEqual(["first", "second"]);
   });
 
-  it("takes one result; a further one is told as an event", async () => {
-    const late: FunctionCallAnswer[] = [];
+  it("takes one result; a second one becomes an event", async () => {
+    const late: FunctionCallResult[] = [];
     rtvi.on("llmFunctionCallResult", (result) => late.push(result));
     const result = rtvi.callFunction("f", {}, { callId: "c1" });
     answer("c1", "one");
@@ -59,29 +59,29 @@ describe("a function call", () => {
     expect(late).toMatchObject([{ callId: "c1", name: "f", result: "two" }]);
   });
 
-  it("is given up after 10 s", async () => {
+  it("times out after 10 s", async () => {
     const result = rtvi.callFunction("where");
     await vi.advanceTimersByTimeAsync(9_999);
     expect(types()).toEqual(["started", "in-progress"]);
     await vi.advanceTimersByTimeAsync(1);
     await expect(result).rejects.toMatchObject({
       code: "FUNCTION_CALL_TIMED_OUT",
-      message: expect.stringContaining('"where" gave no result in 10000 ms'),
+      message: expect.stringContaining('"where" returned no result within 10000 ms'),
     });
     expect(transport.sent.at(-1)?.data).toMatchObject({ cancelled: true, function_name: "where" });
   });
 
-  it("waits as long as it is told to", async () => {
+  it("waits for `timeoutMs`", async () => {
     const short = rtvi.callFunction("f", {}, { timeoutMs: 5 });
     const long = rtvi.callFunction("f", {}, { timeoutMs: Number.POSITIVE_INFINITY, callId: "long" });
     await vi.advanceTimersByTimeAsync(5);
     await expect(short).rejects.toMatchObject({ code: "FUNCTION_CALL_TIMED_OUT" });
     await vi.advanceTimersByTimeAsync(2 ** 31);
-    answer("long", "at last");
-    expect(await long).toBe("at last");
+    answer("long", "late");
+    expect(await long).toBe("late");
   });
 
-  it("is given up when its signal is aborted", async () => {
+  it("is cancelled when its signal is aborted", async () => {
     const { signal, abort } = abortable();
     const result = rtvi.callFunction("f", {}, { signal });
     abort("barge-in");
@@ -90,13 +90,13 @@ describe("a function call", () => {
     expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
-  it("is not begun when its signal was aborted before", async () => {
+  it("does not start if its signal is already aborted", async () => {
     const signal = AbortSignal.abort();
     await expect(rtvi.callFunction("f", {}, { signal })).rejects.toMatchObject({ code: "FUNCTION_CALL_ABORTED" });
     expect(transport.sent).toEqual([]);
   });
 
-  it("ends with the call, and leaves nothing behind", async () => {
+  it("rejects when the caller leaves, and removes all listeners", async () => {
     const { signal } = abortable();
     const results = [rtvi.callFunction("f", {}, { signal }), rtvi.callFunction("g", {}, { timeoutMs: 60_000 })];
     await transport.end();
@@ -108,33 +108,33 @@ describe("a function call", () => {
     expect(transport.listening).toBe(0);
   });
 
-  it("fails at once with what the transport refuses it for", async () => {
+  it("rejects at once with the transport's error", async () => {
     transport.refusal = Object.assign(new Error("64 KiB at most"), { code: "MESSAGE_TOO_LARGE" });
     await expect(rtvi.callFunction("f")).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
   });
 
   it.each<[string, () => Promise<unknown>, new () => Error]>([
-    ["arguments that are none", () => rtvi.callFunction("f", "x" as never), TypeError],
-    ["a time-out that is none", () => rtvi.callFunction("f", {}, { timeoutMs: Number.NaN }), RangeError],
-    ["a time-out before now", () => rtvi.callFunction("f", {}, { timeoutMs: -1 }), RangeError],
-  ])("with %s is refused", async (_, call, error) => {
+    ["invalid arguments", () => rtvi.callFunction("f", "x" as never), TypeError],
+    ["an invalid timeout", () => rtvi.callFunction("f", {}, { timeoutMs: Number.NaN }), RangeError],
+    ["a negative timeout", () => rtvi.callFunction("f", {}, { timeoutMs: -1 }), RangeError],
+  ])("with %s rejects", async (_, call, error) => {
     await expect(call()).rejects.toBeInstanceOf(error);
   });
 
-  it("of an id that is under way is refused, and the other goes on", async () => {
+  it("with the id of a pending call rejects, and the pending call continues", async () => {
     const first = rtvi.callFunction("f", {}, { callId: "c1" });
     await expect(rtvi.callFunction("g", {}, { callId: "c1" })).rejects.toBeInstanceOf(TypeError);
     answer("c1", "done");
     expect(await first).toBe("done");
   });
 
-  it("that nobody awaits harms nobody when it fails", async () => {
+  it("may fail without anyone awaiting it", async () => {
     void rtvi.callFunction("f"); // vitest fails on an unhandled rejection
     await vi.advanceTimersByTimeAsync(10_000);
     expect(types()).toEqual(["started", "in-progress", "stopped"]);
   });
 
-  it("fails with an error in the form of the runner's", async () => {
+  it("rejects with an error that the runner recognizes", async () => {
     const failure = rtvi.callFunction("f").catch((reason: unknown) => reason);
     await vi.advanceTimersByTimeAsync(10_000);
     const error = await failure;
@@ -149,7 +149,7 @@ describe("a function call", () => {
 });
 
 describe("a function call before the client is ready", () => {
-  it("begins when it is, after what was said before", async () => {
+  it("starts when the client is ready, after the earlier messages", async () => {
     void rtvi.sendServerMessage("first");
     const result = rtvi.callFunction("f", {}, { callId: "c1" });
     transport.client("client-ready", { version: "2.1.0" });
@@ -160,12 +160,12 @@ describe("a function call before the client is ready", () => {
     expect(await result).toBe("done");
   });
 
-  it("is not asked of a client that gets ready too late", async () => {
+  it("is not sent to a client that becomes ready after the timeout", async () => {
     const result = rtvi.callFunction("f", {}, { timeoutMs: 100 });
     await vi.advanceTimersByTimeAsync(100);
     await expect(result).rejects.toMatchObject({
       code: "FUNCTION_CALL_TIMED_OUT",
-      message: expect.stringContaining("no client got ready"),
+      message: expect.stringContaining("no client became ready"),
     });
     transport.client("client-ready", { version: "2.1.0" });
     expect(types()).toEqual(["bot-ready"]);

@@ -1,75 +1,74 @@
 import type { FunctionResult } from "./client-events.ts";
-import { RTVIError } from "./errors.ts";
 import type { Handshake } from "./handshake.ts";
 import type { RTVISenders } from "./senders.ts";
 
-/** How a function of the client's is called. */
+/** How a client function is called. */
 export interface FunctionCallOptions {
-  /** How long to wait for the result, in ms from the call on; Infinity waits for as long as the call lasts. Default 10,000. */
+  /** How long to wait for the result, in ms. `Infinity` waits until the call is over. Default 10,000. */
   readonly timeoutMs?: number;
-  /** Gives the call up when aborted, as when the caller interrupts. */
+  /** Cancels the function call when aborted, for example when the caller interrupts. */
   readonly signal?: AbortSignal;
-  /** The language model's id of the call. Default a new one. */
+  /** The language model's id of the function call. Default: a new id. */
   readonly callId?: string;
 }
 
-/** Calls of the client's functions. */
+/** The pending calls of client functions. */
 export interface FunctionCalls {
   call(name: string, args?: Readonly<Record<string, unknown>>, options?: FunctionCallOptions): Promise<FunctionResult>;
-  /** Ends the call that this is the result of. False when none waits for it. */
+  /** Resolves the pending call with its result. Returns false if no call with this id is pending. */
   settle(callId: string, result: FunctionResult): boolean;
-  /** Rejects every call: the client is gone. */
+  /** Rejects all pending calls, because the client is gone. */
   close(): void;
 }
 
 const defaultTimeoutMs = 10_000;
-/** The longest that a timer of Node's can wait. */
+/** The longest delay of a Node timer. */
 const maxTimerMs = 2 ** 31 - 1;
 
-type Waiting = { readonly succeed: (result: FunctionResult) => void; readonly fail: (error: Error) => void };
+type Pending = { readonly resolve: (result: FunctionResult) => void; readonly reject: (error: Error) => void };
 
 export function createFunctionCalls(senders: RTVISenders, handshake: Handshake): FunctionCalls {
-  const waiting = new Map<string, Waiting>();
+  const pending = new Map<string, Pending>();
   let closed = false;
 
   function start(
     name: string,
     args: Readonly<Record<string, unknown>>,
     { timeoutMs = defaultTimeoutMs, signal, callId = crypto.randomUUID() }: FunctionCallOptions,
-    { succeed, fail }: Waiting,
+    { resolve, reject }: Pending,
   ): void {
-    let begun = false;
+    let started = false;
     let timer: NodeJS.Timeout | undefined;
 
-    // Not left to the outbox to keep: a client that gets ready must not be asked for what nobody waits for any more.
+    // The outbox must not keep this message: a client that becomes ready late must not run a function that has timed out.
     const begin = (): void => {
       handshake.listeners.delete(begin);
-      begun = true;
+      started = true;
       void senders.llmFunctionCallStarted({ name });
-      senders.llmFunctionCallInProgress({ callId, name, args }).catch(giveUp);
+      senders.llmFunctionCallInProgress({ callId, name, args }).catch(cancel);
     };
     const end = (outcome: { readonly cancelled: boolean; readonly result?: FunctionResult }): void => {
-      waiting.delete(callId);
+      pending.delete(callId);
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
       handshake.listeners.delete(begin);
-      if (begun) void senders.llmFunctionCallStopped({ callId, name, ...outcome });
+      if (started) void senders.llmFunctionCallStopped({ callId, name, ...outcome });
     };
-    const giveUp = (error: Error): void => {
+    const cancel = (error: Error): void => {
       end({ cancelled: true });
-      fail(error);
+      reject(error);
     };
-    const abort = (): void => giveUp(aborted(name, signal?.reason));
+    const abort = (): void => cancel(aborted(name, signal?.reason));
 
-    waiting.set(callId, {
-      succeed(result) {
+    pending.set(callId, {
+      resolve(result) {
         end({ cancelled: false, result });
-        succeed(result);
+        resolve(result);
       },
-      fail: giveUp,
+      reject: cancel,
     });
     signal?.addEventListener("abort", abort);
-    if (timeoutMs <= maxTimerMs) timer = setTimeout(() => giveUp(timedOut(name, timeoutMs, begun)), timeoutMs);
+    if (timeoutMs <= maxTimerMs) timer = setTimeout(() => cancel(timedOut(name, timeoutMs, started)), timeoutMs);
     if (handshake.client) begin();
     else handshake.listeners.add(begin);
   }
@@ -77,48 +76,69 @@ export function createFunctionCalls(senders: RTVISenders, handshake: Handshake):
   return {
     call(name, args = {}, options = {}) {
       const { timeoutMs = defaultTimeoutMs, signal, callId } = options;
-      const answer = new Promise<FunctionResult>((succeed, fail) => {
-        if (!(timeoutMs >= 0)) throw new RangeError(`timeoutMs is ${timeoutMs}; it must be a number from 0 on.`);
-        if (callId !== undefined && waiting.has(callId))
-          throw new TypeError(`A function call of the id "${callId}" is under way.`);
-        if (closed) throw callEnded(name);
+      const answer = new Promise<FunctionResult>((resolve, reject) => {
+        if (!(timeoutMs >= 0)) throw new RangeError(`timeoutMs: ${timeoutMs} is not a number of at least 0.`);
+        if (callId !== undefined && pending.has(callId))
+          throw new TypeError(`callId: a function call with the id "${callId}" is already pending.`);
+        if (closed) throw callEnded();
         if (signal?.aborted) throw aborted(name, signal.reason);
-        start(name, args, options, { succeed, fail });
+        start(name, args, options, { resolve, reject });
       });
-      answer.catch(() => undefined); // whoever awaits it handles it; for the others it harms nothing
+      answer.catch(() => undefined); // callers may ignore the rejection
       return answer;
     },
     settle(callId, result) {
-      const call = waiting.get(callId);
-      call?.succeed(result);
+      const call = pending.get(callId);
+      call?.resolve(result);
       return call !== undefined;
     },
     close() {
       closed = true;
-      for (const { fail } of [...waiting.values()]) fail(callEnded("a function"));
+      for (const [, { reject }] of [...pending]) reject(callEnded());
     },
   };
 }
 
-function timedOut(name: string, timeoutMs: number, begun: boolean): RTVIError {
-  const lack = begun ? "gave no result" : "was not called, for no client got ready,";
-  return new RTVIError("FUNCTION_CALL_TIMED_OUT", `The client's function "${name}" ${lack} in ${timeoutMs} ms.`, {
+const marker = Symbol.for("pipecat.runner-error");
+
+/**
+ * An error with the fields of the runner's `RunnerError`. The runner's `isRunnerError` recognizes it by the registered
+ * symbol, because this package imports nothing from the runner.
+ */
+class RTVIError extends Error {
+  override readonly name: string = "RTVIError";
+  readonly code: string;
+  readonly status: number;
+  readonly fix: string | undefined;
+
+  constructor(code: string, message: string, options: { status: number; fix?: string; cause?: unknown }) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.status = options.status;
+    this.fix = options.fix;
+    Object.defineProperty(this, marker, { value: true });
+  }
+}
+
+function timedOut(name: string, timeoutMs: number, started: boolean): RTVIError {
+  const problem = started
+    ? `The client function "${name}" returned no result within ${timeoutMs} ms.`
+    : `The client function "${name}" was not called: no client became ready within ${timeoutMs} ms.`;
+  return new RTVIError("FUNCTION_CALL_TIMED_OUT", problem, {
     status: 504,
-    fix: begun
-      ? "Register a handler of this name in the client that returns a value, or allow it more time by `timeoutMs`."
-      : "Call functions once `rtvi.client` is there; a caller on a phone has none.",
+    fix: started
+      ? "Register a handler with this name in the client and return a value from it, or increase `timeoutMs`."
+      : "Call client functions when `rtvi.client` is set. Phone callers have no client.",
   });
 }
 
 function aborted(name: string, cause: unknown): RTVIError {
-  return new RTVIError("FUNCTION_CALL_ABORTED", `The call of the client's function "${name}" was aborted.`, {
+  return new RTVIError("FUNCTION_CALL_ABORTED", `The call of the client function "${name}" was aborted.`, {
     status: 409,
     cause,
   });
 }
 
-function callEnded(name: string): RTVIError {
-  return new RTVIError("CALL_ENDED", `The client's function "${name}" gives no result any more: the call is over.`, {
-    status: 409,
-  });
+function callEnded(): RTVIError {
+  return new RTVIError("CALL_ENDED", "The client function returned no result: the caller has left.", { status: 409 });
 }

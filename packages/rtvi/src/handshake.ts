@@ -1,34 +1,54 @@
+import Type from "typebox";
+import { Check } from "typebox/value";
 import manifest from "../package.json" with { type: "json" };
-import { type RTVIClient, readClient, versionFor } from "./client.ts";
-import { type ClientEnvelope, envelopeProblem, isRTVI, recogniseEnvelope } from "./messages.ts";
-import { sendMessage } from "./sending.ts";
+import { type ClientEnvelope, envelopeProblem, isRTVI, protocolVersion, quote, recognizeEnvelope } from "./messages.ts";
 import { serverMessage } from "./server-messages.ts";
-import type { RTVILogger, RTVITransport } from "./transport.ts";
+import { type RTVILogger, type RTVITransport, sendMessage } from "./transport.ts";
 
 /** How a bot introduces itself to its clients. */
 export interface HandshakeOptions {
   /** `about` in `bot-ready`. Default: pipecat-runner and its version. */
   readonly about?: Readonly<Record<string, unknown>>;
-  /** Told of clients of odd versions and of messages that could not be sent. Default: nobody. */
+  /** Receives warnings about unsupported client versions and about messages that could not be sent. Default: none. */
   readonly logger?: RTVILogger;
 }
 
+/** The client, as it described itself in `client-ready`. */
+export interface RTVIClient {
+  /** The client's protocol version: `2.1.0` from client-js 1.13. Undefined if it sent none. */
+  readonly version: string | undefined;
+  /** The client's library and platform. Undefined if it sent none, or if they do not match the protocol. */
+  readonly about: AboutClient | undefined;
+  /** Whether the client speaks protocol 1, which has a different `bot-output`. */
+  readonly legacy: boolean;
+}
+
+/** `about` in `client-ready`. Fields have the names they have on the wire. */
+export interface AboutClient {
+  /** For example `@pipecat-ai/client-js`. */
+  readonly library: string;
+  readonly library_version?: string | null;
+  readonly platform?: string | null;
+  readonly platform_version?: string | null;
+  readonly platform_details?: unknown;
+}
+
 /**
- * What has passed between bot and client so far. Kept on the transport, for the transport lives as long as the session,
- * and a client that reconnects its media does not say `client-ready` again; and under a registered symbol, so that the
- * host's copy of this package and the bot's find the same one.
+ * The state of the handshake. It is stored on the transport, because the transport lives as long as the session and a client
+ * that reconnects its media does not send `client-ready` again. The key is a registered symbol, so that the host's copy of
+ * this package and the bot's copy share the state.
  */
 export interface Handshake {
-  /** The client that said `client-ready` last. Undefined: none has, and nothing of RTVI may be sent. */
+  /** The client that sent `client-ready` last. While it is undefined, no RTVI message may be sent. */
   client: RTVIClient | undefined;
-  /** Called with each client that got ready, after `bot-ready` was sent. */
+  /** Called with each client that becomes ready, after `bot-ready` was sent. */
   readonly listeners: Set<(client: RTVIClient) => void>;
-  /** The client's messages that nobody received yet, oldest first: the latest 50. */
+  /** The client's messages that were not received yet, oldest first. Holds the latest 50. */
   readonly held: ClientEnvelope[];
-  /** Receives the client's messages, all but `client-ready`, from now on. */
+  /** Receives all later client messages except `client-ready`. */
   receive: ((message: ClientEnvelope) => void) | undefined;
   readonly logger: RTVILogger | undefined;
-  /** What `createRTVI` made for this transport. */
+  /** The result of `createRTVI` for this transport. */
   rtvi: unknown;
 }
 
@@ -36,25 +56,24 @@ const maxHeld = 50;
 const handshakeKey = Symbol.for("pipecat.rtvi");
 
 /**
- * Answers `client-ready` with `bot-ready` for as long as the transport lives, so that a client's `connect()` resolves
- * even where the bot knows nothing of RTVI. Called by the host for every session; a second call for one transport does
- * nothing.
+ * Answers `client-ready` with `bot-ready` for as long as the transport lives, so that a client's `connect()` resolves even
+ * if the bot does not use RTVI. The host calls it for every session. A second call for the same transport does nothing.
  *
- * Besides, it answers an RTVI message that is malformed with a non-fatal `error`. It answers nothing else: the other
- * messages are the bot's, who reads them through `createRTVI` or as `appMessage`s of its own, and only the bot knows
- * whether it answered. What nobody answers, the client gives up by itself: `sendClientRequest` of client-js after 10 s.
+ * It also answers malformed RTVI messages with a non-fatal `error`. It leaves all other messages to the bot, which reads
+ * them through `createRTVI` or as `appMessage` events. Clients handle missing answers themselves: `sendClientRequest` of
+ * client-js times out after 10 s.
  *
- * A client of a version other than 1.x or 2.x is told so in an `error-response`, and then served all the same.
+ * A client with a version other than 1.x or 2.x first receives an `error-response`, and then the same service.
  */
 export function answerHandshake(transport: RTVITransport, options: HandshakeOptions = {}): void {
   handshakeOf(transport, options);
 }
 
-/** The handshake of this transport, answered from now on. */
+/** Returns the transport's handshake. The first call starts to answer it. */
 export function handshakeOf(transport: RTVITransport, options: HandshakeOptions): Handshake {
-  const place = transport as { [handshakeKey]?: Handshake };
-  place[handshakeKey] ??= startHandshake(transport, options);
-  return place[handshakeKey];
+  const owner = transport as { [handshakeKey]?: Handshake };
+  owner[handshakeKey] ??= startHandshake(transport, options);
+  return owner[handshakeKey];
 }
 
 function startHandshake(transport: RTVITransport, options: HandshakeOptions): Handshake {
@@ -67,37 +86,37 @@ function startHandshake(transport: RTVITransport, options: HandshakeOptions): Ha
     logger,
     rtvi: undefined,
   };
-  // The client decides how often there is something to say of it: the log is told once.
-  let unsent = false;
-  let objected = false;
+  // A client can trigger these warnings as often as it likes, so each is logged once.
+  let warnedUnsent = false;
+  let warnedVersion = false;
   const send = (message: unknown): void => {
-    sendMessage(transport, message).catch((error) => {
-      if (!unsent) logger?.warn(`An RTVI answer could not be sent, which is logged once: ${error}`);
-      unsent = true;
+    sendMessage(transport, message).catch((err) => {
+      if (!warnedUnsent) logger?.warn({ err }, "rtvi answer not sent; later failures are not logged");
+      warnedUnsent = true;
     });
   };
 
   const greet = (id: string, data: unknown): void => {
-    const { client, objection } = readClient(data);
-    if (objection !== undefined) {
-      if (!objected) logger?.warn(objection);
-      objected = true;
-      send(serverMessage("error-response", { error: objection }, id));
+    const { client, warning } = readClient(data);
+    if (warning !== undefined) {
+      if (!warnedVersion) logger?.warn({ warning }, "rtvi client version not supported");
+      warnedVersion = true;
+      send(serverMessage("error-response", { error: warning }, id));
     }
     send(serverMessage("bot-ready", { version: versionFor(client), about }, id));
     handshake.client = client;
     for (const listener of [...handshake.listeners]) listener(client);
   };
 
-  const hold = (envelope: ClientEnvelope): void => {
-    if (handshake.held.push(envelope) > maxHeld) handshake.held.shift();
+  const hold = (message: ClientEnvelope): void => {
+    if (handshake.held.push(message) > maxHeld) handshake.held.shift();
   };
 
-  const stop = transport.on(
+  const removeListener = transport.on(
     "appMessage",
     (message) => {
       if (!isRTVI(message)) return;
-      const envelope = recogniseEnvelope(message);
+      const envelope = recognizeEnvelope(message);
       if (envelope === undefined) {
         const error = `Invalid RTVI transport message: ${envelopeProblem(message)}`;
         send(serverMessage("error", { error, fatal: false }));
@@ -108,9 +127,53 @@ function startHandshake(transport: RTVITransport, options: HandshakeOptions): Ha
     { tap: true },
   );
   const end = (): void => {
-    stop();
+    removeListener();
     handshake.held.length = 0;
   };
   transport.closed.then(end, end);
   return handshake;
+}
+
+const optionalText = Type.Optional(Type.Union([Type.String(), Type.Null()]));
+const aboutClient = Type.Object({
+  library: Type.String(),
+  library_version: optionalText,
+  platform: optionalText,
+  platform_version: optionalText,
+});
+
+/**
+ * Reads the data of `client-ready`. Missing or malformed data is legal. `warning` describes an unsupported version; like
+ * Pipecat's Python runner, we send it as an `error-response` and serve the client anyway.
+ */
+function readClient(data: unknown): { readonly client: RTVIClient; readonly warning: string | undefined } {
+  const { version, about } = (data ?? {}) as { readonly version?: unknown; readonly about?: unknown };
+  const text = typeof version === "string" && version !== "" ? version : undefined;
+  const major = text === undefined ? undefined : majorOf(text);
+  return {
+    client: {
+      version: text,
+      about: Check(aboutClient, about) ? about : undefined,
+      legacy: major === 1,
+    },
+    warning: versionWarning(text, major),
+  };
+}
+
+/** The version in `bot-ready`: ours, or the client's own if it speaks protocol 1, so that it does not expect 2.x messages. */
+function versionFor(client: RTVIClient): string {
+  return client.legacy && client.version !== undefined ? client.version : protocolVersion;
+}
+
+function majorOf(version: string): number | undefined {
+  const [, major] = /^(\d+)\.\d+\.\d+$/.exec(version) ?? [];
+  return major === undefined ? undefined : Number(major);
+}
+
+function versionWarning(version: string | undefined, major: number | undefined): string | undefined {
+  const advice = "Compatibility issues may occur.";
+  if (version === undefined) return `Client version unknown. ${advice}`;
+  if (major === undefined) return `Invalid client version format (${quote(version)}). ${advice}`;
+  if (major === 1 || major === Number.parseInt(protocolVersion, 10)) return undefined;
+  return `RTVI version ${quote(version)} is not compatible with server protocol ${protocolVersion}. ${advice}`;
 }

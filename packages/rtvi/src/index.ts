@@ -1,23 +1,31 @@
 export type { BotOutputOptions, BotSpeechOptions, SpokenSegment } from "./bot-output.ts";
-export type { AboutClient, RTVIClient } from "./client.ts";
 export type {
   ClientMessage,
   ClientRequest,
-  FunctionCallAnswer,
+  FunctionCallResult,
   FunctionResult,
   JobGroupCancellation,
+  RawAudio,
+  RawAudioFrame,
   RTVIEvents,
   SentText,
   UIEvent,
+  UINode,
+  UISelection,
+  UISnapshot,
   UISnapshotMessage,
 } from "./client-events.ts";
 export type { FunctionCallOptions } from "./function-calls.ts";
-export { answerHandshake, type HandshakeOptions } from "./handshake.ts";
-export type { Measurement, Metrics, TokenUsage } from "./metrics.ts";
-export type { RawAudio, RawAudioFrame } from "./raw-audio.ts";
+export { type AboutClient, answerHandshake, type HandshakeOptions, type RTVIClient } from "./handshake.ts";
 export { createRTVI, type RTVI } from "./rtvi.ts";
 export type { FunctionCallEnd, FunctionCallProgress, RTVISenders, UserTranscription } from "./senders.ts";
-export type { SearchResponse } from "./server-messages.ts";
+export type {
+  Measurement,
+  Metrics,
+  SearchResponse,
+  TokenUsage,
+  UICommands,
+  UIJobGroup,
+  UITarget,
+} from "./server-messages.ts";
 export type { RTVILogger, RTVITransport } from "./transport.ts";
-export type { UICommands, UIJobGroup, UITarget } from "./ui-commands.ts";
-export type { UINode, UISelection, UISnapshot } from "./ui-snapshot.ts";

@@ -1,22 +1,22 @@
 import Type, { type TSchema } from "typebox";
 import { Check, Errors } from "typebox/value";
 
-/** The `label` of every RTVI message; messages with another label, or none, belong to the application. */
+/** The `label` of every RTVI message. Messages with another label, or without one, belong to the application. */
 export const rtviLabel = "rtvi-ai";
 
-/** The version of the protocol spoken here, as client-js 1.13 speaks it. */
+/** The protocol version of this package, which is that of client-js 1.13. */
 export const protocolVersion = "2.1.0";
 
-/** A message of RTVI, either way. */
+/** An RTVI message in either direction. */
 export interface RTVIMessage {
   readonly label: typeof rtviLabel;
   readonly type: string;
-  /** Clients number all their messages; the bot's carry an id only where they answer one. */
+  /** Clients number all their messages. The bot's messages have an id only if they answer a client's message. */
   readonly id?: string;
   readonly data?: unknown;
 }
 
-/** A message from a client: 8 hex digits of `id` from client-js, any string from others. */
+/** A message from a client. client-js sends 8 hex digits as `id`; other clients may send any string. */
 export interface ClientEnvelope extends RTVIMessage {
   readonly id: string;
   readonly data?: object | null;
@@ -29,29 +29,32 @@ const envelope = Type.Object({
   data: Type.Optional(Type.Union([Type.Object({}), Type.Null()])),
 });
 
-/** Whether a message from the application claims to be RTVI. */
+/** Whether an application message has RTVI's label. */
 export function isRTVI(message: unknown): boolean {
   return typeof message === "object" && message !== null && "label" in message && message.label === rtviLabel;
 }
 
-/** The RTVI message that `message` is; undefined when it is malformed, or of something else. */
-export function recogniseEnvelope(message: unknown): ClientEnvelope | undefined {
+/** Returns the message as an RTVI envelope, or undefined if it is malformed or not RTVI. */
+export function recognizeEnvelope(message: unknown): ClientEnvelope | undefined {
   return isRTVI(message) && Check(envelope, message) ? (message as ClientEnvelope) : undefined;
 }
 
-/** What is wrong with an RTVI message as a whole, naming the field; undefined when nothing is. */
+/** Describes what is wrong with an RTVI envelope and names the field. Undefined if it is valid. */
 export function envelopeProblem(message: unknown): string | undefined {
   return problemWith(envelope, message, "message");
 }
 
-/** What is wrong with `value`, which the sender knows as `name`: `data.content must be string`. Undefined when nothing is. */
+/**
+ * Describes why `value` does not match the schema. The text starts with `name` and the path of the field:
+ * `data.content must be string`. Undefined if it matches.
+ */
 export function problemWith(schema: TSchema, value: unknown, name: string): string | undefined {
   if (Check(schema, value)) return undefined;
   const [error] = Errors(schema, value);
   return error && `${name}${error.instancePath.replaceAll("/", ".")} ${error.message}`;
 }
 
-/** A stranger's text, short and tame enough to be quoted in an answer or a log line. */
+/** Shortens untrusted text to 60 characters and replaces control characters, for use in answers and log lines. */
 export function quote(text: string): string {
   const short = text.length > 60 ? `${text.slice(0, 60)}…` : text;
   return short.replaceAll(/\p{Cc}/gu, " ");

@@ -5,26 +5,26 @@ import { createFakeTransport, type FakeTransport } from "./test/fake-transport.t
 
 let transport: FakeTransport;
 let rtvi: RTVI;
-let warnings: string[];
+let warnings: Record<string, unknown>[];
 
 beforeEach(() => {
   transport = createFakeTransport();
   warnings = [];
-  answerHandshake(transport, { logger: { warn: (line) => warnings.push(line) } });
+  answerHandshake(transport, { logger: { warn: (fields, message) => warnings.push({ ...fields, message }) } });
   rtvi = createRTVI(transport);
 });
-const getReady = (version = "2.1.0"): void => {
+const becomeReady = (version = "2.1.0"): void => {
   transport.client("client-ready", { version });
 };
 
 describe("before the client is ready", () => {
-  it("nothing is sent; afterwards all of it, in order, after bot-ready", async () => {
+  it("messages wait, and follow bot-ready in order", async () => {
     void rtvi.userStartedSpeaking();
     void rtvi.sendServerMessage(1);
     transport.emit("botStartedSpeaking");
     void rtvi.botOutput("hello");
     expect(transport.sent).toEqual([]);
-    getReady();
+    becomeReady();
     void rtvi.sendServerMessage(2);
     expect(transport.sent.map(({ type }) => type)).toEqual([
       "bot-ready",
@@ -36,40 +36,40 @@ describe("before the client is ready", () => {
     ]);
   });
 
-  it("a send hangs nobody", async () => {
+  it("sending resolves", async () => {
     await rtvi.sendServerMessage(1);
     await rtvi.botOutput("hello");
     await rtvi.botSpeech("hello").complete();
     expect(transport.sent).toEqual([]);
   });
 
-  it("what is sent is what it was when it was said", () => {
+  it("later changes to the data have no effect", () => {
     const state = { score: 1 };
     void rtvi.sendServerMessage(state);
     state.score = 2;
-    getReady();
+    becomeReady();
     expect(transport.sent[1]?.data).toEqual({ score: 1 });
   });
 
-  it("the latest 100 messages are kept, and the loss is logged", () => {
+  it("the latest 100 messages are kept, and the number of dropped ones is logged", () => {
     for (let n = 0; n < 130; n++) void rtvi.sendServerMessage(n);
-    getReady();
+    becomeReady();
     expect(transport.sent).toHaveLength(101);
     expect(transport.sent[1]?.data).toBe(30);
-    expect(warnings).toEqual(["30 RTVI messages were dropped before the client was ready."]);
+    expect(warnings).toEqual([{ dropped: 30, message: "rtvi messages dropped before the client was ready" }]);
   });
 
-  it("messages go out once, however often the client says that it is ready", () => {
+  it("kept messages are sent once, even if client-ready is repeated", () => {
     void rtvi.sendServerMessage(1);
-    getReady();
-    getReady();
+    becomeReady();
+    becomeReady();
     expect(transport.sent.filter(({ type }) => type === "server-message")).toHaveLength(1);
   });
 });
 
 describe("a message that cannot be sent", () => {
-  it("rejects, and harms nothing when nobody cares", async () => {
-    getReady();
+  it("rejects, and the rejection may be ignored", async () => {
+    becomeReady();
     transport.refusal = Object.assign(new Error("64 KiB at most"), { code: "MESSAGE_TOO_LARGE" });
     void rtvi.sendServerMessage("x"); // vitest fails on an unhandled rejection
     await expect(rtvi.sendServerMessage("x")).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
@@ -78,11 +78,11 @@ describe("a message that cannot be sent", () => {
     transport.emit("botStartedSpeaking");
     await new Promise(setImmediate);
     expect(transport.failures).toEqual([]);
-    expect(warnings).toEqual([expect.stringContaining("64 KiB at most")]);
+    expect(warnings).toMatchObject([{ err: transport.refusal }]);
   });
 
-  it("because the call is over, is nobody's mistake", async () => {
-    getReady();
+  it("because the call is over, is not an error", async () => {
+    becomeReady();
     transport.refusal = Object.assign(new Error("the caller is gone"), { code: "CALL_ENDED" });
     await expect(rtvi.sendServerMessage("x")).resolves.toBeUndefined();
     transport.emit("botStoppedSpeaking");
@@ -91,25 +91,25 @@ describe("a message that cannot be sent", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("is logged when it had to wait for the client", async () => {
+  it("is logged if it waited for the client", async () => {
     void rtvi.sendServerMessage("x");
     transport.refusal = new Error("64 KiB at most");
-    getReady();
+    becomeReady();
     await new Promise(setImmediate);
-    expect(warnings.filter((line) => line.includes("server-message"))).toHaveLength(1);
+    expect(warnings.filter(({ type }) => type === "server-message")).toHaveLength(1);
   });
 
-  it("because it is not what the client reads, rejects with the field", async () => {
+  it("because its data is invalid, rejects with the field's name", async () => {
     const wrong = { text: undefined, final: true } as never;
     await expect(rtvi.userTranscription(wrong)).rejects.toThrow(
-      'An RTVI "user-transcription" was not sent: data.text must be string.',
+      'RTVI message "user-transcription" not sent: data.text must be string.',
     );
     await expect(rtvi.error(5 as never)).rejects.toThrow("data.error must be string");
   });
 
-  it("because JSON cannot carry it, rejects at once", async () => {
+  it("because it cannot be converted to JSON, rejects at once", async () => {
     await expect(rtvi.sendServerMessage(1n)).rejects.toThrow(TypeError);
-    getReady();
+    becomeReady();
     await expect(rtvi.sendServerMessage(1n)).rejects.toThrow(TypeError);
   });
 });

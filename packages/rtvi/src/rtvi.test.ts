@@ -15,7 +15,7 @@ function readyBot(version = "2.1.0"): { readonly transport: FakeTransport; reado
 }
 
 describe("ready", () => {
-  it("tells of the client", async () => {
+  it("resolves with the client", async () => {
     const transport = createFakeTransport();
     const rtvi = createRTVI(transport);
     expect(rtvi.client).toBeUndefined();
@@ -25,7 +25,7 @@ describe("ready", () => {
     expect(rtvi.client).toEqual(client);
   });
 
-  it("tells of a client that was ready before the bot asked", async () => {
+  it("resolves if the client was ready before createRTVI", async () => {
     const transport = createFakeTransport();
     answerHandshake(transport);
     transport.client("client-ready", { version: "1.3.0" });
@@ -36,14 +36,14 @@ describe("ready", () => {
     ["a list", []],
     ["no library", { platform: "x" }],
     ["a number for a name", { library: "x", platform: 3 }],
-  ])("does without an about that is %s", async (_, about) => {
+  ])("ignores an `about` that is %s", async (_, about) => {
     const transport = createFakeTransport();
     const rtvi = createRTVI(transport);
     transport.client("client-ready", { version: "2.1.0", about });
     expect(await rtvi.ready).toEqual({ version: "2.1.0", about: undefined, legacy: false });
   });
 
-  it("is of the first client; the latest is spoken to in its own form", async () => {
+  it("resolves with the first client; messages have the format of the latest", async () => {
     const { transport, rtvi } = readyBot("2.1.0");
     transport.client("client-ready", { version: "1.4.0" });
     void rtvi.botOutput("Welcome back.");
@@ -52,7 +52,7 @@ describe("ready", () => {
     expect(transport.sent.at(-1)?.data).toEqual({ text: "Welcome back.", aggregated_by: "sentence", spoken: false });
   });
 
-  it("is undefined when the call ends without it", async () => {
+  it("resolves with undefined if the call ends first", async () => {
     const transport = createFakeTransport();
     const { ready } = createRTVI(transport);
     await transport.end();
@@ -61,7 +61,7 @@ describe("ready", () => {
 });
 
 describe("client messages", () => {
-  it("reach the bot, and its answers the client", () => {
+  it("reach the bot, and the bot's answers reach the client", () => {
     const { transport, rtvi } = readyBot();
     rtvi.on("clientMessage", (message) => {
       if (message.type === "sum") void message.respond((message.data as number[]).reduce((sum, term) => sum + term));
@@ -75,7 +75,7 @@ describe("client messages", () => {
     ]);
   });
 
-  it("may be answered with nothing", () => {
+  it("may be answered without data", () => {
     const { transport, rtvi } = readyBot();
     rtvi.on("clientMessage", (message) => void message.respond());
     transport.client("client-message", { t: "ping", d: null }, "q1");
@@ -96,12 +96,12 @@ describe("client messages", () => {
       { content: "hi", options: { run_immediately: false, audio_response: false } },
       { content: "hi", runImmediately: false, audioResponse: false },
     ],
-  ])("send-text %j is told as %j", (data, told) => {
+  ])("send-text %j becomes %j", (data, expected) => {
     const { transport, rtvi } = readyBot();
     const texts: SentText[] = [];
     rtvi.on("sendText", (text) => texts.push(text));
     transport.client("send-text", data, "t1");
-    expect(texts).toMatchObject([{ id: "t1", ...told }]);
+    expect(texts).toMatchObject([{ id: "t1", ...expected }]);
     expect(transport.sent).toEqual([]);
   });
 
@@ -112,16 +112,16 @@ describe("client messages", () => {
     ["send-text", { content: ["hi"] }, "data.content must be string"],
     ["send-text", { content: "hi", options: { audio_response: "no" } }, "data.options.audio_response must be boolean"],
     ["send-text", { content: "hi", options: 1 }, "data.options must be object"],
-  ])("%s with %j is answered, naming the field, and not told", (type, data, problem) => {
+  ])("%s with %j is answered with the field's name and emits no event", (type, data, problem) => {
     const { transport, rtvi } = readyBot();
-    const told = vi.fn();
-    rtvi.on("clientMessage", told);
-    rtvi.on("sendText", told);
+    const listener = vi.fn();
+    rtvi.on("clientMessage", listener);
+    rtvi.on("sendText", listener);
     transport.client(type, data, "bad");
     expect(transport.sent).toEqual([
       { label: "rtvi-ai", type: "error-response", id: "bad", data: { error: `Invalid message: ${problem}` } },
     ]);
-    expect(told).not.toHaveBeenCalled();
+    expect(listener).not.toHaveBeenCalled();
     expect(transport.failures).toEqual([]);
   });
 
@@ -133,53 +133,53 @@ describe("client messages", () => {
     ]);
   });
 
-  it("of a monstrous type are quoted briefly", () => {
+  it("with a long type are quoted shortened", () => {
     const { transport } = readyBot();
     transport.client("x".repeat(100_000));
     expect(JSON.stringify(transport.sent).length).toBeLessThan(300);
   });
 
-  it("that came before the bot asked, or before it listened, are told in order", async () => {
+  it("from before createRTVI or before the listener are delivered in order", async () => {
     const transport = createFakeTransport();
     transport.client("client-ready", { version: "2.1.0" });
     transport.client("client-message", { t: "1" });
     answerHandshake(transport);
     transport.client("client-message", { t: "2" });
-    transport.on("appMessage", () => undefined); // the bot's own, which empties what the transport holds
+    transport.on("appMessage", () => undefined); // takes the events that the transport holds
     const rtvi = createRTVI(transport);
     transport.client("client-message", { t: "3" });
     await Promise.resolve();
-    const told: string[] = [];
-    rtvi.on("clientMessage", ({ type }) => told.push(type));
+    const types: string[] = [];
+    rtvi.on("clientMessage", ({ type }) => types.push(type));
     transport.client("client-message", { t: "4" });
-    expect(told).toEqual(["1", "2", "3", "4"]);
+    expect(types).toEqual(["1", "2", "3", "4"]);
   });
 
-  it("that nobody listens for are held, and the oldest of more than 50 refused", () => {
+  it("without a listener are held; if there are more than 50, the oldest are rejected", () => {
     const { transport, rtvi } = readyBot();
     for (let n = 0; n < 60; n++) transport.client("client-message", { t: `${n}` }, `q${n}`);
     expect(transport.sent.map(({ type, id }) => `${type} ${id}`)).toEqual(
       Array.from({ length: 10 }, (_, n) => `error-response q${n}`),
     );
-    const told: string[] = [];
-    rtvi.on("clientMessage", ({ type }) => told.push(type));
-    expect(told).toHaveLength(50);
-    expect(told[0]).toBe("10");
+    const types: string[] = [];
+    rtvi.on("clientMessage", ({ type }) => types.push(type));
+    expect(types).toHaveLength(50);
+    expect(types[0]).toBe("10");
   });
 
-  it("held for a bot that asks late are the latest 50; the others may be answered by a bot without RTVI", () => {
+  it("from before createRTVI are limited to the latest 50; the others are not answered", () => {
     const transport = createFakeTransport();
     answerHandshake(transport);
     transport.client("client-ready", { version: "2.1.0" });
     for (let n = 0; n < 60; n++) transport.client("client-message", { t: `${n}` });
-    const told: string[] = [];
-    createRTVI(transport).on("clientMessage", ({ type }) => told.push(type));
-    expect(told).toHaveLength(50);
-    expect(told[0]).toBe("10");
+    const types: string[] = [];
+    createRTVI(transport).on("clientMessage", ({ type }) => types.push(type));
+    expect(types).toHaveLength(50);
+    expect(types[0]).toBe("10");
     expect(transport.sent.map(({ type }) => type)).toEqual(["bot-ready"]);
   });
 
-  it("stop being told when the listener is removed, the other listeners untouched", () => {
+  it("do not reach a removed listener, but the others", () => {
     const { transport, rtvi } = readyBot();
     const listener = vi.fn();
     const stop = rtvi.on("clientMessage", listener);
@@ -189,9 +189,9 @@ describe("client messages", () => {
     expect(listener).toHaveBeenCalledTimes(1);
   });
 
-  it("whose listener throws, fail in the transport's hands", () => {
+  it("pass an exception of their listener to the transport", () => {
     const { transport, rtvi } = readyBot();
-    const bug = new Error("a bug of the bot");
+    const bug = new Error("bug in the bot");
     rtvi.on("clientMessage", () => {
       throw bug;
     });
@@ -208,38 +208,38 @@ describe("disconnect-bot", () => {
     expect(transport.closeCalls).toBe(1);
   });
 
-  it("without data does so too", async () => {
+  it("also closes it without data", async () => {
     const { transport } = readyBot();
     transport.client("disconnect-bot");
     await transport.closed;
     expect(transport.closeCalls).toBe(1);
   });
 
-  it("is the bot's to do, once it listens", async () => {
+  it("does not close the transport if the bot has a listener", async () => {
     const { transport, rtvi } = readyBot();
-    const asked: ClientRequest[] = [];
-    rtvi.on("disconnectBot", (request) => asked.push(request));
+    const requests: ClientRequest[] = [];
+    rtvi.on("disconnectBot", (request) => requests.push(request));
     transport.client("disconnect-bot", {}, "bye");
     await Promise.resolve();
-    expect(asked).toMatchObject([{ id: "bye" }]);
+    expect(requests).toMatchObject([{ id: "bye" }]);
     expect(transport.closeCalls).toBe(0);
   });
 
-  it("that came before the bot asked, leaves it the time to listen", async () => {
+  it("from before createRTVI waits for the bot to register its listener", async () => {
     const transport = createFakeTransport();
     answerHandshake(transport);
     transport.client("disconnect-bot", {});
     const rtvi = createRTVI(transport);
-    const asked = vi.fn();
-    rtvi.on("disconnectBot", asked);
+    const listener = vi.fn();
+    rtvi.on("disconnectBot", listener);
     await Promise.resolve();
-    expect(asked).toHaveBeenCalledOnce();
+    expect(listener).toHaveBeenCalledOnce();
     expect(transport.closeCalls).toBe(0);
   });
 });
 
-describe("the bot's voice", () => {
-  it("is announced and ended by itself", () => {
+describe("bot speech", () => {
+  it("is announced automatically", () => {
     const { transport } = readyBot();
     transport.emit("botStartedSpeaking");
     transport.emit("botStoppedSpeaking");
@@ -249,15 +249,15 @@ describe("the bot's voice", () => {
     ]);
   });
 
-  it("is left for the bot to hear of", () => {
+  it("still reaches the bot's own listener", () => {
     const { transport } = readyBot();
     transport.emit("botStartedSpeaking");
-    const heard = vi.fn();
-    transport.on("botStartedSpeaking", heard);
-    expect(heard).toHaveBeenCalledOnce();
+    const listener = vi.fn();
+    transport.on("botStartedSpeaking", listener);
+    expect(listener).toHaveBeenCalledOnce();
   });
 
-  it("heard before the bot asked, is announced", () => {
+  it("from before createRTVI is announced", () => {
     const transport = createFakeTransport();
     answerHandshake(transport);
     transport.client("client-ready", { version: "2.1.0" });
@@ -268,14 +268,14 @@ describe("the bot's voice", () => {
 });
 
 describe("one transport", () => {
-  it("has one RTVI, however often the bot asks", () => {
+  it("has one RTVI object, even if createRTVI is called again", () => {
     const { transport, rtvi } = readyBot();
     expect(createRTVI(transport)).toBe(rtvi);
     transport.emit("botStartedSpeaking");
     expect(transport.sent).toHaveLength(1);
   });
 
-  it("has one across two copies of the package", async () => {
+  it("has one handshake across two copies of the package", async () => {
     vi.resetModules();
     const other = await import("./rtvi.ts");
     expect(other.createRTVI).not.toBe(createRTVI);
@@ -288,7 +288,7 @@ describe("one transport", () => {
     expect(transport.sent.map(({ type }) => type)).toEqual(["bot-ready", "bot-ready"]);
   });
 
-  it("shares nothing with another", () => {
+  it("is independent of another", () => {
     const [one, two] = [readyBot(), readyBot()];
     one.rtvi.botSpeech("mine");
     two.transport.emit("botStartedSpeaking");
@@ -297,7 +297,7 @@ describe("one transport", () => {
   });
 });
 
-it("keeps no listener after the call, and sends nothing", async () => {
+it("removes its listeners after the call, and sends nothing", async () => {
   const { transport, rtvi } = readyBot();
   const messages: ClientMessage[] = [];
   rtvi.on("clientMessage", (message) => messages.push(message));

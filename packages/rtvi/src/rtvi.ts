@@ -1,10 +1,9 @@
 import { type BotOutputOptions, type BotSpeechOptions, createBotOutputs, type SpokenSegment } from "./bot-output.ts";
-import type { RTVIClient } from "./client.ts";
-import type { FunctionCallAnswer, FunctionResult, RTVIEvents } from "./client-events.ts";
+import type { FunctionCallResult, FunctionResult, RTVIEvents } from "./client-events.ts";
 import { type Answers, clientMessages } from "./client-messages.ts";
 import { createHeldEvents } from "./events.ts";
 import { createFunctionCalls, type FunctionCallOptions } from "./function-calls.ts";
-import { type Handshake, type HandshakeOptions, handshakeOf } from "./handshake.ts";
+import { type Handshake, type HandshakeOptions, handshakeOf, type RTVIClient } from "./handshake.ts";
 import { type ClientEnvelope, quote } from "./messages.ts";
 import { createOutbox } from "./outbox.ts";
 import { createSenders, type RTVISenders } from "./senders.ts";
@@ -13,37 +12,35 @@ import type { RTVITransport } from "./transport.ts";
 /**
  * The bot's side of RTVI.
  *
- * Whatever is sent before the client is ready waits for it (the latest 100 messages) and follows `bot-ready` in order.
- * Every sender resolves when its message was sent or kept; awaiting one hangs no bot, and a rejection that nobody handles
- * harms nothing.
+ * Messages sent before the client is ready are kept (the latest 100) and follow `bot-ready` in order. Every method that
+ * sends resolves when the message was sent or kept, so awaiting it never blocks the bot. Its rejection may be ignored.
  */
 export interface RTVI extends RTVISenders {
   /**
-   * Resolves with the client once it said `client-ready`, and with undefined when the call ended without that. Never
-   * rejects. A caller without RTVI, on a phone say, is never ready: do not await it before greeting.
+   * Resolves with the client when it sends `client-ready`, or with undefined when the call ends without it. Never rejects.
+   * Callers without RTVI, such as phones, never become ready: do not await this before greeting.
    */
   readonly ready: Promise<RTVIClient | undefined>;
-  /** The client, once it is ready. */
+  /** The client. Undefined until it is ready. */
   readonly client: RTVIClient | undefined;
   /**
-   * Listens to the client, and returns what stops that. What came before the first listener of its kind was held (50 of
-   * each, one `uiSnapshot`) and is delivered in order before this returns. What a listener throws reaches the transport,
-   * which ends the session.
+   * Registers a listener for client events and returns a function that removes it. Events that arrived before the first
+   * listener were held (50 of each kind, one `uiSnapshot`) and are delivered in order before this method returns. An
+   * exception in a listener reaches the transport, which ends the session.
    */
   on<E extends keyof RTVIEvents>(event: E, listener: (value: RTVIEvents[E]) => void): () => void;
-  /** Shows text that is not spoken; behind speech that is not heard yet, it waits its turn. */
+  /** Shows text that is not spoken. It is sent after the text of earlier speech. */
   botOutput(text: string, options?: BotOutputOptions): Promise<void>;
   /**
-   * Shows text that is spoken, from when the bot is heard (the transport's `botStartedSpeaking`). Give it the `playback`
-   * of its audio, or tell its progress by hand.
+   * Shows text that is spoken, starting when the caller hears the bot (the transport's `botStartedSpeaking`). Pass the
+   * `playback` of its audio, or report its progress on the returned segment.
    */
   botSpeech(text: string, options?: BotSpeechOptions): SpokenSegment;
   /**
-   * Calls a function of the client's, as `registerFunctionCallHandler` of client-js registers it, and resolves with what it
-   * returned; the client is told of the call's beginning and end. Rejects, and may be ignored: FUNCTION_CALL_TIMED_OUT (a
-   * client without such a function does not say so, and neither does one whose function throws or returns nothing),
-   * FUNCTION_CALL_ABORTED, CALL_ENDED; with what the transport rejects with, and with a TypeError or RangeError when an
-   * argument is not what it must be.
+   * Calls a client function that was registered with `registerFunctionCallHandler` of client-js, and resolves with its
+   * return value. The client is notified when the call starts and ends. Rejects with `FUNCTION_CALL_TIMED_OUT` (also if the
+   * function does not exist, throws or returns nothing: clients do not report that), `FUNCTION_CALL_ABORTED`, `CALL_ENDED`,
+   * the transport's error, or a TypeError or RangeError for an invalid argument. The rejection may be ignored.
    */
   callFunction(
     name: string,
@@ -53,14 +50,13 @@ export interface RTVI extends RTVISenders {
 }
 
 /**
- * Speaks RTVI with the client of this call: what `answerHandshake` leaves to the bot. Answers the handshake too where no
- * host did; only then do `options` count. One transport has one: a second call returns the first's.
+ * Creates the bot's side of RTVI for a transport. A second call for the same transport returns the same object. If the host
+ * has not called `answerHandshake`, this function does, with `options`; otherwise `options` have no effect.
  *
- * Every RTVI message is now answered where the protocol asks for it: one of a type unknown here with an `error-response`,
- * and so one whose data is not what its type takes. Messages that came earlier were held (the latest 50) and are not lost.
- * The bot's own `appMessage` listeners go on seeing everything; other messages than RTVI's are theirs alone.
+ * From then on, unknown message types and invalid data are answered with an `error-response`. Messages that arrived earlier
+ * were held (the latest 50). The bot's `appMessage` listeners still receive all messages.
  *
- * `bot-started-speaking` and `bot-stopped-speaking` are sent whenever the transport says so: create it before the bot speaks.
+ * `bot-started-speaking` and `bot-stopped-speaking` are sent automatically: call this function before the bot speaks.
  */
 export function createRTVI(transport: RTVITransport, options: HandshakeOptions = {}): RTVI {
   const handshake = handshakeOf(transport, options);
@@ -78,8 +74,8 @@ function startRTVI(transport: RTVITransport, handshake: Handshake): RTVI {
   const ready = new Promise<RTVIClient | undefined>((resolve) => {
     if (handshake.client) resolve(handshake.client);
     handshake.listeners.add(resolve);
-    const gone = () => resolve(undefined);
-    transport.closed.then(gone, gone);
+    const end = () => resolve(undefined);
+    transport.closed.then(end, end);
   });
 
   const receive = ({ type, id, data }: ClientEnvelope): void => {
@@ -94,22 +90,22 @@ function startRTVI(transport: RTVITransport, handshake: Handshake): RTVI {
     if (problem !== undefined) return void answers.error(`Invalid message: ${problem}`);
     let refused = false;
     const refuse = (): void => {
-      if (!refused) void answers.error(`The bot does not listen for ${type}`);
+      if (!refused) void answers.error(`The bot does not handle ${type}`);
       refused = true;
     };
     for (const value of row.read(data ?? {}, answers)) {
-      if (row.event === "llmFunctionCallResult" && settle(value as FunctionCallAnswer)) continue;
+      if (row.event === "llmFunctionCallResult" && settle(value as FunctionCallResult)) continue;
       events.emit(row.event, value as never, row.latestOnly ? { most: 1 } : { refuse });
     }
-    if (row.event === "disconnectBot") queueMicrotask(closeUnlessHeard);
+    if (row.event === "disconnectBot") queueMicrotask(closeIfUnhandled);
   };
-  const settle = ({ callId, result }: FunctionCallAnswer): boolean => calls.settle(callId, result);
-  const closeUnlessHeard = (): void => {
+  const settle = ({ callId, result }: FunctionCallResult): boolean => calls.settle(callId, result);
+  const closeIfUnhandled = (): void => {
     if (events.take("disconnectBot") === 0) return;
-    transport.close().catch((error) => handshake.logger?.warn(`The call could not be ended: ${error}`));
+    transport.close().catch((err) => handshake.logger?.warn({ err }, "transport not closed"));
   };
 
-  const stops = [
+  const removeListeners = [
     transport.on(
       "botStartedSpeaking",
       () => {
@@ -131,7 +127,7 @@ function startRTVI(transport: RTVITransport, handshake: Handshake): RTVI {
   handshake.receive = receive;
   for (const message of handshake.held.splice(0)) receive(message);
   const close = (): void => {
-    for (const stop of stops) stop();
+    for (const remove of removeListeners) remove();
     handshake.receive = undefined;
     handshake.listeners.clear();
     events.close();

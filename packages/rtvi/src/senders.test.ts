@@ -15,8 +15,8 @@ beforeEach(() => {
 const moment = "2026-01-02T03:04:05.000Z";
 const call = { callId: "c1", name: "where", args: { precise: true } };
 
-/** What client-js is told is in real-client.test.ts; here is what it leaves open or ignores. */
-describe("each sender puts its message on the wire", () => {
+/** clients.test.ts covers what client-js receives. These are the optional fields, and the messages client-js ignores. */
+describe("each method sends its message", () => {
   it.each<[string, (to: RTVI) => unknown, unknown?]>([
     ["server-message", (to) => to.sendServerMessage("plain text"), "plain text"],
     ["server-message", (to) => to.sendServerMessage(null), null],
@@ -66,16 +66,16 @@ describe("each sender puts its message on the wire", () => {
     expect(transport.sent).toEqual([{ label: "rtvi-ai", type, ...(data.length === 0 ? {} : { data: data[0] }) }]);
   });
 
-  describe("with the moment", () => {
+  describe("with the current time", () => {
     beforeEach(() => void vi.useFakeTimers({ now: Date.parse(moment) }));
     afterEach(() => void vi.useRealTimers());
 
-    it("when a transcription gives none", async () => {
+    it("if a transcription has no timestamp", async () => {
       await rtvi.userTranscription({ text: "hello", final: true });
       expect(transport.sent[0]?.data).toEqual({ text: "hello", final: true, user_id: "", timestamp: moment });
     });
 
-    it("when a step of a job group gives none", async () => {
+    it("if a step of a job group has no time", async () => {
       await rtvi.uiJobGroup({ kind: "job_update", job_id: "j", worker_name: "w", data: 50 });
       const step = { kind: "job_update", job_id: "j", worker_name: "w", data: 50 };
       expect(transport.sent[0]?.data).toEqual({ ...step, at: Date.parse(moment) });
@@ -83,7 +83,7 @@ describe("each sender puts its message on the wire", () => {
   });
 });
 
-describe("what the client could not read is refused, naming the field", () => {
+describe("invalid data is rejected with the field's name", () => {
   it.each<[string, (to: RTVI) => Promise<void>]>([
     ["data.text must be string", (to) => to.botLlmText(undefined as never)],
     ["data.ttfb.0.value must be number", (to) => to.metrics({ ttfb: [{ processor: "llm", value: "1" as never }] })],
@@ -99,11 +99,11 @@ describe("what the client could not read is refused, naming the field", () => {
   });
 });
 
-it("standard commands to the user interface are typed, others are the application's", () => {
+it("standard UI commands are typed; others accept any payload", () => {
   // @ts-expect-error a toast has a title
   void rtvi.uiCommand("toast", { text: "Saved" });
   // @ts-expect-error a view must be named
   void rtvi.uiCommand("navigate");
   void rtvi.uiCommand("click", { target_id: "buy" });
-  void rtvi.uiCommand("confetti", { colours: 3 });
+  void rtvi.uiCommand("confetti", { colors: 3 });
 });

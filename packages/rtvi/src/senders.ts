@@ -1,97 +1,95 @@
-import type { Metrics } from "./metrics.ts";
+import type { RawAudioFrame } from "./client-events.ts";
 import type { Outbox } from "./outbox.ts";
-import type { RawAudioFrame } from "./raw-audio.ts";
-import type { SearchResponse } from "./server-messages.ts";
-import type { UICommands, UIJobGroup } from "./ui-commands.ts";
+import type { Metrics, SearchResponse, UICommands, UIJobGroup } from "./server-messages.ts";
 
 /**
- * What the bot tells its client: each method has the name of its message, `botLlmText` that of `bot-llm-text`, and of its
- * callback in client-js, `onBotLlmText`. The client acts on few of them; most of them an application may show.
+ * Sends the bot's messages. Each method is named after its message and its callback in client-js: `botLlmText` sends
+ * `bot-llm-text`, which calls `onBotLlmText`. Clients act on few of these messages; applications may display the others.
  */
 export interface RTVISenders {
-  /** Sends anything that JSON can carry to the application: `onServerMessage`. */
+  /** Sends any JSON value to the application: `onServerMessage`. */
   sendServerMessage(data: unknown): Promise<void>;
-  /** Tells the client of an error. `fatal` makes it disconnect. */
+  /** Reports an error to the client. `fatal` makes it disconnect. */
   error(message: string, options?: { readonly fatal?: boolean }): Promise<void>;
 
-  /** The caller began to speak, by the bot's voice detection. Ends the bot's bubble in the React kit. */
+  /** The bot's voice detection found that the caller started to speak. Ends the bot's bubble in the React kit. */
   userStartedSpeaking(): Promise<void>;
   userStoppedSpeaking(): Promise<void>;
-  /** The bot does not listen to the caller now. The client goes on sending. */
+  /** The bot ignores the caller for now. The client keeps sending audio. */
   userMuteStarted(): Promise<void>;
   userMuteStopped(): Promise<void>;
-  /** Shows what the caller said. Not `final`: what was heard so far, replaced by the next. */
+  /** Shows the caller's speech as text. The next transcription replaces one that is not `final`. */
   userTranscription(transcription: UserTranscription): Promise<void>;
-  /** What the language model was given of the caller. */
+  /** The caller's text as the language model received it. */
   userLlmText(text: string): Promise<void>;
 
-  /** The language model begins to answer. */
+  /** The language model started to answer. */
   botLlmStarted(): Promise<void>;
-  /** A piece of its answer as it comes, usually a token. Shown by no kit: what is to be shown, send by `botOutput`. */
+  /** A piece of the language model's answer, usually a token. Kits do not show it; use `botOutput` to show text. */
   botLlmText(text: string): Promise<void>;
   botLlmStopped(): Promise<void>;
-  /** Speech is being made from text. Of what the caller hears, `bot-started-speaking` tells by itself. */
+  /** Speech synthesis started. When the caller hears the bot, `bot-started-speaking` is sent automatically. */
   botTtsStarted(): Promise<void>;
-  /** A piece of the text spoken, usually a word. */
+  /** A piece of the synthesized text, usually a word. */
   botTtsText(text: string): Promise<void>;
   botTtsStopped(): Promise<void>;
-  /** What the bot says, sentence by sentence, to clients that know no `bot-output`: client-js before 1.5. */
+  /** The bot's speech as text, sentence by sentence, for clients without `bot-output` (client-js before 1.5). */
   botTranscription(text: string): Promise<void>;
-  /** What the language model found on the web. */
+  /** The web search results of the language model. */
   botLlmSearchResponse(response: SearchResponse): Promise<void>;
 
-  /** The language model wants a function called, be it the bot's own. A client's function is called by `callFunction`. */
+  /** The language model called a function, for example one of the bot. Use `callFunction` to call a client function. */
   llmFunctionCallStarted(call?: { readonly name?: string }): Promise<void>;
-  /** The call is under way. The client calls its function of this name, if it has one: then `llmFunctionCallResult` comes. */
+  /** The function call is in progress. If the client has a function with this name, it runs it and sends `llmFunctionCallResult`. */
   llmFunctionCallInProgress(call: FunctionCallProgress): Promise<void>;
   llmFunctionCallStopped(call: FunctionCallEnd): Promise<void>;
 
-  /** Tells how fast the bot is and what it uses. */
+  /** Reports the bot's speed and usage. */
   metrics(metrics: Metrics): Promise<void>;
 
-  /** Has the application do something to its user interface: `onUICommand`, and the handlers of client-react. */
+  /** Sends a command to the application's user interface: `onUICommand`, and the handlers of client-react. */
   uiCommand<C extends string>(
     command: C,
     ...payload: C extends keyof UICommands ? [payload: UICommands[C]] : [payload?: unknown]
   ): Promise<void>;
-  /** Tells of jobs that run in the background: `onUIJobGroup`, and `useUIJobGroups` of client-react. */
+  /** Reports background jobs: `onUIJobGroup`, and `useUIJobGroups` of client-react. */
   uiJobGroup(step: UIJobGroup): Promise<void>;
 
-  /** The bot was interrupted. Like all from here on, it is ignored by client-js 1.13 and there for other clients. */
+  /** The bot was interrupted. client-js 1.13 ignores this message and those below; other clients may use them. */
   botInterrupted(): Promise<void>;
-  /** The caller's voice set in, which need not be a turn of theirs. */
+  /** Voice activity started. It is not necessarily a turn of the caller. */
   vadUserStartedSpeaking(): Promise<void>;
   vadUserStoppedSpeaking(): Promise<void>;
-  /** How loud the caller is, from 0 to 1. */
+  /** The caller's volume, from 0 to 1. */
   userAudioLevel(level: number): Promise<void>;
   botAudioLevel(level: number): Promise<void>;
   systemLog(text: string): Promise<void>;
-  /** Speech as a message, which the transport carries better. */
+  /** Speech as a message. Prefer the transport, which sends audio more efficiently. */
   botTtsAudio(frame: RawAudioFrame): Promise<void>;
 }
 
-/** What the caller said. */
+/** The caller's speech as text. */
 export interface UserTranscription {
   readonly text: string;
   readonly final: boolean;
-  /** Who said it, where several people share the call. Default "". */
+  /** Identifies the speaker if several people share the call. Default "". */
   readonly userId?: string;
-  /** When, in ISO 8601. Default now. */
+  /** ISO 8601. Default: now. */
   readonly timestamp?: string;
 }
 
-/** A function call under way. Leave out what the client must not know. */
+/** A function call in progress. Omit fields that the client must not see. */
 export interface FunctionCallProgress {
-  /** The language model's id of the call. */
+  /** The language model's id of the function call. */
   readonly callId: string;
   readonly name?: string;
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
-/** A function call that is over. Leave out what the client must not know. */
+/** A finished function call. Omit fields that the client must not see. */
 export interface FunctionCallEnd {
   readonly callId: string;
-  /** Whether it was given up. Default false. */
+  /** Whether the call was cancelled. Default false. */
   readonly cancelled?: boolean;
   readonly name?: string;
   readonly result?: unknown;
@@ -141,7 +139,7 @@ export function createSenders({ send }: Pick<Outbox, "send">): RTVISenders {
   };
 }
 
-/** 16-bit little-endian samples, whatever order this machine has. */
+/** Encodes samples as 16-bit little-endian on every machine. */
 function base64Of(samples: Int16Array): string {
   const bytes = Buffer.alloc(samples.length * 2);
   samples.forEach((sample, index) => void bytes.writeInt16LE(sample, index * 2));

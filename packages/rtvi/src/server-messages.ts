@@ -1,22 +1,21 @@
+import Type, { type TSchema } from "typebox";
 import { type RTVIMessage, rtviLabel } from "./messages.ts";
-import type { Metrics } from "./metrics.ts";
-import type { UIJobGroup } from "./ui-commands.ts";
 
 /**
- * What the bot sends, as message type to the shape of its `data`, in the wire's names; checked against client-js 1.13.1
- * and client-react 1.8.2. `undefined` means that the message carries no data. To add a message, add a row here and to
- * `serverSchemas`, and a method to `RTVISenders`.
+ * The bot's messages: each type with the shape of its `data`. Fields have the names they have on the wire; checked against
+ * client-js 1.13.1 and client-react 1.8.2. `undefined` means that the message has no data. To add a message, add a row here
+ * and to `serverSchemas`, and a method to `RTVISenders`.
  */
 export interface ServerMessages {
-  /** Answers `client-ready`, with its id. The client's `connect()` waits for it, and the React kit parses `version`. */
+  /** Answers `client-ready` and repeats its id. The client's `connect()` waits for it, and the React kit parses `version`. */
   "bot-ready": { readonly version: string; readonly about?: Readonly<Record<string, unknown>> };
-  /** Something went wrong at the bot. `fatal` makes the client disconnect. */
+  /** The bot failed. `fatal` makes the client disconnect. */
   error: { readonly error: string; readonly fatal: boolean };
-  /** Refuses a client's message, with its id: rejects the client's pending request and fires its `onMessageError`. */
+  /** Rejects a client's message and repeats its id. The client's pending request rejects and its `onMessageError` fires. */
   "error-response": { readonly error: string };
-  /** Answers a `client-message`, with its id and `t`: the client's request resolves with `d`. */
+  /** Answers a `client-message` and repeats its id and `t`. The client's request resolves with `d`. */
   "server-response": { readonly t: string; readonly d?: unknown };
-  /** Anything the application likes. */
+  /** Any JSON value; its meaning is up to the application. */
   "server-message": unknown;
   "user-started-speaking": undefined;
   "user-stopped-speaking": undefined;
@@ -36,7 +35,7 @@ export interface ServerMessages {
   "bot-tts-text": TextData;
   "bot-tts-stopped": undefined;
   "llm-function-call-started": { readonly function_name?: string | undefined };
-  /** The client runs its handler of this name, if it has one. */
+  /** The client runs its handler with this name, if it has one. */
   "llm-function-call-in-progress": FunctionCallData;
   "llm-function-call-stopped": {
     readonly tool_call_id: string;
@@ -44,7 +43,7 @@ export interface ServerMessages {
     readonly function_name?: string | undefined;
     readonly result?: unknown;
   };
-  /** What clients before protocol 1.2 know in the place of `llm-function-call-in-progress`; later ones run it a second time. */
+  /** Replaces `llm-function-call-in-progress` for clients before protocol 1.2. Later clients would run the function twice. */
   "llm-function-call": {
     readonly function_name: string;
     readonly tool_call_id: string;
@@ -53,7 +52,7 @@ export interface ServerMessages {
   metrics: Metrics;
   "ui-command": { readonly command: string; readonly payload?: unknown };
   "ui-job-group": UIJobGroup;
-  /** From here on: sent by the original, unknown to client-js 1.13, which ignores what it does not know. */
+  /** Pipecat's Python runner sends this message and those below; client-js 1.13 ignores them. */
   "bot-interrupted": undefined;
   "vad-user-started-speaking": undefined;
   "vad-user-stopped-speaking": undefined;
@@ -69,7 +68,7 @@ export interface TextData {
   readonly text: string;
 }
 
-/** What the caller said. `final` ends the user's bubble in the React kit; `timestamp` is an ISO 8601 text. */
+/** A transcription of the caller's speech. `final` ends the user's bubble in the React kit; `timestamp` is ISO 8601. */
 export interface UserTranscriptionData {
   readonly text: string;
   readonly user_id: string;
@@ -77,17 +76,17 @@ export interface UserTranscriptionData {
   readonly final: boolean;
 }
 
-/** A call under way. A bot may keep name and arguments to itself: the React kit shows the call all the same. */
+/** A function call in progress. The bot may omit name and arguments; the React kit shows the call anyway. */
 export interface FunctionCallData {
   readonly tool_call_id: string;
   readonly function_name?: string | undefined;
   readonly arguments?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** What a language model found on the web, in the wire's names. */
+/** The web search results of a language model. Fields have the names they have on the wire. */
 export interface SearchResponse {
   readonly search_result?: string;
-  /** HTML to show beside it, where the search engine asks for that. */
+  /** HTML to show next to the result, if the search engine requires it. */
   readonly rendered_content?: string;
   readonly origins: readonly {
     readonly site_uri?: string;
@@ -97,11 +96,11 @@ export interface SearchResponse {
 }
 
 /**
- * One step of one segment of what the bot says or shows (protocol 2.x).
+ * One step of one segment of the bot's output (protocol 2.x).
  *
- * `new`, and text with `will_be_spoken` false, is what the React kit adds to the conversation; `in-progress` and
- * `completed` only move its cursor, in the segment of the same `segment_id` (an integer), to where
- * `spoken_progress.accumulated_text` ends. `text` is always the whole segment: the kit ignores a message without it.
+ * The React kit adds segments with the status `new`, and those that will not be spoken, to the conversation. `in-progress`
+ * and `completed` move its cursor in the segment with the same `segment_id` (an integer) to the end of
+ * `spoken_progress.accumulated_text`. `text` is always the whole segment; the kit ignores messages without it.
  */
 export interface BotOutputData {
   readonly text: string;
@@ -112,14 +111,14 @@ export interface BotOutputData {
   readonly spoken_progress?: { readonly accumulated_text: string; readonly remaining_text: string };
 }
 
-/** The `data` of `bot-output` for clients of protocol 1: said or not yet said, sentence by sentence or word by word. */
+/** The `data` of `bot-output` in protocol 1: a spoken or unspoken sentence or word. */
 export interface LegacyBotOutputData {
   readonly text: string;
   readonly aggregated_by: string;
   readonly spoken: boolean;
 }
 
-/** Puts a message in its envelope; `id` only where it answers a client's message. */
+/** Creates the envelope of a message. `id` is set only if it answers a client's message. */
 export function serverMessage<T extends ServerMessageType>(type: T, data: ServerMessages[T], id?: string): RTVIMessage {
   return {
     label: rtviLabel,
@@ -128,3 +127,201 @@ export function serverMessage<T extends ServerMessageType>(type: T, data: Server
     ...(data === undefined ? {} : { data }),
   };
 }
+
+/**
+ * The speed and the usage of the bot's parts. Fields have the names they have on the wire. The console of voice-ui-kit 0.14
+ * draws `ttfb` and sums up `tokens[0]`. Times are in SECONDS, unlike all other times in this package.
+ */
+export interface Metrics {
+  /** Time to the first byte of an answer. */
+  readonly ttfb?: readonly Measurement[];
+  /** Time to the first audio that is not silence. */
+  readonly ttfa?: readonly Measurement[];
+  /** Time to the first token of an answer. */
+  readonly ttfat?: readonly Measurement[];
+  /** Total processing time. */
+  readonly processing?: readonly Measurement[];
+  readonly tokens?: readonly TokenUsage[];
+  /** Number of characters spoken. */
+  readonly characters?: readonly Measurement[];
+  readonly stt_usage?: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** One value for one part of the bot. */
+export interface Measurement {
+  /** The name of the part, for example `llm`. Charts draw one line per name. */
+  readonly processor: string;
+  readonly model?: string;
+  readonly value: number;
+}
+
+/** The token usage of one language model answer, as OpenAI's API reports it. */
+export interface TokenUsage {
+  readonly prompt_tokens: number;
+  readonly completion_tokens: number;
+  readonly total_tokens: number;
+  readonly cache_read_input_tokens?: number;
+  readonly cache_creation_input_tokens?: number;
+  readonly reasoning_tokens?: number;
+}
+
+/**
+ * The payloads of the commands that client-react 1.8 handles. Fields have the names they have on the wire.
+ * `useDefaultUICommandHandlers` registers handlers for all except `toast` and `navigate`, which the application must handle.
+ * Commands find an element by the `ref` of a snapshot, or by `target_id`, its id in the document.
+ */
+export interface UICommands {
+  toast: {
+    readonly title: string;
+    readonly subtitle?: string | null;
+    readonly description?: string | null;
+    readonly image_url?: string | null;
+    readonly duration_ms?: number | null;
+  };
+  /** `view` is the application's name for a page or place. */
+  navigate: { readonly view: string; readonly params?: Readonly<Record<string, unknown>> | null };
+  /** `behavior` is `smooth` or `instant`. */
+  scroll_to: UITarget & { readonly behavior?: string | null };
+  highlight: UITarget & { readonly duration_ms?: number | null };
+  focus: UITarget;
+  click: UITarget;
+  /** Sets the text of an input. `replace: false` appends. Default true. */
+  set_input_value: UITarget & { readonly value: string; readonly replace?: boolean | null };
+  /** Selects the characters from `start_offset` to before `end_offset`. Without offsets, selects the whole text. */
+  select_text: UITarget & { readonly start_offset?: number | null; readonly end_offset?: number | null };
+}
+
+/** An element of the page. */
+export interface UITarget {
+  readonly ref?: string | null;
+  readonly target_id?: string | null;
+}
+
+/**
+ * One step of a group of jobs that the client displays: `group_started`, any number of `job_update`, one `job_completed` per
+ * worker, `group_completed`. Fields have the names they have on the wire. `at` is in ms since 1970. Default: now.
+ */
+export type UIJobGroup = { readonly job_id: string; readonly at?: number } & (
+  | {
+      readonly kind: "group_started";
+      readonly workers: readonly string[];
+      readonly label?: string | null;
+      /** Whether the client may ask to stop the group: `uiCancelJobGroup`. */
+      readonly cancellable: boolean;
+    }
+  | { readonly kind: "job_update"; readonly worker_name: string; readonly data: unknown }
+  | {
+      readonly kind: "job_completed";
+      readonly worker_name: string;
+      readonly status: "running" | "completed" | "cancelled" | "failed" | "error";
+      readonly response?: unknown;
+    }
+  | { readonly kind: "group_completed" }
+);
+
+const text = Type.Object({ text: Type.String() });
+const level = Type.Object({ value: Type.Number() });
+const record = Type.Record(Type.String(), Type.Unknown());
+const name = Type.Optional(Type.String());
+const measurements = Type.Optional(
+  Type.Array(Type.Object({ processor: Type.String(), model: name, value: Type.Number() })),
+);
+
+/** The types of `ServerMessages` as schemas, for bots that were not type-checked. */
+export const serverSchemas: { readonly [T in ServerMessageType]: TSchema } = {
+  "bot-ready": Type.Object({ version: Type.String(), about: Type.Optional(record) }),
+  error: Type.Object({ error: Type.String(), fatal: Type.Boolean() }),
+  "error-response": Type.Object({ error: Type.String() }),
+  "server-response": Type.Object({ t: Type.String(), d: Type.Optional(Type.Unknown()) }),
+  "server-message": Type.Unknown(),
+  "user-started-speaking": Type.Undefined(),
+  "user-stopped-speaking": Type.Undefined(),
+  "user-mute-started": Type.Undefined(),
+  "user-mute-stopped": Type.Undefined(),
+  "user-transcription": Type.Object({
+    text: Type.String(),
+    user_id: Type.String(),
+    timestamp: Type.String(),
+    final: Type.Boolean(),
+  }),
+  "user-llm-text": text,
+  "bot-started-speaking": Type.Undefined(),
+  "bot-stopped-speaking": Type.Undefined(),
+  "bot-output": Type.Object({
+    text: Type.String(),
+    aggregated_by: Type.String(),
+    segment_id: Type.Integer(),
+    will_be_spoken: Type.Boolean(),
+    spoken_status: Type.Optional(
+      Type.Union([Type.Literal("new"), Type.Literal("in-progress"), Type.Literal("completed")]),
+    ),
+    spoken_progress: Type.Optional(Type.Object({ accumulated_text: Type.String(), remaining_text: Type.String() })),
+  }),
+  "bot-transcription": text,
+  "bot-llm-started": Type.Undefined(),
+  "bot-llm-text": text,
+  "bot-llm-stopped": Type.Undefined(),
+  "bot-llm-search-response": Type.Object({
+    search_result: name,
+    rendered_content: name,
+    origins: Type.Array(
+      Type.Object({
+        site_uri: name,
+        site_title: name,
+        results: Type.Array(Type.Object({ text: Type.String(), confidence: Type.Array(Type.Number()) })),
+      }),
+    ),
+  }),
+  "bot-tts-started": Type.Undefined(),
+  "bot-tts-text": text,
+  "bot-tts-stopped": Type.Undefined(),
+  "llm-function-call-started": Type.Object({ function_name: name }),
+  "llm-function-call-in-progress": Type.Object({
+    tool_call_id: Type.String(),
+    function_name: name,
+    arguments: Type.Optional(record),
+  }),
+  "llm-function-call-stopped": Type.Object({
+    tool_call_id: Type.String(),
+    cancelled: Type.Boolean(),
+    function_name: name,
+    result: Type.Optional(Type.Unknown()),
+  }),
+  "llm-function-call": Type.Object({ function_name: Type.String(), tool_call_id: Type.String(), args: record }),
+  metrics: Type.Object({
+    ttfb: measurements,
+    ttfa: measurements,
+    ttfat: measurements,
+    processing: measurements,
+    characters: measurements,
+    tokens: Type.Optional(
+      Type.Array(
+        Type.Object({
+          prompt_tokens: Type.Number(),
+          completion_tokens: Type.Number(),
+          total_tokens: Type.Number(),
+        }),
+      ),
+    ),
+    stt_usage: Type.Optional(Type.Array(record)),
+  }),
+  "ui-command": Type.Object({ command: Type.String(), payload: Type.Optional(Type.Unknown()) }),
+  "ui-job-group": Type.Object({
+    kind: Type.Union(
+      ["group_started", "job_update", "job_completed", "group_completed"].map((kind) => Type.Literal(kind)),
+    ),
+    job_id: Type.String(),
+    at: Type.Number(),
+  }),
+  "bot-interrupted": Type.Undefined(),
+  "vad-user-started-speaking": Type.Undefined(),
+  "vad-user-stopped-speaking": Type.Undefined(),
+  "user-audio-level": level,
+  "bot-audio-level": level,
+  "system-log": text,
+  "bot-tts-audio": Type.Object({
+    audio: Type.String(),
+    sample_rate: Type.Integer(),
+    num_channels: Type.Integer(),
+  }),
+};

@@ -1,26 +1,38 @@
 /**
- * What RTVI needs of the transport it speaks over: messages both ways, and word of when the bot is heard and
- * of keys. The runner's `Transport` fits it; so does anything else of this shape.
+ * The parts of a transport that RTVI uses: messages in both directions, when the bot starts and stops speaking, and phone
+ * keys. The runner's `Transport` has this shape, and any other object with it works too.
  */
 export interface RTVITransport {
-  /** Registers a listener and returns what removes it. A `tap` overhears: what is held for the first real listener stays held. */
+  /**
+   * Registers a listener and returns a function that removes it. With `tap`, the listener also receives buffered events,
+   * but leaves them in the buffer for the first listener without `tap`.
+   */
   on(event: "appMessage", listener: (message: unknown) => void, options?: { readonly tap?: boolean }): () => void;
   on(
     event: "botStartedSpeaking" | "botStoppedSpeaking",
     listener: () => void,
     options?: { readonly tap?: boolean },
   ): () => void;
-  /** Registers a listener for the keys of a phone, one at a time. */
+  /** Registers a listener that receives phone keys, one per call. */
   on(event: "dtmf", listener: (key: string) => void, options?: { readonly tap?: boolean }): () => void;
-  /** Sends one message as JSON. What was sent first arrives first. */
+  /** Sends one message as JSON. Messages arrive in the order they were sent. */
   sendMessage(message: unknown): Promise<void>;
-  /** Settles once the call is over. */
+  /** Settles when the call is over. */
   readonly closed: Promise<unknown>;
-  /** Ends the call gracefully: what is queued is played first. */
+  /** Ends the call after the queued audio has played. */
   close(): Promise<unknown>;
 }
 
-/** Where RTVI writes what nobody awaits. The runner's and pino's loggers fit it. */
+/** Receives problems that no promise reports. The runner's and pino's loggers have this shape. */
 export interface RTVILogger {
-  warn(message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+/** Sends one message. Resolves if the transport rejects with `CALL_ENDED`: a caller who leaves early is not an error. */
+export async function sendMessage(transport: RTVITransport, message: unknown): Promise<void> {
+  try {
+    await transport.sendMessage(message);
+  } catch (error) {
+    if ((error as { readonly code?: unknown } | null)?.code !== "CALL_ENDED") throw error;
+  }
 }

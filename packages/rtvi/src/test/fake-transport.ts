@@ -4,21 +4,21 @@ import type { RTVITransport } from "../transport.ts";
 type Event = "appMessage" | "botStartedSpeaking" | "botStoppedSpeaking" | "dtmf";
 type Listener = (value: never) => void;
 
-/** A transport for tests: it holds events as the runner's does, and keeps what was sent as the client would read it. */
+/** A transport for tests. It holds events like the runner's transport and records sent messages as the client receives them. */
 export interface FakeTransport extends RTVITransport {
-  /** What was sent, after a trip through JSON. */
+  /** The sent messages, converted to JSON and back. */
   readonly sent: RTVIMessage[];
-  /** What listeners threw. */
+  /** The exceptions of listeners. */
   readonly failures: unknown[];
-  /** How many listeners are registered, taps included. */
+  /** The number of registered listeners, including taps. */
   readonly listening: number;
   readonly closeCalls: number;
-  /** When set, every `sendMessage` rejects with it. */
+  /** If set, every `sendMessage` rejects with it. */
   refusal: Error | undefined;
   emit(event: Event, value?: unknown): void;
-  /** A message of the client's, in its envelope. */
+  /** Emits a client message in its envelope. */
   client(type: string, data?: unknown, id?: string): void;
-  /** Ends the call, as when the caller leaves. */
+  /** Ends the call as if the caller had left. */
   end(): Promise<void>;
   /** Called with each message sent. */
   wire: ((message: RTVIMessage) => void) | undefined;
@@ -34,7 +34,7 @@ export function createFakeTransport(): FakeTransport {
   let closeCalls = 0;
   let ids = 0;
 
-  const guarded = (listener: Listener, value: unknown): void => {
+  const call = (listener: Listener, value: unknown): void => {
     try {
       listener(value as never);
     } catch (error) {
@@ -54,30 +54,30 @@ export function createFakeTransport(): FakeTransport {
       return closeCalls;
     },
     on(event: Event, listener: Listener, { tap = false } = {}) {
-      const own: Listener = (value) => listener(value);
-      listeners.set(own, { event, tap });
+      const registered: Listener = (value) => listener(value);
+      listeners.set(registered, { event, tap });
       for (const early of held.filter((each) => each.event === event)) {
         if (!tap) held.splice(held.indexOf(early), 1);
-        guarded(own, early.value);
+        call(registered, early.value);
       }
       return () => {
-        listeners.delete(own);
+        listeners.delete(registered);
       };
     },
     async sendMessage(message) {
       if (fake.refusal) throw fake.refusal;
-      const read: RTVIMessage = JSON.parse(JSON.stringify(message));
-      fake.sent.push(read);
-      fake.wire?.(read);
+      const received: RTVIMessage = JSON.parse(JSON.stringify(message));
+      fake.sent.push(received);
+      fake.wire?.(received);
     },
     async close() {
       closeCalls += 1;
       await fake.end();
     },
     emit(event, value) {
-      const told = [...listeners].filter(([, entry]) => entry.event === event);
-      if (told.every(([, { tap }]) => tap)) held.push({ event, value });
-      for (const [listener] of told) guarded(listener, value);
+      const matching = [...listeners].filter(([, entry]) => entry.event === event);
+      if (matching.every(([, { tap }]) => tap)) held.push({ event, value });
+      for (const [listener] of matching) call(listener, value);
     },
     client(type, data, id) {
       ids += 1;

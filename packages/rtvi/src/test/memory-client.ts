@@ -1,27 +1,27 @@
 import type { PipecatClient, PipecatClientOptions, RTVIMessage, TransportState } from "@pipecat-ai/client-js";
 import type { FakeTransport } from "./fake-transport.ts";
 
-/** The real client library, of one version or another. */
+/** The API of client-js that all tested versions have. */
 export type ClientLibrary = Pick<
   typeof import("@pipecat-ai/client-js"),
   "LogLevel" | "PipecatClient" | "RTVIMessage" | "Transport"
 >;
 
-/** What the client's callbacks were called with. */
-export type Heard = [name: string, ...values: unknown[]][];
+/** The client's callbacks with their arguments, in order. */
+export type Callbacks = [name: string, ...values: unknown[]][];
 
-/** A real client whose call is in memory: every message takes a trip through JSON, as on a wire. Needs a `window`. */
+/** Connects a client of the real library to the bot in memory. Messages are converted to JSON and back. Requires a global `window`. */
 export function createMemoryClient(
   library: ClientLibrary,
   bot: FakeTransport,
-): { readonly client: PipecatClient; readonly heard: Heard } {
-  const heard: Heard = [];
-  const callbacks = Object.fromEntries(
-    callbackNames.map((name) => [name, (...values: unknown[]) => void heard.push([name, ...values])]),
+): { readonly client: PipecatClient; readonly callbacks: Callbacks } {
+  const callbacks: Callbacks = [];
+  const recorders = Object.fromEntries(
+    callbackNames.map((name) => [name, (...values: unknown[]) => void callbacks.push([name, ...values])]),
   );
-  const client = new library.PipecatClient({ transport: createMemoryTransport(library, bot), callbacks });
+  const client = new library.PipecatClient({ transport: createMemoryTransport(library, bot), callbacks: recorders });
   client.setLogLevel(library.LogLevel.NONE);
-  return { client, heard };
+  return { client, callbacks };
 }
 
 const callbackNames = [
