@@ -1,18 +1,18 @@
-import { requireInteger } from "./range.ts";
+import { requireInteger } from "./frame.ts";
 
-/** Cuts a stream of samples that comes in pieces of any size into chunks of one size. */
+/** Splits a stream of samples into chunks of equal size. */
 export interface Chunker {
-  /** How many samples wait for their chunk to fill. */
+  /** The number of samples in the incomplete chunk. */
   readonly pending: number;
-  /** Takes further samples; returns the chunks that are now full, in order. Each owns its memory. */
+  /** Adds samples and returns the chunks that are now complete, in order. Each chunk owns its memory. */
   push(samples: Int16Array): Int16Array<ArrayBuffer>[];
-  /** Ends the stretch: returns what waits, with `pad` filled up with silence to a whole chunk, or `undefined` when nothing waits. */
+  /** Returns the incomplete chunk and starts a new one. `pad` fills it with silence. Returns `undefined` if no samples are pending. */
   flush(pad?: boolean): Int16Array<ArrayBuffer> | undefined;
-  /** Forgets what waits. */
+  /** Drops the incomplete chunk. */
   reset(): void;
 }
 
-/** A chunker whose chunks have `samplesPerChunk` samples: 320 for 20 ms at 16,000 Hz. Throws RangeError below 1. */
+/** Creates a chunker for chunks of `samplesPerChunk` samples, for example 320 for 20 ms at 16,000 Hz. Throws a RangeError below 1. */
 export function createChunker(samplesPerChunk: number): Chunker {
   requireInteger("samplesPerChunk", samplesPerChunk, 1, 2 ** 24);
   let current = new Int16Array(samplesPerChunk);

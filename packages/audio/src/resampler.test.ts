@@ -1,6 +1,9 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createResampler, type Resampler } from "./resampler.ts";
-import { randomCuts } from "./test/random-cuts.ts";
+import { createKernel, createResampler, type Resampler } from "./resampler.ts";
+import { splitRandomly } from "./test/split-randomly.ts";
 
 const ratios: readonly (readonly [from: number, to: number])[] = [
   [16_000, 24_000],
@@ -43,7 +46,7 @@ function tone(hz: number, rate: number, seconds: number, amplitude = 16_000): In
   );
 }
 
-/** The samples away from both ends, where the filter reaches silence. */
+/** The samples without both ends, where the filter includes silence. */
 function middle(samples: Int16Array): Int16Array {
   return samples.subarray(Math.floor(samples.length * 0.2), Math.ceil(samples.length * 0.8));
 }
@@ -53,7 +56,7 @@ function levelDb(samples: Int16Array): number {
   return 10 * Math.log10(power || 1e-3);
 }
 
-/** Loud noise, the same each time: every sample another. */
+/** Deterministic loud noise. */
 function noise(length: number): Int16Array {
   let state = 1;
   return Int16Array.from({ length }, () => {
@@ -63,18 +66,18 @@ function noise(length: number): Int16Array {
 }
 
 describe.each([...ratios, ...extremes])("from %d to %d Hz", (fromRate, toRate) => {
-  it("gives the same samples however the stream is cut", () => {
+  it("gives the same samples however the stream is split", () => {
     const input = noise(1_001);
     const resampler = createResampler({ fromRate, toRate });
     const whole = resampled(resampler, input);
     for (let seed = 1; seed <= 12; seed++) {
       const longest = [1, 7, 320, 1_500][seed % 4] as number;
-      const parts = [...randomCuts(input, longest, seed)].map((piece) => resampler.process(piece));
+      const parts = [...splitRandomly(input, longest, seed)].map((piece) => resampler.process(piece));
       expect(concat(...parts, resampler.flush())).toEqual(whole);
     }
   });
 
-  it("makes as many samples as the rates say", () => {
+  it("gives ceil(n × toRate / fromRate) samples", () => {
     const lengths = [0, 1, 2, 3, 100, 319, 320, 4_001];
     const resampler = createResampler({ fromRate, toRate });
     expect(lengths.map((length) => resampled(resampler, noise(length)).length)).toEqual(
@@ -89,7 +92,7 @@ describe.each(ratios)("from %d to %d Hz", (fromRate, toRate) => {
   it.each([
     ["1 kHz", 1_000],
     ["0.8 of the Nyquist frequency", 0.8 * nyquist],
-  ])("keeps a tone of %s as it is and in time", (_, hz) => {
+  ])("keeps the level and phase of a tone at %s", (_, hz) => {
     const output = resampled(createResampler({ fromRate, toRate }), tone(hz, fromRate, 0.25));
     const ideal = tone(hz, toRate, 0.25);
     const error = output.map((sample, index) => sample - (ideal[index] as number));
@@ -97,13 +100,13 @@ describe.each(ratios)("from %d to %d Hz", (fromRate, toRate) => {
     expect(levelDb(middle(error))).toBeLessThan(levelDb(middle(ideal)) - 65);
   });
 
-  it("keeps a constant", () => {
+  it("keeps a constant signal", () => {
     const output = resampled(createResampler({ fromRate, toRate }), new Int16Array(fromRate / 10).fill(12_345));
     expect([...new Set(middle(output))]).toEqual([12_345]);
   });
 
-  it("clips what comes out too loud, and never wraps round", () => {
-    // A square wave of full scale overshoots once its harmonics are cut off; at half of it there is room for that.
+  it("clips large values and never wraps around", () => {
+    // A full-scale square wave overshoots after low-pass filtering; half of it has headroom.
     const halfPeriod = (4 * fromRate) / nyquist;
     const square = Int16Array.from({ length: fromRate / 10 }, (_, index) =>
       index % (2 * halfPeriod) < halfPeriod ? 32_766 : -32_766,
@@ -121,7 +124,7 @@ describe.each(ratios)("from %d to %d Hz", (fromRate, toRate) => {
 });
 
 describe.each(ratios.filter(([from, to]) => from > to * 1.05))("from %d down to %d Hz", (fromRate, toRate) => {
-  it.each([1.01, 1.05, 1.25, 1.9])("takes away a tone at %d of the new Nyquist frequency", (factor) => {
+  it.each([1.01, 1.05, 1.25, 1.9])("removes a tone at %d of the new Nyquist frequency", (factor) => {
     const hz = (factor * toRate) / 2;
     if (hz >= fromRate / 2) return;
     const input = tone(hz, fromRate, 0.25);
@@ -131,14 +134,14 @@ describe.each(ratios.filter(([from, to]) => from > to * 1.05))("from %d down to 
 });
 
 describe("createResampler", () => {
-  it("leaves no image of a low voice above the old Nyquist frequency", () => {
+  it("leaves no image above the old Nyquist frequency", () => {
     const output = resampled(createResampler({ fromRate: 8_000, toRate: 16_000 }), tone(3_000, 8_000, 0.5));
     const ideal = tone(3_000, 16_000, 0.5);
     const rest = output.map((sample, index) => sample - (ideal[index] as number)); // the image would be at 5,000 Hz
     expect(levelDb(middle(rest))).toBeLessThan(levelDb(ideal) - 65);
   });
 
-  it("holds back no more than 24 samples by the lower rate", () => {
+  it("holds back at most 24 samples at the lower rate", () => {
     expect(createResampler({ fromRate: 8_000, toRate: 16_000 }).process(new Int16Array(160))).toHaveLength(320 - 48);
     expect(createResampler({ fromRate: 24_000, toRate: 16_000 }).process(new Int16Array(480))).toHaveLength(320 - 24);
     const steady = createResampler({ fromRate: 16_000, toRate: 24_000 });
@@ -146,7 +149,7 @@ describe("createResampler", () => {
     expect(steady.process(new Int16Array(320))).toHaveLength(480);
   });
 
-  it("forgets the stretch before a reset and a flush", () => {
+  it("is independent of earlier streams after reset and flush", () => {
     const fresh = resampled(createResampler({ fromRate: 16_000, toRate: 22_050 }), noise(500));
     const used = createResampler({ fromRate: 16_000, toRate: 22_050 });
     used.process(noise(333));
@@ -156,7 +159,7 @@ describe("createResampler", () => {
     expect(used.flush()).toHaveLength(0);
   });
 
-  it("never drifts: five minutes give five minutes", () => {
+  it("does not drift within five minutes", () => {
     const resampler = createResampler({ fromRate: 11_025, toRate: 11_024 });
     const second = new Int16Array(11_025);
     let length = 0;
@@ -164,7 +167,7 @@ describe("createResampler", () => {
     expect(length + resampler.flush().length).toBe(11_024 * 300);
   });
 
-  it("returns samples between equal rates as they are", () => {
+  it("returns the input unchanged if the rates are equal", () => {
     const same = createResampler({ fromRate: 16_000, toRate: 16_000 });
     const samples = noise(320);
     expect(same.process(samples)).toBe(samples);
@@ -172,7 +175,7 @@ describe("createResampler", () => {
     expect(same.flush()).toHaveLength(0);
   });
 
-  it("does not write to what it was given, nor again to what it gave", () => {
+  it("does not modify its input or earlier output", () => {
     const resampler = createResampler({ fromRate: 16_000, toRate: 24_000 });
     const input = noise(320);
     const first = resampler.process(input);
@@ -182,13 +185,33 @@ describe("createResampler", () => {
     expect(first).toEqual(copy);
   });
 
-  it.each([999, 192_001, 16_000.5, Number.NaN, -8_000])("refuses a rate of %d Hz", (rate) => {
-    const range = "it must be a whole number from 1000 to 192000.";
-    expect(() => createResampler({ fromRate: rate, toRate: 16_000 })).toThrow(
-      new RangeError(`fromRate is ${rate}; ${range}`),
-    );
-    expect(() => createResampler({ fromRate: 16_000, toRate: rate })).toThrow(
-      new RangeError(`toRate is ${rate}; ${range}`),
-    );
+  it.each([999, 192_001, 16_000.5, Number.NaN, -8_000])("rejects a rate of %d Hz", (rate) => {
+    const reason = `: ${rate} is not an integer from 1000 to 192000.`;
+    expect(() => createResampler({ fromRate: rate, toRate: 16_000 })).toThrow(new RangeError(`fromRate${reason}`));
+    expect(() => createResampler({ fromRate: 16_000, toRate: rate })).toThrow(new RangeError(`toRate${reason}`));
   });
+});
+
+it("a kernel is small for every ratio", () => {
+  const ratios = [
+    [2, 3],
+    [160, 147],
+    [191_999, 191_998],
+    [1, 192],
+    [192, 1],
+    [191_999, 1_009],
+    [1_009, 191_999],
+    [192_000, 1_001],
+  ] as const;
+  const sizes = ratios.map(([from, to]) => createKernel(from, to).weights.length);
+  expect(Math.max(...sizes)).toBeLessThan(31_000);
+  expect(sizes[0]).toBe(4 * 48);
+});
+
+it("src/generated is up to date with wasm/filter.wat (`pnpm generate`)", () => {
+  const root = join(import.meta.dirname, "..");
+  const generated = execFileSync(process.execPath, [join(root, "wasm", "generate.ts"), "--print"], {
+    encoding: "utf8",
+  });
+  expect(readFileSync(join(root, "src", "generated", "filter-module.ts"), "utf8")).toBe(generated);
 });

@@ -3,7 +3,7 @@ import { encodeWav, parseWav } from "./wav.ts";
 
 const stereo = { samples: Int16Array.of(1, -1, 32_767, -32_768), sampleRate: 24_000, channels: 2 };
 
-/** A RIFF file of chunks, each a name and its bytes. */
+/** Creates a RIFF file from chunks with a name and bytes. */
 function riff(...chunks: (readonly [name: string, bytes: readonly number[]])[]): Uint8Array {
   const body = chunks.flatMap(([name, bytes]) => [
     ...Buffer.from(name, "latin1"),
@@ -36,7 +36,7 @@ function format({
 }
 
 describe("encodeWav", () => {
-  it("writes the 44 bytes that every player reads, then the samples", () => {
+  it("writes a header of 44 bytes, then the samples", () => {
     expect(Buffer.from(encodeWav(stereo)).toString("hex")).toBe(
       [
         "52494646 2c000000 57415645", // RIFF, 44 more bytes, WAVE
@@ -48,94 +48,98 @@ describe("encodeWav", () => {
     );
   });
 
-  it("writes a file that parseWav gives back, empty ones too", () => {
+  it("writes files that parseWav decodes, also empty ones", () => {
     expect(parseWav(encodeWav(stereo))).toEqual(stereo);
     const empty = { samples: new Int16Array(0), sampleRate: 8_000, channels: 1 };
     expect(parseWav(encodeWav(empty))).toEqual(empty);
   });
 
-  it("refuses what a WAV file cannot say", () => {
+  it("rejects fields that do not fit the format", () => {
     expect(() => encodeWav({ ...stereo, channels: 0 })).toThrow(
-      new RangeError("channels is 0; it must be a whole number from 1 to 65535."),
+      new RangeError("channels: 0 is not an integer from 1 to 65535."),
     );
     expect(() => encodeWav({ ...stereo, sampleRate: 22_050.5 })).toThrow(RangeError);
   });
 });
 
 describe("parseWav", () => {
-  it("skips chunks it does not know, odd ones with their padding", () => {
+  it("skips unknown chunks and their padding", () => {
     const file = riff(["LIST", [1, 2, 3]], ["fmt ", format()], ["fact", [1, 0, 0, 0]], ["data", [5, 0]], ["id3 ", [1]]);
     expect(parseWav(file)).toEqual({ samples: Int16Array.of(5), sampleRate: 8_000, channels: 1 });
   });
 
-  it("reads a file that lies anywhere in its buffer", () => {
+  it("reads a file at any offset of its buffer", () => {
     const file = Uint8Array.from([0, 0, 0, ...encodeWav(stereo), 0]);
     expect(parseWav(file.subarray(3, -1))).toEqual(stereo);
   });
 
-  it("reads PCM that calls itself extensible", () => {
+  it("reads PCM in the extensible format", () => {
     const extension = [22, 0, 16, 0, 3, 0, 0, 0, 1, 0, ...new Array(14).fill(0)];
     const file = riff(["fmt ", format({ tag: 0xfffe, extension })], ["data", [5, 0]]);
     expect([...parseWav(file).samples]).toEqual([5]);
   });
 
-  it("gives what is there of a data chunk cut short or written to a pipe", () => {
-    const cut = encodeWav(stereo).subarray(0, -1); // 7 of 8 bytes: one whole stereo sample
-    expect([...parseWav(cut).samples]).toEqual([1, -1]);
+  it("reads a truncated data chunk and one of unknown length", () => {
+    const truncated = encodeWav(stereo).subarray(0, -1); // 7 of 8 bytes: one whole stereo sample
+    expect([...parseWav(truncated).samples]).toEqual([1, -1]);
     const piped = encodeWav(stereo);
     piped.set(uint32(0xffff_ffff), 40);
     expect(parseWav(piped)).toEqual(stereo);
   });
 
   it.each([
-    ["no bytes", new Uint8Array(0), "Not a WAV file: it does not begin with RIFF and WAVE."],
+    ["no bytes", new Uint8Array(0), "Not a WAV file: the RIFF/WAVE header is missing."],
+    ["text", new TextEncoder().encode("hello, this is not audio"), "Not a WAV file: the RIFF/WAVE header is missing."],
+    ["no chunks", riff(), "Invalid WAV file: the data chunk is missing."],
+    ["no data", riff(["fmt ", format()]), "Invalid WAV file: the data chunk is missing."],
     [
-      "text",
-      new TextEncoder().encode("hello, this is no sound"),
-      "Not a WAV file: it does not begin with RIFF and WAVE.",
+      "data first",
+      riff(["data", [1, 2]], ["fmt ", format()]),
+      "Invalid WAV file: the data chunk precedes the format chunk.",
     ],
-    ["no chunks", riff(), "The WAV file has no data."],
-    ["no data", riff(["fmt ", format()]), "The WAV file has no data."],
-    ["data first", riff(["data", [1, 2]], ["fmt ", format()]), "The WAV file has data before its format."],
-    ["a short format", riff(["fmt ", [1, 0]]), "The WAV file's format has 2 bytes; it must have at least 16."],
-    ["8 bits", riff(["fmt ", format({ bits: 8 })]), "The WAV file is PCM of 8 bits; it must be PCM of 16 bits."],
-    ["24 bits", riff(["fmt ", format({ bits: 24 })]), "The WAV file is PCM of 24 bits; it must be PCM of 16 bits."],
+    [
+      "a short format",
+      riff(["fmt ", [1, 0]]),
+      "Invalid WAV file: the format chunk has 2 bytes instead of at least 16.",
+    ],
+    ["8 bits", riff(["fmt ", format({ bits: 8 })]), "The WAV file has 8-bit PCM audio. Convert it to 16-bit PCM."],
+    ["24 bits", riff(["fmt ", format({ bits: 24 })]), "The WAV file has 24-bit PCM audio. Convert it to 16-bit PCM."],
     [
       "float",
       riff(["fmt ", format({ tag: 3, bits: 32 })]),
-      "The WAV file is IEEE float (format 3) of 32 bits; it must be PCM of 16 bits.",
+      "The WAV file has 32-bit IEEE float (format 3) audio. Convert it to 16-bit PCM.",
     ],
     [
       "mu-law",
       riff(["fmt ", format({ tag: 7, bits: 8 })]),
-      "The WAV file is mu-law (format 7) of 8 bits; it must be PCM of 16 bits.",
+      "The WAV file has 8-bit mu-law (format 7) audio. Convert it to 16-bit PCM.",
     ],
     [
-      "an unheard-of format",
+      "an unknown format",
       riff(["fmt ", format({ tag: 0x1234 })]),
-      "The WAV file is unknown (format 4660) of 16 bits; it must be PCM of 16 bits.",
+      "The WAV file has 16-bit unknown (format 4660) audio. Convert it to 16-bit PCM.",
     ],
     [
       "no channels",
       riff(["fmt ", format({ channels: 0 })]),
-      "The WAV file's number of channels is 0; it must be a whole number from 1 to 65535.",
+      "Number of channels of the WAV file: 0 is not an integer from 1 to 65535.",
     ],
     [
       "no rate",
       riff(["fmt ", format({ rate: 0 })]),
-      "The WAV file's sample rate is 0; it must be a whole number from 1 to 4294967295.",
+      "Sample rate of the WAV file: 0 is not an integer from 1 to 4294967295.",
     ],
-  ])("says what is wrong with %s", (_, file, message) => {
+  ])("rejects %s with the reason", (_, file, message) => {
     expect(() => parseWav(file)).toThrow(expect.objectContaining({ message }));
   });
 
-  it("ends on any bytes, and throws nothing but errors that say why", () => {
+  it("terminates for any bytes, and throws only errors with a reason", () => {
     const whole = riff(["LIST", [1, 2, 3]], ["fmt ", format({ channels: 2 })], ["data", [1, 0, 2, 0]]);
     for (let index = 0; index < whole.length; index++) {
       for (const value of [0, 1, 0x7f, 0xff]) {
-        const spoilt = whole.slice();
-        spoilt[index] = value;
-        for (const file of [spoilt, spoilt.subarray(0, index)]) {
+        const corrupted = whole.slice();
+        corrupted[index] = value;
+        for (const file of [corrupted, corrupted.subarray(0, index)]) {
           try {
             parseWav(file);
           } catch (error) {

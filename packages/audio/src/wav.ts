@@ -1,13 +1,12 @@
-import type { AudioFrame } from "./frame.ts";
-import { decodePcm16, encodePcm16 } from "./pcm.ts";
-import { requireInteger } from "./range.ts";
+import { decodePcm16, encodePcm16 } from "./codec.ts";
+import { type AudioFrame, requireInteger } from "./frame.ts";
 
-// RIFF/WAVE as Microsoft's "Multiple Channel Audio Data and WAVE Files" describes it: chunks of a 4-letter name, a length
-// in bytes, and as many bytes, padded to an even count.
+// RIFF/WAVE as in Microsoft's "Multiple Channel Audio Data and WAVE Files": each chunk has a 4-letter name, a length in bytes
+// and the bytes, padded to an even number.
 
 const headerBytes = 44;
 const formatPcm = 1;
-const formatExtensible = 0xfffe; // the true format stands 24 bytes into the chunk
+const formatExtensible = 0xfffe; // the actual format is at byte 24 of the chunk
 const formatNames: Readonly<Record<number, string>> = {
   3: "IEEE float",
   6: "A-law",
@@ -16,7 +15,7 @@ const formatNames: Readonly<Record<number, string>> = {
   85: "MP3",
 };
 
-/** A WAV file, 16-bit PCM, of the frame. Throws RangeError when a field of the frame does not fit one. */
+/** Encodes a frame as a WAV file with 16-bit PCM. Throws a RangeError if a field of the frame does not fit the format. */
 export function encodeWav(frame: AudioFrame): Uint8Array<ArrayBuffer> {
   const { samples, sampleRate, channels } = frame;
   requireInteger("channels", channels, 1, 0xffff);
@@ -33,8 +32,8 @@ export function encodeWav(frame: AudioFrame): Uint8Array<ArrayBuffer> {
   view.setUint16(20, formatPcm, true);
   view.setUint16(22, channels, true);
   view.setUint32(24, sampleRate, true);
-  view.setUint32(28, sampleRate * channels * 2, true); // bytes a second
-  view.setUint16(32, channels * 2, true); // bytes a sample of all channels
+  view.setUint32(28, sampleRate * channels * 2, true); // bytes per second
+  view.setUint16(32, channels * 2, true); // bytes per sample of all channels
   view.setUint16(34, 16, true);
   writeName(view, 36, "data");
   view.setUint32(40, dataBytes, true);
@@ -43,15 +42,15 @@ export function encodeWav(frame: AudioFrame): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * The sound of a WAV file of 16-bit PCM. Chunks other than the format and the first data are skipped; a data chunk cut
- * short, or of a length its writer never filled in (a pipe's 0xFFFFFFFF), gives what is there.
+ * Decodes a WAV file with 16-bit PCM. Skips all chunks except the format and the first data chunk. A truncated data chunk, or
+ * one with an unknown length (0xFFFFFFFF from a pipe), gives the samples that exist.
  *
- * Throws an Error that says what is wrong: not a WAV file, another format (named), no data.
+ * Throws an Error with the reason if the file is not a WAV file, has another format or has no data.
  */
 export function parseWav(file: Uint8Array): AudioFrame {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (file.length < 12 || readName(view, 0) !== "RIFF" || readName(view, 8) !== "WAVE") {
-    throw new Error("Not a WAV file: it does not begin with RIFF and WAVE.");
+    throw new Error("Not a WAV file: the RIFF/WAVE header is missing.");
   }
   let format: { readonly sampleRate: number; readonly channels: number } | undefined;
   for (let offset = 12; offset + 8 <= file.length; ) {
@@ -61,18 +60,19 @@ export function parseWav(file: Uint8Array): AudioFrame {
     const end = Math.min(begin + length, file.length);
     if (name === "fmt ") format = parseFormat(view, begin, end);
     if (name === "data") {
-      if (!format) throw new Error("The WAV file has data before its format.");
+      if (!format) throw new Error("Invalid WAV file: the data chunk precedes the format chunk.");
       const whole = 2 * format.channels;
       const bytes = file.subarray(begin, end - ((end - begin) % whole));
       return { samples: decodePcm16(bytes), ...format };
     }
     offset = begin + length + (length % 2);
   }
-  throw new Error("The WAV file has no data.");
+  throw new Error("Invalid WAV file: the data chunk is missing.");
 }
 
 function parseFormat(view: DataView, begin: number, end: number): { sampleRate: number; channels: number } {
-  if (end - begin < 16) throw new Error(`The WAV file's format has ${end - begin} bytes; it must have at least 16.`);
+  if (end - begin < 16)
+    throw new Error(`Invalid WAV file: the format chunk has ${end - begin} bytes instead of at least 16.`);
   const tag = view.getUint16(begin, true);
   const format = tag === formatExtensible && end - begin >= 26 ? view.getUint16(begin + 24, true) : tag;
   const channels = view.getUint16(begin + 2, true);
@@ -80,10 +80,10 @@ function parseFormat(view: DataView, begin: number, end: number): { sampleRate: 
   const bits = view.getUint16(begin + 14, true);
   if (format !== formatPcm || bits !== 16) {
     const name = format === formatPcm ? "PCM" : `${formatNames[format] ?? "unknown"} (format ${format})`;
-    throw new Error(`The WAV file is ${name} of ${bits} bits; it must be PCM of 16 bits.`);
+    throw new Error(`The WAV file has ${bits}-bit ${name} audio. Convert it to 16-bit PCM.`);
   }
-  requireInteger("The WAV file's number of channels", channels, 1, 0xffff);
-  requireInteger("The WAV file's sample rate", sampleRate, 1, 0xffff_ffff);
+  requireInteger("Number of channels of the WAV file", channels, 1, 0xffff);
+  requireInteger("Sample rate of the WAV file", sampleRate, 1, 0xffff_ffff);
   return { sampleRate, channels };
 }
 

@@ -1,9 +1,9 @@
-;; The inner loop of src/resampler.ts: as WebAssembly, because its vector instructions make it some times as fast.
-;; `pnpm generate` makes src/generated/filter-module.ts of it. All pointers are in bytes.
+;; The inner loop of src/resampler.ts. WebAssembly has vector instructions, which make it about three times as fast.
+;; `pnpm generate` compiles it to src/generated/filter-module.ts. All pointers are in bytes.
 (module
-  (memory (export "memory") 10) ;; of 64 KiB each
+  (memory (export "memory") 10) ;; 10 pages of 64 KiB
 
-  ;; The sum of products of $bytes / 4 floats, a multiple of 8 of them.
+  ;; The dot product of two arrays of $bytes / 4 floats, a multiple of 8.
   (func $dot (param $a i32) (param $b i32) (param $bytes i32) (result f32)
     (local $sum v128)
     (local $sum2 v128)
@@ -23,7 +23,7 @@
       (f32.add (f32x4.extract_lane 0 (local.get $sum)) (f32x4.extract_lane 1 (local.get $sum)))
       (f32.add (f32x4.extract_lane 2 (local.get $sum)) (f32x4.extract_lane 3 (local.get $sum)))))
 
-  ;; Makes $length samples at $samples, of 16 bits, the floats at $floats. Writes and reads up to seven more.
+  ;; Converts $length 16-bit samples at $samples to floats at $floats. Reads and writes up to 7 more.
   (func (export "toFloats") (param $samples i32) (param $length i32) (param $floats i32)
     (local $eight v128)
     (local $end i32)
@@ -39,9 +39,9 @@
         (local.tee $samples (i32.add (local.get $samples) (i32.const 16)))
         (local.get $end)))))
 
-  ;; Writes $count samples of 16 bits, one at least, to $output. The first is made of the $taps floats at $window, by the
-  ;; weights of the instant $part / $to of a sample on; each next one lies $from / $to samples further. $weights has
-  ;; $phases + 1 rows of $taps floats; what lies between two rows is interpolated.
+  ;; Writes $count 16-bit samples (at least 1) to $output. The first one lies $part / $to samples after
+  ;; sample $taps / 2 - 1 of the $taps floats at $window; each next one lies $from / $to samples further. $weights has
+  ;; $phases + 1 rows of $taps floats. Weights between two rows are interpolated.
   (func (export "filter")
     (param $window i32) (param $weights i32) (param $taps i32) (param $phases i32)
     (param $part i32) (param $from i32) (param $to i32) (param $output i32) (param $count i32)
@@ -63,7 +63,7 @@
         (then (local.set $value (f32.add (local.get $value) (f32.mul (local.get $between) (f32.sub
           (call $dot (i32.add (local.get $row) (local.get $rowBytes)) (local.get $window) (local.get $rowBytes))
           (local.get $value)))))))
-      ;; The nearest sample; too loud a value is clipped, never wrapped round.
+      ;; Rounds to the nearest sample. Clips values beyond 16 bits.
       (i32.store16 (local.get $output) (i32.trunc_f32_s (f32.floor (f32.add (f32.const 0.5)
         (f32.min (f32.const 32767) (f32.max (f32.const -32768) (local.get $value)))))))
       (local.set $output (i32.add (local.get $output) (i32.const 2)))

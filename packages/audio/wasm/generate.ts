@@ -1,4 +1,4 @@
-/** `pnpm generate`: makes src/generated/filter-module.ts of filter.wat, or prints it with `--print`. */
+/** `pnpm generate`: compiles filter.wat to src/generated/filter-module.ts. `--print` prints the file instead. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import createWabt from "wabt";
