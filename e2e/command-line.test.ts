@@ -17,6 +17,6 @@ test.each([
   await ours.connectToBot();
   await hearEcho(caller);
   const stopped = runner.interrupt();
-  await ours.expectNotice(/^The bot's side ended the call\./);
+  await ours.expectNotice(/^The bot or the runner ended the call\./);
   expect(await stopped).toBe(0);
 });

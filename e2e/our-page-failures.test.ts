@@ -31,7 +31,7 @@ test.each([false, true])(
     });
     const ours = await openOurPage(await openPage(running.origin), running.origin);
     await ours.connect.click();
-    await ours.expectNotice(/The bot failed, and the call was ended\. The runner's log says why\./);
+    await ours.expectNotice(/^The bot failed and the call ended\. Check the runner's log\./);
     await ours.connectToBot();
   },
 );
@@ -42,7 +42,7 @@ test("a runner with a key and tokens asks the person for the key, and a wrong on
   const ours = await openOurPage(caller, running.origin);
   for (const key of ["a-wrong-key", "the-key-of-this-runner"]) {
     await ours.connect.click();
-    await ours.expectNotice(/takes callers with its API key/);
+    await ours.expectNotice(/requires an API key/);
     await caller.page.getByLabel("API key").fill(key);
     await ours.button("Use this key").click();
     await ours.expectNotice(/Press Connect to use it/);
@@ -79,7 +79,7 @@ test("something else that answers POST /start is told from the runner", async ()
   const ours = await openOurPage(caller, running.origin);
   await caller.page.route("**/start", (route) => route.fulfill({ status: 502, body: "<h1>Bad gateway</h1>" }));
   await ours.connect.click();
-  await ours.expectNotice(/The answer to POST \/start was not the runner's/);
+  await ours.expectNotice(/The answer to POST \/start did not come from the runner/);
   await caller.page.unroute("**/start");
   await ours.connectToBot();
 });
@@ -92,7 +92,7 @@ test("without a microphone the bot is heard and can be written to", async () => 
   );
   const ours = await openOurPage(caller, running.origin);
   await ours.connectToBot();
-  await ours.expectNotice(/^The microphone is blocked\. .+ you can hear it and write to it\.$/);
+  await ours.expectNotice(/^The microphone is blocked\. .+ you can hear it and send it text\.$/);
   await ours.exchange("Can you read me?");
   await ours.disconnect.click();
   await expectEnded(running);
@@ -109,10 +109,10 @@ test("transports that the page does not speak are explained, those it speaks com
   await transport.click();
   expect(await caller.page.getByRole("option").allTextContents()).toEqual(["WebSocket", "Twilio", "moq"]);
   await caller.page.getByRole("option", { name: "Twilio" }).click();
-  await caller.page.getByRole("heading", { name: "Call the bot by Twilio" }).waitFor();
+  await caller.page.getByRole("heading", { name: "Call the bot through Twilio" }).waitFor();
   await transport.click();
   await caller.page.getByRole("option", { name: "moq" }).click();
-  await caller.page.getByRole("heading", { name: "Use moq's own client" }).waitFor();
+  await caller.page.getByRole("heading", { name: "Connect with a client for moq" }).waitFor();
 });
 
 test("a runner without a transport, and one that does not answer, are told; Try again looks again", async () => {
@@ -120,7 +120,7 @@ test("a runner without a transport, and one that does not answer, are told; Try 
   const caller = await openPage(running.origin);
   await offer(caller, []);
   await caller.page.goto(running.origin);
-  await caller.page.getByText("This runner offers no way to talk to it.").waitFor();
+  await caller.page.getByText("This runner has no transport.").waitFor();
   await caller.page.route("**/status", (route) => route.abort());
   await caller.page.getByRole("button", { name: "Try again" }).click();
   await caller.page.getByText(`The runner at ${running.origin} does not answer.`).waitFor();

@@ -8,7 +8,7 @@ import { openOurPage } from "./our-page.ts";
 
 const { echoBot, start, openPage, expectEnded } = useJourney("webrtc");
 
-const left = /^The bot's side ended the call\. If that was not meant to be, the runner's log says why\.$/;
+const left = /^The bot or the runner ended the call\. If you did not expect this, check the runner's log\.$/;
 
 test("an offer for a session that is gone is told in the runner's words, and the next one is answered", async () => {
   const running = await start(echoBot);
@@ -16,7 +16,7 @@ test("an offer for a session that is gone is told in the runner's words, and the
   const ours = await openOurPage(caller, running.origin);
   await changeSession(caller, () => "0b5e9f4e-0000-4000-8000-000000000000");
   await ours.connect.click();
-  await ours.expectNotice(/^The connection to the bot could not be made: There is no such session, or it has ended\./);
+  await ours.expectNotice(/^The connection to the bot failed: There is no such session, or it has ended\./);
   await caller.page.unroute("**/start");
   await ours.connectToBot();
 });
@@ -35,7 +35,7 @@ test("an offer for a session whose caller is there already is told in the runner
   await changeSession(second, () => taken);
   await refused.connect.click();
   await refused.expectNotice(
-    /^The connection to the bot could not be made: The caller of session ".+" is here already\./,
+    /^The connection to the bot failed: The caller of session ".+" is here already\./,
   );
   await served.exchange("Undisturbed");
 });
@@ -49,7 +49,7 @@ test("an offer to a runner that has filled up since is told in the runner's word
     return id;
   });
   await refused.connect.click();
-  await refused.expectNotice(/^The connection to the bot could not be made: All 1 places are taken\./);
+  await refused.expectNotice(/^The connection to the bot failed: All 1 places are taken\./);
 });
 
 test("an offer to a runner without a free port is made anew, and then told in the runner's words", async () => {
@@ -62,7 +62,7 @@ test("an offer to a runner without a free port is made anew, and then told in th
   const running = await start(echoBot, { pluginOptions: { webrtc } });
   const ours = await openOurPage(await openPage(running.origin), running.origin);
   await ours.connect.click();
-  await ours.expectNotice(/^The connection to the bot could not be made: .+ UDP port/);
+  await ours.expectNotice(/^The connection to the bot failed: .+ UDP port/);
 });
 
 test("a network that lets HTTP through alone is told, and what can be done about it", async () => {
@@ -76,7 +76,7 @@ test("a network that lets HTTP through alone is told, and what can be done about
     await route.fulfill({ response, json: { ...answer, sdp: answer.sdp.replaceAll(/^a=candidate:.*\r\n/gm, "") } });
   });
   await ours.connect.click();
-  await ours.expectNotice(/not made within 15 seconds\. A firewall may be in the way of WebRTC\./);
+  await ours.expectNotice(/^Could not connect to the bot within 15 seconds\. A firewall may block WebRTC\./);
   await caller.page.unroute("**/api/offer");
   await ours.connectToBot();
 });
@@ -138,7 +138,7 @@ test("without a microphone the bot is heard and can be written to", async () => 
   );
   const ours = await openOurPage(caller, running.origin);
   await ours.connectToBot();
-  await ours.expectNotice(/^The microphone is blocked\. .+ you can hear it and write to it\.$/);
+  await ours.expectNotice(/^The microphone is blocked\. .+ you can hear it and send it text\.$/);
   await ours.exchange("Can you read me?");
   await ours.disconnect.click();
   await expectEnded(running);

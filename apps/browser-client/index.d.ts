@@ -1,5 +1,5 @@
 /**
- * The folder of the built web client: `index.html` and its assets, to be served as they are at any path. Absolute. It
- * exists in an installed package; in a checkout `pnpm build` makes it.
+ * Absolute path of the built web client: `index.html` and its assets, which can be served at any path. The folder exists in
+ * installed packages. In a checkout, `pnpm build` creates it.
  */
 export declare const clientRoot: string;

@@ -2,7 +2,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
 export default defineConfig({
-  // Relative, so that the client works at whatever path a proxy serves it.
+  // Relative URLs, so that the client works at any path.
   base: "./",
   plugins: [react()],
   resolve: {
@@ -13,7 +13,7 @@ export default defineConfig({
   },
   build: {
     target: "es2022",
-    // Worklets must be files: as data: URLs a content security policy would have to allow those.
+    // Keep worklets as files. A content security policy would have to allow data: URLs.
     assetsInlineLimit: 0,
     license: { fileName: "third-party-licenses.md" },
     chunkSizeWarningLimit: 1500,

@@ -1,37 +1,35 @@
+import { Select, SelectContent, SelectItem, SelectTrigger, SelectValue } from "@pipecat-ai/voice-ui-kit";
 import { useCallback, useEffect, useState } from "react";
+import { fetchStatus, runnerUrl } from "./api.ts";
 import { ConsoleView } from "./console-view.tsx";
-import { Explanation } from "./explanation.tsx";
-import { noTransport, notSecure } from "./messages.ts";
-import { runnerUrl } from "./start-request.ts";
-import { fetchStatus } from "./status.ts";
-import { TransportSelect } from "./transport-select.tsx";
-import { type Way, waysOf } from "./transports.ts";
-import { WayExplanation } from "./way-explanation.tsx";
+import { Explanation, TransportExplanation } from "./explanation.tsx";
+import { noTransport, notSecure } from "./notices.ts";
+import { type TransportOption, transportOptions } from "./transports.ts";
 
-type Found =
-  | { readonly state: "asking" }
+type Status =
+  | { readonly state: "loading" }
   | { readonly state: "failed"; readonly reason: string }
-  | { readonly state: "found"; readonly ways: readonly Way[] };
+  | { readonly state: "loaded"; readonly options: readonly TransportOption[] };
 
-/** The whole page: asks the runner what it offers, and shows that. */
+/** The whole page: asks the runner for its transports and shows the selected one. */
 export function App() {
-  const [found, setFound] = useState<Found>({ state: "asking" });
-  const [chosen, setChosen] = useState<string>();
+  const [status, setStatus] = useState<Status>({ state: "loading" });
+  const [selectedName, setSelectedName] = useState<string>();
 
-  const ask = useCallback((signal?: AbortSignal) => {
-    setFound({ state: "asking" });
+  const load = useCallback((signal?: AbortSignal) => {
+    setStatus({ state: "loading" });
     fetchStatus(runnerUrl("status"), signal).then(
-      ({ transports }) => setFound({ state: "found", ways: waysOf(transports) }),
+      ({ transports }) => setStatus({ state: "loaded", options: transportOptions(transports) }),
       (error: Error) => {
-        if (!signal?.aborted) setFound({ state: "failed", reason: error.message });
+        if (!signal?.aborted) setStatus({ state: "failed", reason: error.message });
       },
     );
   }, []);
   useEffect(() => {
     const controller = new AbortController();
-    ask(controller.signal);
+    load(controller.signal);
     return () => controller.abort();
-  }, [ask]);
+  }, [load]);
 
   if (!isSecureContext)
     return (
@@ -39,22 +37,45 @@ export function App() {
         <p>{notSecure}</p>
       </Explanation>
     );
-  if (found.state === "asking") return <Explanation title="Asking the runner what it offers…">{null}</Explanation>;
-  if (found.state === "failed")
+  if (status.state === "loading") return <Explanation title="Loading transports…">{null}</Explanation>;
+  if (status.state === "failed")
     return (
-      <Explanation title="The runner cannot be reached" onRetry={() => ask()}>
-        <p>{found.reason}</p>
+      <Explanation title="The runner cannot be reached" onRetry={() => load()}>
+        <p>{status.reason}</p>
       </Explanation>
     );
-  const way = found.ways.find(({ name }) => name === chosen) ?? found.ways[0];
-  if (!way)
+  const { options } = status;
+  const selected = options.find(({ name }) => name === selectedName) ?? options[0];
+  if (!selected)
     return (
-      <Explanation title="Nothing to talk over" onRetry={() => ask()}>
+      <Explanation title="No transports" onRetry={() => load()}>
         <p>{noTransport}</p>
       </Explanation>
     );
-  const select = <TransportSelect ways={found.ways} chosen={way} onChoose={setChosen} />;
-  if (way.kind === "console") return <ConsoleView key={way.name} console={way.console} select={select} />;
-  const only = found.ways.every(({ kind }) => kind !== "console");
-  return <WayExplanation way={way} select={select} only={only} />;
+  const select = <TransportSelect options={options} selected={selected} onSelect={setSelectedName} />;
+  if (selected.kind === "console")
+    return <ConsoleView key={selected.name} console={selected.console} select={select} />;
+  const noneSupported = options.every(({ kind }) => kind !== "console");
+  return <TransportExplanation transport={selected} select={select} noneSupported={noneSupported} />;
+}
+
+function TransportSelect(props: {
+  readonly options: readonly TransportOption[];
+  readonly selected: TransportOption;
+  readonly onSelect: (name: string) => void;
+}) {
+  return (
+    <Select value={props.selected.name} onValueChange={props.onSelect}>
+      <SelectTrigger aria-label="Transport" className="transport-select">
+        <SelectValue />
+      </SelectTrigger>
+      <SelectContent>
+        {props.options.map(({ name, label }) => (
+          <SelectItem key={name} value={name}>
+            {label}
+          </SelectItem>
+        ))}
+      </SelectContent>
+    </Select>
+  );
 }

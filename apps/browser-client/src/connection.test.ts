@@ -2,9 +2,9 @@ import { EventEmitter } from "node:events";
 import { type PipecatClient, RTVIEvent } from "@pipecat-ai/client-js";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { superviseClient } from "./connection.ts";
-import type { Notice } from "./messages.ts";
+import type { Notice } from "./notices.ts";
 
-/** A client whose calls end as the test says. */
+/** A client whose state and calls the test controls. */
 class FakeClient extends EventEmitter {
   state = "disconnected";
   connect = vi.fn<() => Promise<unknown>>();
@@ -21,7 +21,7 @@ class FakeClient extends EventEmitter {
 }
 
 let client: FakeClient;
-let told: Notice | undefined;
+let notice: Notice | undefined;
 const media = { disconnect: vi.fn(async () => undefined) };
 const timedOut = (seconds: number): Notice => ({ tone: "error", text: `not within ${seconds} s` });
 
@@ -29,32 +29,31 @@ beforeEach(() => {
   vi.stubGlobal("sessionStorage", { getItem: () => null });
   vi.clearAllMocks();
   client = new FakeClient();
-  told = undefined;
+  notice = undefined;
 });
 
-/** Supervises the client from now on: its calls are the real ones wrapped. */
 function supervise(): void {
   const console = { connectParams: (reply: unknown) => reply, timedOut };
-  superviseClient(client as unknown as PipecatClient, console, media, (notice) => {
-    told = notice;
+  superviseClient(client as unknown as PipecatClient, console, media, (latest) => {
+    notice = latest;
   });
 }
 
 test.each([
-  ["the runner's words", { detail: "Too many callers." }, "Too many callers."],
-  ["the status, when there are none", "<h1>", "WebRTC offer rejected with status 429."],
-])("a refused offer is told in %s, and the microphone is closed", async (_what, body, text) => {
+  ["the runner's reason", { detail: "Too many callers." }, "Too many callers."],
+  ["the status, if there is no reason", "<h1>", "WebRTC offer rejected with status 429."],
+])("a rejected offer shows %s, and the microphone is closed", async (_, body, text) => {
   const cause = new Response(typeof body === "string" ? body : JSON.stringify(body), { status: 429 });
   client.connect.mockRejectedValue(new Error("WebRTC offer rejected with status 429", { cause }));
   supervise();
   client.become("connecting");
   void client.connect();
-  await vi.waitFor(() => expect(told?.text).toContain(text));
+  await vi.waitFor(() => expect(notice?.text).toContain(text));
   await vi.waitFor(() => expect(client.state).toBe("disconnected"));
   expect(media.disconnect).toHaveBeenCalled();
 });
 
-test("a connection that takes too long is told as that, not as what comes of giving it up", async () => {
+test("a connection timeout is reported as such, not as the error that the cancellation causes", async () => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   onTestFinished(() => void vi.useRealTimers());
   client.connect.mockReturnValue(
@@ -71,24 +70,24 @@ test("a connection that takes too long is told as that, not as what comes of giv
   void client.connect();
   await vi.advanceTimersByTimeAsync(15_000);
   expect(client.state).toBe("disconnected");
-  expect(told).toEqual(timedOut(15));
+  expect(notice).toEqual(timedOut(15));
 });
 
-test("a call that could not be connected again is told as lost, and ended once the transport has closed it", async () => {
+test("a call that cannot reconnect is reported as lost, and ends after the transport has closed it", async () => {
   supervise();
   client.become("ready");
   client.become("error");
   expect(client.state).toBe("error");
-  await vi.waitFor(() => expect(told?.text).toContain("was lost"));
+  await vi.waitFor(() => expect(notice?.text).toContain("was lost"));
   expect(client.state).toBe("disconnected");
   expect(media.disconnect).toHaveBeenCalled();
 });
 
-test("a connection that never came to be is told once, by whoever tried it", () => {
+test("a failed first connection is reported once, by connect", () => {
   supervise();
   client.become("connecting");
   client.become("error");
-  expect(told).toBe(undefined);
+  expect(notice).toBe(undefined);
 });
 
 test("a client that becomes ready after it was disconnected is disconnected again", async () => {
@@ -99,21 +98,24 @@ test("a client that becomes ready after it was disconnected is disconnected agai
   await vi.waitFor(() => expect(client.state).toBe("disconnected"));
 });
 
-test("a bot that leaves is told without an alarm", () => {
+test("a bot that leaves gives an info notice", () => {
   supervise();
   client.become("ready");
   client.emit(RTVIEvent.BotDisconnected);
-  expect(told).toMatchObject({ tone: "info", text: expect.stringMatching(/^The bot's side ended the call\./) });
+  expect(notice).toMatchObject({
+    tone: "info",
+    text: expect.stringMatching(/^The bot or the runner ended the call\./),
+  });
 });
 
-test("a runner that wants its key has the person asked for it", async () => {
+test("a runner that requires an API key makes the notice ask for it", async () => {
   client.startBot.mockRejectedValue(Object.assign(new Error("Send the key."), { status: 401 }));
   supervise();
   void client.startBot({ endpoint: "https://example.com/start" });
-  await vi.waitFor(() => expect(told).toMatchObject({ tone: "error", asksKey: true }));
+  await vi.waitFor(() => expect(notice).toMatchObject({ tone: "error", asksKey: true }));
 });
 
-test("the key goes with the request that starts a session", async () => {
+test("the API key is sent with the start request", async () => {
   vi.stubGlobal("sessionStorage", { getItem: () => "my-key" });
   const { startBot } = client;
   startBot.mockResolvedValue({});

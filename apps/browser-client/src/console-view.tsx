@@ -1,31 +1,29 @@
 import { type PipecatClient, RTVIEvent } from "@pipecat-ai/client-js";
-import { usePipecatClientMicControl } from "@pipecat-ai/client-react";
-import { ConsoleTemplate } from "@pipecat-ai/voice-ui-kit";
+import { usePipecatClient, usePipecatClientMicControl, usePipecatClientTransportState } from "@pipecat-ai/client-react";
+import { Banner, BannerClose, BannerTitle, Button, ConsoleTemplate, Input } from "@pipecat-ai/voice-ui-kit";
 import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
-import { keepApiKey } from "./api-key.ts";
+import { storeApiKey } from "./api.ts";
 import { superviseClient } from "./connection.ts";
-import type { Console } from "./consoles/console.ts";
-import { InterruptButton } from "./interrupt-button.tsx";
-import { keyKept, type Notice } from "./messages.ts";
-import { NoticeBanner } from "./notice-banner.tsx";
+import type { Console } from "./consoles.ts";
+import { keyStored, type Notice } from "./notices.ts";
 
-/** Where a person talks to the bot over one transport. Give it another `key` for another one. */
+/** The console for one transport. Use another `key` for another transport. */
 export function ConsoleView({ console, select }: { readonly console: Console; readonly select: ReactNode }) {
   const [notice, setNotice] = useState<Notice>();
-  const [takesKeys, setTakesKeys] = useState(false);
+  const [supportsDtmf, setSupportsDtmf] = useState(false);
   const { media, template } = useMemo(() => console.open(), [console]);
   const onClient = useCallback(
     (client: PipecatClient) => {
       superviseClient(client, console, media, setNotice);
       console.onClient?.(client);
-      client.on(RTVIEvent.BotReady, ({ version }) => setTakesKeys(takesDtmf(version)));
-      client.on(RTVIEvent.Disconnected, () => setTakesKeys(false));
+      client.on(RTVIEvent.BotReady, ({ version }) => setSupportsDtmf(hasDtmf(version)));
+      client.on(RTVIEvent.Disconnected, () => setSupportsDtmf(false));
     },
     [console, media],
   );
   const onKey = (key: string) => {
-    keepApiKey(key);
-    setNotice(keyKept);
+    storeApiKey(key);
+    setNotice(keyStored);
   };
   return (
     <main className="page">
@@ -37,7 +35,7 @@ export function ConsoleView({ console, select }: { readonly console: Console; re
           titleText="Pipecat Runner"
           logoComponent={<Corner>{select}</Corner>}
           noAutoInitDevices
-          noDTMF={!takesKeys}
+          noDTMF={!supportsDtmf}
           keypadMode="immediate"
           noUserVideo
           noScreenControl
@@ -49,12 +47,15 @@ export function ConsoleView({ console, select }: { readonly console: Console; re
   );
 }
 
-/** Whether a bot that speaks RTVI `version` takes keys of a phone: the client refuses to send them to older ones. */
-function takesDtmf(version: string): boolean {
+/** Whether a bot with this RTVI version accepts phone keys. The client does not send them to older bots. */
+function hasDtmf(version: string): boolean {
   return Number.parseInt(version, 10) >= 2;
 }
 
-/** The template's corner, inside its providers: there the microphone, which it shows as muted before the first call, is set right. */
+/**
+ * The template's logo slot. It is inside the template's providers, so it also enables the microphone, which the template
+ * shows as muted before the first call.
+ */
 function Corner({ children }: { readonly children: ReactNode }) {
   const { enableMic } = usePipecatClientMicControl();
   useEffect(() => enableMic(true), [enableMic]);
@@ -63,5 +64,60 @@ function Corner({ children }: { readonly children: ReactNode }) {
       {children}
       <InterruptButton />
     </div>
+  );
+}
+
+/**
+ * Asks the bot to stop speaking, with the client message "interrupt". RTVI has no standard message for this; a bot that does
+ * not handle it answers with an error.
+ */
+function InterruptButton() {
+  const client = usePipecatClient();
+  if (usePipecatClientTransportState() !== "ready") return null;
+  return (
+    <Button
+      variant="ghost"
+      isIcon
+      aria-label="Interrupt"
+      title="Interrupt"
+      onClick={() => client?.sendClientMessage("interrupt")}
+    >
+      <svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true">
+        <rect x="6" y="6" width="12" height="12" rx="2" />
+      </svg>
+    </Button>
+  );
+}
+
+/** Shows a notice above the page until it is dismissed, with an input if the notice asks for the API key. */
+function NoticeBanner(props: {
+  readonly notice: Notice;
+  readonly onDismiss: () => void;
+  readonly onKey: (key: string) => void;
+}) {
+  const { notice, onDismiss, onKey } = props;
+  const variant = notice.tone === "error" ? "destructive" : "primary";
+  return (
+    <Banner variant={variant} className="notice" role={notice.tone === "error" ? "alert" : "status"}>
+      <BannerTitle>{notice.text}</BannerTitle>
+      {notice.asksKey && <ApiKeyForm onKey={onKey} />}
+      <BannerClose variant={variant} aria-label="Dismiss" onClick={onDismiss} />
+    </Banner>
+  );
+}
+
+function ApiKeyForm({ onKey }: { readonly onKey: (key: string) => void }) {
+  return (
+    <form
+      className="api-key"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const key = new FormData(event.currentTarget).get("key");
+        if (typeof key === "string" && key.trim() !== "") onKey(key);
+      }}
+    >
+      <Input name="key" type="password" autoComplete="off" aria-label="API key" required />
+      <Button type="submit">Use this key</Button>
+    </form>
   );
 }

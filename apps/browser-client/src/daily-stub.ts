@@ -1,6 +1,6 @@
 const unavailable = (): never => {
-  throw new Error("daily-js is not part of this client: it loads code from another host.");
+  throw new Error("This client does not include daily-js, because it loads code from another host.");
 };
 
-/** Stands where the transports import daily-js, so that using it by mistake is an error and not a request to another host. */
+/** Replaces daily-js, which the transports import. Using it by mistake throws an error instead of loading code from another host. */
 export default { createCallObject: unavailable, getCallInstance: unavailable, version: unavailable };

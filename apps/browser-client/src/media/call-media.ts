@@ -1,55 +1,74 @@
-import { DeviceError } from "@pipecat-ai/client-js";
+import { DeviceError, type Transport } from "@pipecat-ai/client-js";
 import { WavMediaManager } from "@pipecat-ai/websocket-transport";
-import type { Line, OpenLine } from "./line.ts";
-import { type Microphone, pickUp } from "./microphone.ts";
-import { microphoneErrorType } from "./microphone-error.ts";
+
+/** The audio of one call over a particular transport. */
+export interface CallAudio {
+  /** The bot's audio for visualizers, if this object plays it. Visualizers play nothing. */
+  readonly bot?: MediaStreamTrack | undefined;
+  /** Sends the microphone to the bot. Resolves with a function that stops this. */
+  attach(microphone: MediaStreamTrack): Promise<() => Promise<void>>;
+  /** Plays the bot's PCM16 samples after all earlier ones. Takes ownership of the buffer. */
+  play(samples: Int16Array): void;
+  /** Drops the samples that were not played yet. */
+  clear(): void;
+  close(): Promise<void>;
+}
+
+/** Opens the audio of one call over `transport`. Calls `send` with samples that the transport must send itself. */
+export type OpenCallAudio = (transport: Transport, send: (samples: Int16Array) => void) => Promise<CallAudio>;
 
 const caller = { id: "local", name: "", local: true };
 const bot = { id: "bot", name: "", local: false };
 
-/** What is open during one call. */
+/** An open microphone whose audio the bot receives. The browser shows it as in use until `close`. */
+interface Microphone {
+  readonly track: MediaStreamTrack;
+  close(): Promise<void>;
+}
+
+/** The resources of one call. */
 interface Call {
-  line?: Line;
+  audio?: CallAudio;
   microphone?: Microphone;
-  /** Whether there is a bot yet to hear the caller: what is said before would reach it late, all at once. */
+  /** Whether the bot is connected. Earlier audio is not sent, because it would arrive late and all at once. */
   connected?: boolean;
-  /** The last change of the microphone, for the next to wait for: the last one asked for counts. */
+  /** The last change of the microphone. Changes run one after the other, so the last requested one wins. */
   change?: Promise<void>;
 }
 
 /**
- * A call's microphone, and the line between it and the bot, as the Pipecat transports want them: opened when a call begins,
- * closed when it ends, as often as wanted.
+ * The media manager of the Pipecat transports. It opens the microphone and the call's audio when a call starts and closes
+ * them when it ends, for any number of calls.
  *
- * Without a microphone the call goes on: the bot is heard, and can be written to. `onDeviceError` is told.
+ * If the microphone fails, it calls `onDeviceError` and the call continues without it.
  *
- * It is a `WavMediaManager` by type only, because the transports export no other class to extend. That one asks for the
- * microphone as the page loads, cannot end a call whose microphone was refused, plays nothing in the second call, and
- * keeps everything it recorded until the call ends.
+ * It extends `WavMediaManager` only for its type, because the transports export no other base class. `WavMediaManager` opens
+ * the microphone when the page loads, cannot end a call whose microphone was denied, plays nothing in the second call, and
+ * keeps the whole recording until the call ends.
  */
 export class CallMedia extends WavMediaManager {
-  readonly #openLine: OpenLine;
+  readonly #openAudio: OpenCallAudio;
   #call: Call | undefined;
-  #wantedDevice: string | undefined;
+  #requestedDevice: string | undefined;
   #devices: MediaDeviceInfo[] = [];
 
-  constructor(openLine: OpenLine) {
+  constructor(openAudio: OpenCallAudio) {
     super();
-    this.#openLine = openLine;
+    this.#openAudio = openAudio;
   }
 
   override async initialize(): Promise<void> {
     if (this.#call) return;
     const call: Call = {};
     this.#call = call;
-    const line = await this.#openLine(this._options.transport, (samples) => {
+    const audio = await this.#openAudio(this._options.transport, (samples) => {
       if (call.connected) this._userAudioCallback?.(new Int16Array(samples).buffer);
     });
-    if (this.#call !== call) return line.close();
-    call.line = line;
-    if (line.bot) this._callbacks.onTrackStarted?.(line.bot, bot);
+    if (this.#call !== call) return audio.close();
+    call.audio = audio;
+    if (audio.bot) this._callbacks.onTrackStarted?.(audio.bot, bot);
     navigator.mediaDevices.addEventListener("devicechange", this.#listDevices);
-    await this.#change(call, line);
+    await this.#changeMicrophone(call, audio);
   }
 
   override async connect(): Promise<void> {
@@ -62,21 +81,21 @@ export class CallMedia extends WavMediaManager {
     if (!call) return;
     this.#call = undefined;
     navigator.mediaDevices.removeEventListener("devicechange", this.#listDevices);
-    await Promise.all([this.#closeMicrophone(call), call.line?.close()]);
-    if (call.line?.bot) this._callbacks.onTrackStopped?.(call.line.bot, bot);
+    await Promise.all([this.#closeMicrophone(call), call.audio?.close()]);
+    if (call.audio?.bot) this._callbacks.onTrackStopped?.(call.audio.bot, bot);
   }
 
   override async userStartedSpeaking(): Promise<void> {
-    this.#call?.line?.clear();
+    this.#call?.audio?.clear();
   }
 
   override bufferBotAudio(data: ArrayBuffer | Int16Array): Int16Array {
-    const samples = new Int16Array(data.slice(0)); // the line takes its buffer over
-    this.#call?.line?.play(samples);
+    const samples = new Int16Array(data.slice(0)); // play() takes ownership of the buffer
+    this.#call?.audio?.play(samples);
     return samples;
   }
 
-  /** Empty before the first call: asking for more would open the microphone. */
+  /** Empty before the first call, because labels require an open microphone. */
   override async getAllMics(): Promise<MediaDeviceInfo[]> {
     const devices = await navigator.mediaDevices.enumerateDevices();
     return devices.filter(({ kind, deviceId }) => kind === "audioinput" && deviceId !== "");
@@ -87,9 +106,9 @@ export class CallMedia extends WavMediaManager {
   }
 
   override async updateMic(deviceId: string): Promise<void> {
-    this.#wantedDevice = deviceId;
+    this.#requestedDevice = deviceId;
     const call = this.#call;
-    if (call?.line) await this.#change(call, call.line);
+    if (call?.audio) await this.#changeMicrophone(call, call.audio);
   }
 
   override async enableMic(enable: boolean): Promise<void> {
@@ -99,32 +118,32 @@ export class CallMedia extends WavMediaManager {
 
   override tracks(): ReturnType<WavMediaManager["tracks"]> {
     const local = this.#call?.microphone?.track;
-    const remote = this.#call?.line?.bot;
+    const remote = this.#call?.audio?.bot;
     return { local: local ? { audio: local } : {}, ...(remote ? { bot: { audio: remote } } : {}) };
   }
 
   #selectedDevice(): MediaDeviceInfo | undefined {
-    const selected = this.#call?.microphone?.track.getSettings().deviceId ?? this.#wantedDevice;
+    const selected = this.#call?.microphone?.track.getSettings().deviceId ?? this.#requestedDevice;
     return this.#devices.find(({ deviceId }) => deviceId === selected);
   }
 
-  /** Lets the bot hear the wanted microphone, instead of the one it heard. */
-  async #change(call: Call, line: Line): Promise<void> {
-    const before = call.change;
+  /** Replaces the open microphone with the requested one. */
+  async #changeMicrophone(call: Call, audio: CallAudio): Promise<void> {
+    const previous = call.change;
     call.change = (async () => {
-      await before;
+      await previous;
       await this.#closeMicrophone(call);
-      if (this.#call === call) await this.#openMicrophone(call, line);
+      if (this.#call === call) await this.#openMicrophone(call, audio);
     })();
     await call.change;
   }
 
-  async #openMicrophone(call: Call, line: Line): Promise<void> {
+  async #openMicrophone(call: Call, audio: CallAudio): Promise<void> {
     try {
-      const microphone = await pickUp(line, this.#wantedDevice);
+      const microphone = await openMicrophone(audio, this.#requestedDevice);
       if (this.#call !== call) return microphone.close();
       call.microphone = microphone;
-      // It was unplugged, or taken back: go on with the browser's default, or say that there is none.
+      // It was unplugged or its permission revoked: use the browser's default, or report an error.
       microphone.track.addEventListener("ended", () => void this.updateMic(""));
       microphone.track.enabled = this._micEnabled;
       this._callbacks.onTrackStarted?.(microphone.track, caller);
@@ -150,4 +169,57 @@ export class CallMedia extends WavMediaManager {
     const selected = this.#selectedDevice();
     if (selected) this._callbacks.onMicUpdated?.(selected);
   };
+}
+
+/**
+ * Opens a microphone and attaches it to `audio`. Uses the browser's default if `deviceId` is missing or not available.
+ * Rejects with getUserMedia's DOMException if there is none or the user denies access.
+ */
+async function openMicrophone(audio: CallAudio, deviceId?: string): Promise<Microphone> {
+  const stream = await openStream(deviceId);
+  const [track] = stream.getAudioTracks();
+  if (!track) throw new DOMException("The microphone has no audio track.", "NotFoundError");
+  try {
+    const detach = await audio.attach(track);
+    const close = async () => {
+      await detach();
+      track.stop();
+    };
+    return { track, close };
+  } catch (error) {
+    track.stop();
+    throw error;
+  }
+}
+
+/** Requests the device as `exact`: as an ideal, the browser may prefer the default if it fits the other constraints better. */
+async function openStream(deviceId?: string): Promise<MediaStream> {
+  const audio = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+  const { mediaDevices } = navigator;
+  if (!deviceId) return mediaDevices.getUserMedia({ audio });
+  try {
+    return await mediaDevices.getUserMedia({ audio: { ...audio, deviceId: { exact: deviceId } } });
+  } catch (error) {
+    if (error instanceof Error && error.name === "OverconstrainedError") return openStream();
+    throw error;
+  }
+}
+
+/** Converts getUserMedia's error to the type that the Pipecat client expects. */
+function microphoneErrorType(error: unknown): DeviceError["type"] {
+  if (!(error instanceof Error)) return "unknown";
+  switch (error.name) {
+    case "NotAllowedError":
+    case "SecurityError":
+      return "permissions";
+    case "NotFoundError":
+      return "not-found";
+    case "NotReadableError":
+    case "AbortError":
+      return "in-use";
+    case "OverconstrainedError":
+      return "constraints";
+    default:
+      return "unknown";
+  }
 }

@@ -27,69 +27,69 @@ beforeEach(() => {
   player = new Player();
 });
 
-/** A chunk of `ms` that counts on from `first`, so that what is heard tells where it stood. */
+/** Posts a chunk of `ms` whose samples count up from `first`. */
 function post(ms: number, first = 1): void {
   const data = Int16Array.from({ length: (sampleRate * ms) / 1000 }, (_, index) => first + index);
   player.port.onmessage?.({ data });
 }
 
-/** What sounds in the next `ms`. */
-function hear(ms: number): number[] {
-  const heard: number[] = [];
-  while (heard.length < (sampleRate * ms) / 1000) {
-    const output = new Float32Array(quantum);
-    expect(player.process([], [[output]])).toBe(true);
-    heard.push(...output);
+/** Returns the output of the next `ms`. */
+function play(ms: number): number[] {
+  const output: number[] = [];
+  while (output.length < (sampleRate * ms) / 1000) {
+    const block = new Float32Array(quantum);
+    expect(player.process([], [[block]])).toBe(true);
+    output.push(...block);
   }
-  return heard.map((value) => Math.round(value * 32_768));
+  return output.map((value) => Math.round(value * 32_768));
 }
 
-const silentMs = (heard: readonly number[]) => (heard.findIndex((value) => value !== 0) / sampleRate) * 1000;
+const silentMs = (output: readonly number[]) => (output.findIndex((value) => value !== 0) / sampleRate) * 1000;
 
-test("begins at once when 40 ms wait, and plays every sample in order", () => {
+test("starts at once when 40 ms are buffered, and plays every sample in order", () => {
   post(20);
-  expect(new Set(hear(10))).toEqual(new Set([0]));
+  expect(new Set(play(10))).toEqual(new Set([0]));
   post(20, 481);
-  const heard = hear(45);
-  expect(heard.slice(0, 960)).toEqual(Array.from({ length: 960 }, (_, index) => index + 1));
-  expect(new Set(heard.slice(960))).toEqual(new Set([0]));
+  const output = play(45);
+  expect(output.slice(0, 960)).toEqual(Array.from({ length: 960 }, (_, index) => index + 1));
+  expect(new Set(output.slice(960))).toEqual(new Set([0]));
 });
 
-test("begins after 40 ms with less: the end of a speech may be short", () => {
+test("starts after 40 ms with less audio, because an utterance may be short", () => {
   post(10);
-  expect(silentMs(hear(100))).toBeCloseTo(40, -1);
+  expect(silentMs(play(100))).toBeCloseTo(40, -1);
 });
 
-test("holds back for longer, up to 160 ms, when the network was late", () => {
+test("doubles the delay up to 160 ms when audio arrives late", () => {
   for (const expectedMs of [40, 80, 160, 160]) {
     post(10);
-    const heard = hear(expectedMs + 20);
-    expect(Math.abs(silentMs(heard) - expectedMs), `${silentMs(heard)} ms, not ${expectedMs}`).toBeLessThan(6);
-    hear(50);
+    const output = play(expectedMs + 20);
+    expect(Math.abs(silentMs(output) - expectedMs), `${silentMs(output)} ms, not ${expectedMs}`).toBeLessThan(6);
+    play(50);
   }
 });
 
-test("does not take the pause between two speeches for a late network", () => {
-  for (let speech = 0; speech < 3; speech++) {
+test("does not treat a pause between two utterances as late audio", () => {
+  for (let utterance = 0; utterance < 3; utterance++) {
     post(10);
-    expect(silentMs(hear(60))).toBeLessThan(46);
-    hear(300);
+    expect(silentMs(play(60))).toBeLessThan(46);
+    play(300);
   }
 });
 
-test("plays on without a pause while there is something to play, however it comes", () => {
+test("plays without a pause while audio is buffered", () => {
   post(50);
-  const heard = [...hear(20)];
+  const output = [...play(20)];
   post(50, 1_201);
-  heard.push(...hear(100));
-  expect(heard.filter((value) => value !== 0)).toEqual(Array.from({ length: 2_400 }, (_, index) => index + 1));
+  output.push(...play(100));
+  expect(output.filter((value) => value !== 0)).toEqual(Array.from({ length: 2_400 }, (_, index) => index + 1));
 });
 
-test("forgets what waits when it is told to", () => {
+test("drops the buffered audio on `null`", () => {
   post(500);
-  hear(20);
+  play(20);
   player.port.onmessage?.({ data: null });
-  expect(new Set(hear(100))).toEqual(new Set([0]));
+  expect(new Set(play(100))).toEqual(new Set([0]));
   post(50, 7_000);
-  expect(hear(50).find((value) => value !== 0)).toBe(7_000);
+  expect(play(50).find((value) => value !== 0)).toBe(7_000);
 });

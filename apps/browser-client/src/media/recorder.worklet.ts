@@ -1,4 +1,4 @@
-/** Posts what it hears as Int16Array chunks of 20 ms at the context's rate. */
+/** Posts its input as Int16Array chunks of 20 ms at the context's rate. */
 class Recorder extends AudioWorkletProcessor {
   #chunk = new Int16Array(Math.round(sampleRate / 50));
   #filled = 0;

@@ -1,4 +1,4 @@
-// What TypeScript's DOM library does not declare of AudioWorkletGlobalScope.
+// Members of AudioWorkletGlobalScope that TypeScript's DOM library does not declare.
 declare const sampleRate: number;
 declare abstract class AudioWorkletProcessor {
   readonly port: MessagePort;

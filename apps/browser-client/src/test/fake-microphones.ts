@@ -1,6 +1,6 @@
 import { vi } from "vitest";
 
-/** A microphone's track, open until it is stopped. */
+/** The track of a microphone. It is live until it is stopped. */
 export class FakeTrack extends EventTarget {
   readonly kind = "audio";
   readonly deviceId: string;
@@ -21,23 +21,23 @@ export class FakeTrack extends EventTarget {
   }
 }
 
-/** What stands in for the browser's microphones. */
+/** Replaces the browser's microphones. */
 export interface FakeMicrophones {
-  /** Every track that was opened, in order. */
+  /** All opened tracks, in order. */
   readonly opened: readonly FakeTrack[];
-  /** Lets the next attempts fail with this, or succeed again. */
-  refuse(error: Error | undefined): void;
+  /** Makes the next attempts fail with this error, or succeed again. */
+  failWith(error: Error | undefined): void;
 }
 
-/** Puts two microphones, `built-in` (the default) and `headset`, in place of the browser's own until the test ends. */
+/** Replaces the browser's microphones with `built-in` (the default) and `headset` until the test ends. */
 export function fakeMicrophones(): FakeMicrophones {
   const opened: FakeTrack[] = [];
   const devices = ["built-in", "headset"];
-  let refusal: Error | undefined;
+  let failure: Error | undefined;
   const mediaDevices = Object.assign(new EventTarget(), {
     enumerateDevices: async () => devices.map((deviceId) => ({ kind: "audioinput", deviceId })),
     async getUserMedia({ audio }: { audio: { deviceId?: { exact: string } } }) {
-      if (refusal) throw refusal;
+      if (failure) throw failure;
       const deviceId = audio.deviceId?.exact ?? "built-in";
       if (!devices.includes(deviceId)) throw new DOMException("", "OverconstrainedError");
       const track = new FakeTrack(deviceId);
@@ -48,8 +48,8 @@ export function fakeMicrophones(): FakeMicrophones {
   vi.stubGlobal("navigator", { mediaDevices });
   return {
     opened,
-    refuse(error) {
-      refusal = error;
+    failWith(error) {
+      failure = error;
     },
   };
 }

@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, expect, test } from "vitest";
-import { fetchStatus } from "./status.ts";
+import { afterEach, expect, test, vi } from "vitest";
+import { apiKeyHeaders, fetchStatus, storeApiKey } from "./api.ts";
 
 const closers: (() => void)[] = [];
 afterEach(() => {
@@ -15,7 +15,7 @@ async function serve(answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/status`;
 }
 
-test("gives the transports in the runner's order", async () => {
+test("fetchStatus returns the transports in the runner's order", async () => {
   const url = await serve((_request, response) =>
     response.end(JSON.stringify({ status: "ready", transports: ["webrtc", "websocket", 7] })),
   );
@@ -23,17 +23,28 @@ test("gives the transports in the runner's order", async () => {
 });
 
 test.each([
-  ["<html>", 200, "was not the runner's"],
-  ["{}", 200, "was not the runner's"],
-  ["null", 200, "was not the runner's"],
+  ["<html>", 200, "did not come from the runner"],
+  ["{}", 200, "did not come from the runner"],
+  ["null", 200, "did not come from the runner"],
   ["{}", 503, "GET /status with 503 Service Unavailable"],
-])("says what is wrong with the answer %j of status %i", async (body, code, text) => {
+])("fetchStatus rejects the answer %j with status %i", async (body, code, text) => {
   const url = await serve((_request, response) => response.writeHead(code).end(body));
   await expect(fetchStatus(url)).rejects.toThrow(text);
 });
 
-test("says where nobody answers", async () => {
+test("fetchStatus names the address that does not answer", async () => {
   const url = await serve(() => undefined);
   closers.pop()?.();
   await expect(fetchStatus(url)).rejects.toThrow(`The runner at ${new URL(url).origin} does not answer`);
+});
+
+test("a stored API key is sent as a bearer token", () => {
+  const stored = new Map<string, string>();
+  vi.stubGlobal("sessionStorage", {
+    getItem: (name: string) => stored.get(name) ?? null,
+    setItem: (name: string, value: string) => void stored.set(name, value),
+  });
+  expect([...apiKeyHeaders()]).toEqual([]);
+  storeApiKey(" my-key\n");
+  expect([...apiKeyHeaders()]).toEqual([["authorization", "Bearer my-key"]]);
 });
