@@ -1,4 +1,4 @@
-import type { PeerCaller } from "../../packages/runner-webrtc/src/peer/test/peer-caller.ts";
+import type { PeerCaller } from "../../packages/runner-webrtc/src/peer/werift/test/peer-caller.ts";
 import type { UdpTransport } from "../../packages/runner-webrtc/src/peer/udp-transport.ts";
 
 /** What a network has done to a caller's packets so far. */

@@ -1,5 +1,5 @@
 import "./eager-handshake.ts";
-import { createPeerCaller, type PeerCaller } from "../../packages/runner-webrtc/src/peer/test/peer-caller.ts";
+import { createPeerCaller, type PeerCaller } from "../../packages/runner-webrtc/src/peer/werift/test/peer-caller.ts";
 
 type Packet = PeerCaller["packets"][number];
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { send, until } from "@pipecat-ts/runner-testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { chromium } from "../../packages/runner-webrtc/src/peer/test/offers.ts";
-import { createPeerCaller, type PeerCaller } from "../../packages/runner-webrtc/src/peer/test/peer-caller.ts";
+import { createPeerCaller, type PeerCaller } from "../../packages/runner-webrtc/src/peer/werift/test/peer-caller.ts";
 import { sendOffer, type WebRTCCaller } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
 import { type Server, startServer } from "../server/server-process.ts";
 import { expectEndings } from "./endings.ts";

@@ -11,7 +11,7 @@ import {
   sackChunk,
   sctpPacket,
   unordered,
-} from "../../packages/runner-webrtc/src/peer/test/sctp-writer.ts";
+} from "../../packages/runner-webrtc/src/peer/werift/test/sctp-writer.ts";
 import type { WebRTCCaller } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
 import { talkAndListen } from "../server/talk.ts";
 import { useGround } from "./ground.ts";

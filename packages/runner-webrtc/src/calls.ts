@@ -10,7 +10,7 @@ import type { SmallWebRTCRunnerArguments, WebRTCParams } from "./arguments.ts";
 import { type Connection, createConnection } from "./connection.ts";
 import { type CallSettings, checkSettings } from "./options.ts";
 import type { PeerOptions } from "./peer/peer.ts";
-import { warmUp } from "./peer/warm-up.ts";
+import { warmUp } from "./peer/werift/warm-up.ts";
 import type { CallerAnswer, CallerOffer } from "./peers.ts";
 import { openTransport } from "./transport.ts";
 import { loadOpus } from "./voice/opus.ts";

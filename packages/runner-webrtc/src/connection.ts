@@ -65,7 +65,7 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   const peers = createPeers(options, {
     began(before) {
-      if (before !== undefined) outbox.replaced(before.heard);
+      if (before !== undefined) outbox.replaced(before.packetsReceived);
       if (ears === undefined) listen();
       else ears.restart();
       if (peers.current !== undefined) liveness.watch(peers.current);

@@ -7,7 +7,7 @@ import { createSteadyPacer } from "./voice/test/steady-pacer.ts";
 function stage(state: PeerState = "connecting") {
   const pacer = createSteadyPacer(0);
   const gone: string[] = [];
-  const peer = { heard: 0, state };
+  const peer = { packetsReceived: 0, state };
   const liveness = createLiveness({ pacer, callerTimeoutMs: 10_000, gone: (how) => gone.push(how) });
   liveness.watch(peer);
   return { pacer, gone, peer, liveness };
@@ -16,7 +16,7 @@ function stage(state: PeerState = "connecting") {
 test("one who sends something at times is there", () => {
   const { pacer, gone, peer } = stage("connected");
   for (let ms = 9_000; ms < 100_000; ms += 9_000) {
-    peer.heard += 1;
+    peer.packetsReceived += 1;
     pacer.advanceTo(ms);
   }
   expect(gone).toEqual([]);
@@ -24,7 +24,7 @@ test("one who sends something at times is there", () => {
 
 test("one who was there and is silent for longer than allowed is gone, told once", () => {
   const { pacer, gone, peer } = stage("connected");
-  peer.heard = 1;
+  peer.packetsReceived = 1;
   pacer.advanceTo(250);
   pacer.advanceTo(10_250);
   expect(gone).toEqual([]);
@@ -54,10 +54,10 @@ test("one who finds no way here is waited for 30 s, however short the absence th
 
 test("one who comes back with another peer has as long again, and no longer than one who was there", () => {
   const { pacer, gone, peer, liveness } = stage("connected");
-  peer.heard = 100;
+  peer.packetsReceived = 100;
   pacer.advanceTo(250);
   pacer.advanceTo(9_000);
-  liveness.watch({ heard: 0, state: "connecting" });
+  liveness.watch({ packetsReceived: 0, state: "connecting" });
   pacer.advanceTo(19_000);
   expect(gone).toEqual([]);
   expect(pacer.series).toBe(1);

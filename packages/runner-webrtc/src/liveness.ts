@@ -4,7 +4,7 @@ import type { Peer } from "./peer/peer.ts";
 /** Watches whether the caller is still there, by what arrives of it: a page that was killed says no goodbye. */
 export interface Liveness {
   /** This is the peer to watch from now on, anew. */
-  watch(peer: Pick<Peer, "heard" | "state">): void;
+  watch(peer: Pick<Peer, "packetsReceived" | "state">): void;
   stop(): void;
 }
 
@@ -26,8 +26,8 @@ const checkMs = 250;
  * who has sent nothing of these at all, because it only listens, is believed to be there as long as the connection is.
  */
 export function createLiveness({ pacer, callerTimeoutMs, gone }: LivenessOptions): Liveness {
-  let peer: Pick<Peer, "heard" | "state"> | undefined;
-  let heard = 0;
+  let peer: Pick<Peer, "packetsReceived" | "state"> | undefined;
+  let received = 0;
   let lastMs = 0;
   let everConnected = false;
   let stopTicks: (() => void) | undefined;
@@ -35,8 +35,8 @@ export function createLiveness({ pacer, callerTimeoutMs, gone }: LivenessOptions
   function check(): void {
     if (peer === undefined) return;
     const nowMs = pacer.clock.now();
-    const there = peer.heard > heard || (peer.heard === 0 && peer.state === "connected");
-    heard = peer.heard;
+    const there = peer.packetsReceived > received || (peer.packetsReceived === 0 && peer.state === "connected");
+    received = peer.packetsReceived;
     everConnected ||= peer.state === "connected";
     if (there) lastMs = nowMs;
     else if (nowMs - lastMs > (everConnected ? callerTimeoutMs : connectTimeoutMs)) {
@@ -53,7 +53,7 @@ export function createLiveness({ pacer, callerTimeoutMs, gone }: LivenessOptions
   return {
     watch(next) {
       peer = next;
-      heard = next.heard;
+      received = next.packetsReceived;
       lastMs = pacer.clock.now();
       stopTicks ??= pacer.every(checkMs, check);
     },

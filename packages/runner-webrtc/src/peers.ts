@@ -27,7 +27,7 @@ export interface PeersOptions extends PeerOptions {
 /** What they tell, of the peer that counts alone. */
 export interface PeersListener extends Pick<PeerListener, "audio" | "loss" | "text"> {
   /** A peer has come to count: the caller's first, or one in place of `before`. */
-  began(before: Pick<Peer, "heard"> | undefined): void;
+  began(before: Pick<Peer, "packetsReceived"> | undefined): void;
   /** Media and data are encrypted both ways: the first time. */
   connected(): void;
   channelOpened(): void;
@@ -40,7 +40,7 @@ export interface Peers extends OutboxChannel {
   /** The current peer's id; empty before the first. */
   readonly pcId: string;
   /** What is known of the current peer. */
-  readonly current: Pick<Peer, "state" | "heard" | "offersChannel" | "counters"> | undefined;
+  readonly current: Pick<Peer, "state" | "packetsReceived" | "offersChannel" | "counters"> | undefined;
   /**
    * Answers the first offer, one on the peer there is, or one that replaces it. Calls queue. Rejects as `Peer.answer` does,
    * or with what `admit` throws, and all is as it was, except that UDP_PORTS_EXHAUSTED closes the peer that was to be
@@ -159,7 +159,7 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
       return current?.peer.maxMessageBytes ?? Number.POSITIVE_INFINITY;
     },
     get heard() {
-      return current?.peer.heard ?? 0;
+      return current?.peer.packetsReceived ?? 0;
     },
     sendText: (text) => current?.peer.sendText(text),
     answer(offer) {

@@ -15,7 +15,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import type { SmallWebRTCRunnerArguments } from "./arguments.ts";
 import { readAnswer } from "./peer/test/answer-reader.ts";
 import { chromium, esp32 } from "./peer/test/offers.ts";
-import { createPeerCaller, type PeerCaller } from "./peer/test/peer-caller.ts";
+import { createPeerCaller, type PeerCaller } from "./peer/werift/test/peer-caller.ts";
 import plugin from "./plugin.ts";
 import { connectCaller, sendOffer, type WebRTCCaller } from "./test/fake-caller.ts";
 

@@ -2,7 +2,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createRecordingLogger, until, within } from "@pipecat-ts/runner-testing";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { createPeerCaller } from "./peer/test/peer-caller.ts";
+import { createPeerCaller } from "./peer/werift/test/peer-caller.ts";
 import { sendOffer } from "./test/fake-caller.ts";
 import { type BotsCall, hearOneself, openStage } from "./test/stage.ts";
 import { createWebRTCTransport } from "./transport.ts";

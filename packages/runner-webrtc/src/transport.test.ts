@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type { WebRTCParams } from "./arguments.ts";
 import { type Connection, createConnection } from "./connection.ts";
 import { createWebRTCTransport } from "./index.ts";
-import { createPeerCaller } from "./peer/test/peer-caller.ts";
+import { createPeerCaller } from "./peer/werift/test/peer-caller.ts";
 import { openTransport } from "./transport.ts";
 import { loadOpus, type Opus, type OpusEncoderOptions } from "./voice/opus.ts";
 

@@ -1,37 +1,44 @@
-import type { Direction, Offer, OfferedAudio, OfferedData, OfferedSection } from "./offer.ts";
-import { attributeValues } from "./sdp.ts";
+import {
+  attributeValues,
+  type Direction,
+  type Offer,
+  type OfferedAudio,
+  type OfferedData,
+  type OfferedSection,
+} from "./offer.ts";
 
-/** Our side of a call, as the engine has it. */
+/** Our side of a call. */
 export interface LocalDescription {
   /** `sha-256 AB:CD…`. */
   readonly fingerprint: string;
   readonly audio: LocalTransport;
-  /** Only where the offer does not bundle the two. */
+  /** Defined only if the offer does not bundle audio and data. */
   readonly data: LocalTransport | undefined;
-  /** The source of every packet we send. */
+  /** The source of every RTP packet that we send. */
   readonly ssrc: number;
-  /** The largest message in bytes that we take. */
+  /** The largest message that we accept, in bytes. */
   readonly maxMessageBytes: number;
   readonly sctpPort: number;
-  /** Which answer of this peer it is, from 1. */
+  /** The number of this answer in the call, from 1. */
   readonly version: number;
 }
 
-/** How we are reached. */
+/** Our ICE and DTLS parameters. */
 export interface LocalTransport {
-  /** `active`: we open DTLS. */
+  /** `active` if we are the DTLS client. */
   readonly setup: "active" | "passive";
   readonly usernameFragment: string;
   readonly password: string;
-  /** `a=candidate` values, all of them: there is no way to tell of later ones. */
+  /** All `a=candidate` values. Pipecat's protocol cannot trickle candidates to the client. */
   readonly candidates: readonly string[];
 }
 
 /**
- * Writes the answer (RFC 8829, section 5.3): a section for each that was offered, those not served refused with port 0.
+ * Writes the answer (RFC 8829, section 5.3): one section for each offered section. Sections without audio or data are rejected
+ * with port 0.
  *
- * One fingerprint algorithm, candidates once per transport, lines below 256 characters and CRLF at their ends: pipecat's
- * ESP32 client reads no other (https://github.com/pipecat-ai/pipecat-esp32, over https://github.com/sepfy/libpeer).
+ * Pipecat's ESP32 client requires one fingerprint algorithm, candidates once per transport, lines shorter than 256 characters
+ * and CRLF (https://github.com/pipecat-ai/pipecat-esp32, https://github.com/sepfy/libpeer).
  */
 export function writeAnswer(offer: Offer, local: LocalDescription): string {
   const { audio, data } = offer;
@@ -48,7 +55,7 @@ export function writeAnswer(offer: Offer, local: LocalDescription): string {
     const withCandidates = !bundle.slice(1).includes(section.mid);
     if (section.mid === audio.mid) lines.push(...audioLines(audio, local, withCandidates));
     else if (section.mid === data?.mid) lines.push(...dataLines(data, local, withCandidates));
-    else lines.push(...refusal(section));
+    else lines.push(...rejectedLines(section));
   }
   return `${lines.join("\r\n")}\r\n`;
 }
@@ -60,8 +67,8 @@ function audioLines(audio: OfferedAudio, local: LocalDescription, withCandidates
     "c=IN IP4 0.0.0.0",
     "a=rtcp:9 IN IP4 0.0.0.0",
     ...transportLines(audio, local, local.audio, withCandidates),
-    `a=${answered[audio.direction]}`,
-    // A browser gives its `track` event a stream only for a section with an msid.
+    `a=${reversed[audio.direction]}`,
+    // Without an msid, a browser's `track` event has no stream.
     "a=msid:bot voice",
     "a=rtcp-mux",
     `a=rtpmap:${type} opus/48000/2`,
@@ -98,7 +105,7 @@ function transportLines(
   ];
 }
 
-function refusal(section: OfferedSection): string[] {
+function rejectedLines(section: OfferedSection): string[] {
   return [
     `m=${section.media} 0 ${section.protocol} ${section.formats[0]}`,
     "c=IN IP4 0.0.0.0",
@@ -116,7 +123,7 @@ function midLine({ mid, midOffered }: OfferedSection): string[] {
   return midOffered ? [`a=mid:${mid}`] : [];
 }
 
-const answered: Readonly<Record<Direction, Direction>> = {
+const reversed: Readonly<Record<Direction, Direction>> = {
   sendrecv: "sendrecv",
   sendonly: "recvonly",
   recvonly: "sendonly",

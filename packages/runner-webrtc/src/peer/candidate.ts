@@ -2,28 +2,28 @@ import { isIP } from "node:net";
 import type { Offer } from "./offer.ts";
 import type { RemoteCandidate } from "./peer-contract.ts";
 
-/** A way to the caller, and what it leads to: the data channel only where the two are not bundled. */
+/** A remote candidate and the transport that it belongs to: `data` only if the two are not bundled. */
 export interface IceCandidate extends ParsedCandidate {
   readonly transport: "audio" | "data";
 }
 
-/** A way to the caller, as it says itself (RFC 8839, section 5.1). UDP only. */
+/** A parsed UDP candidate (RFC 8839, section 5.1). */
 export interface ParsedCandidate {
   readonly foundation: string;
   readonly priority: number;
-  /** An IP address, or a `.local` name that only the caller's own network knows. */
+  /** An IP address, or a `.local` name (mDNS). */
   readonly host: string;
   readonly port: number;
   readonly type: "host" | "srflx" | "relay";
-  /** The ICE credentials it belongs to, where it says so. */
+  /** The `ufrag` extension: the ICE generation that the candidate belongs to. */
   readonly usernameFragment: string | undefined;
 }
 
 const shape =
   /^(?:a=)?(?:candidate:)?(\S{1,64}) 1 udp (\d{1,10}) (\S{1,255}) (\d{1,5}) typ (host|srflx|prflx|relay)(?: |$)/i;
 
-/** The candidate in `text`, or undefined when it is of no use here: another protocol, a made-up address, or no candidate. */
-export function recogniseCandidate(text: string): ParsedCandidate | undefined {
+/** Parses a candidate. Returns undefined if it is malformed, not UDP, or not a unicast address. */
+export function parseCandidate(text: string): ParsedCandidate | undefined {
   const [, foundation = "", priority, host = "", port, type = ""] = text.trim().match(shape) ?? [];
   const reachable = isIP(host) !== 0 ? isUnicast(host) : /^[\w-]{1,63}\.local$/i.test(host);
   const portNumber = Number(port);
@@ -33,7 +33,7 @@ export function recogniseCandidate(text: string): ParsedCandidate | undefined {
     priority: Number(priority),
     host,
     port: portNumber,
-    // What a caller learnt about itself from another peer, it may trickle as prflx; it is used like srflx.
+    // A caller may trickle a peer-reflexive candidate that it learned from another peer. It is used like srflx.
     type: type.toLowerCase() === "host" ? "host" : type.toLowerCase() === "relay" ? "relay" : "srflx",
     usernameFragment: text.match(/ ufrag (\S+)/)?.[1],
   };
@@ -43,9 +43,9 @@ function isUnicast(host: string): boolean {
   return !/^(0\.0\.0\.0|2(2[4-9]|[3-5]\d)\.|::$|ff)/i.test(host);
 }
 
-/** What a caller trickled, and the transport it belongs to; undefined when it is of no use for this offer. */
+/** Parses a candidate and finds its transport. Returns undefined if it is unusable or does not belong to this offer. */
 export function locateCandidate(trickled: RemoteCandidate, offer: Offer): IceCandidate | undefined {
-  const found = recogniseCandidate(trickled.candidate);
+  const found = parseCandidate(trickled.candidate);
   const { audio, data, sections } = offer;
   const section =
     sections.find(({ mid }) => mid === trickled.sdpMid) ??

@@ -1,7 +1,7 @@
 import { RunnerError } from "@pipecat-ts/runner-core";
 import type { IceServer } from "./peer-contract.ts";
 
-/** ICE servers, a row for each URL. */
+/** ICE servers, one entry per URL. */
 export interface IceServerAddresses {
   readonly stun: readonly ServerAddress[];
   readonly turn: readonly TurnServer[];
@@ -13,18 +13,18 @@ export type ServerAddress = readonly [host: string, port: number];
 /** One URL of a TURN server. */
 export interface TurnServer {
   readonly address: ServerAddress;
-  /** How the server is spoken to; what it relays is UDP. */
+  /** The protocol to the server. The relayed protocol is always UDP. */
   readonly transport: "udp" | "tcp" | "tls";
   readonly username: string;
   readonly credential: string;
 }
 
-// RFC 7064 and 7065: no slashes, an IPv6 address in brackets.
+// RFC 7064 and 7065: without slashes, IPv6 addresses in brackets.
 const shape = /^(stuns?|turns?):(\[[\da-f:.]+\]|[^\s:?/[\]]+)(?::(\d{1,5}))?(?:\?transport=(udp|tcp))?$/i;
 
 /**
- * Reads ICE servers as browsers write them. Throws OPTION_INVALID for a URL that is none, and for TURN without credentials.
- * `stuns:` is left to the callers: nothing is gained by asking for one's address over TLS.
+ * Parses ICE servers in the shape of `RTCIceServer`. Throws OPTION_INVALID for a malformed URL and for TURN without credentials.
+ * Ignores `stuns:` servers, which only callers use: querying an address over TLS has no advantage for us.
  */
 export function parseIceServers(servers: readonly IceServer[]): IceServerAddresses {
   const stun: ServerAddress[] = [];
@@ -32,7 +32,7 @@ export function parseIceServers(servers: readonly IceServer[]): IceServerAddress
   for (const server of servers) {
     for (const url of [server.urls].flat()) {
       const [, scheme, host = "", port, transport] = url.trim().match(shape) ?? [];
-      if (scheme === undefined) throw serverInvalid(`"${withoutLogin(url)}" is no URL of a STUN or TURN server`);
+      if (scheme === undefined) throw serverInvalid(`"${withoutLogin(url)}" is not a STUN or TURN URL`);
       const secure = scheme.toLowerCase().endsWith("s");
       const address = [host.replace(/[[\]]/g, ""), Number(port ?? (secure ? 5_349 : 3_478))] as const;
       if (scheme.toLowerCase() === "stun") stun.push(address);
@@ -48,17 +48,17 @@ export function parseIceServers(servers: readonly IceServer[]): IceServerAddress
 }
 
 function login({ username, credential }: IceServer, url: string): Pick<TurnServer, "username" | "credential"> {
-  if (!username || !credential) throw serverInvalid(`The TURN server "${url}" has no username and credential`);
+  if (!username || !credential) throw serverInvalid(`The TURN server "${url}" needs a username and a credential`);
   return { username, credential };
 }
 
-/** Other kinds of URL carry a login before an `@`, and so do mistaken ones of this kind. */
+/** Removes credentials before an `@`, which a malformed URL may contain, so that errors do not show them. */
 function withoutLogin(url: string): string {
   return url.replace(/^([a-z]+:)?.*@/is, "$1…@");
 }
 
-function serverInvalid(what: string): RunnerError {
-  return new RunnerError("OPTION_INVALID", `${what}.`, {
+function serverInvalid(problem: string): RunnerError {
+  return new RunnerError("OPTION_INVALID", `${problem}.`, {
     fix: 'Write it as "stun:host:3478", or as {"urls": "turn:host:3478?transport=udp", "username": "…", "credential": "…"}.',
   });
 }

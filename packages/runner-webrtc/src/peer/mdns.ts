@@ -1,29 +1,38 @@
 import multicastDns from "multicast-dns";
 
-/** Finds what `.local` names stand for, by multicast DNS (RFC 6762). Browsers hide their addresses behind such names. */
+/** Resolves `.local` names with multicast DNS (RFC 6762). Browsers use such names to hide their local addresses. */
 export interface MdnsResolver {
-  /** The IPv4 address, or undefined when nobody on the network knows it in time, or too much was asked. Never rejects. */
+  /** Resolves to the IPv4 address, or undefined on a timeout or after too many names. Never rejects. */
   resolve(name: string): Promise<string | undefined>;
-  /** Ends what is under way. */
+  /** Ends open queries and releases the socket. */
   close(): void;
 }
 
-/** A browser answers within milliseconds; one on another network never does. */
-const patienceMs = 1_500;
+/** The network of a resolver. Default: port 5353 on the default interface. */
+export interface MdnsNetwork {
+  readonly interface?: string;
+  readonly bind?: string;
+  readonly port?: number;
+  readonly loopback?: boolean;
+  readonly reuseAddr?: boolean;
+}
+
+/** A browser on this network responds within milliseconds. */
+const timeoutMs = 1_500;
 const repeatMs = 400;
 
-/** A browser has one name per network of its own; more is somebody's attempt to have us ask the whole network. */
+/** The maximum number of names per caller. A browser has one per network interface; each query reaches the whole network. */
 const namesLimit = 16;
 
-/** A resolver for one caller. It holds a socket only while a question is open. */
-export function createMdnsResolver(options: multicastDns.Options = {}): MdnsResolver {
+/** Creates a resolver for one caller. It holds a socket only while a query is open. */
+export function createMdnsResolver(network: MdnsNetwork = {}): MdnsResolver {
   const pending = new Map<string, { readonly found: Promise<string | undefined>; settle(address?: string): void }>();
-  let asked = 0;
+  let queried = 0;
   let socket: multicastDns.MulticastDNS | undefined;
 
   function open(): multicastDns.MulticastDNS {
-    const opened = multicastDns(options);
-    // The port may be taken for one program alone: then names stay names.
+    const opened = multicastDns({ ...network });
+    // Another program may hold the port exclusively: then no name resolves.
     opened.on("error", settleAll);
     opened.on("response", ({ answers }) => {
       for (const answer of answers ?? [])
@@ -36,15 +45,15 @@ export function createMdnsResolver(options: multicastDns.Options = {}): MdnsReso
     for (const { settle } of pending.values()) settle();
   }
 
-  function ask(name: string): Promise<string | undefined> {
+  function query(name: string): Promise<string | undefined> {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
     socket ??= open();
-    const query = (): void => socket?.query(name, "A");
-    const repeat = setInterval(query, repeatMs);
-    const patience = setTimeout(() => settle(), patienceMs);
+    const send = (): void => socket?.query(name, "A");
+    const repeat = setInterval(send, repeatMs);
+    const timeout = setTimeout(() => settle(), timeoutMs);
     const settle = (address?: string): void => {
       clearInterval(repeat);
-      clearTimeout(patience);
+      clearTimeout(timeout);
       pending.delete(name);
       resolve(address);
       if (pending.size > 0) return;
@@ -52,7 +61,7 @@ export function createMdnsResolver(options: multicastDns.Options = {}): MdnsReso
       socket = undefined;
     };
     pending.set(name, { found: promise, settle });
-    query();
+    send();
     return promise;
   }
 
@@ -61,8 +70,8 @@ export function createMdnsResolver(options: multicastDns.Options = {}): MdnsReso
       const key = name.toLowerCase();
       const known = pending.get(key);
       if (known !== undefined) return known.found;
-      asked += 1;
-      return asked > namesLimit ? undefined : ask(key);
+      queried += 1;
+      return queried > namesLimit ? undefined : query(key);
     },
     close: settleAll,
   };

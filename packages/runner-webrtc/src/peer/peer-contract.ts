@@ -1,76 +1,75 @@
 import type { Logger } from "@pipecat-ts/runner-core";
 
-/** What a peer is made with. */
 export interface PeerOptions {
-  /** STUN and TURN servers. None: the host's own addresses only. */
+  /** STUN and TURN servers. Without any, only the host's own addresses are used. */
   readonly iceServers: readonly IceServer[];
-  /** Whether to offer and use relayed candidates only. Default false. */
+  /** Whether to use relayed candidates only. Default false. */
   readonly relayOnly?: boolean;
-  /** The address that host candidates carry in place of the host's own: for a 1:1 NAT before it. */
+  /** The address in host candidates instead of the host's own, for a host behind a 1:1 NAT. */
   readonly announceIp?: string;
-  /** The one address of this host to be reached at, in place of all it has. */
+  /** The only address of this host to listen on. Default: all of them. */
   readonly hostAddress?: string;
-  /** The UDP ports to bind, both ends included. Default: what the system gives. */
+  /** The range of UDP ports to bind (inclusive). Default: any. */
   readonly udpPorts?: readonly [first: number, last: number];
-  /** Whether we open DTLS where the offer leaves it to us. Default false: a call is up the sooner where the caller does. */
+  /** Whether to be the DTLS client if the offer allows both roles. Default false, because the caller connects sooner. */
   readonly opensDtls?: boolean;
   readonly logger: Logger;
 }
 
-/** A peer connection with one caller, on the answering side. The engine behind it is this file's secret. */
+/** A WebRTC peer connection with one caller, on the answering side. */
 export interface Peer {
   readonly state: PeerState;
   /**
-   * Answers an offer: the first, one that renegotiates, or one that restarts ICE. The answer holds every candidate of ours.
-   * Calls queue. Rejects with OFFER_INVALID (400), UDP_PORTS_EXHAUSTED and TURN_UNREACHABLE (503), and then the peer is as it
-   * was before; with OPTION_INVALID for ICE servers that are none, and with CALL_ENDED once it is closed.
+   * Answers the first offer, a renegotiation or an ICE restart. The answer has all of our candidates. Calls are queued. Rejects
+   * with OFFER_INVALID (400), UDP_PORTS_EXHAUSTED (503) or TURN_UNREACHABLE (503), which leave the peer as it was, with
+   * OPTION_INVALID for malformed ICE servers, and with CALL_ENDED after `close()`.
    */
   answer(offerSdp: string): Promise<string>;
-  /** Takes a candidate that the caller trickled; before the first offer it is kept. One of no use is counted. */
+  /** Adds a trickled candidate. Buffers it before the first offer, and counts it if it is unusable. */
   addCandidate(candidate: RemoteCandidate): void;
-  /** Puts one Opus packet on the wire; dropped before the wire is up. `timestamp` counts at 48,000 Hz. */
+  /** Sends one Opus packet, or drops it unless connected. `timestamp` counts at 48,000 Hz. */
   sendAudio(payload: Uint8Array, timestamp: number): void;
-  /** Sends text on the caller's data channel. Throws when none is open. */
+  /** Sends text on the caller's data channel. Throws if no channel is open. */
   sendText(text: string): void;
-  /** Whether the caller's offer has a data channel: one whose has none, a phone's, will not open any. */
+  /** Whether the caller's offer has a data channel. If not, as in phone calls, none will open. */
   readonly offersChannel: boolean;
-  /** Bytes that wait in the data channel. */
+  /** Bytes buffered in the data channel. */
   readonly bufferedBytes: number;
-  /** The largest message in bytes that the caller takes, by its offer. */
+  /** The largest message that the caller accepts, in bytes. */
   readonly maxMessageBytes: number;
-  /** How often something came that only the caller can have sent: media, reports on ours, data. While it grows, they are there. */
-  readonly heard: number;
-  /** What was not taken, for the log. */
+  /** The number of authenticated packets received: media, RTCP and data. It grows while the caller is present. */
+  readonly packetsReceived: number;
+  /** What was ignored, for the log. */
   readonly counters: PeerCounters;
-  /** Closes everything; resolves when the sockets and timers are gone. Twice is once. */
+  /** Closes the connection. Resolves once sockets and timers are released. May be called more than once. */
   close(): Promise<void>;
 }
 
-/** What a caller sent that was of no use. */
+/** How much of the caller's input was unusable. */
 export interface PeerCounters {
-  /** Candidates that are no address, not for UDP, of an earlier ICE generation, or more than are tried. */
+  /** Candidates that are malformed, not UDP, of an earlier ICE generation, or above the limit. */
   readonly candidatesIgnored: number;
-  /** Datagrams that came from elsewhere than the caller, and media whose headers do not hold. */
+  /** Datagrams from other senders than the caller, and media with a malformed header. */
   readonly datagramsIgnored: number;
-  /** Data channel messages, and packets of them, that could not be understood. */
+  /** Data channel packets and messages that could not be read. */
   readonly messagesIgnored: number;
 }
 
-/** Where the wire is: `connected` once media and data are encrypted both ways; `closed` also when the caller closed it. */
+/** `connected` once media and data are encrypted both ways. `closed` also if the caller closed the connection. */
 export type PeerState = "new" | "connecting" | "connected" | "failed" | "closed";
 
-/** What a peer tells. Called from any asynchronous scope. */
+/** Receives a peer's events, in any asynchronous scope. */
 export interface PeerListener {
   state(state: PeerState): void;
   audio(packet: AudioPacket): void;
-  /** The caller reports how much of our voice got lost since its last report, in %. */
+  /** The share of our audio packets that was lost since the caller's last report, in %. */
   loss(percent: number): void;
-  /** The caller's data channel: the last one opened is the one that counts. */
+  /** The state of the caller's data channel: the last one it opened. */
   channel(state: "open" | "closed"): void;
   text(text: string): void;
 }
 
-/** One RTP packet of the caller's voice, in order of arrival. */
+/** One RTP packet of the caller's audio, in order of arrival. */
 export interface AudioPacket {
   /** One Opus packet. */
   readonly payload: Uint8Array;
@@ -80,14 +79,14 @@ export interface AudioPacket {
   readonly timestamp: number;
 }
 
-/** A candidate as clients trickle it. `candidate: ""` ends them. */
+/** A trickled candidate. `candidate: ""` marks the end of candidates. */
 export interface RemoteCandidate {
   readonly candidate: string;
   readonly sdpMid?: string | undefined;
   readonly sdpMLineIndex?: number | undefined;
 }
 
-/** An ICE server, as browsers write it. */
+/** An ICE server in the shape of the browser's `RTCIceServer`. */
 export interface IceServer {
   readonly urls: string | readonly string[];
   readonly username?: string;

@@ -1,19 +1,18 @@
 import { RunnerError } from "@pipecat-ts/runner-core";
 import { type IceCandidate, locateCandidate } from "./candidate.ts";
-import type { Engine } from "./engine.ts";
 import { createMdnsResolver, type MdnsResolver } from "./mdns.ts";
-import { type Offer, parseOffer } from "./offer.ts";
+import { type Offer, offerInvalid, parseOffer } from "./offer.ts";
 import type { Peer, PeerListener, PeerOptions, RemoteCandidate } from "./peer-contract.ts";
-import { offerInvalid } from "./sdp.ts";
+import type { WeriftAdapter } from "./werift/adapter.ts";
 
 export type * from "./peer-contract.ts";
 
-/** As many candidates as are kept until there is an offer. */
+/** The maximum number of candidates that are buffered until there is an offer. */
 const earlyLimit = 64;
 
 /**
- * A peer that waits for its offer. It holds no socket and no timer until then; the engine is loaded at the first offer,
- * if `warmUp` did not do it before. It closes `names` with itself.
+ * Creates a peer that waits for its offer. It holds no socket or timer until then. The first offer loads werift unless `warmUp`
+ * has. `close()` also closes `names`.
  */
 export function createPeer(
   options: PeerOptions,
@@ -21,7 +20,7 @@ export function createPeer(
   names: MdnsResolver = createMdnsResolver(),
 ): Peer {
   let early: RemoteCandidate[] = [];
-  let engine: Engine | undefined;
+  let adapter: WeriftAdapter | undefined;
   let offered: Offer | undefined;
   let answering = false;
   let candidatesIgnored = 0;
@@ -32,28 +31,28 @@ export function createPeer(
     checkOpen();
     const offer = parseOffer(text);
     if (offered !== undefined) checkSameCaller(offer, offered);
-    const { openEngine } = await import("./engine.ts");
+    const { openWeriftAdapter } = await import("./werift/adapter.ts");
     checkOpen();
-    // Of an engine that did not come to answer its first offer, nothing is told: the next offer gets another one.
+    // An adapter that fails on its first offer reports no events: the next offer gets a new one.
     const opened =
-      engine ??
-      openEngine(
+      adapter ??
+      openWeriftAdapter(
         options,
-        contain(listener, options, () => engine !== undefined),
+        guardListener(listener, options, () => adapter !== undefined),
       );
-    engine = opened;
+    adapter = opened;
     answering = true;
-    const written = offer.audio.candidates.map((candidate) => ({ candidate, sdpMid: offer.audio.mid }));
-    const inData = (offer.data?.candidates ?? []).map((candidate) => ({ candidate, sdpMid: offer.data?.mid }));
-    const known = [...written, ...inData, ...early].flatMap((candidate) => place(candidate, offer) ?? []);
+    const audio = offer.audio.candidates.map((candidate) => ({ candidate, sdpMid: offer.audio.mid }));
+    const data = (offer.data?.candidates ?? []).map((candidate) => ({ candidate, sdpMid: offer.data?.mid }));
+    const known = [...audio, ...data, ...early].flatMap((candidate) => locate(candidate, offer) ?? []);
     early = [];
     try {
-      const text = await opened.answer(offer, known);
+      const answerSdp = await opened.answer(offer, known);
       offered = offer;
-      return text;
+      return answerSdp;
     } catch (error) {
       if (offered === undefined) {
-        engine = undefined;
+        adapter = undefined;
         await opened.close();
       }
       throw error;
@@ -71,18 +70,18 @@ export function createPeer(
 
   function addCandidate(trickled: RemoteCandidate): void {
     if (closing !== undefined) return;
-    if (engine === undefined || offered === undefined || answering) {
+    if (adapter === undefined || offered === undefined || answering) {
       if (early.length < earlyLimit) early.push(trickled);
       else candidatesIgnored += 1;
       return;
     }
-    const candidate = place(trickled, offered);
-    if (candidate !== undefined && !engine.addCandidate(candidate)) candidatesIgnored += 1;
+    const candidate = locate(trickled, offered);
+    if (candidate !== undefined && !adapter.addCandidate(candidate)) candidatesIgnored += 1;
   }
 
-  /** What the engine can use of a candidate, now. A name is looked up, and its candidate comes again with the address. */
-  function place(trickled: RemoteCandidate, offer: Offer): IceCandidate | undefined {
-    // Nothing is done at the end of candidates: a caller is found by its own checks, even if none of them was of use.
+  /** Returns the candidate if it has an address. A name is resolved first, and added again with its address. */
+  function locate(trickled: RemoteCandidate, offer: Offer): IceCandidate | undefined {
+    // The end of candidates needs no action: the caller's own checks may still find a pair.
     if (trickled.candidate === "") return undefined;
     const candidate = locateCandidate(trickled, offer);
     if (candidate === undefined) candidatesIgnored += 1;
@@ -94,15 +93,21 @@ export function createPeer(
     return undefined;
   }
 
+  async function close(): Promise<void> {
+    names.close();
+    await adapter?.close();
+    await queue;
+  }
+
   return {
     get state() {
-      return closing === undefined ? (engine?.state ?? "new") : "closed";
+      return closing === undefined ? (adapter?.state ?? "new") : "closed";
     },
-    get heard() {
-      return engine?.heard ?? 0;
+    get packetsReceived() {
+      return adapter?.packetsReceived ?? 0;
     },
     get counters() {
-      return { candidatesIgnored, ...(engine?.counters ?? { datagramsIgnored: 0, messagesIgnored: 0 }) };
+      return { candidatesIgnored, ...(adapter?.counters ?? { datagramsIgnored: 0, messagesIgnored: 0 }) };
     },
     answer(text) {
       const answered = queue.then(() => answer(text));
@@ -110,16 +115,16 @@ export function createPeer(
       return answered;
     },
     addCandidate,
-    sendAudio: (payload, timestamp) => engine?.sendAudio(payload, timestamp),
+    sendAudio: (payload, timestamp) => adapter?.sendAudio(payload, timestamp),
     sendText(text) {
-      if (engine === undefined) throw new Error("The caller has no data channel open.");
-      engine.channel.sendText(text);
+      if (adapter === undefined) throw new Error("The caller has no open data channel.");
+      adapter.channel.sendText(text);
     },
     get offersChannel() {
       return offered?.data !== undefined;
     },
     get bufferedBytes() {
-      return engine?.channel.bufferedBytes ?? 0;
+      return adapter?.channel.bufferedBytes ?? 0;
     },
     get maxMessageBytes() {
       return offered?.data?.maxMessageBytes ?? 65_536;
@@ -129,41 +134,35 @@ export function createPeer(
       return closing;
     },
   };
-
-  async function close(): Promise<void> {
-    names.close();
-    await engine?.close();
-    await queue;
-  }
 }
 
-/** A listener that throws is a bug of ours: it is logged here, because the engine would swallow it. */
-function contain(listener: PeerListener, { logger }: PeerOptions, counts: () => boolean): PeerListener {
-  const safely =
-    <T>(tell: (value: T) => void) =>
+/** Logs exceptions of the listener, which werift would swallow, and reports events only while `active`. */
+function guardListener(listener: PeerListener, { logger }: PeerOptions, active: () => boolean): PeerListener {
+  const guard =
+    <T>(report: (value: T) => void) =>
     (value: T): void => {
-      if (!counts()) return;
+      if (!active()) return;
       try {
-        tell(value);
-      } catch (error) {
-        logger.error({ error }, "a listener of a WebRTC peer threw");
+        report(value);
+      } catch (err) {
+        logger.error({ err }, "webrtc peer listener failed");
       }
     };
   return {
-    state: safely((state) => listener.state(state)),
-    audio: safely((packet) => listener.audio(packet)),
-    loss: safely((percent) => listener.loss(percent)),
-    channel: safely((state) => listener.channel(state)),
-    text: safely((text) => listener.text(text)),
+    state: guard((state) => listener.state(state)),
+    audio: guard((packet) => listener.audio(packet)),
+    loss: guard((percent) => listener.loss(percent)),
+    channel: guard((state) => listener.channel(state)),
+    text: guard((text) => listener.text(text)),
   };
 }
 
-/** A peer's certificate lasts as long as the peer: another one is another caller, or one that began anew. */
+/** A peer keeps one certificate. An offer with another one is from another caller, or from a caller that started over. */
 function checkSameCaller(offer: Offer, before: Offer): void {
   const known = new Set(before.audio.fingerprints);
   if (!offer.audio.fingerprints.some((fingerprint) => known.has(fingerprint)))
     throw offerInvalid(
-      "has another certificate (a=fingerprint) than the call's first one",
+      "has another certificate (a=fingerprint) than the first offer of the call",
       "To replace the connection, set restart_pc.",
     );
 }

@@ -6,7 +6,7 @@ import { RunnerError } from "@pipecat-ts/runner-core";
 /** An IP address and a port. */
 export type SocketAddress = readonly [host: string, port: number];
 
-/** One bound UDP socket, in the shape that the engine takes its sockets in. Nothing it does throws or rejects. */
+/** A bound UDP socket with the interface of werift's `UdpTransport`. Its methods never throw or reject. */
 export interface UdpTransport {
   readonly type: "udp";
   readonly addressFamily: 4 | 6;
@@ -18,8 +18,8 @@ export interface UdpTransport {
 }
 
 /**
- * Binds a UDP socket to `address`, to any port or to one of `ports`, both ends included. Throws UDP_PORTS_EXHAUSTED when
- * all of them are taken, else what the system says.
+ * Binds a UDP socket to `address`, to any port or to one of `ports` (inclusive). Throws UDP_PORTS_EXHAUSTED if all of them are
+ * in use, and system errors unchanged.
  */
 export async function openUdpTransport(
   address: string,
@@ -27,7 +27,7 @@ export async function openUdpTransport(
 ): Promise<UdpTransport> {
   const socket = ports === undefined ? await bind(address, 0) : await bindWithin(address, ports);
   let closed = false;
-  // After binding, an error of a UDP socket concerns one datagram, and those may get lost.
+  // After binding, an error concerns a single datagram, which counts as lost.
   socket.on("error", () => undefined);
   const transport: UdpTransport = {
     type: "udp",
@@ -39,7 +39,7 @@ export async function openUdpTransport(
     onData: () => undefined,
     send(data, to) {
       if (!closed && to !== undefined && to[1] > 0 && to[1] < 65_536) socket.send(data, to[1], to[0]);
-      return sent;
+      return resolved;
     },
     async close() {
       if (closed) return;
@@ -52,7 +52,7 @@ export async function openUdpTransport(
   return transport;
 }
 
-const sent = Promise.resolve();
+const resolved = Promise.resolve();
 
 async function bindWithin(address: string, [first, last]: readonly [number, number]): Promise<Socket> {
   const count = last - first + 1;
@@ -64,8 +64,8 @@ async function bindWithin(address: string, [first, last]: readonly [number, numb
       if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
     }
   }
-  throw new RunnerError("UDP_PORTS_EXHAUSTED", `All UDP ports from ${first} to ${last} are taken.`, {
-    fix: "Allow more with --udp-ports, or take fewer callers with --max-sessions.",
+  throw new RunnerError("UDP_PORTS_EXHAUSTED", `All UDP ports from ${first} to ${last} are in use.`, {
+    fix: "Set a larger range with --udp-ports, or accept fewer callers with --max-sessions.",
   });
 }
 
@@ -74,7 +74,7 @@ async function bind(address: string, port: number): Promise<Socket> {
   const socket = createSocket({
     type: family === 6 ? "udp6" : "udp4",
     ipv6Only: family === 6,
-    // Addresses only ever are literals: looking each up again would cost a turn of the event loop per packet.
+    // Addresses are always literals. The default lookup would delay each packet by a turn of the event loop.
     lookup: (host, _options, found) => found(null, host, family),
   });
   try {

@@ -1,5 +1,5 @@
 import { createSpeaker, type Speaker, send } from "@pipecat-ts/runner-testing";
-import { createPeerCaller, type PeerCaller } from "../peer/test/peer-caller.ts";
+import { createPeerCaller, type PeerCaller } from "../peer/werift/test/peer-caller.ts";
 import { loadOpus } from "../voice/opus.ts";
 import { type DeviceAnswer, readDeviceAnswer } from "./device-parser.ts";
 

@@ -1,6 +1,6 @@
 import type { FakeCaller, Invitation } from "@pipecat-ts/runner-testing";
 import { createSpeaker, send } from "@pipecat-ts/runner-testing";
-import { createPeerCaller, type PeerCaller } from "../peer/test/peer-caller.ts";
+import { createPeerCaller, type PeerCaller } from "../peer/werift/test/peer-caller.ts";
 import { loadOpus } from "../voice/opus.ts";
 
 /** For tests: a caller that speaks the wire as Pipecat's JavaScript client does, over the engine of the other side. */

@@ -1,6 +1,6 @@
 import { createSpeaker, type Speaker, until } from "@pipecat-ts/runner-testing";
 import { onTestFinished } from "vitest";
-import { createPeerCaller, type PeerCaller } from "../../../runner-webrtc/src/peer/test/peer-caller.ts";
+import { createPeerCaller, type PeerCaller } from "../../../runner-webrtc/src/peer/werift/test/peer-caller.ts";
 import { loadOpus } from "../../../runner-webrtc/src/voice/opus.ts";
 import type { FakeGraph, GraphRequest } from "./fake-graph.ts";
 import { connectOf, newCallId, post, terminateOf } from "./webhooks.ts";

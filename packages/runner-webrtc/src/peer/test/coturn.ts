@@ -12,7 +12,7 @@ import type { IceServer } from "../peer.ts";
 
 const login = { username: "caller", credential: "correct-horse" };
 
-/** Starts a TURN server of this test's own on loopback, and ends it with the test. This process trusts its certificate. */
+/** Starts a TURN server on loopback for one test. This process trusts its certificate until the test ends. */
 export async function startCoturn(): Promise<(transport: "udp" | "tcp" | "tls", credential?: string) => IceServer> {
   const [port, tlsPort] = [await freePort(), await freePort()];
   const { keyFile, certificateFile } = await makeCertificate();
@@ -40,7 +40,7 @@ export async function startCoturn(): Promise<(transport: "udp" | "tcp" | "tls", 
   });
 }
 
-/** Makes a certificate of this machine's own address, and has this process trust it until the test is over. */
+/** Creates a certificate for 127.0.0.1, and lets this process trust it until the test ends. */
 async function makeCertificate(): Promise<{ readonly keyFile: string; readonly certificateFile: string }> {
   const folder = await mkdtemp(join(tmpdir(), "coturn-"));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -55,18 +55,18 @@ async function makeCertificate(): Promise<{ readonly keyFile: string; readonly c
   return { keyFile, certificateFile };
 }
 
-/** A port that is free for UDP and TCP: the system gives one for TCP, which hardly anybody uses for UDP. */
+/** A port that is free for TCP, and almost certainly for UDP. */
 async function freePort(): Promise<number> {
   const holder = createServer().listen(0, "127.0.0.1");
   await once(holder, "listening");
   const address = holder.address();
   holder.close();
   await once(holder, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
+  if (address === null || typeof address === "string") throw new Error("The server has no port.");
   return address.port;
 }
 
-/** Resolves when a STUN binding request (RFC 8489) is answered. */
+/** Resolves once the server answers a STUN binding request (RFC 8489). */
 async function answers(port: number): Promise<void> {
   const socket = createSocket("udp4");
   try {

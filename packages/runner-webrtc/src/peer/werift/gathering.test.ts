@@ -1,0 +1,16 @@
+import { expect, test, vi } from "vitest";
+import { RTCPeerConnection } from "werift";
+import { quiet } from "../test/peer-fixture.ts";
+import { createGathering } from "./gathering.ts";
+
+test("sockets that are being bound when the peer closes are closed too", async () => {
+  const connection = new RTCPeerConnection({ iceServers: [] });
+  const { dtlsTransport } = connection.addTransceiver("audio");
+  const closing = new AbortController();
+  const gathered = createGathering(dtlsTransport, { iceServers: [], logger: quiet }).gather(closing.signal);
+  const refused = expect(gathered).rejects.toThrow("aborted");
+  closing.abort();
+  await connection.close();
+  await refused;
+  await vi.waitFor(() => expect(process.getActiveResourcesInfo()).not.toContain("UDPWrap"));
+});

@@ -1,0 +1,59 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { exchangeAudio, openCall } from "../../test/peer-fixture.ts";
+import { isValidRtp } from "./datagram-filter.ts";
+
+/** An RTP header in hex, followed by `more` bytes. */
+function packet(header: string, more: number): Buffer {
+  return Buffer.concat([Buffer.from(header.replaceAll(" ", ""), "hex"), Buffer.alloc(more)]);
+}
+
+test.each([
+  ["plain", packet("806f0001 00000000 00000001", 20)],
+  ["with sources", packet("826f0001 00000000 00000001 00000002 00000003", 0)],
+  ["with a browser's extensions", packet("906f0001 00000000 00000001 bede0008", 32 + 100)],
+  ["with a source and an extension that fills the packet", packet("916f0001 00000000 00000001 00000002 10000001", 4)],
+])("valid RTP: %s", (_, bytes) => {
+  expect(isValidRtp(bytes)).toBe(true);
+});
+
+test.each([
+  ["an incomplete header", packet("806f0001 00000000 000000", 0)],
+  ["sources past the end", packet("8f6f0001 00000000 00000001", 59)],
+  ["an extension of 262,140 bytes in a packet of 36", packet("906f0001 00000000 00000001 bedeffff", 20)],
+  ["an extension past the end by a word", packet("906f0001 00000000 00000001 bede0006", 20)],
+  ["an extension whose length is cut off", packet("906f0001 00000000 00000001 bede", 0)],
+  ["sources without room for an extension", packet("946f0001 00000000 00000001", 16)],
+  ["a complete but long extension", packet("906f0001 00000000 00000001 bede0100", 1_024)],
+  ["a packet larger than an Ethernet frame", packet("806f0001 00000000 00000001", 2_048)],
+])("invalid RTP: %s", (_, bytes) => {
+  expect(isValidRtp(bytes)).toBe(false);
+});
+
+test("datagrams of other senders are ignored and counted, and the call continues", async () => {
+  const call = await openCall();
+  await exchangeAudio(call);
+  const [, host = "", port] = call.caller.connection.remoteDescription?.sdp.match(/udp \d+ ([\d.]+) (\d+)/) ?? [];
+  const stranger = createSocket("udp4").bind(0, host);
+  onTestFinished(() => void stranger.close());
+  await once(stranger, "listening");
+  const alert = Buffer.from([21, 254, 253, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 40]);
+  const audio = Buffer.concat([Buffer.from([0x80, 96, 0, 1, 0, 0, 0, 1, 0, 0, 0, 6]), Buffer.alloc(40)]);
+  const request = Buffer.concat([Buffer.from("000100002112a442", "hex"), Buffer.alloc(12)]);
+  for (const datagram of [alert, audio, request, Buffer.alloc(0), Buffer.alloc(1_400, 255)])
+    stranger.send(datagram, Number(port), host);
+  await vi.waitFor(() => expect(call.peer.counters.datagramsIgnored).toBe(5));
+  await exchangeAudio(call);
+  expect(call.peer.state).toBe("connected");
+});
+
+test("media of the caller with an endless header extension does not block the process", async () => {
+  const call = await openCall();
+  await exchangeAudio(call);
+  const start = performance.now();
+  await call.caller.sendDatagram(packet("906f0001 00000000 00000001 bedeffff", 20));
+  await vi.waitFor(() => expect(call.peer.counters.datagramsIgnored).toBe(1));
+  await exchangeAudio(call);
+  expect(performance.now() - start).toBeLessThan(1_000);
+});

@@ -1,0 +1,19 @@
+import { countSettledResources, settleResources } from "@pipecat-ts/runner-testing";
+import { expect, test, vi } from "vitest";
+import { RTCDtlsFingerprint, RTCDtlsParameters, RTCPeerConnection } from "werift";
+import { stopRetransmission } from "./handshake-timers.ts";
+
+test("a handshake that is stopped half-way leaves no timer", async () => {
+  const connection = new RTCPeerConnection({ iceServers: [], iceUseIpv4: false, iceUseIpv6: false });
+  const { dtlsTransport: dtls } = connection.addTransceiver("audio");
+  dtls.setRemoteParams(new RTCDtlsParameters([new RTCDtlsFingerprint("sha-256", "00")], "auto"));
+  dtls.role = "client";
+  const before = await countSettledResources();
+  void dtls.start();
+  // The ClientHello was sent, to nobody.
+  await vi.waitFor(() => expect(dtls.dtls?.dtls.flight).toBe(1));
+  stopRetransmission(dtls);
+  await dtls.stop();
+  await connection.close();
+  expect(await settleResources(before, 1_200)).toEqual([]);
+});

@@ -1,0 +1,176 @@
+import { until } from "@pipecat-ts/runner-testing";
+import {
+  type MediaStreamTrack,
+  type RTCDataChannel,
+  type RTCIceServer,
+  RTCPeerConnection,
+  RtpHeader,
+  RtpPacket,
+  useOPUS,
+} from "werift";
+import type { UdpTransport } from "../../udp-transport.ts";
+import { ignoreRepeatedHelloVerify } from "../patches/repeated-hello-verify.ts";
+
+export interface PeerCallerOptions {
+  /** Whether it opens a data channel. Default true. */
+  readonly dataChannel?: boolean;
+  /** The channel's label. Default `chat`. */
+  readonly channelLabel?: string;
+  /** The RTP payload type of Opus. */
+  readonly payloadType?: number;
+  /** The sequence number before its first RTP packet. Default 1,000. */
+  readonly sequenceNumber?: number;
+  /** Whether it is an ICE lite agent, as servers are. Default false. */
+  readonly iceLite?: boolean;
+  readonly iceServers?: readonly RTCIceServer[];
+  readonly relayOnly?: boolean;
+}
+
+/** A simulated caller: the offering side, like a browser. */
+export interface PeerCaller {
+  readonly connection: RTCPeerConnection;
+  readonly channel: RTCDataChannel | undefined;
+  /** The received data channel messages, in order. */
+  readonly texts: readonly string[];
+  /** The received audio packets, in order. */
+  readonly packets: readonly RtpPacket[];
+  /** Creates an offer with candidates and sets it as local description. */
+  offer(options?: { readonly iceRestart?: boolean }): Promise<string>;
+  accept(answerSdp: string): Promise<void>;
+  /** Sends a raw datagram to the peer. */
+  sendDatagram(data: Buffer): Promise<void>;
+  /** Sends one Opus packet, 20 ms after the last one by its timestamp. */
+  sendAudio(payload: Uint8Array): void;
+  /** Calls `listener` with each audio packet. */
+  onPacket(listener: (packet: RtpPacket) => void): void;
+  /** Calls `listener` with each text. */
+  onText(listener: (text: string) => void): void;
+  /** Resolves once media and the data channel, if any, are connected. */
+  connected(timeoutMs: number): Promise<void>;
+  /** Calls `listener` with each datagram that arrives at the current sockets. */
+  onDatagram(listener: (bytes: Buffer) => void): void;
+  /** Drops every datagram, both ways, until the returned function is called. */
+  cut(): () => void;
+  /** Sends each DTLS handshake datagram twice, as on a slow network. */
+  repeatHandshake(): void;
+  close(): Promise<void>;
+}
+
+/** The sockets of a werift connection, which are private. */
+function protocolsOf(ice: unknown): { readonly transport: Pick<UdpTransport, "onData" | "send"> }[] {
+  return (ice as { readonly protocols: { readonly transport: UdpTransport }[] }).protocols;
+}
+
+/** The content type of a DTLS handshake record (RFC 6347, section 4.1). */
+const dtlsHandshake = 22;
+
+/** The smallest Opus packet of 20 ms: silence (RFC 6716, section 3.1: a TOC byte and an empty frame). */
+export const silence: Uint8Array = Uint8Array.of(0xf8, 0xff, 0xfe);
+
+/** Creates a caller. `offer()` opens sockets and `close()` releases them. */
+export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
+  const connection = new RTCPeerConnection({
+    iceServers: [...(options.iceServers ?? [])],
+    iceTransportPolicy: options.relayOnly === true ? "relay" : "all",
+    iceLite: options.iceLite ?? false,
+    codecs: {
+      audio: [useOPUS(options.payloadType === undefined ? {} : { payloadType: options.payloadType })],
+      video: [],
+    },
+    // With any other policy, werift leaks a socket on the offering side.
+    bundlePolicy: "max-bundle",
+  });
+  const transceiver = connection.addTransceiver("audio", { direction: "sendrecv" });
+  const channel =
+    options.dataChannel === false ? undefined : connection.createDataChannel(options.channelLabel ?? "chat");
+  const texts: string[] = [];
+  const packets: RtpPacket[] = [];
+  let { sequenceNumber = 1_000 } = options;
+  let timestamp = 48_000;
+  let everConnected = false;
+  let guarded = false;
+  const update = (): void => {
+    everConnected ||=
+      connection.connectionState === "connected" && (channel === undefined || channel.readyState === "open");
+  };
+  const sockets = () =>
+    connection.dtlsTransports.flatMap(({ iceTransport }) =>
+      protocolsOf(iceTransport.connection).map(({ transport }) => transport),
+    );
+  connection.connectionStateChange.subscribe(update);
+  channel?.stateChange.subscribe(update);
+  channel?.onMessage.subscribe((message) => texts.push(message.toString()));
+  transceiver.onTrack.subscribe((track: MediaStreamTrack) => track.onReceiveRtp.subscribe((rtp) => packets.push(rtp)));
+
+  return {
+    connection,
+    channel,
+    texts,
+    packets,
+    async offer({ iceRestart = false } = {}) {
+      await connection.setLocalDescription(await connection.createOffer({ iceRestart }));
+      if (!guarded) connection.dtlsTransports.forEach(ignoreRepeatedHelloVerify);
+      guarded = true;
+      return connection.localDescription?.sdp ?? "";
+    },
+    async accept(sdp) {
+      await connection.setRemoteDescription({ type: "answer", sdp });
+      // After an ICE restart, werift does not start ICE while DTLS is connected.
+      for (const { iceTransport, state } of connection.dtlsTransports)
+        if (state === "connected" && iceTransport.state !== "connected") void iceTransport.start();
+      // Nor does it start a data channel that was not in the first offer.
+      const data = connection.sctpTransport;
+      if (data?.dtlsTransport.state === "connected") await data.start(5_000);
+    },
+    async sendDatagram(data) {
+      await connection.dtlsTransports[0]?.iceTransport.connection.send(data);
+    },
+    sendAudio(payload) {
+      sequenceNumber = (sequenceNumber + 1) & 0xffff;
+      timestamp = (timestamp + 960) >>> 0;
+      const header = new RtpHeader({ sequenceNumber, timestamp });
+      void transceiver.sender.sendRtp(new RtpPacket(header, Buffer.from(payload)));
+    },
+    onPacket(listener) {
+      transceiver.onTrack.subscribe((track) => track.onReceiveRtp.subscribe(listener));
+    },
+    onText(listener) {
+      channel?.onMessage.subscribe((message) => listener(message.toString()));
+    },
+    async connected(timeoutMs) {
+      await until("the caller is connected", () => everConnected || connection.connectionState === "closed", timeoutMs);
+      if (!everConnected) throw new Error("The peer was closed before it was connected.");
+    },
+    onDatagram(listener) {
+      for (const transport of sockets()) {
+        const { onData } = transport;
+        transport.onData = (bytes, address) => {
+          listener(bytes);
+          onData(bytes, address);
+        };
+      }
+    },
+    cut() {
+      const restored = sockets().map((transport) => {
+        const { onData, send } = transport;
+        transport.onData = () => undefined;
+        transport.send = async () => undefined;
+        return () => Object.assign(transport, { onData, send });
+      });
+      return () => {
+        for (const restore of restored) restore();
+      };
+    },
+    repeatHandshake() {
+      for (const { iceTransport } of connection.dtlsTransports)
+        for (const { transport } of protocolsOf(iceTransport.connection)) {
+          const { send } = transport;
+          transport.send = async (data, to) => {
+            await send(data, to);
+            if (data[0] === dtlsHandshake) await send(data, to);
+          };
+        }
+    },
+    close: () => connection.close(),
+  };
+}

@@ -1,0 +1,99 @@
+import { withTimeout } from "@pipecat-ts/runner-core";
+import {
+  classes,
+  Message,
+  methods,
+  StunOverTurnProtocol,
+  TcpTransport,
+  TlsTransport,
+  type Transport,
+  TurnProtocol,
+} from "werift";
+import type { TurnServer } from "../ice-servers.ts";
+import { openUdpTransport, type UdpTransport } from "../udp-transport.ts";
+import { untilAborted } from "./deadline.ts";
+import { acceptUnsignedRefusals } from "./patches/turn-refusals.ts";
+
+/** The requested lifetime of an allocation in seconds: the default of RFC 8656. werift refreshes it. */
+const lifetime = 600;
+
+/** How long closing waits for the server to confirm that an allocation is released. */
+const releaseTimeoutMs = 200;
+
+type ServerTransport = UdpTransport | TcpTransport | TlsTransport;
+
+/** Allocates a relayed address at the first server that grants one. Resolves undefined if none did before `signal` aborted. */
+export async function allocateAtFirst(
+  servers: readonly TurnServer[],
+  signal: AbortSignal,
+): Promise<StunOverTurnProtocol | undefined> {
+  const found = new AbortController();
+  const attempts = servers.map(async (server) => {
+    const protocol = await allocate(server, AbortSignal.any([signal, found.signal]));
+    if (!found.signal.aborted) {
+      found.abort();
+      return protocol;
+    }
+    await protocol.close();
+    throw found.signal.reason;
+  });
+  return Promise.any(attempts).catch(() => undefined);
+}
+
+async function allocate(server: TurnServer, signal: AbortSignal): Promise<StunOverTurnProtocol> {
+  const transport = await connect(server, signal);
+  const turn = new TurnProtocol(server.address, server.username, server.credential, lifetime, transport as Transport);
+  acceptUnsignedRefusals(turn);
+  const allocated = turn.connectionMade();
+  ignoreMalformed(transport);
+  try {
+    await untilAborted(allocated, signal);
+  } catch (error) {
+    await close(turn);
+    throw error;
+  }
+  const protocol = new StunOverTurnProtocol(turn);
+  // A datagram that cannot be sent is lost like any other. werift does not handle this rejection.
+  const sendData = protocol.sendData.bind(protocol);
+  protocol.sendData = (data, to) => sendData(data, to).catch(() => undefined);
+  protocol.close = async () => {
+    await withTimeout(release(turn), releaseTimeoutMs);
+    await close(turn);
+  };
+  return protocol;
+}
+
+/** Releases the allocation (RFC 8656, section 3.2) instead of letting it expire. */
+async function release(turn: TurnProtocol): Promise<void> {
+  const request = new Message(methods.REFRESH, classes.REQUEST).setAttribute("LIFETIME", 0);
+  await turn.requestWithRetry(request, turn.server);
+}
+
+async function close(turn: TurnProtocol): Promise<void> {
+  for (const transaction of Object.values(turn.transactions)) transaction.cancel();
+  await turn.close();
+}
+
+async function connect({ address, transport }: TurnServer, signal: AbortSignal): Promise<ServerTransport> {
+  if (transport === "udp") return openUdpTransport(address[0].includes(":") ? "::" : "0.0.0.0", undefined);
+  const connecting: Promise<TcpTransport | TlsTransport> =
+    transport === "tcp" ? TcpTransport.init(address) : TlsTransport.init(address);
+  try {
+    return await untilAborted(connecting, signal);
+  } catch (error) {
+    connecting.then((late) => late.close()).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Drops bytes of the server that werift cannot parse. werift would throw into the event loop. */
+function ignoreMalformed(transport: ServerTransport): void {
+  const receive = transport.onData;
+  transport.onData = (data, from) => {
+    try {
+      receive(data, from);
+    } catch {
+      // A malformed datagram counts as lost.
+    }
+  };
+}
