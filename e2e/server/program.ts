@@ -13,8 +13,7 @@ import twilio from "@pipecat-ts/runner-telephony-twilio/plugin";
 import webrtc from "@pipecat-ts/runner-webrtc/plugin";
 import websocket from "@pipecat-ts/runner-websocket/plugin";
 import whatsapp from "@pipecat-ts/runner-whatsapp/plugin";
-import { stopOnSignals } from "../../packages/runner-cli/src/signals.ts";
-import { attributeStrayErrors } from "../../packages/runner-cli/src/stray-errors.ts";
+import { handleUncaughtErrors, stopOnSignals } from "../../packages/runner-cli/src/process-events.ts";
 import { crashingEchoBot } from "./crashing-echo-bot.ts";
 import { createMeter } from "./meter.ts";
 import type { Answers, Question } from "./questions.ts";
@@ -41,7 +40,7 @@ const runner = createRunner({
   env: {},
   logger,
 });
-attributeStrayErrors(runner.sessions, logger, () => process.exit(1), process);
+handleUncaughtErrors(runner, logger, () => process.exit(1), process);
 
 const answers: { readonly [Ask in keyof Answers]: (question: Question) => Answers[Ask] | Promise<Answers[Ask]> } = {
   port: () => Number(runner.url.port),

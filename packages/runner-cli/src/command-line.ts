@@ -1,102 +1,255 @@
 import { dirname, resolve } from "node:path";
-import { resolveOptions } from "@pipecat-ts/runner-core";
+import { type OptionDefinition, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
 import { runnerFlags } from "@pipecat-ts/runner-host";
-import { guessBot } from "./bot-guess.ts";
-import { type BotOptions, checkBotOptions } from "./bot-options.ts";
-import { type Command, parseCommand } from "./command.ts";
-import { loadEnvironment } from "./environment.ts";
-import { findBot } from "./find-bot.ts";
-import { type FoundPlugins, findPlugins } from "./find-plugins.ts";
-import { commandFlags, type FlagGroup } from "./flags.ts";
-import { type LoadedBot, loadBot } from "./load-bot.ts";
-import { findProject, type Project, shownPath } from "./project.ts";
+import { type CAC, cac } from "cac";
+import { findBot, type LoadedBot, loadBot } from "./bot-file.ts";
+import {
+  camelCase,
+  checkBotOptions,
+  closest,
+  commandFlags,
+  type Flag,
+  type FlagGroup,
+  flagsOf,
+  isList,
+  isSwitch,
+  kebabCase,
+  spelling,
+} from "./flags.ts";
+import { readManifest } from "./manifest.ts";
+import { beside } from "./output.ts";
+import { type FoundPlugins, findPlugins } from "./plugins.ts";
+import { findProject, loadEnvironment, type Project, shownPath } from "./project.ts";
 import { type ReloadedModules, reloadModules } from "./reload-modules.ts";
 
-/** The name of the runner's own options, over them in `--help`. */
-const own = "Options";
+/** The runner's own flags. */
+export const runnerGroup: FlagGroup = { name: "Options", table: { ...runnerFlags, ...commandFlags } };
 
-/** What a command line comes to, in the project that its bot belongs to. */
+/** A command line, read in the project that its bot belongs to. */
 export interface CommandLine {
   readonly project: Project;
   readonly found: FoundPlugins;
-  /** Every flag there is, by owner: the runner, the bot, the transports. */
-  readonly groups: readonly FlagGroup[];
   /** The runner's options that were given. */
   readonly given: Readonly<Record<string, unknown>>;
   /** The transports' options that were given, by transport. */
-  readonly pluginOptions: Command["given"];
-  /** As bots see it: what was given, and all of the bot's own options. */
+  readonly pluginOptions: ParsedCommand["given"];
+  /** `args.cliArgs`: the flags that were given, and all of the bot's own options. */
   readonly cliArgs: Readonly<Record<string, unknown>>;
-  /** The bot, with its file. Throws BOT_NOT_FOUND, BOT_INVALID: `--help` works without it. */
-  readonly bot: () => LoadedBot;
-  /** The versions of the bot's modules, of which it is the first: with `--watch`. */
+  readonly bot: LoadedBot;
+  /** With `--watch`: tracks the bot's modules. The loaded bot is version 1. */
   readonly modules: ReloadedModules | undefined;
 }
 
 /**
- * Reads a command line. The flags depend on the project's transports and the bot's own options, and both on which argument
- * is the bot: so that is guessed, and the bot loaded, before the flags are known. `itself` is the bot's file when that is the
- * program.
+ * Reads a command line. The flags depend on the project's transports and on the bot's own options, and both depend on the
+ * bot's file. So it is parsed three times: with the runner's flags to find the project, with the transports' flags to find
+ * the bot, and with all flags.
  *
- * Throws OPTION_INVALID, and what is wrong with the bot where that may be why.
+ * `itself` is the bot's file when that file is the program. `--help` prints the help and returns `undefined`, without
+ * running a bot that is not the program. Throws OPTION_INVALID, BOT_NOT_FOUND, BOT_INVALID, PLUGIN_INVALID.
  */
-export async function readCommandLine(argv: readonly string[], itself: string | undefined): Promise<CommandLine> {
-  const runner: FlagGroup = { name: own, table: { ...runnerFlags, ...commandFlags } };
-  const guess = itself ?? guessBot(argv, [runner]);
-  const folder = guess === undefined ? process.cwd() : dirname(resolve(guess));
+export async function readCommandLine(argv: readonly string[], itself?: string): Promise<CommandLine | undefined> {
+  const first = itself ?? parsePartly(argv, [runnerGroup]).bot;
+  const folder = first === undefined ? process.cwd() : dirname(resolve(first));
   const project = findProject(folder);
   loadEnvironment([folder, project.folder]);
   const found = await findPlugins(project);
   const transports = found.plugins.map(({ name, options = {} }): FlagGroup => ({ name, table: options }));
+  const others = [runnerGroup, ...transports];
+  const config = checkBotOptions(found.botOptions, "pipecat-runner.config", others);
 
-  const named = itself ?? guessBot(argv, [runner, ...transports]);
-  const isWatched = argv.slice(0, argv.indexOf("--") >>> 0).includes("--watch");
-  const modules = isWatched ? reloadModules(project.folder) : undefined;
-  const attempt = async (name?: string): Promise<LoadedBot | { readonly error: unknown }> => {
-    try {
-      return await loadBot(itself ?? findBot(name, process.cwd()), modules && 1);
-    } catch (error) {
-      return { error };
-    }
-  };
-  let outcome = await attempt(named);
-  const taken = [runner.table, ...transports.map(({ table }) => table)];
-  const name = "file" in outcome ? shownPath(outcome.file) : "Bot";
-  const table: BotOptions = {
-    ...checkBotOptions(found.botOptions, "pipecat-runner.config", taken),
-    ...("file" in outcome && checkBotOptions(outcome.options, name, taken)),
-  };
-  const groups = [runner, { name, table }, ...transports];
-
-  const command = parse(argv, groups, itself === undefined, outcome);
-  if (itself === undefined && command.bot !== named) outcome = await attempt(command.bot);
-  const { [own]: given = {}, [name]: ofBot = {}, ...pluginOptions } = command.given;
+  const { bot: named, given } = parsePartly(argv, others);
+  const { help, watch } = resolveOptions(commandFlags, { given: given[runnerGroup.name] ?? {} });
+  if (help) {
+    const own = itself === undefined ? {} : checkBotOptions((await loadBot(itself)).options, shownPath(itself), others);
+    printHelp([runnerGroup, { name: "Bot", table: { ...config, ...own } }, ...transports], itself === undefined);
+    return undefined;
+  }
+  const modules = watch ? reloadModules(project.folder) : undefined;
+  const bot = await loadBot(itself ?? findBot(named, process.cwd()), modules && 1);
+  const name = shownPath(bot.file);
+  const table = { ...config, ...checkBotOptions(bot.options, name, others) };
+  const command = parseCommand(argv, [runnerGroup, { name, table }, ...transports], itself === undefined);
+  if (command.bot !== undefined && resolve(command.bot) !== bot.file) {
+    throw new RunnerError("OPTION_INVALID", `The bot "${command.bot}" follows a flag of its own.`, {
+      fix: `Name the bot first: pipecat-runner ${command.bot} …`,
+    });
+  }
+  const { [runnerGroup.name]: own = {}, [name]: ofBot = {}, ...pluginOptions } = command.given;
   const botArgs = Object.entries(resolveOptions(table, { given: ofBot })).filter(([, value]) => value !== undefined);
-  return {
-    project,
-    found,
-    groups,
-    given,
-    pluginOptions,
-    cliArgs: { ...command.cliArgs, ...Object.fromEntries(botArgs) },
-    bot() {
-      if ("file" in outcome) return outcome;
-      throw outcome.error;
-    },
-    modules,
-  };
+  const cliArgs = { ...command.cliArgs, ...Object.fromEntries(botArgs) };
+  return { project, found, given: own, pluginOptions, cliArgs, bot, modules };
 }
 
-/** A flag may be unknown because the bot that declares it could not be loaded: then that is what is said. */
-function parse(
-  argv: readonly string[],
-  groups: readonly FlagGroup[],
-  namesBot: boolean,
-  outcome: LoadedBot | { readonly error: unknown },
-): Command {
-  try {
-    return parseCommand(argv, groups, namesBot);
-  } catch (error) {
-    throw "error" in outcome && !/^(-h|--help)$/m.test(argv.join("\n")) ? outcome.error : error;
+/** A parsed command line. */
+export interface ParsedCommand {
+  /** The first argument that is not a flag. */
+  readonly bot: string | undefined;
+  /** The values of the flags: by group, then by option. */
+  readonly given: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /**
+   * The flags for `args.cliArgs`: by camelCase flag, converted; the arguments after `--` as `"--"`. Without secrets of the
+   * runner and its transports, because bots log their arguments.
+   */
+  readonly cliArgs: Readonly<Record<string, unknown>>;
+}
+
+/** Parses the flags of `groups`, and ignores others and missing values. */
+export function parsePartly(argv: readonly string[], groups: readonly FlagGroup[]): Omit<ParsedCommand, "cliArgs"> {
+  const { cli, flags } = parse(argv, groups);
+  const given = givenOptions(cli, flags, groups);
+  return { bot: botOf(cli), given };
+}
+
+/**
+ * Parses a command line, without the program's name. A flag that several groups declare goes to all of them, a one-letter
+ * flag to the first. `namesBot`: one argument may name the bot.
+ *
+ * Throws OPTION_INVALID for an unknown flag, a missing or invalid value, and an unexpected argument.
+ */
+export function parseCommand(argv: readonly string[], groups: readonly FlagGroup[], namesBot = true): ParsedCommand {
+  const { cli, flags } = parse(argv, groups);
+  rejectUnknownFlags(cli, flags);
+  for (const { key, definition } of flags) rejectMissingValue(key, definition, cli);
+  const [surplus] = cli.args.slice(namesBot ? 1 : 0);
+  if (surplus !== undefined) {
+    throw new RunnerError("OPTION_INVALID", `Unexpected argument "${surplus}".`, {
+      fix: "Pass arguments for the bot after --.",
+    });
   }
+  const given = givenOptions(cli, flags, groups);
+  const rest: readonly string[] = cli.options["--"] ?? [];
+  return { bot: botOf(cli), given, cliArgs: { ...convert(groups, given), ...(rest.length > 0 && { "--": rest }) } };
+}
+
+/** Declares the flags to cac and lets it parse. */
+function parse(argv: readonly string[], groups: readonly FlagGroup[]) {
+  const flags = flagsOf(groups);
+  const cli = cac("pipecat-runner");
+  const command = cli.command("[bot]").usage("[bot] [options] [-- arguments for the bot]");
+  for (const { definition, key } of flags) {
+    const { short, ...long } = definition;
+    const isShortTaken = short !== undefined && command.hasOption(short) !== undefined;
+    if (!command.hasOption(key)) command.option(spelling(isShortTaken ? long : definition), definition.description);
+  }
+  cli.parse(["node", cli.name, ...argv], { run: false });
+  return { cli, flags };
+}
+
+function botOf(cli: CAC): string | undefined {
+  const [bot] = cli.args;
+  return bot === undefined ? undefined : String(bot);
+}
+
+function rejectUnknownFlags({ options, matchedCommand }: CAC, flags: readonly Flag[]): void {
+  for (const key of Object.keys(options)) {
+    if (key === "--" || matchedCommand?.hasOption(key)) continue;
+    const name = key.length === 1 ? `-${key}` : `--${kebabCase(key)}`;
+    const similar = closest(
+      kebabCase(key),
+      flags.map(({ definition }) => `${definition.flag}`),
+    );
+    throw new RunnerError("OPTION_INVALID", `${name} is not a flag.`, {
+      fix: similar === undefined ? "See pipecat-runner --help." : `Did you mean --${similar}?`,
+    });
+  }
+}
+
+function rejectMissingValue(key: string, definition: OptionDefinition, { options, rawArgs }: CAC): void {
+  if (isSwitch(definition) || options[key] === undefined) return;
+  const isEmpty = rawArgs.some((argument) => argument === `--${definition.flag}=`);
+  if (!isEmpty && ![options[key]].flat().some((value) => typeof value === "boolean")) return;
+  throw new RunnerError("OPTION_INVALID", `--${definition.flag} has no value.`, {
+    fix: `Use ${spelling(definition).split(", ").at(-1)}.`,
+  });
+}
+
+/** The values of the flags as `resolveOptions` takes them. Of a repeated flag the last value counts; lists are joined. */
+function givenOptions(cli: CAC, flags: readonly Flag[], groups: readonly FlagGroup[]): ParsedCommand["given"] {
+  const given: Record<string, Record<string, unknown>> = Object.fromEntries(groups.map(({ name }) => [name, {}]));
+  for (const { group, option, definition, key } of flags) {
+    if (cli.options[key] === undefined) continue;
+    const values = isSwitch(definition) ? [cli.options[key]].flat() : textsOf(definition, key, cli);
+    Object.assign(given[group] ?? {}, { [option]: isList(definition) ? values.join(",") : values.at(-1) });
+  }
+  return given;
+}
+
+/** The values of a flag as typed: cac turns numeric text into numbers, so that `+49` and `007` would change. */
+function textsOf({ short }: OptionDefinition, key: string, { options, rawArgs }: CAC): readonly unknown[] {
+  const values: readonly unknown[] = [options[key]].flat();
+  if (!values.some((value) => typeof value === "number")) return values;
+  const end = rawArgs.indexOf("--");
+  const args = end < 0 ? rawArgs : rawArgs.slice(0, end);
+  return args.flatMap((argument, index) => {
+    const [, dashes, name = "", text = args[index + 1]] = argument.match(/^(--?)([^=]+)(?:=(.*))?$/s) ?? [];
+    const isThis = dashes === "--" ? camelCase(name) === key : dashes === "-" && name.at(-1) === short;
+    return isThis && text !== undefined ? [text] : [];
+  });
+}
+
+/** The given options as their tables convert them, by camelCase flag. */
+function convert(groups: readonly FlagGroup[], given: ParsedCommand["given"]): Record<string, unknown> {
+  const entries = groups.flatMap((group) => {
+    const own = given[group.name] ?? {};
+    const values = resolveOptions(group.table, { given: own, env: {} });
+    return flagsOf([group])
+      .filter(({ option, definition }) => option in own && !definition.secret)
+      .map(({ option, key }) => [key, values[option]] as const);
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Prints the version of this package, Node and the platform. */
+export function printVersion(): void {
+  cac("pipecat-runner").version(readManifest().version).outputVersion();
+}
+
+function printHelp(groups: readonly FlagGroup[], hidesBotFlags: boolean): void {
+  const { cli } = parse([], groups);
+  const own = helpSections(groups, hidesBotFlags, process.stdout.columns);
+  cli
+    .version(readManifest().version)
+    .help(([program, usage]) => [program, usage, ...own].filter((section) => !!section));
+  cli.outputHelp();
+}
+
+/** A part of `--help`. */
+interface HelpSection {
+  readonly title?: string;
+  readonly body: string;
+}
+
+/** The part of `--help` below the usage: the flags of every group under its own heading. `columns`: the terminal's width. */
+export function helpSections(
+  groups: readonly FlagGroup[],
+  hidesBotFlags: boolean,
+  columns?: number,
+): readonly HelpSection[] {
+  const labels = flagsOf(groups).map(({ definition }) => label(definition).length);
+  const indent = 2 + Math.max(0, ...labels);
+  const bot = "The file that exports bot(args). Default: bot.ts, .mts, .js or .mjs, here or in src/.";
+  const note =
+    "Flags that a bot's file exports are not listed: --help does not run the bot. Those in pipecat-runner.config are.";
+  return [
+    { body: beside("  bot", bot, indent, columns) },
+    ...groups.flatMap((group) => {
+      const lines = flagsOf([group]).map(({ definition }) =>
+        beside(label(definition), describe(definition), indent, columns),
+      );
+      return lines.length === 0 ? [] : [{ title: group.name, body: lines.join("\n") }];
+    }),
+    ...(hidesBotFlags ? [{ body: beside("", note, 0, columns) }] : []),
+  ];
+}
+
+function label(definition: OptionDefinition): string {
+  return `${definition.short === undefined ? "      " : "  "}${spelling(definition)}`;
+}
+
+function describe(definition: OptionDefinition): string {
+  const { description, default: value, env = [], secret } = definition;
+  const hasDefault = value !== undefined && String(value) !== "" && !isSwitch(definition) && !secret;
+  const notes = [...(hasDefault ? [`default ${value}`] : []), ...[env].flat()].join(", ");
+  return notes === "" ? description : `${description} [${notes.replaceAll(" ", "\u00a0")}]`;
 }

@@ -1,14 +1,15 @@
+import { inspect } from "node:util";
 import { type OptionDefinition, type OptionTable, RunnerError } from "@pipecat-ts/runner-core";
 import Type from "typebox";
-import { closest } from "./closest.ts";
 
-/** The options of one owner: the runner itself, or a transport. */
+/** The options of one owner: the runner itself, the bot, or a transport. */
 export interface FlagGroup {
+  /** Its heading in `--help`. */
   readonly name: string;
   readonly table: OptionTable<Readonly<Record<string, unknown>>>;
 }
 
-/** The command line's own settings; the server's are the host's. */
+/** The settings of the command itself. The host declares those of the server. */
 export interface CommandFlags {
   readonly direct: boolean;
   readonly open: boolean;
@@ -23,27 +24,27 @@ export const commandFlags: OptionTable<CommandFlags> = {
   direct: {
     flag: "direct",
     short: "d",
-    description: "Run one bot without a server, on a transport that needs none, until it ends",
+    description: "Run one bot without a server, until it ends, on a transport that supports it",
     schema: Type.Boolean(),
     default: false,
   },
   open: { flag: "open", description: "Open the web client in the browser", schema: Type.Boolean(), default: false },
   runnerBody: {
     flag: "runner-body",
-    description: "JSON file that is the body of callers who bring none",
+    description: "JSON file with the body for callers that send none",
     schema: Type.String({ minLength: 1 }),
     placeholder: "file",
   },
   watch: {
     flag: "watch",
-    description: "Run new sessions on the bot's changed code; live ones keep theirs",
+    description: "Run new sessions on the bot's changed code; live sessions keep theirs",
     schema: Type.Boolean(),
     default: false,
   },
   verbose: {
     flag: "verbose",
     short: "v",
-    description: "Log more, and show where errors come from",
+    description: "Log debug lines and show the stacks of errors",
     schema: Type.Boolean(),
     default: false,
   },
@@ -51,48 +52,109 @@ export const commandFlags: OptionTable<CommandFlags> = {
   help: { flag: "help", short: "h", description: "Print this help", schema: Type.Boolean(), default: false },
 };
 
-/** The options of a table that have a flag. */
-export function flagsOf(table: FlagGroup["table"]): readonly (readonly [option: string, OptionDefinition])[] {
-  return Object.entries<OptionDefinition>(table).filter(([, { flag }]) => flag !== undefined);
+/** An option that has a flag. */
+export interface Flag {
+  readonly group: string;
+  readonly option: string;
+  readonly definition: OptionDefinition;
+  /** The flag in camelCase: `maxSessions`. */
+  readonly key: string;
 }
 
-/** Whether a flag stands alone, without a value. */
-export function isSwitch(definition: OptionDefinition): boolean {
-  return typeOf(definition) === "boolean";
+/** The options of these groups that have a flag. */
+export function flagsOf(groups: readonly FlagGroup[]): readonly Flag[] {
+  return groups.flatMap(({ name: group, table }) =>
+    Object.entries<OptionDefinition>(table).flatMap(([option, definition]) => {
+      const { flag } = definition;
+      return flag === undefined ? [] : [{ group, option, definition, key: camelCase(flag) }];
+    }),
+  );
 }
 
-/** A flag as cac and people write it: `-t, --transport <name>`. */
-export function spelling({ flag, short, placeholder = "value", ...rest }: OptionDefinition): string {
-  const value = isSwitch(rest) ? "" : ` <${placeholder}>`;
-  return `${short === undefined ? "" : `-${short}, `}--${flag}${value}`;
-}
-
-/** `max-sessions` as code names it: `maxSessions`. */
+/** `max-sessions` in camelCase: `maxSessions`. */
 export function camelCase(flag: string): string {
   return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** What was given for a flag, as `resolveOptions` takes it. A flag given twice counts the second time; lists are joined. */
-export function givenValue(definition: OptionDefinition, raw: unknown): unknown {
-  const values = [raw].flat();
-  const last = values.at(-1);
-  if (isSwitch(definition)) return last;
-  if (values.some((value) => typeof value === "boolean")) {
-    throw new RunnerError("OPTION_INVALID", `--${definition.flag} was given no value.`, {
-      fix: `Write ${spelling(definition).split(", ").at(-1)}.`,
+/** `maxSessions` as a flag: `max-sessions`. */
+export function kebabCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+/** Whether a flag takes no value. */
+export function isSwitch({ schema }: Pick<OptionDefinition, "schema">): boolean {
+  return typeOf(schema) === "boolean";
+}
+
+/** Whether a flag may be repeated to add items. */
+export function isList({ schema }: Pick<OptionDefinition, "schema">): boolean {
+  return typeOf(schema) === "array";
+}
+
+function typeOf(schema: OptionDefinition["schema"]): unknown {
+  return (schema as { readonly type?: unknown }).type;
+}
+
+/** A flag as cac and people write it: `-t, --transport <name>`. */
+export function spelling(definition: OptionDefinition): string {
+  const { flag, short, placeholder = "value" } = definition;
+  const value = isSwitch(definition) ? "" : ` <${placeholder}>`;
+  return `${short === undefined ? "" : `-${short}, `}--${flag}${value}`;
+}
+
+/** The flags and environment variables that a bot declares. */
+export type BotOptions = OptionTable<Readonly<Record<string, unknown>>>;
+
+/**
+ * Checks the `options` that a bot's file or the project's config exports; `where` names the file. Throws BOT_INVALID when
+ * they are not a table of options, or use a flag of `others`.
+ */
+export function checkBotOptions(options: unknown, where: string, others: readonly FlagGroup[]): BotOptions {
+  if (options === undefined) return {};
+  const fix = 'Write: export const options = { mood: { flag: "mood", description: "…", schema: { type: "string" } } };';
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new RunnerError("BOT_INVALID", `"options" in ${where} is ${inspect(options)}, not a table of options.`, {
+      fix,
     });
   }
-  return typeOf(definition) === "array" ? values.join(",") : last;
+  const taken = new Set(flagsOf(others).map(({ definition }) => definition.flag));
+  for (const [name, definition] of Object.entries(options as BotOptions)) {
+    const { flag, description, schema } = Object(definition);
+    const isFlag = flag === undefined || (typeof flag === "string" && /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(flag));
+    if (!isFlag || typeof description !== "string" || typeof schema !== "object" || schema === null) {
+      throw new RunnerError(
+        "BOT_INVALID",
+        `The option "${name}" in ${where} needs a lower-case flag, a description and a schema.`,
+        { fix },
+      );
+    }
+    if (!taken.has(flag)) continue;
+    throw new RunnerError("BOT_INVALID", `The option "${name}" in ${where} uses --${flag}, which is taken.`, {
+      fix: "Choose another flag.",
+    });
+  }
+  return options as BotOptions;
 }
 
-/** The error for a flag nobody knows: it names the one that was probably meant. */
-export function unknownFlag(name: string, known: readonly string[]): RunnerError {
-  const meant = closest(name.replace(/^-+/, ""), known);
-  return new RunnerError("OPTION_INVALID", `There is no flag ${name}.`, {
-    fix: meant === undefined ? "See pipecat-runner --help." : `Did you mean --${meant}?`,
-  });
+/** The word of `known` that is most like `word`: fewest edits, and at most 2 or a third of its length. */
+export function closest(word: string, known: readonly string[]): string | undefined {
+  const [best] = known
+    .map((candidate) => ({ candidate, edits: editsBetween(word, candidate) }))
+    .filter(({ candidate, edits }) => edits <= Math.max(2, candidate.length / 3))
+    .sort((a, b) => a.edits - b.edits);
+  return best?.candidate;
 }
 
-function typeOf(definition: Pick<OptionDefinition, "schema">): unknown {
-  return (definition.schema as { readonly type?: unknown }).type;
+/** Levenshtein distance: insertions, deletions and replacements of one letter. */
+function editsBetween(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [i, letter] of [...from].entries()) {
+    const next = [i + 1];
+    for (const [j, other] of [...to].entries()) {
+      const replaced = (row[j] ?? 0) + (letter === other ? 0 : 1);
+      next.push(Math.min(replaced, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
 }

@@ -21,6 +21,6 @@ export {
   type TransportPlugin,
 } from "@pipecat-ts/runner-core";
 export { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
-export type { BotOptions } from "./bot-options.ts";
-export type { RunnerConfig } from "./config.ts";
+export type { BotOptions } from "./flags.ts";
 export { type ModuleMeta, main } from "./main-function.ts";
+export type { RunnerConfig } from "./plugins.ts";

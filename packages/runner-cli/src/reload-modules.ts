@@ -1,61 +1,60 @@
-import { realpathSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { stampOf } from "./file-stamp.ts";
 
-/** The name of the version in a module's URL. */
+/** The query parameter with the version in a module's URL. */
 export const versionKey = "reload";
 
-/** Which files a version of the bot consists of. */
+/** The files that each version of the bot consists of. */
 export interface ReloadedModules {
-  /** Where they all are. */
+  /** The folder that contains them. */
   readonly folder: string;
   /**
-   * The files, by absolute path, that were asked for by modules of this version so far, also those that are not there; with
-   * the stamp that they had then, before they were read.
+   * The files, by absolute path, that modules of this version have imported so far, including files that do not exist; with
+   * the stamp that each had before it was read.
    */
   filesOf(version: number): ReadonlyMap<string, string>;
   /** Forgets older versions' files. */
   forgetBefore(version: number): void;
-  /** Modules loaded from now on are imported as usual. */
+  /** Stops adding versions to imports. */
   stop(): void;
 }
 
 /**
- * Has everything that a module of version N imports from the same folder be of version N, too: `bot.ts?reload=2` gets a
- * `./prompt.ts?reload=2`, evaluated anew, while older versions keep theirs. Packages, and all that lies outside of `folder`,
- * stay as they are.
+ * Gives the imports of a module the module's own version: `bot.ts?reload=2` imports `./prompt.ts?reload=2`, which Node
+ * evaluates again, while older versions keep theirs. Packages and files outside of `folder` are not reloaded.
  *
- * CommonJS files are not told apart. Node never frees a version: some 40 KiB for a small bot.
+ * CommonJS files are not reloaded. Node never frees a version: about 40 KiB for a small bot.
  */
 export function reloadModules(folder: string): ReloadedModules {
   const root = realpathSync(folder);
   const files = new Map<number, Map<string, string>>();
 
-  /** Whether the file is one of the version's own; notes it then. */
-  function note(version: number, url: string): boolean {
+  /** Records the file for this version. False when it is outside of the folder or in a package. */
+  function record(version: number, url: string): boolean {
     const file = fileURLToPath(url);
     if (!file.startsWith(root + sep) || file.includes(`${sep}node_modules${sep}`)) return false;
-    const asked = files.get(version) ?? new Map<string, string>();
-    if (!asked.has(file)) asked.set(file, stampOf(file));
-    files.set(version, asked);
+    const imported = files.get(version) ?? new Map<string, string>();
+    if (!imported.has(file)) imported.set(file, stampOf(file));
+    files.set(version, imported);
     return true;
   }
 
   const hooks = registerHooks({
     resolve(specifier, context, nextResolve) {
-      const asking = versionOf(context.parentURL);
+      const importer = versionOf(context.parentURL);
       try {
         const resolved = nextResolve(specifier, context);
-        const version = versionOf(resolved.url) ?? asking;
-        if (version === undefined || !resolved.url.startsWith("file:") || !note(version, resolved.url)) return resolved;
+        const version = versionOf(resolved.url) ?? importer;
+        if (version === undefined || !resolved.url.startsWith("file:") || !record(version, resolved.url))
+          return resolved;
         const url = new URL(resolved.url);
         url.searchParams.set(versionKey, String(version));
         return { ...resolved, url: url.href };
       } catch (error) {
         const wanted = /^\.{0,2}\//.test(specifier) ? URL.parse(specifier, context.parentURL) : null;
-        if (asking !== undefined && wanted) note(asking, wanted.href);
+        if (importer !== undefined && wanted) record(importer, wanted.href);
         throw error;
       }
     },
@@ -73,4 +72,10 @@ export function reloadModules(folder: string): ReloadedModules {
 function versionOf(url: string | undefined): number | undefined {
   const value = url === undefined ? null : URL.parse(url)?.searchParams.get(versionKey);
   return value ? Number(value) : undefined;
+}
+
+/** Changes whenever the file does; empty when the file does not exist. */
+export function stampOf(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found ? `${found.mtimeMs} ${found.size} ${found.ino}` : "";
 }

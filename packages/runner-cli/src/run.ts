@@ -1,65 +1,53 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { clientRoot } from "@pipecat-ts/browser-client";
 import { type Logger, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
 import { createLogger, createRunner, type Runner, runnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
-import { bannerText } from "./banner.ts";
-import { readCommandLine } from "./command-line.ts";
-import { failureText } from "./failure.ts";
-import type { FoundPlugins } from "./find-plugins.ts";
+import { type CommandLine, parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
 import { commandFlags } from "./flags.ts";
-import { helpText } from "./help.ts";
-import { openBrowser } from "./open-browser.ts";
+import { readManifest } from "./manifest.ts";
+import { bannerText, failureText } from "./output.ts";
+import type { FoundPlugins } from "./plugins.ts";
+import { handleUncaughtErrors, stopOnSignals } from "./process-events.ts";
 import { shownPath } from "./project.ts";
-import { readRunnerBody } from "./runner-body.ts";
-import { stopOnSignals } from "./signals.ts";
-import { attributeStrayErrors } from "./stray-errors.ts";
-import { readManifest } from "./version.ts";
-import { watchBot } from "./watch-bot.ts";
+import { watchBot } from "./watch.ts";
 
 /**
- * The program: runs what a command line asks for, and exits when it is done.
+ * The program: runs a command line, and exits when it is done.
  *
- * `itself` is the bot's file when that is the program, and the command line names none. Exit codes: 0 after `--help`,
- * `--version` or a stop by a signal; 1 when it could not start or an exception outside every session was not caught; 130
- * or 143 at a second signal.
+ * `itself` is the bot's file when that file is the program; the command line then names no bot. Exit codes: 0 after
+ * `--help`, `--version` or a stop by a signal; 1 when the runner could not start, or after an uncaught exception outside
+ * every session; 130 or 143 after a second signal.
  */
 export async function run(argv: readonly string[], itself?: string): Promise<void> {
+  const { version, verbose } = parsePartly(argv, [runnerGroup]).given[runnerGroup.name] ?? {};
   try {
-    process.exit(await execute(argv, itself));
+    if (version) printVersion();
+    else process.exit(await execute(argv, itself));
   } catch (error) {
-    const verbose = argv.includes("-v") || argv.includes("--verbose");
-    console.error(failureText(error, verbose, process.stderr));
+    console.error(failureText(error, verbose === true, process.stderr));
     process.exit(1);
   }
 }
 
 async function execute(argv: readonly string[], itself: string | undefined): Promise<number> {
-  const { version } = readManifest();
-  if (argv.includes("--version")) {
-    console.log(version);
-    return 0;
-  }
   const line = await readCommandLine(argv, itself);
-  const { found, given, project } = line;
-  const { help, verbose, open, direct, runnerBody } = resolveOptions(commandFlags, { given });
-  if (help) {
-    console.log(helpText(version, line.groups, process.stdout.columns));
-    return 0;
-  }
-  const loaded = line.bot();
-  if (found.plugins.length === 0) throw noTransport(found, project.folder);
+  if (line === undefined) return 0;
+  const { found, given, bot } = line;
+  const { verbose, open, direct, runnerBody } = resolveOptions(commandFlags, { given });
+  if (found.plugins.length === 0) throw noTransport(line);
 
   const logger = createLogger({ level: verbose ? "debug" : "info" });
-  for (const { name, cause } of found.failures) logger.debug({ err: cause }, `${name} could not be loaded`);
+  for (const { name, cause } of found.failures) logger.debug({ err: cause, package: name }, "transport not loaded");
+  for (const { reason, fix } of found.duplicates) logger.warn(`${reason} ${fix}`);
   const hasClient = existsSync(join(clientRoot, "index.html"));
-  const watched = line.modules && watchBot(loaded, line.modules, logger);
+  const watched = line.modules && watchBot(bot, line.modules, logger);
   const settings = runnerOptionsFrom(resolveOptions(runnerFlags, { given }));
   const runner = createRunner({
     ...settings,
     ...(hasClient && { clientRoot }),
     ...(runnerBody !== undefined && { body: readRunnerBody(runnerBody) }),
-    bot: watched?.bot ?? loaded.bot,
+    bot: watched?.bot ?? bot.bot,
     plugins: found.plugins,
     pluginOptions: line.pluginOptions,
     cliArgs: line.cliArgs,
@@ -68,16 +56,17 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   const stopped = runUntilStopped(runner, logger).finally(() => watched?.close());
   if (direct) return await Promise.race([runDirectly(runner, settings.transport), stopped]);
   await runner.listen();
-  const facts = { version, bot: shownPath(loaded.file), url: runner.url, hasClient };
-  const { transports, openToAll } = runner;
-  console.log(bannerText({ ...facts, transports, failures: found.failures, openToAll }, process.stdout));
-  if (open) await openBrowser(runner.url, logger);
+  const { url, transports, unauthenticatedRoutes } = runner;
+  const { version } = readManifest();
+  const facts = { version, bot: shownPath(bot.file), url, hasClient, transports, failures: found.failures };
+  console.log(bannerText({ ...facts, unauthenticatedRoutes }, process.stdout));
+  if (open) await openBrowser(url, logger);
   return stopped;
 }
 
-/** Resolves to the exit code once the one bot has ended. */
+/** Resolves to the exit code when the bot has ended. */
 async function runDirectly(runner: Runner, transport: string | undefined): Promise<number> {
-  // Without a server nothing else need keep the process alive while the bot waits.
+  // Keeps the process alive while the bot waits: there may be no server or socket that does.
   const alive = setInterval(() => undefined, 2 ** 30);
   try {
     await runner.direct(transport);
@@ -87,28 +76,52 @@ async function runDirectly(runner: Runner, transport: string | undefined): Promi
   }
 }
 
-/** Resolves to the exit code once a signal, or an exception that belongs to no session, has stopped the runner. */
+/** Resolves to the exit code when a signal, or an uncaught exception outside every session, has stopped the runner. */
 function runUntilStopped(runner: Runner, logger: Logger): Promise<number> {
   return new Promise((resolve, reject) => {
     const crash = () => void runner.close().then(() => resolve(1), reject);
-    attributeStrayErrors(runner.sessions, logger, crash, process);
+    handleUncaughtErrors(runner, logger, crash, process);
     stopOnSignals(runner, logger, process).then(() => resolve(0), reject);
   });
 }
 
-function noTransport({ failures, absent }: FoundPlugins, folder: string): RunnerError {
-  const [failure] = failures;
-  if (failure) {
-    return new RunnerError("TRANSPORT_UNAVAILABLE", `${failure.name}: ${failure.reason}`, {
-      fix: failure.fix,
-      cause: failure.cause,
+/** Parses a file of JSON. Throws OPTION_INVALID, which names the flag. */
+function readRunnerBody(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, "utf8"));
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new RunnerError("OPTION_INVALID", `--runner-body: ${shownPath(file)} is not a JSON file: ${message}.`, {
+      fix: "Name a file that contains the body as JSON.",
+      cause,
     });
   }
-  const manifest = shownPath(join(folder, "package.json"));
-  const message = `No transport is installed, so nobody can call this bot: none of the dependencies in ${manifest} is one.`;
+}
+
+function noTransport({ found, project }: Pick<CommandLine, "found" | "project">): RunnerError {
+  const { failures, missing }: FoundPlugins = found;
+  const [failure] = failures;
+  if (failure) {
+    const { name, reason, fix, cause } = failure;
+    return new RunnerError("TRANSPORT_UNAVAILABLE", `${name}: ${reason}`, { fix, cause });
+  }
+  const manifest = shownPath(join(project.folder, "package.json"));
+  const message = `No transport is installed: ${manifest} has no dependency that is a transport.`;
   const fix =
-    absent.length > 0
-      ? `Some are not installed (${absent.join(", ")}): npm install`
-      : "Install one: npm i @pipecat-ts/runner-<name>; they are listed by: npm search keywords:pipecat-runner-transport";
+    missing.length > 0
+      ? `Install the missing dependencies (${missing.join(", ")}): npm install`
+      : "Install one: npm i @pipecat-ts/runner-<name>. To list them: npm search keywords:pipecat-runner-transport";
   return new RunnerError("TRANSPORT_UNAVAILABLE", message, { fix });
+}
+
+/** Opens a page in the desktop's browser. Never rejects: a failure is logged. */
+export async function openBrowser(url: URL, logger: Logger): Promise<void> {
+  const fail = (err: unknown) => logger.warn({ err }, `cannot open a browser; open ${url.href} yourself`);
+  try {
+    const { default: open } = await import("open");
+    const browser = await open(url.href);
+    browser.once("error", fail);
+  } catch (error) {
+    fail(error);
+  }
 }

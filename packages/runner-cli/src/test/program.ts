@@ -3,23 +3,23 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
-/** The bin, as `pipecat-runner` runs it. */
+/** The program `pipecat-runner`. */
 export const bin: string = join(import.meta.dirname, "../main.ts");
 
-/** A real Node that runs something, and what it printed so far. */
+/** A Node process and its output so far. */
 export interface Program {
   readonly stdout: string;
   readonly stderr: string;
-  /** Resolves with the first match in what it prints; rejects when it ends without. */
+  /** Resolves with the first match in the output; rejects when the process ends without one. */
   printed(pattern: RegExp): Promise<RegExpMatchArray>;
   signal(name: NodeJS.Signals): void;
-  /** Its exit code. */
+  /** Resolves to the exit code. */
   readonly ended: Promise<number | null>;
 }
 
-/** Starts Node in a folder. What the developer's own environment says of runners and colours is kept from it. */
+/** Starts Node in a folder, without the environment variables of the developer that would change its output. */
 export function startProgram(folder: string, argv: readonly string[], env: Record<string, string> = {}): Program {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(ENV|PIPECAT_|TOY_|.*COLOR)/.test(name));
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(ENV|PIPECAT_|FAKE_|.*COLOR)/.test(name));
   const child = spawn(process.execPath, argv, {
     cwd: folder,
     env: { ...Object.fromEntries(inherited), ...env },
@@ -54,12 +54,12 @@ export function startProgram(folder: string, argv: readonly string[], env: Recor
         if (match) return match;
         if (!(await Promise.race([more(), ended.then(() => false)]))) break;
       }
-      throw new Error(`It ended and never printed ${pattern}:\n${text.stdout}\n${text.stderr}`);
+      throw new Error(`The process ended without printing ${pattern}:\n${text.stdout}\n${text.stderr}`);
     },
   };
 }
 
-/** Asks a runner for a session of the toy transport, whose bot runs at once. */
+/** Starts a session of the fake transport, whose bot runs at once. Resolves to its id. */
 export async function call(url: string, body: unknown = {}): Promise<string> {
   const response = await fetch(new URL("/start", url), { method: "POST", body: JSON.stringify({ body }) });
   const reply = (await response.json()) as { readonly sessionId: string };

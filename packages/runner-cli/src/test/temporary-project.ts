@@ -5,21 +5,21 @@ import { onTestFinished } from "vitest";
 
 const cli: string = dirname(dirname(import.meta.dirname));
 
-/** Packages that a project may have installed, by name, and the folders they are really in. */
+/** The packages that every temporary project has installed, with their real folders. */
 const packages: Readonly<Record<string, string>> = {
   "pipecat-runner": cli,
-  "toy-transport": join(import.meta.dirname, "toy-transport"),
+  "fake-transport": join(import.meta.dirname, "fake-transport"),
 };
 
-/** A package.json of a bot that has the toy transport. */
-export const toyManifest: string = JSON.stringify({
+/** The package.json of a project with the fake transport. */
+export const manifestWithTransport: string = JSON.stringify({
   type: "module",
-  dependencies: { "pipecat-runner": "*", "toy-transport": "*" },
+  dependencies: { "pipecat-runner": "*", "fake-transport": "*" },
 });
 
 /**
- * A folder with these files, path to content, in which `pipecat-runner` and `toy-transport` are installed. Removed after
- * the test; outside of one, `release` gets what removes it.
+ * A folder with these files, by path, and `pipecat-runner` and `fake-transport` installed. Removed after the test; outside
+ * a test, `release` receives the function that removes it.
  */
 export function createProject(files: Readonly<Record<string, string>>, release?: (remove: () => void) => void): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "pipecat-bot-")));

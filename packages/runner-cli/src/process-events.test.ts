@@ -1,6 +1,6 @@
 import { EventEmitter } from "node:events";
 import { expect, test, vi } from "vitest";
-import { stopOnSignals } from "./signals.ts";
+import { handleUncaughtErrors, stopOnSignals } from "./process-events.ts";
 
 function setUp(active = 0) {
   const source = Object.assign(new EventEmitter(), { exit: vi.fn() });
@@ -13,7 +13,7 @@ function setUp(active = 0) {
   return { source, runner, logger, drained, stopped, send };
 }
 
-test("SIGINT closes at once, and no handler is left", async () => {
+test("SIGINT closes at once and removes the listeners", async () => {
   const { source, runner, stopped, send } = setUp();
   send("SIGINT");
   await stopped;
@@ -22,12 +22,15 @@ test("SIGINT closes at once, and no handler is left", async () => {
   expect(source.eventNames()).toEqual([]);
 });
 
-test("SIGTERM drains, and says for how many calls it waits", async () => {
+test.each(["SIGTERM", "SIGHUP"])("%s drains, and logs the number of calls", async (signal) => {
   const { source, runner, logger, drained, stopped, send } = setUp(2);
-  send("SIGTERM");
+  send(signal);
   expect(runner.drain).toHaveBeenCalledOnce();
-  expect(logger.info).toHaveBeenCalledWith("SIGTERM: waiting for 2 calls; a second signal exits at once");
-  expect(source.listenerCount("SIGTERM")).toBe(1);
+  expect(logger.info).toHaveBeenCalledWith(
+    { signal, calls: 2 },
+    "waiting for calls to end; a second signal exits at once",
+  );
+  expect(source.listenerCount(signal)).toBe(1);
   drained.resolve();
   await stopped;
   expect(source.eventNames()).toEqual([]);
@@ -37,6 +40,7 @@ test("SIGTERM drains, and says for how many calls it waits", async () => {
 test.each([
   ["SIGINT", 130],
   ["SIGTERM", 143],
+  ["SIGHUP", 129],
 ])("a second signal, %s, exits at once with %i", (signal, code) => {
   const { source, runner, send } = setUp(1);
   send("SIGTERM");
@@ -45,10 +49,29 @@ test.each([
   expect(runner.close).not.toHaveBeenCalled();
 });
 
-test("a runner that fails to stop is an error, and no handler is left", async () => {
+test("stopOnSignals rejects when the runner cannot stop, and removes the listeners", async () => {
   const { source, drained, stopped, send } = setUp();
   send("SIGTERM");
   drained.reject(new Error("stuck"));
   await expect(stopped).rejects.toThrow("stuck");
   expect(source.eventNames()).toEqual([]);
+});
+
+test.each([
+  ["unhandledRejection", true, { logs: 0, crashes: 0 }],
+  ["uncaughtException", true, { logs: 0, crashes: 0 }],
+  ["unhandledRejection", false, { logs: 1, crashes: 0 }],
+  ["uncaughtException", false, { logs: 1, crashes: 1 }],
+])("%s that belongs to a session (%s)", (event, belongs, { logs, crashes }) => {
+  const source = new EventEmitter();
+  const runner = { handleUncaught: vi.fn(() => belongs) };
+  const logger = { error: vi.fn() };
+  const crash = vi.fn();
+  handleUncaughtErrors(runner, logger as never, crash, source);
+  const err = new Error("stray");
+  source.emit(event, err);
+  expect(runner.handleUncaught).toHaveBeenCalledExactlyOnceWith(err);
+  expect(logger.error).toHaveBeenCalledTimes(logs);
+  if (logs > 0) expect(logger.error).toHaveBeenCalledWith({ err }, expect.any(String));
+  expect(crash).toHaveBeenCalledTimes(crashes);
 });

@@ -1,6 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
+import { RunnerError } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
-import { type BannerFacts, bannerText } from "./banner.ts";
+import { type BannerFacts, bannerText, failureText } from "./output.ts";
 
 const facts: BannerFacts = {
   version: "1.2.3",
@@ -22,8 +23,8 @@ const facts: BannerFacts = {
       banner: [],
     },
   ],
-  failures: [{ name: "runner-drum", reason: "It cannot be loaded: torn.", fix: "Update it." }],
-  openToAll: [],
+  failures: [{ name: "runner-drum", reason: "Cannot load it: torn.", fix: "Update it." }],
+  unauthenticatedRoutes: [],
 };
 
 /** A terminal of this many columns, or a pipe. */
@@ -32,7 +33,7 @@ function stream(columns?: number): NodeJS.WriteStream {
   return Object.assign(Object.create(process.stdout), terminal);
 }
 
-test("a pipe gets plain text: every transport with how to reach it, or what it lacks and the fix", () => {
+test("a pipe gets plain text: every transport with its address, or what it lacks and the fix", () => {
   expect(bannerText(facts, stream())).toBe(`
   pipecat-runner 1.2.3 runs bot.ts
 
@@ -48,12 +49,12 @@ test("a pipe gets plain text: every transport with how to reach it, or what it l
                  There is no fire.
                  Light one.
   runner-drum    off
-                 It cannot be loaded: torn.
+                 Cannot load it: torn.
                  Update it.
 `);
 });
 
-test("a terminal gets the same in colours, within its width", () => {
+test("a terminal gets colors, within its width", () => {
   const text = bannerText({ ...facts, failures: [] }, stream(45));
   expect(text).toContain("\u001b[32mready");
   const lines = stripVTControlCharacters(text).split("\n");
@@ -64,19 +65,37 @@ test("a terminal gets the same in colours, within its width", () => {
     expect(line.length).toBeLessThanOrEqual(60);
 });
 
-test("without a built client it says so", () => {
+test("the banner says when the web client is not built", () => {
   expect(bannerText({ ...facts, hasClient: false }, stream())).toContain("the web client is not built");
 });
 
-test("what anyone may do who reaches the server is said, with what locks it", () => {
+test("the banner lists unauthenticated routes and how to close them", () => {
   const text = bannerText(
-    { ...facts, transports: [], failures: [], openToAll: ["POST /start", "WS /nest"] },
+    { ...facts, transports: [], failures: [], unauthenticatedRoutes: ["POST /start", "WS /nest"] },
     stream(60),
   );
   const lines = stripVTControlCharacters(text).trimEnd().split("\n").slice(-3);
   expect(lines).toEqual([
-    "  Whoever reaches this server may use POST /start, WS /nest.",
-    "  --api-key asks whoever starts calls for a key,",
-    "  --ws-auth token every socket for its session's token.",
+    "  Anyone who knows this address can use POST /start,",
+    "  WS /nest. Add --api-key <16+ characters> to require a key,",
+    "  and --ws-auth token to require a token per socket.",
   ]);
+});
+
+const pipe = Object.assign(Object.create(process.stderr), { isTTY: false });
+
+test("a RunnerError is one line with its fix; verbose adds stack and cause", () => {
+  const error = new RunnerError("PORT_IN_USE", "Port 1 is in use.", {
+    fix: "Choose another.",
+    cause: new Error("EADDRINUSE"),
+  });
+  expect(failureText(error, false, pipe)).toBe("error: Port 1 is in use. Choose another.");
+  expect(failureText(error, true, pipe)).toMatch(
+    /^error: Port 1 is in use\. Choose another\.\n(.|\n)+ at (.|\n)+EADDRINUSE/,
+  );
+});
+
+test("other errors show their stack", () => {
+  expect(failureText(new TypeError("x is undefined"), false, pipe)).toMatch(/^error: TypeError: x is undefined\n +at /);
+  expect(failureText("thrown text", false, pipe)).toBe("error: 'thrown text'");
 });

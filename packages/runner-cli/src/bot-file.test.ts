@@ -2,20 +2,51 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { explainImportError } from "./import-error.ts";
+import { findBot } from "./bot-file.ts";
+import { explainImportError } from "./import-module.ts";
 import { createProject } from "./test/temporary-project.ts";
 
-/** Files that are no bot, each with what must be said of it: the message, then the fix. */
+test("a named file is resolved in the current folder", () => {
+  const folder = createProject({ "bot.ts": "", "other/echo.js": "" });
+  expect(findBot("other/echo.js", folder)).toBe(join(folder, "other/echo.js"));
+  expect(findBot(join(folder, "other/echo.js"), "/")).toBe(join(folder, "other/echo.js"));
+});
+
+test("without a name, bot.* is found here, then in src, TypeScript first", () => {
+  const folder = createProject({ "src/bot.ts": "", "bot.mjs": "", "bot.js": "" });
+  expect(findBot(undefined, folder)).toBe(join(folder, "bot.js"));
+  expect(findBot(undefined, createProject({ "src/bot.mts": "" }))).toMatch(/src\/bot\.mts$/);
+});
+
+test("no other file is run", () => {
+  const folder = createProject({ "index.ts": "", "robot.ts": "", "bot.tsx": "", "bot.ts/index.ts": "" });
+  expect(() => findBot(undefined, folder)).toThrow(
+    expect.objectContaining({
+      code: "BOT_NOT_FOUND",
+      message: expect.stringMatching(/no bot\.ts .*bot\.mts, bot\.js or bot\.mjs.* src/),
+    }),
+  );
+});
+
+test("the error names the missing file and suggests the bot in a folder of that name", () => {
+  const folder = createProject({ "echo/bot.ts": "" });
+  expect(() => findBot("echo", folder)).toThrow(
+    expect.objectContaining({ code: "BOT_NOT_FOUND", fix: expect.stringMatching(/^Did you mean .*echo\/bot\.ts\?$/) }),
+  );
+  expect(() => findBot("nothing.ts", folder)).toThrow(/There is no file .*nothing\.ts/);
+});
+
+/** Files that cannot be loaded, each with its content and the expected message and fix. */
 const files: Readonly<Record<string, readonly [content: string, message: RegExp, fix: RegExp]>> = {
   "without-bot.ts": [
     "export const robot = 1;",
-    /^without-bot\.ts exports "robot", and not "bot"\.$/,
+    /^without-bot\.ts does not export "bot"\. It exports "robot"\.$/,
     /export async function bot/,
   ],
-  "empty.mjs": ["", /^empty\.mjs exports nothing, and not "bot"\.$/, /export async function bot/],
-  "no-function.ts": [
+  "empty.mjs": ["", /^empty\.mjs does not export "bot"\. It exports nothing\.$/, /export async function bot/],
+  "not-a-function.ts": [
     "export const bot: object = {};",
-    /^"bot" in no-function\.ts is no function but an object\.$/,
+    /^"bot" in not-a-function\.ts is an object, not a function\.$/,
     /function bot/,
   ],
   "broken.js": [
@@ -43,9 +74,9 @@ const files: Readonly<Record<string, readonly [content: string, message: RegExp,
   "package.ts": [
     'import "not-there";',
     /^package\.ts imports "not-there", which is not installed\.$/,
-    /^npm install not-there$/,
+    /^Run: npm install not-there$/,
   ],
-  "file.ts": ['import "./gone";', /^file\.ts imports gone, which is not there\.$/, /\.ts too/],
+  "file.ts": ['import "./gone";', /^file\.ts imports gone, which does not exist\.$/, /also \.ts/],
   "view.tsx": ["export const bot = 1;", /^Node cannot run \.tsx files/, /\.ts, \.mts/],
   "throws.ts": [
     "const key: any = undefined;\n\nkey.length;",
@@ -60,13 +91,13 @@ const files: Readonly<Record<string, readonly [content: string, message: RegExp,
   "throws-text.mjs": ["throw 'no key';", /^throws-text\.mjs: Error while the file was loaded: no key\.$/, /-v/],
   "cjs/bot.ts": [
     "export function bot() {}",
-    /^bot\.ts is an ES module, and package\.json says "type": "commonjs"\.$/,
+    /^bot\.ts is an ES module, but package\.json says "type": "commonjs"\.$/,
     /npm pkg set type=module/,
   ],
 };
-const sound = {
+const valid = {
   "cjs/old.js": "/*\nexport of a bot\n*/\nexports.bot = () => {};",
-  "sound.ts": "export async function bot(args: object) {}",
+  "valid.ts": "export async function bot(args: object) {}",
 };
 
 let folder = "";
@@ -74,14 +105,14 @@ let outcomes: Record<string, { message?: string; fix?: string; code?: string; bo
 let printed = "";
 let runs = "";
 
-// Vitest has its own way of importing, so a real Node imports them all.
+// Imported in Node itself, because vitest imports modules in its own way.
 beforeAll(() => {
   let remove: (() => void) | undefined;
   const contents = Object.entries(files).map(([name, [content]]) => [name, content]);
   folder = createProject(
     {
       ...Object.fromEntries(contents),
-      ...sound,
+      ...valid,
       "package.json": '{"type": "module"}',
       "cjs/package.json": '{"type": "commonjs"}',
     },
@@ -91,9 +122,9 @@ beforeAll(() => {
   );
   const script = `
     import { dirname, join } from "node:path";
-    import { loadBot } from ${JSON.stringify(join(import.meta.dirname, "load-bot.ts"))};
+    import { loadBot } from ${JSON.stringify(join(import.meta.dirname, "bot-file.ts"))};
     const outcomes = {};
-    for (const name of ${JSON.stringify([...Object.keys(files), ...Object.keys(sound)])}) {
+    for (const name of ${JSON.stringify([...Object.keys(files), ...Object.keys(valid)])}) {
       const file = join(${JSON.stringify(folder)}, name);
       process.chdir(dirname(file));
       outcomes[name] = await loadBot(file).then(
@@ -111,27 +142,27 @@ beforeAll(() => {
   return remove;
 }, 60_000);
 
-test.each(Object.entries(files))("%s: one message and its fix", (name, [, message, fix]) => {
+test.each(Object.entries(files))("%s: the error has one line and a fix", (name, [, message, fix]) => {
   expect(outcomes[name]).toMatchObject({ code: "BOT_INVALID" });
   expect(outcomes[name]?.message).toMatch(message);
   expect(outcomes[name]?.message).not.toContain("\n");
   expect(outcomes[name]?.fix).toMatch(fix);
 });
 
-test("TypeScript, and CommonJS that is one, are loaded", () => {
-  for (const name of Object.keys(sound)) expect(outcomes[name]).toEqual({ bot: "function" });
+test("TypeScript and CommonJS files are loaded", () => {
+  for (const name of Object.keys(valid)) expect(outcomes[name]).toEqual({ bot: "function" });
 });
 
-test("code that fails while it runs is not run again to find out where", () => {
+test("code that throws while it is loaded runs only once", () => {
   expect(runs).toBe("once ");
 });
 
-test("other things go on while another Node is asked for the place", async () => {
-  let others = 0;
-  const timer = setInterval(() => others++, 1);
+test("the process stays responsive while another Node finds the place of a syntax error", async () => {
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
   const error = Object.assign(new SyntaxError("Unexpected token ']'"), { stack: "SyntaxError: Unexpected token ']'" });
   const { message } = await explainImportError(error, join(folder, "broken.js"));
   clearInterval(timer);
   expect(message).toMatch(/broken\.js:2: Unexpected token/);
-  expect(others).toBeGreaterThan(0);
+  expect(ticks).toBeGreaterThan(0);
 });

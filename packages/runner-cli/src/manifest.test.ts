@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
-import { isSupported } from "./node-version.ts";
-import { readManifest } from "./version.ts";
+import { isSupported, readManifest } from "./manifest.ts";
 
-test("the Node versions that package.json names are supported, and no others", () => {
+test("only the Node versions in package.json are supported", () => {
   const { engines } = readManifest();
   const supported = (versions: readonly string[]) => versions.filter((version) => isSupported(version, engines.node));
   const good = ["22.18.0", "22.23.1", "24.11.0", "24.21.0", "26.0.0", "27.1.0"];

@@ -1,0 +1,162 @@
+import type { OptionTable } from "@pipecat-ts/runner-core";
+import Type from "typebox";
+import { expect, test } from "vitest";
+import { helpSections, parseCommand, parsePartly } from "./command-line.ts";
+import { checkBotOptions, type FlagGroup } from "./flags.ts";
+
+const text = (flag: string, more = {}) => ({ flag, description: `About ${flag}`, schema: Type.String(), ...more });
+const runner: FlagGroup = {
+  name: "Options",
+  table: {
+    port: { ...text("port"), schema: Type.Integer({ minimum: 0 }), env: "PORT", default: 7860, placeholder: "port" },
+    transport: text("transport", { short: "t", placeholder: "name" }),
+    open: { ...text("open"), schema: Type.Boolean(), default: false },
+    verbose: { ...text("verbose", { short: "v" }), schema: Type.Boolean() },
+    silent: { schema: Type.String(), description: "Only from the environment", env: "SILENT" },
+  } satisfies OptionTable<Record<string, unknown>>,
+};
+const phone: FlagGroup = {
+  name: "phone",
+  table: {
+    account: text("phone-account", { env: ["PHONE_ACCOUNT", "OLD_PHONE_ACCOUNT"] }),
+    token: text("phone-token", { secret: true, default: "sesame" }),
+    numbers: { ...text("phone-numbers"), schema: Type.Array(Type.String()), default: [] },
+    shared: text("shared"),
+  },
+};
+const letter: FlagGroup = { name: "letter", table: { stored: text("shared") } };
+
+const parse = (...argv: string[]) => parseCommand(argv, [runner, phone, letter]);
+
+test("a flag sets the option of every group that declares it", () => {
+  const { bot, given } = parse(
+    "bot.ts",
+    "--port",
+    "0",
+    "-t",
+    "phone",
+    "--open",
+    "--phone-account=AC1",
+    "--shared",
+    "x",
+  );
+  expect(bot).toBe("bot.ts");
+  expect(given).toEqual({
+    Options: { port: "0", transport: "phone", open: true },
+    phone: { account: "AC1", shared: "x" },
+    letter: { stored: "x" },
+  });
+  expect(parse("--no-open", "-v", "bot.ts")).toMatchObject({
+    bot: "bot.ts",
+    given: { Options: { open: false, verbose: true } },
+  });
+});
+
+test("a one-letter flag belongs to the first group that declares it", () => {
+  const late: FlagGroup = {
+    name: "late",
+    table: { tone: text("tone", { short: "t" }), q: text("quality", { short: "q" }) },
+  };
+  const { given } = parseCommand(["-t", "phone", "-q", "9", "--tone", "high"], [runner, late]);
+  expect(given).toEqual({ Options: { transport: "phone" }, late: { tone: "high", q: "9" } });
+});
+
+test("values stay text, as typed", () => {
+  for (const value of ["+4930123456", "007", "12345678901234567890", "1e3", "0x10", "a=b", "true"]) {
+    expect(parse(`--phone-account=${value}`, "bot.ts").given.phone).toEqual({ account: value });
+    expect(parse("--phone-account", value).given.phone).toEqual({ account: value });
+    expect(parse("-t", value).given.Options).toEqual({ transport: value });
+    expect(parse("-vt", value, "bot.ts").given.Options).toEqual({ transport: value, verbose: true });
+  }
+  expect(parse("--phone-account=-5").given.phone).toEqual({ account: "-5" });
+  expect(parse("7", "--", "8").bot).toBe("7");
+  expect(parse("--port", "007", "--phone-account", "7", "--", "--port", "8").given).toMatchObject({
+    Options: { port: "007" },
+    phone: { account: "7" },
+  });
+});
+
+test("the last of repeated flags counts; lists are joined", () => {
+  const { given } = parse("--port", "1", "--port", "2", "--phone-numbers", "1,2", "--phone-numbers", "+3");
+  expect(given).toMatchObject({ Options: { port: "2" }, phone: { numbers: "1,2,+3" } });
+});
+
+test("cliArgs has the converted flags without secrets, and the arguments after --", () => {
+  const { cliArgs } = parse("--port", "80", "--phone-numbers", "1, 2", "--", "--mood", "007");
+  expect(cliArgs).toEqual({ port: 80, phoneNumbers: ["1", "2"], "--": ["--mood", "007"] });
+  expect(parse().cliArgs).toEqual({});
+  expect(parse("--phone-token", "open").cliArgs).toEqual({});
+});
+
+test("an unknown flag is rejected with a suggestion", () => {
+  const rejection = (...argv: string[]) => {
+    try {
+      return parse(...argv);
+    } catch (error) {
+      const { code, message, fix } = error as { code: string; message: string; fix: string };
+      return `${code}: ${message} ${fix}`;
+    }
+  };
+  expect(rejection("--prot", "1")).toBe("OPTION_INVALID: --prot is not a flag. Did you mean --port?");
+  expect(rejection("--phone-acount=1")).toBe(
+    "OPTION_INVALID: --phone-acount is not a flag. Did you mean --phone-account?",
+  );
+  expect(rejection("-q")).toBe("OPTION_INVALID: -q is not a flag. See pipecat-runner --help.");
+  expect(rejection("--silent", "x")).toMatch(/--silent is not a flag/);
+  expect(rejection("-t")).toBe("OPTION_INVALID: --transport has no value. Use --transport <name>.");
+  expect(rejection("--port", "--open")).toMatch(/--port has no value/);
+  expect(rejection("--no-port")).toMatch(/--port has no value/);
+  expect(rejection("--phone-account=", "bot.ts")).toMatch(/--phone-account has no value/);
+  expect(rejection("--port", "many")).toMatch(/--port.+PORT.+"many".+whole number/);
+  expect(rejection("bot.ts", "other.ts")).toMatch(/Unexpected argument "other\.ts"/);
+});
+
+test("an argument cannot name the bot when the bot is the program", () => {
+  expect(() => parseCommand(["other.ts"], [runner], false)).toThrow(/Unexpected argument "other\.ts"/);
+  expect(parseCommand(["--open", "--", "other.ts"], [runner], false).cliArgs).toEqual({
+    open: true,
+    "--": ["other.ts"],
+  });
+});
+
+test("flags of others are ignored while the bot is not known", () => {
+  const { bot, given } = parsePartly(["--mood", "sad", "-v", "bot.ts", "--port"], [runner]);
+  expect(bot).toBe("bot.ts");
+  expect(given).toEqual({ Options: { verbose: true, port: true } });
+});
+
+test("--help lists every flag under its owner, with defaults and variables, without secrets", () => {
+  const sections = helpSections([runner, phone, { name: "mute", table: {} }], true, 80);
+  const text = sections.map(({ title, body }) => (title === undefined ? body : `${title}:\n${body}`)).join("\n\n");
+  expect(text).toBe(`  bot                          The file that exports bot(args). Default: bot.ts,
+                               .mts, .js or .mjs, here or in src/.
+
+Options:
+      --port <port>            About port [default 7860, PORT]
+  -t, --transport <name>       About transport
+      --open                   About open
+  -v, --verbose                About verbose
+
+phone:
+      --phone-account <value>  About phone-account
+                               [PHONE_ACCOUNT, OLD_PHONE_ACCOUNT]
+      --phone-token <value>    About phone-token
+      --phone-numbers <value>  About phone-numbers
+      --shared <value>         About shared
+
+Flags that a bot's file exports are not listed: --help does not run the bot.
+Those in pipecat-runner.config are.`);
+});
+
+test.each([
+  [7, /"options" in bot\.ts is 7, not a table/],
+  [[], /"options" in bot\.ts is \[\], not a table/],
+  [{ mood: { flag: "mood" } }, /"mood" in bot\.ts needs/],
+  [{ mood: { flag: "Mood", description: "", schema: {} } }, /"mood" in bot\.ts needs/],
+  [{ mood: null }, /"mood" in bot\.ts needs/],
+  [{ mood: { flag: "port", description: "", schema: {} } }, /--port, which is taken/],
+])("invalid options of a bot are rejected: %j", (options, message) => {
+  expect(() => checkBotOptions(options, "bot.ts", [runner])).toThrow(
+    expect.objectContaining({ code: "BOT_INVALID", message: expect.stringMatching(message) }),
+  );
+});

@@ -1,0 +1,73 @@
+import { constants } from "node:os";
+import type { Logger } from "@pipecat-ts/runner-core";
+import type { Runner } from "@pipecat-ts/runner-host";
+
+type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
+const stopSignals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/** The parts of `process` that signal handling uses. */
+export interface SignalSource {
+  on(signal: StopSignal, listener: (signal: NodeJS.Signals) => void): unknown;
+  off(signal: StopSignal, listener: (signal: NodeJS.Signals) => void): unknown;
+  exit(code: number): unknown;
+}
+
+/**
+ * Stops the runner on a signal: SIGTERM and SIGHUP drain it, SIGINT closes it at once. A second signal exits at once with
+ * 128 plus its number: 130 for SIGINT, 143 for SIGTERM.
+ *
+ * Resolves when the runner has stopped because of a signal, and removes its listeners.
+ */
+export function stopOnSignals(
+  runner: Pick<Runner, "drain" | "close" | "sessions">,
+  logger: Logger,
+  source: SignalSource,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let stopping: Promise<void> | undefined;
+    const stop = (signal: NodeJS.Signals) => {
+      if (stopping) {
+        source.exit(128 + constants.signals[signal]);
+        return;
+      }
+      const drains = signal !== "SIGINT";
+      const { active } = runner.sessions.counts;
+      if (active > 0) {
+        const action = drains ? "waiting for calls to end" : "ending calls";
+        logger.info({ signal, calls: active }, `${action}; a second signal exits at once`);
+      }
+      stopping = drains ? runner.drain() : runner.close();
+      stopping.finally(release).then(resolve, reject);
+    };
+    const release = () => {
+      for (const signal of stopSignals) source.off(signal, stop);
+    };
+    for (const signal of stopSignals) source.on(signal, stop);
+  });
+}
+
+/** The parts of `process` that error handling uses. */
+export interface ErrorSource {
+  on(event: "unhandledRejection" | "uncaughtException", listener: (error: unknown) => void): unknown;
+}
+
+/**
+ * Handles errors that nobody caught. An error that belongs to a session, such as one thrown in a bot's timer, ends that
+ * session only. Without a session, a rejection is logged; an exception leaves the process in an unknown state, so `crash`
+ * is called.
+ */
+export function handleUncaughtErrors(
+  runner: Pick<Runner, "handleUncaught">,
+  logger: Logger,
+  crash: () => void,
+  source: ErrorSource,
+): void {
+  source.on("unhandledRejection", (err) => {
+    if (!runner.handleUncaught(err)) logger.error({ err }, "unhandled rejection outside every session");
+  });
+  source.on("uncaughtException", (err) => {
+    if (runner.handleUncaught(err)) return;
+    logger.error({ err }, "uncaught exception outside every session; the runner stops");
+    crash();
+  });
+}

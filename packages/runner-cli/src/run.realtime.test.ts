@@ -1,0 +1,300 @@
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { bin, call, startProgram } from "./test/program.ts";
+import { createProject, manifestWithTransport } from "./test/temporary-project.ts";
+
+/** Prints what it was given, and that its file was evaluated. */
+const printingBot = `
+import { main } from "pipecat-runner";
+console.log("evaluated");
+export async function bot(args: { body: unknown; cliArgs: object }) {
+  console.log("called " + JSON.stringify({ body: args.body, cliArgs: args.cliArgs, env: process.env.ENV, key: process.env.KEY, own: process.env.OWN }));
+}
+await main(import.meta);
+`;
+
+test("a bot is found and runs once per caller, with its body, flags and .env", async () => {
+  const folder = createProject({
+    "package.json": JSON.stringify({
+      type: "module",
+      dependencies: { "fake-transport": "*", "broken-transport": "*", "pipecat-runner": "*", "some-library": "*" },
+    }),
+    "node_modules/broken-transport/package.json": '{"pipecatRunner": {"plugin": "./plugin.mjs"}}',
+    "node_modules/broken-transport/plugin.mjs": 'import "not-there"; export default {};',
+    "node_modules/some-library/package.json": "{}",
+    ".env": "KEY=from-file\nOWN=from-file\nFAKE_GREETING=from-file",
+    "src/bot.ts": printingBot,
+  });
+  const argv = ["--port", "0", "--fake-loud", "--fake-digits", "+0049", "--", "/extra.ts"];
+  const program = startProgram(folder, [bin, ...argv], { OWN: "from-environment" });
+
+  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)(?:.|\n)*\n\n/);
+  expect(program.stdout).toContain("runs src/bot.ts");
+  expect(program.stdout).toMatch(/fake +ready\n +POST http:\/\/localhost:[1-9]\d*\/start/);
+  expect(program.stdout).toMatch(
+    /broken-transport +off\n +Cannot load it: Cannot find package 'not-there'\.\n +Run: npm install\n/,
+  );
+
+  await call(url, { wish: "tea" });
+  const [, facts = ""] = await program.printed(/called (.+)\n/);
+  expect(JSON.parse(facts)).toEqual({
+    body: { wish: "tea", options: { greeting: "from-file", digits: "+0049", loud: true } },
+    cliArgs: { port: 0, fakeLoud: true, fakeDigits: "+0049", "--": ["/extra.ts"] },
+    env: "local",
+    key: "from-file",
+    own: "from-environment",
+  });
+
+  program.signal("SIGINT");
+  expect(await program.ended).toBe(0);
+  expect(program.stdout.match(/evaluated/g)).toHaveLength(1);
+  expect(program.stdout.match(/runs src\/bot\.ts/g)).toHaveLength(1);
+  expect(program.stderr).toBe("");
+});
+
+test("`node bot.ts` runs the same file, also without import.meta.main", async () => {
+  const folder = createProject({
+    "package.json": manifestWithTransport,
+    "my bot#1.ts": printingBot.replace("main(import.meta)", "main({ url: import.meta.url })"),
+  });
+  const program = startProgram(folder, [join(folder, "my bot#1.ts"), "--port", "0"], { ENV: "staging" });
+  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  await call(url);
+  const [, facts = ""] = await program.printed(/called (.+)\n/);
+  expect(JSON.parse(facts)).toMatchObject({ cliArgs: { port: 0 }, env: "staging" });
+  expect(program.stdout.match(/evaluated/g)).toHaveLength(1);
+  program.signal("SIGTERM");
+  expect(await program.ended).toBe(0);
+});
+
+test("--direct runs one bot without a server, until it returns or SIGINT arrives", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": printingBot });
+  const direct = startProgram(folder, [bin, "-d", "--no-fake-loud"]);
+  expect(await direct.ended).toBe(0);
+  expect(direct.stdout).toMatch(/called {"body":{"direct":true,.*"cliArgs":{"direct":true,"fakeLoud":false}/);
+  expect(direct.stdout).not.toContain("http://");
+
+  const waiting = createProject({
+    "package.json": manifestWithTransport,
+    "bot.mjs":
+      'export const bot = ({ signal }) => new Promise((leave) => { console.log("runs"); signal.addEventListener("abort", () => { console.log("leaves"); leave(); }); });',
+  });
+  const interrupted = startProgram(waiting, [bin, "--direct", "-t", "fake"]);
+  await interrupted.printed(/runs/);
+  interrupted.signal("SIGINT");
+  expect(await interrupted.ended).toBe(0);
+  expect(interrupted.stdout).toContain("leaves");
+
+  const other = startProgram(folder, [bin, "-d", "-t", "webrtc"]);
+  expect(await other.ended).toBe(1);
+  expect(other.stderr).toContain('No transport "webrtc" is installed.');
+});
+
+test("an invalid command line exits with 1 and prints one line with the reason and the fix", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": "export const bot = () => {};" });
+  const bare = createProject({ "package.json": "{}", "bot.mjs": "export const bot = () => {};" });
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as { port: number };
+
+  const errorOf = async (where: string, ...argv: string[]) => {
+    const program = startProgram(where, [bin, ...argv]);
+    expect(await program.ended).toBe(1);
+    expect(program.stdout).toBe("");
+    expect(program.stderr).toMatch(/^error: .+\n$/);
+    return program.stderr;
+  };
+  const [flag, transport, inUse, nobody, missing] = await Promise.all([
+    errorOf(folder, "--fake-greetin", "x"),
+    errorOf(folder, "--port", "0", "-t", "carrier-pigeon"),
+    errorOf(folder, "--port", `${port}`),
+    errorOf(bare, "--port", "0"),
+    errorOf(folder, "other.ts"),
+  ]);
+  taken.close();
+  expect(flag).toBe("error: --fake-greetin is not a flag. Did you mean --fake-greeting?\n");
+  expect(transport).toMatch(/No transport "carrier-pigeon" is installed\. Installed: "fake"\./);
+  expect(inUse).toMatch(new RegExp(`Port ${port} is in use .+--port`));
+  expect(nobody).toMatch(/No transport is installed.+npm i @pipecat-ts\/runner-/);
+  expect(missing).toMatch(/There is no file other\.ts\./);
+});
+
+test("-v shows the stack of a RunnerError", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": "export const bot = () => {};" });
+  const program = startProgram(folder, [bin, "-v", "other.ts"]);
+  expect(await program.ended).toBe(1);
+  expect(program.stderr).toMatch(/BOT_NOT_FOUND/);
+  expect(program.stderr).toMatch(/\n +at .*bot-file/);
+});
+
+test("--help groups the flags by transport and --version prints the version", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport });
+  const help = startProgram(folder, [bin, "--help"]);
+  const version = startProgram(folder, [bin, "--version"]);
+  expect(await help.ended).toBe(0);
+  expect(help.stdout).toMatch(/\nOptions:\n {6}--host <address> (?:.|\n)+\nfake:\n {6}--fake-greeting <words> .+\n/);
+  expect(await version.ended).toBe(0);
+  expect(version.stdout).toMatch(/^pipecat-runner\/\d+\.\d+\.\d+ \S+ node-v\d+\.\d+\.\d+\n$/);
+});
+
+const moodyBot = `
+export const options = {
+  mood: { flag: "mood", env: "MOOD", default: "fine", description: "How the bot feels", schema: { type: "string" } },
+  volume: { flag: "volume", description: "How loud", schema: { type: "integer", minimum: 0, maximum: 11 } },
+  key: { env: "MOOD_KEY", description: "Only from the environment", secret: true, schema: { type: "string" } },
+  loud: { flag: "loud", description: "Whether it shouts", schema: { type: "boolean" } },
+};
+export function bot({ cliArgs, body }) {
+  console.log("called " + JSON.stringify({ cliArgs, body }));
+}
+`;
+
+/** Starts a bot and calls it once without a body. Resolves to its `args.cliArgs`. */
+async function given(folder: string, argv: readonly string[], env: Record<string, string> = {}): Promise<unknown> {
+  const program = startProgram(folder, [bin, ...argv, "--port", "0"], env);
+  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  await call(url);
+  const [, facts = ""] = await program.printed(/called (.+)\n/);
+  program.signal("SIGINT");
+  expect(await program.ended).toBe(0);
+  return JSON.parse(facts).cliArgs;
+}
+
+test("a bot's own options are flags and variables, and args.cliArgs has their values", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": moodyBot });
+  const [flags, defaults, named] = await Promise.all([
+    given(folder, ["--mood", "sad", "--volume", "11", "--loud"], { MOOD_KEY: "k", MOOD: "from-variable" }),
+    given(folder, [], { MOOD: "from-variable" }),
+    given(folder, ["--volume", "3", "bot.js"]),
+  ]);
+  expect(flags).toEqual({ port: 0, mood: "sad", volume: 11, loud: true, key: "k" });
+  expect(defaults).toEqual({ port: 0, mood: "from-variable" });
+  expect(named).toEqual({ port: 0, mood: "fine", volume: 3 });
+
+  const help = startProgram(folder, [bin, "--help"]);
+  const wrong = startProgram(folder, [bin, "--volume", "12"]);
+  const unknown = startProgram(folder, [bin, "--mod", "sad"]);
+  expect(await Promise.all([help.ended, wrong.ended, unknown.ended])).toEqual([0, 1, 1]);
+  expect(help.stdout).toMatch(
+    /\nbot\.js:\n {6}--mood <value> +How the bot feels\s+\[default fine, MOOD\]\n {6}--volume <value> /,
+  );
+  expect(wrong.stderr).toMatch(/--volume is "12"; it must be a whole number from 0 to 11/);
+  expect(unknown.stderr).toMatch(/There is no flag --mod\. Did you mean --mood\?/);
+});
+
+test("pipecat-runner.config may declare options, and --help lists them", async () => {
+  const folder = createProject({
+    "package.json": manifestWithTransport,
+    "pipecat-runner.config.js": `export default { options: { tone: { flag: "tone", default: "low", description: "Its tone", schema: { type: "string" } } } };`,
+    "bot.js": moodyBot,
+  });
+  expect(await given(folder, ["--tone", "high"])).toEqual({ port: 0, tone: "high", mood: "fine" });
+});
+
+test("a bot that cannot be loaded is reported before its unknown flags, and --help does not run it", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": "export const bot = ]" });
+  const run = startProgram(folder, [bin, "--mood", "sad"]);
+  const help = startProgram(folder, [bin, "--help"]);
+  expect(await Promise.all([run.ended, help.ended])).toEqual([1, 0]);
+  expect(run.stderr).toMatch(/^error: bot\.js:1: /);
+  expect(help.stdout).toContain("--port");
+});
+
+test("--runner-body is the body for callers without one, and --folder serves files", async () => {
+  const folder = createProject({
+    "package.json": manifestWithTransport,
+    "body.json": '{"user": "anna"}',
+    "out/a.txt": "hello",
+    "bot.js": `export const bot = ({ body }) => console.log("body " + JSON.stringify(body));`,
+  });
+  const argv = [bin, "--port", "0", "--runner-body", "body.json", "-f", "out"];
+  const program = startProgram(folder, argv);
+  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  await fetch(new URL("/start", url), { method: "POST", body: '{"transport": "fake"}' });
+  await program.printed(/body .*"user":"anna"/);
+  expect(await (await fetch(new URL("/files/a.txt", url))).text()).toBe("hello");
+  program.signal("SIGINT");
+  expect(await program.ended).toBe(0);
+
+  writeFileSync(join(folder, "body.json"), "{");
+  const broken = startProgram(folder, argv);
+  const missing = startProgram(folder, [bin, "--port", "0", "-f", "nowhere"]);
+  expect(await Promise.all([broken.ended, missing.ended])).toEqual([1, 1]);
+  expect(broken.stderr).toMatch(/--runner-body is body\.json, which is no JSON file/);
+  expect(missing.stderr).toMatch(/--folder is "nowhere", which is no folder/);
+});
+
+/** Fails as its caller asks, or waits for its abort signal. SIGUSR2 causes errors outside every session. */
+const failingBot = `
+export function bot({ body, signal, sessionId }) {
+  if (body.fail === "timer") setTimeout(() => { throw new Error("in a timer"); }, 1);
+  if (body.fail === "promise") setTimeout(() => void Promise.reject(new Error("in a promise")), 1);
+  if (body.fail === "late") return void setTimeout(() => void Promise.reject(new Error("after its end")), 50);
+  console.log("running " + sessionId);
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(console.log("stopped " + sessionId))));
+}
+const failures = [() => void Promise.reject(new Error("a rejection outside sessions")), () => { throw new Error("an exception outside sessions"); }];
+process.on("SIGUSR2", () => failures.shift()());
+`;
+
+/** Starts the bot above and answers where it listens. */
+async function start() {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": failingBot });
+  const program = startProgram(folder, [bin, "--port", "0"]);
+  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  return { program, url };
+}
+
+/** The log lines of a session. */
+function logOf(stdout: string, session: string): readonly Record<string, unknown>[] {
+  const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
+  return lines.map((line) => JSON.parse(line)).filter((line) => line.session === session);
+}
+
+test("an uncaught error ends its session only; outside every session it ends the program with 1", async () => {
+  const { program, url } = await start();
+  const healthy = await call(url);
+  await program.printed(new RegExp(`running ${healthy}`));
+
+  for (const [fail, message] of Object.entries({ timer: "in a timer", promise: "in a promise" })) {
+    const session = await call(url, { fail });
+    await program.printed(new RegExp(`stopped ${session}`));
+    await program.printed(new RegExp(`"session":"${session}".*bot-failed`));
+    expect(JSON.stringify(logOf(program.stdout, session))).toContain(message);
+  }
+  const late = await call(url, { fail: "late" });
+  await program.printed(new RegExp(`"session":"${late}".*after its end`));
+
+  program.signal("SIGUSR2");
+  await program.printed(/a rejection outside sessions/);
+  expect(program.stdout).not.toContain(`stopped ${healthy}`);
+
+  program.signal("SIGUSR2");
+  await program.printed(/an exception outside sessions/);
+  await program.printed(new RegExp(`stopped ${healthy}`));
+  expect(await program.ended).toBe(1);
+});
+
+test("SIGTERM rejects new calls and lets live calls continue; a second signal exits at once", async () => {
+  const { program, url } = await start();
+  const session = await call(url);
+  await program.printed(new RegExp(`running ${session}`));
+  program.signal("SIGTERM");
+  await program.printed(/waiting for calls to end/);
+  await expect(call(url)).rejects.toThrow(/503|fetch failed/);
+  expect(program.stdout).not.toContain("stopped");
+  program.signal("SIGTERM");
+  expect(await program.ended).toBe(143);
+});
+
+test("SIGINT aborts live bots and exits with 0", async () => {
+  const { program, url } = await start();
+  const session = await call(url);
+  await program.printed(new RegExp(`running ${session}`));
+  program.signal("SIGINT");
+  expect(await program.ended).toBe(0);
+  expect(program.stdout).toContain(`stopped ${session}`);
+});
