@@ -8,7 +8,7 @@ export interface Echo {
   readonly delayMs: { readonly p50: number; readonly p99: number };
   readonly bad: {
     readonly lostPercent: number;
-    /** Of the time: guessed, and made of copies that packets hold of those before them. */
+    /** Shares of the audio that were concealed, and restored from in-band FEC. */
     readonly concealedPercent: number;
     readonly recoveredPercent: number;
     /** What the runner takes longer, in ms, the median: without what the packets themselves took. */

@@ -12,7 +12,7 @@ const sampleRate = 16_000;
 async function openEcho(): Promise<number> {
   const opus = await loadOpus();
   const decoder = await opus.createDecoder({ sampleRate });
-  const encoder = await opus.createEncoder({ sampleRate, copies: false });
+  const encoder = await opus.createEncoder({ sampleRate, fec: false });
   const socket = createSocket({ type: "udp4", lookup: (host, _options, found) => found(null, host, 4) });
   let sequenceNumber = 0;
   const listening = once(socket, "listening");

@@ -31,7 +31,7 @@ export async function measureWebRTCEcho({ seconds }: WebRTCBench): Promise<strin
     heading,
     ["packet in → packet out, p50 / p99", `${delayMs.p50.toFixed(0)} / ${delayMs.p99.toFixed(0)} ms`, "80 ms"],
     [
-      `${bad.lostPercent.toFixed(1)} % lost, 30 ms of jitter: concealed, recovered from copies`,
+      `${bad.lostPercent.toFixed(1)} % lost, 30 ms of jitter: concealed, restored from in-band FEC`,
       `${bad.concealedPercent.toFixed(1)} %, ${bad.recoveredPercent.toFixed(1)} %`,
       `≤ ${(bad.lostPercent + 1).toFixed(1)} % concealed`,
     ],

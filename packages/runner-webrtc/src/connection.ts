@@ -6,9 +6,10 @@ import { createLiveness } from "./liveness.ts";
 import { type CallerTrack, recogniseChannelText, signal } from "./messages.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPeers, type Peers, type PeersOptions } from "./peers.ts";
-import { createEarlySilence } from "./voice/early-silence.ts";
+
 import { createIncomingAudio, type IncomingAudio } from "./voice/incoming-audio.ts";
 import type { Opus } from "./voice/opus.ts";
+import { createKeepaliveSilence } from "./voice/outgoing-audio.ts";
 
 /** What a connection is made with. */
 export interface ConnectionOptions extends PeersOptions {
@@ -87,7 +88,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     text: hear,
   });
   const farewell = createFarewell({ peers, clock, after, left: () => leave("caller-left") });
-  const silence = createEarlySilence(pacer, peers.sendAudio);
+  const silence = createKeepaliveSilence(pacer, peers.sendAudio);
   const outbox = createOutbox(peers, clock);
   const liveness = createLiveness({
     pacer,
@@ -102,7 +103,9 @@ export function createConnection(options: ConnectionOptions): Connection {
     ears?.close();
     const sampleRate = earsSampleRate;
     const silent = sampleRate === 0 || closing !== undefined;
-    ears = silent ? undefined : createIncomingAudio({ opus, sampleRate, pacer, take: reception.audio, failed: deaf });
+    ears = silent
+      ? undefined
+      : createIncomingAudio({ opus, sampleRate, pacer, onFrame: reception.audio, onDecoderFailed: deaf });
   }
 
   function deaf(error: unknown): void {

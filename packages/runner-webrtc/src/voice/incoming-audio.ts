@@ -1,66 +1,66 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { AudioFrame } from "@pipecat-ts/audio";
-import type { Pacer } from "@pipecat-ts/runner-media";
+import type { Pacer } from "@pipecat-ts/runner-core";
 import type { AudioPacket } from "../peer/peer.ts";
 import { createJitterBuffer, type JitterBufferCounters, type Missing, slackMs } from "./jitter-buffer.ts";
 import { type Opus, type OpusDecoder, opusSampleRates } from "./opus.ts";
-import { createSoundQueue } from "./sound-queue.ts";
+import { createPcmBuffer } from "./pcm-buffer.ts";
 
-/** The caller's voice on its way from the wire. */
+/** Turns the caller's RTP packets into audio frames. */
 export interface IncomingAudio {
-  /** Takes a packet, as it comes: in any order, late, twice, or never. */
+  /** Takes a packet as it arrives: packets may be lost, late, reordered or duplicated. */
   push(packet: AudioPacket): void;
-  /** Another peer takes over: its numbers have nothing to do with those before. */
+  /** Another peer replaces the one before, with unrelated sequence numbers and timestamps. */
   restart(): void;
-  /** How long the quickest packets wait by now, in ms, and how long they should. */
+  /** How long the fastest packets wait now, in ms. */
   readonly delayMs: number;
+  /** How long they should wait, in ms. */
   readonly targetMs: number;
   readonly counters: Readonly<IncomingAudioCounters>;
-  /** Gives no more, stops the ticks, frees the decoder. Twice is once. */
+  /** Stops, and frees the decoder. May be called more than once. */
   close(): void;
 }
 
-/** What came, and what was made of it. */
 export interface IncomingAudioCounters extends JitterBufferCounters {
-  /** Frames given. */
+  /** Frames returned. */
   frames: number;
-  /** Packets that the decoder did not take. */
-  refused: number;
-  /** Frames left out, and frames put in, to change the delay. */
-  leftOut: number;
-  putIn: number;
+  /** Packets that the decoder rejected. */
+  undecodable: number;
+  /** Frames skipped to reduce the delay. */
+  accelerated: number;
+  /** Frames inserted to increase the delay. */
+  expanded: number;
 }
 
-/** What it is built from. */
 export interface IncomingAudioOptions {
   readonly opus: Opus;
-  /** What the bot wants, in Hz. Frames have the nearest rate of Opus that is not lower. */
+  /** The sample rate that the bot wants, in Hz. Frames have this rate or the next higher one of Opus. */
   readonly sampleRate: number;
   readonly pacer: Pacer;
-  /** Called with 20 ms of mono sound, in the asynchronous scope that `createIncomingAudio` was called in. */
-  take(frame: AudioFrame): void;
-  /** Told why no decoder could be made: the caller is then heard with the one before, or as silence. Called in any scope. */
-  failed(error: unknown): void;
+  /** Receives 20 ms of mono audio, in the asynchronous scope of `createIncomingAudio`. */
+  onFrame(frame: AudioFrame): void;
+  /** No decoder could be created: audio is then decoded with the decoder before, or is silence. Called in any scope. */
+  onDecoderFailed(error: unknown): void;
 }
 
-/** How long packets may wait too long by a frame, in frames, before one is left out even while the caller speaks. */
-const patience = 50;
-/** When packets wait so much too long, the next pause is not waited for. */
+/** For how many frames packets may wait too long before one is skipped while the caller speaks. */
+const accelerateAfter = 50;
+/** When packets wait so much too long, acceleration does not wait for a pause. */
 const urgentMs = 60;
 
 /**
- * Decodes what comes and gives a frame every 20 ms from the first packet on, in step with this machine's clock, not the
- * caller's: silence where the caller sends nothing. Before the first packet it gives nothing.
+ * Decodes packets and returns a frame every 20 ms from the first packet on, timed by this machine's clock instead of the
+ * caller's. Returns silence while the caller sends nothing, and no frames before the first packet.
  */
 export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudio {
-  const { opus, pacer, take, failed } = options;
+  const { opus, pacer, onFrame, onDecoderFailed } = options;
   const sampleRate = [...opusSampleRates].reverse().find((rate) => rate >= options.sampleRate) ?? opusSampleRates[0];
-  const buffer = createJitterBuffer();
-  const queue = createSoundQueue(sampleRate);
-  const own = { frames: 0, refused: 0, leftOut: 0, putIn: 0 };
+  const jitterBuffer = createJitterBuffer();
+  const decoded = createPcmBuffer(sampleRate);
+  const own = { frames: 0, undecodable: 0, accelerated: 0, expanded: 0 };
   let decoder: OpusDecoder | undefined;
   let stopTicks: (() => void) | undefined;
-  let tooLongFor = 0;
+  let excessFrames = 0;
   let closed = false;
 
   const startTicks = AsyncLocalStorage.bind(() => {
@@ -68,83 +68,84 @@ export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudi
   });
 
   function tick(dueMs: number): void {
-    buffer.due(dueMs, queue.held);
+    jitterBuffer.due(dueMs, decoded.length);
     fill();
-    const samples = adapt(queue.take());
+    const samples = adaptDelay(decoded.shift());
     own.frames += 1;
-    take({ samples, sampleRate, channels: 1 });
+    onFrame({ samples, sampleRate, channels: 1 });
   }
 
-  /** Leaves a frame out, or puts one in, where packets wait too long or not long enough: in a pause, unless it is urgent. */
-  function adapt(samples: Int16Array): Int16Array {
-    const { excessMs } = buffer;
-    tooLongFor = excessMs >= 20 ? tooLongFor + 1 : 0;
-    if (excessMs <= -slackMs && queue.quiet) {
-      put(undefined, 960);
-      own.putIn += 1;
+  /** Skips or inserts a frame when packets wait too long or too short: in a pause, unless it is urgent. */
+  function adaptDelay(samples: Int16Array): Int16Array {
+    const { excessMs } = jitterBuffer;
+    excessFrames = excessMs >= 20 ? excessFrames + 1 : 0;
+    if (excessMs <= -slackMs && decoded.isPause) {
+      append(undefined, 960);
+      own.expanded += 1;
     }
-    const wanted = tooLongFor > 0 && (queue.quiet || tooLongFor > patience || excessMs > urgentMs);
-    if (!wanted || !buffer.has(960)) return samples;
+    const accelerate = excessFrames > 0 && (decoded.isPause || excessFrames > accelerateAfter || excessMs > urgentMs);
+    if (!accelerate || !jitterBuffer.has(960)) return samples;
     fill();
-    own.leftOut += 1;
-    tooLongFor = 0;
-    return crossfade(samples, queue.take());
+    own.accelerated += 1;
+    excessFrames = 0;
+    return crossfade(samples, decoded.shift());
   }
 
-  /** Has the queue hold a frame at least. */
+  /** Decodes until a frame is available. */
   function fill(): void {
-    while (queue.held < 960) {
-      const next = buffer.next();
-      if (next.kind === "idle") queue.silence(960 - queue.held);
-      else put(next.kind === "packet" ? decode(next.payload) : recover(next), next.duration);
+    while (decoded.length < 960) {
+      const next = jitterBuffer.next();
+      if (next.kind === "idle") decoded.pushSilence(960 - decoded.length);
+      else append(next.kind === "packet" ? decode(next.payload) : recover(next), next.duration);
     }
   }
 
   function decode(payload: Uint8Array): Int16Array | undefined {
     const samples = decoder?.decode(payload);
-    if (!samples) own.refused += 1;
+    if (!samples) own.undecodable += 1;
     return samples;
   }
 
-  function recover({ before, duration }: Missing): Int16Array | undefined {
-    return before && decoder?.recover(before, duration / 48);
+  function recover({ fecPacket, duration }: Missing): Int16Array | undefined {
+    return fecPacket && decoder?.decodeFec(fecPacket, duration / 48);
   }
 
-  function put(samples: Int16Array | undefined, duration: number): void {
-    if (samples) queue.add(samples);
-    else queue.guess(decoder?.conceal(duration / 48), duration);
+  /** Appends audio, or conceals its absence. */
+  function append(samples: Int16Array | undefined, duration: number): void {
+    if (samples) decoded.push(samples);
+    else decoded.pushConcealed(decoder?.conceal(duration / 48), duration);
   }
 
-  const makeDecoder = AsyncLocalStorage.bind(async () => {
+  const createDecoder = AsyncLocalStorage.bind(async () => {
     try {
-      const made = await opus.createDecoder({ sampleRate });
-      if (closed) return made.free();
+      const created = await opus.createDecoder({ sampleRate });
+      if (closed) return created.free();
       decoder?.free();
-      decoder = made;
+      decoder = created;
     } catch (error) {
-      failed(error);
+      onDecoderFailed(error);
     }
   });
 
-  void makeDecoder();
+  void createDecoder();
   return {
     push(packet) {
       if (closed) return;
-      if (buffer.push(packet, pacer.clock.now()) && !stopTicks) startTicks();
+      if (jitterBuffer.push(packet, pacer.clock.now()) && !stopTicks) startTicks();
     },
     restart() {
       if (closed) return;
-      buffer.restart();
-      void makeDecoder();
+      jitterBuffer.restart();
+      void createDecoder();
     },
     get delayMs() {
-      return buffer.delayMs;
+      return jitterBuffer.delayMs;
     },
     get targetMs() {
-      return buffer.targetMs;
+      return jitterBuffer.targetMs;
     },
     get counters() {
-      return { ...buffer.counters, ...own };
+      return { ...jitterBuffer.counters, ...own };
     },
     close() {
       closed = true;
@@ -156,7 +157,7 @@ export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudi
   };
 }
 
-/** The second of two frames, gone over to from the first within 5 ms: so that a frame less is played, and no click heard. */
+/** Fades from one frame to the next one within 5 ms, so that a frame can be skipped without a click. */
 function crossfade(from: Int16Array, to: Int16Array): Int16Array {
   const length = to.length / 4;
   return to.map((sample, index) => {

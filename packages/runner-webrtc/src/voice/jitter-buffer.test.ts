@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { createJitterBuffer, type JitterBuffer } from "./jitter-buffer.ts";
 
-/** A packet of 20 ms at 16,000 Hz, its 48th bit of 64 set or not: with a copy of the one before it, or without. */
-const packet = (copy: boolean) => Uint8Array.of(0x48, copy ? 0x40 : 0x00, 0x12);
-const push = (buffer: JitterBuffer, index: number, nowMs: number, copy = false) =>
-  buffer.push({ payload: packet(copy), sequenceNumber: index, timestamp: index * 960 }, nowMs);
+/** A packet of 20 ms at 16,000 Hz with or without the FEC flag. */
+const packet = (fec: boolean) => Uint8Array.of(0x48, fec ? 0x40 : 0x00, 0x12);
+const push = (buffer: JitterBuffer, index: number, nowMs: number, fec = false) =>
+  buffer.push({ payload: packet(fec), sequenceNumber: index, timestamp: index * 960 }, nowMs);
 
-test("holes are filled from the front, the last of them by the copy in the packet after it", () => {
+test("fills a gap from its start; the FEC of the next packet fills the last frame", () => {
   const buffer = createJitterBuffer();
   push(buffer, 0, 0);
   push(buffer, 4, 80, true);
@@ -16,13 +16,13 @@ test("holes are filled from the front, the last of them by the copy in the packe
     { kind: "packet", payload: packet(false), duration: 960 },
     { kind: "missing", duration: 960 },
     { kind: "missing", duration: 960 },
-    { kind: "missing", duration: 960, before: packet(true) },
+    { kind: "missing", duration: 960, fecPacket: packet(true) },
     { kind: "packet", payload: packet(true), duration: 960 },
   ]);
   expect(buffer.counters).toMatchObject({ lost: 3, concealedMs: 40, recoveredMs: 20 });
 });
 
-test("what was played in ignorance counts for what then proves to be missing, and only a pause of the caller's is none of it", () => {
+test("audio concealed while no packet was there counts against the gap, unless the caller had paused", () => {
   for (const sequence of [1, 3]) {
     const buffer = createJitterBuffer();
     push(buffer, 0, 0);
@@ -41,7 +41,7 @@ test("what was played in ignorance counts for what then proves to be missing, an
   }
 });
 
-test("a late packet is played late, and the delay is longer from then on", () => {
+test("a late packet is played late, and the delay is longer afterwards", () => {
   const buffer = createJitterBuffer();
   push(buffer, 0, 0);
   buffer.due(20, 0);
@@ -55,7 +55,7 @@ test("a late packet is played late, and the delay is longer from then on", () =>
   expect(buffer.counters).toMatchObject({ concealedMs: 20, lost: 0, late: 0 });
 });
 
-test("200 ms of nothing are a pause; the next packet waits as long as it should and goes on", () => {
+test("200 ms without packets are a pause; the next packet waits for the target delay again", () => {
   const buffer = createJitterBuffer();
   push(buffer, 0, 0);
   buffer.due(20, 0);
@@ -70,7 +70,7 @@ test("200 ms of nothing are a pause; the next packet waits as long as it should 
   expect(buffer.counters).toMatchObject({ lost: 49, concealedMs: 0 });
 });
 
-test("of a hole that is too large for a loss only what was waited for is filled", () => {
+test("a gap that is too long to be a loss is not filled", () => {
   const buffer = createJitterBuffer();
   push(buffer, 0, 0);
   buffer.push({ payload: packet(false), sequenceNumber: 1, timestamp: 15 * 960 }, 10);
@@ -78,14 +78,14 @@ test("of a hole that is too large for a loss only what was waited for is filled"
   expect([buffer.next().kind, buffer.next().kind]).toEqual(["packet", "packet"]);
 });
 
-test("packets without end that all have one timestamp do not pile up", () => {
+test("the number of packets with the same timestamp is bounded", () => {
   const buffer = createJitterBuffer();
   for (let index = 0; index < 1_000; index++)
     buffer.push({ payload: packet(false), sequenceNumber: index, timestamp: 0 }, 0);
   expect(buffer.counters.overflowed).toBe(800);
 });
 
-test("packets that do not begin with a frame wait longer, for they are needed sooner", () => {
+test("packets that do not start with a frame wait longer, because they are needed sooner", () => {
   const targets = [0, 720].map((shift) => {
     const buffer = createJitterBuffer();
     push(buffer, 0, 0);
@@ -95,5 +95,5 @@ test("packets that do not begin with a frame wait longer, for they are needed so
     return buffer.targetMs;
   });
   expect(targets[0]).toBe(20);
-  expect(targets[1]).toBeGreaterThanOrEqual(25); // 15 ms into the frame, and the margin
+  expect(targets[1]).toBeGreaterThanOrEqual(25); // 15 ms into the frame, plus the margin.
 });

@@ -1,80 +1,79 @@
 import type { AudioPacket } from "../peer/peer.ts";
-import { createDelayTarget } from "./delay-target.ts";
-import { type OpusPacketShape, recogniseOpusPacket } from "./opus-packet.ts";
-import { createPacketOrder, type Place } from "./packet-order.ts";
+import { type OpusPacketInfo, parseOpusPacket } from "./opus-packet.ts";
+import { createSequenceUnwrapper, type Position } from "./sequence-unwrapper.ts";
+import { createTargetDelay } from "./target-delay.ts";
 
 /**
- * Holds packets until it is their turn. Knows no timers, no codec and no sound: whoever plays asks it, when 20 ms are due,
- * what comes next. Positions and durations are in samples at 48,000 Hz: 48 are 1 ms.
+ * Holds packets until they are due. Has no timer and no codec: every 20 ms, its user asks for what to play next. Positions and
+ * durations are in samples at 48,000 Hz: 48 are 1 ms.
  */
 export interface JitterBuffer {
-  /** Takes a packet, as it comes. Answers whether it will be played. */
+  /** Adds a packet. Returns whether it will be played. */
   push(packet: AudioPacket, nowMs: number): boolean;
-  /** 20 ms are due: `held` of what was taken has not been played. Before any `next` of that time. */
-  due(dueMs: number, held: number): void;
-  /** What comes next. */
+  /** Another 20 ms are due; `buffered` of what `next` returned has not been played yet. Call it before `next`. */
+  due(dueMs: number, buffered: number): void;
+  /** What to play next. */
   next(): Next;
-  /** How much longer than they need to packets wait, in ms; negative when they should wait longer. */
+  /** How much longer than the target delay packets wait, in ms; negative when they wait too short. */
   readonly excessMs: number;
-  /** How long the quickest packets wait by now, and how long they should, in ms. */
+  /** How long the fastest packets wait now, in ms. */
   readonly delayMs: number;
   readonly targetMs: number;
-  /** Whether so much can be taken without asking for what has not come yet. */
+  /** Whether this much can be played from packets that have arrived. */
   has(duration: number): boolean;
-  /** Another stream begins: forgets this one. */
+  /** Another stream begins: drops this one. */
   restart(): void;
   readonly counters: JitterBufferCounters;
 }
 
 /** What to play next. */
 export type Next =
-  /** A packet in its turn. */
   | { readonly kind: "packet"; readonly payload: Uint8Array; readonly duration: number }
   | Missing
-  /** No stream. */
+  /** There is no stream. */
   | { readonly kind: "idle" };
 
-/** What is not there: lost, late, or left out by a caller with nothing to say. */
+/** A gap: a packet was lost, is late, or was never sent because the caller was silent. */
 export interface Missing {
   readonly kind: "missing";
   readonly duration: number;
-  /** The packet that holds a copy of just this. */
-  readonly before?: Uint8Array;
+  /** The packet after the gap, when its in-band FEC covers the gap exactly. */
+  readonly fecPacket?: Uint8Array;
 }
 
-/** What came, and what did not. */
+/** Numbers of packets, and durations. */
 export interface JitterBufferCounters {
-  /** Packets: all that came. */
   received: number;
-  /** Numbers that were not there when it was their turn. */
+  /** Sequence numbers that had not arrived when they were due. */
   lost: number;
-  /** Came after their turn. */
+  /** Packets that arrived after they were due. */
   late: number;
   duplicate: number;
-  /** No part of the stream. */
+  /** Packets that do not belong to the stream. */
   stray: number;
-  /** No Opus. */
+  /** Payloads that are not Opus. */
   invalid: number;
-  /** Dropped because too many came at once. */
+  /** Packets dropped because too many arrived at once. */
   overflowed: number;
-  /** What was played in place of packets that were not there, lost or late, in ms: from the copy in the next one, and guessed. */
+  /** Lost or late audio that was restored from in-band FEC, in ms. */
   recoveredMs: number;
+  /** Lost or late audio that was concealed, in ms. */
   concealedMs: number;
 }
 
-interface Packet extends Place, OpusPacketShape {
+interface Packet extends Position, OpusPacketInfo {
   readonly payload: Uint8Array;
 }
 
 const frame = 960;
-/** After so much of nothing the stream has paused, and begins anew with the next packet. */
+/** After a gap this long the stream has paused, and starts again with the next packet. */
 const pauseAfter = 10 * frame;
-/** The most that is held; what comes on top pushes out the oldest. */
-const maxHeld = 20 * frame;
+/** Buffer limit; further packets displace the oldest. */
+const maxBuffered = 20 * frame;
 const maxPackets = 200;
-/** After a pause, packets that come so much sooner or later than those before are timed anew. */
+/** After a pause, a larger change of the transit time restarts its measurement. */
 const maxShiftMs = 200;
-/** How much less than they should packets may wait. What makes up for it is a whole frame more. */
+/** How far below the target delay packets may wait. Correcting it costs a whole frame. */
 export const slackMs = 8;
 
 export function createJitterBuffer(): JitterBuffer {
@@ -89,17 +88,17 @@ export function createJitterBuffer(): JitterBuffer {
     recoveredMs: 0,
     concealedMs: 0,
   };
-  const target = createDelayTarget();
-  const order = createPacketOrder(begin);
-  /** By sequence. */
+  const target = createTargetDelay();
+  const unwrapper = createSequenceUnwrapper(begin);
+  /** Ordered by sequence number. */
   const packets: Packet[] = [];
   let idle = true;
-  /** What is taken next. */
+  /** The next packet to play. */
   let sequence = Number.NEGATIVE_INFINITY;
   let at = 0;
-  /** How much was given as missing since, when nothing had come: lost, late, or left out? */
-  let unknown = 0;
-  /** Where a frame begins. */
+  /** Duration returned as missing while no packet was there: whether it was lost, late or silence is not known yet. */
+  let unresolved = 0;
+  /** Where a frame starts. */
   let grid = 0;
   let playingMs = 0;
 
@@ -112,19 +111,19 @@ export function createJitterBuffer(): JitterBuffer {
 
   function pause(): void {
     idle = true;
-    unknown = 0;
-    order.pause();
+    unresolved = 0;
+    unwrapper.pause();
   }
 
   function insert(packet: Packet): boolean {
-    let place = packets.length;
-    while (place > 0 && (packets[place - 1] as Packet).sequence > packet.sequence) place--;
-    if (packets[place - 1]?.sequence === packet.sequence) {
+    let index = packets.length;
+    while (index > 0 && (packets[index - 1] as Packet).sequence > packet.sequence) index--;
+    if (packets[index - 1]?.sequence === packet.sequence) {
       counters.duplicate += 1;
       return false;
     }
-    packets.splice(place, 0, packet);
-    while (packets.length > maxPackets || heldFrom(packets[0]?.at ?? 0) > maxHeld) {
+    packets.splice(index, 0, packet);
+    while (packets.length > maxPackets || bufferedFrom(packets[0]?.at ?? 0) > maxBuffered) {
       packets.shift();
       counters.overflowed += 1;
       at = packets[0]?.at ?? at;
@@ -133,13 +132,13 @@ export function createJitterBuffer(): JitterBuffer {
     return true;
   }
 
-  function heldFrom(position: number): number {
+  function bufferedFrom(from: number): number {
     const last = packets.at(-1);
-    return last ? last.at + last.duration - position : 0;
+    return last ? last.at + last.duration - from : 0;
   }
 
   function delayMs(): number {
-    return target.quickestMs === undefined ? 0 : playingMs - target.quickestMs;
+    return target.fastestMs === undefined ? 0 : playingMs - target.fastestMs;
   }
 
   function take(packet: Packet): Next {
@@ -149,23 +148,23 @@ export function createJitterBuffer(): JitterBuffer {
     return { kind: "packet", payload: packet.payload, duration: packet.duration };
   }
 
-  /** Unknown no more: it stands for what is missing before the next packet, and what it exceeds that by was a wait for it. */
+  /** The next packet shows how much of the unresolved gap was really missing; the rest was waiting time. */
   function resolve(next: Packet): void {
-    const covered = Math.min(unknown, Math.max(0, next.at - at));
+    const covered = Math.min(unresolved, Math.max(0, next.at - at));
     at += covered;
-    counters.concealedMs += (next.sequence === sequence ? unknown - covered : unknown) / 48;
-    unknown = 0;
+    counters.concealedMs += (next.sequence === sequence ? unresolved - covered : unresolved) / 48;
+    unresolved = 0;
   }
 
-  /** The next part of the `missing` before a packet that is there. Its copy stands for the last part. */
-  function fill(packet: Packet, missing: number): Next {
+  /** Returns the next part of a gap before `packet`, whose FEC covers the last part. */
+  function fillGap(packet: Packet, missing: number): Next {
     const last = missing <= packet.frameDuration;
     const duration = last ? missing : Math.min(frame, missing - packet.frameDuration);
     const lost = packet.sequence > sequence;
     at += duration;
-    if (lost && last && packet.hasCopy) {
+    if (lost && last && packet.hasFec) {
       counters.recoveredMs += duration / 48;
-      return { kind: "missing", duration, before: packet.payload };
+      return { kind: "missing", duration, fecPacket: packet.payload };
     }
     if (lost) counters.concealedMs += duration / 48;
     return { kind: "missing", duration };
@@ -175,29 +174,29 @@ export function createJitterBuffer(): JitterBuffer {
     counters,
     push(packet, nowMs) {
       counters.received += 1;
-      const shape = recogniseOpusPacket(packet.payload);
-      if (!shape) {
+      const info = parseOpusPacket(packet.payload);
+      if (!info) {
         counters.invalid += 1;
         return false;
       }
-      const place = order.place(packet, nowMs);
-      if (!place) {
+      const position = unwrapper.unwrap(packet, nowMs);
+      if (!position) {
         counters.stray += 1;
         return false;
       }
-      const transitMs = nowMs - place.at / 48;
-      if (idle && Math.abs(transitMs - (target.quickestMs ?? transitMs)) > maxShiftMs) target.restart();
-      const aheadMs = idle ? 0 : ((((place.at - grid) % frame) + frame) % frame) / 48;
-      // A lost packet comes, if at all, as the copy in the next one.
+      const transitMs = nowMs - position.at / 48;
+      if (idle && Math.abs(transitMs - (target.fastestMs ?? transitMs)) > maxShiftMs) target.restart();
+      const aheadMs = idle ? 0 : ((((position.at - grid) % frame) + frame) % frame) / 48;
+      // A lost packet arrives as the FEC of the next one, if at all.
       const expected = (packets.at(-1)?.sequence ?? sequence - 1) + 1;
-      if (!idle && shape.hasCopy && place.sequence > expected)
-        target.add(transitMs + shape.frameDuration / 48, nowMs, aheadMs);
+      if (!idle && info.hasFec && position.sequence > expected)
+        target.add(transitMs + info.frameDuration / 48, nowMs, aheadMs);
       target.add(transitMs, nowMs, aheadMs);
-      if (place.sequence >= sequence) return insert({ ...place, ...shape, payload: packet.payload });
+      if (position.sequence >= sequence) return insert({ ...position, ...info, payload: packet.payload });
       counters.late += 1;
       return false;
     },
-    due(dueMs, held) {
+    due(dueMs, buffered) {
       const first = packets[0];
       if (idle && first) {
         playingMs = dueMs - first.at / 48;
@@ -208,15 +207,15 @@ export function createJitterBuffer(): JitterBuffer {
         at = first.at;
       }
       if (first) resolve(first);
-      grid = at + unknown - held;
+      grid = at + unresolved - buffered;
       playingMs = dueMs - grid / 48;
     },
     next() {
       const first = packets[0];
       if (idle) return { kind: "idle" };
       if (!first) {
-        unknown += frame;
-        if (unknown > pauseAfter) pause();
+        unresolved += frame;
+        if (unresolved > pauseAfter) pause();
         return idle ? { kind: "idle" } : { kind: "missing", duration: frame };
       }
       const missing = first.at - at;
@@ -224,9 +223,9 @@ export function createJitterBuffer(): JitterBuffer {
         counters.lost += first.sequence - sequence;
         return take(first);
       }
-      return fill(first, missing);
+      return fillGap(first, missing);
     },
-    has: (duration) => !idle && heldFrom(at) >= duration,
+    has: (duration) => !idle && bufferedFrom(at) >= duration,
     get excessMs() {
       return idle ? 0 : delayMs() - target.targetMs;
     },
@@ -237,7 +236,7 @@ export function createJitterBuffer(): JitterBuffer {
       return target.targetMs;
     },
     restart() {
-      order.restart();
+      unwrapper.restart();
       begin();
     },
   };

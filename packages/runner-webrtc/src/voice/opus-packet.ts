@@ -1,30 +1,30 @@
-/** What an Opus packet says of itself without being decoded. Durations in samples at 48,000 Hz: 48 are 1 ms. */
-export interface OpusPacketShape {
+/** The properties of an Opus packet that can be read without decoding it. Durations in samples at 48,000 Hz: 48 are 1 ms. */
+export interface OpusPacketInfo {
   /** 120 to 5,760 (2.5 to 120 ms). */
   readonly duration: number;
-  /** That of one of its frames; all are equally long. */
+  /** Duration of one of its frames, which are equally long. */
   readonly frameDuration: number;
-  /** Whether it holds a copy of the frame before it. */
-  readonly hasCopy: boolean;
+  /** Whether it contains in-band FEC: a copy of the frame before it. */
+  readonly hasFec: boolean;
 }
 
 const maxDuration = 5_760;
 
 /**
- * Reads the packet's first bytes (RFC 6716, sections 3.1 and 3.2): `undefined` when they cannot be a packet's. That they
- * can does not mean that the rest is one.
+ * Parses the first bytes of a packet (RFC 6716, sections 3.1 and 3.2). Returns `undefined` when no Opus packet starts with
+ * them. The rest of the packet may still be invalid.
  */
-export function recogniseOpusPacket(packet: Uint8Array): OpusPacketShape | undefined {
-  const [contents, second] = packet;
-  if (contents === undefined) return undefined;
-  const configuration = contents >> 3;
+export function parseOpusPacket(packet: Uint8Array): OpusPacketInfo | undefined {
+  const [toc, second] = packet;
+  if (toc === undefined) return undefined;
+  const configuration = toc >> 3;
   const frameDuration = durationOf(configuration);
-  const frames = frameCount(contents & 3, second);
+  const frames = frameCount(toc & 3, second);
   if (frames === undefined || frames * frameDuration > maxDuration) return undefined;
   return {
     duration: frames * frameDuration,
     frameDuration,
-    hasCopy: configuration < 16 && (contents & 3) === 0 && copyFlag(frameDuration, second),
+    hasFec: configuration < 16 && (toc & 3) === 0 && fecFlag(frameDuration, second),
   };
 }
 
@@ -43,10 +43,10 @@ function frameCount(code: number, second: number | undefined): number | undefine
 }
 
 /**
- * RFC 6716, section 4.2.3: a SILK layer begins with a bit for each 20 ms of voice activity, then one for whether copies
- * follow. They are range coded at even odds, and so stand in the first byte as they are. Read for mono packets of one frame.
+ * RFC 6716, section 4.2.3: a SILK layer begins with one voice activity bit per 20 ms, followed by the FEC flag. They are range
+ * coded with even odds and therefore appear unchanged in the first byte. Correct for mono packets of one frame.
  */
-function copyFlag(frameDuration: number, first: number | undefined): boolean {
+function fecFlag(frameDuration: number, firstByte: number | undefined): boolean {
   const voiceBits = Math.max(1, frameDuration / 960);
-  return ((first ?? 0) & (128 >> voiceBits)) !== 0;
+  return ((firstByte ?? 0) & (128 >> voiceBits)) !== 0;
 }

@@ -1,10 +1,10 @@
-import type { Pacer } from "@pipecat-ts/runner-media";
+import type { Pacer } from "@pipecat-ts/runner-core";
 
-/** For tests: a pacer whose time passes when it is told to, at once and without promises. */
+/** For tests: a pacer and clock whose time advances only on request, synchronously. */
 export interface SteadyPacer extends Pacer {
-  /** Lets time pass up to `ms`; whatever is due on the way happens then. */
+  /** Advances the time to `ms` and runs the ticks that are due until then. */
   advanceTo(ms: number): void;
-  /** How many series run. */
+  /** The number of running series. */
   readonly series: number;
 }
 
@@ -13,23 +13,22 @@ export function createSteadyPacer(startMs = 1_000): SteadyPacer {
   let nowMs = startMs;
 
   function next() {
-    return [...series].reduce((first, one) => (one.dueMs < first.dueMs ? one : first));
+    return [...series].reduce((first, each) => (each.dueMs < first.dueMs ? each : first));
   }
 
   return {
     clock: { now: () => nowMs, after: () => () => undefined },
-    lateness: { count: 0, maxMs: 0, percentileMs: () => 0, reset: () => undefined },
     every(periodMs, tick) {
-      const one = { periodMs, tick, dueMs: nowMs + periodMs };
-      series.add(one);
-      return () => series.delete(one);
+      const added = { periodMs, tick, dueMs: nowMs + periodMs };
+      series.add(added);
+      return () => series.delete(added);
     },
     advanceTo(ms) {
       while (series.size > 0 && next().dueMs <= ms) {
-        const one = next();
-        nowMs = one.dueMs;
-        one.dueMs += one.periodMs;
-        one.tick(nowMs);
+        const due = next();
+        nowMs = due.dueMs;
+        due.dueMs += due.periodMs;
+        due.tick(nowMs);
       }
       nowMs = Math.max(nowMs, ms);
     },
