@@ -41,7 +41,7 @@ function supervise(): void {
 
 test.each([
   ["the runner's reason", { detail: "Too many callers." }, "Too many callers."],
-  ["the status, if there is no reason", "<h1>", "WebRTC offer rejected with status 429."],
+  ["the status, if the reason is missing", "<h1>", "WebRTC offer rejected with status 429."],
 ])("a rejected offer shows %s, and the microphone is closed", async (_, body, text) => {
   const cause = new Response(typeof body === "string" ? body : JSON.stringify(body), { status: 429 });
   client.connect.mockRejectedValue(new Error("WebRTC offer rejected with status 429", { cause }));

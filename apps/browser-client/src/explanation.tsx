@@ -11,7 +11,7 @@ import type { ReactNode } from "react";
 import { noConsole } from "./notices.ts";
 import { publicHost, type TransportOption } from "./transports.ts";
 
-/** A page of text, shown if there is no console. */
+/** A page of text, shown instead of a console. */
 export function Explanation(props: {
   readonly title: string;
   readonly children: ReactNode;
