@@ -1,10 +1,8 @@
-export { type CallEvents, createCallEvents } from "./call-events.ts";
-export { type CallerAudio, createCallerAudio } from "./caller-audio.ts";
-export { type Clock, systemClock } from "./clock.ts";
-export type { Lateness } from "./lateness.ts";
-export { createLosses, type Losses, type MediaCounters } from "./losses.ts";
-export { createMediaTransport, type MediaTransport, type MediaTransportOptions } from "./media-transport.ts";
-export { inOwnScope } from "./own-scope.ts";
-export { createPacer, type Pacer } from "./pacer.ts";
-export type { Caller, MediaPort } from "./port.ts";
-export { createReception, type Reception } from "./reception.ts";
+export { bindScope } from "./bind-scope.ts";
+export { type BufferedCall, createBufferedCall } from "./call.ts";
+export type { MediaCounters } from "./counters.ts";
+export { estimateBytes } from "./estimate-bytes.ts";
+export type { LagHistogram } from "./lag-histogram.ts";
+export { checkParams, createMedia, type Media, type MediaOptions } from "./media-transport.ts";
+export { createPacer, type MeasuredPacer, type PacerOptions, systemClock } from "./pacer.ts";
+export { createStandaloneTransport, type StandaloneOptions } from "./standalone.ts";

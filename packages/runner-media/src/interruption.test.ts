@@ -1,6 +1,6 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
+import type { Clock } from "@pipecat-ts/runner-core";
 import { describe, expect, test } from "vitest";
-import type { Clock } from "./clock.ts";
 import { counting, createFakeCall, type FakeCall, steady, values } from "./test/fake-call.ts";
 import { settle } from "./test/fake-clock.ts";
 

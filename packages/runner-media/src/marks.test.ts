@@ -8,6 +8,11 @@ async function* speech(...frames: AudioFrame[]): AsyncGenerator<AudioFrame> {
 }
 
 /** A far end, `delayMs` away, that plays all it is sent in real time and reports its marks. */
+/** `PortMedia.played` of a call. */
+function playedOf(call: FakeCall): () => Promise<void> {
+  return (call.transport as unknown as { played(): Promise<void> }).played;
+}
+
 function callFarEnd(delayMs: number, sendAheadMs = 200): FakeCall {
   let freeAtMs = 0;
   const call: FakeCall = createFakeCall({
@@ -15,6 +20,7 @@ function callFarEnd(delayMs: number, sendAheadMs = 200): FakeCall {
     port: {
       sendAheadMs,
       markEveryMs: 200,
+      extend: ({ played }) => ({ played }),
       send(frame) {
         call.sent.push({ atMs: call.clock.now(), frame });
         freeAtMs = Math.max(freeAtMs, call.clock.now() + delayMs) + 20;
@@ -85,13 +91,13 @@ describe("marks that cost as much as a frame", () => {
   });
 });
 
-describe("heardOut()", () => {
-  test("waits until what was said before it is heard, and holds back what is said after it", async () => {
+describe("PortMedia.played", () => {
+  test("waits until everything enqueued before was played, and delays what is enqueued later", async () => {
     const call = callFarEnd(0);
     void call.transport.output.getWriter().write(steady(1, 300));
     let heardAtMs = 0;
     const began = call.clock.now();
-    const waiting = call.transport.heardOut().then(() => {
+    const waiting = playedOf(call)().then(() => {
       heardAtMs = call.clock.now() - began;
     });
     call.transport.play(speech(steady(2, 100)));
@@ -103,19 +109,19 @@ describe("heardOut()", () => {
     expect((second?.atMs ?? 0) - began).toBeGreaterThanOrEqual(heardAtMs);
   });
 
-  test("resolves at once when nothing was said, when the bot is interrupted, and when the call is over", async () => {
+  test("resolves at once when nothing is queued, when the bot is interrupted, and when the call is over", async () => {
     const call = callFarEnd(0);
-    await call.transport.heardOut();
+    await playedOf(call)();
     void call.transport.output.getWriter().write(steady(1, 5_000));
-    const interrupted = call.transport.heardOut();
+    const interrupted = playedOf(call)();
     await call.clock.advance(100);
     call.transport.interrupt();
     await settle();
     await interrupted;
     call.transport.play(new ReadableStream<AudioFrame>());
-    const over = call.transport.heardOut();
+    const over = playedOf(call)();
     const closing = call.transport.close("shutdown");
     await call.clock.advance(100);
-    await Promise.all([over, closing, call.transport.heardOut()]);
+    await Promise.all([over, closing, playedOf(call)()]);
   });
 });

@@ -1,222 +1,238 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import {
+  type Call,
+  type CloseReason,
   type Interruption,
   type Logger,
+  type MediaPort,
+  type Pacer,
   RunnerError,
   type Transport,
   type TransportParams,
+  withTimeout,
 } from "@pipecat-ts/runner-core";
-import { createCallEnding } from "./call-ending.ts";
-import { createCallEvents } from "./call-events.ts";
-import { createCallerAudio } from "./caller-audio.ts";
-import { createEntrance } from "./entrance.ts";
-import { createLosses, type MediaCounters } from "./losses.ts";
+import { playOut } from "./closing.ts";
+import { createDropCounters, type MediaCounters } from "./counters.ts";
+import { createCallEvents } from "./events.ts";
+import { createInputAudio } from "./input-audio.ts";
+import { createOutputLock } from "./output-lock.ts";
 import { createOutputStream } from "./output-stream.ts";
-import type { Pacer } from "./pacer.ts";
-import { createPlaybacks } from "./playbacks.ts";
-import type { Caller, MediaPort } from "./port.ts";
-import { createSpeaker } from "./speaker.ts";
-import { createTurns } from "./turns.ts";
+import { createPlaybacks } from "./playback.ts";
+import { createPlayout } from "./playout.ts";
 
-/** What one call's transport is built from. */
-export interface MediaTransportOptions {
+export interface MediaOptions {
   /** The transport's name. */
   readonly name: string;
   readonly params: TransportParams;
+  readonly port: MediaPort;
   readonly pacer: Pacer;
   readonly logger: Logger;
-  /** Opens the wire. Told of the caller through `caller` from now on; may speak to it before it returns. */
-  open(caller: Caller): MediaPort;
+  /** The bot closes the transport. The owner of the call then calls `playOut` and `close`. */
+  onClose(reason: CloseReason): void;
+  /** A listener of the bot threw. Default: an uncaught exception of the listener's asynchronous scope. */
+  onListenerError?(error: unknown): void;
 }
 
-/** A `Transport`, and what it has carried. */
-export interface MediaTransport extends Transport {
-  readonly counters: MediaCounters;
+/** The media layer of one call, for the owner of the call. */
+export interface Media {
+  /** What the bot gets. */
+  readonly transport: Transport & { readonly counters: MediaCounters };
+  /** Takes what the caller does. */
+  readonly receiver: Call;
+  /** Closes `input`, drops further writes, and resolves when everything said before was played, at the latest when `cutoff` aborts. */
+  playOut(cutoff: AbortSignal): Promise<void>;
   /**
-   * Resolves, never rejects, when all that was said before the call was heard, or dropped, or the call is over; what is
-   * said after it waits for that. For what must not overtake the bot's words: handing the call on, keys that are dialled.
+   * Drops queued audio, closes the wire and releases everything. Resolves, and never rejects, when the wire is closed or
+   * `deadline` aborts. Later calls wait for the first.
    */
-  heardOut(): Promise<void>;
-  /**
-   * As `Transport` says, with 200 ms of audio waiting to be sent before `write()` waits. Take a writer by `getWriter()`,
-   * or pipe to it.
-   */
-  readonly output: WritableStream<AudioFrame>;
-  /**
-   * As `Transport` says, exactly so for writers of `output.getWriter()` and for `play`: a frame is old when its `write()`
-   * was called before, and new when it was called after, be it in the same breath.
-   *
-   * A pipe hides when its frames were written, so that what it goes on delivering is dropped as old until it pauses for
-   * half as long as the frame before lasts (5 to 50 ms), ends, comes no faster than it is spoken, or has had 15 minutes of
-   * audio dropped. An answer that must be heard from its first syllable is best given to `play`. What waits before a pipe
-   * for longer than that pause, in a bot's own queues or a speech service, is the bot's to drop.
-   */
-  interrupt(): Interruption;
+  close(reason: CloseReason, deadline: AbortSignal): Promise<void>;
+}
+
+/** Throws OPTION_INVALID for params that no transport takes. */
+export function checkParams(name: string, { audioInSampleRate = 16_000 }: TransportParams): void {
+  if (Number.isInteger(audioInSampleRate / 50) && audioInSampleRate >= 8_000 && audioInSampleRate <= 192_000) return;
+  throw new RunnerError("OPTION_INVALID", `audioInSampleRate of "${name}" cannot be ${audioInSampleRate}.`, {
+    fix: "Use a multiple of 50 from 8,000 to 192,000 Hz.",
+  });
 }
 
 /**
- * Builds the `Transport` of one call on its `MediaPort`. Nothing is sent before `caller.connected()`; what the bot says
- * until then waits.
+ * Builds the media layer of one call on its port. Nothing is sent before `receiver.connected()`; until then the bot's audio is
+ * queued.
  *
- * Call it in the asynchronous scope of the bot: whatever the call makes happen later, in streams, events and ticks, happens
- * in it. Throws OPTION_INVALID, and what `open` throws; then nothing is left open.
+ * Call it in the session's asynchronous scope: streams, events and ticks of the call run in it. Throws OPTION_INVALID.
  */
-export function createMediaTransport(options: MediaTransportOptions): MediaTransport {
-  const { name, params, pacer, logger } = options;
+export function createMedia(options: MediaOptions): Media {
+  const { name, params, port, pacer, logger } = options;
   const { audioInEnabled = true, audioOutEnabled = true, audioInSampleRate = 16_000 } = params;
-  requireSampleRate(name, audioInSampleRate);
-  const losses = createLosses(logger);
-  const events = createCallEvents(losses, logger);
-  const ears = createCallerAudio(audioInSampleRate, losses);
-  if (!audioInEnabled) ears.end();
-  const input = ears.read();
-
-  const entrance = createEntrance();
-  const port = options.open(entrance.caller);
+  checkParams(name, params);
+  const { clock } = pacer;
+  const drops = createDropCounters(logger);
+  const events = createCallEvents(drops, logger, options.onListenerError);
+  const inputAudio = createInputAudio(audioInSampleRate, drops);
+  if (!audioInEnabled) inputAudio.end();
+  const input = inputAudio.listen();
+  const lock = createOutputLock();
+  const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<CloseReason>();
   let portFailed = false;
-  const turns = createTurns();
-  const speaker = createSpeaker({
+  let connected = false;
+  let closing: Promise<void> | undefined;
+  /** The wire is being closed: nothing is sent any more. */
+  let ended = false;
+  /** The wire is closed. */
+  let over = false;
+
+  const playout = createPlayout({
     port,
     pacer,
-    losses,
+    drops,
     started: () => events.emit("botStartedSpeaking"),
     stopped: () => events.emit("botStoppedSpeaking"),
     failed(error) {
-      if (!portFailed) logger.warn({ err: error }, "The wire failed to take something; this is logged once.");
+      if (!portFailed) logger.warn({ err: error }, "the media port failed; further failures are not logged");
       portFailed = true;
       events.emit("error", error);
     },
   });
   const playbacks = createPlaybacks({
-    turns,
-    speaker,
+    lock,
+    playout,
     logger,
-    refused,
+    rejected,
     failed(error) {
-      logger.warn({ err: error }, "A source of speech failed.");
+      logger.warn({ err: error }, "audio source failed");
       events.emit("error", error);
     },
   });
   const output = createOutputStream({
-    clock: pacer.clock,
-    turns,
-    speaker,
-    refused,
+    clock,
+    lock,
+    playout,
+    drops,
+    rejected,
     aborted() {
-      if (turns.inLine === 0) speaker.interrupt();
+      if (lock.leases === 0) playout.interrupt();
     },
   });
   if (!audioOutEnabled) output.seal();
-  const ending = createCallEnding({
-    clock: pacer.clock,
-    logger,
-    turns,
-    speaker,
-    seal() {
-      ears.end();
-      output.seal();
-    },
-    release() {
-      playbacks.interrupt();
-      turns.renew();
-      output.release();
-      speaker.stop();
-    },
-    async closeWire(reason) {
-      await port.close(reason);
-      logger.debug({ ...losses.counters }, "What the call carried.");
-    },
-  });
 
-  function refused(fault: string): void {
-    losses.add("outputInvalid", `The bot said something that is no audio: ${fault}.`);
-    const fix = "Give Int16Array samples, their rate in Hz and the number of their channels.";
-    events.emit("error", new RunnerError("AUDIO_INVALID", `A frame was skipped: ${fault}.`, { status: 400, fix }));
+  function rejected(fault: string): void {
+    drops.add("outputInvalid", `output frame skipped: ${fault}`);
+    const fix = "Use Int16Array samples, their sample rate in Hz and the number of channels.";
+    events.emit("error", new RunnerError("AUDIO_INVALID", `A frame was skipped: ${fault}.`, { fix }));
+  }
+
+  function seal(): void {
+    inputAudio.end();
+    output.seal();
+  }
+
+  async function close(reason: CloseReason, deadline: AbortSignal): Promise<void> {
+    ended = true;
+    seal();
+    playbacks.interrupt();
+    lock.newGeneration();
+    output.release();
+    playout.stop();
+    const portClosed = (async () => await port.close(reason, deadline))().catch((err: unknown) => {
+      logger.warn({ err }, "the wire failed to close");
+    });
+    if (!(await withTimeout(portClosed, deadline))) logger.warn("the wire did not close in time");
+    over = true;
+    logger.debug({ ...drops.counters }, "media counters");
+    resolveClosed(reason);
   }
 
   async function send(message: unknown): Promise<void> {
-    if (ending.ended)
-      throw new RunnerError("CALL_ENDED", "The message was not sent: the call is over.", { status: 409 });
+    if (ended) throw new RunnerError("CALL_ENDED", "The message was not sent: the call is over.");
     if (port.sendMessage) return await port.sendMessage(message);
-    throw new RunnerError("MESSAGES_UNSUPPORTED", `The ${name} transport carries no app messages.`, {
+    throw new RunnerError("MESSAGES_UNSUPPORTED", `The transport "${name}" cannot send messages.`, {
       fix: "Check args.transport before you send messages, or ignore the rejection.",
     });
   }
 
-  let connected = false;
-  entrance.open({
-    connected() {
-      if (connected || ending.ended) return;
-      connected = true;
-      events.emit("clientConnected");
-      speaker.connected();
-    },
-    audio: ears.take,
-    message(message, sender) {
-      if (ending.ended) return;
-      if (sender === undefined) events.emit("appMessage", message);
-      else events.emit("appMessage", message, sender);
-    },
-    dtmf(digit) {
-      if (!ending.ended) events.emit("dtmf", digit);
-    },
-    played: speaker.played,
-    error(error) {
-      if (!ending.ended) events.emit("error", error);
-    },
-    event(name, ...args) {
-      if (!ending.ended) events.emitOwn(name, ...args);
-    },
-    left(reason = "caller-left") {
-      if (ending.ended) return;
-      events.emit("clientDisconnected", reason);
-      void ending.close(reason);
-    },
-  });
+  async function played(): Promise<void> {
+    const lease = lock.acquire();
+    await lease.acquired;
+    await playout.played(playout.queue.endMs);
+    lease.release();
+  }
 
-  return {
+  const transport: Media["transport"] = {
     name,
-    counters: losses.counters,
+    counters: drops.counters,
     input,
-    listen: ears.read,
+    listen: inputAudio.listen,
     get output() {
       return output.stream;
     },
     play(audio) {
       const playback = playbacks.play(audio);
-      if (ending.ended || !audioOutEnabled) playbacks.interrupt();
+      if (ended || !audioOutEnabled) playbacks.interrupt();
       return playback;
     },
-    interrupt() {
-      if (ending.ended) return { playedMs: 0, droppedMs: 0 };
+    interrupt(): Interruption {
+      if (ended) return { playedMs: 0, droppedMs: 0 };
       const currentMs = playbacks.current?.playedMs;
       playbacks.interrupt();
-      const unwrittenMs = turns.renew();
+      const unwrittenMs = lock.newGeneration();
       output.interrupted();
-      const { playedMs, droppedMs } = speaker.interrupt();
+      const { playedMs, droppedMs } = playout.interrupt();
       return { playedMs: currentMs ?? playedMs, droppedMs: droppedMs + unwrittenMs };
-    },
-    async heardOut() {
-      const turn = turns.enter();
-      await turn.come;
-      await speaker.heard(speaker.queue.endMs);
-      turn.leave();
     },
     sendMessage(message) {
       const sending = send(message);
-      // A rejection that nobody handles harms nothing.
-      sending.catch(() => undefined);
+      sending.catch(() => undefined); // An unhandled rejection is harmless.
       return sending;
     },
     on: events.on,
-    closed: ending.closed,
-    close: (reason = "bot-finished") => ending.close(reason),
+    closed,
+    async close(reason = "bot-finished") {
+      options.onClose(reason);
+      await closed;
+    },
   };
-}
+  Object.assign(
+    transport,
+    port.extend?.({ transport, played, createInput: () => createInputAudio(audioInSampleRate, drops) }),
+  );
 
-function requireSampleRate(name: string, sampleRate: number): void {
-  if (Number.isInteger(sampleRate / 50) && sampleRate >= 8_000 && sampleRate <= 192_000) return;
-  throw new RunnerError("OPTION_INVALID", `The ${name} transport's audioInSampleRate cannot be ${sampleRate}.`, {
-    fix: "Give a multiple of 50 from 8,000 to 192,000 Hz.",
-  });
+  return {
+    transport,
+    receiver: {
+      connected() {
+        if (connected || ended) return;
+        connected = true;
+        events.emit("clientConnected");
+        playout.connected();
+      },
+      audio: (frame: AudioFrame) => inputAudio.push(frame),
+      message(message, sender) {
+        if (ended) return;
+        if (sender === undefined) events.emit("appMessage", message);
+        else events.emit("appMessage", message, sender);
+      },
+      dtmf(key) {
+        if (!ended) events.emit("dtmf", key);
+      },
+      played: playout.reportPlayed,
+      error(error) {
+        if (!ended) events.emit("error", error);
+      },
+      event(event, ...args) {
+        if (!over) events.emitOwn(event, ...args);
+      },
+      left(reason = "caller-left") {
+        if (!ended) events.emit("clientDisconnected", reason);
+      },
+    },
+    async playOut(cutoff) {
+      seal();
+      await playOut({ clock, logger, lock, playout }, cutoff);
+    },
+    close(reason, deadline) {
+      closing ??= close(reason, deadline);
+      return closing;
+    },
+  };
 }

@@ -9,7 +9,7 @@ describe("a pacer", () => {
     const clock = createFakeClock(0);
     const due: number[] = [];
     const late = { ...clock, after: (ms: number, callback: () => void) => clock.after(ms + 3, callback) };
-    createPacer(late).every(20, (dueMs) => due.push(dueMs));
+    createPacer({ clock: late }).every(20, (dueMs) => due.push(dueMs));
     await clock.advance(60_003);
     expect(due.length).toBe(3_000);
     expect(due.at(-1)).toBe(60_000);
@@ -17,7 +17,7 @@ describe("a pacer", () => {
 
   test("has one timer for all sessions, and none once the last has stopped", async () => {
     const clock = createFakeClock();
-    const pacer = createPacer(clock);
+    const pacer = createPacer({ clock });
     expect(clock.timers).toBe(0);
     const stops = Array.from({ length: 200 }, () => pacer.every(20, () => undefined));
     await clock.advance(100);
@@ -32,7 +32,7 @@ describe("a pacer", () => {
 
   test("runs the ticks that a late timer left, of all sessions, in the order they were due", async () => {
     const clock = createFakeClock(0);
-    const pacer = createPacer(clock);
+    const pacer = createPacer({ clock });
     const ticks: string[] = [];
     pacer.every(20, (dueMs) => ticks.push(`a${dueMs}`));
     await clock.advance(5);
@@ -46,7 +46,7 @@ describe("a pacer", () => {
   test("starts a series anew that is more than 200 ms late, instead of a burst", async () => {
     const clock = createFakeClock(0);
     const due: number[] = [];
-    createPacer(clock).every(20, (dueMs) => due.push(dueMs));
+    createPacer({ clock }).every(20, (dueMs) => due.push(dueMs));
     await clock.stall(1_005);
     await clock.advance(40);
     expect(due).toEqual([1_005, 1_025, 1_045]);
@@ -54,7 +54,7 @@ describe("a pacer", () => {
 
   test("lets a tick stop itself, others and the whole series", async () => {
     const clock = createFakeClock();
-    const pacer = createPacer(clock);
+    const pacer = createPacer({ clock });
     const ticks: string[] = [];
     const stopA = pacer.every(20, () => {
       ticks.push("a");
@@ -69,18 +69,18 @@ describe("a pacer", () => {
 
   test("tells how late ticks came", async () => {
     const clock = createFakeClock();
-    const pacer = createPacer(clock);
+    const pacer = createPacer({ clock });
     pacer.every(20, () => undefined);
     await clock.advance(198);
-    expect(pacer.lateness.count).toBe(9);
-    expect(pacer.lateness.percentileMs(99)).toBe(0);
+    expect(pacer.lag.count).toBe(9);
+    expect(pacer.lag.percentileMs(99)).toBe(0);
     await clock.stall(10);
-    expect(pacer.lateness.maxMs).toBe(8);
-    expect(pacer.lateness.percentileMs(100)).toBe(8);
-    expect(pacer.lateness.percentileMs(50)).toBe(0);
-    pacer.lateness.reset();
-    expect(pacer.lateness.count).toBe(0);
-    expect(pacer.lateness.percentileMs(99)).toBe(0);
+    expect(pacer.lag.maxMs).toBe(8);
+    expect(pacer.lag.percentileMs(100)).toBe(8);
+    expect(pacer.lag.percentileMs(50)).toBe(0);
+    pacer.lag.reset();
+    expect(pacer.lag.count).toBe(0);
+    expect(pacer.lag.percentileMs(99)).toBe(0);
   });
 
   test("runs each tick in the scope it was registered in, and its timer in none of them", async () => {
@@ -94,7 +94,7 @@ describe("a pacer", () => {
         return clock.after(ms, callback);
       },
     };
-    const pacer = createPacer(watched);
+    const pacer = createPacer({ clock: watched });
     const note = () => scopes.push(["tick", storage.getStore()]);
     storage.run("a", () => pacer.every(20, note));
     storage.run("b", () => pacer.every(20, note));
@@ -109,7 +109,7 @@ describe("a pacer", () => {
 
   test("goes on when a tick throws, which is that session's uncaught exception", async () => {
     const clock = createFakeClock();
-    const pacer = createPacer(clock);
+    const pacer = createPacer({ clock });
     const storage = new AsyncLocalStorage<string>();
     const uncaught: unknown[] = [];
     let others = 0;
@@ -128,5 +128,19 @@ describe("a pacer", () => {
       ["tick", "culprit"],
       ["tick", "culprit"],
     ]);
+  });
+
+  test("passes what a tick throws to onError, in the scope of the tick", async () => {
+    const clock = createFakeClock();
+    const storage = new AsyncLocalStorage<string>();
+    const errors: unknown[] = [];
+    const pacer = createPacer({ clock, onError: (error) => errors.push([error, storage.getStore()]) });
+    storage.run("culprit", () =>
+      pacer.every(20, () => {
+        throw "tick";
+      }),
+    );
+    await clock.advance(20);
+    expect(errors).toEqual([["tick", "culprit"]]);
   });
 });

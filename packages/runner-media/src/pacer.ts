@@ -1,27 +1,33 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type Clock, systemClock } from "./clock.ts";
-import { createLateness, type Lateness } from "./lateness.ts";
-import { inOwnScope } from "./own-scope.ts";
+import type { Clock, Pacer } from "@pipecat-ts/runner-core";
+import { bindScope } from "./bind-scope.ts";
+import { createLagHistogram, type LagHistogram } from "./lag-histogram.ts";
 
-/** The metronome of every call in one runner: one timer for all of them. Keep it with `runner.shared("pacer", createPacer)`. */
-export interface Pacer {
-  readonly clock: Clock;
-  /** How late the ticks of all calls came. */
-  readonly lateness: Lateness;
-  /**
-   * Calls `tick(dueMs)` every `periodMs` from now, without drift: the n-th call is due at start + n × periodMs, and is told
-   * when it was due, not when it came. After a delay the calls that are due come at once, of all sessions in the order they
-   * were due; one that is more than 200 ms late starts its series anew instead, so that no burst follows a long stop.
-   *
-   * Each `tick` runs in the asynchronous scope that `every` was called in, and one that throws does so alone: as an
-   * uncaught exception of that scope. Returns what stops it.
-   */
-  every(periodMs: number, tick: (dueMs: number) => void): () => void;
+/** The machine's monotonic clock. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after(delayMs, callback) {
+    // Timers truncate fractions; rounded up, they come less than 1 ms early.
+    const timer = setTimeout(callback, Math.ceil(delayMs));
+    return () => clearTimeout(timer);
+  },
+};
+
+/** A pacer that measures its lag: the time from when a tick was due until it ran. */
+export interface MeasuredPacer extends Pacer {
+  readonly lag: LagHistogram;
 }
 
-/** The lateness at which a series starts anew. */
+export interface PacerOptions {
+  /** Default: the machine's monotonic clock. */
+  readonly clock?: Clock;
+  /** Receives what a tick throws, in the scope of that tick. Default: an uncaught exception of that scope. */
+  onError?(error: unknown): void;
+}
+
+/** Lag at which a series starts again. */
 const rebaseMs = 200;
-/** How early a timer may come, by `Clock`. Ticks so near are not worth another timer. */
+/** How early a timer may come, see `Clock`. A tick this near does not need another timer. */
 const earlyMs = 1;
 
 interface Ticker {
@@ -34,39 +40,39 @@ interface Ticker {
 }
 
 /**
- * Starts no timer until the first `every`, and holds none after the last one stopped. Create it outside of any session:
- * its timer keeps the asynchronous scope it was created in.
+ * The one media timer of a runner. Starts no timer before the first `every`, and holds none after the last series stopped. Create it
+ * outside of any session: its timer keeps the asynchronous scope in which it was created.
  */
-export function createPacer(clock: Clock = systemClock): Pacer {
+export function createPacer({ clock = systemClock, onError }: PacerOptions = {}): MeasuredPacer {
   const outside = AsyncLocalStorage.snapshot();
-  const { lateness, add } = createLateness();
+  const lag = createLagHistogram();
   /** The earliest due first. */
-  const line: Ticker[] = [];
+  const queue: Ticker[] = [];
   let live = 0;
   let armedFor = Number.POSITIVE_INFINITY;
   let disarm: (() => void) | undefined;
 
   function insert(ticker: Ticker): void {
-    let place = line.length;
-    while (place > 0 && (line[place - 1] as Ticker).dueMs > ticker.dueMs) place--;
-    line.splice(place, 0, ticker);
+    let index = queue.length;
+    while (index > 0 && (queue[index - 1] as Ticker).dueMs > ticker.dueMs) index--;
+    queue.splice(index, 0, ticker);
   }
 
   function arm(): void {
-    const dueMs = line[0]?.dueMs ?? Number.POSITIVE_INFINITY;
+    const dueMs = queue[0]?.dueMs ?? Number.POSITIVE_INFINITY;
     if (dueMs === armedFor) return;
     disarm?.();
     disarm = undefined;
     armedFor = dueMs;
-    if (line.length > 0) disarm = outside(() => clock.after(Math.max(0, dueMs - clock.now()), run));
+    if (queue.length > 0) disarm = outside(() => clock.after(Math.max(0, dueMs - clock.now()), run));
   }
 
   function run(): void {
     disarm = undefined;
     armedFor = Number.POSITIVE_INFINITY;
     const nowMs = clock.now();
-    for (let ticker = line[0]; ticker && ticker.dueMs < nowMs + earlyMs; ticker = line[0]) {
-      line.shift();
+    for (let ticker = queue[0]; ticker && ticker.dueMs < nowMs + earlyMs; ticker = queue[0]) {
+      queue.shift();
       if (!ticker.stopped) advance(ticker, nowMs);
     }
     arm();
@@ -75,7 +81,7 @@ export function createPacer(clock: Clock = systemClock): Pacer {
   function advance(ticker: Ticker, nowMs: number): void {
     const lateMs = nowMs - ticker.dueMs;
     const dueMs = lateMs > rebaseMs ? nowMs : ticker.dueMs;
-    add(clock.now() - ticker.dueMs);
+    lag.add(clock.now() - ticker.dueMs);
     if (lateMs > rebaseMs) {
       ticker.startMs = nowMs;
       ticker.ticks = 0;
@@ -87,12 +93,12 @@ export function createPacer(clock: Clock = systemClock): Pacer {
 
   return {
     clock,
-    lateness,
+    lag,
     every(periodMs, tick) {
       const startMs = clock.now();
       const ticker: Ticker = {
         periodMs,
-        run: inOwnScope(tick),
+        run: bindScope(tick, onError),
         startMs,
         ticks: 0,
         dueMs: startMs + periodMs,
@@ -106,7 +112,7 @@ export function createPacer(clock: Clock = systemClock): Pacer {
         ticker.stopped = true;
         live -= 1;
         if (live > 0) return;
-        line.length = 0;
+        queue.length = 0;
         arm();
       };
     },

@@ -1,58 +1,58 @@
 /**
- * Knows how much of what was sent the caller has heard: by the far end's marks where it reports them, else by the send
- * clock. Positions are those of the play queue, times those of the clock; both in ms.
+ * Tracks how much of the sent audio the far end has played: from its marks where it reports them, else from the send clock.
+ * Positions are those of the playout queue, times those of the clock; both in ms.
  */
 export interface Playhead {
-  /** A frame was sent, in which the audio up to `positionMs` lies. */
+  /** A frame was sent that contains the audio up to `positionMs`. */
   sent(nowMs: number, positionMs: number): void;
-  /** Names a mark that reports everything sent so far. */
+  /** Creates a mark for everything sent so far. */
   mark(): string;
-  /** A frame was sent in which none lies. */
+  /** A frame of silence was sent. */
   sentSilence(nowMs: number): void;
-  /** The far end has played what was sent before this mark. Marks of what was cleared since, and unknown ones, say nothing. */
+  /** The far end has played everything before this mark. Unknown marks, and marks of cleared audio, are ignored. */
   played(mark: string, nowMs: number): void;
-  /** Everything up to `positionMs` is given up; with `cleared` the far end has dropped what it had not played, too. */
+  /** Audio up to `positionMs` was dropped; with `cleared`, also by the far end. */
   clear(nowMs: number, positionMs: number, cleared: boolean): void;
-  /** The position that the caller has heard. Never beyond `sentMs`. */
-  heardMs(nowMs: number): number;
+  /** The position that the far end has played. Never beyond `sentMs`. */
+  playedMs(nowMs: number): number;
   /** The position that was sent. */
   readonly sentMs: number;
-  /** How much was sent in ms that no mark reports yet. */
+  /** Milliseconds that were sent since the last mark. */
   readonly unmarkedMs: number;
-  /** When the far end has nothing more to play, by the send clock; it lies in the past when it is dry. */
+  /** When the far end runs out of audio, by the send clock; in the past when it has. */
   readonly dryAtMs: number;
-  /** When it has played the last audio, by the send clock. */
+  /** When it has played the last audio other than silence, by the send clock. */
   readonly quietAtMs: number;
 }
 
-/** A far end that reports no mark for so long after it must have played it never will. */
+/** A mark that is this late never comes. */
 const markGraceMs = 2_000;
-/** Between two marks the far end is believed to play on for so long: more would not be right to 20 ms should it stall. */
-const believedMs = 20;
-/** Marks that may be out: 20 s of them. Of a far end that reports none, more are not remembered. */
+/** How long the far end is assumed to continue between two marks: more would be wrong by over 20 ms if it stalled. */
+const assumedMs = 20;
+/** Marks that are remembered: 20 s of them. Bounds memory when the far end reports none. */
 const maxMarks = 1_000;
 
-/** Audio that one mark reports, or will. */
+/** The audio before one mark. */
 interface Section {
   readonly positionMs: number;
-  /** When the first of it was sent. */
+  /** When its first frame was sent. */
   readonly sentAtMs: number;
 }
 
-/** `marks`: whether the far end reports them, and how much audio lies between two at most. */
+/** `marks`: present when the far end reports marks; the longest stretch of audio between two. */
 export function createPlayhead(frameMs: number, marks: { readonly everyMs: number } | undefined): Playhead {
-  const playsOnMs = Math.max(believedMs, marks?.everyMs ?? 0);
+  const continuesMs = Math.max(assumedMs, marks?.everyMs ?? 0);
   let sentMs = 0;
   let dryAtMs = Number.NEGATIVE_INFINITY;
   let quietAtMs = dryAtMs;
-  /** How much of the last frame is padding. */
+  /** Padding in the last frame. */
   let padMs = 0;
-  /** The position below which nothing can be asked any more. */
-  let givenUpMs = 0;
+  /** The position up to which audio was dropped. */
+  let droppedMs = 0;
   let lastMark = 0;
-  /** The marks that are out; the last one is `lastMark`. */
-  let out: Section[] = [];
-  /** What was sent since the last mark. */
+  /** Marks that were sent and not reported; the last one is `lastMark`. */
+  let pending: Section[] = [];
+  /** Audio that was sent since the last mark. */
   let unmarked: Section | undefined;
   let markedMs = 0;
   let markedAtMs = 0;
@@ -62,11 +62,11 @@ export function createPlayhead(frameMs: number, marks: { readonly everyMs: numbe
   }
 
   function byMarks(nowMs: number): number {
-    const next = out[0] ?? unmarked;
+    const next = pending[0] ?? unmarked;
     if (!next || nowMs >= quietAtMs + markGraceMs) return sentMs;
-    // Only a far end that had more when it reported a mark can be believed to play on.
+    // The far end continues only if it had more audio when it reported the mark.
     if (next.sentAtMs > markedAtMs) return markedMs;
-    return Math.min(next.positionMs, markedMs + Math.min(nowMs - markedAtMs, playsOnMs));
+    return Math.min(next.positionMs, markedMs + Math.min(nowMs - markedAtMs, continuesMs));
   }
 
   return {
@@ -79,9 +79,9 @@ export function createPlayhead(frameMs: number, marks: { readonly everyMs: numbe
     },
     mark() {
       lastMark += 1;
-      out.push(unmarked ?? { positionMs: sentMs, sentAtMs: markedAtMs });
+      pending.push(unmarked ?? { positionMs: sentMs, sentAtMs: markedAtMs });
       unmarked = undefined;
-      if (out.length > maxMarks) out.shift();
+      if (pending.length > maxMarks) pending.shift();
       return String(lastMark);
     },
     sentSilence(nowMs) {
@@ -89,30 +89,30 @@ export function createPlayhead(frameMs: number, marks: { readonly everyMs: numbe
       padMs = frameMs;
     },
     played(mark, nowMs) {
-      const index = Number(mark) - (lastMark - out.length + 1);
-      const reported = out[index];
+      const index = Number(mark) - (lastMark - pending.length + 1);
+      const reported = pending[index];
       if (!reported) return;
-      out.splice(0, index + 1);
+      pending.splice(0, index + 1);
       markedMs = reported.positionMs;
       markedAtMs = nowMs;
     },
     clear(nowMs, positionMs, cleared) {
-      out = [];
+      pending = [];
       unmarked = undefined;
       sentMs = positionMs;
-      givenUpMs = positionMs;
+      droppedMs = positionMs;
       markedMs = positionMs;
       if (cleared) dryAtMs = Math.min(dryAtMs, nowMs);
       quietAtMs = Math.min(quietAtMs, dryAtMs);
     },
-    heardMs(nowMs) {
-      return Math.max(givenUpMs, marks ? byMarks(nowMs) : bySendClock(nowMs));
+    playedMs(nowMs) {
+      return Math.max(droppedMs, marks ? byMarks(nowMs) : bySendClock(nowMs));
     },
     get sentMs() {
       return sentMs;
     },
     get unmarkedMs() {
-      return unmarked ? unmarked.positionMs - (out.at(-1)?.positionMs ?? markedMs) : 0;
+      return unmarked ? unmarked.positionMs - (pending.at(-1)?.positionMs ?? markedMs) : 0;
     },
     get dryAtMs() {
       return dryAtMs;

@@ -32,23 +32,23 @@ async function echoForAnHour(speed: number) {
 
 test("a caller's clock 0.1 % fast, for an hour: the delay is bounded, a frame is dropped every 20 s", async () => {
   const { call, mostDelayMs } = await echoForAnHour(1.001);
-  const { inputFrames, inputDropped, outputFrames, outputHoles } = call.transport.counters;
+  const { inputFrames, inputDropped, outputFrames, outputGaps } = call.transport.counters;
   expect(inputFrames).toBe(180_180);
   expect(mostDelayMs).toBeLessThanOrEqual(900);
   expect(inputDropped).toBeLessThanOrEqual(180);
-  expect(outputHoles).toBe(0);
+  expect(outputGaps).toBe(0);
   expect(inputFrames - inputDropped - outputFrames).toBeLessThanOrEqual(40);
   expect(call.warnings.length).toBe(1);
 }, 120_000);
 
 test("a caller's clock 0.1 % slow, for an hour: the delay is bounded, a hole of one frame every 20 s", async () => {
   const { call, mostDelayMs } = await echoForAnHour(0.999);
-  const { inputFrames, inputDropped, outputFrames, outputHoles } = call.transport.counters;
+  const { inputFrames, inputDropped, outputFrames, outputGaps } = call.transport.counters;
   expect(inputFrames).toBe(179_820);
   expect(mostDelayMs).toBeLessThanOrEqual(200);
   expect(inputDropped).toBe(0);
-  expect(outputHoles).toBeGreaterThan(150);
-  expect(outputHoles).toBeLessThanOrEqual(181);
+  expect(outputGaps).toBeGreaterThan(150);
+  expect(outputGaps).toBeLessThanOrEqual(181);
   expect(inputFrames - outputFrames).toBeLessThanOrEqual(2);
   expect(call.warnings).toEqual([]);
 }, 120_000);

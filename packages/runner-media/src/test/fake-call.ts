@@ -1,25 +1,24 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
-import type { CloseReason, Logger, TransportParams } from "@pipecat-ts/runner-core";
-import { createMediaTransport, type MediaTransport } from "../media-transport.ts";
-import { createPacer, type Pacer } from "../pacer.ts";
-import type { Caller, MediaPort } from "../port.ts";
+import type { Call, CloseReason, Logger, MediaPort, Pacer, TransportParams } from "@pipecat-ts/runner-core";
+import { createPacer } from "../pacer.ts";
+import { createStandaloneTransport } from "../standalone.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 
-/** For tests: one call over a wire that only writes down what it is told. */
+/** One call on a fake wire that records everything. */
 export interface FakeCall {
   readonly clock: FakeClock;
   readonly pacer: Pacer;
-  readonly transport: MediaTransport;
-  readonly caller: Caller;
-  /** The frames that were sent, with when. */
+  readonly transport: ReturnType<typeof createStandaloneTransport>;
+  readonly caller: Call;
+  /** Sent frames and when they were sent. */
   readonly sent: { readonly atMs: number; readonly frame: AudioFrame }[];
   /** When the far end was told to clear. */
   readonly clears: number[];
-  /** The marks that were asked for, with when. */
+  /** Requested marks and when they were requested. */
   readonly marks: { readonly atMs: number; readonly mark: string }[];
   readonly hangUps: CloseReason[];
   readonly warnings: string[];
-  /** What was sent from `fromMs` on, as runs of equal samples: `[[7, 40]]` is 40 ms of samples of value 7. */
+  /** The audio that was sent from `fromMs` on, as runs of equal samples: `[[7, 40]]` is 40 ms of samples with the value 7. */
   heard(fromMs?: number): [value: number, ms: number][];
 }
 
@@ -27,28 +26,28 @@ export interface FakeCallOptions {
   readonly params?: TransportParams;
   readonly clock?: FakeClock;
   readonly pacer?: Pacer;
-  /** What the wire is, where it is not a plain one at 16,000 Hz in frames of 20 ms. */
+  /** Replaces parts of the port: 16,000 Hz, frames of 20 ms. */
   readonly port?: Partial<MediaPort>;
-  /** Whether the caller is there from the start. Default true. */
+  /** Whether the caller is connected from the start. Default true. */
   readonly connected?: boolean;
-  /** Whether the far end can clear and, if so, reports marks. Default: neither. */
+  /** Whether the far end can clear, and whether it reports marks. Default: neither. */
   readonly clears?: boolean;
   readonly marks?: boolean;
-  /** Called with the caller while the wire is being opened. */
-  onOpen?(caller: Caller): void;
+  /** Called while the wire is being opened. */
+  onOpen?(caller: Call): void;
 }
 
 export function createFakeCall(options: FakeCallOptions = {}): FakeCall {
   const clock = options.clock ?? createFakeClock();
-  const pacer = options.pacer ?? createPacer(clock);
+  const pacer = options.pacer ?? createPacer({ clock });
   const sent: { readonly atMs: number; readonly frame: AudioFrame }[] = [];
   const clears: number[] = [];
   const marks: { readonly atMs: number; readonly mark: string }[] = [];
   const hangUps: CloseReason[] = [];
   const warnings: string[] = [];
-  let caller: Caller | undefined;
+  let caller: Call | undefined;
 
-  const transport = createMediaTransport({
+  const transport = createStandaloneTransport({
     name: "fake",
     params: options.params ?? {},
     pacer,
@@ -67,7 +66,7 @@ export function createFakeCall(options: FakeCallOptions = {}): FakeCall {
       };
     },
   });
-  const there = caller as unknown as Caller;
+  const there = caller as unknown as Call;
   if (options.connected ?? true) there.connected();
 
   return {
@@ -84,7 +83,7 @@ export function createFakeCall(options: FakeCallOptions = {}): FakeCall {
   };
 }
 
-/** `ms` of audio whose samples all have one value, so that it is known again. */
+/** `ms` of audio whose samples all have one value, so that a test can recognize it. */
 export function steady(value: number, ms: number, sampleRate = 16_000, channels = 1): AudioFrame {
   const samples = new Int16Array(Math.round((ms * sampleRate) / 1000) * channels).fill(value);
   return { samples, sampleRate, channels };
@@ -95,7 +94,7 @@ export function counting(first: number, count: number): AudioFrame[] {
   return Array.from({ length: count }, (_, index) => steady(first + index, 20));
 }
 
-/** The values that counting frames have, without silence. */
+/** The values of counting frames, without silence. */
 export function values(heard: readonly [number, number][]): number[] {
   return heard.map(([value]) => value).filter((value) => value !== 0);
 }

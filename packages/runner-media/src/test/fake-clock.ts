@@ -1,14 +1,14 @@
-import type { Clock } from "../clock.ts";
+import type { Clock } from "@pipecat-ts/runner-core";
 
-/** For tests: time that stands still until it is told to go on. */
+/** A clock that only advances when a test says so. */
 export interface FakeClock extends Clock {
-  /** Lets `ms` pass, timer by timer; whatever a timer sets off is over before the next. */
+  /** Lets `ms` pass, timer by timer. Everything that a timer sets off is done before the next. */
   advance(ms: number): Promise<void>;
-  /** Lets `ms` pass at once, as when the process was stopped: timers that were due come late, and together. */
+  /** Lets `ms` pass at once, as if the process had been stopped: due timers run late, together. */
   stall(ms: number): Promise<void>;
-  /** How many timers are running. */
+  /** Active timers. */
   readonly timers: number;
-  /** How many timers have been started since the beginning. */
+  /** Timers started so far. */
   readonly started: number;
 }
 
@@ -17,7 +17,7 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** A turn of the event loop: whatever promises have under way is over after it. */
+/** Waits for one turn of the event loop, so that pending promise jobs run. */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -86,7 +86,7 @@ describe("output", () => {
     }
     await clock.advance(300);
     expect(heard()).toEqual([[3, 1_500]]);
-    expect(transport.counters.outputHoles).toBe(0);
+    expect(transport.counters.outputGaps).toBe(0);
   });
 
   test("resolves its writes by backpressure: 200 ms ahead, and no more", async () => {
@@ -468,7 +468,7 @@ describe("botStartedSpeaking and botStoppedSpeaking", () => {
     void writer.write(steady(1, 100));
     await call.clock.advance(1_000);
     expect(events.map(([event]) => event)).toEqual(["started", "stopped"]);
-    expect(call.transport.counters.outputHoles).toBe(1);
+    expect(call.transport.counters.outputGaps).toBe(1);
     void writer.write(steady(1, 100));
     await call.clock.advance(1_000);
     expect(events.map(([event]) => event)).toEqual(["started", "stopped", "started", "stopped"]);

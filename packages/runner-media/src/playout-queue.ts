@@ -8,50 +8,50 @@ import {
   type Resampler,
 } from "@pipecat-ts/audio";
 
-/** How much of the bot's voice waits to be sent before whoever writes more is held up. */
-export const playAheadMs = 200;
+/** Queued audio in ms above which `write()` waits. */
+const maxQueuedMs = 200;
 
 /**
- * The bot's voice that waits to be sent, made into frames of the wire only when one is due: so that an interruption has
- * nothing but this to forget, and a frame of ten minutes costs no more at a time than one of 20 ms.
+ * The queue of the bot's audio. It converts audio to wire frames only when one is due, so that an interruption only has to
+ * clear this queue, and a frame of ten minutes costs no more at a time than one of 20 ms.
  *
- * Positions are milliseconds of what was ever pushed, and never go back.
+ * Positions are milliseconds of all audio that was ever pushed, and never go back.
  */
-export interface PlayQueue {
-  /** Takes a frame of any rate, mono or not, that `frameFault` finds in order. Holds it by reference. */
+export interface PlayoutQueue {
+  /** Enqueues a valid frame of any rate and number of channels, by reference. */
   push(frame: AudioFrame): void;
   /**
-   * The next frame of the wire: mono, at one of its rates, exactly `frameMs` long; `undefined` when not enough waits. With
-   * `pad` what waits is filled up with silence, and `undefined` says that nothing does.
+   * The next wire frame: mono, at one of the wire's rates, exactly `frameMs` long; `undefined` when too little is queued. With
+   * `pad`, silence fills up a frame, and `undefined` means that the queue is empty.
    */
   next(pad: boolean): AudioFrame | undefined;
-  /** Forgets what waits, the half of a frame and the resampler's tail included. */
+  /** Empties the queue, a partial frame and the resampler's tail included. */
   clear(): void;
-  /** `undefined` while no more than 200 ms wait, else what resolves when it is so again. */
+  /** `undefined` while no more than 200 ms are queued, else a promise for that. */
   room(): Promise<void> | undefined;
-  /** The position where all that was pushed ends. */
+  /** The position at the end of all pushed audio. */
   readonly endMs: number;
-  /** The position up to which it was made into frames. */
+  /** The position up to which audio was converted to wire frames. */
   readonly takenMs: number;
-  /** Whether `next(true)` would return nothing. */
+  /** Whether `next(true)` would return `undefined`. */
   readonly empty: boolean;
 }
 
-/** A queue for a wire that takes `sampleRates`, in Hz and the preferred one first, in frames of `frameMs`. */
-export function createPlayQueue(sampleRates: readonly [number, ...number[]], frameMs: number): PlayQueue {
-  let waiting: AudioFrame[] = [];
-  /** How many samples of each channel of the first that waits are taken. */
+/** A queue for a wire that takes `sampleRates` in Hz, the preferred one first, in frames of `frameMs`. */
+export function createPlayoutQueue(sampleRates: readonly [number, ...number[]], frameMs: number): PlayoutQueue {
+  let queued: AudioFrame[] = [];
+  /** Samples per channel that were taken from the first queued frame. */
   let offset = 0;
   let endMs = 0;
   let takenMs = 0;
   let fromRate = 0;
   let toRate = sampleRates[0];
   let resampler: Resampler | undefined;
-  /** Whether the resampler holds a tail. */
+  /** Whether the resampler has a tail. */
   let tail = false;
   let chunker: Chunker = createChunker(samplesIn(toRate));
   let ready: AudioFrame[] = [];
-  let gate: PromiseWithResolvers<void> | undefined;
+  let roomAgain: PromiseWithResolvers<void> | undefined;
 
   function samplesIn(sampleRate: number): number {
     return Math.round((sampleRate * frameMs) / 1000);
@@ -61,12 +61,12 @@ export function createPlayQueue(sampleRates: readonly [number, ...number[]], fra
     ready.push({ samples, sampleRate: toRate, channels: 1 });
   }
 
-  function cut(samples: Int16Array): void {
-    for (const chunk of chunker.push(samples)) emit(chunk);
+  function chunk(samples: Int16Array): void {
+    for (const chunked of chunker.push(samples)) emit(chunked);
   }
 
   function flushTail(): void {
-    if (resampler && tail) cut(resampler.flush());
+    if (resampler && tail) chunk(resampler.flush());
     tail = false;
   }
 
@@ -76,8 +76,8 @@ export function createPlayQueue(sampleRates: readonly [number, ...number[]], fra
     if (last) emit(last);
   }
 
-  /** Goes over to audio of another rate. Only where the wire's rate changes with it, a frame is padded for that. */
-  function retune(rate: number): void {
+  /** Switches to audio of another rate. Pads a frame only when the rate of the wire changes too. */
+  function changeRate(rate: number): void {
     const wireRate = sampleRates.includes(rate) ? rate : sampleRates[0];
     if (wireRate === toRate) flushTail();
     else {
@@ -89,7 +89,7 @@ export function createPlayQueue(sampleRates: readonly [number, ...number[]], fra
     resampler = rate === toRate ? undefined : createResampler({ fromRate: rate, toRate });
   }
 
-  /** Takes from the first that waits what the frame under way lacks. */
+  /** Takes as much of the first queued frame as the partial wire frame lacks. */
   function feed(head: AudioFrame): void {
     const { samples, sampleRate, channels } = head;
     const missing = samplesIn(toRate) - chunker.pending;
@@ -99,54 +99,54 @@ export function createPlayQueue(sampleRates: readonly [number, ...number[]], fra
     offset += count;
     takenMs += (count / sampleRate) * 1000;
     if (end === samples.length) {
-      waiting.shift();
+      queued.shift();
       offset = 0;
     }
     const whole = begin === 0 && end === samples.length;
     const piece = mixToMono(whole ? head : { samples: samples.subarray(begin, end), sampleRate, channels });
     if (resampler) {
       tail = true;
-      cut(resampler.process(piece.samples));
+      chunk(resampler.process(piece.samples));
     } else if (whole && chunker.pending === 0 && count === samplesIn(toRate)) ready.push(piece);
-    else cut(piece.samples);
+    else chunk(piece.samples);
   }
 
-  function open(): void {
-    if (!gate || endMs - takenMs > playAheadMs) return;
-    gate.resolve();
-    gate = undefined;
+  function signalRoom(): void {
+    if (!roomAgain || endMs - takenMs > maxQueuedMs) return;
+    roomAgain.resolve();
+    roomAgain = undefined;
   }
 
   return {
     push(frame) {
       if (frame.samples.length === 0) return;
-      waiting.push(frame);
+      queued.push(frame);
       endMs += durationMs(frame);
     },
     next(pad) {
-      while (ready.length === 0 && waiting.length > 0) {
-        const head = waiting[0] as AudioFrame;
-        if (head.sampleRate !== fromRate) retune(head.sampleRate);
+      while (ready.length === 0 && queued.length > 0) {
+        const head = queued[0] as AudioFrame;
+        if (head.sampleRate !== fromRate) changeRate(head.sampleRate);
         if (ready.length === 0) feed(head);
       }
       if (ready.length === 0 && pad) flushAll();
-      open();
+      signalRoom();
       return ready.shift();
     },
     clear() {
-      waiting = [];
+      queued = [];
       ready = [];
       offset = 0;
       takenMs = endMs;
       resampler?.reset();
       tail = false;
       chunker.reset();
-      open();
+      signalRoom();
     },
     room() {
-      if (endMs - takenMs <= playAheadMs) return undefined;
-      gate ??= Promise.withResolvers<void>();
-      return gate.promise;
+      if (endMs - takenMs <= maxQueuedMs) return undefined;
+      roomAgain ??= Promise.withResolvers<void>();
+      return roomAgain.promise;
     },
     get endMs() {
       return endMs;
@@ -155,7 +155,7 @@ export function createPlayQueue(sampleRates: readonly [number, ...number[]], fra
       return takenMs;
     },
     get empty() {
-      return waiting.length === 0 && ready.length === 0 && !tail && chunker.pending === 0;
+      return queued.length === 0 && ready.length === 0 && !tail && chunker.pending === 0;
     },
   };
 }

@@ -1,10 +1,10 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import { describe, expect, test } from "vitest";
-import { createPlayQueue, type PlayQueue } from "./play-queue.ts";
+import { createPlayoutQueue, type PlayoutQueue } from "./playout-queue.ts";
 import { steady } from "./test/fake-call.ts";
 
 /** Everything that can be had of a queue. */
-function drain(queue: PlayQueue): AudioFrame[] {
+function drain(queue: PlayoutQueue): AudioFrame[] {
   const frames: AudioFrame[] = [];
   for (let frame = queue.next(true); frame; frame = queue.next(true)) frames.push(frame);
   return frames;
@@ -19,7 +19,7 @@ function loudMs(frames: readonly AudioFrame[]): number {
 
 describe("a play queue", () => {
   test("keeps half a frame until it can be filled, or is to be padded", () => {
-    const queue = createPlayQueue([16_000], 20);
+    const queue = createPlayoutQueue([16_000], 20);
     queue.push(steady(1, 13));
     expect(queue.next(false)).toBe(undefined);
     expect(queue.empty).toBe(false);
@@ -41,7 +41,7 @@ describe("a play queue", () => {
       [16_000, 48_000],
     ] as const) {
       for (const pieceMs of [1, 7, 20, 33, 250]) {
-        const queue = createPlayQueue([toRate], 20);
+        const queue = createPlayoutQueue([toRate], 20);
         let pushedMs = 0;
         for (; pushedMs < 490; pushedMs += pieceMs) queue.push(steady(1_000, pieceMs, fromRate));
         const frames = drain(queue);
@@ -53,7 +53,7 @@ describe("a play queue", () => {
   });
 
   test("goes through a frame of ten minutes piece by piece", () => {
-    const queue = createPlayQueue([24_000], 20);
+    const queue = createPlayoutQueue([24_000], 20);
     queue.push({ samples: new Int16Array(600 * 16_000), sampleRate: 16_000, channels: 1 });
     const startMs = performance.now();
     queue.next(false);
@@ -62,7 +62,7 @@ describe("a play queue", () => {
   });
 
   test("forgets everything when it is cleared", () => {
-    const queue = createPlayQueue([16_000, 24_000], 20);
+    const queue = createPlayoutQueue([16_000, 24_000], 20);
     const next = steady(9, 20);
     for (const leave of [
       () => queue.push(steady(1, 100)),
@@ -96,7 +96,7 @@ describe("a play queue", () => {
   });
 
   test("has room again when no more than 200 ms wait", async () => {
-    const queue = createPlayQueue([16_000], 20);
+    const queue = createPlayoutQueue([16_000], 20);
     queue.push(steady(1, 200));
     expect(queue.room()).toBe(undefined);
     queue.push(steady(1, 40));

@@ -77,11 +77,25 @@ describe("the caller's audio", () => {
     expect(odd).toEqual([]);
   });
 
-  test("waits unread for 500 ms; then the oldest is dropped, counted, and warned of once", async () => {
+  test("is buffered for 500 ms; then the oldest frames are dropped, counted, and logged once", async () => {
     const { transport, caller, warnings } = createFakeCall();
-    for (const frame of counting(1, 100)) caller.audio(frame);
+    const reader = transport.input.getReader();
+    caller.audio(steady(1, 20));
+    await reader.read();
+    for (const frame of counting(2, 100)) caller.audio(frame);
     expect(transport.counters.inputDropped).toBe(75);
     expect(warnings.length).toBe(1);
+    reader.releaseLock();
+    const { frames } = collect(transport.input);
+    await settle();
+    expect(firstValues(frames)).toEqual(Array.from({ length: 25 }, (_, index) => 77 + index));
+  });
+
+  test("that a bot has not begun to read is counted apart, without a warning", async () => {
+    const { transport, caller, warnings } = createFakeCall();
+    for (const frame of counting(1, 100)) caller.audio(frame);
+    expect(transport.counters).toMatchObject({ inputDropped: 0, inputUnread: 75 });
+    expect(warnings).toEqual([]);
     const { frames } = collect(transport.input);
     await settle();
     expect(firstValues(frames)).toEqual(Array.from({ length: 25 }, (_, index) => 76 + index));
@@ -98,7 +112,7 @@ describe("the caller's audio", () => {
     }
     expect(frames.length).toBe(60);
     expect(detector.frames.length).toBe(60);
-    expect(transport.counters.inputDropped).toBe(35); // the recorder's, who does not read
+    expect(transport.counters.inputUnread).toBe(35); // The recorder has not read yet.
     const late = collect(recorder);
     await settle();
     expect(firstValues(late.frames)[0]).toBe(36);

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { expect, test } from "vitest";
-import { inOwnScope } from "./own-scope.ts";
+import { bindScope } from "./bind-scope.ts";
 import { catchUncaught } from "./test/catch-uncaught.ts";
 
 test("what a callback throws is uncaught in its own scope, and no connection that is accepted later runs in that", async () => {
@@ -10,7 +10,7 @@ test("what a callback throws is uncaught in its own scope, and no connection tha
   const seen: unknown[] = [];
   const note = (what: string) => seen.push([what, storage.getStore()]);
   const failing = storage.run("culprit", () =>
-    inOwnScope((value: number) => {
+    bindScope((value: number) => {
       note(`callback ${value}`);
       throw new Error("on purpose");
     }),

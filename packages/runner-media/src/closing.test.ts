@@ -96,6 +96,7 @@ describe("a caller who leaves", () => {
     expect(call.clock.timers).toBe(1);
     call.caller.left();
     await call.transport.closed;
+    await settle();
     expectReleased(call);
     call.transport.interrupt();
     expectReleased(call);
@@ -107,6 +108,7 @@ describe("a caller who leaves", () => {
     expect(call.hangUps).toEqual(["caller-left"]);
     await call.transport.input.pipeTo(call.transport.output);
     await call.transport.close();
+    await settle();
     expectReleased(call);
   });
 });

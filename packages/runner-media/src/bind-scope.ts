@@ -1,0 +1,24 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+
+/**
+ * Binds `callback` to the current asynchronous scope, whoever calls it later. An exception does not reach the caller: it goes
+ * to `onError`, in that scope; without `onError` it becomes an uncaught exception of that scope.
+ */
+export function bindScope<Args extends readonly unknown[]>(
+  callback: (...args: Args) => void,
+  onError?: (error: unknown) => void,
+): (...args: Args) => void {
+  const scope = AsyncLocalStorage.snapshot();
+  return (...args) => {
+    try {
+      scope(callback, ...args);
+    } catch (error) {
+      if (onError) return scope(onError, error);
+      // In an immediate: on Node 22 a microtask that throws has lost its scope, and on Node 24 a tick that throws leaves the
+      // process in its scope, so that connections accepted later run in it.
+      scope(setImmediate, () => {
+        throw error;
+      });
+    }
+  };
+}

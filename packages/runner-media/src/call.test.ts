@@ -1,0 +1,136 @@
+import type { AudioFrame } from "@pipecat-ts/audio";
+import type { Call } from "@pipecat-ts/runner-core";
+import { expect, test } from "vitest";
+import { createBufferedCall } from "./call.ts";
+
+test("delivers buffered events, messages first, then later events at once", () => {
+  const { buffered, call, receiver, received } = open();
+  call.connected();
+  call.audio(audio(320, 1));
+  call.message("client-ready");
+  call.event("trackStatus", "microphone");
+  call.audio(audio(320, 2));
+  buffered.attach(receiver);
+  call.message("hello", "alice");
+  call.audio(audio(320, 3));
+  call.played("7");
+  expect(received).toEqual([
+    "connected",
+    "message client-ready",
+    "trackStatus microphone",
+    "audio 320 of 1",
+    "audio 320 of 2",
+    "message hello from alice",
+    "audio 320 of 3",
+    "played 7",
+  ]);
+});
+
+test("reports the connection when it comes, once", () => {
+  const { buffered, call, receiver, received } = open();
+  buffered.attach(receiver);
+  expect(received).toEqual([]);
+  call.connected();
+  call.connected();
+  expect(received).toEqual(["connected"]);
+});
+
+test("buffers the last 500 ms of audio", () => {
+  const { buffered, call, receiver, received } = open();
+  for (let n = 0; n < 10_000; n++) call.audio(audio(320, n % 1000));
+  buffered.attach(receiver);
+  expect(received).toEqual(Array.from({ length: 25 }, (_, n) => `audio 320 of ${975 + n}`));
+  expect(buffered.dropped).toEqual({ audioMs: 199_500, messages: 0, keys: 0, events: 0 });
+});
+
+test("buffers at most 100 frames, however short, and a long frame as a whole", () => {
+  const short = open();
+  for (let n = 0; n < 500; n++) short.call.audio(audio(1, n));
+  short.buffered.attach(short.receiver);
+  expect(short.received).toHaveLength(100);
+
+  const long = open();
+  long.call.audio(audio(320, 1));
+  long.call.audio(audio(16_000, 2));
+  long.buffered.attach(long.receiver);
+  expect(long.received).toEqual(["audio 16000 of 2"]);
+});
+
+test("buffers the first 50 messages, of about 1 MiB together", () => {
+  const many = open();
+  for (let n = 0; n < 60; n++) many.call.message(n);
+  many.buffered.attach(many.receiver);
+  expect(many.received).toEqual(Array.from({ length: 50 }, (_, n) => `message ${n}`));
+  expect(many.buffered.dropped.messages).toBe(10);
+
+  const large = open();
+  for (let n = 0; n < 5; n++) large.call.message("x".repeat(300_000));
+  large.buffered.attach(large.receiver);
+  expect(large.received).toHaveLength(3);
+});
+
+test("buffers the first 50 keys and the first 50 other events", () => {
+  const { buffered, call, receiver, received } = open();
+  for (let n = 0; n < 60; n++) call.dtmf(String(n % 10));
+  for (let n = 0; n < 60; n++) call.event("ping", n);
+  buffered.attach(receiver);
+  call.dtmf("#");
+  expect(received).toEqual([
+    ...Array.from({ length: 50 }, (_, n) => `dtmf ${n % 10}`),
+    ...Array.from({ length: 50 }, (_, n) => `ping ${n}`),
+    "dtmf #",
+  ]);
+  expect(buffered.dropped).toMatchObject({ keys: 10, events: 10 });
+});
+
+test("gives a bot that listens after the caller left everything, and then the end", () => {
+  const { buffered, call, receiver, received, left } = open();
+  call.connected();
+  call.message("client-ready");
+  call.left();
+  call.audio(audio(320, 1));
+  expect(left).toEqual(["caller-left"]);
+  buffered.attach(receiver);
+  expect(received).toEqual(["connected", "message client-ready", "left caller-left"]);
+});
+
+test("reports the first reason of leaving, to the bot and then to the owner", () => {
+  const { buffered, call, receiver, received, left } = open();
+  buffered.attach(receiver);
+  call.left("transport-failed");
+  call.left("caller-left");
+  expect(received).toEqual(["left transport-failed"]);
+  expect(left).toEqual(["transport-failed"]);
+});
+
+test("ignores early audio that is not a frame", () => {
+  const { buffered, call, receiver, received } = open();
+  for (const frame of [null, undefined, {}, { samples: [1] }]) call.audio(frame as unknown as AudioFrame);
+  buffered.attach(receiver);
+  expect(received).toEqual([]);
+});
+
+function open() {
+  const received: string[] = [];
+  const left: string[] = [];
+  const receiver: Call = {
+    connected: () => received.push("connected"),
+    audio: ({ samples }) => received.push(`audio ${samples.length} of ${samples[0]}`),
+    message: (message, sender) =>
+      received.push(
+        `message ${typeof message === "string" ? message.slice(0, 20) : message}${sender ? ` from ${sender}` : ""}`,
+      ),
+    dtmf: (digit) => received.push(`dtmf ${digit}`),
+    played: (mark) => received.push(`played ${mark}`),
+    error: (error) => received.push(`error ${error.message}`),
+    event: (name, ...args) => received.push(`${name} ${args.join()}`),
+    left: (reason) => received.push(`left ${reason}`),
+  };
+  const buffered = createBufferedCall((reason) => left.push(reason));
+  return { buffered, call: buffered.call, receiver, received, left };
+}
+
+/** A frame at 16 kHz whose samples all have one value. */
+function audio(samples: number, value: number): AudioFrame {
+  return { samples: new Int16Array(samples).fill(value), sampleRate: 16_000, channels: 1 };
+}

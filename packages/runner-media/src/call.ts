@@ -1,0 +1,132 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { type AudioFrame, durationMs } from "@pipecat-ts/audio";
+import type { Call, CloseReason } from "@pipecat-ts/runner-core";
+import { estimateBytes } from "./estimate-bytes.ts";
+
+/** A `Call` and its early-media buffer, which holds events until the bot's transport is built. */
+export interface BufferedCall {
+  /** For the transport. Its methods may be called from any asynchronous scope. */
+  readonly call: Call;
+  /** Delivers buffered events to `receiver`, messages before audio, and every later event at once. */
+  attach(receiver: Call): void;
+  /** What did not fit into the buffer: audio in ms, and the number of messages, keys and other events. */
+  readonly dropped: {
+    readonly audioMs: number;
+    readonly messages: number;
+    readonly keys: number;
+    readonly events: number;
+  };
+}
+
+const maxAudioMs = 500;
+/** 500 ms in frames of 5 ms. Bounds the cost of frames with one sample. */
+const maxAudioFrames = 100;
+const maxMessages = 50;
+/** In memory: about 1 MiB of text. */
+const maxMessageBytes = 2 * 1024 * 1024;
+const maxKeys = 50;
+const maxEvents = 50;
+
+/**
+ * Buffers the last 500 ms of audio, the first 50 messages of about 1 MiB together, because later messages build on the first, the
+ * first 50 keys, and the first 50 other events.
+ *
+ * Create it in the session's asynchronous scope: everything that a call sets off runs in it. `onLeft` is called once, in that
+ * scope, after `receiver.left`.
+ */
+export function createBufferedCall(onLeft: (reason: CloseReason) => void): BufferedCall {
+  const scope = AsyncLocalStorage.snapshot();
+  let receiver: Call | undefined;
+  let isConnected = false;
+  let leftReason: CloseReason | undefined;
+  let messages: [message: unknown, sender: string | undefined][] = [];
+  let messageBytes = 0;
+  let keys: string[] = [];
+  let events: ((to: Call) => void)[] = [];
+  let audio: AudioFrame[] = [];
+  let audioMs = 0;
+  const dropped = { audioMs: 0, messages: 0, keys: 0, events: 0 };
+
+  function bufferAudio(frame: AudioFrame): void {
+    if (!(frame?.samples instanceof Int16Array)) return;
+    audio.push(frame);
+    audioMs += durationMs(frame);
+    while (audio.length > 1 && (audioMs > maxAudioMs || audio.length > maxAudioFrames)) {
+      const oldest = audio.shift();
+      const oldestMs = oldest ? durationMs(oldest) : 0;
+      audioMs -= oldestMs;
+      dropped.audioMs += oldestMs;
+    }
+  }
+
+  function bufferMessage(message: unknown, sender: string | undefined): void {
+    const bytes = estimateBytes(message, maxMessageBytes);
+    if (messages.length >= maxMessages || messageBytes + bytes > maxMessageBytes) dropped.messages += 1;
+    else {
+      messages.push([message, sender]);
+      messageBytes += bytes;
+    }
+  }
+
+  function bufferEvent(deliver: (to: Call) => void): void {
+    if (events.length < maxEvents) events.push(deliver);
+    else dropped.events += 1;
+  }
+
+  return {
+    dropped,
+    call: {
+      connected() {
+        if (isConnected) return;
+        isConnected = true;
+        if (receiver) scope(receiver.connected);
+      },
+      audio(frame) {
+        if (leftReason !== undefined) return;
+        if (receiver) scope(receiver.audio, frame);
+        else bufferAudio(frame);
+      },
+      message(message, sender) {
+        if (leftReason !== undefined) return;
+        if (receiver) scope(receiver.message, message, sender);
+        else bufferMessage(message, sender);
+      },
+      dtmf(key) {
+        if (leftReason !== undefined) return;
+        if (receiver) scope(receiver.dtmf, key);
+        else if (keys.length < maxKeys) keys.push(key);
+        else dropped.keys += 1;
+      },
+      played(mark) {
+        if (receiver) scope(receiver.played, mark);
+      },
+      error(error) {
+        if (receiver) scope(receiver.error, error);
+        else bufferEvent((to) => to.error(error));
+      },
+      event(name, ...args) {
+        if (receiver) scope(receiver.event, name, ...args);
+        else bufferEvent((to) => to.event(name, ...args));
+      },
+      left(reason = "caller-left") {
+        if (leftReason !== undefined) return;
+        leftReason = reason;
+        if (receiver) scope(receiver.left, reason);
+        scope(onLeft, reason);
+      },
+    },
+    attach(to) {
+      receiver = to;
+      if (isConnected) to.connected();
+      for (const [message, sender] of messages) to.message(message, sender);
+      for (const key of keys) to.dtmf(key);
+      for (const deliver of events) deliver(to);
+      for (const frame of audio) to.audio(frame);
+      messages = [];
+      keys = [];
+      events = [];
+      audio = [];
+      if (leftReason !== undefined) to.left(leftReason);
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import type { Logger } from "@pipecat-ts/runner-core";
+
+/** The counters of one call, in frames unless stated otherwise. */
+export interface MediaCounters {
+  /** 20 ms frames of the caller's audio. */
+  readonly inputFrames: number;
+  /** Frames that a reader did not read within 500 ms, once per reader. */
+  readonly inputDropped: number;
+  /** Frames that were dropped before a reader read for the first time. */
+  readonly inputUnread: number;
+  /** Frames from the wire that were not valid audio. */
+  readonly inputInvalid: number;
+  /** Frames of the bot's audio that were sent. */
+  readonly outputFrames: number;
+  /** Frames of the bot's audio that the wire did not take: more than 1 MiB was buffered, or it threw. */
+  readonly outputDropped: number;
+  /** Frames from the bot that were not valid audio. */
+  readonly outputInvalid: number;
+  /** Milliseconds of audio that a pipe delivered after an interruption and that were dropped as old. */
+  readonly outputStaleMs: number;
+  /** Gaps within an utterance because the bot's audio was late. */
+  readonly outputGaps: number;
+  /** Events dropped because 50 of their name were buffered without a listener. */
+  readonly eventsDropped: number;
+}
+
+/** Counts what one call carries and drops, and logs the first drop of each kind. */
+export interface DropCounters {
+  readonly counters: { -readonly [Name in keyof MediaCounters]: number };
+  /** Counts a drop; logs the first of its kind. */
+  add(kind: keyof MediaCounters, event: string, count?: number): void;
+}
+
+export function createDropCounters(logger: Logger): DropCounters {
+  const counters = {
+    inputFrames: 0,
+    inputDropped: 0,
+    inputUnread: 0,
+    inputInvalid: 0,
+    outputFrames: 0,
+    outputDropped: 0,
+    outputInvalid: 0,
+    outputStaleMs: 0,
+    outputGaps: 0,
+    eventsDropped: 0,
+  };
+  return {
+    counters,
+    add(kind, event, count = 1) {
+      if (counters[kind] === 0 && count > 0) logger.warn({ counter: kind }, `${event}; further ones are only counted`);
+      counters[kind] += count;
+    },
+  };
+}
