@@ -1,0 +1,212 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { type Bot, type CloseReason, type Logger, RunnerError, type Transport, withTimeout } from "@pipecat-ts/runner-core";
+import { createPacer, estimateBytes, type MeasuredPacer } from "@pipecat-ts/runner-media";
+import { createSession, type HostSession, type SessionOwner } from "./session.ts";
+
+/** Memory of the bodies of all pending sessions, in bytes. */
+const maxPendingBytes = 32 * 1024 * 1024;
+/** Pending sessions without a limit on active ones. */
+const defaultMaxPending = 1_000;
+
+export interface SessionEngineOptions {
+  readonly bot: Bot;
+  /** `args.body` of callers who bring none. */
+  readonly defaultBody?: unknown;
+  /** How many sessions may be active at once; `Infinity` without a limit. */
+  readonly maxSessions: number;
+  readonly cliArgs: Readonly<Record<string, unknown>>;
+  /** Whether bots handle SIGINT and SIGTERM themselves. Read for each session. */
+  handlesSignals(): boolean;
+  /** A bot's transport is built. Returns what to do when its session ends. */
+  onTransport?(session: HostSession, transport: Transport): () => void;
+  onEnded?(session: HostSession, reason: CloseReason): void;
+}
+
+/** The sessions of one runner. */
+export interface SessionEngine {
+  /** The media timer of all calls. */
+  readonly pacer: MeasuredPacer;
+  /** Live sessions, also those whose cleanup runs. */
+  [Symbol.iterator](): Iterator<HostSession>;
+  /** Sessions by state; both are 0 when nothing is left open. */
+  readonly counts: { readonly pending: number; readonly active: number };
+  /** Whether the engine takes no more callers for good. */
+  readonly draining: boolean;
+  /**
+   * Creates a pending session. Displaces the oldest pending sessions (`evicted`) when there are too many or their bodies take
+   * too much memory. Throws AT_CAPACITY or DRAINING.
+   */
+  create(owner: SessionOwner, options?: { readonly body?: unknown; readonly reserve?: boolean }): HostSession;
+  /** The live session with this id. */
+  get(id: string): HostSession | undefined;
+  /** The live session of this owner with this id or alias. */
+  find(owner: string, idOrAlias: string): HostSession | undefined;
+  /** Throws AT_CAPACITY or DRAINING when no caller would be accepted now. For the caller of a session: unless it has its place already. */
+  assertAccepting(session?: HostSession): void;
+  /**
+   * The session in whose asynchronous scope this code runs, also after its end: for handlers of `unhandledRejection` and
+   * `uncaughtException`. Observed on Node 22.23 and 24.21:
+   *
+   * - Found: exceptions in timers, immediates, `nextTick`, and listeners of sockets or emitters that the bot's own code set
+   *   up; rejections of every promise that the bot awaits or detached; listeners of `args.signal`; cleanup; request handlers.
+   * - Not found: an exception in a listener that foreign code calls, such as an emitter or a socket from outside the bot.
+   *   `session.bind` catches those.
+   * - Different: an exception in `queueMicrotask` is found on Node 24 only.
+   */
+  current(): HostSession | undefined;
+  /** Ends all sessions; resolves when they have ended. */
+  endAll(reason: CloseReason): Promise<void>;
+  /**
+   * Takes no new callers, and ends pending sessions that reserved no place. Resolves when the last live session has ended, or
+   * with false when `limitMs` passed before.
+   */
+  drain(limitMs: number): Promise<boolean>;
+  /** Ends all sessions, by force those that still run after `ms`. */
+  shutDown(ms: number): Promise<void>;
+}
+
+export function createSessionEngine(options: SessionEngineOptions, logger: Logger): SessionEngine {
+  const { bot, defaultBody, maxSessions, cliArgs } = options;
+  const maxPending = Number.isFinite(maxSessions) ? 4 * maxSessions : defaultMaxPending;
+  const storage = new AsyncLocalStorage<HostSession>();
+  /** Every session that is not released yet, by id. */
+  const live = new Map<string, HostSession>();
+  /** Sessions that wait for their caller, the oldest first, with the memory of their bodies in bytes. */
+  const pending = new Map<HostSession, number>();
+  let pendingBytes = 0;
+  /** Pending sessions that have a place already. */
+  const reserved = new Set<HostSession>();
+  const active = new Set<HostSession>();
+  /** Aliases by owner. */
+  const aliases = new Map<string, Map<string, HostSession>>();
+  let draining = false;
+
+  const pacer = createPacer({
+    onError(error) {
+      const session = storage.getStore();
+      if (session) session.fail(error, "transport-failed");
+      else logger.error({ err: error }, "a media timer failed outside of any session");
+    },
+  });
+
+  function get(id: string): HostSession | undefined {
+    const session = live.get(id);
+    return session?.state === "ended" ? undefined : session;
+  }
+
+  function find(owner: string, idOrAlias: string): HostSession | undefined {
+    const session = get(idOrAlias) ?? aliases.get(owner)?.get(idOrAlias);
+    return session?.owner === owner ? session : undefined;
+  }
+
+  function assertAccepting(session?: HostSession): void {
+    if (session && (session.state !== "pending" || reserved.has(session))) return;
+    if (draining) {
+      throw new RunnerError("DRAINING", "This server is shutting down.", {
+        fix: "Try again in a moment: another server may answer.",
+      });
+    }
+    if (active.size + reserved.size < maxSessions) return;
+    throw new RunnerError("AT_CAPACITY", `All ${maxSessions} places are taken.`, { fix: "Try again in a moment." });
+  }
+
+  function leavePending(session: HostSession): void {
+    pendingBytes -= pending.get(session) ?? 0;
+    pending.delete(session);
+    reserved.delete(session);
+  }
+
+  /** Makes room for the newest session, which stays whatever its size. */
+  function evictFor(newest: HostSession): void {
+    for (const oldest of pending.keys()) {
+      if (oldest === newest || (pending.size <= maxPending && pendingBytes <= maxPendingBytes)) return;
+      if (!reserved.has(oldest)) void oldest.end("evicted");
+    }
+  }
+
+  function addAlias(session: HostSession, key: string): void {
+    const own = aliases.get(session.owner) ?? new Map<string, HostSession>();
+    aliases.set(session.owner, own);
+    if (own.has(key) || live.has(key)) {
+      throw new RunnerError("SESSION_ALIAS_TAKEN", `Another session has the alias "${key}".`, {
+        fix: "End that session first, or use an alias that tells the two apart.",
+      });
+    }
+    if (get(session.id)) own.set(key, session);
+  }
+
+  async function endAll(reason: CloseReason): Promise<void> {
+    await Promise.all([...live.values()].map((session) => session.end(reason)));
+  }
+
+  async function allEnded(): Promise<void> {
+    await Promise.all([...live.values()].map((session) => session.ended));
+  }
+
+  return {
+    pacer,
+    [Symbol.iterator]: () => live.values(),
+    get counts() {
+      return { pending: pending.size, active: active.size };
+    },
+    get draining() {
+      return draining;
+    },
+    create(owner, { body, reserve = false } = {}) {
+      assertAccepting();
+      const session = createSession({
+        bot,
+        owner,
+        body,
+        defaultBody,
+        pacer,
+        cliArgs,
+        handlesSignals: options.handlesSignals(),
+        inScope: (of, work) => storage.run(of, work),
+        activate(activated) {
+          assertAccepting(activated);
+          leavePending(activated);
+          active.add(activated);
+        },
+        alias: addAlias,
+        transportBuilt(of, transport) {
+          const release = options.onTransport?.(of, transport);
+          if (release) of.onEnd(release);
+        },
+        ending(over) {
+          leavePending(over);
+          const own = aliases.get(over.owner);
+          for (const [key, of] of own ?? []) if (of === over) own?.delete(key);
+        },
+        ended(over, reason) {
+          active.delete(over);
+          live.delete(over.id);
+          options.onEnded?.(over, reason);
+        },
+      });
+      live.set(session.id, session);
+      const bytes = estimateBytes(body, maxPendingBytes);
+      pending.set(session, bytes);
+      pendingBytes += bytes;
+      if (reserve) reserved.add(session);
+      evictFor(session);
+      return session;
+    },
+    get,
+    find,
+    assertAccepting,
+    current: () => storage.getStore(),
+    endAll,
+    async drain(limitMs) {
+      draining = true;
+      for (const session of pending.keys()) if (!reserved.has(session)) void session.end("shutdown");
+      return await withTimeout(allEnded(), limitMs);
+    },
+    async shutDown(ms) {
+      draining = true;
+      if (await withTimeout(endAll("shutdown"), ms)) return;
+      for (const session of live.values()) session.forceEnd();
+      await withTimeout(allEnded(), ms / 2);
+    },
+  };
+}

@@ -1,0 +1,283 @@
+import { randomUUID } from "node:crypto";
+import {
+  type Bot,
+  type BotSession,
+  type CloseReason,
+  type Connect,
+  connectKey,
+  isRunnerError,
+  type Logger,
+  type MediaPort,
+  type OwnArguments,
+  type Pacer,
+  type ParamsOf,
+  type RunnerArguments,
+  RunnerError,
+  type Session,
+  type SessionArguments,
+  type SessionState,
+  type Transport,
+  type TransportParams,
+} from "@pipecat-ts/runner-core";
+import { checkParams, createBufferedCall, createMedia } from "@pipecat-ts/runner-media";
+import { createDisposables, createTermination, type Release, type Termination } from "./termination.ts";
+
+/** How long a pending session waits for its caller, in ms. */
+export const pendingMs = 120_000;
+
+/** A handler that a bot registered with `onRequest`. */
+export type RequestHandler = Parameters<BotSession["onRequest"]>[0];
+
+/** A session, for the host. */
+export interface HostSession extends Session {
+  /** The plugin that created the session, by name. */
+  readonly owner: string;
+  /** The transport of its bot; before the bot runs, its owner. */
+  readonly transport: string;
+  readonly startedAt: Date;
+  /** The request handlers of the bot, in order of registration. */
+  readonly requestHandlers: readonly RequestHandler[];
+  /** Runs `work` in the session's asynchronous scope. */
+  inScope<Result>(work: () => Result): Result;
+  /** Ends the session because of an error, and logs it once. */
+  fail(error: unknown, reason: "bot-failed" | "transport-failed"): void;
+  /** Ends the session now, without waiting for bot or wire. */
+  forceEnd(): void;
+}
+
+/** The plugin that creates a session. */
+export interface SessionOwner {
+  readonly name: string;
+  /** The name that its bots get as `args.transport`, where it differs. */
+  readonly runsAs?: string | undefined;
+  readonly logger: Logger;
+}
+
+export interface SessionOptions {
+  readonly bot: Bot;
+  readonly owner: SessionOwner;
+  readonly body: unknown;
+  /** `args.body` when neither the start request nor the transport has one. */
+  readonly defaultBody: unknown;
+  readonly pacer: Pacer;
+  readonly cliArgs: Readonly<Record<string, unknown>>;
+  /** Whether the bot handles SIGINT and SIGTERM itself. */
+  readonly handlesSignals: boolean;
+  inScope<Result>(session: HostSession, work: () => Result): Result;
+  /** Counts the session as active. Throws AT_CAPACITY or DRAINING. */
+  activate(session: HostSession): void;
+  /** Throws SESSION_ALIAS_TAKEN. */
+  alias(session: HostSession, key: string): void;
+  /** The bot's transport is built. */
+  transportBuilt(session: HostSession, transport: Transport): void;
+  /** The session can no longer be found. */
+  ending(session: HostSession): void;
+  /** Everything is released. */
+  ended(session: HostSession, reason: CloseReason): void;
+}
+
+export function createSession(options: SessionOptions): HostSession {
+  const { owner } = options;
+  const id = randomUUID();
+  const logger = owner.logger.child({ session: id });
+  const controller = new AbortController();
+  const disposables = createDisposables(logger);
+  const requestHandlers: RequestHandler[] = [];
+  const startedAt = new Date();
+  const startedAtMs = performance.now();
+  const { promise: ended, resolve: resolveEnded } = Promise.withResolvers<CloseReason>();
+  let transportName = owner.name;
+  let { body } = options;
+  let state: SessionState = "pending";
+  let termination: Termination | undefined;
+  let hasFailed = false;
+  const abandoned = setTimeout(() => void finish("abandoned"), pendingMs);
+
+  function inScope<Result>(work: () => Result): Result {
+    return options.inScope(session, work);
+  }
+
+  function abort(reason: CloseReason): void {
+    // In the session's scope, so that an exception in an abort listener is attributed to it.
+    inScope(() => controller.abort(new DOMException(`The session ended: ${reason}.`, "AbortError")));
+  }
+
+  async function finish(reason: CloseReason): Promise<void> {
+    if (state === "ended") return;
+    clearTimeout(abandoned);
+    state = "ended";
+    options.ending(session);
+    if (!controller.signal.aborted) abort(reason);
+    await inScope(() => disposables.disposeAll(reason));
+    requestHandlers.length = 0;
+    options.ended(session, reason);
+    logger.info({ reason, durationMs: Math.round(performance.now() - startedAtMs) }, "session ended");
+    resolveEnded(reason);
+  }
+
+  function fail(err: unknown, reason: "bot-failed" | "transport-failed"): void {
+    if (hasFailed || state === "ended") return logger.debug({ err }, "further error in a failed session");
+    hasFailed = true;
+    logger.error({ err }, reason === "bot-failed" ? "bot failed" : "transport failed");
+    void session.end(reason);
+  }
+
+  function bind<Args extends readonly unknown[]>(
+    callback: (...args: Args) => unknown,
+    reason: "bot-failed" | "transport-failed",
+  ): (...args: Args) => void {
+    return (...args) => {
+      try {
+        const result = inScope(() => callback(...args));
+        if (result instanceof Promise) result.catch((error: unknown) => fail(error, reason));
+      } catch (error) {
+        fail(error, reason);
+      }
+    };
+  }
+
+  async function runBot(args: object, end: Termination): Promise<void> {
+    // The transport that called run() finishes first.
+    await null;
+    try {
+      if (!controller.signal.aborted) await options.bot(args as RunnerArguments);
+      end.botReturned();
+    } catch (err) {
+      if (controller.signal.aborted && isAbort(err)) logger.debug({ err }, "bot stopped");
+      else if (hasFailed) logger.debug({ err }, "further error in a failed session");
+      else logger.error({ err }, "bot failed");
+      hasFailed = true;
+      end.botFailed();
+    }
+  }
+
+  const botSession: BotSession = Object.freeze({
+    id,
+    logger,
+    onEnd: (release: Release) => disposables.add(release),
+    onRequest: (handler: RequestHandler) => void requestHandlers.push(handler),
+    bind: <Args extends readonly unknown[]>(callback: (...args: Args) => unknown) => bind(callback, "bot-failed"),
+  });
+
+  const session: HostSession = {
+    id,
+    logger,
+    owner: owner.name,
+    onEnd: botSession.onEnd,
+    bind: (callback) => bind(callback, "transport-failed"),
+    startedAt,
+    requestHandlers,
+    inScope,
+    fail,
+    get transport() {
+      return transportName;
+    },
+    get state() {
+      return state;
+    },
+    get body() {
+      return body;
+    },
+    signal: controller.signal,
+    ended,
+    alias(key) {
+      options.alias(session, key);
+    },
+    run<Args extends SessionArguments>(
+      own: OwnArguments<Args>,
+      connect: (params: ParamsOf<Args["transport"]>) => MediaPort | Promise<MediaPort>,
+    ) {
+      if (state !== "pending") {
+        throw new RunnerError("SESSION_NOT_PENDING", `Session ${id} is ${state}.`, {
+          fix: "Run each session once.",
+        });
+      }
+      options.activate(session);
+      clearTimeout(abandoned);
+      state = "active";
+      transportName = owner.runsAs ?? owner.name;
+      const active = createTermination({ logger, abort, finish: (reason) => void finish(reason) });
+      termination = active;
+      const buffered = inScope(() => createBufferedCall(active.callerLeft));
+      session.onEnd(() => {
+        const dropped = buffered.dropped;
+        if (Object.values(dropped).some((count) => count > 0)) logger.info(dropped, "early media dropped");
+      });
+
+      async function build(params: TransportParams): Promise<Transport> {
+        checkParams(transportName, params);
+        const port = await connect(params as ParamsOf<Args["transport"]>);
+        const media = createMedia({
+          name: transportName,
+          params,
+          port,
+          pacer: options.pacer,
+          logger,
+          onClose: active.closeRequested,
+          onListenerError: (error) => fail(error, "bot-failed"),
+        });
+        options.transportBuilt(session, media.transport);
+        buffered.attach(media.receiver);
+        active.mediaOpened(media);
+        return media.transport;
+      }
+
+      body = [own.body, body, options.defaultBody].find((each) => each !== undefined);
+      const common: SessionArguments & { readonly [connectKey]: Connect } = {
+        transport: transportName,
+        sessionId: id,
+        body,
+        session: botSession,
+        signal: controller.signal,
+        handleSigint: options.handlesSignals,
+        handleSigterm: options.handlesSignals,
+        cliArgs: options.cliArgs,
+        [connectKey]: connectOnce(controller.signal, build),
+      };
+      logger.info("session started");
+      void inScope(() => runBot(Object.freeze({ ...own, ...common }), active));
+      return buffered.call;
+    },
+    async end(reason) {
+      if (state === "ended") return; // Cleanup that ends the session must not wait for itself.
+      if (termination) termination.end(reason);
+      else void finish(reason);
+      await ended;
+    },
+    forceEnd() {
+      if (termination) termination.forceEnd();
+      else void finish("shutdown");
+    },
+  };
+  return session;
+}
+
+/** `build`, at most once and not after `signal` aborted, so that a caller who never connects does not block the bot. */
+function connectOnce(signal: AbortSignal, build: (params: TransportParams) => Promise<Transport>): Connect {
+  let called = false;
+  return (params) => {
+    if (called) {
+      const message = "This session's transport was created already.";
+      const fix = "Call createTransport once per session, and pass its transport on.";
+      return Promise.reject(new RunnerError("TRANSPORT_ALREADY_CREATED", message, { fix }));
+    }
+    called = true;
+    return new Promise((resolve, reject) => {
+      const refuse = () => {
+        const message = "The session ended before its transport was connected.";
+        reject(new RunnerError("TRANSPORT_NOT_CONNECTED", message, { cause: signal.reason }));
+      };
+      if (signal.aborted) return refuse();
+      signal.addEventListener("abort", refuse, { once: true });
+      build(params)
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener("abort", refuse));
+    });
+  };
+}
+
+/** Whether this is the error of code that was told to stop. */
+function isAbort(error: unknown): boolean {
+  if (isRunnerError(error)) return error.code === "TRANSPORT_NOT_CONNECTED";
+  return error instanceof Error && error.name === "AbortError";
+}
