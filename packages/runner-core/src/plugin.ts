@@ -31,6 +31,8 @@ export interface TransportPlugin<Options = unknown> {
     readonly rank?: number;
     /** Opened also when the runner is restricted to another transport, and never chosen by `/start`: for a vendor's webhook. */
     readonly alwaysOpen?: boolean;
+    /** The transport whose bots take its calls, as `args.transport`, when it differs from `name`: WhatsApp calls run WebRTC bots. */
+    readonly runsAs?: string;
   };
 }
 
@@ -144,7 +146,7 @@ export interface SocketRoute {
 export interface SocketHandlers {
   /** One message. Text messages arrive as their UTF-8 bytes, with `isBinary` false. */
   message(data: Buffer, isBinary: boolean): void;
-  /** The socket is closed. The host has then called `Call.left` for `request.session`. */
+  /** The socket is closed. Afterwards the host reports `caller-left` for the session in `request.session`, or ends it. */
   closed?(code: number): void;
 }
 
@@ -179,6 +181,8 @@ export interface CallerSocket {
    * before `deadline` aborts.
    */
   close(reason: CloseReason, deadline?: AbortSignal, code?: number): Promise<void>;
+  /** Rejects the caller like an exception in `SocketRoute.accept`: logs and counts the error, and closes the socket. */
+  reject(error: unknown): void;
   /** The `ws` socket, for a bot that speaks another wire format. An exception in a listener of your own is not caught. */
   readonly raw: WebSocket;
 }

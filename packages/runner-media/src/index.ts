@@ -5,4 +5,4 @@ export { estimateBytes } from "./estimate-bytes.ts";
 export type { LagHistogram } from "./lag-histogram.ts";
 export { checkParams, createMedia, type Media, type MediaOptions } from "./media-transport.ts";
 export { createPacer, type MeasuredPacer, type PacerOptions, systemClock } from "./pacer.ts";
-export { createStandaloneTransport, type StandaloneOptions } from "./standalone.ts";
+export { createSelfOwnedCall, createStandaloneTransport, type SelfOwnedCallOptions } from "./standalone.ts";

@@ -1,30 +1,39 @@
 import type { Call, CloseReason, Logger, MediaPort, Pacer, Transport, TransportParams } from "@pipecat-ts/runner-core";
 import { createBufferedCall } from "./call.ts";
+import type { MediaCounters } from "./counters.ts";
 import { createMedia, type Media } from "./media-transport.ts";
 import { createPacer } from "./pacer.ts";
 
-export interface StandaloneOptions {
+/** A call without a runner. */
+export interface SelfOwnedCallOptions {
   /** The transport's name. */
   readonly name: string;
   readonly params?: TransportParams;
   readonly logger: Logger;
   /** The timer that several calls share. Default: one for this call. */
   readonly pacer?: Pacer;
-  /** Opens the wire, and reports what the caller does through `call`. */
-  open(call: Call): MediaPort;
 }
 
 /** How long a wire may take to close, in ms. */
 const closeMs = 3_000;
 
 /**
- * Builds a `Transport` without a runner, for example on a socket of your own. Call it in the asynchronous scope of the bot.
- * Throws OPTION_INVALID, or what `open` throws.
+ * Builds a `Transport` without a runner, for example on a socket of your own: `connect` opens the wire, and reports what the caller
+ * does through `call`. Call it in the asynchronous scope of the bot. Rejects with OPTION_INVALID, or with the error of `connect`.
  */
-export function createStandaloneTransport(
-  options: StandaloneOptions,
-): Transport & Pick<Media["transport"], "counters"> {
-  const { name, params = {}, logger, pacer = createPacer() } = options;
+export async function createStandaloneTransport(
+  options: SelfOwnedCallOptions & { connect(call: Call): MediaPort | Promise<MediaPort> },
+): Promise<Transport> {
+  const owned = createSelfOwnedCall(options);
+  return owned.attach(await options.connect(owned.call));
+}
+
+/** A call that ends itself when its caller leaves or its bot closes the transport: what the session engine does in a runner. */
+export function createSelfOwnedCall({ name, params = {}, logger, pacer = createPacer() }: SelfOwnedCallOptions): {
+  readonly call: Call;
+  /** Builds the transport. Throws OPTION_INVALID. */
+  attach(port: MediaPort): Transport & { readonly counters: MediaCounters };
+} {
   const cutoff = new AbortController();
   let media: Media | undefined;
   let closeReason: CloseReason | undefined;
@@ -45,10 +54,14 @@ export function createStandaloneTransport(
   }
 
   const buffered = createBufferedCall(close);
-  const port = options.open(buffered.call);
-  media = createMedia({ name, params, port, pacer, logger, onClose: close });
-  buffered.attach(media.receiver);
-  // The caller may leave while the wire is being opened.
-  if (closeReason !== undefined) void closeMedia(media, closeReason);
-  return media.transport;
+  return {
+    call: buffered.call,
+    attach(port) {
+      media = createMedia({ name, params, port, pacer, logger, onClose: close });
+      buffered.attach(media.receiver);
+      // The caller may leave while the wire is being opened.
+      if (closeReason !== undefined) void closeMedia(media, closeReason);
+      return media.transport;
+    },
+  };
 }

@@ -1,5 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { type Bot, type CloseReason, type Logger, RunnerError, type Transport, withTimeout } from "@pipecat-ts/runner-core";
+import {
+  type Bot,
+  type CloseReason,
+  type Logger,
+  RunnerError,
+  type Transport,
+  withTimeout,
+} from "@pipecat-ts/runner-core";
 import { createPacer, estimateBytes, type MeasuredPacer } from "@pipecat-ts/runner-media";
 import { createSession, type HostSession, type SessionOwner } from "./session.ts";
 

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import {
   type Bot,
   type BotSession,
+  type Call,
   type CloseReason,
   type Connect,
   connectKey,
@@ -39,6 +40,8 @@ export interface HostSession extends Session {
   readonly requestHandlers: readonly RequestHandler[];
   /** Runs `work` in the session's asynchronous scope. */
   inScope<Result>(work: () => Result): Result;
+  /** The caller is gone: reports it to the bot's transport, or ends a session whose bot does not run yet. */
+  callerLeft(): void;
   /** Ends the session because of an error, and logs it once. */
   fail(error: unknown, reason: "bot-failed" | "transport-failed"): void;
   /** Ends the session now, without waiting for bot or wire. */
@@ -90,6 +93,7 @@ export function createSession(options: SessionOptions): HostSession {
   let { body } = options;
   let state: SessionState = "pending";
   let termination: Termination | undefined;
+  let call: Call | undefined;
   let hasFailed = false;
   const abandoned = setTimeout(() => void finish("abandoned"), pendingMs);
 
@@ -199,6 +203,7 @@ export function createSession(options: SessionOptions): HostSession {
       const active = createTermination({ logger, abort, finish: (reason) => void finish(reason) });
       termination = active;
       const buffered = inScope(() => createBufferedCall(active.callerLeft));
+      call = buffered.call;
       session.onEnd(() => {
         const dropped = buffered.dropped;
         if (Object.values(dropped).some((count) => count > 0)) logger.info(dropped, "early media dropped");
@@ -243,6 +248,10 @@ export function createSession(options: SessionOptions): HostSession {
       if (termination) termination.end(reason);
       else void finish(reason);
       await ended;
+    },
+    callerLeft() {
+      if (call) call.left();
+      else void finish("caller-left");
     },
     forceEnd() {
       if (termination) termination.forceEnd();

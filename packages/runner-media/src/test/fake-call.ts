@@ -1,14 +1,14 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import type { Call, CloseReason, Logger, MediaPort, Pacer, TransportParams } from "@pipecat-ts/runner-core";
 import { createPacer } from "../pacer.ts";
-import { createStandaloneTransport } from "../standalone.ts";
+import { createSelfOwnedCall } from "../standalone.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 
 /** One call on a fake wire that records everything. */
 export interface FakeCall {
   readonly clock: FakeClock;
   readonly pacer: Pacer;
-  readonly transport: ReturnType<typeof createStandaloneTransport>;
+  readonly transport: ReturnType<ReturnType<typeof createSelfOwnedCall>["attach"]>;
   readonly caller: Call;
   /** Sent frames and when they were sent. */
   readonly sent: { readonly atMs: number; readonly frame: AudioFrame }[];
@@ -45,28 +45,24 @@ export function createFakeCall(options: FakeCallOptions = {}): FakeCall {
   const marks: { readonly atMs: number; readonly mark: string }[] = [];
   const hangUps: CloseReason[] = [];
   const warnings: string[] = [];
-  let caller: Call | undefined;
 
-  const transport = createStandaloneTransport({
+  const owned = createSelfOwnedCall({
     name: "fake",
     params: options.params ?? {},
     pacer,
     logger: recordingLogger(warnings),
-    open(opened) {
-      caller = opened;
-      options.onOpen?.(opened);
-      return {
-        sampleRates: [16_000],
-        frameMs: 20,
-        send: (frame) => sent.push({ atMs: clock.now(), frame }),
-        ...(options.clears ? { clear: () => clears.push(clock.now()) } : {}),
-        ...(options.marks ? { mark: (mark: string) => marks.push({ atMs: clock.now(), mark }) } : {}),
-        close: (reason) => void hangUps.push(reason),
-        ...options.port,
-      };
-    },
   });
-  const there = caller as unknown as Call;
+  const { call: there } = owned;
+  options.onOpen?.(there);
+  const transport = owned.attach({
+    sampleRates: [16_000],
+    frameMs: 20,
+    send: (frame) => sent.push({ atMs: clock.now(), frame }),
+    ...(options.clears ? { clear: () => clears.push(clock.now()) } : {}),
+    ...(options.marks ? { mark: (mark: string) => marks.push({ atMs: clock.now(), mark }) } : {}),
+    close: (reason) => void hangUps.push(reason),
+    ...options.port,
+  });
   if (options.connected ?? true) there.connected();
 
   return {
