@@ -23,7 +23,7 @@ test("no other file is run", () => {
   expect(() => findBot(undefined, folder)).toThrow(
     expect.objectContaining({
       code: "BOT_NOT_FOUND",
-      message: expect.stringMatching(/no bot\.ts .*bot\.mts, bot\.js or bot\.mjs.* src/),
+      message: expect.stringMatching(/find bot\.ts, bot\.mts, bot\.js or bot\.mjs in .* src/),
     }),
   );
 });
@@ -33,7 +33,7 @@ test("the error names the missing file and suggests the bot in a folder of that 
   expect(() => findBot("echo", folder)).toThrow(
     expect.objectContaining({ code: "BOT_NOT_FOUND", fix: expect.stringMatching(/^Did you mean .*echo\/bot\.ts\?$/) }),
   );
-  expect(() => findBot("nothing.ts", folder)).toThrow(/There is no file .*nothing\.ts/);
+  expect(() => findBot("nothing.ts", folder)).toThrow(/Cannot find the file .*nothing\.ts/);
 });
 
 /** Files that cannot be loaded, each with its content and the expected message and fix. */

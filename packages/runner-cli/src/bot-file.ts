@@ -20,14 +20,14 @@ export function findBot(named: string | undefined, folder: string): string {
     if (found !== undefined) return found;
     throw new RunnerError(
       "BOT_NOT_FOUND",
-      `There is no bot.ts in ${folder} (nor bot.mts, bot.js or bot.mjs, nor one of them in src/).`,
+      `Cannot find bot.ts, bot.mts, bot.js or bot.mjs in ${folder} or its folder src.`,
       { fix: "Name the file: pipecat-runner path/to/bot.ts" },
     );
   }
   const file = resolve(folder, named);
   if (isFile(file)) return file;
   const inside = defaultBots.map((name) => resolve(file, name)).find(isFile);
-  throw new RunnerError("BOT_NOT_FOUND", `There is no file ${shownPath(file)}.`, {
+  throw new RunnerError("BOT_NOT_FOUND", `Cannot find the file ${shownPath(file)}.`, {
     fix: inside === undefined ? "Name the file that exports your bot." : `Did you mean ${shownPath(inside)}?`,
   });
 }

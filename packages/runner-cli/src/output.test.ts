@@ -18,7 +18,7 @@ const facts: BannerFacts = {
     },
     {
       name: "smoke",
-      availability: { state: "unavailable", reason: "There is no fire.", fix: "Light one." },
+      availability: { state: "unavailable", reason: "Nothing burns.", fix: "Light one." },
       selectable: false,
       banner: [],
     },
@@ -46,7 +46,7 @@ test("a pipe gets plain text: every transport with its address, or what it lacks
                  PIGEON_NAME is not set.
                  Set --pigeon-name or PIGEON_NAME.
   smoke          off
-                 There is no fire.
+                 Nothing burns.
                  Light one.
   runner-drum    off
                  Cannot load it: torn.

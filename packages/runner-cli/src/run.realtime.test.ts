@@ -119,7 +119,7 @@ test("an invalid command line exits with 1 and prints one line with the reason a
   expect(transport).toMatch(/No transport "carrier-pigeon" is installed\. Installed: "fake"\./);
   expect(inUse).toMatch(new RegExp(`Port ${port} is in use .+--port`));
   expect(nobody).toMatch(/No transport is installed.+npm i @pipecat-ts\/runner-/);
-  expect(missing).toMatch(/There is no file other\.ts\./);
+  expect(missing).toMatch(/Cannot find the file other\.ts\./);
 });
 
 test("-v shows the stack of a RunnerError", async () => {
@@ -141,6 +141,8 @@ test("--help groups the flags by transport and --version prints the version", as
 });
 
 const moodyBot = `
+import { main } from "pipecat-runner";
+console.log("evaluated");
 export const options = {
   mood: { flag: "mood", env: "MOOD", default: "fine", description: "How the bot feels", schema: { type: "string" } },
   volume: { flag: "volume", description: "How loud", schema: { type: "integer", minimum: 0, maximum: 11 } },
@@ -150,6 +152,7 @@ export const options = {
 export function bot({ cliArgs, body }) {
   console.log("called " + JSON.stringify({ cliArgs, body }));
 }
+await main(import.meta);
 `;
 
 /** Starts a bot and calls it once without a body. Resolves to its `args.cliArgs`. */
@@ -174,15 +177,27 @@ test("a bot's own options are flags and variables, and args.cliArgs has their va
   expect(defaults).toEqual({ port: 0, mood: "from-variable" });
   expect(named).toEqual({ port: 0, mood: "fine", volume: 3 });
 
-  const help = startProgram(folder, [bin, "--help"]);
   const wrong = startProgram(folder, [bin, "--volume", "12"]);
   const unknown = startProgram(folder, [bin, "--mod", "sad"]);
-  expect(await Promise.all([help.ended, wrong.ended, unknown.ended])).toEqual([0, 1, 1]);
-  expect(help.stdout).toMatch(
-    /\nbot\.js:\n {6}--mood <value> +How the bot feels\s+\[default fine, MOOD\]\n {6}--volume <value> /,
+  const misplaced = startProgram(folder, [bin, "--loud", "other.js"]);
+  expect(await Promise.all([wrong.ended, unknown.ended, misplaced.ended])).toEqual([1, 1, 1]);
+  expect(wrong.stderr).toMatch(/^error: --volume.*"12".*whole number from 0 to 11\.\n$/);
+  expect(unknown.stderr).toMatch(/--mod is not a flag\. Did you mean --mood\?/);
+  expect(misplaced.stderr).toMatch(
+    /The bot "other\.js" follows a flag of its own\. Name the bot first: pipecat-runner other\.js/,
   );
-  expect(wrong.stderr).toMatch(/--volume is "12"; it must be a whole number from 0 to 11/);
-  expect(unknown.stderr).toMatch(/There is no flag --mod\. Did you mean --mood\?/);
+});
+
+test("--help does not run the bot, unless the bot is the program", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": moodyBot });
+  const command = startProgram(folder, [bin, "--help"]);
+  const program = startProgram(folder, ["bot.js", "--help"]);
+  expect(await Promise.all([command.ended, program.ended])).toEqual([0, 0]);
+  expect(command.stdout).not.toMatch(/evaluated|--mood/);
+  expect(command.stdout).toContain("--help does not run the bot");
+  expect(program.stdout).toMatch(
+    /\nBot:\n {6}--mood <value> +How the bot feels\s+\[default fine, MOOD\]\n {6}--volume <value> /,
+  );
 });
 
 test("pipecat-runner.config may declare options, and --help lists them", async () => {
@@ -192,9 +207,12 @@ test("pipecat-runner.config may declare options, and --help lists them", async (
     "bot.js": moodyBot,
   });
   expect(await given(folder, ["--tone", "high"])).toEqual({ port: 0, tone: "high", mood: "fine" });
+  const help = startProgram(folder, [bin, "--help"]);
+  expect(await help.ended).toBe(0);
+  expect(help.stdout).toMatch(/\nBot:\n {6}--tone <value> +Its tone/);
 });
 
-test("a bot that cannot be loaded is reported before its unknown flags, and --help does not run it", async () => {
+test("a bot that cannot be loaded is reported before its unknown flags, and --help works without it", async () => {
   const folder = createProject({ "package.json": manifestWithTransport, "bot.js": "export const bot = ]" });
   const run = startProgram(folder, [bin, "--mood", "sad"]);
   const help = startProgram(folder, [bin, "--help"]);
@@ -223,8 +241,8 @@ test("--runner-body is the body for callers without one, and --folder serves fil
   const broken = startProgram(folder, argv);
   const missing = startProgram(folder, [bin, "--port", "0", "-f", "nowhere"]);
   expect(await Promise.all([broken.ended, missing.ended])).toEqual([1, 1]);
-  expect(broken.stderr).toMatch(/--runner-body is body\.json, which is no JSON file/);
-  expect(missing.stderr).toMatch(/--folder is "nowhere", which is no folder/);
+  expect(broken.stderr).toMatch(/--runner-body: body\.json is not a JSON file/);
+  expect(missing.stderr).toMatch(/--folder.*"nowhere"/);
 });
 
 /** Fails as its caller asks, or waits for its abort signal. SIGUSR2 causes errors outside every session. */

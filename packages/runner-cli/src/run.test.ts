@@ -5,7 +5,7 @@ import { openBrowser } from "./run.ts";
 
 vi.mock("open");
 
-test("--open opens the page, or logs its address when there is no browser", async () => {
+test("--open opens the page, or logs its address when it cannot", async () => {
   const logger = { warn: vi.fn() } as never as Parameters<typeof openBrowser>[1] & { warn: ReturnType<typeof vi.fn> };
   const browser = new EventEmitter();
   const url = new URL("http://localhost:7860/");
