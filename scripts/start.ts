@@ -1,6 +1,6 @@
 /**
- * `pnpm start`: builds the web client where its source is newer, then runs the example bot as `pipecat-runner` does, in
- * this process, so that signals and the terminal are its own. Further arguments are passed on.
+ * `pnpm start`: builds the web client if its source is newer, then runs the example bot in this process, as
+ * `pipecat-runner apps/echo-bot/bot.ts` does. Passes its arguments on.
  */
 import { spawnSync } from "node:child_process";
 import { globSync, statSync } from "node:fs";
@@ -20,7 +20,7 @@ if (changedAt("dist/index.html") < changedAt("src/**", "public/**", "*.{html,jso
     cwd: client,
     stdio: ["ignore", "ignore", "inherit"],
   });
-  if (status !== 0) console.error("The web client could not be built: see `pnpm build`. The bot runs without it.");
+  if (status !== 0) console.error("Cannot build the web client: run `pnpm build`. The bot runs without it.");
 }
 
 const argv = process.argv.slice(2);
