@@ -38,7 +38,7 @@ export function createOutbox(transport: RTVITransport, handshake: Handshake): Ou
   const toLegacy = createLegacyConverter();
   let waiting: Outgoing[] = [];
   let dropped = 0;
-  let warned = false;
+  let warnedOnce = false;
   let closed = false;
 
   const keep = (message: Outgoing): void => {
@@ -62,8 +62,8 @@ export function createOutbox(transport: RTVITransport, handshake: Handshake): Ou
   /** Marks the rejection as handled, because callers may ignore it, and logs the first one. */
   const logged = (sending: Promise<void>, { type }: Outgoing): Promise<void> => {
     sending.catch((err) => {
-      if (!warned) logger?.warn({ err, type }, "rtvi message not sent; later failures are not logged");
-      warned = true;
+      if (!warnedOnce) logger?.warn({ err, type }, "rtvi message not sent; later failures are not logged");
+      warnedOnce = true;
     });
     return sending;
   };

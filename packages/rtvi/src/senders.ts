@@ -72,7 +72,7 @@ export interface RTVISenders {
 export interface UserTranscription {
   readonly text: string;
   readonly final: boolean;
-  /** Identifies the speaker if several people share the call. Default "". */
+  /** Identifies the participant if several people share the call. Default "". */
   readonly userId?: string;
   /** ISO 8601. Default: now. */
   readonly timestamp?: string;
