@@ -1,12 +1,12 @@
 /**
  * Keeps every published package equal to the root package.json in repository, homepage, bugs, author, license and keywords,
  * and all packages on one version. Makes the links in package READMEs absolute, because npm resolves relative links against
- * another folder.
+ * another folder. Keeps the repository's address up to date in the files for GitHub.
  *
  * Checks by default and corrects with `--write`. To move the repository, change `repository` in the root package.json and
  * run `pnpm format`.
  */
-import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 
 const root = dirname(import.meta.dirname);
@@ -47,16 +47,13 @@ function completed(manifest: Manifest, directory: string): Manifest {
   return { ...metadata, ...Object.fromEntries(others) };
 }
 
-/** The text of a package's README with absolute links into this repository. */
+/** A text with the repository's present address, and with absolute links in place of those relative to `directory`. */
 function withAbsoluteLinks(text: string, directory: string): string {
-  const place = new RegExp(
-    `\\]\\((?:https://github\\.com/[^/]+/[^/]+/(?:blob|tree)/${branch}/([^)#]*)|(?!\\w+:|#)([^)#]+))(#[^)]*)?\\)`,
-    "g",
-  );
-  return text.replace(place, (_, absolute?: string, relative?: string, anchor = "") => {
-    const path = absolute ?? posix.normalize(posix.join(directory, relative ?? ""));
-    const kind = existsSync(join(root, path)) && /\.\w+$|\/LICENSE$|^LICENSE$/.test(path) ? "blob" : "tree";
-    return `](${address}/${kind}/${branch}/${path.replace(/\/$/, "")}${anchor})`;
+  const current = text.replace(/https:\/\/github\.com\/[\w.-]+\/pipecat-runner\b/g, address);
+  return current.replace(/\]\((?!\w+:|#)([^)#]+)(#[^)]*)?\)/g, (_, link: string, anchor = "") => {
+    const path = posix.join(directory, link).replace(/\/$/, "");
+    const kind = statSync(join(root, path)).isDirectory() ? "tree" : "blob";
+    return `](${address}/${kind}/${branch}/${path}${anchor})`;
   });
 }
 
@@ -77,6 +74,10 @@ for (const file of globSync("{packages,apps}/*/package.json", { cwd: root })) {
   const readme = `${directory}/README.md`;
   if (existsSync(join(root, readme)))
     settle(readme, withAbsoluteLinks(readFileSync(join(root, readme), "utf8"), directory));
+}
+
+for (const file of globSync(".github/**/*.{yml,md}", { cwd: root })) {
+  settle(file, withAbsoluteLinks(readFileSync(join(root, file), "utf8"), "."));
 }
 
 if (outdated.length > 0 && !writes) {
