@@ -1,8 +1,18 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { expect, onTestFinished, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import {
+  Candidate,
+  type RTCDtlsTransport,
+  RTCPeerConnection,
+  StunOverTurnProtocol,
+  type Transport,
+  TurnProtocol,
+} from "werift";
 import { exchangeAudio, openCall } from "../../test/peer-fixture.ts";
-import { isValidRtp } from "./datagram-filter.ts";
+import { openUdpTransport } from "../../udp-transport.ts";
+import { filterRelay, filterSocket, isValidRtp } from "./datagram-filter.ts";
+import { createStunProtocol } from "./own-sockets.ts";
 
 /** An RTP header in hex, followed by `more` bytes. */
 function packet(header: string, more: number): Buffer {
@@ -56,4 +66,47 @@ test("media of the caller with an endless header extension does not block the pr
   await vi.waitFor(() => expect(call.peer.counters.datagramsIgnored).toBe(1));
   await exchangeAudio(call);
   expect(performance.now() - start).toBeLessThan(1_000);
+});
+
+describe("before a call is connected", () => {
+  /** A transport whose caller is at 192.0.2.1, port 9. */
+  async function openTransport(): Promise<RTCDtlsTransport> {
+    const connection = new RTCPeerConnection({ iceServers: [], iceUseIpv4: false, iceUseIpv6: false });
+    onTestFinished(() => connection.close());
+    const { dtlsTransport } = connection.addTransceiver("audio");
+    await dtlsTransport.iceTransport.connection.addRemoteCandidate(
+      new Candidate("1", 1, "udp", 1, "192.0.2.1", 9, "host"),
+    );
+    return dtlsTransport;
+  }
+
+  /** The start of a DTLS handshake record. */
+  const handshake = Buffer.from("16fefd", "hex");
+
+  test("a handshake datagram waits until werift listens", async () => {
+    const dtls = await openTransport();
+    const socket = await openUdpTransport("127.0.0.1", undefined);
+    onTestFinished(() => socket.close());
+    const protocol = createStunProtocol(socket);
+    filterSocket(protocol, socket, dtls, () => undefined);
+    const received: Buffer[] = [];
+    protocol.onDataReceived.subscribe((data) => received.push(data));
+    socket.onData(handshake, ["192.0.2.1", 9]);
+    expect(received).toEqual([]);
+    Object.assign(dtls, { dtls: {} });
+    dtls.onStateChange.execute("connecting");
+    await vi.waitFor(() => expect(received).toEqual([handshake]));
+  });
+
+  test("a relayed datagram of another sender is ignored", async () => {
+    const socket = await openUdpTransport("127.0.0.1", undefined);
+    onTestFinished(() => socket.close());
+    const turn = new TurnProtocol(["127.0.0.1", 9], "caller", "secret", 600, socket as unknown as Transport);
+    const ignored = vi.fn<() => void>();
+    filterRelay(new StunOverTurnProtocol(turn), await openTransport(), ignored);
+    turn.onData.execute(handshake, ["192.0.2.1", 9]);
+    expect(ignored).not.toHaveBeenCalled();
+    turn.onData.execute(handshake, ["192.0.2.2", 9]);
+    expect(ignored).toHaveBeenCalledOnce();
+  });
 });

@@ -2,9 +2,9 @@ import { type Candidate, type Protocol, type RTCIceTransport, StunProtocol } fro
 import type { UdpTransport } from "../../udp-transport.ts";
 
 /**
- * Private members: `Connection.protocols`, `ensureProtocol`, `pairLocalProtocol`.
+ * Private members: `Connection.protocols`, `ensureProtocol`.
  *
- * Adds a local candidate with a socket that the runner opened. werift opens its own sockets only: without this patch they
+ * Adds a local candidate with a socket that the runner opened, before any remote candidate. werift opens its own sockets only: without this patch they
  * cannot be limited to `--udp-ports`, `--announce-ip` or one host address, and their errors become unhandled rejections.
  *
  * Upstream issue: "Accept application-provided UDP sockets and local candidates".
@@ -14,7 +14,6 @@ export function addLocalCandidate({ connection }: RTCIceTransport, protocol: Pro
   protocol.localCandidate = candidate;
   internals.ensureProtocol(protocol);
   internals.protocols.push(protocol);
-  internals.pairLocalProtocol(protocol);
 }
 
 /** Wraps a socket in werift's protocol for STUN and data. The caller of this function sets `socket.onData`. */
@@ -28,5 +27,4 @@ export function createStunProtocol(socket: UdpTransport): StunProtocol {
 interface IceInternals {
   readonly protocols: Protocol[];
   ensureProtocol(protocol: Protocol): void;
-  pairLocalProtocol(protocol: Protocol): void;
 }

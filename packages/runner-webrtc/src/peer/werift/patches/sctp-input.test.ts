@@ -9,9 +9,10 @@ test("packets that would loop or fail are counted, and the call continues", asyn
   await sctp.send(sctpPacket(0, chunk(11, 0, Buffer.alloc(0), 0)));
   await sctp.send(sctp.packet(chunk(4, 0, Buffer.from("00010000", "hex"))));
   await sctp.send(sctp.packet(sackChunk(0, Array(300).fill([0, 65_535]))));
+  await sctp.send(Buffer.alloc(12)); // wrong checksum
   caller.channel?.send("hello");
   await vi.waitFor(() => expect(events.texts).toEqual(["hello"]));
-  expect(peer.counters.messagesIgnored - before).toBe(3);
+  expect(peer.counters.messagesIgnored - before).toBe(4);
 });
 
 test.each([
