@@ -9,18 +9,26 @@ const facts: BannerFacts = {
   url: new URL("http://localhost:7860/"),
   hasClient: true,
   transports: [
-    { name: "letter", availability: { state: "ready" }, selectable: true, banner: ["http://localhost:7860/letters"] },
+    {
+      name: "letter",
+      availability: { state: "ready" },
+      startable: true,
+      banner: ["http://localhost:7860/letters"],
+      listeners: ["tcp://localhost:7000"],
+    },
     {
       name: "carrierPigeon",
       availability: { state: "limited", reason: "PIGEON_NAME is not set.", fix: "Set --pigeon-name or PIGEON_NAME." },
-      selectable: true,
+      startable: true,
       banner: ["Send a pigeon to the roof"],
+      listeners: [],
     },
     {
       name: "smoke",
       availability: { state: "unavailable", reason: "Nothing burns.", fix: "Light one." },
-      selectable: false,
+      startable: false,
       banner: [],
+      listeners: [],
     },
   ],
   failures: [{ name: "runner-drum", reason: "Cannot load it: torn.", fix: "Update it." }],
@@ -40,6 +48,7 @@ test("a pipe gets plain text: every transport with its address, or what it lacks
   http://localhost:7860  open it and talk
 
   letter         ready
+                 tcp://localhost:7000
                  http://localhost:7860/letters
   carrierPigeon  limited
                  Send a pigeon to the roof

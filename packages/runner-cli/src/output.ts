@@ -65,10 +65,11 @@ function exposureLines(routes: readonly string[], columns: number): readonly str
   return ["", ...wrap(`${warning} ${fix}`, widthBeside(2, columns)).map((line) => `  ${line}`)];
 }
 
-function fromReport({ name, availability, banner }: TransportReport): Entry {
-  if (availability.state === "ready") return { name, state: "ready", lines: banner };
+function fromReport({ name, availability, banner, listeners }: TransportReport): Entry {
+  const lines = [...listeners, ...banner];
+  if (availability.state === "ready") return { name, state: "ready", lines };
   const { state, reason, fix } = availability;
-  return { name, state: state === "limited" ? "limited" : "off", lines: banner, reason, fix };
+  return { name, state: state === "limited" ? "limited" : "off", lines, reason, fix };
 }
 
 function fromFailure({ name, reason, fix }: PluginFailure): Entry {
