@@ -200,9 +200,10 @@ function convert(groups: readonly FlagGroup[], given: ParsedCommand["given"]): R
   return Object.fromEntries(entries);
 }
 
-/** Prints the version of this package, Node and the platform. */
-export function printVersion(): void {
+/** Prints the versions of this package and Node, and the platform. Returns the exit code. */
+export function printVersion(): number {
   cac("pipecat-runner").version(readManifest().version).outputVersion();
+  return 0;
 }
 
 function printHelp(groups: readonly FlagGroup[], hidesBotFlags: boolean): void {

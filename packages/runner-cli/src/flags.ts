@@ -71,9 +71,9 @@ export function flagsOf(groups: readonly FlagGroup[]): readonly Flag[] {
   );
 }
 
-/** `max-sessions` in camelCase: `maxSessions`. */
+/** `max-sessions` in camelCase, as cac names it: `maxSessions`. */
 export function camelCase(flag: string): string {
-  return flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return flag.replace(/([a-z])-([a-z])/g, (_, before: string, after: string) => before + after.toUpperCase());
 }
 
 /** `maxSessions` as a flag: `max-sessions`. */

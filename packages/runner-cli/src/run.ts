@@ -22,8 +22,7 @@ import { watchBot } from "./watch.ts";
 export async function run(argv: readonly string[], itself?: string): Promise<void> {
   const { version, verbose } = parsePartly(argv, [runnerGroup]).given[runnerGroup.name] ?? {};
   try {
-    if (version) printVersion();
-    else process.exit(await execute(argv, itself));
+    process.exit(version ? printVersion() : await execute(argv, itself));
   } catch (error) {
     console.error(failureText(error, verbose === true, process.stderr));
     process.exit(1);
