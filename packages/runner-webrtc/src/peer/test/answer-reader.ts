@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 
-/** One section of an answer, as lines. */
+/** One section of an answer. */
 export interface AnswerSection {
   readonly media: string;
   readonly port: number;
@@ -10,8 +10,8 @@ export interface AnswerSection {
 }
 
 /**
- * Reads an answer as the strictest of its readers does, and fails where one of them would: RFC 8829 section 5.3 for what
- * has to mirror the offer, pipecat's ESP32 client for lines, fingerprints and candidates.
+ * Parses an answer and fails the test if the strictest client would reject it: RFC 8829 section 5.3 for everything that mirrors
+ * the offer, Pipecat's ESP32 client for lines, fingerprints and candidates.
  */
 export function readAnswer(answer: string, offer: string): readonly AnswerSection[] {
   expect(answer.endsWith("\r\n")).toBe(true);
@@ -21,8 +21,8 @@ export function readAnswer(answer: string, offer: string): readonly AnswerSectio
     expect(line.length).toBeLessThan(256);
   }
   expect(JSON.stringify(answer).length).toBeLessThan(4_096);
-  const sections = cut(lines);
-  const offered = cut(offer.trimEnd().split(/\r?\n/));
+  const sections = splitSections(lines);
+  const offered = splitSections(offer.trimEnd().split(/\r?\n/));
   expect(sections.map(({ media }) => media)).toEqual(offered.map(({ media }) => media));
   expect(sections.map(({ protocol }) => protocol)).toEqual(offered.map(({ protocol }) => protocol));
   sections.forEach((section, index) => {
@@ -59,13 +59,13 @@ function readCandidates(lines: readonly string[]): void {
   for (const line of candidates) expect(line).toMatch(/^a=candidate:\S{1,32} 1 udp \d+ [\da-f:.]+ \d+ typ \w+/);
 }
 
-/** Those of one foundation count once for the ESP32's client. */
+/** The ESP32 client uses one candidate per foundation. */
 function readFoundations({ lines }: AnswerSection): void {
   const foundations = lines.filter((line) => line.startsWith("a=candidate:")).map((line) => line.split(" ")[0]);
   expect(new Set(foundations).size).toBe(foundations.length);
 }
 
-function cut(lines: readonly string[]): AnswerSection[] {
+function splitSections(lines: readonly string[]): AnswerSection[] {
   const starts = lines.flatMap((line, index) => (line.startsWith("m=") ? [index] : []));
   return starts.map((start, index) => {
     const [media = "", port, protocol = "", ...formats] = (lines[start] ?? "").slice(2).split(" ");
@@ -73,7 +73,7 @@ function cut(lines: readonly string[]): AnswerSection[] {
   });
 }
 
-/** The values of a section's attributes of this name. */
+/** The values of a section's attributes with this name. */
 export function values(section: AnswerSection | undefined, name: string): string[] {
   return (section?.lines ?? [])
     .filter((line) => line.startsWith(`a=${name}:`))

@@ -1,6 +1,6 @@
 /**
- * Offers in the shape of those that clients send: their sections, attributes and order, by what the clients' sources and
- * RFC 8829 say. Addresses are those kept for documentation (RFC 5737).
+ * Offers like those of real clients, with the sections, attributes and order from the clients' sources and RFC 8829. Addresses
+ * are from the documentation ranges (RFC 5737).
  */
 
 const fingerprint =
@@ -10,7 +10,7 @@ function sdp(...lines: readonly (string | readonly string[])[]): string {
   return `${lines.flat().join("\r\n")}\r\n`;
 }
 
-/** Chromium: voice, camera and data, bundled, candidates to follow. */
+/** Chromium: audio, video and data, bundled, with trickled candidates. */
 export const chromium: string = sdp(
   ["v=0", "o=- 4611731400430051336 2 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0 1 2"],
   ["a=extmap-allow-mixed", "a=msid-semantic: WMS"],
@@ -40,7 +40,7 @@ function chromiumTransport(mid: string): string[] {
   ];
 }
 
-/** Firefox: the fingerprint in the session's part, stereo asked for, its network hidden behind a name. */
+/** Firefox: a session-level fingerprint, stereo, and mDNS candidates. */
 export const firefox: string = sdp(
   ["v=0", "o=mozilla...THIS_IS_SDPARTA-99.0 8912345678901234567 0 IN IP4 0.0.0.0", "s=-", "t=0 0"],
   [
@@ -64,7 +64,7 @@ export const firefox: string = sdp(
   ["a=sctp-port:5000", "a=max-message-size:1073741823"],
 );
 
-/** Safari: its own payload types, no announced source, the data channel in front of nothing else. */
+/** Safari: other payload types, and no announced source. */
 export const safari: string = sdp(
   ["v=0", "o=- 1234567890123456789 2 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0 1"],
   ["a=extmap-allow-mixed", "a=msid-semantic: WMS stream"],
@@ -77,7 +77,7 @@ export const safari: string = sdp(
   ["a=sctp-port:5000", "a=max-message-size:65536"],
 );
 
-/** Pipecat's ESP32 client: DTLS server, credentials in the session's part, SAVP, all candidates after the last section. */
+/** Pipecat's ESP32 client: DTLS server, session-level credentials, SAVP, all candidates in the last section. */
 export const esp32: string = sdp(
   ["v=0", "o=- 1495799811084970 1495799811084970 IN IP4 0.0.0.0", "s=-", "t=0 0", "a=msid-semantic: iot"],
   ["a=group:BUNDLE audio datachannel", `a=fingerprint:${fingerprint}`, "a=setup:passive"],
@@ -89,7 +89,7 @@ export const esp32: string = sdp(
   ["a=candidate:1 1 UDP 2122317823 198.51.100.7 50712 typ host"],
 );
 
-/** A plain page: voice alone, no bundle, no mid, no announced source. */
+/** A minimal page: audio only, without bundle, mid or announced source. */
 export const voiceAlone: string = sdp(
   ["v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "t=0 0"],
   ["m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0", "a=ice-ufrag:Yx3d", "a=ice-pwd:0aXcVbNmAsDfGhJkL1234567"],
@@ -97,8 +97,8 @@ export const voiceAlone: string = sdp(
 );
 
 /**
- * WhatsApp's media server, as user-initiated calls come from it: ICE lite, a padded password, keys beside the voice, no data
- * channel (https://developers.facebook.com/docs/whatsapp/cloud-api/calling/user-initiated-calls).
+ * WhatsApp's media server in user-initiated calls: ICE lite, a padded password, DTMF, no data channel
+ * (https://developers.facebook.com/docs/whatsapp/cloud-api/calling/user-initiated-calls).
  */
 export const whatsapp: string = sdp(
   ["v=0", "o=- 1753115233717 2 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE audio"],
