@@ -26,6 +26,11 @@ describe("parsing the offer of", () => {
     expect(audio).toMatchObject({ mid: "section-0", midOffered: false });
   });
 
+  test("a bundle is limited to the offer's sections", () => {
+    const unknown = Array.from({ length: 20_000 }, (_, index) => `x${index}`).join(" ");
+    expect(parseOffer(chromium.replace("BUNDLE 0 1 2", `BUNDLE 0 ${unknown} 1 0 2`)).bundle).toEqual(["0", "1", "2"]);
+  });
+
   test("a maximum message size of 0 means unlimited", () => {
     expect(parseOffer(chromium.replace("size:262144", "size:0")).data?.maxMessageBytes).toBe(Number.POSITIVE_INFINITY);
   });

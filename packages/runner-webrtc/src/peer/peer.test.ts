@@ -1,5 +1,6 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { createMdnsResolver } from "./mdns.ts";
 import { readAnswer, values } from "./test/answer-reader.ts";
@@ -136,6 +137,24 @@ describe("a call", () => {
     expect(events.states.at(-1)).toBe("closed");
     peer.sendAudio(silence, 0);
     await expect(peer.answer(voiceAlone)).rejects.toMatchObject({ code: "CALL_ENDED" });
+  });
+});
+
+test("an exception of the listener is logged as `err`, and the call continues", async () => {
+  const logger = createRecordingLogger();
+  const call = await openCall({ logger });
+  await vi.waitFor(() => expect(call.events.channel).toEqual(["open"]));
+  const error = new Error("from the listener");
+  vi.spyOn(call.events.texts, "push").mockImplementationOnce(() => {
+    throw error;
+  });
+  call.caller.channel?.send("first");
+  call.caller.channel?.send("second");
+  await vi.waitFor(() => expect(call.events.texts).toEqual(["second"]));
+  expect(logger.lines).toContainEqual({
+    level: "error",
+    fields: { err: error },
+    message: "webrtc peer listener failed",
   });
 });
 

@@ -1,5 +1,4 @@
 import type { RTCDtlsTransport, RTCSctpTransport } from "werift";
-import { isValidSctp } from "../sctp-packet.ts";
 
 /**
  * The maximum number of chunks that wait for a lost one or for the rest of their message. The receive window of 1 MiB holds
@@ -46,6 +45,72 @@ function isOverrun({ advertisedRwnd, sackMisOrdered, inboundStreams }: SctpInter
   const streams = Object.values(inboundStreams);
   if (streams.length > streamLimit) return true;
   return streams.reduce((sum, { reassembly }) => sum + reassembly.length, 0) > waitingLimit;
+}
+
+/** The largest packet that is accepted, in bytes. An Ethernet frame carries 1,500. */
+const packetLimit = 2_048;
+
+/** The maximum number of chunks that a SACK may acknowledge out of order. */
+const gapLimit = 4_096;
+
+const headerBytes = 12;
+
+/** Chunk types that are checked here (RFC 9260, section 3.2). */
+const data = 0;
+const sack = 3;
+
+/** Offset of the parameters in a chunk, by type: INIT and its ACK, HEARTBEAT and its ACK, ABORT, ERROR, RE-CONFIG (RFC 6525). */
+const parametersAt: Readonly<Record<number, number>> = { 1: 20, 2: 20, 4: 4, 5: 4, 6: 4, 9: 4, 130: 4 };
+
+/**
+ * Whether reading an SCTP packet ends, and soon. werift loops forever on a chunk or parameter of length 0 and fills the memory.
+ * werift checks everything else in the packet itself.
+ */
+export function isValidSctp(packet: Buffer): boolean {
+  if (packet.length > packetLimit) return false;
+  let position = headerBytes;
+  while (position + 4 <= packet.length) {
+    const length = packet.readUInt16BE(position + 2);
+    if (length < 4 || position + length > packet.length) return false;
+    if (!isValidChunk(packet.subarray(position, position + length))) return false;
+    position += padded(length);
+  }
+  return true;
+}
+
+function isValidChunk(chunk: Buffer): boolean {
+  const type = chunk.readUInt8(0);
+  // An empty data chunk would not count against the receive window.
+  if (type === data) return chunk.length > 16;
+  if (type === sack) return isValidSack(chunk);
+  const start = parametersAt[type];
+  return start === undefined || hasValidParameters(chunk.subarray(start));
+}
+
+function hasValidParameters(parameters: Buffer): boolean {
+  for (let position = 0; position + 4 <= parameters.length; ) {
+    const length = parameters.readUInt16BE(position + 2);
+    if (length < 4) return false;
+    position += padded(length);
+  }
+  return true;
+}
+
+/** RFC 9260, section 3.3.4. werift lists every chunk within the gap blocks. */
+function isValidSack(chunk: Buffer): boolean {
+  if (chunk.length < 16) return false;
+  const blocks = chunk.readUInt16BE(12);
+  const duplicates = chunk.readUInt16BE(14);
+  if (16 + 4 * (blocks + duplicates) > chunk.length) return false;
+  let acknowledged = 0;
+  for (let position = 16; position < 16 + 4 * blocks; position += 4)
+    acknowledged += Math.max(0, chunk.readUInt16BE(position + 2) - chunk.readUInt16BE(position) + 1);
+  return acknowledged <= gapLimit;
+}
+
+/** Chunks and parameters are padded to 4 bytes. */
+function padded(length: number): number {
+  return Math.ceil(length / 4) * 4;
 }
 
 interface SctpInternals {
