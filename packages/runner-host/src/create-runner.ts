@@ -1,134 +1,161 @@
+import cors from "@koa/cors";
 import { Router } from "@koa/router";
-import type { RunnerContext, TransportPlugin } from "@pipecat-ts/runner-core";
+import { answerHandshake } from "@pipecat-ts/rtvi";
+import { type Credentials, isExposed, type RunnerContext, type TransportPlugin } from "@pipecat-ts/runner-core";
+import { createSessionEngine, type HostSession } from "@pipecat-ts/runner-sessions";
 import Koa from "koa";
-import { createAccessControl, refuseStrangers } from "./access-control.ts";
-import { createAccessOptions } from "./access-options.ts";
-import { readBody } from "./body.ts";
-import { findDirect } from "./choose-transport.ts";
-import { serveClientFiles } from "./client-files.ts";
-import { allowOrigins } from "./cors.ts";
-import { settledWithin } from "./deadline.ts";
+import { createAccessControl, sessionUnknown } from "./access.ts";
+import { readBody } from "./bodies.ts";
 import { answerErrors } from "./errors.ts";
-import { requireFolder, serveFolder } from "./folder-files.ts";
-import { addHealthRoutes } from "./health-routes.ts";
-import type { InstalledTransport } from "./installed-transport.ts";
-import { type Listeners, openListeners } from "./listeners.ts";
 import { createLogger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
-import { addMetricsRoute } from "./metrics-route.ts";
-import { closePlugins, openPlugins } from "./open-plugins.ts";
-import { openToAll } from "./open-to-all.ts";
-import { addPluginRoutes, socketRoutesOf } from "./plugin-routes.ts";
-import { boundUrl, createUrlFor } from "./public-url.ts";
+import { createSettings } from "./options.ts";
+import { closePlugins, findDirect, type InstalledTransport, isStartable, openPlugins } from "./plugins.ts";
+import { boundUrl, createPublicUrls } from "./public-url.ts";
+import { addRoutes, unauthenticatedRoutes } from "./routes.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
-import { createSettings } from "./runner-settings.ts";
-import { answerBySessions, findSession, refuseUnknownSessions } from "./session-requests.ts";
-import { createSessionScope } from "./session-scope.ts";
-import { createSessionRegistry } from "./sessions.ts";
-import { addSessionsRoutes } from "./sessions-routes.ts";
-import { addStartRoute } from "./start-route.ts";
-import { addStatusRoute } from "./status-route.ts";
-import { createUpgrades, type Upgrades } from "./upgrades.ts";
+import { type HttpServer, openServer } from "./server.ts";
+import { createSockets, type OwnedSocketRoute, type Sockets } from "./sockets.ts";
+import { addClientRoutes, addFolderRoutes, createFileSender, requireFolder } from "./static-files.ts";
 
-/** How long live sessions have, from the abort of their signals to being given up, when the runner closes. */
+/** How long live sessions have when the runner closes, from the abort of their signals until they are ended by force, in ms. */
 const shutDownMs = 2_000;
 
-/** Puts a runner together. Opens nothing before `listen()`. Throws OPTION_INVALID. */
+/** Assembles a runner. Opens nothing before `listen()`. Throws OPTION_INVALID. */
 export function createRunner(options: RunnerOptions): Runner {
   const { bot, plugins = [], pluginOptions = {}, env = process.env, clientRoot, folder } = options;
-  const settings = createSettings(options);
-  const accessOptions = createAccessOptions(options);
+  const { settings, access: accessOptions } = createSettings(options);
   const logger = options.logger ?? createLogger();
-  const scope = createSessionScope();
   const shared = new Map<string, unknown>();
   let serving = true;
-  const metrics = createMetrics({ sessions: () => sessions, pacer: () => shared.get("pacer") });
-  const sessions = createSessionRegistry({
-    bot,
-    defaultBody: options.body,
-    settings,
-    scope,
-    metrics,
-    handlesSignals: () => !serving,
-  });
-
-  const access = createAccessControl(accessOptions, settings, logger, (id) => findSession(sessions, id));
-  const { apiKey, origins } = access;
+  const metrics = createMetrics({ sessions: () => engine, lag: () => engine.pacer.lag });
+  const engine = createSessionEngine(
+    {
+      bot,
+      defaultBody: options.body,
+      maxSessions: settings.maxSessions,
+      cliArgs: settings.cliArgs,
+      handlesSignals: () => !serving,
+      onTransport(session, transport) {
+        answerHandshake(transport, { logger: session.logger });
+        return metrics.follow(session.transport, transport);
+      },
+      onEnded: (session, reason) => metrics.sessionEnded(session.transport, reason),
+    },
+    logger,
+  );
+  const access = createAccessControl(accessOptions, settings, logger, engine);
 
   const app = new Koa();
   const router = new Router();
-  app.on("error", (err) => logger.debug({ err }, "a response could not be sent"));
+  router.use(readBody());
+  app.on("error", (err) => logger.debug({ err }, "response could not be sent"));
   app
-    .use(allowOrigins(origins))
-    .use(answerErrors(logger, metrics.refused))
-    .use(refuseStrangers(access))
-    .use(readBody());
+    // Without credentials: the key or a session's id authorizes callers, never a cookie.
+    .use(
+      cors({
+        origin: access.restrictsOrigins
+          ? ({ req, headers }) => (access.allowsOrigin(req) ? (headers.origin ?? "") : "")
+          : "*",
+        allowMethods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+        exposeHeaders: ["X-Session-Id"],
+        maxAge: 600,
+      }),
+    )
+    .use(answerErrors(logger, metrics.countRejection))
+    .use((ctx, next) => {
+      access.checkRequest(ctx.req);
+      return next();
+    });
 
   let transports: InstalledTransport[] = [];
-  let upgrades: Upgrades | undefined;
-  let listeners: Listeners | undefined;
+  let sockets: Sockets | undefined;
+  let server: HttpServer | undefined;
   let opening: Promise<void> | undefined;
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
 
-  const urlFor = createUrlFor(settings, () => listeners?.url ?? boundUrl(settings.host, settings.port));
+  const publicUrl = createPublicUrls(settings, () => server?.url ?? boundUrl(settings.host, settings.port));
+
+  function create(plugin: TransportPlugin, begin?: Parameters<RunnerContext["createSession"]>[0]): HostSession {
+    const owner = { name: plugin.name, runsAs: plugin.advanced?.runsAs, logger: loggerOf(plugin) };
+    return engine.create(owner, begin);
+  }
+
+  function loggerOf(plugin: TransportPlugin) {
+    return logger.child({ transport: plugin.name });
+  }
 
   function contextFor(plugin: TransportPlugin): RunnerContext {
-    const pluginLogger = logger.child({ transport: plugin.name });
+    const { name } = plugin;
     return {
       settings,
-      logger: pluginLogger,
-      urlFor,
-      createSession: (begun = {}) => sessions.create(begun, pluginLogger, plugin.name),
-      socketSegment: access.socketSegment,
-      refused: metrics.refused,
-      findSession: sessions.find,
-      shared<T>(key: string, create: () => T): T {
-        if (!shared.has(key)) shared.set(key, create());
+      logger: loggerOf(plugin),
+      pacer: engine.pacer,
+      url: publicUrl,
+      socketUrl(session, path, request) {
+        const url = publicUrl(`${path}/${access.credential(session)}`, request);
+        url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+        return url;
+      },
+      createSession: (begin) => create(plugin, begin),
+      findSession: (idOrAlias) => engine.find(name, idOrAlias),
+      admit({ credential, key, origin }: Credentials) {
+        const shown = { credential, bearer: key, origin, isOwnOrigin: false };
+        const { session } = access.admit("caller", shown, () => false);
+        if (session && session.owner !== name) throw sessionUnknown();
+        return session ?? create(plugin, { reserve: true });
+      },
+      credential: access.credential,
+      countRejection: metrics.countRejection,
+      shared<T>(key: string, createValue: () => T): T {
+        if (!shared.has(key)) shared.set(key, createValue());
         return shared.get(key) as T;
       },
     };
   }
   const pluginSources = { plugins, pluginOptions, env, logger, contextFor };
 
+  function socketRoutes(): OwnedSocketRoute[] {
+    return transports.flatMap(({ plugin, open }) =>
+      (open?.sockets ?? []).map((route) => ({
+        owner: plugin.name,
+        route,
+        logger: loggerOf(plugin),
+        createSession: () => create(plugin, { reserve: true }),
+      })),
+    );
+  }
+
   async function open(): Promise<void> {
     if (folder !== undefined) await requireFolder(folder);
     transports = await openPlugins(pluginSources, settings.transport);
-    upgrades = createUpgrades(socketRoutesOf(transports), access, sessions, logger, metrics.refused);
+    sockets = createSockets(socketRoutes(), access, logger, metrics.countRejection);
     const routes = new Router();
-    addHealthRoutes(routes, sessions);
-    addStatusRoute(routes, transports);
-    addMetricsRoute(routes, metrics, access);
-    addStartRoute(routes, transports, settings.transport, sessions, apiKey);
-    refuseUnknownSessions(routes, sessions, apiKey);
-    addSessionsRoutes(routes, sessions, access);
-    addPluginRoutes(routes, transports, apiKey);
-    answerBySessions(routes, sessions);
-    if (folder !== undefined) serveFolder(routes, folder, access);
-    if (clientRoot !== undefined) serveClientFiles(routes, clientRoot);
+    const sendFrom = createFileSender();
+    addRoutes(routes, { transports, restrictedTo: settings.transport, engine, access, metrics });
+    if (folder !== undefined) addFolderRoutes(routes, folder, sendFrom, access);
+    if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
-    metrics.start();
-    listeners = await openListeners(settings.host, settings.port, app.callback(), upgrades.attach);
+    server = await openServer(settings.host, settings.port, app.callback(), sockets.attach);
   }
 
   /** The plugins first: they may want to say goodbye on their own sockets. */
   async function release(): Promise<void> {
-    metrics.stop();
     await closePlugins(transports, logger);
-    await Promise.all([upgrades?.close(), listeners?.close()]);
+    await Promise.all([sockets?.close(), server?.close()]);
   }
 
   async function shutDown(): Promise<void> {
-    // Whether it opened is for whoever called listen() to know.
-    await opening?.catch(() => undefined);
-    await sessions.shutDown(shutDownMs);
+    await opening?.catch(() => undefined); // The caller of listen() gets the error.
+    await engine.shutDown(shutDownMs);
     await release();
   }
 
   async function drain(): Promise<void> {
-    await opening?.catch(() => undefined);
-    if (!(await settledWithin(settings.shutdownTimeoutMs, sessions.drain()))) {
-      logger.warn(`${sessions.counts.active} sessions still run at the end of the shutdown timeout: ending them`);
+    await opening?.catch(() => undefined); // The caller of listen() gets the error.
+    if (!(await engine.drain(settings.shutdownTimeoutMs))) {
+      logger.warn({ sessions: engine.counts.active }, "shutdown timeout reached, ending live sessions");
     }
     await close();
   }
@@ -141,21 +168,32 @@ export function createRunner(options: RunnerOptions): Runner {
   return {
     app,
     router,
-    sessions,
+    sessions: {
+      [Symbol.iterator]: engine[Symbol.iterator],
+      get counts() {
+        return engine.counts;
+      },
+      find: engine.get,
+      current: engine.current,
+      endAll: engine.endAll,
+    },
     get transports() {
-      return transports.map(({ name, availability, selectable, open }) => {
-        return { name, availability, selectable, banner: open?.banner?.() ?? [] };
+      return transports.map((transport) => {
+        const { name, availability, open: opened } = transport;
+        const { banner, listeners = [] } = opened?.advanced ?? {};
+        return { name, availability, startable: isStartable(transport), banner: banner?.() ?? [], listeners };
       });
     },
-    get openToAll() {
-      return listeners ? openToAll(settings, accessOptions, folder, transports) : [];
+    get unauthenticatedRoutes() {
+      if (!server || !isExposed(settings)) return [];
+      return unauthenticatedRoutes(accessOptions, folder !== undefined, transports);
     },
     get url() {
-      if (!listeners) throw new Error("The runner has no URL before listen().");
-      return new URL(listeners.url);
+      if (!server) throw new Error("The runner has no URL before listen().");
+      return new URL(server.url);
     },
     listen() {
-      if (closing) return Promise.reject(new Error("The runner is closed: make another one."));
+      if (closing) return Promise.reject(new Error("The runner is closed. Create another one."));
       opening ??= open().catch(async (error: unknown) => {
         await release();
         throw error;
@@ -166,7 +204,7 @@ export function createRunner(options: RunnerOptions): Runner {
       serving = false;
       try {
         transports = await openPlugins(pluginSources, name);
-        await findDirect(transports, name).direct();
+        await findDirect(transports, name)();
       } finally {
         await close();
       }
@@ -176,5 +214,10 @@ export function createRunner(options: RunnerOptions): Runner {
       return draining;
     },
     close,
+    handleUncaught(error) {
+      const session = engine.current();
+      session?.fail(error, "bot-failed");
+      return session !== undefined;
+    },
   };
 }

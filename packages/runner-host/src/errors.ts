@@ -1,18 +1,20 @@
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
 import { isRunnerError, type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { Context, Middleware, Next } from "koa";
 
-/** How an error is answered over HTTP. */
+/** An error as an HTTP response. */
 export interface ErrorReply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: { readonly detail: string; readonly code: string };
 }
 
-/** Our own errors as they are, those of Koa's `ctx.throw` by their status, and of anything else nothing but that it happened. */
+/** Our own errors as they are, those of Koa's `ctx.throw` with their status, and any other error without details. */
 export function errorReply(error: unknown): ErrorReply {
   const known = isRunnerError(error) ? error : fromKoa(error);
   if (!known) {
-    return { status: 500, headers: {}, body: { detail: "The server failed; its log says why.", code: "INTERNAL" } };
+    return { status: 500, headers: {}, body: { detail: "The server failed; see its log.", code: "INTERNAL" } };
   }
   const { status, code, message, fix } = known;
   const headers: Record<string, string> = {
@@ -22,23 +24,25 @@ export function errorReply(error: unknown): ErrorReply {
   return { status, headers, body: { detail: fix === undefined ? message : `${message} ${fix}`, code } };
 }
 
-/** Answers whatever fails below it, and what nothing answers, as JSON `{detail, code}`; tells `refused` of each. */
-export function answerErrors(logger: Logger, refused: (code: string) => void): Middleware {
+/** Answers every error below it, and every unanswered request, as JSON `{detail, code}`; counts each with `countRejection`. */
+export function answerErrors(logger: Logger, countRejection: (code: string) => void): Middleware {
   return async (ctx: Context, next: Next) => {
     try {
       await next();
-      refuseUnanswered(ctx);
+      rejectUnanswered(ctx);
     } catch (err) {
       const reply = errorReply(err);
-      refused(reply.body.code);
-      // The path is not logged: it may hold a session's token.
-      const fields = { method: ctx.method, route: ctx._matchedRoute, code: reply.body.code };
-      if (reply.status === 500) logger.error({ ...fields, err }, "a request failed");
-      else logger.debug(fields, `a request was refused: ${reply.status}`);
+      countRejection(reply.body.code);
+      // Without the path: it may contain a session's token.
+      const fields = { method: ctx.method, route: ctx._matchedRoute, code: reply.body.code, status: reply.status };
+      if (reply.status === 500) logger.error({ ...fields, err }, "request failed");
+      else logger.debug(fields, "request rejected");
       if (ctx.headerSent) {
         ctx.res.destroy();
         return;
       }
+      lingeringClose(ctx.req, ctx.res);
+      ctx.respond = true;
       ctx.set(reply.headers);
       ctx.status = reply.status;
       ctx.body = reply.body;
@@ -46,12 +50,12 @@ export function answerErrors(logger: Logger, refused: (code: string) => void): M
   };
 }
 
-function refuseUnanswered(ctx: Context): void {
+function rejectUnanswered(ctx: Context): void {
   if (ctx.respond === false || ctx.headerSent || (ctx.body !== undefined && ctx.body !== null)) return;
-  const what = `${ctx.method} ${ctx.path.slice(0, 200)}`;
-  if (ctx.status === 404) throw new RunnerError("NOT_FOUND", `Nothing here answers ${what}.`);
+  const request = `${ctx.method} ${ctx.path.slice(0, 200)}`;
+  if (ctx.status === 404) throw new RunnerError("NOT_FOUND", `${request} does not exist.`);
   if (ctx.status !== 405 && ctx.status !== 501) return;
-  throw new RunnerError("METHOD_NOT_ALLOWED", `${what} is not possible.`, {
+  throw new RunnerError("METHOD_NOT_ALLOWED", `${request} is not allowed.`, {
     fix: `Use ${ctx.response.get("Allow") || "another method"}.`,
   });
 }
@@ -67,4 +71,65 @@ function fromKoa(error: unknown): { status: number; code: string; message: strin
     429: "AT_CAPACITY",
   };
   return { status, message, code: codes[status] ?? "REQUEST_INVALID" };
+}
+
+/** How long a client may continue to send a body that was rejected, in ms. */
+const lingerMs = 1_000;
+
+/**
+ * Discards the rest of a rejected body for up to 1 s, then closes the connection. A connection that is closed with unread
+ * bytes is reset, and the client never reads the response. Call it before the response is sent.
+ */
+function lingeringClose(request: IncomingMessage, response: ServerResponse): void {
+  if (request.complete) return;
+  const { socket } = request;
+  const keepAlive = response.shouldKeepAlive;
+  request.resume();
+  response.shouldKeepAlive = true; // Otherwise Node closes the connection with the response.
+  response.once("finish", () => {
+    const close = () => socket.destroySoon();
+    const end = () => {
+      clearTimeout(timer);
+      if (!keepAlive) close();
+    };
+    const timer = setTimeout(close, lingerMs);
+    if (request.complete) return end();
+    request.once("end", end);
+    socket.once("close", () => clearTimeout(timer));
+  });
+}
+
+/** Writes an error to a connection without a response object (a rejected upgrade, an unparsable request), and closes it. */
+export function writeRawResponse(connection: Duplex, { status, headers, body }: ErrorReply): void {
+  if (!connection.writable) {
+    connection.destroy();
+    return;
+  }
+  const text = JSON.stringify(body);
+  const head = Object.entries({
+    ...headers,
+    Connection: "close",
+    "Content-Type": "application/json; charset=utf-8",
+    "Content-Length": String(Buffer.byteLength(text)),
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  connection.once("finish", () => connection.destroy());
+  connection.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Error"}\r\n${head.join("")}\r\n${text}`);
+}
+
+/** Answers requests that Node's HTTP parser rejects with JSON too. */
+export function answerParserErrors(server: Server): void {
+  const statusByCode: Readonly<Record<string, number>> = {
+    HPE_HEADER_OVERFLOW: 431,
+    HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+    ERR_HTTP_REQUEST_TIMEOUT: 408,
+  };
+  server.on("clientError", (error: NodeJS.ErrnoException, connection) => {
+    if (error.code === "ECONNRESET") {
+      connection.destroy();
+      return;
+    }
+    const status = statusByCode[error.code ?? ""] ?? 400;
+    const message = `The request is not valid HTTP: ${STATUS_CODES[status]}.`;
+    writeRawResponse(connection, errorReply(new RunnerError("REQUEST_INVALID", message, { status })));
+  });
 }

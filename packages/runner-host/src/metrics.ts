@@ -1,136 +1,123 @@
 import { type CallCounters, type CloseReason, errorStatus, type Transport } from "@pipecat-ts/runner-core";
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import { createEventLoopDelay } from "./event-loop-delay.ts";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from "prom-client";
 
-/** What sessions tell of themselves, each with the name of its transport. */
-export interface SessionMetrics {
-  ended(transport: string, reason: CloseReason): void;
-  /** The bot has connected: counts from now to its first sound, and what is lost until what is returned is called. */
+/** The metrics of one runner for Prometheus. All label values are bounded: none contains what callers send. */
+export interface Metrics {
+  readonly contentType: string;
+  /** All metrics as text. Reading them changes none of them. */
+  text(): Promise<string>;
+  /** Counts a rejected request, socket or caller. */
+  countRejection(code: string): void;
+  sessionEnded(transport: string, reason: CloseReason): void;
+  /** Counts what a bot's transport does, until the returned function is called. */
   follow(name: string, transport: Transport): () => void;
 }
 
-/** The figures of one runner, in Prometheus' text format. Every label's values are bounded: none holds what callers send. */
-export interface Metrics extends SessionMetrics {
-  readonly contentType: string;
-  text(): Promise<string>;
-  /** A request or a socket was refused with this code. */
-  refused(code: string): void;
-  /** Measures the event loop from now on, until `stop`. */
-  start(): void;
-  stop(): void;
+/** The lag of the media timer: runner-media's `LagHistogram`. */
+interface Lag {
+  readonly count: number;
+  readonly sumMs: number;
+  countUpTo(ms: number): number;
 }
 
-/** What is counted of the pacer that transports share: runner-media's `Lateness` fits it. */
-interface Pacer {
-  readonly lateness: { readonly maxMs: number; percentileMs(percent: number): number; reset(): void };
-}
+/** Bounds of the lag histogram, in ms. */
+const lagBounds = [1, 2, 5, 10, 20, 50, 100, 200];
 
-export function createMetrics(options: {
+export function createMetrics(sources: {
   sessions(): Iterable<{ readonly transport: string; readonly state: string }>;
-  /** What transports keep as `runner.shared("pacer", …)`; undefined when none does. */
-  pacer(): unknown;
+  lag(): Lag;
 }): Metrics {
   const registry = new Registry();
   const registers = [registry];
-  const eventLoop = createEventLoopDelay();
+  let hasProcessMetrics = false;
 
-  const endings = new Counter({
+  const endedSessions = new Counter({
     name: "pipecat_sessions_ended_total",
-    help: "Sessions that ended, by transport and reason.",
+    help: "Ended sessions, by transport and reason.",
     labelNames: ["transport", "reason"],
     registers,
   });
-  const refusals = new Counter({
-    name: "pipecat_refusals_total",
-    help: "Requests and sockets that were answered with an error, and callers who were turned away, by its code.",
+  const rejections = new Counter({
+    name: "pipecat_rejections_total",
+    help: "Rejected requests, sockets and callers, by error code.",
     labelNames: ["code"],
     registers,
   });
   const firstAudio = new Histogram({
     name: "pipecat_first_audio_seconds",
-    help: "From the bot's connecting to its first sound.",
+    help: "Time from the creation of the bot's transport to its first audio.",
     labelNames: ["transport"],
     buckets: [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10],
     registers,
   });
-  const losses = createLosses(registers);
+  const drops = createDropCounter(registers);
   new Gauge({
     name: "pipecat_sessions",
-    help: "Sessions now, by transport and state.",
+    help: "Live sessions, by transport and state.",
     labelNames: ["transport", "state"],
     registers,
     collect() {
       this.reset();
-      for (const { transport, state } of options.sessions()) if (state !== "ended") this.inc({ transport, state });
+      for (const { transport, state } of sources.sessions()) if (state !== "ended") this.inc({ transport, state });
     },
   });
-  new Gauge({
-    name: "pipecat_pacer_lateness_seconds",
-    help: "How late frames of the bots' voices were sent since the scrape before: median, 99th percentile and largest.",
-    labelNames: ["quantile"],
-    registers,
-    collect() {
-      const lateness = latenessOf(options.pacer());
-      this.set({ quantile: "0.5" }, (lateness?.percentileMs(50) ?? 0) / 1000);
-      this.set({ quantile: "0.99" }, (lateness?.percentileMs(99) ?? 0) / 1000);
-      this.set({ quantile: "1" }, (lateness?.maxMs ?? 0) / 1000);
-      lateness?.reset();
-    },
-  });
-  new Gauge({
-    name: "pipecat_event_loop_delay_seconds",
-    help: "How long timers had to wait since the scrape before: median, 99th percentile and largest.",
-    labelNames: ["quantile"],
-    registers,
-    collect() {
-      const { p50, p99, max } = eventLoop.take();
-      this.set({ quantile: "0.5" }, p50);
-      this.set({ quantile: "0.99" }, p99);
-      this.set({ quantile: "1" }, max);
-    },
-  });
+  registry.registerMetric(lagMetric(sources.lag) as unknown as Metric);
+
+  /**
+   * On the first scrape, because prom-client observes garbage collection and the event loop from then on, and never stops. Its percentiles of
+   * the event loop are left out: reading them resets them.
+   */
+  function addProcessMetrics(): void {
+    if (hasProcessMetrics) return;
+    hasProcessMetrics = true;
+    collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 1_000 });
+    for (const name of ["min", "max", "mean", "stddev", "p50", "p90", "p99"]) {
+      registry.removeSingleMetric(`nodejs_eventloop_lag_${name}_seconds`);
+    }
+  }
 
   return {
     contentType: registry.contentType,
-    text: () => registry.metrics(),
-    refused(code) {
-      refusals.inc({ code: Object.hasOwn(errorStatus, code) ? code : "OTHER" });
+    text() {
+      addProcessMetrics();
+      return registry.metrics();
     },
-    ended(transport, reason) {
-      endings.inc({ transport, reason });
+    countRejection(code) {
+      rejections.inc({ code: Object.hasOwn(errorStatus, code) ? code : "OTHER" });
+    },
+    sessionEnded(transport, reason) {
+      endedSessions.inc({ transport, reason });
     },
     follow(name, transport) {
-      const connectedMs = performance.now();
+      const createdMs = performance.now();
       const forget = transport.on(
         "botStartedSpeaking",
         () => {
-          firstAudio.observe({ transport: name }, (performance.now() - connectedMs) / 1000);
+          firstAudio.observe({ transport: name }, (performance.now() - createdMs) / 1000);
           forget();
         },
         { tap: true },
       );
-      return losses.follow(name, transport);
+      return drops.follow(name, transport);
     },
-    start: eventLoop.start,
-    stop: eventLoop.stop,
   };
 }
 
-/** Adds up what the calls of each transport have lost, the live ones included. */
-function createLosses(registers: Registry[]): Pick<SessionMetrics, "follow"> {
+/** Sums the dropped frames of all calls of each transport, live ones included. */
+function createDropCounter(registers: Registry[]): Pick<Metrics, "follow"> {
   const live = new Map<Transport, string>();
   const total = new Map<string, CallCounters>();
 
-  function plus(lost: CallCounters | undefined, { inputDropped, outputDropped }: CallCounters): CallCounters {
+  function plus(sum: CallCounters | undefined, { inputDropped, outputDropped }: CallCounters): CallCounters {
     return {
-      inputDropped: (lost?.inputDropped ?? 0) + inputDropped,
-      outputDropped: (lost?.outputDropped ?? 0) + outputDropped,
+      inputDropped: (sum?.inputDropped ?? 0) + inputDropped,
+      outputDropped: (sum?.outputDropped ?? 0) + outputDropped,
     };
   }
 
   new Counter({
     name: "pipecat_frames_dropped_total",
-    help: "Frames of sound that were dropped: of the caller's voice (input) or the bot's (output).",
+    help: "Dropped audio frames: of the caller (input) or the bot (output).",
     labelNames: ["transport", "direction"],
     registers,
     collect() {
@@ -154,7 +141,27 @@ function createLosses(registers: Registry[]): Pick<SessionMetrics, "follow"> {
   };
 }
 
-function latenessOf(pacer: unknown): Pacer["lateness"] | undefined {
-  const { lateness } = Object(pacer) as Partial<Pacer>;
-  return typeof lateness?.percentileMs === "function" ? lateness : undefined;
+/** A histogram that is counted elsewhere, in the form that prom-client's registry reads: one tick costs it nothing. */
+function lagMetric(lag: () => Lag): object {
+  const name = "pipecat_pacer_lag_seconds";
+  return {
+    name,
+    async get() {
+      const { count, sumMs } = lag();
+      const bucket = (le: number | string, value: number) => ({ metricName: `${name}_bucket`, labels: { le }, value });
+      return {
+        name,
+        help: "How late audio frames of bots were sent.",
+        type: "histogram",
+        aggregator: "sum",
+        values: [
+          ...lagBounds.map((ms) => bucket(ms / 1000, lag().countUpTo(ms))),
+          bucket("+Inf", count),
+          { metricName: `${name}_sum`, labels: {}, value: sumMs / 1000 },
+          { metricName: `${name}_count`, labels: {}, value: count },
+        ],
+      };
+    },
+    reset: () => undefined,
+  };
 }

@@ -1,29 +1,27 @@
 import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
 import type { RunnerSettings } from "@pipecat-ts/runner-core";
-import { isUnspecified } from "./runner-settings.ts";
+import { isUnspecified } from "./options.ts";
 
-/** Resolves the public URLs of one runner; see `RunnerContext.urlFor`. */
-export type UrlFor = (path: string, request?: IncomingMessage, scheme?: "http" | "ws") => URL;
-
-/** The one resolver of public URLs. `bound` tells where the server listens, for when nothing better is known. */
-export function createUrlFor(settings: RunnerSettings, bound: () => URL): UrlFor {
-  return (path, request, scheme = "http") => {
+/** Resolves public URLs, see `RunnerContext.url`. `bound` returns where the server listens. */
+export function createPublicUrls(
+  settings: RunnerSettings,
+  bound: () => URL,
+): (path: string, request?: IncomingMessage) => URL {
+  return (path, request) => {
     const base = settings.publicUrl ?? (request && requestUrl(request, settings.trustProxy)) ?? bound();
-    // Joined as text: `new URL("//host/x", base)` would leave the base's host.
-    const url = new URL(`${base.origin}${base.pathname.replace(/\/+$/, "")}/${path.replace(/^\/+/, "")}`);
-    if (scheme === "ws") url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    return url;
+    // Joined as text: `new URL("//host/x", base)` would replace the base's host.
+    return new URL(`${base.origin}${base.pathname.replace(/\/+$/, "")}/${path.replace(/^\/+/, "")}`);
   };
 }
 
-/** Where the server is, as a browser on this machine reaches it. */
+/** The URL of a server for a browser on this machine. */
 export function boundUrl(host: string, port: number): URL {
   const name = isUnspecified(host) ? "localhost" : host.includes(":") ? `[${host.replace(/^\[|\]$/g, "")}]` : host;
   return new URL(`http://${name}:${port}`);
 }
 
-/** By which URL this request was made, `undefined` when its headers do not say it or say nonsense. */
+/** The URL that the client of this request used; `undefined` when its headers do not say so. */
 function requestUrl(request: IncomingMessage, trustProxy: boolean): URL | undefined {
   const forwarded = (name: string) => (trustProxy ? firstOf(request.headers[name]) : undefined);
   const encrypted = (request.socket as Partial<TLSSocket>).encrypted === true;
@@ -38,7 +36,7 @@ function hostUrl(scheme: string, host: string | undefined): URL | undefined {
   return url && !isUnspecified(url.hostname) ? url : undefined;
 }
 
-/** A chain of proxies appends, so the first is the one the caller spoke to. */
+/** Proxies append, so the first value is the one that the client used. */
 function firstOf(header: string | string[] | undefined): string | undefined {
   return [header].flat()[0]?.split(",")[0]?.trim() || undefined;
 }

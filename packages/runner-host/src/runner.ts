@@ -9,23 +9,34 @@ import type {
   TransportPlugin,
 } from "@pipecat-ts/runner-core";
 import type Koa from "koa";
-import type { AccessOptions } from "./access-options.ts";
 
-/** How a runner is made in code. Everything but `bot` has a default; what is not given here is not read from flags. */
+/** Who may call a runner. */
+export interface AccessOptions {
+  /** The bearer token that clients must send to start sessions. Without one, everyone may. */
+  readonly apiKey: string | undefined;
+  /** `token`: every WebSocket requires the single-use token of a session. */
+  readonly webSocketAuth: "none" | "token";
+  /** The secret that signs tokens; the same on several runners lets them accept each other's. Default: random. */
+  readonly webSocketSecret: string | undefined;
+  /** The origins whose pages may call, like `https://app.example.com`; empty or `*`: all. */
+  readonly allowedOrigins: readonly string[];
+}
+
+/** The options of a runner created in code. Everything but `bot` has a default; flags are not read. */
 export interface RunnerOptions
-  extends Partial<Omit<RunnerSettings, "publicUrl" | "callersMustProve">>,
+  extends Partial<Omit<RunnerSettings, "publicUrl" | "requireAuth">>,
     Partial<AccessOptions> {
   readonly bot: Bot;
   /** The transports, in any order. */
   readonly plugins?: readonly TransportPlugin[];
-  /** Options of the plugins, by plugin name; what is missing comes from the environment and the plugin's defaults. */
+  /** Options of the plugins, by plugin name. Missing ones come from the environment and the plugin's defaults. */
   readonly pluginOptions?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly publicUrl?: string | URL;
-  /** The folder of the built web client, served at `/client/`. Without it `/` and `/client/` are 404. */
+  /** The folder of the built web client, served at `/client/`. Without it, `/` and `/client/` are 404. */
   readonly clientRoot?: string;
-  /** The folder whose files may be downloaded at `/files/{path}`. Without it those are 404. */
+  /** The folder whose files can be downloaded from `/files/{path}`. */
   readonly folder?: string | undefined;
-  /** What bots get as `args.body` when their callers bring none. */
+  /** `args.body` of callers who bring none. */
   readonly body?: unknown;
   /** Default: a pino logger to stdout at level `info`. */
   readonly logger?: Logger;
@@ -33,54 +44,48 @@ export interface RunnerOptions
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** A runner: a Koa app, its sessions, and how to start and stop it. Installs no process-level handler. */
+/** A runner: a Koa app, its sessions, and how to start and stop it. It installs no handlers on the process. */
 export interface Runner {
   /** Add middleware and routes of your own before `listen()`: they run before the runner's. */
   readonly app: Koa;
-  /** Routes of your own, ahead of the runner's. */
+  /** Routes of your own, before the runner's. JSON, form and text bodies are in `ctx.request.body`. */
   readonly router: Router;
   readonly sessions: Sessions;
-  /** Every plugin that was given, and whether it runs. Empty before `listen()`. */
+  /** Every plugin and whether it runs. Empty before `listen()`. */
   readonly transports: readonly TransportReport[];
   /**
-   * What anyone may do who reaches this server from elsewhere, each as a path: `POST /start`, `WS /ws-client`. Empty where
-   * it asks for a key, or nobody but this machine reaches it. Empty before `listen()`.
+   * What anyone can use who reaches this server from another machine, each as a path: `POST /start`, `WS /ws-client`. Empty before
+   * `listen()`, with an API key, and when only this machine reaches the server.
    */
-  readonly openToAll: readonly string[];
-  /** Where the server listens, as a browser on this machine reaches it; the real port. Throws before `listen()`. */
+  readonly unauthenticatedRoutes: readonly string[];
+  /** The URL of the server for a browser on this machine, with the real port. Throws before `listen()`. */
   readonly url: URL;
   /** Opens the plugins and the port. Rejects with PORT_IN_USE, TRANSPORT_UNKNOWN, OPTION_INVALID; then nothing stays open. */
   listen(): Promise<void>;
   /**
-   * Instead of `listen()`: runs one bot on a transport that needs no server, the first that can unless it is named, until
-   * it ends, and closes. The bot is told to handle SIGINT and SIGTERM itself. Rejects with TRANSPORT_UNKNOWN,
-   * TRANSPORT_UNAVAILABLE, OPTION_INVALID.
+   * Instead of `listen()`: runs one bot on a transport that needs no server (the named one, else the first that can), until it
+   * ends, and closes. The bot handles SIGINT and SIGTERM itself. Rejects with TRANSPORT_UNKNOWN, TRANSPORT_UNAVAILABLE,
+   * OPTION_INVALID.
    */
   direct(transport?: string): Promise<void>;
-  /** Refuses new sessions, waits for live ones until they end or `shutdownTimeoutMs` passes, then closes. */
+  /** Rejects new sessions, waits for live ones until they end or `shutdownTimeoutMs` passes, then closes. */
   drain(): Promise<void>;
-  /** Aborts live sessions, gives them 2 s, closes everything. Twice is once. */
+  /** Aborts live sessions, gives them 2 s, and closes everything. Later calls wait for the first. */
   close(): Promise<void>;
+  /**
+   * For handlers of `uncaughtException` and `unhandledRejection` in your program: ends the session whose code failed, logs the
+   * error, and returns true. Returns false when the error belongs to no session of this runner.
+   */
+  handleUncaught(error: unknown): boolean;
 }
 
-/** A runner's sessions. */
+/** The sessions of a runner. */
 export interface Sessions extends Iterable<Session> {
-  /** How many there are by state; `pending` and `active` are 0 when nothing is left open. */
+  /** Sessions by state; both are 0 when nothing is left open. */
   readonly counts: { readonly pending: number; readonly active: number };
-  find(idOrAlias: string): Session | undefined;
-  /**
-   * The session in whose asynchronous scope this code runs, also when it has ended: how the process's handlers of
-   * `unhandledRejection` and `uncaughtException` find out whose failure it is. Measured on Node 22.23 and 24.21:
-   *
-   * - Found: what throws in a timer, an immediate, `nextTick`, or a listener of a socket or emitter that the bot's own
-   *   code set going; every promise that the bot awaits or detached (`unhandledRejection`), also when what it waited for
-   *   was rejected elsewhere; listeners of `args.signal`; releases given to `own`; handlers given to `onRequest`.
-   * - Not found, `undefined`: a synchronous throw in a listener that somebody else's event calls: an emitter or
-   *   EventTarget outside the bot, a socket that was there before the bot. An `async` listener of it rejects as
-   *   `undefined`, too, unless it was wrapped by `AsyncLocalStorage.bind`, which helps rejections and not throws.
-   * - Different: a throw in `queueMicrotask` is found on 24 and not on 22. A promise that nobody ever attached to belongs,
-   *   on 24, to where it was rejected; on 22, to where it was made.
-   */
+  /** The live session with this id. */
+  find(id: string): Session | undefined;
+  /** The session in whose asynchronous scope this code runs, also after its end. */
   current(): Session | undefined;
   endAll(reason: CloseReason): Promise<void>;
 }
@@ -90,7 +95,9 @@ export interface TransportReport {
   readonly name: string;
   readonly availability: Availability;
   /** Whether `/start` can choose it. */
-  readonly selectable: boolean;
+  readonly startable: boolean;
   /** Its own lines for the banner. */
   readonly banner: readonly string[];
+  /** Its own servers, as URLs. */
+  readonly listeners: readonly string[];
 }

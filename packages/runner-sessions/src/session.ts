@@ -41,7 +41,7 @@ export interface HostSession extends Session {
   /** Runs `work` in the session's asynchronous scope. */
   inScope<Result>(work: () => Result): Result;
   /** The caller is gone: reports it to the bot's transport, or ends a session whose bot does not run yet. */
-  callerLeft(): void;
+  callerLeft(reason?: CloseReason): void;
   /** Ends the session because of an error, and logs it once. */
   fail(error: unknown, reason: "bot-failed" | "transport-failed"): void;
   /** Ends the session now, without waiting for bot or wire. */
@@ -120,7 +120,10 @@ export function createSession(options: SessionOptions): HostSession {
   }
 
   function fail(err: unknown, reason: "bot-failed" | "transport-failed"): void {
-    if (hasFailed || state === "ended") return logger.debug({ err }, "further error in a failed session");
+    if (hasFailed || state === "ended") {
+      logger.debug({ err }, "further error in a failed session");
+      return;
+    }
     hasFailed = true;
     logger.error({ err }, reason === "bot-failed" ? "bot failed" : "transport failed");
     void session.end(reason);
@@ -249,9 +252,9 @@ export function createSession(options: SessionOptions): HostSession {
       else void finish(reason);
       await ended;
     },
-    callerLeft() {
-      if (call) call.left();
-      else void finish("caller-left");
+    callerLeft(reason = "caller-left") {
+      if (call) call.left(reason);
+      else void finish(reason);
     },
     forceEnd() {
       if (termination) termination.forceEnd();

@@ -2,26 +2,26 @@ import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/p
 import { type AudioFrame, decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
 import { type Frame, FrameSchema } from "./generated/frames_pb.ts";
 
-/** What a caller can send that means something to a bot. */
+/** What a caller sends. */
 export type WireFrame =
   | { readonly kind: "audio"; readonly audio: AudioFrame }
   | { readonly kind: "message"; readonly message: unknown };
 
-/** Reads what one caller sends. */
+/** Decodes the messages of one caller. */
 export interface Decoder {
-  /** The frame in one WebSocket message, or `undefined`, counted. Never throws, whatever the bytes. Copies what it keeps. */
+  /** Decodes one WebSocket message, or counts it and returns `undefined`. Never throws. Copies what it keeps. */
   decode(data: Uint8Array, isBinary: boolean): WireFrame | undefined;
-  /** How many messages were dropped. */
+  /** Number of dropped messages. */
   readonly dropped: number;
 }
 
-/** Hz. Sound cards and files know no rates beyond these: one is a mistake, or an attack on the resampler. */
+/** In Hz. Other rates are a mistake, or an attack on the resampler. */
 const lowestRate = 1_000;
 const highestRate = 192_000;
-/** All but the last 500 ms of a longer frame would be dropped unread, at the price of resampling it. */
+/** All but the last 500 ms of a longer frame would be dropped after resampling. */
 const longestFrameMs = 10_000;
 
-/** Makes the decoder of one caller. `onDropped` hears why, for every dropped message. */
+/** The decoder of one caller. `onDropped` receives the reason for every dropped message. */
 export function createDecoder(onDropped: (reason: string) => void): Decoder {
   let dropped = 0;
 
@@ -31,8 +31,8 @@ export function createDecoder(onDropped: (reason: string) => void): Decoder {
   }
 
   function decode(data: Uint8Array, isBinary: boolean): WireFrame | undefined {
-    if (!isBinary) return drop("a text message: frames are binary");
-    const frame = recogniseFrame(data);
+    if (!isBinary) return drop("text message instead of a binary frame");
+    const frame = recognizeFrame(data);
     if (frame?.case === "audio") {
       const { audio: bytes, sampleRate, numChannels: channels } = frame.value;
       const fault = faultOf(bytes.byteLength, sampleRate, channels);
@@ -40,14 +40,10 @@ export function createDecoder(onDropped: (reason: string) => void): Decoder {
       return { kind: "audio", audio: { samples: decodePcm16(bytes), sampleRate, channels } };
     }
     if (frame?.case === "message") {
-      const message = recogniseJson(frame.value.data);
-      return message === undefined ? drop("a message that is not JSON") : { kind: "message", message };
+      const message = recognizeJson(frame.value.data);
+      return message === undefined ? drop("message is not JSON") : { kind: "message", message };
     }
-    return drop(
-      frame?.case === undefined
-        ? "bytes that are no frame"
-        : `a frame of kind ${frame.case}: callers send audio and message`,
-    );
+    return drop(frame?.case === undefined ? "not a frame" : `frame of kind ${frame.case} instead of audio or message`);
   }
 
   return {
@@ -58,19 +54,19 @@ export function createDecoder(onDropped: (reason: string) => void): Decoder {
   };
 }
 
-/** One frame of the bot's voice. */
+/** One frame of the bot's audio. */
 export function encodeAudio({ samples, sampleRate, channels }: AudioFrame): Uint8Array {
   return encode({ case: "audio", value: { audio: encodePcm16(samples), sampleRate, numChannels: channels } });
 }
 
-/** One app message. Throws a TypeError on what JSON cannot say. */
+/** One app message. Throws a TypeError for values that JSON cannot represent. */
 export function encodeMessage(message: unknown): Uint8Array {
   const data = JSON.stringify(message) as string | undefined;
-  if (data === undefined) throw new TypeError(`JSON cannot say ${typeof message}.`);
+  if (data === undefined) throw new TypeError(`JSON cannot represent ${typeof message}.`);
   return encode({ case: "message", value: { data } });
 }
 
-/** Says that what was sent and not heard yet is void. */
+/** Tells the client to drop audio that it has not played. */
 export function encodeInterruption(): Uint8Array {
   return encode({ case: "interruption", value: {} });
 }
@@ -79,7 +75,7 @@ function encode(frame: NonNullable<MessageInitShape<typeof FrameSchema>["frame"]
   return toBinary(FrameSchema, create(FrameSchema, { frame }));
 }
 
-function recogniseFrame(data: Uint8Array): Frame["frame"] | undefined {
+function recognizeFrame(data: Uint8Array): Frame["frame"] | undefined {
   try {
     return fromBinary(FrameSchema, data, { readUnknownFields: false }).frame;
   } catch {
@@ -87,7 +83,7 @@ function recogniseFrame(data: Uint8Array): Frame["frame"] | undefined {
   }
 }
 
-function recogniseJson(text: string): unknown {
+function recognizeJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -97,13 +93,13 @@ function recogniseJson(text: string): unknown {
 
 function faultOf(byteLength: number, sampleRate: number, channels: number): string | undefined {
   if (sampleRate < lowestRate || sampleRate > highestRate) {
-    return `audio at ${sampleRate} Hz: ${lowestRate} to ${highestRate} Hz are taken`;
+    return `audio at ${sampleRate} Hz instead of ${lowestRate} to ${highestRate} Hz`;
   }
-  if (channels !== 1 && channels !== 2) return `audio of ${channels} channels: 1 and 2 are taken`;
+  if (channels !== 1 && channels !== 2) return `audio with ${channels} channels instead of 1 or 2`;
   if (byteLength === 0) return "audio without samples";
-  // Half a sample means that the bytes were cut somewhere else than thought: what follows the cut would be noise.
-  if (byteLength % (2 * channels) !== 0) return "audio that ends inside a sample";
+  // Half a sample means that the bytes were cut in the wrong place: the rest would be noise.
+  if (byteLength % (2 * channels) !== 0) return "audio ends inside a sample";
   if ((byteLength / 2 / channels / sampleRate) * 1000 > longestFrameMs)
-    return `audio of more than ${longestFrameMs} ms`;
+    return `audio frame longer than ${longestFrameMs} ms`;
   return undefined;
 }

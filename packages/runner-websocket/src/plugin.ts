@@ -1,88 +1,43 @@
-import type { IncomingMessage } from "node:http";
-import { RunnerError, type Session, type TransportPlugin } from "@pipecat-ts/runner-core";
-import { createPacer } from "@pipecat-ts/runner-media";
-import type { WebSocket } from "ws";
+import type { CallerSocket, SocketHandlers, SocketRequest, TransportPlugin } from "@pipecat-ts/runner-core";
 import type { WebSocketRunnerArguments } from "./arguments.ts";
-import { closeSocket, maxMessageBytes } from "./port.ts";
-import { receive } from "./reception.ts";
-import { openTransport } from "./transport.ts";
+import { createDecoder } from "./codec.ts";
+import { createWebSocketPort } from "./port.ts";
 
 const path = "/ws-client";
 
-/** Callers by plain WebSocket, in Pipecat's protobuf frames. */
+/** Calls over plain WebSockets, in Pipecat's protobuf frames. */
 const plugin: TransportPlugin = {
+  apiVersion: 1,
   name: "websocket",
-  open(runner) {
-    const pacer = runner.shared("pacer", createPacer);
-    /** The sessions whose caller is to come in here: another transport's ids open nothing. */
-    const started = new WeakSet<Session>();
-    const admitted = new WeakMap<IncomingMessage, Session>();
-
-    function start(body?: unknown): Session {
-      const session = runner.createSession({ body });
-      started.add(session);
-      return session;
-    }
-
-    function startBare(request: IncomingMessage): Session {
-      const session = start();
-      // Nobody else knows its id, so it ends with the connection, should that break before the bot runs.
-      request.socket.once("close", () => session.state === "pending" && session.end("caller-left"));
-      return session;
-    }
-
-    function findStarted(sessionId: string): Session {
-      const session = runner.findSession(sessionId);
-      const fix = "Ask POST /start for a new wsUrl: each is good for one call.";
-      if (!session || !started.has(session)) {
-        throw new RunnerError("SESSION_UNKNOWN", `No session "${sessionId}" waits for its caller.`, { fix });
-      }
-      if (session.state === "pending") return session;
-      throw new RunnerError("SESSION_NOT_PENDING", `The caller of session "${sessionId}" is here already.`, { fix });
-    }
-
-    function answer(socket: WebSocket, session: Session): void {
-      const { logger } = session;
-      const reception = receive(socket, logger);
-      // Throws when since `authorize` another caller took the session, or the last place, or the runner began to drain.
-      session.run<WebSocketRunnerArguments>({ transport: "websocket", websocket: socket }, async (params) =>
-        openTransport(reception, { websocket: socket, params, logger, pacer }),
-      );
-      session.own((reason) => closeSocket(socket, reason, pacer.clock));
-      void reception.left.then((reason) => session.end(reason));
-    }
-
-    return {
-      sockets: [
-        {
-          path: `${path}{/:sessionId}`,
-          access: "caller",
-          maxPayload: maxMessageBytes,
-          authorize({ params, request }) {
-            const { sessionId } = params;
-            admitted.set(request, sessionId === undefined ? startBare(request) : findStarted(sessionId));
-            return undefined;
-          },
-          accept(socket, { request }) {
-            const session = admitted.get(request);
-            if (session) answer(socket, session);
-            else socket.terminate();
-          },
-        },
-      ],
-      start({ body, request }) {
-        const session = start(body.body);
-        // `wsUrl` alone: Pipecat's JavaScript client refuses every key it does not know.
-        return {
-          sessionId: session.id,
-          body: { wsUrl: runner.urlFor(`${path}/${runner.socketSegment(session)}`, request, "ws").href },
-        };
-      },
-      banner: () => [`${runner.urlFor(path, undefined, "ws").href} takes protobuf frames`],
-      async close() {
-        // Sockets are their sessions', and the pacer holds no timer without them.
-      },
-    };
-  },
+  open: (runner) => ({
+    sockets: [{ path, access: "caller", accept }],
+    start({ body, request }) {
+      const session = runner.createSession({ body: body.body });
+      // Only `wsUrl`: Pipecat's JavaScript client rejects unknown keys.
+      return { sessionId: session.id, body: { wsUrl: runner.socketUrl(session, path, request).href } };
+    },
+    advanced: { banner: () => [`${runner.url(path).href.replace(/^http/, "ws")} accepts protobuf frames`] },
+  }),
 };
 export default plugin;
+
+function accept(socket: CallerSocket, { session }: SocketRequest): SocketHandlers {
+  const { logger } = session;
+  const decoder = createDecoder((reason) => {
+    if (decoder.dropped === 1) logger.warn({ reason }, "message skipped; further ones are only counted");
+  });
+  const call = session.run<WebSocketRunnerArguments>({ websocket: socket.raw }, (params) =>
+    createWebSocketPort(socket, params),
+  );
+  call.connected();
+  return {
+    message(data, isBinary) {
+      const frame = decoder.decode(data, isBinary);
+      if (frame?.kind === "audio") call.audio(frame.audio);
+      else if (frame) call.message(frame.message);
+    },
+    closed() {
+      if (decoder.dropped > 0) logger.info({ skippedMessages: decoder.dropped }, "messages skipped");
+    },
+  };
+}

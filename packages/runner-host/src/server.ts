@@ -1,33 +1,32 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { RunnerError } from "@pipecat-ts/runner-core";
-import { settledWithin } from "./deadline.ts";
+import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
+import { answerParserErrors } from "./errors.ts";
 import { boundUrl } from "./public-url.ts";
-import { answerParserErrors } from "./raw-reply.ts";
 
-/** How long requests under way may take when the server stops. */
+/** How long requests in progress may take when the server stops, in ms. */
 const closeMs = 500;
 
 /** The open port of a runner. */
-export interface Listeners {
+export interface HttpServer {
   readonly url: URL;
-  /** Stops listening; requests under way have half a second. */
+  /** Stops listening. Requests in progress have half a second. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the port. `localhost` is both loopback addresses, for browsers and tools differ in which of them they try; a
- * machine without one of them does without. Rejects with PORT_IN_USE or OPTION_INVALID, and nothing stays open.
+ * Opens the port. `localhost` opens both loopback addresses, because browsers and tools differ in which one they try; a machine
+ * may lack one of them. Rejects with PORT_IN_USE or OPTION_INVALID, and nothing stays open.
  */
-export async function openListeners(
+export async function openServer(
   host: string,
   port: number,
   handle: RequestListener,
-  attach: (server: Server) => void,
-): Promise<Listeners> {
+  attachSockets: (server: Server) => void,
+): Promise<HttpServer> {
   const addresses = host === "localhost" ? ["127.0.0.1", "::1"] : [host.replace(/^\[|\]$/g, "")];
   const servers = await openAll(addresses, port, () => {
-    // shouldUpgradeCallback: other upgrades than to WebSocket, like h2c, are asked for by the way and may be ignored.
+    // Upgrades to other protocols, such as h2c, are optional for their clients and are ignored.
     const server = createServer({ shouldUpgradeCallback: ({ headers }) => /^websocket$/i.test(headers.upgrade ?? "") });
     // Longer than the 60 s of common load balancers, which otherwise send requests into connections that just closed.
     server.keepAliveTimeout = 75_000;
@@ -35,19 +34,14 @@ export async function openListeners(
     server.headersTimeout = 20_000;
     server.on("request", handle);
     answerParserErrors(server);
-    attach(server);
+    attachSockets(server);
     return server;
   });
-  return {
-    url: boundUrl(host, portOf(servers[0])),
-    async close() {
-      await closeAll(servers);
-    },
-  };
+  return { url: boundUrl(host, portOf(servers[0])), close: () => closeAll(servers) };
 }
 
 async function openAll(addresses: readonly string[], port: number, create: () => Server): Promise<Server[]> {
-  // A free port of one loopback address may be taken on the other: then the next free one is tried.
+  // A port that is free on one loopback address may be taken on the other: the next free one is tried.
   for (let attempt = 1; ; attempt++) {
     const servers: Server[] = [];
     try {
@@ -56,7 +50,7 @@ async function openAll(addresses: readonly string[], port: number, create: () =>
         if (server) servers.push(server);
       }
       if (servers.length > 0) return servers;
-      throw new RunnerError("OPTION_INVALID", "--host is localhost, and this machine has no loopback address.");
+      throw new RunnerError("OPTION_INVALID", "--host is localhost, but this machine has no loopback address.");
     } catch (error) {
       const again = port === 0 && servers.length > 0 && attempt < 5;
       await closeAll(servers);
@@ -65,7 +59,7 @@ async function openAll(addresses: readonly string[], port: number, create: () =>
   }
 }
 
-/** Resolves to undefined when the machine does not have the address and may do without. */
+/** Resolves to undefined when the machine lacks an optional address. */
 function open(server: Server, address: string, port: number, optional: boolean): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
@@ -83,19 +77,19 @@ function listenError(error: NodeJS.ErrnoException, address: string, port: number
   const { code, message } = error;
   if (code === "EADDRINUSE") {
     return new RunnerError("PORT_IN_USE", `Port ${port} is in use on ${address}.`, {
-      fix: "Stop the program that has it, or choose another with --port; --port 0 takes a free one.",
+      fix: "Stop the program that uses it, or choose another port with --port; --port 0 chooses a free one.",
       cause: error,
     });
   }
   if (code === "EACCES") {
-    return new RunnerError("OPTION_INVALID", `--port is ${port}, which needs rights this process does not have.`, {
-      fix: "Choose a port above 1023.",
+    return new RunnerError("OPTION_INVALID", `--port: this process may not use port ${port}.`, {
+      fix: "Use a port above 1023.",
       cause: error,
     });
   }
   if (code !== "EADDRNOTAVAIL" && code !== "ENOTFOUND" && code !== "EAI_AGAIN" && code !== "EAFNOSUPPORT") return error;
-  return new RunnerError("OPTION_INVALID", `--host is "${address}", which is no address of this machine: ${message}`, {
-    fix: "Use localhost, 0.0.0.0 for every network, or an address of this machine.",
+  return new RunnerError("OPTION_INVALID", `--host: "${address}" is not an address of this machine (${message}).`, {
+    fix: "Use localhost, 0.0.0.0 for all networks, or an address of this machine.",
     cause: error,
   });
 }
@@ -109,9 +103,9 @@ async function closeAll(servers: readonly Server[]): Promise<void> {
     servers.map(async (server) => {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeIdleConnections();
-      if (await settledWithin(closeMs, closed)) return;
+      if (await withTimeout(closed, closeMs)) return;
       server.closeAllConnections();
-      await settledWithin(closeMs, closed);
+      await withTimeout(closed, closeMs);
     }),
   );
 }

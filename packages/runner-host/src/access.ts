@@ -1,0 +1,285 @@
+import { createHmac, randomBytes } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import {
+  type Access,
+  isLoopback,
+  type Logger,
+  RunnerError,
+  type RunnerSettings,
+  type Session,
+  safeEqual,
+} from "@pipecat-ts/runner-core";
+import { type HostSession, pendingMs, type SessionEngine } from "@pipecat-ts/runner-sessions";
+import type { AccessOptions } from "./runner.ts";
+
+/** What a caller shows to open a socket, or a connection to a transport's own server. */
+export interface Shown {
+  /** The session id or token in the URL. */
+  readonly credential?: string | undefined;
+  /** The API key or token in a header or query. */
+  readonly bearer?: string | undefined;
+  readonly origin?: string | undefined;
+  /** Whether a browser's `Origin` belongs to this server. */
+  readonly isOwnOrigin: boolean;
+}
+
+/** A caller who may connect. */
+export interface Admission {
+  /** The session that the credential names. */
+  readonly session: HostSession | undefined;
+  /** Makes the token valid again unless the session runs: the caller did not get through. Later calls have no effect. */
+  release(): void;
+}
+
+/** The access control of one runner. */
+export interface AccessControl {
+  /** Whether pages of only some origins may call. */
+  readonly restrictsOrigins: boolean;
+  /** Whether the page that made the request may call; true when no page did. */
+  allowsOrigin(request: IncomingMessage): boolean;
+  /** For every request. Throws HOST_REFUSED or ORIGIN_REFUSED. */
+  checkRequest(request: IncomingMessage): void;
+  /** Throws HOST_REFUSED for a host name that does not belong to this server. */
+  checkHost(request: IncomingMessage): void;
+  /** Throws KEY_REQUIRED unless the request carries the API key, or none is set. */
+  requireKey(request: IncomingMessage): void;
+  /**
+   * For requests that concern other callers. Throws KEY_REQUIRED; without a key, ORIGIN_REFUSED for pages of foreign origins,
+   * which may only start calls of their own.
+   */
+  requireOperator(request: IncomingMessage): void;
+  /** What the caller of an upgrade request shows. */
+  shownBy(request: IncomingMessage, url: URL, credential: string | undefined): Shown;
+  /**
+   * Admits a caller of a socket or of a transport's own server. `isVerified` is asked only when it matters. Throws
+   * ORIGIN_REFUSED first, so that a foreign page cannot use up a token, then KEY_REQUIRED, TOKEN_REQUIRED, TOKEN_INVALID,
+   * SESSION_UNKNOWN, SESSION_NOT_PENDING, DRAINING or AT_CAPACITY.
+   */
+  admit(access: Access, shown: Shown, isVerified: () => boolean): Admission;
+  /** See `RunnerContext.credential`. */
+  credential(session: Session): string;
+}
+
+export function createAccessControl(
+  { apiKey, webSocketAuth, webSocketSecret, allowedOrigins }: AccessOptions,
+  settings: RunnerSettings,
+  logger: Logger,
+  engine: Pick<SessionEngine, "get" | "draining" | "assertAccepting">,
+): AccessControl {
+  const origins = createOrigins(allowedOrigins, settings);
+  const tokens = createSocketTokens(webSocketSecret);
+  const usesTokens = webSocketAuth === "token";
+  const hasKey = apiKey !== undefined;
+
+  function requireKey(request: IncomingMessage): void {
+    if (hasKey && !safeEqual(apiKey, bearerOf(request))) throw keyRequired();
+  }
+
+  function admission(id: string | undefined): Admission {
+    const session = id === undefined ? undefined : pendingSession(engine, id);
+    engine.assertAccepting(session);
+    return { session, release: () => undefined };
+  }
+
+  function redeem(token: string, credential: string | undefined): Admission {
+    const id = tokens.check(token);
+    if (credential !== undefined && credential !== id && credential !== token) {
+      throw tokenInvalid("The token belongs to another session.");
+    }
+    const { session } = admission(id);
+    if (!session) throw tokenInvalid("The token names no session.");
+    tokens.use(session);
+    let used = true;
+    return {
+      session,
+      release() {
+        if (used && session.state === "pending") tokens.restore(session);
+        used = false;
+      },
+    };
+  }
+
+  return {
+    restrictsOrigins: origins.restricted,
+    allowsOrigin: (request) => origins.allows(request.headers.origin, origins.isOwn(request)),
+    checkHost: createHostCheck(settings, hasKey, logger),
+    checkRequest(request) {
+      this.checkHost(request);
+      origins.require(request.headers.origin, origins.isOwn(request));
+    },
+    requireKey,
+    requireOperator(request) {
+      requireKey(request);
+      if (!hasKey) origins.requireListed(request.headers.origin, origins.isOwn(request));
+    },
+    shownBy(request, url, credential) {
+      return {
+        credential,
+        bearer: bearerOf(request) ?? url.searchParams.get("token") ?? undefined,
+        origin: request.headers.origin,
+        isOwnOrigin: origins.isOwn(request),
+      };
+    },
+    admit(access, { credential, bearer, origin, isOwnOrigin }, isVerified) {
+      if (access === "open") return admission(credential);
+      origins.require(origin, isOwnOrigin);
+      if (usesTokens && credential?.includes(".")) return redeem(credential, undefined);
+      if (safeEqual(apiKey, bearer)) return admission(credential);
+      if (usesTokens) {
+        if (bearer !== undefined) return redeem(bearer, credential);
+        if (credential === undefined && isVerified()) return admission(undefined);
+        throw new RunnerError("TOKEN_REQUIRED", "This server requires a token on every socket.", {
+          fix: "Open the URL from the reply of POST /start, or send its token as Authorization: Bearer or ?token=.",
+        });
+      }
+      if (access === "carrier") return admission(credential);
+      if (origins.restricted && origin === undefined) {
+        throw originRefused("A caller without an Origin needs a token or the API key.");
+      }
+      // Only those who started a session, with the key, know its id.
+      if (hasKey && credential === undefined) throw keyRequired();
+      return admission(credential);
+    },
+    credential: (session) => (usesTokens ? tokens.create(session) : session.id),
+  };
+}
+
+/** The live session with this id. Throws SESSION_UNKNOWN; DRAINING while draining, because clients retry after 503. */
+export function findSession(
+  engine: Pick<SessionEngine, "get" | "draining" | "assertAccepting">,
+  id: string,
+): HostSession {
+  const session = engine.get(id);
+  if (session) return session;
+  if (engine.draining) engine.assertAccepting();
+  throw sessionUnknown();
+}
+
+/** The error for a session that does not exist, or that belongs to another transport. */
+export function sessionUnknown(): RunnerError {
+  return new RunnerError("SESSION_UNKNOWN", "The session does not exist or has ended.", {
+    fix: "Start one with POST /start; it waits 120 s for its caller.",
+  });
+}
+
+function pendingSession(engine: Pick<SessionEngine, "get" | "draining" | "assertAccepting">, id: string): HostSession {
+  const session = findSession(engine, id);
+  if (session.state === "pending") return session;
+  throw new RunnerError("SESSION_NOT_PENDING", "The caller of this session is already connected.", {
+    fix: "Use POST /start: every session takes one caller.",
+  });
+}
+
+/** The token in `Authorization: Bearer`. */
+function bearerOf({ headers }: IncomingMessage): string | undefined {
+  return /^bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
+}
+
+function keyRequired(): RunnerError {
+  return new RunnerError("KEY_REQUIRED", "This server requires its API key.", {
+    fix: "Send the header Authorization: Bearer <key>.",
+  });
+}
+
+function originRefused(message: string): RunnerError {
+  return new RunnerError("ORIGIN_REFUSED", message, {
+    fix: "Ask the operator to list the origin in --allowed-origins.",
+  });
+}
+
+function tokenInvalid(message: string): RunnerError {
+  return new RunnerError("TOKEN_INVALID", message, {
+    fix: "Use POST /start to get a new URL: every URL opens one socket.",
+  });
+}
+
+/**
+ * Compares origins as text, ignoring case, with the list and with this server's own, which serves the web client. An empty list
+ * or `*` allows every origin.
+ */
+function createOrigins(
+  list: readonly string[],
+  { publicUrl, trustProxy }: Pick<RunnerSettings, "publicUrl" | "trustProxy">,
+) {
+  const listed = new Set(list.map((origin) => origin.toLowerCase()));
+  const restricted = listed.size > 0 && !listed.has("*");
+
+  function isListed(origin: string | undefined, isOwn: boolean): boolean {
+    return origin === undefined || isOwn || listed.has("*") || listed.has(origin.toLowerCase());
+  }
+
+  function requireListed(origin: string | undefined, isOwn: boolean): void {
+    if (!isListed(origin, isOwn)) throw originRefused(`Pages of ${origin?.slice(0, 100)} may not call this server.`);
+  }
+
+  return {
+    restricted,
+    allows: (origin: string | undefined, isOwn: boolean) => !restricted || isListed(origin, isOwn),
+    require(origin: string | undefined, isOwn: boolean) {
+      if (restricted) requireListed(origin, isOwn);
+    },
+    requireListed,
+    isOwn({ headers }: IncomingMessage): boolean {
+      const url = URL.parse(headers.origin ?? "");
+      if (!url || url.host === "") return false;
+      const forwarded = trustProxy ? [headers["x-forwarded-host"]].flat()[0]?.split(",")[0]?.trim() : undefined;
+      // Schemes are not compared: behind a proxy that terminates TLS, this server does not know its own.
+      const host = URL.parse(`${url.protocol}//${forwarded ?? headers.host}`)?.host;
+      return url.host === publicUrl?.host || url.host === host;
+    },
+  };
+}
+
+/**
+ * Prevents DNS rebinding: a page of any site can let its own host name resolve to this machine, and is then same-origin with
+ * servers here. A loopback server without a key therefore accepts only loopback names and the configured public one. The
+ * first rejection is logged, because it may come from a tunnel that is not configured.
+ */
+export function createHostCheck(
+  { host, publicUrl }: Pick<RunnerSettings, "host" | "publicUrl">,
+  hasKey: boolean,
+  logger: Logger,
+): (request: IncomingMessage) => void {
+  if (hasKey || !isLoopback(host)) return () => undefined;
+  let warnedOnce = false;
+  return ({ headers }) => {
+    const name = URL.parse(`http://${headers.host}`)?.hostname ?? "";
+    if (isLoopback(name) || name === publicUrl?.hostname) return;
+    const fix = "Use localhost, or announce a tunnel or proxy with --public-url or --proxy.";
+    if (!warnedOnce) logger.warn({ host: name, fix }, "request to a foreign host name rejected");
+    warnedOnce = true;
+    throw new RunnerError("HOST_REFUSED", "This server does not have this host name.", { fix });
+  };
+}
+
+/**
+ * Tokens `{sessionId}.{expiry}.{signature}` that open one socket of one session; the expiry is in s since 1970. Runners with the
+ * same secret accept each other's tokens, for sessions of their own. Default: a random secret.
+ */
+export function createSocketTokens(secret: string | Buffer = randomBytes(32)) {
+  const used = new WeakSet<Session>();
+
+  function sign(text: string): string {
+    return createHmac("sha256", secret).update(`pipecat-runner socket ${text}`).digest("base64url");
+  }
+
+  return {
+    create(session: Session): string {
+      const text = `${session.id}.${Math.ceil((Date.now() + pendingMs) / 1000)}`;
+      return `${text}.${sign(text)}`;
+    },
+    /** The session id of the token. Throws TOKEN_INVALID when it was changed, comes from another runner, or has expired. */
+    check(token: string): string {
+      const [, text = "", id = "", expiry, signature = ""] = /^(([^.]+)\.(\d{1,12}))\.([\w-]{43})$/.exec(token) ?? [];
+      if (!safeEqual(signature, sign(text))) throw tokenInvalid("The token is not one of this server.");
+      if (Number(expiry) * 1000 <= Date.now()) throw tokenInvalid("The token has expired.");
+      return id;
+    },
+    /** Throws TOKEN_INVALID when the session's token was used before. */
+    use(session: Session): void {
+      if (used.has(session)) throw tokenInvalid("The token was used before.");
+      used.add(session);
+    },
+    restore: (session: Session) => void used.delete(session),
+  };
+}

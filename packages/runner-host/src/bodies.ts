@@ -1,0 +1,95 @@
+import { type RouteContext, RunnerError } from "@pipecat-ts/runner-core";
+import type { Context, Middleware } from "koa";
+import { koaBody } from "koa-body";
+import type { TSchema } from "typebox";
+import { Check, Errors } from "typebox/value";
+
+/** Largest request body by default, in bytes. */
+const defaultMaxBody = 1024 * 1024;
+
+/**
+ * Reads the body of a request: its text into `ctx.request.rawBody`, and the parsed JSON, form or text into `ctx.request.body`;
+ * both are undefined without one. With `as: "json"`, any content type but multipart is parsed as JSON. Leaves multipart bodies unread.
+ *
+ * Throws BODY_INVALID (400), BODY_TOO_LARGE (413) or REQUEST_INVALID (400, 415). Use it after access control.
+ */
+export function readBody({
+  maxBody = defaultMaxBody,
+  as,
+}: {
+  maxBody?: number | undefined;
+  as?: "json";
+} = {}): Middleware {
+  const parse = koaBody({
+    includeUnparsed: true,
+    jsonStrict: false,
+    jsonLimit: maxBody,
+    formLimit: maxBody,
+    textLimit: maxBody,
+    parsedMethods: ["POST", "PUT", "PATCH", "DELETE"] as never,
+    onError(error) {
+      throw bodyError(error, maxBody);
+    },
+  });
+  return async (ctx, next) => {
+    if (ctx.is() === null || ctx.is("multipart/*")) return await next();
+    const encoding = ctx.get("content-encoding").toLowerCase();
+    if (encoding !== "" && encoding !== "identity") {
+      throw new RunnerError("REQUEST_INVALID", `The body has the content encoding ${encoding.slice(0, 40)}.`, {
+        status: 415,
+        fix: "Send it without Content-Encoding.",
+      });
+    }
+    if (as === "json" || ctx.is("+json")) ctx.req.headers["content-type"] = "application/json";
+    return await parse(ctx as never, async () => {
+      const request = ctx.request as { body?: unknown };
+      if (ctx.is("json") && request.body === "") request.body = undefined;
+      await next();
+    });
+  };
+}
+
+function bodyError(cause: Error, maxBody: number): RunnerError {
+  const { status, type } = cause as Error & { readonly status?: number; readonly type?: string };
+  if (status === 413) {
+    return new RunnerError("BODY_TOO_LARGE", `The body is larger than ${maxBody} bytes.`, {
+      fix: "Send large data to the bot through a route of your own.",
+    });
+  }
+  if (type !== undefined) {
+    return new RunnerError("REQUEST_INVALID", "The request ended before its body did.", { cause });
+  }
+  return new RunnerError("BODY_INVALID", `The body is not valid JSON: ${cause.message}.`, { cause });
+}
+
+/** Throws BODY_INVALID, which names the field, when a parsed body does not match `schema`. */
+export function checkBody(schema: TSchema, body: unknown): void {
+  if (Check(schema, body)) return;
+  const error = Errors(schema, body)[0];
+  const field = error?.instancePath.slice(1).replaceAll("/", ".");
+  throw new RunnerError("BODY_INVALID", `${field ? `"${field}" in the body` : "The body"} ${error?.message}.`);
+}
+
+/** The body of `POST /start`: a JSON object, or nothing. Throws BODY_INVALID. */
+export function startBodyOf(ctx: Context): { readonly transport?: string; readonly [field: string]: unknown } {
+  if (ctx.is("multipart/*")) throw invalidStart("The body is multipart");
+  const { body = {} } = (ctx as unknown as RouteContext).request;
+  if (typeof body !== "object" || body === null || Array.isArray(body))
+    throw invalidStart(`The body is ${kindOf(body)}`);
+  const { transport, ...rest } = body as Record<string, unknown>;
+  if (transport === undefined || transport === null) return rest;
+  if (typeof transport === "string") return { ...rest, transport };
+  throw new RunnerError("BODY_INVALID", `"transport" in the body is ${kindOf(transport)}.`, {
+    fix: "Give the transport's name as a string, or omit it.",
+  });
+}
+
+function invalidStart(message: string): RunnerError {
+  return new RunnerError("BODY_INVALID", `${message}.`, { fix: 'Send a JSON object, like {"body": {…}}, or nothing.' });
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "a list";
+  return typeof value === "object" ? "an object" : `a ${typeof value}`;
+}

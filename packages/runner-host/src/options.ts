@@ -1,0 +1,204 @@
+import { type OptionTable, RunnerError, type RunnerSettings, resolveOptions } from "@pipecat-ts/runner-core";
+import Type from "typebox";
+import type { AccessOptions, RunnerOptions } from "./runner.ts";
+
+/** The runner's own settings, as flags and environment variables give them. */
+export interface RunnerFlags extends AccessOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly transport: string | undefined;
+  readonly publicUrl: string | undefined;
+  readonly proxy: string | undefined;
+  readonly trustProxy: boolean;
+  readonly maxSessions: number | undefined;
+  /** In seconds. */
+  readonly shutdownTimeout: number;
+  readonly folder: string | undefined;
+}
+
+/** The runner's own flags and environment variables. A runner created in code reads neither. */
+export const runnerFlags: OptionTable<RunnerFlags> = {
+  host: {
+    flag: "host",
+    env: "PIPECAT_RUNNER_HOST",
+    default: "localhost",
+    description: "Address to listen on; 0.0.0.0 for all networks",
+    schema: Type.String({ minLength: 1 }),
+    placeholder: "address",
+  },
+  port: {
+    flag: "port",
+    env: "PIPECAT_RUNNER_PORT",
+    default: 7860,
+    description: "Port to listen on; 0 chooses a free port",
+    schema: Type.Integer({ minimum: 0, maximum: 65_535 }),
+    placeholder: "port",
+  },
+  transport: {
+    flag: "transport",
+    short: "t",
+    env: "PIPECAT_RUNNER_TRANSPORT",
+    description: "The only transport that callers may use (default: all installed ones)",
+    schema: Type.String({ minLength: 1 }),
+    placeholder: "name",
+  },
+  publicUrl: {
+    flag: "public-url",
+    env: "PIPECAT_RUNNER_PUBLIC_URL",
+    description: "URL where callers and phone carriers reach this server; a bare hostname means https",
+    schema: Type.String({ minLength: 1 }),
+    placeholder: "url",
+  },
+  proxy: {
+    flag: "proxy",
+    short: "x",
+    description: "Public hostname of a tunnel to this server; same as --public-url https://<hostname>",
+    schema: Type.String({ minLength: 1 }),
+    placeholder: "hostname",
+  },
+  trustProxy: {
+    flag: "trust-proxy",
+    env: "PIPECAT_RUNNER_TRUST_PROXY",
+    default: false,
+    description: "Trust X-Forwarded-Host and X-Forwarded-Proto; use only behind a proxy that sets them",
+    schema: Type.Boolean(),
+  },
+  maxSessions: {
+    flag: "max-sessions",
+    env: "PIPECAT_RUNNER_MAX_SESSIONS",
+    description: "Maximum number of active sessions (default: no limit)",
+    schema: Type.Integer({ minimum: 1 }),
+    placeholder: "count",
+  },
+  shutdownTimeout: {
+    flag: "shutdown-timeout",
+    env: "PIPECAT_RUNNER_SHUTDOWN_TIMEOUT",
+    default: 1800,
+    description: "Seconds that live calls may continue after SIGTERM",
+    // Timers hold at most 24.8 days.
+    schema: Type.Number({ minimum: 0, maximum: 604_800 }),
+    placeholder: "seconds",
+  },
+  folder: {
+    flag: "folder",
+    short: "f",
+    description: "Folder whose files can be downloaded at /files/",
+    schema: Type.String({ minLength: 1 }),
+    placeholder: "path",
+  },
+  apiKey: {
+    flag: "api-key",
+    env: "PIPECAT_RUNNER_API_KEY",
+    description: "API key that clients must send (prefer the environment variable)",
+    schema: Type.String({ minLength: 16, pattern: "^[!-~]*$", description: "at least 16 characters without spaces" }),
+    placeholder: "key",
+    secret: true,
+  },
+  webSocketAuth: {
+    flag: "ws-auth",
+    env: "PIPECAT_WEBSOCKET_AUTH",
+    default: "none",
+    description: "token: every WebSocket requires the single-use token from its URL",
+    schema: Type.Union([Type.Literal("none"), Type.Literal("token")]),
+    placeholder: "none|token",
+  },
+  webSocketSecret: {
+    env: "PIPECAT_WEBSOCKET_SECRET",
+    description: "Secret that signs tokens (default: random)",
+    schema: Type.String({ minLength: 16, description: "at least 16 characters" }),
+    secret: true,
+  },
+  allowedOrigins: {
+    flag: "allowed-origins",
+    env: "PIPECAT_ALLOWED_ORIGINS",
+    default: [],
+    description: "Comma-separated origins whose pages may call (default: all)",
+    schema: Type.Array(Type.String()),
+    placeholder: "origins",
+  },
+};
+
+/** The options of `createRunner` for these flags. */
+export function runnerOptionsFrom(
+  flags: RunnerFlags,
+): Partial<AccessOptions> &
+  Pick<
+    RunnerOptions,
+    "host" | "port" | "transport" | "publicUrl" | "trustProxy" | "maxSessions" | "shutdownTimeoutMs" | "folder"
+  > {
+  const { proxy, publicUrl, shutdownTimeout, maxSessions, transport, ...rest } = flags;
+  const url =
+    publicUrl ?? (proxy === undefined ? undefined : `https://${proxy.replace(/^[a-z][a-z0-9+.-]*:\/\//i, "")}`);
+  return {
+    ...rest,
+    transport,
+    maxSessions: maxSessions ?? Number.POSITIVE_INFINITY,
+    shutdownTimeoutMs: shutdownTimeout * 1000,
+    ...(url !== undefined && { publicUrl: url }),
+  };
+}
+
+/** The settings of a runner created in code, with defaults. Throws OPTION_INVALID. Reads no environment variable. */
+export function createSettings(options: Omit<RunnerOptions, "bot">): {
+  /** For plugins and bots: without secrets. */
+  readonly settings: RunnerSettings;
+  readonly access: AccessOptions;
+} {
+  const { maxSessions, shutdownTimeoutMs, publicUrl } = options;
+  const flags = resolveOptions(runnerFlags, {
+    given: {
+      host: options.host,
+      port: options.port,
+      transport: options.transport,
+      publicUrl: publicUrl?.toString(),
+      trustProxy: options.trustProxy,
+      maxSessions: maxSessions === Number.POSITIVE_INFINITY ? undefined : maxSessions,
+      shutdownTimeout: shutdownTimeoutMs === undefined ? undefined : shutdownTimeoutMs / 1000,
+      apiKey: options.apiKey,
+      webSocketAuth: options.webSocketAuth,
+      webSocketSecret: options.webSocketSecret,
+      allowedOrigins: options.allowedOrigins,
+    },
+    env: {},
+  });
+  const { apiKey, webSocketAuth, webSocketSecret, allowedOrigins } = flags;
+  return {
+    access: { apiKey, webSocketAuth, webSocketSecret, allowedOrigins: allowedOrigins.map(parseOrigin) },
+    settings: Object.freeze({
+      host: flags.host,
+      port: flags.port,
+      transport: flags.transport,
+      publicUrl: flags.publicUrl === undefined ? undefined : parsePublicUrl(flags.publicUrl),
+      trustProxy: flags.trustProxy,
+      requireAuth: apiKey !== undefined || webSocketAuth === "token",
+      maxSessions: flags.maxSessions ?? Number.POSITIVE_INFINITY,
+      shutdownTimeoutMs: flags.shutdownTimeout * 1000,
+      cliArgs: Object.freeze({ ...options.cliArgs }),
+    }),
+  };
+}
+
+/** Browsers send an origin without a trailing slash. Apps may have a scheme of their own. */
+function parseOrigin(text: string): string {
+  const origin = text.replace(/\/$/, "");
+  if (origin === "*" || /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@]+$/i.test(origin)) return origin;
+  throw new RunnerError("OPTION_INVALID", `--allowed-origins: "${text}" is not an origin.`, {
+    fix: 'Use a scheme and a host, like "https://app.example.com", with the port where there is one.',
+  });
+}
+
+/** Adds `https://` to a bare hostname and removes trailing slashes. Throws OPTION_INVALID. */
+export function parsePublicUrl(text: string): URL {
+  const url = URL.parse((/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`).replace(/\/+$/, ""));
+  const plain = url?.search === "" && url.hash === "" && url.username === "" && url.password === "";
+  if (url && plain && /^https?:$/.test(url.protocol) && !isUnspecified(url.hostname)) return url;
+  // The text may contain a password, so it is not repeated.
+  throw new RunnerError("OPTION_INVALID", "--public-url or --proxy is not the address of a web server.", {
+    fix: 'Use a hostname or a URL that callers can open, like "my.ngrok.io" or "https://bots.example.com/voice".',
+  });
+}
+
+/** Whether a host means all networks of this machine, which is not an address to call: `0.0.0.0`, `::`. */
+export function isUnspecified(host: string): boolean {
+  return /^(0\.0\.0\.0|\[?::\]?|\[?::ffff:(0\.0\.0\.0|0:0)\]?)$/i.test(host);
+}

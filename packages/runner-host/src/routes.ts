@@ -1,0 +1,169 @@
+import type { Router } from "@koa/router";
+import { type HttpRoute, type RouteContext, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
+import type { HostSession, SessionEngine } from "@pipecat-ts/runner-sessions";
+import type { Context, Next } from "koa";
+import { type AccessControl, findSession } from "./access.ts";
+import { checkBody, readBody, startBodyOf } from "./bodies.ts";
+import type { Metrics } from "./metrics.ts";
+import { chooseTransport, type InstalledTransport, isStartable } from "./plugins.ts";
+
+const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+/** What the routes of a runner need. */
+export interface RouteOptions {
+  readonly transports: readonly InstalledTransport[];
+  /** The only transport that callers may use. */
+  readonly restrictedTo: string | undefined;
+  readonly engine: SessionEngine;
+  readonly access: AccessControl;
+  readonly metrics: Metrics;
+}
+
+/** Adds all routes but files, in their order of precedence. Each checks access before it reads a body. */
+export function addRoutes(router: Router, options: RouteOptions): void {
+  addHealthRoutes(router, options);
+  addStartRoute(router, options);
+  addSessionRoutes(router, options);
+  for (const { open } of options.transports) {
+    for (const route of open?.routes ?? []) addPluginRoute(router, route, options.access);
+  }
+  addBotRoutes(router, options);
+}
+
+/** `/livez`: the process answers. `/readyz`: it takes new callers, 503 while it drains. `/status`: what `/start` can choose. `/metrics`. */
+function addHealthRoutes(router: Router, { transports, engine, access, metrics }: RouteOptions): void {
+  router.get("/livez", (ctx) => {
+    ctx.body = { status: "ok" };
+  });
+  router.get("/readyz", (ctx) => {
+    if (engine.draining) engine.assertAccepting();
+    ctx.body = { status: "ok" };
+  });
+  router.get("/status", (ctx) => {
+    ctx.body = { status: "ready", transports: transports.filter(isStartable).map(({ name }) => name) };
+  });
+  router.get("/metrics", async (ctx) => {
+    access.requireOperator(ctx.req);
+    ctx.body = await metrics.text();
+    ctx.set("Content-Type", metrics.contentType);
+  });
+}
+
+/** `POST /start`. Any content type but multipart counts as JSON, because curl sends JSON as a form unless told otherwise. */
+function addStartRoute(router: Router, { transports, restrictedTo, engine, access }: RouteOptions): void {
+  const requireKey = keyCheck(access);
+  router.post("/start", requireKey, readBody({ as: "json" }), async (ctx) => {
+    const body = startBodyOf(ctx);
+    const transport = chooseTransport(body, transports, restrictedTo);
+    engine.assertAccepting();
+    const reply = await transport.start({ body, request: ctx.req });
+    ctx.set("X-Session-Id", reply.sessionId);
+    ctx.body = reply.body;
+  });
+}
+
+/**
+ * `GET /sessions` lists live sessions, `GET /sessions/{id}` describes one, `DELETE /sessions/{id}` ends it and answers when it has
+ * ended. Below `/sessions/{id}`, nothing is answered without the key, or for a session that is not live.
+ */
+function addSessionRoutes(router: Router, { engine, access }: RouteOptions): void {
+  router.register("/sessions/:sessionId{/*path}", methods, (ctx, next) => {
+    access.requireKey(ctx.req);
+    findSession(engine, ctx.params.sessionId ?? "");
+    return next();
+  });
+  router.get("/sessions", (ctx) => {
+    access.requireOperator(ctx.req);
+    ctx.body = { sessions: [...engine].filter(({ state }) => state !== "ended").map(report) };
+  });
+  router.get("/sessions/:sessionId", (ctx) => {
+    ctx.body = report(findSession(engine, ctx.params.sessionId ?? ""));
+  });
+  router.delete("/sessions/:sessionId", async (ctx) => {
+    const session = findSession(engine, ctx.params.sessionId ?? "");
+    await session.end("ended-by-request");
+    ctx.body = { ...report(session), reason: await session.ended };
+  });
+}
+
+/** A session without its body and its caller. Times are ISO 8601 and ms. */
+function report({ id, transport, state, startedAt }: HostSession): Readonly<Record<string, unknown>> {
+  const durationMs = Math.max(0, Date.now() - startedAt.getTime());
+  return { sessionId: id, transport, state, startedAt: startedAt.toISOString(), durationMs };
+}
+
+/** Several plugins may have one path: each passes on, with `next()`, the requests that are not meant for it. */
+function addPluginRoute(router: Router, route: HttpRoute, access: AccessControl): void {
+  const { path, schema, maxBody } = route;
+  const handle = (ctx: unknown, next: Next) => {
+    const context = ctx as RouteContext;
+    if (schema) checkBody(schema, context.request.body);
+    return route.handle(context, next);
+  };
+  const checks = route.access === "caller" ? [keyCheck(access)] : [];
+  router.register(path, [route.method].flat(), [...checks, readBodyOnce({ maxBody }), handle]);
+}
+
+/** A route that passes a request on has read its body already. */
+function readBodyOnce(options: { readonly maxBody: number | undefined }) {
+  const read = readBody(options);
+  return (ctx: Context, next: Next) => {
+    const { rawBody } = (ctx as unknown as RouteContext).request;
+    return rawBody === undefined ? read(ctx, next) : next();
+  };
+}
+
+function keyCheck({ requireKey }: AccessControl) {
+  return (ctx: Context, next: Next) => {
+    requireKey(ctx.req);
+    return next();
+  };
+}
+
+/** Requests below `/sessions/{id}` that no transport answered go to the bot. */
+function addBotRoutes(router: Router, { engine }: RouteOptions): void {
+  router.register("/sessions/:sessionId{/*path}", methods, [
+    readBodyOnce({ maxBody: undefined }),
+    async (ctx: Context & { params: Record<string, string> }) => {
+      ctx.params.path ??= "";
+      await answerByBot(findSession(engine, ctx.params.sessionId ?? ""), ctx);
+    },
+  ]);
+}
+
+/** Calls the bot's handlers in order, until one answers. A handler that never does is abandoned with its session. */
+async function answerByBot(session: HostSession, ctx: Context): Promise<void> {
+  for (const handler of [...session.requestHandlers]) {
+    const handled = (async () => await session.inScope(() => handler(ctx)))();
+    if (!(await withTimeout(handled, session.signal))) {
+      throw new RunnerError("CALL_ENDED", "The session ended before its bot answered.");
+    }
+    await handled;
+    if (ctx.body !== undefined || ctx.status !== 404 || ctx.respond === false) return;
+  }
+}
+
+/**
+ * What anyone can use who reaches the server, each as a path: for the banner of an exposed server. It includes carriers' webhooks that
+ * nothing verifies.
+ */
+export function unauthenticatedRoutes(
+  { apiKey, webSocketAuth }: { readonly apiKey: string | undefined; readonly webSocketAuth: string },
+  hasFolder: boolean,
+  transports: readonly InstalledTransport[],
+): readonly string[] {
+  const opened = transports.flatMap(({ open }) => open ?? []);
+  const routes = opened.flatMap((open) => open.routes ?? []);
+  const sockets = opened.flatMap((open) => open.sockets ?? []);
+  const isUnauthenticated = (access: string) => access === "caller" && apiKey === undefined;
+  return [
+    ...(apiKey === undefined ? ["POST /start", "/sessions", "/metrics"] : []),
+    ...(apiKey === undefined && hasFolder ? ["/files"] : []),
+    ...routes
+      .filter(({ access, acceptsUnverified }) => isUnauthenticated(access) || acceptsUnverified === true)
+      .map(({ method, path }) => `${[method].flat()[0]} ${path}`),
+    ...sockets
+      .filter(({ access }) => webSocketAuth === "none" && (isUnauthenticated(access) || access === "carrier"))
+      .map(({ path }) => `WS ${path}`),
+  ].filter((path, index, all) => all.indexOf(path) === index && !/^[A-Z]+ \/sessions/.test(path));
+}

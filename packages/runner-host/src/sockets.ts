@@ -1,0 +1,330 @@
+import type { IncomingMessage, Server } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import {
+  type CallerSocket,
+  type CloseReason,
+  isRunnerError,
+  type Logger,
+  RunnerError,
+  type SocketHandlers,
+  type SocketRequest,
+  type SocketRoute,
+  withTimeout,
+} from "@pipecat-ts/runner-core";
+import type { HostSession } from "@pipecat-ts/runner-sessions";
+import { type WebSocket, WebSocketServer } from "ws";
+import { type AccessControl, sessionUnknown } from "./access.ts";
+import { errorReply, writeRawResponse } from "./errors.ts";
+
+/** Largest message by default, in bytes. */
+const defaultMaxPayload = 1024 * 1024;
+/** Send buffer above which a caller counts as not reading, in bytes. */
+const maxBuffered = 4 * 1024 * 1024;
+/** How long a caller may take to answer the closing handshake, in ms. */
+const closeMs = 1_000;
+/** The same when the server stops. */
+const shutdownCloseMs = 500;
+/** How long a connection stays open after the closing handshake for a client that does not close its end, in ms. */
+const lingerMs = 2_000;
+/** Ping interval in ms. A socket that sends nothing during one, not even the pong, is terminated. */
+const pingMs = 20_000;
+
+/** RFC 6455 section 7.4. Reasons without an entry close with 1000. */
+const closeCodes: Partial<Record<CloseReason, number>> = {
+  "bot-failed": 1011,
+  "bot-stuck": 1011,
+  "transport-failed": 1011,
+  shutdown: 1001,
+};
+
+/** A socket route and the plugin that has it. */
+export interface OwnedSocketRoute {
+  readonly owner: string;
+  readonly route: SocketRoute;
+  readonly logger: Logger;
+  /** Creates a session with a reserved place for an unannounced caller. Throws AT_CAPACITY or DRAINING. */
+  createSession(): HostSession;
+}
+
+/** The WebSocket side of a server. */
+export interface Sockets {
+  /** Answers the upgrade requests of this server. */
+  attach(server: Server): void;
+  /** Closes every WebSocket with 1001, by force after half a second; upgrades in progress are cut. */
+  close(): Promise<void>;
+}
+
+export function createSockets(
+  routes: readonly OwnedSocketRoute[],
+  access: Pick<AccessControl, "checkHost" | "shownBy" | "admit">,
+  logger: Logger,
+  countRejection: (code: string) => void,
+): Sockets {
+  const servers = new Map(routes.map(({ route }) => [route, createServer(route, rejectConnection)]));
+  const liveness = createLiveness(logger);
+  const connections = new Set<Duplex>();
+  const open = new Set<WebSocket>();
+
+  async function upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
+    access.checkHost(request);
+    const { candidates, credential, url } = findRoutes(routes, request);
+    const shown = access.shownBy(request, url, credential);
+    const [first] = candidates;
+    if (!first) throw notFound();
+    const isAnnounced = credential !== undefined || shown.bearer !== undefined;
+    const facts = { url, request, isAnnounced };
+    // The session's owner verifies; without a session, every plugin with this path shares the first one's verification.
+    let verified = await verify(first.route, facts);
+    const admission = access.admit(first.route.access, shown, () => verified);
+    const { session } = admission;
+    try {
+      const owned = session ? candidates.find(({ owner }) => owner === session.owner) : first;
+      if (!owned) throw sessionUnknown();
+      if (owned !== first) verified = await verify(owned.route, facts);
+      // Until the session runs, whatever becomes of the handshake.
+      connection.once("close", admission.release);
+      servers.get(owned.route)?.handleUpgrade(request, connection, head, (socket) => {
+        open.add(socket);
+        socket.once("close", () => open.delete(socket));
+        liveness.watch(socket, connection as Socket);
+        serve(owned, socket, { ...facts, isAnnounced: session !== undefined }, session, countRejection);
+      });
+    } catch (error) {
+      admission.release();
+      throw error;
+    }
+  }
+
+  function rejectConnection(connection: Duplex, error: unknown): void {
+    const reply = errorReply(error);
+    countRejection(reply.body.code);
+    writeRawResponse(connection, reply);
+  }
+
+  return {
+    attach(server) {
+      server.on("upgrade", (request, connection, head) => {
+        connections.add(connection);
+        connection.on("close", () => connections.delete(connection));
+        connection.on("error", () => connection.destroy());
+        upgrade(request, connection, head).catch((err: unknown) => {
+          if (!isRunnerError(err)) logger.error({ err }, "WebSocket upgrade failed");
+          rejectConnection(connection, err);
+        });
+      });
+    },
+    async close() {
+      const closed = [...open].map((socket) => new Promise((resolve) => socket.once("close", resolve)));
+      for (const socket of open) socket.close(1001, "the server is shutting down");
+      await withTimeout(Promise.all(closed), shutdownCloseMs);
+      for (const connection of connections) connection.destroy();
+    },
+  };
+}
+
+function createServer(route: SocketRoute, reject: (connection: Duplex, error: unknown) => void): WebSocketServer {
+  const { maxPayload = defaultMaxPayload } = route;
+  // A variable, because @types/ws 8.18 lacks closeTimeout. By default ws waits 30 s.
+  const options = { noServer: true, clientTracking: false, maxPayload, closeTimeout: lingerMs };
+  const server = new WebSocketServer(options);
+  server.on("wsClientError", (error, connection) => {
+    reject(connection, new RunnerError("REQUEST_INVALID", `The WebSocket handshake is not valid: ${error.message}.`));
+  });
+  return server;
+}
+
+/** The routes of the requested path, and the credential behind it. */
+function findRoutes(routes: readonly OwnedSocketRoute[], request: IncomingMessage) {
+  // Not `new URL(path, base)`: a path like //host would replace the host.
+  const url = URL.parse(`http://localhost${request.url?.startsWith("/") ? request.url : "/"}`);
+  if (!url) throw notFound();
+  const path = url.pathname.replace(/\/$/, "");
+  const bare = routes.filter(({ route }) => route.path === path);
+  if (bare.length > 0) return { candidates: bare, credential: undefined, url };
+  const slash = path.lastIndexOf("/");
+  const candidates = routes.filter(({ route }) => route.path === path.slice(0, slash));
+  return { candidates, credential: decodeLeniently(path.slice(slash + 1)), url };
+}
+
+/** Leaves a segment that cannot be decoded unchanged, as the router does. */
+function decodeLeniently(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+function notFound(): RunnerError {
+  return new RunnerError("NOT_FOUND", "No WebSocket is served at this path.", {
+    fix: "Open the URL from the reply of POST /start.",
+  });
+}
+
+/** Whether the vendor sent the request. Throws the route's refusal. */
+async function verify(route: SocketRoute, request: Omit<SocketRequest, "session">): Promise<boolean> {
+  const result = (await route.verify?.(request)) ?? false;
+  if (typeof result === "boolean") return result;
+  throw new RunnerError(result.code, result.detail, { status: result.status });
+}
+
+/** Connects an open socket with its route's handlers, and with the session that runs on it. */
+function serve(
+  { route, logger, createSession }: OwnedSocketRoute,
+  socket: WebSocket,
+  facts: Omit<SocketRequest, "session">,
+  announced: HostSession | undefined,
+  countRejection: (code: string) => void,
+): void {
+  let session = announced;
+  /** Whether the session runs on this socket: two sockets may be opened with one session's id. */
+  let ownsSession = false;
+  let handlers: SocketHandlers | undefined;
+  let rejected = false;
+  let failed = false;
+
+  const callerSocket = createCallerSocket(socket, route.maxPayload ?? defaultMaxPayload, reject);
+  const request: SocketRequest = {
+    ...facts,
+    get session() {
+      session ??= createSession();
+      return session;
+    },
+  };
+
+  function reject(err: unknown): void {
+    if (rejected) return;
+    rejected = true;
+    const { status, body } = errorReply(err);
+    countRejection(body.code);
+    if (status === 500) logger.error({ err, route: route.path }, "WebSocket rejected");
+    else logger.warn({ code: body.code, reason: body.detail, route: route.path }, "WebSocket rejected");
+    const code = status === 429 || status === 503 ? 1013 : status < 500 ? 1008 : 1011;
+    // RFC 6455 section 5.5: a close reason has at most 123 bytes.
+    socket.close(code, body.code.slice(0, 123));
+    if (!ownsSession && session && session !== announced) void session.end("transport-failed");
+  }
+
+  /** Runs a handler in the session's scope. An exception ends the session of this socket, or rejects the caller. */
+  function call<Result>(handler: () => Result): Result | undefined {
+    const wasPending = session?.state !== "active";
+    try {
+      return session && ownsSession ? session.inScope(handler) : handler();
+    } catch (error) {
+      if (session && ownsSession) session.fail(error, "transport-failed");
+      else reject(error);
+      return undefined;
+    } finally {
+      if (wasPending && session?.state === "active") own(session);
+    }
+  }
+
+  function own(owned: HostSession): void {
+    ownsSession = true;
+    owned.onEnd((reason, deadline) => callerSocket.close(reason, deadline));
+  }
+
+  socket.on("message", (data, isBinary) => {
+    if (handlers) call(() => handlers?.message(data as Buffer, isBinary));
+  });
+  // ws closes the socket by itself; `close` follows.
+  socket.on("error", (err) => {
+    failed = true;
+    logger.warn({ reason: err.message, route: route.path }, "WebSocket failed");
+  });
+  socket.once("close", (code) => {
+    call(() => handlers?.closed?.(code));
+    if (!session) return;
+    if (ownsSession) session.callerLeft(failed ? "transport-failed" : "caller-left");
+    else if (session !== announced && session.state === "pending") void session.end("caller-left");
+  });
+  handlers = call(() => route.accept(callerSocket, request));
+}
+
+function createCallerSocket(socket: WebSocket, maxPayload: number, reject: (error: unknown) => void): CallerSocket {
+  return {
+    raw: socket,
+    get isOpen() {
+      return socket.readyState === socket.OPEN;
+    },
+    get bufferedBytes() {
+      return socket.bufferedAmount;
+    },
+    send(data) {
+      if (socket.readyState === socket.OPEN) socket.send(data);
+    },
+    async write(data) {
+      const bytes = typeof data === "string" ? Buffer.byteLength(data) : data.byteLength;
+      if (bytes > maxPayload) {
+        throw new RunnerError("MESSAGE_TOO_LARGE", `The message has ${bytes} bytes; the limit is ${maxPayload}.`, {
+          fix: "Send it in parts, or send a URL from which the caller can fetch it.",
+        });
+      }
+      if (socket.bufferedAmount > maxBuffered) {
+        throw new RunnerError("CALLER_NOT_READING", `${socket.bufferedAmount} bytes are waiting for the caller.`, {
+          fix: "Await each sendMessage before the next, and send less.",
+        });
+      }
+      if (socket.readyState !== socket.OPEN) throw callEnded();
+      await new Promise<void>((resolve, unsent) => {
+        socket.send(data, (cause) => (cause ? unsent(callEnded(cause)) : resolve()));
+      });
+    },
+    close(reason, deadline, code = closeCodes[reason] ?? 1000) {
+      return new Promise((resolve) => {
+        if (socket.readyState === socket.CLOSED) return resolve();
+        const terminate = () => socket.terminate();
+        const timer = setTimeout(terminate, closeMs);
+        deadline?.addEventListener("abort", terminate, { once: true });
+        socket.once("close", () => {
+          clearTimeout(timer);
+          deadline?.removeEventListener("abort", terminate);
+          resolve();
+        });
+        socket.close(code, reason);
+      });
+    },
+    reject,
+  };
+}
+
+function callEnded(cause?: unknown): RunnerError {
+  return new RunnerError("CALL_ENDED", "The message was not sent: the caller is gone.", { cause });
+}
+
+/** Finds callers whose network is gone. One timer for all sockets, none without sockets. */
+function createLiveness(logger: Logger) {
+  /** The bytes that each connection had read at the last ping. */
+  const watched = new Map<WebSocket, { readonly connection: Socket; bytesRead: number }>();
+  let timer: NodeJS.Timeout | undefined;
+
+  function pingAll(): void {
+    for (const [socket, seen] of watched) {
+      const { bytesRead } = seen.connection;
+      // A paused socket is not read on purpose.
+      if (bytesRead === seen.bytesRead && !socket.isPaused) {
+        logger.info({ afterMs: pingMs }, "silent WebSocket terminated");
+        socket.terminate();
+        continue;
+      }
+      seen.bytesRead = bytesRead;
+      if (socket.readyState === socket.OPEN) socket.ping();
+    }
+  }
+
+  return {
+    /** Pings the socket until it closes, and terminates it when nothing comes back. */
+    watch(socket: WebSocket, connection: Socket): void {
+      // -1: it has a whole period from its first ping.
+      watched.set(socket, { connection, bytesRead: -1 });
+      timer ??= setInterval(pingAll, pingMs);
+      socket.on("close", () => {
+        watched.delete(socket);
+        if (watched.size > 0) return;
+        clearInterval(timer);
+        timer = undefined;
+      });
+    },
+  };
+}

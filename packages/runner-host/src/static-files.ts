@@ -1,0 +1,129 @@
+import { realpath, stat } from "node:fs/promises";
+import { basename, join, sep } from "node:path";
+import type { Router } from "@koa/router";
+import { RunnerError } from "@pipecat-ts/runner-core";
+import type { Context } from "koa";
+import send from "send";
+import type { AccessControl } from "./access.ts";
+
+/** Files that are sent at once: each stays open until its client has read it. */
+const maxOpenFiles = 100;
+/** How long a client may stop reading a file, in ms. */
+const defaultStallMs = 30_000;
+
+/** Sends files of one runner. */
+export type FileSender = (ctx: Context, folder: string, path: string, headers?: FileHeaders) => Promise<void>;
+
+type FileHeaders = Readonly<Record<string, string>>;
+
+/**
+ * Sends a file of a folder, or nothing when there is none: whole or in one range, with conditional requests. Files outside the
+ * folder (also behind links), dotfiles, folders and devices count as missing.
+ */
+export function createFileSender(stallMs: number = defaultStallMs): FileSender {
+  let openFiles = 0;
+  return async (ctx, folder, path, headers = {}) => {
+    const file = await findFile(folder, path);
+    if (file === undefined) return;
+    if (openFiles >= maxOpenFiles) {
+      throw new RunnerError("AT_CAPACITY", `${maxOpenFiles} files are being sent already.`, {
+        fix: "Try again in a moment.",
+      });
+    }
+    openFiles += 1;
+    try {
+      ctx.res.setTimeout(stallMs, () => ctx.res.destroy());
+      await sendFile(ctx, file, { "X-Content-Type-Options": "nosniff", ...headers });
+    } finally {
+      openFiles -= 1;
+    }
+  };
+}
+
+/** Resolves when the response is closed. */
+function sendFile(ctx: Context, file: { root: string; name: string }, headers: FileHeaders): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stream = send(ctx.req, encodeURI(`/${file.name}`), {
+      root: file.root,
+      dotfiles: "ignore",
+      cacheControl: false,
+    });
+    stream.on("headers", () => ctx.set(headers));
+    stream.on("error", (cause: Error & { status?: number; headers?: Readonly<Record<string, string>> }) => {
+      ctx.respond = true;
+      if (cause.status !== 416) return cause.status === 404 ? resolve() : reject(cause);
+      ctx.set(cause.headers ?? {});
+      reject(new RunnerError("REQUEST_INVALID", "The requested range is outside of the file.", { status: 416 }));
+    });
+    // Koa must not answer: send writes the response itself.
+    ctx.respond = false;
+    ctx.res.statusCode = 200;
+    ctx.res.once("close", resolve);
+    stream.pipe(ctx.res);
+  });
+}
+
+async function findFile(folder: string, path: string): Promise<{ root: string; name: string } | undefined> {
+  if (path.includes("\0") || path.split(/[/\\]/).some((part) => part.startsWith("."))) return undefined;
+  try {
+    const root = await realpath(folder);
+    const file = await realpath(join(root, path));
+    if (!file.startsWith(root.endsWith(sep) ? root : root + sep) || !(await stat(file)).isFile()) return undefined;
+    return {
+      root,
+      name: file
+        .slice(root.length)
+        .replace(/^[/\\]+/, "")
+        .replaceAll("\\", "/"),
+    };
+  } catch {
+    return undefined; // It does not exist, or the path is not possible.
+  }
+}
+
+/** Rejects with OPTION_INVALID when the folder does not exist. */
+export async function requireFolder(folder: string): Promise<void> {
+  const found = await stat(folder).catch(() => undefined);
+  if (found?.isDirectory()) return;
+  throw new RunnerError("OPTION_INVALID", `--folder: "${folder}" is not a directory.`, {
+    fix: "Create it, or name another.",
+  });
+}
+
+/** Lets those who may start sessions download the files of a folder from `/files/{path}`. */
+export function addFolderRoutes(
+  router: Router,
+  folder: string,
+  sendFrom: FileSender,
+  access: Pick<AccessControl, "requireOperator">,
+): void {
+  router.get("/files/*path", async (ctx) => {
+    access.requireOperator(ctx.req);
+    const { path = "" } = ctx.params;
+    // As a download: a page among the files would have this server's origin.
+    ctx.attachment(basename(path));
+    const disposition = ctx.response.get("Content-Disposition");
+    ctx.remove("Content-Disposition");
+    await sendFrom(ctx, folder, path, { "Content-Disposition": disposition, "Cache-Control": "no-cache" });
+  });
+}
+
+/**
+ * Serves the built web client at `/client/`, and redirects `/` there unless a route before answered it. Files with a hash in
+ * their name are cached forever, the others are revalidated.
+ */
+export function addClientRoutes(router: Router, root: string, sendFrom: FileSender): void {
+  const toClient = (ctx: Context) => {
+    ctx.status = 307;
+    ctx.redirect(`/client/${ctx.search}`);
+  };
+  router.get("/", toClient);
+  router.get("/client", (ctx, next) => (ctx.path.endsWith("/") ? next() : toClient(ctx)));
+  router.get("/client{/*path}", async (ctx) => {
+    const path = ctx.params.path || "index.html";
+    const hashed = /^assets\/.*-[\w-]{8,}\.\w+$/.test(path);
+    await sendFrom(ctx, root, path, {
+      "Cache-Control": hashed ? "public, max-age=31536000, immutable" : "no-cache",
+    });
+  });
+}
