@@ -32,7 +32,7 @@ afterEach(async () => {
 });
 
 test("echoes its first caller and logs no warning until the caller leaves", async () => {
-  await speakUntilEchoed(440);
+  await speakUntilEchoed(440, 2_000);
   await caller.hangUp();
   await until("the session has ended", () => runner.sessions.counts.active === 0, timeoutMs);
   expect(logger.lines.filter(({ level }) => level === "warn" || level === "error")).toEqual([]);
@@ -63,8 +63,8 @@ function sendRTVI(type: string, data: unknown): void {
   caller.sendMessage({ label: "rtvi-ai", type, id: type, data });
 }
 
-/** Sends a tone in real time until the last 200 ms of the bot's audio have its pitch. */
-async function speakUntilEchoed(hz: number): Promise<void> {
+/** Sends a tone in real time for at least `durationMs`, until the last 200 ms of the bot's audio have its pitch. */
+async function speakUntilEchoed(hz: number, durationMs = 0): Promise<void> {
   const frames = cut(tone(hz, { durationMs: timeoutMs }));
   const startedAt = performance.now();
   let sent = 0;
@@ -73,7 +73,7 @@ async function speakUntilEchoed(hz: number): Promise<void> {
       const frame = frames[sent];
       if (frame) caller.speak(frame);
     }
-    return echoedHz() === hz;
+    return sent * 20 >= durationMs && echoedHz() === hz;
   };
   await until(`${hz} Hz is echoed`, echoed, timeoutMs);
 }
