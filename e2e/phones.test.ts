@@ -41,8 +41,8 @@ const carriers: readonly (readonly [name: string, carrier: FakeCarrier, hz: numb
 
 /** Says a tone, waits for its echo, and gives the echo without its edges. */
 async function hearEcho(phone: PhoneCall, hz: number) {
-  await phone.say(tone(hz, { durationMs: 800, levelDb: -15 }));
-  const heard = () => join(phone.speaker.heard().map(({ frame }) => frame));
+  await phone.speak(tone(hz, { durationMs: 800, levelDb: -15 }));
+  const heard = () => join(phone.playout.played().map(({ frame }) => frame));
   const voice = () => findVoice(heard()) ?? { fromMs: 0, toMs: 0 };
   await until(`the echo of ${hz} Hz`, () => voice().toMs - voice().fromMs >= 720, 10_000);
   return excerpt(heard(), voice().fromMs + 40, voice().toMs - 40);
@@ -87,7 +87,7 @@ test("all four carriers call one server at once, and nobody hears anybody else",
   await Promise.all(calls.map(({ phone }) => phone.closed));
   await until("all sessions end", () => runner.sessions.counts.active === 0, 10_000);
   for (const { name, phone } of calls) {
-    expect(phone.complaints).toEqual([]);
+    expect(phone.protocolErrors).toEqual([]);
     expect(apis.get(name)?.requests.length).toBe(name === "exotel" ? 0 : 1);
   }
   expect(logger.lines.filter(({ message }) => message.startsWith("session ended"))).toHaveLength(4);

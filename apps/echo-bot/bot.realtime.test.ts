@@ -71,7 +71,7 @@ async function speakUntilEchoed(hz: number, durationMs = 0): Promise<void> {
   const echoed = () => {
     for (; performance.now() >= startedAt + sent * 20; sent++) {
       const frame = frames[sent];
-      if (frame) caller.speak(frame);
+      if (frame) caller.sendAudio(frame);
     }
     return sent * 20 >= durationMs && echoedHz() === hz;
   };
@@ -80,7 +80,7 @@ async function speakUntilEchoed(hz: number, durationMs = 0): Promise<void> {
 
 /** The pitch of the last 200 ms of the bot's audio, rounded to 10 Hz. */
 function echoedHz(): number {
-  const audio = join(caller.speaker.heard().map(({ frame }) => frame));
+  const audio = join(caller.playout.played().map(({ frame }) => frame));
   const { toMs } = findVoice(audio) ?? { toMs: 0 };
   return Math.round((measurePitch(excerpt(audio, toMs - 200, toMs)) ?? 0) / 10) * 10;
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { cut, tone, until } from "@pipecat-ts/runner-testing";
 import { expect, test } from "vitest";
-import { say } from "../../packages/runner-testing/src/speech.ts";
+import { speak } from "../../packages/runner-testing/src/speech.ts";
 import { talkAndListen } from "../server/talk.ts";
 import { useGround } from "./ground.ts";
 import { createRandom } from "./random.ts";
@@ -71,7 +71,7 @@ test("each of them, as the first thing that a caller sends", async () => {
   const messages = Object.values(useless);
   const callers = await Promise.all(messages.map(() => ground.call()));
   for (const [index, { socket }] of callers.entries()) socket.send(messages[index] ?? "");
-  await Promise.all(callers.map((caller) => say(caller, tone(440, { durationMs: 100 }))));
+  await Promise.all(callers.map((caller) => speak(caller, tone(440, { durationMs: 100 }))));
   for (const [index, caller] of callers.entries())
     expect(caller.socket.readyState, Object.keys(useless)[index]).toBe(1);
   await Promise.all(callers.map((caller) => caller.hangUp()));
@@ -153,7 +153,7 @@ test("a caller who asks, talks, and never reads costs 5 MiB, and no more", async
   // First the system's own buffers fill, whatever their size here.
   for (let round = 0; round < 100 && waiting.filter((bytes) => bytes > fullBytes).length < 5; round++) {
     for (let count = 0; count < 20; count++) caller.sendMessage(text);
-    for (const frame of voice) caller.speak(frame);
+    for (const frame of voice) caller.sendAudio(frame);
     for (let count = 0; count < 10; count++) caller.sendMessage({ label: "rtvi-ai", type: 7 });
     await until("the server has taken it", () => caller.socket.bufferedAmount === 0, 10_000);
     const { mostWaitingBytes, liveBytes } = await server.ask("holdings");

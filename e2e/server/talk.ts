@@ -17,7 +17,7 @@ export function talk(caller: FakeCaller): () => void {
   const startMs = performance.now();
   let sent = 0;
   const timer = setInterval(() => {
-    for (const due = (performance.now() - startMs) / frameMs; sent < due; sent++) caller.speak(frame);
+    for (const due = (performance.now() - startMs) / frameMs; sent < due; sent++) caller.sendAudio(frame);
   }, frameMs / 2);
   return () => clearInterval(timer);
 }
@@ -36,7 +36,7 @@ export async function hearVoice(caller: FakeCaller, lastMs: number): Promise<voi
   let pitch = 0;
   const hears = () => {
     if (shareOfVoice(caller, performance.now() - lastMs) <= 0.5) return false;
-    const heard = caller.speaker.heard().slice(-Math.ceil(lastMs / 40));
+    const heard = caller.playout.played().slice(-Math.ceil(lastMs / 40));
     pitch = measurePitch(join(heard.map(({ frame }) => frame))) ?? 0;
     return Math.abs(pitch / voiceHz - 1) < 0.01;
   };
@@ -47,6 +47,6 @@ export async function hearVoice(caller: FakeCaller, lastMs: number): Promise<voi
 
 /** How much of the time since `fromMs`, on the scale of `performance.now()`, the caller has heard their own voice: from 0 to 1. */
 export function shareOfVoice(caller: FakeCaller, fromMs: number): number {
-  const heard = caller.speaker.heard().filter(({ atMs }) => atMs >= fromMs);
+  const heard = caller.playout.played().filter(({ atMs }) => atMs >= fromMs);
   return toneMs(heard, voiceHz) / (performance.now() - fromMs);
 }

@@ -92,7 +92,7 @@ async function run(server: Server, dial: Dial, from: number, to: number): Promis
 
 async function hangUp(server: Server, dial: Dial): Promise<void> {
   const caller = await dial(server);
-  caller.speak(tone(440, { durationMs: 20, sampleRate: caller.sampleRate }));
+  caller.sendAudio(tone(440, { durationMs: 20, sampleRate: caller.sampleRate }));
   await sleep(100);
   await caller.hangUp();
 }

@@ -151,13 +151,13 @@ async function say(caller: BrowserCaller, sound: AudioFrame): Promise<void> {
   const startMs = performance.now();
   for (const [index, frame] of cut(sound).entries()) {
     await sleep(Math.max(0, startMs + index * 20 - performance.now()));
-    caller.speak(frame);
+    caller.sendAudio(frame);
   }
 }
 
 /** What the caller heard. */
 function soundOf(caller: BrowserCaller): AudioFrame {
-  return join(caller.speaker.heard().map(({ frame }) => frame));
+  return join(caller.playout.played().map(({ frame }) => frame));
 }
 
 function median(values: readonly number[]): number {

@@ -102,7 +102,7 @@ describe("bots of two sessions in one room", () => {
     const [listener] = seats().map((seat) => seat.listener);
     const sounds = { bot: tone(900, { durationMs: 600 }), caller: tone(400, { durationMs: 600 }) };
     for (const frame of cut(sounds.bot)) listener?.audio(id, "audio", frame);
-    for (const frame of cut(sounds.caller)) caller.speak(frame);
+    for (const frame of cut(sounds.caller)) caller.sendAudio(frame);
     await until("all is heard", () => heard.mixed.length >= 30 && heard.alone.length >= 25, 2_000);
     expect(measureTone(join(heard.mixed), 400)).toBeGreaterThan(-30);
     expect(measureTone(join(heard.mixed), 900)).toBeLessThan(-50);

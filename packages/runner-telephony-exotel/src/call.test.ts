@@ -1,4 +1,4 @@
-import { liveThroughCall } from "@pipecat-ts/runner-testing/phone";
+import { testPhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { test } from "vitest";
 import plugin from "./plugin.ts";
 import { createFakeExotel } from "./testing.ts";
@@ -9,7 +9,7 @@ const publicUrl = new URL("https://voice.example.com");
 test.each([8_000, 16_000, 24_000] as const)(
   "a whole call at %i Hz, with credentials, by the applet's URL",
   async (sampleRate) => {
-    await liveThroughCall({
+    await testPhoneCall({
       plugin,
       options: account,
       carrier: createFakeExotel(account, { sampleRate }),
@@ -21,7 +21,7 @@ test.each([8_000, 16_000, 24_000] as const)(
 );
 
 test("a whole call by a URL that the applet asks for", async () => {
-  await liveThroughCall({
+  await testPhoneCall({
     plugin,
     options: { ...account, sampleRate: 16_000 },
     carrier: createFakeExotel(account, { dynamic: true }),

@@ -1,4 +1,4 @@
-import { liveThroughJunk } from "@pipecat-ts/runner-testing/phone";
+import { fuzzPhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { test } from "vitest";
 import plugin from "./plugin.ts";
 import { createFakeExotel } from "./testing.ts";
@@ -6,7 +6,7 @@ import { createFakeExotel } from "./testing.ts";
 const payload = Buffer.alloc(1601, 0xff).toString("base64");
 
 test("10,000 messages that are no good end no call, and the bot hears on", async () => {
-  await liveThroughJunk({
+  await fuzzPhoneCall({
     plugin,
     carrier: createFakeExotel(),
     samples: [

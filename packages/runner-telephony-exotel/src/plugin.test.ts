@@ -119,8 +119,8 @@ describe("a call", () => {
     const phone = await createFakeExotel().call({ at: runner.url });
     await expect.poll(() => bots.length).toBe(1);
     await bots[0]?.sendDtmf("12");
-    expect(phone.speaker.takenMs).toBeGreaterThanOrEqual(400);
-    expect(phone.complaints).toEqual([]);
+    expect(phone.playout.enqueuedMs).toBeGreaterThanOrEqual(400);
+    expect(phone.protocolErrors).toEqual([]);
     await phone.hangUp();
   });
 });

@@ -76,14 +76,16 @@ function createDialect(account: ExotelAccount | undefined, applet: ExotelApplet)
         played: (name) => message("mark", { mark: { name } }),
         cleared: () => message("clear", {}),
         stop: () => message("stop", { stop: { call_sid: callId, account_sid: "account-1", reason: "callended" } }),
-        recognise({ event, stream_sid, media, mark }) {
-          if (stream_sid !== streamId) return { complaint: `the stream_sid is ${stream_sid}` };
+        parse({ event, stream_sid, media, mark }) {
+          if (stream_sid !== streamId) return { protocolError: `the stream_sid is ${stream_sid}` };
           if (event === "clear") return { clear: true };
           if (event === "mark") return { mark: (mark as { name: string }).name };
           const bytes = Buffer.from(String((media as { payload?: unknown } | undefined)?.payload ?? ""), "base64");
           const audio = { samples: decodePcm16(bytes), sampleRate };
           const isGood = bytes.length % 320 === 0 && bytes.length >= 3_200 && bytes.length <= 100_000;
-          return event === "media" && isGood ? { audio } : { audio, complaint: `${event} of ${bytes.length} bytes` };
+          return event === "media" && isGood
+            ? { audio }
+            : { audio, protocolError: `${event} of ${bytes.length} bytes` };
         },
       };
     },

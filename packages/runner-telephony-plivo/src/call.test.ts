@@ -1,4 +1,4 @@
-import { liveThroughCall } from "@pipecat-ts/runner-testing/phone";
+import { testPhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { expect, test } from "vitest";
 import plugin from "./plugin.ts";
 import { createFakePlivo } from "./testing.ts";
@@ -14,7 +14,7 @@ test.each([
   const carrier = createFakePlivo(account, method);
   const api = await carrier.openApi();
   try {
-    await liveThroughCall({
+    await testPhoneCall({
       plugin,
       options: { ...account, contentType, verifySockets: true, apiUrl: api.url },
       carrier,

@@ -106,7 +106,7 @@ test("keys are dialled by the carrier", async () => {
   await open();
   const phone = await call();
   await bots[0]?.sendDtmf("12w#");
-  await expect.poll(() => phone.dialled).toEqual(["12#"]);
+  await expect.poll(() => phone.dialed).toEqual(["12#"]);
   await phone.hangUp();
 });
 

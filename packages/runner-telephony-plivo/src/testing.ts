@@ -71,18 +71,18 @@ function createDialect({ authId, authToken }: PlivoAccount, method: "GET" | "POS
         digit: (digit) => message("dtmf", { dtmf: { track: "inbound", digit, timestamp: "1760000000000" } }),
         played: (name) => message("playedStream", { name }),
         cleared: () => message("clearedAudio", {}),
-        recognise({ event, streamId: id, name, media, dtmf }) {
+        parse({ event, streamId: id, name, media, dtmf }) {
           if (event === "playAudio") return recogniseAudio(media as Readonly<Record<string, unknown>>);
           if (event === "sendDTMF" && typeof dtmf === "string") return { digits: dtmf };
-          if (id !== streamId) return { complaint: `the streamId is ${id}` };
+          if (id !== streamId) return { protocolError: `the streamId is ${id}` };
           if (event === "clearAudio") return { clear: true };
-          return event === "checkpoint" ? { mark: String(name) } : { complaint: `the event is ${event}` };
+          return event === "checkpoint" ? { mark: String(name) } : { protocolError: `the event is ${event}` };
         },
       };
 
       function recogniseAudio({ contentType, sampleRate: at, payload }: Readonly<Record<string, unknown>>) {
         if (contentType !== type || Number(at) !== sampleRate)
-          return { complaint: `the audio is ${contentType} at ${at}` };
+          return { protocolError: `the audio is ${contentType} at ${at}` };
         const bytes = Buffer.from(String(payload), "base64");
         return { audio: { samples: isMulaw ? decodeMulaw(bytes) : decodePcm16(bytes), sampleRate } };
       }

@@ -1,4 +1,4 @@
-import { liveThroughCall } from "@pipecat-ts/runner-testing/phone";
+import { testPhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { expect, test } from "vitest";
 import plugin from "./plugin.ts";
 import { createFakeTelnyx, createTelnyxAccount } from "./testing.ts";
@@ -14,7 +14,7 @@ test.each([
   const carrier = createFakeTelnyx(account, leg);
   const api = await carrier.openApi();
   try {
-    await liveThroughCall({
+    await testPhoneCall({
       plugin,
       options: { apiKey: account.apiKey, publicKey: account.publicKey, codec, apiUrl: api.url },
       carrier,

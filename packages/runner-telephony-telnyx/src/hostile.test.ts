@@ -1,4 +1,4 @@
-import { liveThroughJunk } from "@pipecat-ts/runner-testing/phone";
+import { fuzzPhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { afterAll, test } from "vitest";
 import plugin from "./plugin.ts";
 import { createFakeTelnyx, createTelnyxAccount } from "./testing.ts";
@@ -10,7 +10,7 @@ afterAll(async () => await api.close());
 const payload = Buffer.alloc(160, 0xff).toString("base64");
 
 test("10,000 messages that are no good end no call, and the bot hears on", async () => {
-  await liveThroughJunk({
+  await fuzzPhoneCall({
     plugin,
     options: { apiKey: "a key", apiUrl: api.url },
     carrier,

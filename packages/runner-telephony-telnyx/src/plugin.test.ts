@@ -116,7 +116,7 @@ test("frames that overtake each other are put in order", async () => {
   const reading = (async () => {
     for await (const frame of transport.listen()) frames.push(frame);
   })();
-  await phone.say(tone(400, { durationMs: 800, sampleRate: 8_000 }));
+  await phone.speak(tone(400, { durationMs: 800, sampleRate: 8_000 }));
   await expect.poll(() => frames.length).toBeGreaterThanOrEqual(38);
   await phone.hangUp();
   await reading;

@@ -78,7 +78,7 @@ function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: "PCMU" | "PCM
         digit: (digit) => message("dtmf", { occurred_at: "2026-01-01T00:00:00Z", dtmf: { digit } }),
         played: (name) => message("mark", { mark: { name } }),
         stop: () => message("stop", { stop: { user_id: "user-1", call_control_id: callId } }),
-        recognise({ event, media, mark }) {
+        parse({ event, media, mark }) {
           if (event === "clear") return { clear: true };
           if (event === "mark") return { mark: (mark as { name: string }).name };
           const bytes = Buffer.from(String((media as { payload?: unknown } | undefined)?.payload ?? ""), "base64");
@@ -90,7 +90,10 @@ function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: "PCMU" | "PCM
       };
 
       function refusal(title: string) {
-        return { complaint: title, reply: { event: "error", stream_id: streamId, payload: { code: 100_002, title } } };
+        return {
+          protocolError: title,
+          reply: { event: "error", stream_id: streamId, payload: { code: 100_002, title } },
+        };
       }
     },
     api({ method, path, headers, isLive }) {

@@ -1,4 +1,4 @@
-import { liveThroughCall } from "@pipecat-ts/runner-testing/phone";
+import { testPhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { expect, test } from "vitest";
 import plugin from "./plugin.ts";
 import { createFakeTwilio } from "./testing.ts";
@@ -10,7 +10,7 @@ test("a whole call: signed webhook and socket, greeting, echo, barge-in, keys, g
   const carrier = createFakeTwilio(account);
   const api = await carrier.openApi();
   try {
-    await liveThroughCall({
+    await testPhoneCall({
       plugin,
       options: { authToken: account.authToken, apiUrl: api.url },
       carrier,

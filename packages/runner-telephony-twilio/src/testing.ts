@@ -65,11 +65,11 @@ function createDialect({ accountSid, authToken }: TwilioAccount): PhoneDialect {
         digit: (digit) => message("dtmf", { dtmf: { track: "inbound_track", digit } }),
         played: (name) => message("mark", { mark: { name } }),
         stop: () => message("stop", { stop: { accountSid, callSid: callId } }),
-        recognise({ event, streamSid, media, mark }) {
-          if (streamSid !== streamId) return { complaint: `31951: the streamSid is ${streamSid}` };
+        parse({ event, streamSid, media, mark }) {
+          if (streamSid !== streamId) return { protocolError: `31951: the streamSid is ${streamSid}` };
           if (event === "clear") return { clear: true };
           if (event === "mark") return { mark: (mark as { name: string }).name };
-          if (event !== "media") return { complaint: `31951: the event is ${event}` };
+          if (event !== "media") return { protocolError: `31951: the event is ${event}` };
           const bytes = Buffer.from((media as { payload: string }).payload, "base64");
           return { audio: { samples: decodeMulaw(bytes), sampleRate: 8_000 } };
         },

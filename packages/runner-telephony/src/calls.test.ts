@@ -23,8 +23,8 @@ async function* voice(hz: number, durationMs: number) {
 }
 
 /** How much the caller has heard. */
-function heardMs({ speaker }: PhoneCall): number {
-  return speaker.heard().reduce((total, { frame }) => total + durationMs(frame), 0);
+function heardMs({ playout }: PhoneCall): number {
+  return playout.played().reduce((total, { frame }) => total + durationMs(frame), 0);
 }
 
 function sent(phone: PhoneCall, event: string) {
@@ -39,7 +39,7 @@ describe("the end of a call", () => {
     await phone.closed;
     expect(stage.api.requests).toMatchObject([{ method: "DELETE", path: `/calls/${phone.callId}` }]);
     expect(heardMs(phone)).toBeGreaterThanOrEqual(400);
-    expect(stage.api.requests[0]?.atMs).toBeGreaterThanOrEqual(phone.speaker.heard().at(-1)?.atMs ?? 0);
+    expect(stage.api.requests[0]?.atMs).toBeGreaterThanOrEqual(phone.playout.played().at(-1)?.atMs ?? 0);
     await expect.poll(() => runner.sessions.counts.active).toBe(0);
   });
 
@@ -71,9 +71,9 @@ describe("the end of a call", () => {
     const { phone, transport, runner } = await call();
     const digits: string[] = [];
     transport.on("dtmf", (digit) => digits.push(digit));
-    phone.send('{"event":"stop"}');
+    phone.sendRaw('{"event":"stop"}');
     phone.press("1");
-    phone.send("junk");
+    phone.sendRaw("junk");
     await phone.closed;
     await expect.poll(() => runner.sessions.counts.active).toBe(0);
     expect(digits).toEqual([]);
@@ -310,7 +310,7 @@ describe("barge-in", () => {
     await expect.poll(() => sent(phone, "clear").length).toBe(1);
     // 5 ms, asserted at three times its value.
     expect((sent(phone, "clear")[0]?.atMs ?? Number.POSITIVE_INFINITY) - atMs).toBeLessThan(15);
-    expect(phone.speaker.heard().at(-1)?.atMs ?? 0).toBeLessThan(atMs + 300);
+    expect(phone.playout.played().at(-1)?.atMs ?? 0).toBeLessThan(atMs + 300);
     expect(sent(phone, "media").every(({ atMs: at }) => at < atMs + 15)).toBe(true);
   });
 });
@@ -342,9 +342,9 @@ describe("messages of no use", () => {
       '{"event":"media","payload":"!!"}',
       '{"explode":true}',
     ])
-      phone.send(junk);
-    phone.send(Buffer.from([1, 2, 3]));
-    for (let n = 0; n < 3; n++) phone.send('{"event":"error","title":"malformed_frame"}');
+      phone.sendRaw(junk);
+    phone.sendRaw(Buffer.from([1, 2, 3]));
+    for (let n = 0; n < 3; n++) phone.sendRaw('{"event":"error","title":"malformed_frame"}');
     phone.press("5");
     const digit = new Promise((resolve) => transport.on("dtmf", resolve));
     await expect(digit).resolves.toBe("5");
@@ -363,7 +363,7 @@ describe("messages of no use", () => {
     const { phone, runner } = await call();
     const other = await stage.phone.call({ at: runner.url });
     await expect.poll(() => runner.sessions.counts.active).toBe(2);
-    phone.send(`{"event":"media","payload":"${"A".repeat(1024 * 1024)}"}`);
+    phone.sendRaw(`{"event":"media","payload":"${"A".repeat(1024 * 1024)}"}`);
     await expect(phone.closed).resolves.toMatchObject({ code: 1009 });
     await expect.poll(() => runner.sessions.counts.active).toBe(1);
     other.send(`{"event":"media","payload":"${"A".repeat(1_000_000)}"}`);
@@ -383,7 +383,7 @@ describe("the caller's audio", () => {
     const reading = (async () => {
       for await (const frame of stage.calls[0]?.transport.listen() ?? []) frames.push(frame);
     })();
-    await phone.say(tone(400, { durationMs: 1_400, sampleRate: 16_000 }));
+    await phone.speak(tone(400, { durationMs: 1_400, sampleRate: 16_000 }));
     await expect.poll(() => frames.length).toBeGreaterThanOrEqual(55);
     await phone.hangUp();
     await reading;
@@ -404,6 +404,6 @@ test("a second socket for a call that is being served is refused", async () => {
   });
   await expect(second.closed).resolves.toEqual({ code: 1008, reason: "SESSION_ALIAS_TAKEN" });
   expect(runner.sessions.counts).toEqual({ pending: 0, active: 1 });
-  expect(phone.complaints).toEqual([]);
+  expect(phone.protocolErrors).toEqual([]);
   phone.drop();
 });

@@ -1,40 +1,50 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
-import type { Speaker } from "./speaker.ts";
+import type { Playout } from "./playout.ts";
 
-/** What the suite must know of a transport to call in over it. Each transport writes one, in its `conformance.test.ts`. */
+/** What the suite needs to know about a transport, and how to call it. Each transport has one, in `conformance.realtime.test.ts`. */
 export interface TransportAdapter {
   /** The transport under test. */
   readonly plugin: TransportPlugin;
-  /** Further transports in the same runner: those it shares something with. */
+  /** Other transports that share something with it, such as a path. They are opened in the same runner, after it and before it. */
   readonly companions?: readonly Pick<TransportAdapter, "plugin" | "options">[];
-  /** The URL of the module that users import: `import.meta.resolve("@acme/runner-pigeon")`. */
+  /** The URL of the module that users import: `import.meta.resolve("runner-pigeon")`. The suite finds the plugin module in its package.json. */
   readonly entry: string;
-  /** The plugin's options, as if given by flag. Give every secret one: it must never be printed. */
+  /** The plugin's options, by camelCase name. Set every secret: the suite checks that none is printed. */
   readonly options?: Readonly<Record<string, unknown>>;
   /** Restricts the runner to this transport, as `--transport` does. Default false. */
   readonly selected?: boolean;
-  /** Fields that its clients add to the start request. `false`: it has no `/start`, callers just come. */
+  /** Fields that clients add to the start request. `false`: the transport has no `start`. */
   readonly start?: Readonly<Record<string, unknown>> | false;
-  /** Whether the bot runs from the start request on, before its caller comes, as where both meet in a room. Default false. */
+  /** Whether the start request starts the bot, before the caller connects, as where both join a room. Default false. */
   readonly startsBot?: boolean;
-  /** Start requests that it must refuse with 400, beside those that every transport must. */
+  /** Start requests that it must reject with 400, beside those that every transport must reject. */
   readonly badStarts?: readonly Readonly<Record<string, unknown>>[];
-  /** Whether callers may also come without a start request. Default: only where `start` is false. */
-  readonly walkIn?: boolean;
-  /** Whether messages travel beside the audio. Default true. */
+  /**
+   * Whether callers may connect without a start request. `"verified"`: only those whose vendor the transport verifies, for
+   * example by signature. Default: true where `start` is false.
+   */
+  readonly walkIn?: boolean | "verified";
+  /** Whether it carries messages beside audio. Default true. */
   readonly messages?: boolean;
-  /** Whether the far end buffers audio and is told to drop it, counted by `speaker.clears`. Default false. */
+  /** Whether the far end buffers audio and can clear it. Its clears are counted by `playout.clears`. Default false. */
   readonly clears?: boolean;
-  /** How much louder or quieter the wire may make a sound, in dB. Default 1. */
+  /** By how many dB the wire may change the level. Default 1. */
   readonly levelToleranceDb?: number;
-  /** How long sound is under way where it cannot be called back, as in a jitter buffer, in ms. Default 0. */
+  /** How much audio is in flight that nothing can clear, as in a jitter buffer, in ms. Default 0. */
   readonly wireDelayMs?: number;
-  /** How long a vanished caller may go unnoticed, in ms. Default 2,000. */
+  /** How long the loss of a caller may stay undetected, in ms. Default 2,000. */
   readonly lossNoticedMs?: number;
-  /** What must never be printed beside the secret options: the numbers of the phones involved. */
+  /** Texts other than secret options that must never be printed, such as phone numbers. */
   readonly privateTexts?: readonly string[];
-  /** Calls in, and resolves once the caller may speak. Rejects when it is refused, with nothing left open. */
+  /** `false`: another library parses what callers send, so `FakeCaller.sendRaw` is missing. */
+  readonly rawInput?: false;
+  /** Malformed input that is specific to the wire format, beside the suite's own. */
+  readonly malformed?: readonly (string | Uint8Array)[];
+  /**
+   * Connects a caller. Resolves when the caller may speak. Rejects, with nothing left open, when it is refused; with an
+   * AssertionError when the transport did something wrong.
+   */
   connect(invitation: Invitation): Promise<FakeCaller>;
 }
 
@@ -42,26 +52,32 @@ export interface TransportAdapter {
 export interface Invitation {
   /** The runner's address. */
   readonly url: URL;
-  /** The start request's answer; absent for one who just comes. */
+  /** The servers of the transport's own, as in `OpenTransport.advanced.listeners`. */
+  readonly listeners: readonly string[];
+  /** The reply to the start request; missing for a caller without one. */
   readonly start?: { readonly sessionId: string; readonly reply: Readonly<Record<string, unknown>> };
+  /** The runner's API key, for a caller without a start request. */
+  readonly key?: string;
 }
 
-/** One caller, speaking the transport's wire as its real clients do. */
+/** One caller, which uses the transport's wire format like its real clients. */
 export interface FakeCaller {
-  /** The rate in Hz at which it speaks. */
+  /** Sample rate of the caller's audio, in Hz. */
   readonly sampleRate: number;
-  /** Sends 20 ms of the caller's voice now: mono, at `sampleRate`. */
-  speak(frame: AudioFrame): void;
-  /** What the caller hears: the adapter plays on it what arrives, and clears it when the wire says so. */
-  readonly speaker: Speaker;
-  /** Sends an app message; absent where there are none. */
+  /** Sends 20 ms of audio now: mono, at `sampleRate`. */
+  sendAudio(frame: AudioFrame): void;
+  /** What the caller hears: the adapter enqueues received audio here, and clears it when the wire says so. */
+  readonly playout: Playout;
+  /** Sends an app message. Missing where there are none. */
   sendMessage?(message: unknown): void;
-  /** The app messages that came, parsed, oldest first. */
+  /** The app messages that arrived, parsed, oldest first. */
   readonly messages?: readonly unknown[];
-  /** Leaves as a real client does, and resolves when nothing of the caller is left open. */
+  /** Sends text or bytes unchanged, in place of the transport's own messages. */
+  sendRaw?(data: string | Uint8Array): void;
+  /** Leaves like a real client, and resolves when the caller has nothing left open. */
   hangUp(): Promise<void>;
-  /** Vanishes without a word: the network is gone. Called for every caller in the end, also for one that left. */
+  /** Disconnects without a message, as when the network is lost. Called for every caller at the end, also for one that has left. */
   drop(): void;
-  /** Resolves when the wire is closed, whoever closed it. */
+  /** Resolves when the wire is closed, by either side. */
   readonly closed: Promise<unknown>;
 }

@@ -1,56 +1,53 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import {
   type Bot,
-  connectOf,
+  createTransport,
+  type RunnerArguments,
   type SessionArguments,
   type Transport,
+  type TransportFactories,
   type TransportParams,
 } from "@pipecat-ts/runner-core";
-import { createGate } from "./gate.ts";
 
-/** Connects a bot to its caller as `createTransport` does, whatever the transport is called. */
+/** `createTransport` with the same params for every transport. */
 export async function connectBot(args: SessionArguments, params: TransportParams = {}): Promise<Transport> {
-  return await connectOf(args)(params);
+  const factories: TransportFactories = { [args.transport]: () => params };
+  return await createTransport(args as RunnerArguments, factories);
 }
 
-/** Says to the caller what the caller says. */
+/** A bot that sends the caller's audio back. */
 export async function echo(args: SessionArguments): Promise<void> {
   const transport = await connectBot(args);
   await transport.input.pipeTo(transport.output);
 }
 
-/** A bot that connects and then does what a test has it do. */
-export interface Puppet {
+/** A bot that connects, and then does what the test tells it. */
+export interface ScriptedBot {
   readonly bot: Bot;
-  /** The calls it is or was in, oldest first; one is added when its transport is there. */
-  readonly calls: readonly PuppetCall[];
+  /** Its calls, oldest first. A call is added when its transport exists. */
+  readonly calls: readonly ScriptedCall[];
 }
 
-/** One call that a puppet is in. */
-export interface PuppetCall {
+/** One call of a scripted bot. */
+export interface ScriptedCall {
   readonly args: SessionArguments;
   readonly transport: Transport;
-  /** Makes the bot return. It does so by itself when the transport closes. */
-  finish(): void;
-  /** Makes the bot throw. */
-  fail(error: Error): void;
 }
 
-/** A puppet whose transports get `params`. */
-export function createPuppet(params: TransportParams = {}): Puppet {
-  const calls: PuppetCall[] = [];
+/** A scripted bot whose transports have `params`. It returns when its transport closes. */
+export function createScriptedBot(params: TransportParams = {}): ScriptedBot {
+  const calls: ScriptedCall[] = [];
   return {
     calls,
     async bot(args) {
       const transport = await connectBot(args, params);
-      const end = createGate();
-      calls.push({ args, transport, finish: end.open, fail: end.fail });
-      await Promise.race([end.opened, transport.closed]);
+      calls.push({ args, transport });
+      await transport.closed;
     },
   };
 }
 
-/** Keeps every frame that `stream` gives, until it closes or `ended` is awaited for ever. */
+/** Records every frame of `stream`. `ended` resolves when the stream closes. */
 export function collect(stream: ReadableStream<AudioFrame>): {
   readonly frames: readonly AudioFrame[];
   readonly ended: Promise<void>;

@@ -1,17 +1,17 @@
 import { request } from "node:http";
 
-/** An HTTP answer, read to its end. */
+/** A complete HTTP response. */
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
-  /** The body as JSON; `undefined` when it is none. */
+  /** The body as JSON; `undefined` when it is not JSON. */
   readonly json: unknown;
 }
 
 /**
- * Sends one request on a connection of its own, so that none is kept alive (as `fetch` does) and counted as a leak. A string
- * body goes as it is, any other as JSON; redirects are not followed.
+ * Sends one request on a new connection: `fetch` keeps connections alive, which would count as a leak. A string body is sent
+ * unchanged, any other as JSON. Does not follow redirects.
  */
 export function send(
   url: URL | string,
@@ -43,6 +43,6 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    return undefined; // no JSON: the text says what came instead
+    return undefined; // `text` has the body
   }
 }

@@ -1,15 +1,27 @@
 export type { FakeCaller, Invitation, TransportAdapter } from "./adapter.ts";
-export { findSound, type Match } from "./delay.ts";
+export { until, within } from "./assertions.ts";
+export type { Requirement } from "./fixture.ts";
 export { type Answer, send } from "./http.ts";
-export { findGaps, findVoice, type Gap, measureLevel, measureTone } from "./level.ts";
 export { createRecordingLogger, type LoggedLine, type RecordingLogger } from "./log.ts";
-export { until, within } from "./patience.ts";
-export { measurePitch } from "./pitch.ts";
-export type { Requirement } from "./requirement.ts";
-export { requirements } from "./requirements.ts";
-export { countResources, countSettledResources, type Resources, resourceGrowth, settleResources } from "./resources.ts";
-export { type Outcome, type RunOptions, runRequirement, runRequirements } from "./run-requirement.ts";
+export {
+  findGaps,
+  findSound,
+  findVoice,
+  type Gap,
+  type Match,
+  measureLevel,
+  measurePitch,
+  measureTone,
+} from "./measure.ts";
+export { createPlayout, type PlayedFrame, type Playout } from "./playout.ts";
+export { type Job, type Outcome, type RunOptions, requirements, runRequirements } from "./requirements.ts";
+export {
+  countResources,
+  countSettledResources,
+  type Resources,
+  resourceGrowth,
+  settleResources,
+  type TimerWatch,
+  watchTimers,
+} from "./resources.ts";
 export { cut, excerpt, join, type SignalOptions, silence, sweep, syllables, tone } from "./signal.ts";
-export { createSpeaker, type HeardFrame, type Speaker } from "./speaker.ts";
-export { type TimerWatch, watchTimers } from "./timers.ts";
-export { Unmet } from "./unmet.ts";

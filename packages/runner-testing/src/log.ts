@@ -1,19 +1,19 @@
 import type { Logger, LogLine } from "@pipecat-ts/runner-core";
 
-/** One line that was logged. */
+/** One recorded log line. */
 export interface LoggedLine {
   readonly level: "debug" | "info" | "warn" | "error";
-  /** Those of the line and of the loggers it went through. */
+  /** The fields of the line and of its child loggers. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly message: string;
 }
 
-/** A logger that keeps what is logged, at every level, and prints nothing. */
+/** A logger that records lines of every level and prints nothing. */
 export interface RecordingLogger extends Logger {
   readonly lines: readonly LoggedLine[];
 }
 
-/** A recording logger without lines. */
+/** An empty recording logger. */
 export function createRecordingLogger(): RecordingLogger {
   const lines: LoggedLine[] = [];
   const bound = (bindings: Readonly<Record<string, unknown>>): RecordingLogger => {

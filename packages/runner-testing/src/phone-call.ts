@@ -2,21 +2,19 @@ import { once } from "node:events";
 import { type AudioFrame, createChunker, createResampler, encodeWav, parseWav } from "@pipecat-ts/audio";
 import { WebSocket } from "ws";
 import type { FakeCaller } from "./adapter.ts";
-import type { CallFacts, FarEnd, PhoneDialect } from "./phone-dialect.ts";
-import { createNetwork, type NetworkOptions } from "./phone-network.ts";
+import { createPlayout, type PlayedFrame } from "./playout.ts";
 import { join, silence } from "./signal.ts";
-import { createSpeaker } from "./speaker.ts";
-import { say } from "./speech.ts";
+import { speak } from "./speech.ts";
 
 /** How a call is placed. */
 export interface CallOptions {
-  /** Where the runner is. */
+  /** The address of the runner. */
   readonly at: URL;
-  /** By which URL the carrier knows it, and signs. Default: `at`. */
+  /** The runner's public URL, which the carrier requests and signs. Default: `at`. */
   readonly publicUrl?: URL;
-  /** The webhook's path. Default: `/` and the carrier's name. */
+  /** The path of the webhook. Default: `/{carrier}`. */
   readonly path?: string;
-  /** The socket's URL, for a call that begins without a webhook. */
+  /** The socket URL of a call without a webhook. */
   readonly socketUrl?: string;
   readonly from?: string;
   readonly to?: string;
@@ -24,117 +22,200 @@ export interface CallOptions {
   readonly network?: NetworkOptions;
 }
 
-/** One phone call, at the caller's end. */
+/** Impairments of the caller's network. */
+export interface NetworkOptions {
+  /** One-way delay in both directions, in ms. Default 0. */
+  readonly delayMs?: number;
+  /** Drops every n-th audio message. Default: none. */
+  readonly dropEvery?: number;
+  /** Sends every n-th audio message after the one that follows it. Default: none. */
+  readonly swapEvery?: number;
+}
+
+/** One phone call, from the caller's side. */
 export interface PhoneCall extends FakeCaller {
   readonly callId: string;
   readonly streamId: string;
-  /** Every message that the runner sent, with when it came on the scale of `performance.now()`. */
+  /** Every message from the runner, and when it arrived, on the scale of `performance.now()`, in ms. */
   readonly received: readonly { readonly atMs: number; readonly message: Readonly<Record<string, unknown>> }[];
-  /** What the runner had the carrier dial. */
-  readonly dialled: readonly string[];
-  /** What the real carrier would not have taken. Empty when all is well. */
-  readonly complaints: readonly string[];
-  /** Says it in real time, a WAV file too, at whatever rate; resolves when it is said. */
-  say(audio: AudioFrame | Uint8Array): Promise<void>;
+  /** The digits that the runner asked the carrier to dial. */
+  readonly dialed: readonly string[];
+  /** Messages that the real carrier would reject, as reasons. */
+  readonly protocolErrors: readonly string[];
+  /** Speaks audio, or a WAV file, of any rate in real time. Resolves when all of it is sent. */
+  speak(audio: AudioFrame | Uint8Array): Promise<void>;
   press(digit: string): void;
-  /** Sends any text or bytes. */
-  send(message: string | Uint8Array): void;
-  /** Puts the phone down. With `stop: false` the carrier says nothing of it, only the socket closes. */
+  /** Sends text or bytes unchanged. */
+  sendRaw(message: string | Uint8Array): void;
+  /** Hangs up. With `stop: false` the carrier sends no last message: only the socket closes. */
   hangUp(options?: { readonly stop?: boolean }): Promise<void>;
-  /** What the caller has heard, as it sounded, silence included: a WAV file, and when it begins. */
+  /** What the caller has heard, with the silence between frames, as a WAV file, and when it begins. */
   recording(): { readonly wav: Uint8Array; readonly beginsAtMs: number };
   /** How the socket was closed. */
   readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
 }
 
-/** Opens the socket of a call and takes its phone off the hook. Rejects, with nothing left open, when it is refused. */
+/** What a carrier knows about a call before it is answered. */
+export interface CallFacts {
+  readonly callId: string;
+  readonly streamId: string;
+  readonly from: string;
+  readonly to: string;
+  /** The webhook's reply; empty without one. */
+  readonly document: string;
+}
+
+/** The carrier's side of one media stream. Its methods return messages to send, with the carrier's own counters and timestamps. */
+export interface FarEnd {
+  /** Sample rate of the caller's audio on the wire, in Hz. */
+  readonly sampleRate: number;
+  /** Duration of the audio in one message, in ms. */
+  readonly frameMs: number;
+  announce(): object[];
+  audio(samples: Int16Array): object;
+  digit(digit: string): object;
+  played(mark: string): object;
+  /** The message that confirms a clear, beside the pending marks. */
+  cleared?(): object;
+  /** The message at the end of the call, if there is one. */
+  stop?(): object;
+  /** What a message from the runner asks for. */
+  parse(message: Readonly<Record<string, unknown>>): RunnerMessage;
+}
+
+/** What a message from the runner asks the carrier to do. */
+export interface RunnerMessage {
+  /** The bot's audio. */
+  readonly audio?: { readonly samples: Int16Array; readonly sampleRate: number };
+  readonly mark?: string;
+  readonly clear?: boolean;
+  readonly digits?: string;
+  /** Why the real carrier would reject the message. */
+  readonly protocolError?: string;
+  /** The carrier's answer to the message. */
+  readonly reply?: object;
+}
+
+/** Opens the socket of a call and announces it. Rejects, with nothing left open, when the upgrade is refused. */
 export async function openCall(
-  dialect: PhoneDialect,
+  farEnd: FarEnd,
   facts: CallFacts,
   url: URL,
   headers: Readonly<Record<string, string>>,
-  options: Pick<CallOptions, "network">,
+  networkOptions: NetworkOptions = {},
 ): Promise<PhoneCall> {
   const socket = new WebSocket(url, { headers });
   await opened(socket);
-  return createCall(dialect.createFarEnd(facts), facts, socket, options.network);
-}
-
-function createCall(far: FarEnd, facts: CallFacts, socket: WebSocket, conditions: NetworkOptions = {}): PhoneCall {
-  const speaker = createSpeaker();
-  const network = createNetwork(conditions);
-  const chunker = createChunker(Math.round((far.sampleRate * far.frameMs) / 1000));
+  const playout = createPlayout();
+  const network = createNetwork(networkOptions);
+  const chunker = createChunker(Math.round((farEnd.sampleRate * farEnd.frameMs) / 1000));
   const received: { atMs: number; message: Readonly<Record<string, unknown>> }[] = [];
-  const complaints: string[] = [];
-  const dialled: string[] = [];
+  const protocolErrors: string[] = [];
+  const dialed: string[] = [];
 
   function send(message: object): void {
     if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message));
   }
 
-  function hear(text: string): void {
+  function receive(text: string): void {
     const message = JSON.parse(text) as Readonly<Record<string, unknown>>;
     received.push({ atMs: performance.now(), message });
-    const { audio, mark, clear, digits, complaint, reply } = far.recognise(message);
-    if (audio) speaker.play({ ...audio, channels: 1 });
-    if (mark !== undefined) speaker.whenPlayed(() => network.message(() => send(far.played(mark))));
+    const { audio, mark, clear, digits, protocolError, reply } = farEnd.parse(message);
+    if (audio) playout.enqueue({ ...audio, channels: 1 });
+    if (mark !== undefined) playout.whenPlayed(() => network.message(() => send(farEnd.played(mark))));
     if (clear) {
-      speaker.clear();
-      const cleared = far.cleared?.();
+      playout.clear();
+      const cleared = farEnd.cleared?.();
       if (cleared) send(cleared);
     }
-    if (digits !== undefined) dialled.push(digits);
-    if (complaint !== undefined) complaints.push(complaint);
+    if (digits !== undefined) dialed.push(digits);
+    if (protocolError !== undefined) protocolErrors.push(protocolError);
     if (reply) send(reply);
   }
 
   socket.on("error", () => socket.terminate());
-  socket.on("message", (data) => network.message(() => hear(String(data))));
+  socket.on("message", (data) => network.message(() => receive(String(data))));
   const closed = new Promise<{ code: number; reason: string }>((resolve) => {
     socket.once("close", (code, reason) => {
       network.close();
-      speaker.close();
+      playout.close();
       resolve({ code, reason: String(reason) });
     });
   });
-  for (const message of far.announce()) send(message);
+  for (const message of farEnd.announce()) send(message);
 
   const call: PhoneCall = {
     callId: facts.callId,
     streamId: facts.streamId,
-    sampleRate: far.sampleRate,
-    speaker,
+    sampleRate: farEnd.sampleRate,
+    playout,
     received,
-    dialled,
-    complaints,
+    dialed,
+    protocolErrors,
     closed,
-    speak({ samples }) {
+    sendAudio({ samples }) {
       for (const chunk of chunker.push(samples)) {
-        const message = far.audio(chunk);
+        const message = farEnd.audio(chunk);
         network.audio(() => send(message));
       }
     },
-    async say(audio) {
-      await say(call, atRate(audio instanceof Uint8Array ? parseWav(audio) : audio, far.sampleRate));
+    async speak(audio) {
+      await speak(call, atRate(audio instanceof Uint8Array ? parseWav(audio) : audio, farEnd.sampleRate));
     },
-    press: (digit) => network.message(() => send(far.digit(digit))),
-    send(message) {
+    press: (digit) => network.message(() => send(farEnd.digit(digit))),
+    sendRaw(message) {
       if (socket.readyState === socket.OPEN) socket.send(message);
     },
     async hangUp({ stop = true } = {}) {
-      const last = stop ? far.stop?.() : undefined;
+      const last = stop ? farEnd.stop?.() : undefined;
       if (last) send(last);
       socket.close(1000);
       await closed;
     },
     drop: () => socket.terminate(),
     recording() {
-      const heard = speaker.heard();
-      const beginsAtMs = heard[0]?.atMs ?? performance.now();
-      return { wav: encodeWav(asItSounded(heard)), beginsAtMs };
+      const played = playout.played();
+      return { wav: encodeWav(withPauses(played)), beginsAtMs: played[0]?.atMs ?? performance.now() };
     },
   };
   return call;
+}
+
+function createNetwork({ delayMs = 0, dropEvery = 0, swapEvery = 0 }: NetworkOptions) {
+  const inFlight = new Set<NodeJS.Timeout>();
+  let count = 0;
+  let held: (() => void) | undefined;
+
+  function message(deliver: () => void): void {
+    if (delayMs === 0) return void deliver();
+    const timer = setTimeout(() => {
+      inFlight.delete(timer);
+      deliver();
+    }, delayMs);
+    inFlight.add(timer);
+  }
+
+  return {
+    /** Delivers any message but audio, in either direction. */
+    message,
+    /** Delivers an audio message, unless it is dropped or held back. */
+    audio(deliver: () => void): void {
+      count += 1;
+      if (dropEvery > 0 && count % dropEvery === 0) return;
+      if (swapEvery > 0 && count % swapEvery === 0) {
+        held = deliver;
+        return;
+      }
+      message(deliver);
+      if (held) message(held);
+      held = undefined;
+    },
+    close(): void {
+      for (const timer of inFlight) clearTimeout(timer);
+      inFlight.clear();
+      held = undefined;
+    },
+  };
 }
 
 function atRate(audio: AudioFrame, sampleRate: number): AudioFrame {
@@ -144,11 +225,11 @@ function atRate(audio: AudioFrame, sampleRate: number): AudioFrame {
   return join([frame(resampler.process(audio.samples)), frame(resampler.flush())]);
 }
 
-/** The frames with the silence between them. */
-function asItSounded(heard: readonly { readonly frame: AudioFrame; readonly atMs: number }[]): AudioFrame {
+/** Joins the frames, with silence where nothing was played. */
+function withPauses(played: readonly PlayedFrame[]): AudioFrame {
   const parts: AudioFrame[] = [];
-  let endMs = heard[0]?.atMs ?? 0;
-  for (const { frame, atMs } of heard) {
+  let endMs = played[0]?.atMs ?? 0;
+  for (const { frame, atMs } of played) {
     const { sampleRate } = frame;
     const pauseMs = Math.max(0, atMs - endMs);
     if (pauseMs >= 1) parts.push(silence({ durationMs: pauseMs, sampleRate }));
@@ -162,7 +243,7 @@ async function opened(socket: WebSocket): Promise<void> {
   socket.once("unexpected-response", async (request, response) => {
     const body = await response.setEncoding("utf8").toArray();
     request.destroy();
-    socket.emit("error", new Error(`${response.statusCode} ${body.join("")}`));
+    socket.emit("error", new Error(`the upgrade was refused with ${response.statusCode} ${body.join("")}`));
   });
   await once(socket, "open");
 }

@@ -1,21 +1,67 @@
 import { randomUUID } from "node:crypto";
-import { send } from "./http.ts";
-import { type FakeApi, openFakeApi } from "./phone-api.ts";
-import { type CallOptions, openCall, type PhoneCall } from "./phone-call.ts";
-import type { CallFacts, PhoneDialect } from "./phone-dialect.ts";
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type Answer, send } from "./http.ts";
+import { type CallFacts, type CallOptions, type FarEnd, openCall, type PhoneCall } from "./phone-call.ts";
 
-/** A carrier on this machine: places calls over the real routes, as the real one does. */
+/** The protocol of one carrier, seen from the carrier: webhook, signatures, stream messages. Each carrier package has one. */
+export interface PhoneDialect {
+  /** The name of its transport. */
+  readonly name: string;
+  /** The signed webhook request for an incoming call. Without it, calls start on the socket. */
+  webhook?(call: CallFacts, url: URL): PhoneRequest;
+  /** The socket URL in the webhook's reply. Throws an Error when the reply rejects the call. */
+  socketUrl?(answer: Answer): string;
+  /** The headers of the upgrade request, such as a signature or credentials. */
+  upgradeHeaders?(url: URL): Readonly<Record<string, string>>;
+  /** The carrier's side of a media stream. */
+  createFarEnd(call: CallFacts): FarEnd;
+  /** Answers a request to the REST API. `undefined`: 404. */
+  api?(request: ApiRequest): ApiReply | undefined;
+}
+
+/** A webhook request. */
+export interface PhoneRequest {
+  readonly method: "GET" | "POST";
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** A request to the carrier's REST API. */
+export interface ApiRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  /** When it arrived, on the scale of `performance.now()`, in ms. */
+  readonly atMs: number;
+  /** Whether the call with this id is live. */
+  isLive(callId: string): boolean;
+}
+
+/** The response of the REST API, and its effect. */
+export interface ApiReply {
+  readonly status: number;
+  readonly body?: string;
+  /** The id of the call that the request ends. */
+  readonly ends?: string;
+}
+
+/** A carrier on this machine, which places calls through the real routes. */
 export interface FakeCarrier {
   /**
-   * Asks the webhook, opens the socket that its answer names, and announces the call. Rejects, with nothing left open,
-   * when the call is turned away.
+   * Requests the webhook, opens the socket that the reply names, and announces the call. Rejects, with nothing left open, when
+   * the call is refused.
    */
   call(options: CallOptions): Promise<PhoneCall>;
-  /** Opens its REST API, by which calls are hung up as the real carrier does: with its last message, then the socket. */
+  /** Opens the REST API. A call that it ends gets the carrier's last message, and then its socket closes. */
   openApi(): Promise<FakeApi>;
 }
 
-/** A carrier that speaks `dialect`. */
+/** Creates a carrier that speaks `dialect`. */
 export function createFakeCarrier(dialect: PhoneDialect): FakeCarrier {
   const calls = new Map<string, PhoneCall>();
 
@@ -24,12 +70,12 @@ export function createFakeCarrier(dialect: PhoneDialect): FakeCarrier {
       const { at, publicUrl = at, socketUrl, from = "+15550100", to = "+15550199" } = options;
       const callId = options.callId ?? `call-${randomUUID()}`;
       const facts: CallFacts = { callId, streamId: `stream-${randomUUID()}`, from, to, document: "" };
-      const reach = (url: URL) => reachedAt(url, publicUrl, at);
-      const answered = socketUrl === undefined ? await askWebhook(facts, options, publicUrl, reach) : undefined;
-      const url = new URL(socketUrl ?? answered?.socketUrl ?? bareSocket(publicUrl));
+      const local = (url: URL) => localUrl(url, publicUrl, at);
+      const reply = socketUrl === undefined ? await requestWebhook(facts, options, publicUrl, local) : undefined;
+      const url = new URL(socketUrl ?? reply?.socketUrl ?? bareSocketUrl(publicUrl));
       const headers = dialect.upgradeHeaders?.(url) ?? {};
-      const known = { ...facts, document: answered?.document ?? "" };
-      const call = await openCall(dialect, known, reach(url), headers, options);
+      const known = { ...facts, document: reply?.document ?? "" };
+      const call = await openCall(dialect.createFarEnd(known), known, local(url), headers, options.network);
       calls.set(callId, call);
       void call.closed.then(() => calls.get(callId) === call && calls.delete(callId));
       return call;
@@ -44,31 +90,66 @@ export function createFakeCarrier(dialect: PhoneDialect): FakeCarrier {
     },
   };
 
-  async function askWebhook(facts: CallFacts, options: CallOptions, publicUrl: URL, reach: (url: URL) => URL) {
+  async function requestWebhook(facts: CallFacts, options: CallOptions, publicUrl: URL, local: (url: URL) => URL) {
     if (!dialect.webhook || !dialect.socketUrl) return undefined;
     const { path = `/${dialect.name}` } = options;
-    const asked = dialect.webhook(facts, new URL(`${publicUrl.href.replace(/\/$/, "")}${path}`));
-    const answer = await send(reach(asked.url), {
-      method: asked.method,
-      ...(asked.body === undefined ? {} : { body: asked.body }),
-      ...(asked.headers ? { headers: asked.headers } : {}),
+    const request = dialect.webhook(facts, new URL(`${publicUrl.href.replace(/\/$/, "")}${path}`));
+    const answer = await send(local(request.url), {
+      method: request.method,
+      ...(request.body === undefined ? {} : { body: request.body }),
+      ...(request.headers ? { headers: request.headers } : {}),
     });
-    if (answer.status !== 200) throw new Error(`the webhook was answered ${answer.status} ${answer.text}`);
+    if (answer.status !== 200) throw new Error(`the webhook answered ${answer.status} ${answer.text}`);
     return { socketUrl: dialect.socketUrl(answer), document: answer.text };
   }
 }
 
-function bareSocket(base: URL): URL {
+function bareSocketUrl(base: URL): URL {
   const url = new URL(`${base.href.replace(/\/$/, "")}/ws`);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url;
 }
 
-/** The address on this machine of what the carrier knows by a public URL. */
-function reachedAt(url: URL, publicUrl: URL, at: URL): URL {
+/** Where a public URL is served on this machine. */
+function localUrl(url: URL, publicUrl: URL, at: URL): URL {
   if (url.host !== publicUrl.host || publicUrl.host === at.host) return url;
   const scheme = /^ws/.test(url.protocol) ? "ws:" : "http:";
-  return new URL(
-    `${scheme}//${at.host}${url.href.slice(url.origin === "null" ? `${url.protocol}//${url.host}`.length : url.origin.length)}`,
-  );
+  return new URL(`${scheme}//${at.host}${url.pathname}${url.search}`);
+}
+
+/** A carrier's REST API on this machine, which records requests. */
+export interface FakeApi {
+  readonly url: string;
+  /** Every request, oldest first. */
+  readonly requests: readonly Omit<ApiRequest, "isLive">[];
+  close(): Promise<void>;
+}
+
+type Reply = ApiReply | undefined;
+
+/** Opens a REST API. `answer` returns the response; a request for which it returns `undefined` stays without a response. */
+export async function openFakeApi(
+  answer: (request: Omit<ApiRequest, "isLive">) => Reply | Promise<Reply>,
+): Promise<FakeApi> {
+  const requests: Omit<ApiRequest, "isLive">[] = [];
+  const server = createServer(async (incoming, outgoing) => {
+    const body = Buffer.concat(await incoming.toArray()).toString("utf8");
+    const { method = "", url: path = "", headers } = incoming;
+    const request = { method, path, headers, body, atMs: performance.now() };
+    requests.push(request);
+    const reply = await answer(request);
+    if (reply) outgoing.writeHead(reply.status, { connection: "close" }).end(reply.body);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    async close() {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
 }

@@ -1,7 +1,13 @@
-export { type FakeApi, openFakeApi, type SeenRequest } from "./phone-api.ts";
-export type { CallOptions, PhoneCall } from "./phone-call.ts";
-export { createFakeCarrier, type FakeCarrier } from "./phone-carrier.ts";
-export type { CallFacts, FarEnd, Heard, PhoneDialect, PhoneRequest } from "./phone-dialect.ts";
-export { liveThroughCall, type PhoneJourney } from "./phone-journey.ts";
-export { liveThroughJunk, type PhoneJunk } from "./phone-junk.ts";
-export type { NetworkOptions } from "./phone-network.ts";
+export type { CallFacts, CallOptions, FarEnd, NetworkOptions, PhoneCall, RunnerMessage } from "./phone-call.ts";
+export {
+  type ApiReply,
+  type ApiRequest,
+  createFakeCarrier,
+  type FakeApi,
+  type FakeCarrier,
+  openFakeApi,
+  type PhoneDialect,
+  type PhoneRequest,
+} from "./phone-carrier.ts";
+export { type PhoneCallCheck, testPhoneCall } from "./phone-check.ts";
+export { fuzzPhoneCall, type PhoneFuzz } from "./phone-fuzz.ts";

@@ -1,31 +1,100 @@
-import type { Requirement } from "./requirement.ts";
-import { checking } from "./requirements/checking.ts";
+import type { TransportAdapter } from "./adapter.ts";
+import { createFixture, explain, type Requirement } from "./fixture.ts";
+import type { LoggedLine } from "./log.ts";
+import { access } from "./requirements/access.ts";
+import { audio } from "./requirements/audio.ts";
 import { endings } from "./requirements/endings.ts";
-import { failing } from "./requirements/failing.ts";
-import { hearing } from "./requirements/hearing.ts";
-import { importing } from "./requirements/importing.ts";
-import { interrupting } from "./requirements/interrupting.ts";
-import { isolating } from "./requirements/isolating.ts";
-import { leavingOpen } from "./requirements/leaving-open.ts";
-import { messaging } from "./requirements/messaging.ts";
+import { failures } from "./requirements/failures.ts";
+import { interruption } from "./requirements/interruption.ts";
+import { isolation } from "./requirements/isolation.ts";
+import { leaks } from "./requirements/leaks.ts";
+import { messages } from "./requirements/messages.ts";
+import { plugin } from "./requirements/plugin.ts";
 import { secrets } from "./requirements/secrets.ts";
-import { speaking } from "./requirements/speaking.ts";
-import { starting } from "./requirements/starting.ts";
-import { stopping } from "./requirements/stopping.ts";
+import { sessions } from "./requirements/sessions.ts";
+import { shutdown } from "./requirements/shutdown.ts";
+import { interceptUncaughtErrors, type UncaughtErrors } from "./uncaught-errors.ts";
 
-/** Everything that a transport must do, in the order in which a report tells it. */
+/** Everything that a transport must do, in the order of a report. */
 export const requirements: readonly Requirement[] = [
-  ...importing,
-  ...checking,
-  ...starting,
-  ...hearing,
-  ...speaking,
-  ...interrupting,
-  ...messaging,
+  ...plugin,
+  ...sessions,
+  ...access,
+  ...audio,
+  ...interruption,
+  ...messages,
   ...endings,
-  ...failing,
-  ...isolating,
-  ...stopping,
-  ...leavingOpen,
+  ...failures,
+  ...isolation,
+  ...shutdown,
+  ...leaks,
   ...secrets,
 ];
+
+/** The result of one requirement for one transport. */
+export interface Outcome {
+  readonly requirement: Requirement;
+  readonly state: "met" | "unmet" | "exempt";
+  /** What was found and what was expected, or why the requirement does not apply; empty when it is met. */
+  readonly because: string;
+  /** Warnings and errors that the runners logged. */
+  readonly logged: readonly LoggedLine[];
+}
+
+/** How requirements are checked. */
+export interface RunOptions {
+  /** How long each expected event may take, in ms. Default 5,000. */
+  readonly timeoutMs?: number;
+}
+
+/** One requirement to check on one transport. */
+export interface Job {
+  readonly requirement: Requirement;
+  readonly adapter: TransportAdapter;
+}
+
+/** Checks one requirement. Never rejects: the outcome has the error. */
+export async function runRequirement(
+  { requirement, adapter }: Job,
+  uncaught: UncaughtErrors,
+  options: RunOptions = {},
+): Promise<Outcome> {
+  const exemption = requirement.exempts?.(adapter);
+  if (exemption !== undefined) return { requirement, state: "exempt", because: exemption, logged: [] };
+  const fixture = createFixture(adapter, uncaught, options.timeoutMs ?? 5_000);
+  const outcome = (state: Outcome["state"], because: string): Outcome => {
+    const logged = fixture.logger.lines.filter(({ level }) => level === "warn" || level === "error");
+    return { requirement, state, because, logged };
+  };
+  try {
+    await requirement.check(fixture);
+    return outcome("met", "");
+  } catch (error) {
+    return outcome("unmet", explain(error));
+  } finally {
+    await fixture.close();
+  }
+}
+
+/**
+ * Checks requirements without a test runner, and returns the outcomes in the order of `jobs`: up to 12 at the same time,
+ * those that need the process for themselves one after the other. One run at a time in a process.
+ */
+export async function runRequirements(jobs: readonly Job[], options: RunOptions = {}): Promise<Outcome[]> {
+  const outcomes = new Map<Job, Outcome>();
+  const uncaught = interceptUncaughtErrors();
+  const work = async (queue: Iterator<Job> & Iterable<Job>) => {
+    for (const job of queue) outcomes.set(job, await runRequirement(job, uncaught, options));
+  };
+  try {
+    const together = jobs.filter(({ requirement }) => !requirement.alone).values();
+    await Promise.all(Array.from({ length: concurrency }, () => work(together)));
+    await work(jobs.filter(({ requirement }) => requirement.alone).values());
+  } finally {
+    uncaught.release();
+  }
+  return jobs.flatMap((job) => outcomes.get(job) ?? []);
+}
+
+/** Few enough that one busy core plays their audio in time. */
+const concurrency = 12;

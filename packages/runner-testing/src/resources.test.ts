@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { expect, test } from "vitest";
-import { countResources, resourceGrowth, settleResources } from "./resources.ts";
+import { countResources, resourceGrowth, settleResources, watchTimers } from "./resources.ts";
 
-test("a server, a socket, a timer and a listener are told until they are closed", async () => {
+test("a server, a socket, a timer and a listener are counted until they are closed", async () => {
   const before = countResources();
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -27,7 +27,17 @@ test("a server, a socket, a timer and a listener are told until they are closed"
   expect(await settleResources(before)).toEqual([]);
 });
 
-test("holding less than before is no growth", () => {
+test("a smaller count is not growth", () => {
   const before = countResources();
   expect(resourceGrowth({ ...before, handles: { ...before.handles, Timeout: 99 } }, before)).toEqual([]);
+});
+
+test("watchTimers counts intervals and long timers until they are cleared, also after unref()", async () => {
+  const timers = watchTimers();
+  const watched = [setTimeout(() => undefined, 60_000).unref(), setInterval(() => undefined, 900)];
+  const short = setTimeout(() => undefined, 900);
+  expect(await timers.count()).toBe(2);
+  for (const timer of [...watched, short]) clearTimeout(timer);
+  expect(await timers.count()).toBe(0);
+  timers.stop();
 });

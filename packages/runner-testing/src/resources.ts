@@ -1,15 +1,16 @@
+import { createHook } from "node:async_hooks";
 import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What the process holds, by kind. Compare two of them with `resourceGrowth`. */
+/** What the process holds, by kind. Compare two of these with `resourceGrowth`. */
 export interface Resources {
-  /** What keeps the event loop alive, by Node's name for it: `TCPSocketWrap`, `Timeout`, … Timers that are unref'ed are not in it. */
+  /** What keeps the event loop alive, by Node's name: `TCPSocketWrap`, `Timeout`, … Excludes timers after `unref()`. */
   readonly handles: Readonly<Record<string, number>>;
   /** Listeners on `process`, by event. */
   readonly processListeners: Readonly<Record<string, number>>;
-  /** Open file descriptors; Linux only. */
+  /** Open file descriptors. Linux only. */
   readonly fileDescriptors?: number;
-  /** Bytes of live objects after a collection; only where Node runs with `--expose-gc`. */
+  /** Bytes of live objects after a garbage collection. Only when Node runs with `--expose-gc`. */
   readonly heapBytes?: number;
 }
 
@@ -29,8 +30,8 @@ export function countResources(): Resources {
 }
 
 /**
- * What `after` holds more than `before`, as lines for a failure message: `TCPSocketWrap: 1 → 3`. Empty when nothing. The heap
- * never is the same twice and is left out: compare `heapBytes` with a margin of your own.
+ * What `after` holds more of than `before`, as lines for a failure message: `TCPSocketWrap: 1 → 3`. Empty when nothing grew.
+ * Ignores the heap, whose size varies: compare `heapBytes` yourself, with a margin.
  */
 export function resourceGrowth(before: Resources, after: Resources): string[] {
   const counts = (resources: Resources): Readonly<Record<string, number>> => ({
@@ -46,7 +47,7 @@ export function resourceGrowth(before: Resources, after: Resources): string[] {
     .map(([kind, count]) => `${kind}: ${earlier[kind] ?? 0} → ${count}`);
 }
 
-/** Waits until the process holds no more than `before`, and returns what it still does after `timeoutMs`: empty when all is well. */
+/** Waits until the process holds no more than `before`. Returns the growth that is left after `timeoutMs`; empty when none is. */
 export async function settleResources(before: Resources, timeoutMs = 2_000): Promise<string[]> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
@@ -56,7 +57,7 @@ export async function settleResources(before: Resources, timeoutMs = 2_000): Pro
   }
 }
 
-/** Counts what the process holds once it has let go of what it was about to: when nothing fell in 50 ms. */
+/** Counts what the process holds, once no count fell for 50 ms. */
 export async function countSettledResources(): Promise<Resources> {
   for (let before = countResources(); ; ) {
     await sleep(50);
@@ -64,6 +65,42 @@ export async function countSettledResources(): Promise<Resources> {
     if (resourceGrowth(now, before).length === 0) return now;
     before = now;
   }
+}
+
+/** The timers that were started since `watchTimers`, including those after `unref()`, which Node's own counts exclude. */
+export interface TimerWatch {
+  /** How many of them can still fire. */
+  count(): Promise<number>;
+  stop(): void;
+}
+
+/**
+ * Watches every interval of the process, and every timer of more than 1 s, until it is cleared or has fired. Shorter timers
+ * end by themselves; Node's HTTP uses some.
+ */
+export function watchTimers(): TimerWatch {
+  const alive = new Set<number>();
+  const hook = createHook({
+    init(id, type, _, timer: { readonly _idleTimeout?: number; readonly _repeat?: number | null }) {
+      if (type !== "Timeout") return;
+      const { _idleTimeout: delayMs = 0, _repeat: repeats = null } = timer;
+      if (repeats !== null || delayMs > 1_000) alive.add(id);
+    },
+    destroy(id) {
+      alive.delete(id);
+    },
+  }).enable();
+  return {
+    async count() {
+      // Node reports destroyed timers in an immediate of its own.
+      for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
+      return alive.size;
+    },
+    stop() {
+      hook.disable();
+      alive.clear();
+    },
+  };
 }
 
 function tally(names: readonly string[]): Record<string, number> {
@@ -74,5 +111,5 @@ function tally(names: readonly string[]): Record<string, number> {
 
 function countFileDescriptors(): number | undefined {
   if (process.platform !== "linux") return undefined;
-  return readdirSync("/proc/self/fd").length - 1; // not the one that reads the folder
+  return readdirSync("/proc/self/fd").length - 1; // without the one that reads the directory
 }

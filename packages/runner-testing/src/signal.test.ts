@@ -1,7 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { findSound } from "./delay.ts";
-import { findGaps, findVoice, measureLevel, measureTone } from "./level.ts";
-import { measurePitch } from "./pitch.ts";
+import { findGaps, findSound, findVoice, measureLevel, measurePitch, measureTone } from "./measure.ts";
 import { cut, excerpt, join, silence, sweep, syllables, tone } from "./signal.ts";
 
 const rates = [8_000, 16_000, 24_000, 48_000];
@@ -9,13 +7,13 @@ const rates = [8_000, 16_000, 24_000, 48_000];
 describe("pitch", () => {
   for (const sampleRate of rates)
     for (const hz of [80, 123.4, 250, 440, 999])
-      test(`of a tone and of syllables of ${hz} Hz at ${sampleRate} Hz is right to 0.5 %`, () => {
+      test(`of a tone and of syllables of ${hz} Hz at ${sampleRate} Hz is accurate to 0.5 %`, () => {
         const options = { durationMs: 500, sampleRate };
         for (const sound of [tone(hz, options), syllables(hz, options)])
           expect(Math.abs((measurePitch(sound) ?? 0) / hz - 1)).toBeLessThan(0.005);
       });
 
-  test("of silence, of noise and of next to nothing is none", () => {
+  test("of silence, of noise and of 5 ms is undefined", () => {
     let state = 1;
     const noise = Int16Array.from({ length: 8_000 }, () => {
       state = Math.imul(state, 1_664_525) + 1_013_904_223;
@@ -29,7 +27,7 @@ describe("pitch", () => {
 });
 
 describe("level", () => {
-  test("is the level that was asked for, at every rate", () => {
+  test("is the requested level, at every rate", () => {
     for (const sampleRate of rates)
       for (const levelDb of [-60, -15, -6]) {
         expect(measureLevel(tone(440, { durationMs: 200, sampleRate, levelDb }))).toBeCloseTo(levelDb, 1);
@@ -47,7 +45,7 @@ describe("level", () => {
     expect(measureLevel(join([]))).toBe(Number.NEGATIVE_INFINITY);
   });
 
-  test("of one tone does not count the other", () => {
+  test("of one tone ignores another", () => {
     const sound = tone(440, { durationMs: 400, levelDb: -20 });
     expect(measureTone(sound, 440)).toBeCloseTo(-20, 0);
     expect(measureTone(sound, 700)).toBeLessThan(-60);
@@ -62,7 +60,7 @@ describe("gaps", () => {
   const speech = (durationMs: number) => tone(300, { durationMs });
   const pause = (durationMs: number) => silence({ durationMs });
 
-  test("inside speech are found, silence around it is none", () => {
+  test("are found inside speech, not around it", () => {
     const audio = join([pause(100), speech(200), pause(60), speech(100), pause(5), speech(100), pause(300)]);
     expect(findVoice(audio)).toEqual({ fromMs: 100, toMs: 565 });
     const gaps = findGaps(audio);
@@ -71,7 +69,7 @@ describe("gaps", () => {
     expect(gaps[0]?.durationMs).toBe(60);
   });
 
-  test("of whole speech and of silence there are none", () => {
+  test("do not exist in continuous speech or in silence", () => {
     expect(findGaps(speech(300))).toEqual([]);
     expect(findGaps(pause(300))).toEqual([]);
     expect(findVoice(pause(300))).toBeUndefined();
@@ -79,7 +77,7 @@ describe("gaps", () => {
 });
 
 describe("delay", () => {
-  test("of a sweep is found to the sample, quieter or not", () => {
+  test("of a sweep is found to the sample, also when it is quieter", () => {
     const sound = sweep(300, 2_000, { durationMs: 120, sampleRate: 8_000 });
     const quiet = { ...sound, samples: sound.samples.map((sample) => sample / 4) };
     const found = findSound(sound, join([silence({ durationMs: 73, sampleRate: 8_000 }), quiet, quiet]));
@@ -87,15 +85,15 @@ describe("delay", () => {
     expect(found?.correlation).toBeGreaterThan(0.99);
   });
 
-  test("of a sound that is not there is a poor match, of a short recording none", () => {
+  test("has a low correlation for a missing sound, and is undefined for a short recording", () => {
     const sound = sweep(300, 2_000, { durationMs: 120, sampleRate: 8_000 });
     expect(findSound(sound, tone(440, { durationMs: 400, sampleRate: 8_000 }))?.correlation).toBeLessThan(0.5);
     expect(findSound(sound, tone(440, { durationMs: 50, sampleRate: 8_000 }))).toBeUndefined();
   });
 });
 
-describe("cutting and joining", () => {
-  test("keeps every sample, and pads the last frame", () => {
+describe("cut and join", () => {
+  test("keep every sample, and pad the last frame", () => {
     const sound = tone(440, { durationMs: 50 });
     const frames = cut(sound);
     expect(frames.map((frame) => frame.samples.length)).toEqual([320, 320, 320]);
@@ -104,7 +102,7 @@ describe("cutting and joining", () => {
     expect(excerpt(sound, 20).samples).toHaveLength(480);
   });
 
-  test("refuses to join what does not fit", () => {
+  test("reject frames of different rates", () => {
     expect(() => join([silence({ durationMs: 20 }), silence({ durationMs: 20, sampleRate: 8_000 })])).toThrow(
       "8000 Hz",
     );

@@ -1,26 +1,26 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 
-/** What a made sound is like. */
+/** Options of a generated sound. */
 export interface SignalOptions {
   readonly durationMs: number;
   /** Samples per second, in Hz. Default 16,000. */
   readonly sampleRate?: number;
-  /** Root mean square in dB of full scale (dBFS): a sine at full swing is −3.01. Default −15. */
+  /** Root mean square in dB of full scale (dBFS): a full-scale sine is −3.01. Default −15. */
   readonly levelDb?: number;
 }
 
-/** A steady sine of `hz`. Starts and ends without a click: both ends fade over 5 ms. */
+/** A steady sine of `hz`. Both ends fade over 5 ms to prevent clicks. */
 export function tone(hz: number, options: SignalOptions): AudioFrame {
-  return synthesise(options, (seconds) => Math.sin(2 * Math.PI * hz * seconds), steady(options.durationMs));
+  return synthesize(options, (seconds) => Math.sin(2 * Math.PI * hz * seconds), steady(options.durationMs));
 }
 
 /**
- * A voice-like sound of pitch `hz`: a tone with two harmonics that swells and fades `perSecond` times a second (default
- * 2.5). Noise suppression, which quietens a steady tone, lets it through. `levelDb` is that of the whole.
+ * A voice-like sound of pitch `hz`: a tone with two harmonics whose volume rises and falls `perSecond` times a second
+ * (default 2.5). Noise suppression attenuates a steady tone, but not this. `levelDb` is the level of the whole sound.
  */
 export function syllables(hz: number, options: SignalOptions & { readonly perSecond?: number }): AudioFrame {
   const perSecond = options.perSecond ?? 2.5;
-  return synthesise(
+  return synthesize(
     options,
     (seconds) => {
       const turn = 2 * Math.PI * hz * seconds;
@@ -30,12 +30,12 @@ export function syllables(hz: number, options: SignalOptions & { readonly perSec
   );
 }
 
-/** A sine that climbs from `fromHz` to `toHz`: unlike a tone it fits itself at one place only, so a delay can be measured by it. */
+/** A sine that rises from `fromHz` to `toHz`. Unlike a tone, it matches itself at one place only, so `findSound` can measure its delay. */
 export function sweep(fromHz: number, toHz: number, options: SignalOptions): AudioFrame {
-  const climb = (toHz - fromHz) / (options.durationMs / 1000);
-  return synthesise(
+  const rise = (toHz - fromHz) / (options.durationMs / 1000);
+  return synthesize(
     options,
-    (seconds) => Math.sin(2 * Math.PI * (fromHz * seconds + (climb * seconds * seconds) / 2)),
+    (seconds) => Math.sin(2 * Math.PI * (fromHz * seconds + (rise * seconds * seconds) / 2)),
     steady(options.durationMs),
   );
 }
@@ -45,7 +45,7 @@ export function silence(options: Omit<SignalOptions, "levelDb">): AudioFrame {
   return mono(new Int16Array(lengthOf(options)), options.sampleRate);
 }
 
-/** `audio` in frames of `frameMs`, the last one padded with silence. Default 20 ms. */
+/** Cuts `audio` into frames of `frameMs` (default 20 ms). The last frame is padded with silence. */
 export function cut(audio: AudioFrame, frameMs = 20): AudioFrame[] {
   const size = Math.round((audio.sampleRate * frameMs) / 1000) * audio.channels;
   return Array.from({ length: Math.ceil(audio.samples.length / size) }, (_, index) => {
@@ -55,7 +55,7 @@ export function cut(audio: AudioFrame, frameMs = 20): AudioFrame[] {
   });
 }
 
-/** The frames one after the other. All must have the rate and the channels of the first; without frames it is empty at 16,000 Hz. */
+/** Concatenates frames, which must all have the same rate and channels. Without frames the result is empty, at 16,000 Hz. */
 export function join(frames: readonly AudioFrame[]): AudioFrame {
   const { sampleRate, channels } = frames[0] ?? { sampleRate: 16_000, channels: 1 };
   const samples = new Int16Array(frames.reduce((total, frame) => total + frame.samples.length, 0));
@@ -71,13 +71,13 @@ export function join(frames: readonly AudioFrame[]): AudioFrame {
   return { samples, sampleRate, channels };
 }
 
-/** The part of mono `audio` from `fromMs` up to `toMs`. */
+/** The part of mono `audio` from `fromMs` to `toMs`. */
 export function excerpt(audio: AudioFrame, fromMs: number, toMs: number = Number.POSITIVE_INFINITY): AudioFrame {
   const at = (ms: number) => Math.round((Math.min(ms, 1e9) * audio.sampleRate) / 1000);
   return { ...audio, samples: audio.samples.slice(at(Math.max(0, fromMs)), at(toMs)) };
 }
 
-function synthesise(
+function synthesize(
   options: SignalOptions,
   wave: (seconds: number) => number,
   envelope: (seconds: number) => number,

@@ -1,38 +1,37 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AudioFrame, durationMs } from "@pipecat-ts/audio";
 import type { FakeCaller } from "./adapter.ts";
-import { findVoice, measureLevel, measureTone } from "./level.ts";
-import { measurePitch } from "./pitch.ts";
+import { expect } from "./assertions.ts";
+import { findVoice, measureLevel, measurePitch, measureTone } from "./measure.ts";
+import type { PlayedFrame } from "./playout.ts";
 import { cut, excerpt, join } from "./signal.ts";
-import type { HeardFrame } from "./speaker.ts";
-import { expect } from "./unmet.ts";
 
 /**
- * Has the caller say `audio` in real time, 20 ms at a time; its rate must be the caller's. On a machine that was late it
- * goes on later rather than all at once, which nobody would have to listen to. Resolves with how late it was at the worst, in
- * ms: so much longer may the words be for who plays them as they come.
+ * The caller speaks `audio` in real time, in frames of 20 ms. Its rate must be the caller's. On a busy machine the speech
+ * takes longer: late frames are not sent all at once. Resolves with the largest delay in ms, by which a listener that plays
+ * frames as they arrive may hear the speech stretched.
  */
-export async function say(caller: FakeCaller, audio: AudioFrame): Promise<number> {
+export async function speak(caller: FakeCaller, audio: AudioFrame): Promise<number> {
   let dueMs = performance.now();
   let worstMs = 0;
   for (const frame of cut(audio)) {
     const aheadMs = dueMs - performance.now();
     if (aheadMs > 0) await sleep(aheadMs);
     worstMs = Math.max(worstMs, performance.now() - dueMs);
-    caller.speak(frame);
+    caller.sendAudio(frame);
     dueMs = Math.max(dueMs, performance.now() - 60) + 20;
   }
   return worstMs;
 }
 
-/** Has the bot write `audio`, 20 ms at a time, without waiting for it to be played. */
+/** Writes `audio` in frames of 20 ms at once, without waiting for playout. */
 export function write(writer: WritableStreamDefaultWriter<AudioFrame>, audio: AudioFrame): Promise<unknown> {
   return Promise.all(cut(audio).map((frame) => writer.write(frame)));
 }
 
-/** What the caller has heard so far, in one piece. */
-export function heard(caller: FakeCaller): AudioFrame {
-  return join(caller.speaker.heard().map(({ frame }) => frame));
+/** The audio that the caller has heard so far. */
+export function heardAudio(caller: FakeCaller): AudioFrame {
+  return join(caller.playout.played().map(({ frame }) => frame));
 }
 
 /** How long the voice in `audio` lasts, from its first sound to its last, in ms. */
@@ -41,33 +40,33 @@ export function voiceMs(audio: AudioFrame): number {
   return voice ? voice.toMs - voice.fromMs : 0;
 }
 
-/** The voice in `audio` without the silence around it and without its edges. */
-export function voiceOf(audio: AudioFrame): AudioFrame {
-  const voice = findVoice(audio) ?? { fromMs: 0, toMs: 0 };
-  return excerpt(audio, voice.fromMs + 40, voice.toMs - 40);
+/** Throws an AssertionError unless the pitch of `audio` is `hz` within 1 %. */
+export function expectPitch(listener: string, audio: AudioFrame, hz: number): void {
+  const pitch = measurePitch(steadyPart(audio));
+  const found = pitch === undefined ? "no pitch" : `${pitch.toFixed(1)} Hz`;
+  expect(pitch !== undefined && Math.abs(pitch / hz - 1) < 0.01, `${listener} heard ${found}, expected ${hz} Hz`);
 }
 
-/** Throws Unmet unless the pitch in `audio` is `hz` to 1 %. */
-export function expectPitch(who: string, audio: AudioFrame, hz: number): void {
-  const pitch = measurePitch(voiceOf(audio));
-  const seen = pitch === undefined ? "no pitch" : `${pitch.toFixed(1)} Hz`;
-  expect(pitch !== undefined && Math.abs(pitch / hz - 1) < 0.01, `${who} heard ${seen}, not ${hz} Hz`);
-}
-
-/** Throws Unmet unless the voice in `audio` is as loud as `levelDb`, to `toleranceDb`. */
-export function expectLevel(who: string, audio: AudioFrame, levelDb: number, toleranceDb: number): void {
-  const level = measureLevel(voiceOf(audio));
+/** Throws an AssertionError unless the level of the voice in `audio` is `levelDb` within `toleranceDb`. */
+export function expectLevel(listener: string, audio: AudioFrame, levelDb: number, toleranceDb: number): void {
+  const level = measureLevel(steadyPart(audio));
   expect(
     Math.abs(level - levelDb) <= toleranceDb,
-    `${who} heard ${level.toFixed(1)} dBFS, not ${levelDb} ± ${toleranceDb} dB`,
+    `${listener} heard ${level.toFixed(1)} dBFS, expected ${levelDb} ± ${toleranceDb} dBFS`,
   );
 }
 
-/** How much of `frames` is a tone of `hz`, in ms: those in which it is louder than −35 dBFS and than every one of `others`. */
-export function toneMs(frames: readonly HeardFrame[], hz: number, ...others: readonly number[]): number {
+/** How many ms of `frames` are a tone of `hz`: louder than −35 dBFS, and louder than each of the `others`. */
+export function toneMs(frames: readonly PlayedFrame[], hz: number, ...others: readonly number[]): number {
   return frames.reduce((total, { frame }) => {
     const level = measureTone(frame, hz);
-    const loudest = level > -35 && others.every((other) => measureTone(frame, other) < level);
-    return total + (loudest ? durationMs(frame) : 0);
+    const isLoudest = level > -35 && others.every((other) => measureTone(frame, other) < level);
+    return total + (isLoudest ? durationMs(frame) : 0);
   }, 0);
+}
+
+/** The voice in `audio` without the silence around it and without its first and last 40 ms. */
+function steadyPart(audio: AudioFrame): AudioFrame {
+  const voice = findVoice(audio) ?? { fromMs: 0, toMs: 0 };
+  return excerpt(audio, voice.fromMs + 40, voice.toMs - 40);
 }

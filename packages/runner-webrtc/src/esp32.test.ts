@@ -99,7 +99,7 @@ describe("a device", () => {
       () => {
         for (; performance.now() >= beganMs + spoken * 20; spoken++)
           device.speak(frames[spoken]?.samples ?? new Int16Array(320));
-        const heard = join(device.speaker.heard().map(({ frame }) => frame));
+        const heard = join(device.playout.played().map(({ frame }) => frame));
         const { toMs } = findVoice(heard) ?? { toMs: 0 };
         return Math.round((measurePitch(excerpt(heard, toMs - 200, toMs)) ?? 0) / 10) === 44;
       },

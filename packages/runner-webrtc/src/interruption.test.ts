@@ -16,7 +16,7 @@ test("an interruption silences the bot at once, at the caller's ear too, and wha
       const transport = await createTransport(args, { webrtc: () => ({}) });
       transport.on("appMessage", () => {
         transport.interrupt();
-        heardFrames = caller.speaker.takenMs / 20;
+        heardFrames = caller.playout.enqueuedMs / 20;
         setTimeout(() => transport.play(spoken(880, 400)), 300);
       });
       await transport.play(spoken(440, 60_000)).done;
@@ -32,7 +32,7 @@ test("an interruption silences the bot at once, at the caller's ear too, and wha
   await runner.listen();
   const caller = await connectCaller(new URL("/api/offer", runner.url));
   onTestFinished(() => caller.drop());
-  const frames = () => caller.speaker.heard().map(({ frame }) => frame);
+  const frames = () => caller.playout.played().map(({ frame }) => frame);
   const framesAfter = () => frames().slice(heardFrames);
 
   await until("the bot is heard", () => voiceMs(frames()) > 300, 5_000);

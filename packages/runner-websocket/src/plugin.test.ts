@@ -189,7 +189,7 @@ describe("talking", () => {
     for (const { sampleRate, numChannels, audio: bytes } of audio) {
       expect([sampleRate, numChannels, bytes.byteLength]).toEqual([24_000, 1, 1_920]);
     }
-    const heard = join(caller.speaker.heard().map(({ frame }) => frame));
+    const heard = join(caller.playout.played().map(({ frame }) => frame));
     const voice = findVoice(heard);
     const middle = excerpt(heard, (voice?.fromMs ?? 0) + 50, (voice?.toMs ?? 0) - 50);
     expect(measurePitch(middle)).toBeCloseTo(440, -1);
@@ -428,7 +428,7 @@ async function call(url: string): Promise<WebSocketCaller> {
 
 /** Says up to 500 ms at once: more would be dropped. */
 function speak(caller: WebSocketCaller, audio: ReturnType<typeof tone>): void {
-  for (const frame of cut(audio)) caller.speak(frame);
+  for (const frame of cut(audio)) caller.sendAudio(frame);
 }
 
 async function* stretch(durationMs: number) {
@@ -436,7 +436,7 @@ async function* stretch(durationMs: number) {
 }
 
 function heardMs(caller: WebSocketCaller): number {
-  const audio = join(caller.speaker.heard().map(({ frame }) => frame));
+  const audio = join(caller.playout.played().map(({ frame }) => frame));
   const voice = findVoice(audio);
   return voice ? voice.toMs - voice.fromMs : 0;
 }

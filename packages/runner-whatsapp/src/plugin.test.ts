@@ -45,7 +45,7 @@ async function hearEcho(phone: Phone): Promise<void> {
         const frame = frames[spoken % frames.length];
         if (frame) phone.speak(frame.samples);
       }
-      const heard = join(phone.speaker.heard().map(({ frame }) => frame));
+      const heard = join(phone.playout.played().map(({ frame }) => frame));
       const { toMs } = findVoice(heard) ?? { toMs: 0 };
       return Math.round((measurePitch(excerpt(heard, toMs - 200, toMs)) ?? 0) / 10) === 44;
     },

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { AudioFrame } from "@pipecat-ts/audio";
 import { RunnerError } from "@pipecat-ts/runner-core";
-import { createSpeaker, type FakeCaller } from "@pipecat-ts/runner-testing";
+import { createPlayout, type FakeCaller } from "@pipecat-ts/runner-testing";
 import type { DailyCall, DailyCallListener, DailyEngine, DailyMethod, JoinRequest } from "../call/daily-call.ts";
 import { type DailyApi, readToken } from "./daily-api.ts";
 
@@ -89,7 +89,7 @@ export function createMemoryRooms(api: DailyApi): MemoryRooms {
     check: () => ({ state: "ready" }),
     open(listener): DailyCall {
       const requests: { method: DailyMethod; args: readonly unknown[] }[] = [];
-      const speaker = createSpeaker();
+      const playout = createPlayout();
       const id = randomUUID();
       let room = "";
       let member: Member | undefined;
@@ -128,14 +128,14 @@ export function createMemoryRooms(api: DailyApi): MemoryRooms {
         },
         sendAudio(samples) {
           const frame = { samples: samples.slice(), sampleRate, channels: 1 } as const;
-          speaker.play(frame);
+          playout.enqueue(frame);
           for (const other of others(room, id)) other.audio(id, frame);
         },
         clearAudio() {
-          speaker.clear();
+          playout.clear();
           for (const other of others(room, id)) other.clear(id);
         },
-        markAudio: (mark) => speaker.whenPlayed(() => tell(() => listener.played(mark))),
+        markAudio: (mark) => playout.whenPlayed(() => tell(() => listener.played(mark))),
         bufferedBytes: 0,
         async request(method, ...args) {
           if (seat.closed) throw new RunnerError("CALL_ENDED", "closed");
@@ -155,7 +155,7 @@ export function createMemoryRooms(api: DailyApi): MemoryRooms {
         },
         async close() {
           seat.closed = true;
-          speaker.close();
+          playout.close();
           if (member) drop(room, member);
         },
       };
@@ -169,7 +169,7 @@ export function createMemoryRooms(api: DailyApi): MemoryRooms {
     async join(roomUrl, token, userName = "Caller") {
       const { name, owner } = enter(roomUrl, token);
       const id = randomUUID();
-      const speaker = createSpeaker();
+      const playout = createPlayout();
       const messages: unknown[] = [];
       const { promise: closed, resolve } = Promise.withResolvers<void>();
       const member: Member = {
@@ -178,13 +178,13 @@ export function createMemoryRooms(api: DailyApi): MemoryRooms {
         event(action, fields) {
           if (action === "app-message") messages.push((fields as { readonly data: unknown }).data);
         },
-        audio: (_, frame) => speaker.play(frame),
-        clear: () => speaker.clear(),
+        audio: (_, frame) => playout.enqueue(frame),
+        clear: () => playout.clear(),
         remove: leave,
       };
       function leave(): void {
         drop(name, member);
-        speaker.close();
+        playout.close();
         resolve();
       }
       add(name, member);
@@ -193,10 +193,10 @@ export function createMemoryRooms(api: DailyApi): MemoryRooms {
       return {
         id,
         sampleRate: 16_000,
-        speaker,
+        playout,
         messages,
         closed,
-        speak: (frame) => {
+        sendAudio: (frame) => {
           for (const other of others(name, id)) other.audio(id, frame);
         },
         sendMessage: (message) => {

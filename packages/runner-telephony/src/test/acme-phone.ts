@@ -33,11 +33,11 @@ export function createAcmePhone(name = "acme", key = "a key"): FakeCarrier {
         digit: (digit) => ({ event: "key", digit }),
         played: (mark) => ({ event: "mark", name: mark }),
         stop: () => ({ event: "stop" }),
-        recognise({ event, payload, name: mark }) {
+        parse({ event, payload, name: mark }) {
           if (event === "clear") return { clear: true };
           if (event === "mark") return { mark: String(mark) };
           const samples = decodePcm16(Buffer.from(String(payload), "base64"));
-          return event === "media" ? { audio: { samples, sampleRate: 8_000 } } : { complaint: String(event) };
+          return event === "media" ? { audio: { samples, sampleRate: 8_000 } } : { protocolError: String(event) };
         },
       };
     },

@@ -1,146 +1,153 @@
 import type { FakeCaller } from "../adapter.ts";
-import { connectBot, createPuppet, echo } from "../bots.ts";
-import { createGate } from "../gate.ts";
-import type { Requirement } from "../requirement.ts";
+import { expect, expectSame } from "../assertions.ts";
+import { connectBot, createScriptedBot, echo } from "../bots.ts";
+import {
+  allEnded,
+  expectRefused,
+  type Fixture,
+  firstCall,
+  invitationOf,
+  lossNoticedMs,
+  onlySession,
+  type Requirement,
+} from "../fixture.ts";
 import { silence, tone } from "../signal.ts";
-import { heard, say, voiceMs } from "../speech.ts";
-import { invitationOf, type Stage } from "../stage.ts";
-import { expect, expectSame } from "../unmet.ts";
-import { allEnded, expectTurnedAway, firstCall, lossNoticedMs, onlySession } from "./outcome.ts";
+import { heardAudio, speak, voiceMs } from "../speech.ts";
+import { withStart } from "./sessions.ts";
 
-const farewellMs = 300;
+const goodbyeMs = 300;
 
 /** How a call ends. */
 export const endings: readonly Requirement[] = [
   {
     id: "END-1",
-    title: "A caller who hangs up ends the bot's pipe, its transport and the session",
-    reason: "A bot that does not notice talks, and is billed, to nobody.",
-    check: (stage) => leave(stage, (caller) => caller.hangUp()),
+    title: "A caller who hangs up ends the bot's pipe, the transport and the session",
+    reason: "Otherwise the bot talks, and costs money, without a listener.",
+    check: (fixture) => expectEndsWhen(fixture, (caller) => caller.hangUp()),
   },
   {
     id: "END-2",
-    title: "A caller who vanishes ends them too",
-    reason: "Phones lose the network and pages are closed far more often than anybody hangs up.",
-    check: (stage) => leave(stage, (caller) => caller.drop()),
+    title: "A caller who disconnects without a message ends them too",
+    reason: "Lost networks and closed pages are far more frequent than hang-ups.",
+    check: (fixture) => expectEndsWhen(fixture, (caller) => caller.drop()),
   },
   {
     id: "END-3",
-    title: "A caller who leaves before the bot has connected does not leave the bot waiting",
-    reason: "Bots load models before they connect; impatient callers are gone by then.",
-    async check(stage) {
-      const gate = createGate();
-      const begun = createGate();
-      const runner = await stage.open(async (args) => {
-        begun.open();
-        await gate.opened;
+    title: "A caller who leaves before the bot connects ends the session",
+    reason: "Bots load models before they connect, and impatient callers have left by then.",
+    async check(fixture) {
+      const release = Promise.withResolvers<void>();
+      const started = Promise.withResolvers<void>();
+      const runner = await fixture.open(async (args) => {
+        started.resolve();
+        await release.promise;
         await echo(args);
       });
-      const caller = await stage.call(runner);
-      await stage.within("the bot starts", begun.opened);
+      const caller = await fixture.call(runner);
+      await fixture.within("the bot starts", started.promise);
       const session = onlySession(runner);
-      await stage.within("the caller hangs up", caller.hangUp());
-      gate.open();
-      const reason = await stage.within("the session ends", session.ended, lossNoticedMs(stage.adapter));
+      await fixture.within("the caller hangs up", caller.hangUp());
+      release.resolve();
+      const reason = await fixture.within("the session ends", session.ended, lossNoticedMs(fixture.adapter));
       expectSame("the reason of the end", reason, "caller-left");
     },
   },
   {
     id: "END-4",
-    title: "A bot that returns hangs up on the caller, who has heard its last words",
-    reason: "A call cut off in the middle of the goodbye, or one that stays open in silence.",
-    async check(stage) {
-      const runner = await stage.open(async (args) => {
+    title: "When the bot returns, the caller hears its last words and is then disconnected",
+    reason: "Otherwise the goodbye is cut off, or the line stays open in silence.",
+    async check(fixture) {
+      const runner = await fixture.open(async (args) => {
         const transport = await connectBot(args);
         const writer = transport.output.getWriter();
-        void writer.write(tone(440, { durationMs: farewellMs }));
+        void writer.write(tone(440, { durationMs: goodbyeMs }));
       });
-      const caller = await stage.call(runner);
-      await stage.within("the caller is hung up on", caller.closed, farewellMs);
-      await stage.until("what was sent has sounded", () => voiceMs(heard(caller)) >= farewellMs - 60);
-      await allEnded(stage, runner);
+      const caller = await fixture.call(runner);
+      await fixture.within("the caller is disconnected", caller.closed, goodbyeMs);
+      await fixture.until("the caller hears the goodbye", () => voiceMs(heardAudio(caller)) >= goodbyeMs - 60);
+      await allEnded(fixture, runner);
     },
   },
   {
     id: "END-5",
-    title: "A bot that returns without connecting hangs up on the caller too",
-    reason: "A bot may refuse a call by its body alone; the caller must not wait on an open line.",
-    async check(stage) {
-      const runner = await stage.open(() => undefined);
-      await expectTurnedAway(stage, stage.call(runner));
-      await allEnded(stage, runner);
+    title: "When the bot returns without connecting, the caller is disconnected too",
+    reason: "A bot may reject a call because of its body alone; the caller must not wait.",
+    async check(fixture) {
+      const runner = await fixture.open(() => undefined);
+      await expectRefused(fixture, fixture.call(runner));
+      await allEnded(fixture, runner);
     },
   },
   {
     id: "END-6",
-    title: "A session that is ended from outside hangs up on the caller and aborts the bot's signal",
-    reason: "Operators end calls, and bots stop what they do by their signal.",
-    async check(stage) {
-      const puppet = createPuppet();
-      const runner = await stage.open(puppet.bot);
-      const caller = await stage.call(runner);
-      const { args, transport } = await firstCall(stage, puppet);
-      await stage.within("the session ends", onlySession(runner).end("ended-by-request"));
+    title: "Ending a session by request disconnects the caller and aborts the bot's signal",
+    reason: "Operators end calls, and bots stop their work when the signal aborts.",
+    async check(fixture) {
+      const scripted = createScriptedBot();
+      const runner = await fixture.open(scripted.bot);
+      const caller = await fixture.call(runner);
+      const { args, transport } = await firstCall(fixture, scripted);
+      await fixture.within("the session ends", onlySession(runner).end("ended-by-request"));
       expect(args.signal.aborted, "args.signal is not aborted");
-      await stage.within("the caller is hung up on", caller.closed);
-      const reason = await stage.within("transport.closed resolves", transport.closed);
-      expectSame("what transport.closed resolves with", reason, "ended-by-request");
+      await fixture.within("the caller is disconnected", caller.closed);
+      const reason = await fixture.within("transport.closed resolves", transport.closed);
+      expectSame("the value of transport.closed", reason, "ended-by-request");
     },
   },
   {
     id: "END-7",
-    title: "The invitation to a session that has ended is refused",
-    reason: "A reloaded page or a replayed URL would talk to another caller's bot, or to none.",
-    exempts: ({ start }) => (start === false ? "it has no start request" : undefined),
-    async check(stage) {
-      const puppet = createPuppet();
-      const runner = await stage.open(puppet.bot);
-      const invitation = invitationOf(await stage.start(runner));
-      const caller = await stage.connect(runner, invitation);
-      await firstCall(stage, puppet);
-      await stage.within("the caller hangs up", caller.hangUp());
-      await allEnded(stage, runner);
-      await expectTurnedAway(stage, stage.connect(runner, invitation));
-      expectSame("how many bots ran", puppet.calls.length, 1);
+    title: "The invitation to an ended session is refused",
+    reason: "A reloaded page or a replayed URL must not reach a bot.",
+    exempts: withStart,
+    async check(fixture) {
+      const scripted = createScriptedBot();
+      const runner = await fixture.open(scripted.bot);
+      const start = invitationOf(await fixture.start(runner));
+      const caller = await fixture.connect(runner, { start });
+      await firstCall(fixture, scripted);
+      await fixture.within("the caller hangs up", caller.hangUp());
+      await allEnded(fixture, runner);
+      await expectRefused(fixture, fixture.connect(runner, { start }));
+      expectSame("the number of bots that ran", scripted.calls.length, 1);
     },
   },
   {
     id: "EVENT-1",
-    title: "The bot is told once that its caller came, and once that they left",
-    reason: "Bots greet on the one and save their work on the other.",
-    async check(stage) {
-      const told: unknown[] = [];
-      const runner = await stage.open(async (args) => {
+    title: "The bot gets clientConnected once, and clientDisconnected once",
+    reason: "Bots greet the caller on the first and save their work on the second.",
+    async check(fixture) {
+      const events: unknown[] = [];
+      const runner = await fixture.open(async (args) => {
         const transport = await connectBot(args);
-        transport.on("clientConnected", () => told.push("connected"));
-        transport.on("clientDisconnected", (reason) => told.push(reason));
+        transport.on("clientConnected", () => events.push("connected"));
+        transport.on("clientDisconnected", (reason) => events.push(reason));
         await transport.closed;
       });
-      const caller = await stage.call(runner);
-      await stage.until("clientConnected comes", () => told.length > 0);
-      await stage.within("the caller hangs up", caller.hangUp());
-      await allEnded(stage, runner);
-      expectSame("what the bot was told", told, ["connected", "caller-left"]);
+      const caller = await fixture.call(runner);
+      await fixture.until("clientConnected is emitted", () => events.length > 0);
+      await fixture.within("the caller hangs up", caller.hangUp());
+      await allEnded(fixture, runner);
+      expectSame("the bot's events", events, ["connected", "caller-left"]);
     },
   },
 ];
 
-async function leave(stage: Stage, go: (caller: FakeCaller) => unknown): Promise<void> {
-  const puppet = createPuppet();
-  const runner = await stage.open(puppet.bot);
-  const caller = await stage.call(runner);
-  const { transport } = await firstCall(stage, puppet);
+async function expectEndsWhen(fixture: Fixture, leave: (caller: FakeCaller) => unknown): Promise<void> {
+  const scripted = createScriptedBot();
+  const runner = await fixture.open(scripted.bot);
+  const caller = await fixture.call(runner);
+  const { transport } = await firstCall(fixture, scripted);
   const piping = transport.input.pipeTo(transport.output);
-  piping.catch(() => undefined); // looked at below, when the caller has left
-  await say(caller, silence({ durationMs: 60, sampleRate: caller.sampleRate }));
+  piping.catch(() => undefined); // checked below, after the caller has left
+  await speak(caller, silence({ durationMs: 60, sampleRate: caller.sampleRate }));
   const session = onlySession(runner);
-  await go(caller);
+  await leave(caller);
 
-  const extraMs = lossNoticedMs(stage.adapter);
-  await stage.within("the pipe from input to output ends well", piping, extraMs);
-  const closed = await stage.within("transport.closed resolves", transport.closed, extraMs);
-  expectSame("what transport.closed resolves with", closed, "caller-left");
-  const reason = await stage.within("the session ends", session.ended, extraMs);
+  const extraMs = lossNoticedMs(fixture.adapter);
+  await fixture.within("the pipe from input to output resolves", piping, extraMs);
+  const closed = await fixture.within("transport.closed resolves", transport.closed, extraMs);
+  expectSame("the value of transport.closed", closed, "caller-left");
+  const reason = await fixture.within("the session ends", session.ended, extraMs);
   expectSame("the reason of the session's end", reason, "caller-left");
-  expect(runner.sessions.find(session.id) === undefined, "the session is still found by its id");
+  expect(runner.sessions.find(session.id) === undefined, "the ended session can still be found by its id");
 }

@@ -1,39 +1,38 @@
 import { inspect } from "node:util";
 import type { OptionDefinition } from "@pipecat-ts/runner-core";
-import type { TransportAdapter } from "../adapter.ts";
+import type { Runner } from "@pipecat-ts/runner-host";
+import type { FakeCaller, TransportAdapter } from "../adapter.ts";
+import { expect } from "../assertions.ts";
 import { connectBot, echo } from "../bots.ts";
+import { allEnded, expectRefused, type Fixture, invitationOf, type Requirement, walkInOf } from "../fixture.ts";
 import { send } from "../http.ts";
-import type { Requirement } from "../requirement.ts";
-import type { Stage } from "../stage.ts";
-import { expect } from "../unmet.ts";
-import { allEnded, expectTurnedAway } from "./outcome.ts";
+
+const apiKey = "the API key of the conformance suite";
 
 /** What must never be printed. */
 export const secrets: readonly Requirement[] = [
   {
     id: "SECRET-1",
-    title: "Secrets and callers' numbers are never printed: not in a log line, an error, an answer or the banner",
-    reason: "Logs are copied into tickets and chats; whoever reads a vendor's key there can spend its owner's money.",
+    title: "Secrets, tokens and phone numbers are never printed: in logs, errors, responses or the banner",
+    reason: "Logs are copied into tickets and chats, where anyone can read and use them.",
     alone: true,
-    exempts: (adapter) => (secretsOf(adapter).length > 0 ? undefined : "it has no secrets"),
-    async check(stage) {
-      const printed = overhear();
-      let texts: readonly string[];
+    async check(fixture) {
+      const terminal = captureTerminal();
+      const responses: string[] = [];
+      let tokens: Secret[];
       try {
-        texts = await liveThrough(stage);
+        await useApiKey(fixture, responses);
+        tokens = await useTokens(fixture, responses);
       } finally {
-        printed.release();
+        terminal.release();
       }
-      const places: readonly (readonly [string, string])[] = [
-        ...stage.logger.lines.map((line) => ["a log line", render(line)] as const),
-        ...texts.map((text) => ["an answer or the banner", text] as const),
-        ...printed.texts.map((text) => ["the terminal", text] as const),
+      const logs = [
+        ...fixture.logger.lines.map((line) => ["a log line", render(line)] as const),
+        ...terminal.texts.map((text) => ["the terminal", text] as const),
       ];
-      for (const [index, secret] of secretsOf(stage.adapter).entries()) {
-        const found = places.find(([, text]) => text.includes(secret.value));
-        const where = found?.[1].replaceAll(secret.value, `<${secret.name}>`);
-        expect(found === undefined, `${secret.name} (no. ${index + 1}) is in ${found?.[0]}: ${where}`);
-      }
+      for (const secret of tokens) expectAbsent(secret, logs);
+      const places = [...logs, ...responses.map((text) => ["a response or the banner", text] as const)];
+      for (const secret of secretsOf(fixture.adapter)) expectAbsent(secret, places);
     },
   },
 ];
@@ -51,40 +50,74 @@ function secretsOf({ plugin, options = {}, privateTexts = [] }: TransportAdapter
       const value = options[name];
       return value === undefined ? [] : [{ name: `the option ${name}`, value: String(value) }];
     });
-  return [...given, ...privateTexts.map((value) => ({ name: "a private text", value }))];
+  return [
+    { name: "the API key", value: apiKey },
+    ...given,
+    ...privateTexts.map((value, index) => ({ name: `private text ${index + 1}`, value })),
+  ];
 }
 
-/** A call, a caller turned away, a failing bot and bad requests; returns every answer and the banner. */
-async function liveThrough(stage: Stage): Promise<string[]> {
-  const texts: string[] = [];
+function expectAbsent({ name, value }: Secret, places: readonly (readonly [string, string])[]): void {
+  const found = places.find(([, text]) => text.includes(value));
+  const where = found?.[1].replaceAll(value, `<${name}>`);
+  expect(found === undefined, `${name} is in ${found?.[0]}: ${where}`);
+}
+
+/** Calls, refused callers, a failing bot and invalid requests at a runner with an API key. Adds the responses and the banner. */
+async function useApiKey(fixture: Fixture, responses: string[]): Promise<void> {
   const bot = { fails: false };
-  const runner = await stage.open(async (args) => {
-    if (!bot.fails) return await echo(args);
-    await connectBot(args);
-    throw new Error("this bot fails on purpose");
-  });
-  const { plugin, badStarts = [], walkIn = false } = stage.adapter;
-  for (const uninvited of walkIn ? [false, true] : [false]) {
-    const caller = await (uninvited ? stage.connect(runner) : stage.call(runner));
-    await stage.within("the caller hangs up", caller.hangUp());
-    await allEnded(stage, runner);
+  const runner = await fixture.open(
+    async (args) => {
+      if (!bot.fails) return await echo(args);
+      await connectBot(args);
+      throw new Error("this bot fails on purpose");
+    },
+    { apiKey },
+  );
+  const { plugin, start, badStarts = [] } = fixture.adapter;
+  const walkIn = walkInOf(fixture.adapter);
+  if (start !== false) await hangUp(fixture, runner, await fixture.call(runner));
+  if (walkIn) {
+    await hangUp(fixture, runner, await fixture.connect(runner, { key: apiKey }));
+    if (walkIn === true)
+      responses.push(await expectRefused(fixture, fixture.connect(runner, { key: `${apiKey}, misspelled` })));
   }
   bot.fails = true;
-  await expectTurnedAway(stage, stage.call(runner));
-  await allEnded(stage, runner);
+  await expectRefused(fixture, start === false ? fixture.connect(runner, { key: apiKey }) : fixture.call(runner));
+  await allEnded(fixture, runner);
 
   for (const bad of [...badStarts, { transport: "carrier-pigeon" }, []]) {
     const body = Array.isArray(bad) ? bad : { transport: plugin.name, ...bad };
-    texts.push((await send(new URL("/start", runner.url), { method: "POST", body })).text);
+    const url = new URL("/start", runner.url);
+    for (const headers of [{ authorization: `Bearer ${apiKey}` }, { authorization: `Bearer ${apiKey}x` }])
+      responses.push((await send(url, { method: "POST", body, headers })).text);
   }
-  for (const path of ["/status", "/", "/no-such-path"]) texts.push((await send(new URL(path, runner.url))).text);
-  texts.push(JSON.stringify(runner.transports));
-  await stage.within("the runner closes", runner.close(), 2_000);
-  return texts;
+  for (const path of ["/status", "/", "/no-such-path"]) responses.push((await send(new URL(path, runner.url))).text);
+  responses.push(JSON.stringify(runner.transports));
+  await fixture.within("the runner closes", runner.close(), 2_000);
 }
 
-/** Keeps what is written to the terminal until `release`. */
-function overhear(): { readonly texts: readonly string[]; release(): void } {
+/** A call and a replayed token at a runner that requires tokens. Returns the tokens. */
+async function useTokens(fixture: Fixture, responses: string[]): Promise<Secret[]> {
+  if (fixture.adapter.start === false) return [];
+  const runner = await fixture.open(echo, { webSocketAuth: "token" });
+  const start = invitationOf(await fixture.start(runner));
+  await hangUp(fixture, runner, await fixture.connect(runner, { start }));
+  responses.push(await expectRefused(fixture, fixture.connect(runner, { start })));
+  const { credentials } = fixture.observed(runner);
+  await fixture.within("the runner closes", runner.close(), 2_000);
+  return credentials
+    .filter(({ value, sessionId }) => value !== sessionId)
+    .map(({ value }) => ({ name: "a session token", value }));
+}
+
+async function hangUp(fixture: Fixture, runner: Runner, caller: FakeCaller): Promise<void> {
+  await fixture.within("the caller hangs up", caller.hangUp());
+  await allEnded(fixture, runner);
+}
+
+/** Captures what is written to the terminal until `release`. */
+function captureTerminal(): { readonly texts: readonly string[]; release(): void } {
   const texts: string[] = [];
   const streams = [process.stdout, process.stderr];
   const writes = streams.map((stream) => stream.write);

@@ -1,4 +1,4 @@
-import { createSpeaker, type Speaker, send } from "@pipecat-ts/runner-testing";
+import { createPlayout, type Playout, send } from "@pipecat-ts/runner-testing";
 import { createPeerCaller, type PeerCaller } from "../peer/werift/test/peer-caller.ts";
 import { loadOpus } from "../voice/opus.ts";
 import { type DeviceAnswer, readDeviceAnswer } from "./device-parser.ts";
@@ -8,7 +8,7 @@ export interface Device {
   readonly peer: PeerCaller;
   readonly answer: DeviceAnswer;
   /** What it plays. */
-  readonly speaker: Speaker;
+  readonly playout: Playout;
   readonly sampleRate: number;
   /** Sends 20 ms of its microphone now. */
   speak(samples: Int16Array): void;
@@ -25,11 +25,11 @@ export async function callAsDevice(endpoint: URL): Promise<Device> {
   const peer = createPeerCaller({ channelLabel: "rtvi-ai", payloadType: 111 });
   const opus = await loadOpus();
   const [encoder, decoder] = [await opus.createEncoder({ sampleRate }), await opus.createDecoder({ sampleRate })];
-  const speaker = createSpeaker();
+  const playout = createPlayout();
 
   async function drop(): Promise<void> {
     peer.cut();
-    speaker.close();
+    playout.close();
     await peer.close();
     encoder.free();
     decoder.free();
@@ -40,12 +40,12 @@ export async function callAsDevice(endpoint: URL): Promise<Device> {
     const answer = readDeviceAnswer(sdp);
     peer.onPacket(({ header, payload }) => {
       const samples = header.ssrc === answer.audioSsrc ? decoder.decode(payload) : undefined;
-      if (samples) speaker.play({ samples, sampleRate, channels: 1 });
+      if (samples) playout.enqueue({ samples, sampleRate, channels: 1 });
     });
     await peer.accept(engineAnswer(sdp));
     await peer.connected(10_000);
     const speak = (samples: Int16Array): void => peer.sendAudio(encoder.encode(samples));
-    return { peer, answer, speaker, sampleRate, speak, drop };
+    return { peer, answer, playout, sampleRate, speak, drop };
   } catch (error) {
     await drop();
     throw error;

@@ -1,5 +1,5 @@
 import type { FakeCaller, Invitation } from "@pipecat-ts/runner-testing";
-import { createSpeaker, send } from "@pipecat-ts/runner-testing";
+import { createPlayout, send } from "@pipecat-ts/runner-testing";
 import { createPeerCaller, type PeerCaller } from "../peer/werift/test/peer-caller.ts";
 import { loadOpus } from "../voice/opus.ts";
 
@@ -47,7 +47,7 @@ export async function connectCaller(
   const peer = createPeerCaller();
   const opus = await loadOpus();
   const [encoder, decoder] = [await opus.createEncoder({ sampleRate }), await opus.createDecoder({ sampleRate })];
-  const speaker = createSpeaker();
+  const playout = createPlayout();
   const messages: unknown[] = [];
   const signals: unknown[] = [];
   let hasLeft = false;
@@ -55,7 +55,7 @@ export async function connectCaller(
 
   async function leave(): Promise<void> {
     hasLeft = true;
-    speaker.close();
+    playout.close();
     await peer.close();
     encoder.free();
     decoder.free();
@@ -64,7 +64,7 @@ export async function connectCaller(
 
   peer.onPacket((packet) => {
     const samples = decoder.decode(packet.payload);
-    if (samples) speaker.play({ samples, sampleRate, channels: 1 });
+    if (samples) playout.enqueue({ samples, sampleRate, channels: 1 });
   });
   peer.onText((text) => {
     const message = JSON.parse(text);
@@ -93,11 +93,11 @@ export async function connectCaller(
     peer,
     pcId: answer.pc_id,
     endpoint,
-    speaker,
+    playout,
     messages,
     signals,
     closed,
-    speak(frame) {
+    sendAudio(frame) {
       if (!hasLeft) peer.sendAudio(encoder.encode(frame.samples));
     },
     sendMessage: (message) => peer.channel?.send(JSON.stringify(message)),

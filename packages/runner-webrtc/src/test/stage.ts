@@ -70,13 +70,13 @@ export async function hearOneself(caller: WebRTCCaller, hz: number): Promise<voi
   const frames = cut(tone(hz, { durationMs: 20_000, sampleRate: caller.sampleRate }));
   const mouth = setInterval(() => {
     const frame = frames.shift();
-    if (frame) caller.speak(frame);
+    if (frame) caller.sendAudio(frame);
   }, 20);
   const heard = () =>
     measurePitch(
       join(
-        caller.speaker
-          .heard()
+        caller.playout
+          .played()
           .slice(-10)
           .map(({ frame }) => frame),
       ),

@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { decodePcm16 } from "@pipecat-ts/audio";
-import { createSpeaker, type FakeCaller } from "@pipecat-ts/runner-testing";
+import { createPlayout, type FakeCaller } from "@pipecat-ts/runner-testing";
 import { WebSocket } from "ws";
 import { encodeAudio } from "../codec.ts";
 import { type Frame, FrameSchema } from "../generated/frames_pb.ts";
@@ -19,7 +19,7 @@ export interface WebSocketCaller extends FakeCaller {
 /** Calls in. Rejects, with nothing left open, when it is refused: with `409 {"detail": …}` as the message. */
 export async function connectCaller(url: string | URL): Promise<WebSocketCaller> {
   const socket = new WebSocket(url);
-  const speaker = createSpeaker();
+  const playout = createPlayout();
   const frames: Frame["frame"][] = [];
   const messages: unknown[] = [];
 
@@ -28,13 +28,13 @@ export async function connectCaller(url: string | URL): Promise<WebSocketCaller>
     frames.push(frame);
     // As the client does: the rate in the frame is ignored, and an interruption clears nothing.
     if (frame.case === "audio") {
-      speaker.play({ samples: decodePcm16(frame.value.audio), sampleRate: 24_000, channels: 1 });
+      playout.enqueue({ samples: decodePcm16(frame.value.audio), sampleRate: 24_000, channels: 1 });
     }
     if (frame.case === "message") messages.push(JSON.parse(frame.value.data));
   });
   const closed = new Promise<string>((resolve) => {
     socket.once("close", (code, reason) => {
-      speaker.close();
+      playout.close();
       resolve(`${code} ${reason}`);
     });
   });
@@ -43,11 +43,11 @@ export async function connectCaller(url: string | URL): Promise<WebSocketCaller>
   return {
     sampleRate: 16_000,
     socket,
-    speaker,
+    playout,
     frames,
     messages,
     closed,
-    speak: (frame) => socket.send(encodeAudio(frame)),
+    sendAudio: (frame) => socket.send(encodeAudio(frame)),
     sendMessage(message) {
       const frame = { case: "message" as const, value: { data: JSON.stringify(message) } };
       socket.send(toBinary(FrameSchema, create(FrameSchema, { frame })));

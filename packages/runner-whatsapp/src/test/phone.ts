@@ -1,4 +1,4 @@
-import { createSpeaker, type Speaker, until } from "@pipecat-ts/runner-testing";
+import { createPlayout, type Playout, until } from "@pipecat-ts/runner-testing";
 import { onTestFinished } from "vitest";
 import { createPeerCaller, type PeerCaller } from "../../../runner-webrtc/src/peer/werift/test/peer-caller.ts";
 import { loadOpus } from "../../../runner-webrtc/src/voice/opus.ts";
@@ -9,7 +9,7 @@ import { connectOf, newCallId, post, terminateOf } from "./webhooks.ts";
 export interface Phone {
   readonly callId: string;
   readonly peer: PeerCaller;
-  readonly speaker: Speaker;
+  readonly playout: Playout;
   readonly sampleRate: number;
   /** Has the webhook sent that tells of the call. */
   ring(): Promise<void>;
@@ -39,15 +39,15 @@ export async function createPhone(
   for (const { connection } of peer.connection.iceTransports) pad(connection);
   const opus = await loadOpus();
   const [encoder, decoder] = [await opus.createEncoder({ sampleRate }), await opus.createDecoder({ sampleRate })];
-  const speaker = createSpeaker();
+  const playout = createPlayout();
   const offer = await peer.offer();
   if (!/^a=ice-pwd:\S+==\r?$/m.test(offer)) throw new Error("the password is not padded as WhatsApp's are");
   peer.onPacket(({ payload }) => {
     const samples = decoder.decode(payload);
-    if (samples) speaker.play({ samples, sampleRate, channels: 1 });
+    if (samples) playout.enqueue({ samples, sampleRate, channels: 1 });
   });
   async function putAway(): Promise<void> {
-    speaker.close();
+    playout.close();
     await peer.close();
     encoder.free();
     decoder.free();
@@ -63,7 +63,7 @@ export async function createPhone(
   return {
     callId,
     peer,
-    speaker,
+    playout,
     sampleRate,
     speak: (samples) => peer.sendAudio(encoder.encode(samples)),
     async ring() {

@@ -1,5 +1,5 @@
 import { isRunnerError } from "@pipecat-ts/runner-core";
-import { createSpeaker, type FakeCaller, type HeardFrame } from "@pipecat-ts/runner-testing";
+import { createPlayout, type FakeCaller, type PlayedFrame } from "@pipecat-ts/runner-testing";
 import { createBrowserEngine } from "../../call/browser/browser-engine.ts";
 import type { DailyEngine, DailyEvent } from "../../call/daily-call.ts";
 import { type DailyApi, openDailyApi, readToken } from "../daily-api.ts";
@@ -16,7 +16,7 @@ export interface BrowserRooms extends AsyncDisposable {
 
 export interface BrowserCaller extends FakeCaller {
   /** Every frame that came, with when it came, on the scale of `performance.now()`: 10 ms each. */
-  readonly arrivals: readonly HeardFrame[];
+  readonly arrivals: readonly PlayedFrame[];
   readonly messages: readonly unknown[];
   readonly events: readonly DailyEvent[];
   sendMessage(message: unknown): void;
@@ -54,8 +54,8 @@ export async function openBrowserRooms(options: Omit<RoomServerOptions, "refuse"
 }
 
 async function join(engine: DailyEngine, roomUrl: string, token: string, userName: string): Promise<BrowserCaller> {
-  const speaker = createSpeaker();
-  const arrivals: HeardFrame[] = [];
+  const playout = createPlayout();
+  const arrivals: PlayedFrame[] = [];
   const messages: unknown[] = [];
   const events: DailyEvent[] = [];
   const { promise: closed, resolve } = Promise.withResolvers<void>();
@@ -69,9 +69,9 @@ async function join(engine: DailyEngine, roomUrl: string, token: string, userNam
         if (event.action === "error") void close();
       },
       audio(_, __, frame) {
-        speaker.play(frame);
+        playout.enqueue(frame);
         arrivals.push({ frame, atMs: performance.now() });
-        if (speaker.takenMs >= steadyMs) meet();
+        if (playout.enqueuedMs >= steadyMs) meet();
       },
       played: () => undefined,
       lost: () => void close(),
@@ -81,7 +81,7 @@ async function join(engine: DailyEngine, roomUrl: string, token: string, userNam
 
   async function close(): Promise<void> {
     await call.close();
-    speaker.close();
+    playout.close();
     resolve();
     meet();
   }
@@ -99,12 +99,12 @@ async function join(engine: DailyEngine, roomUrl: string, token: string, userNam
   clearTimeout(enough);
   return {
     sampleRate: 16_000,
-    speaker,
+    playout,
     arrivals,
     messages,
     events,
     closed,
-    speak: (frame) => call.sendAudio(frame.samples),
+    sendAudio: (frame) => call.sendAudio(frame.samples),
     sendMessage: (message) => void call.request("sendAppMessage", message, "*"),
     hangUp: close,
     drop: () => void close(),

@@ -1,112 +1,87 @@
-import type { IncomingMessage } from "node:http";
-import type { OpenTransport, RunnerContext, Session } from "@pipecat-ts/runner-core";
-import { createPhoneAdapter } from "../phone/adapter.ts";
+import type { Call, RunnerContext, Session } from "@pipecat-ts/runner-core";
+import { createPhoneAdapter } from "../phone/caller.ts";
 import { acme } from "../phone/dialect.ts";
-import { createTcpAdapter } from "../tcp/adapter.ts";
-import { alter, overlay } from "./alter.ts";
-import type { Fault } from "./fault.ts";
+import type { CallRouter } from "../phone/router.ts";
+import { alter, alterPlugin, type Change, type Fault } from "./fault.ts";
 
-/** In how calls begin and end. */
+/** Faults in how calls begin and end. */
 export const callFaults: readonly Fault[] = [
   {
-    does: "does not notice that the caller has left",
-    breaks: ["END-1", "END-2", "END-3", "END-7", "EVENT-1", "CAPACITY-1", "DRAIN-1", "OPEN-1", "SECRET-1"],
-    adapter: () =>
-      alter(
-        {
-          session: (session) => ({
-            end: async (reason) => (reason === "caller-left" ? undefined : session.end(reason)),
-          }),
-        },
-        createTcpAdapter({ caller: (caller) => overlay(caller, { left: () => undefined }) }),
-      ),
+    does: "does not report that the caller left",
+    breaks: ["END-1", "END-2", "END-3", "DRAIN-1"],
+    adapter: () => alter({ call: () => ({ left: () => undefined }) }),
   },
   {
-    does: "takes a hang-up for a failure",
-    breaks: ["END-1", "END-2", "END-3", "EVENT-1"],
-    adapter: () =>
-      alter(
-        { session: (session) => ({ end: () => session.end("transport-failed") }) },
-        createTcpAdapter({ caller: (caller) => overlay(caller, { left: () => caller.left("transport-failed") }) }),
-      ),
-  },
-  {
-    does: "cuts off the bot's last words",
-    breaks: ["END-4"],
-    adapter: () =>
-      alter({
-        transport: (transport) => ({
-          close(reason) {
-            transport.interrupt();
-            return transport.close(reason);
-          },
-        }),
-      }),
-  },
-  {
-    does: "hangs up only where the bot has connected",
-    breaks: ["END-5", "OPEN-1"],
-    adapter: () => alter({ session: () => ({ own: () => undefined }) }),
-  },
-  {
-    does: "says that the bot has finished, whatever ended the call",
-    breaks: ["END-1", "END-2", "END-3", "END-6", "CLOSE-1"],
-    adapter: () =>
-      alter({ transport: (transport) => ({ closed: transport.closed.then(() => "bot-finished" as const) }) }),
-  },
-  {
-    does: "lets everybody in who names a session, be it over or another runner's",
-    breaks: ["END-7", "ISOLATION-3"],
+    does: "reports that the caller left only after the bot connected",
+    breaks: ["END-3"],
     adapter() {
-      const starts = new Map<unknown, OpenTransport["start"]>();
-      return alter(
-        {
-          runner: (runner) => ({
-            findSession(id) {
-              const reply = runner.findSession(id)
-                ? undefined
-                : starts.get(runner)?.({ body: {}, request: { headers: {}, socket: {} } as IncomingMessage });
-              return runner.findSession(reply && "sessionId" in reply ? reply.sessionId : id);
-            },
-          }),
-          opened(opened, runner) {
-            starts.set(runner, opened.start);
-            return opened;
-          },
+      const connected = new WeakSet<object>();
+      return alter({
+        port(_, call) {
+          connected.add(call);
+          return {};
         },
-        createPhoneAdapter(acme),
-      );
+        call: (call) => ({ left: (reason) => connected.has(call) && call.left(reason) }),
+      });
     },
   },
   {
-    does: "says twice that the caller came",
+    does: "reports a hang-up as a failure",
+    breaks: ["END-1", "EVENT-1"],
+    adapter: () => alter({ call: (call) => ({ left: () => call.left("transport-failed") }) }),
+  },
+  {
+    does: "does not report that the caller connected",
     breaks: ["EVENT-1"],
+    adapter: () => alter({ call: () => ({ connected: () => undefined }) }),
+  },
+  {
+    does: "disconnects only callers whose bot connected",
+    breaks: ["END-5"],
+    adapter: () => alter({ session: () => ({ onEnd: () => undefined }) }),
+  },
+  {
+    does: "never disconnects",
+    breaks: ["END-4", "END-6", "CLOSE-1"],
+    adapter: (cleanUp) =>
+      alter({
+        session: () => ({ onEnd: () => undefined }),
+        port: () => ({ close: () => undefined }),
+        opened(opened) {
+          cleanUp(() => void opened.close?.());
+          return { close: () => undefined };
+        },
+      }),
+  },
+  {
+    does: "starts a new session for a caller whose session has ended",
+    breaks: ["END-7"],
     adapter: () =>
       alter({
-        transport: (transport) => ({
-          on(event, listener, options) {
-            const twice: typeof listener = (...args) => {
-              listener(...args);
-              listener(...args);
-            };
-            return transport.on(event, event === "clientConnected" ? twice : listener, options);
+        runner: (runner) => ({
+          admit(credentials) {
+            try {
+              return runner.admit(credentials);
+            } catch {
+              return runner.createSession(); // the fault
+            }
           },
         }),
       }),
   },
   {
-    does: "hangs up on everybody when one bot fails",
+    does: "disconnects all callers when one session ends",
     breaks: ["FAIL-1", "FAIL-2", "FAIL-3", "FAIL-4"],
     adapter() {
-      const releasesOf = new Map<RunnerContext, Parameters<Session["own"]>[0][]>();
+      const releasesOf = new Map<RunnerContext, Parameters<Session["onEnd"]>[0][]>();
       return alter({
         session: (session, runner) => ({
-          own(release) {
+          onEnd(release) {
             const releases = releasesOf.get(runner) ?? [];
             releasesOf.set(runner, releases);
             releases.push(release);
-            session.own(async (reason) => {
-              await Promise.all(releases.map((each) => each(reason)));
+            session.onEnd(async (reason, deadline) => {
+              await Promise.all(releases.map((each) => each(reason, deadline)));
             });
           },
         }),
@@ -114,44 +89,50 @@ export const callFaults: readonly Fault[] = [
     },
   },
   {
-    does: "keeps quiet about a listener that throws",
-    breaks: ["FAIL-3"],
+    does: "throws when it receives audio of an unexpected size",
+    breaks: ["FAIL-5"],
     adapter: () =>
       alter({
-        transport: (transport) => ({
-          on: (event, listener, options) =>
-            transport.on(
-              event,
-              (...args) => {
-                try {
-                  listener(...args);
-                } catch (error) {
-                  return String(error); // swallowed: this is the fault
-                }
-              },
-              options,
-            ),
+        call: (call) => ({
+          audio(frame) {
+            if (frame.samples.length !== 320) throw new Error(`${frame.samples.length} samples`);
+            call.audio(frame);
+          },
         }),
       }),
   },
   {
-    does: "leaves on the line whom the runner has no room for",
+    does: "keeps callers connected when the runner is full",
     breaks: ["CAPACITY-1"],
     adapter: () =>
       alter({
+        runner: (runner) => ({
+          admit: (credentials) => (credentials.credential ? runner.admit(credentials) : runner.createSession()),
+        }),
         session: (session) => ({
           run(own, connect) {
             try {
-              session.run(own, connect);
-            } catch (error) {
-              session.logger.debug({ err: error }, "swallowed: this is the fault");
+              return session.run(own, connect);
+            } catch (err) {
+              session.logger.debug({ err }, "ignored"); // the fault
+              return unusedCall;
             }
           },
         }),
       }),
   },
   {
-    does: "does not answer its webhook where it cannot take the call",
+    does: "leaves the session of a refused caller pending",
+    breaks: ["CAPACITY-1"],
+    adapter: () =>
+      alter({
+        runner: (runner) => ({
+          admit: (credentials) => (credentials.credential ? runner.admit(credentials) : runner.createSession()),
+        }),
+      }),
+  },
+  {
+    does: "does not answer its webhook when it cannot accept the call",
     breaks: ["DRAIN-1"],
     adapter: () =>
       alter(
@@ -173,46 +154,61 @@ export const callFaults: readonly Fault[] = [
       ),
   },
   {
-    does: "never hangs up",
-    breaks: [
-      "END-4",
-      "END-5",
-      "END-6",
-      "FAIL-1",
-      "FAIL-2",
-      "FAIL-3",
-      "FAIL-4",
-      "ISOLATION-2",
-      "CLOSE-1",
-      "CLOSE-2",
-      "OPEN-1",
-      "OPEN-2",
-      "SECRET-1",
-    ],
-    adapter: (cleanUp) =>
-      alter(
-        {
-          session: () => ({ own: () => undefined }),
-          opened(opened) {
-            cleanUp(() => void opened.close());
-            return { close: async () => undefined };
+    does: "gives a call to the first carrier that understands its messages",
+    breaks: ["ISOLATION-4"],
+    adapter() {
+      const change: Change = {
+        runner: (runner) => ({
+          shared<T>(key: string, create: () => T): T {
+            const router = runner.shared(key, create) as CallRouter;
+            const connect: CallRouter["connect"] = (carrier) => router.connect({ ...carrier, expects: () => true });
+            return { ...router, connect } as T;
           },
-        },
-        createTcpAdapter({ port: (port) => overlay(port, { close: async () => undefined }) }),
-      ),
+        }),
+      };
+      const adapter = alter(change, createPhoneAdapter(acme));
+      const companions = adapter.companions?.map((each) => ({ ...each, plugin: alterPlugin(change, each.plugin) }));
+      return { ...adapter, ...(companions && { companions }) };
+    },
   },
   {
-    does: "keeps a timer of each call, if one that keeps no process alive",
-    breaks: ["OPEN-1", "OPEN-2"],
+    does: "keeps a timer for each call",
+    breaks: ["OPEN-1"],
     adapter: (cleanUp) =>
       alter({
         session: (session) => ({
           run(own, connect) {
             const timer = setInterval(() => undefined, 1_000).unref();
             cleanUp(() => clearInterval(timer));
-            session.run(own, connect);
+            return session.run(own, connect);
           },
         }),
       }),
   },
+  {
+    does: "keeps 1 MB of each call",
+    breaks: ["OPEN-3"],
+    adapter() {
+      const kept: Uint8Array[] = [];
+      return alter({
+        session: (session) => ({
+          run(own, connect) {
+            kept.push(new Uint8Array(1_000_000));
+            return session.run(own, connect);
+          },
+        }),
+      });
+    },
+  },
 ];
+
+const unusedCall: Call = {
+  connected: () => undefined,
+  audio: () => undefined,
+  message: () => undefined,
+  dtmf: () => undefined,
+  played: () => undefined,
+  error: () => undefined,
+  event: () => undefined,
+  left: () => undefined,
+};

@@ -1,21 +1,30 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { createPhoneAdapter } from "../phone/adapter.ts";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { RunnerContext } from "@pipecat-ts/runner-core";
+import { createPhoneAdapter } from "../phone/caller.ts";
 import { acme } from "../phone/dialect.ts";
-import { createTcpAdapter } from "../tcp/adapter.ts";
-import { alter } from "./alter.ts";
-import type { Fault } from "./fault.ts";
+import { createTcpAdapter } from "../tcp/caller.ts";
+import { alter, alterReply, type Fault } from "./fault.ts";
 
-/** Before there is a call. */
+/** Faults in the plugin, in access, and in opening and closing. */
 export const setupFaults: readonly Fault[] = [
   {
     does: "changes the environment when it is imported",
     breaks: ["IMPORT-1"],
-    adapter: () => ({ ...createTcpAdapter(), entry: import.meta.resolve("./noisy-import.ts") }),
+    adapter: (cleanUp) => packageWith({ "index.js": 'process.env.NOISY = "1";', "plugin.js": "" }, cleanUp),
   },
   {
-    does: "tries in `check` whether its port is free",
+    does: "starts a timer when its plugin module is imported",
+    breaks: ["IMPORT-1"],
+    adapter: (cleanUp) => packageWith({ "index.js": "", "plugin.js": "setTimeout(() => undefined);" }, cleanUp),
+  },
+  {
+    does: "opens its port in `check`",
     breaks: ["CHECK-1"],
     adapter: () =>
       alter({
@@ -31,19 +40,15 @@ export const setupFaults: readonly Fault[] = [
       }),
   },
   {
-    does: "does not say how to mend what is wanting",
+    does: "names no fix for what is missing",
     breaks: ["CHECK-2"],
-    adapter: () => alter({ plugin: { check: () => ({ state: "limited", reason: "something is wanting", fix: "" }) } }),
+    adapter: () => alter({ plugin: { check: () => ({ state: "limited", reason: "something is missing", fix: "" }) } }),
   },
   {
     does: "answers /start with an id that is not the session's",
     breaks: ["START-1"],
     adapter: () =>
-      alter({
-        opened: (opened) => ({
-          start: async (request) => ({ body: {}, ...(await opened.start?.(request)), sessionId: randomUUID() }),
-        }),
-      }),
+      alter({ opened: (opened) => ({ start: alterReply(opened, ({ body }) => ({ body, sessionId: randomUUID() })) }) }),
   },
   {
     does: "loses the body of the start request",
@@ -52,42 +57,78 @@ export const setupFaults: readonly Fault[] = [
   },
   {
     does: "has no webhook",
-    breaks: ["START-3", "DRAIN-1", "SECRET-1"],
+    breaks: ["START-3"],
     adapter: () => alter({ opened: () => ({ routes: [] }) }, createPhoneAdapter(acme)),
   },
   {
-    does: "takes every start request",
+    does: "accepts every start request",
     breaks: ["START-4"],
     adapter: () =>
       alter({
         opened: (opened) => ({
-          start: async (request) => {
-            const reply = await opened.start?.({ ...request, body: { ...request.body, greeting: "hello" } });
-            return reply ?? { sessionId: "", body: {} };
-          },
+          start: (request) =>
+            alterReply(opened, (reply) => reply)({ ...request, body: { ...request.body, greeting: "hello" } }),
         }),
       }),
   },
   {
-    does: "hands out the session's id where a token is asked for",
-    breaks: ["START-5"],
-    adapter: () => alter({ runner: () => ({ socketSegment: ({ id }) => id }) }, createPhoneAdapter(acme)),
+    does: "hands out the session id where a token is required",
+    breaks: ["ACCESS-1"],
+    adapter: () =>
+      alter(
+        {
+          runner: (runner) => ({
+            socketUrl: ({ id }, path, request) =>
+              Object.assign(runner.url(`${path}/${id}`, request), { protocol: "ws:" }),
+          }),
+        },
+        createPhoneAdapter(acme),
+      ),
   },
   {
-    does: "prints its key",
+    does: "accepts the session id instead of a token",
+    breaks: ["ACCESS-2"],
+    adapter: () =>
+      alter({
+        runner: (runner) => ({
+          admit: orElse(runner, ({ credential = "" }) => runner.findSession(credential)),
+        }),
+      }),
+  },
+  {
+    does: "uses no tokens on its own server",
+    breaks: ["ACCESS-2"],
+    adapter: () =>
+      alter({
+        runner: (runner) => ({
+          credential: ({ id }) => id,
+          admit: orElse(runner, ({ credential = "" }) => runner.findSession(credential)),
+        }),
+      }),
+  },
+  {
+    does: "accepts callers without the API key",
+    breaks: ["ACCESS-3"],
+    adapter: () => alter({ runner: (runner) => ({ admit: orElse(runner, () => runner.createSession()) }) }),
+  },
+  {
+    does: "logs its secret option",
     breaks: ["SECRET-1"],
     adapter() {
-      const adapter = createTcpAdapter();
-      return alter({
-        opened: (opened, runner) => {
-          runner.logger.debug({ options: adapter.options }, "opened");
-          return opened;
+      const adapter = createPhoneAdapter(acme);
+      return alter(
+        {
+          opened(opened, runner) {
+            runner.logger.debug({ options: adapter.options }, "opened");
+            return opened;
+          },
         },
-      });
+        adapter,
+      );
     },
   },
   {
-    does: "prints who calls",
+    does: "prints the caller's number",
     breaks: ["SECRET-1"],
     adapter: () =>
       alter(
@@ -95,7 +136,7 @@ export const setupFaults: readonly Fault[] = [
           session: (session) => ({
             run(own, connect) {
               console.info(`a call from ${own.callData?.from}`);
-              session.run(own, connect);
+              return session.run(own, connect);
             },
           }),
         },
@@ -103,12 +144,38 @@ export const setupFaults: readonly Fault[] = [
       ),
   },
   {
+    does: "logs the tokens of its sessions",
+    breaks: ["SECRET-1"],
+    adapter: () =>
+      alter({
+        runner: (runner) => ({
+          credential(session) {
+            const credential = runner.credential(session);
+            runner.logger.debug({ credential }, "session created");
+            return credential;
+          },
+        }),
+      }),
+  },
+  {
+    does: "repeats the API key when it refuses a caller",
+    breaks: ["SECRET-1"],
+    adapter: () =>
+      alter({
+        runner: (runner) => ({
+          admit: orElse(runner, ({ key }) => {
+            throw new Error(`"${key}" is not the API key`);
+          }),
+        }),
+      }),
+  },
+  {
     does: "keeps its port open",
     breaks: ["OPEN-2"],
     adapter: (cleanUp) =>
       alter({
         opened(opened) {
-          cleanUp(() => void opened.close());
+          cleanUp(() => void opened.close?.());
           return { close: async () => undefined };
         },
       }),
@@ -124,20 +191,20 @@ export const setupFaults: readonly Fault[] = [
             async close() {
               if (closed) throw new Error("closed already");
               closed = true;
-              await opened.close();
+              await opened.close?.();
             },
           };
         },
       }),
   },
   {
-    does: "closes the runner's neighbours with it",
+    does: "also closes the transports of other runners",
     breaks: ["ISOLATION-2"],
     adapter() {
-      const closes: (() => Promise<void>)[] = [];
+      const closes: (() => unknown)[] = [];
       return alter({
         opened(opened) {
-          closes.push(opened.close);
+          closes.push(() => opened.close?.());
           return {
             close: async () => {
               await Promise.all(closes.map((close) => close()));
@@ -147,4 +214,55 @@ export const setupFaults: readonly Fault[] = [
       });
     },
   },
+  {
+    does: "shares its sessions between runners",
+    breaks: ["ISOLATION-3"],
+    adapter() {
+      const runners: RunnerContext[] = [];
+      return alter({
+        runner(runner) {
+          runners.push(runner);
+          return {
+            admit: orElse(runner, ({ credential = "" }) =>
+              runners.map((each) => each.findSession(credential)).find((session) => session),
+            ),
+          };
+        },
+      });
+    },
+  },
 ];
+
+/** `runner.admit`, with another result where it throws. */
+function orElse(
+  runner: RunnerContext,
+  replacement: (credentials: Parameters<RunnerContext["admit"]>[0]) => ReturnType<RunnerContext["findSession"]>,
+): RunnerContext["admit"] {
+  return (credentials) => {
+    try {
+      return runner.admit(credentials);
+    } catch (error) {
+      const session = replacement(credentials);
+      if (session) return session;
+      throw error;
+    }
+  };
+}
+
+/** The TCP transport in a package whose modules have these texts. */
+function packageWith(
+  files: Readonly<Record<"index.js" | "plugin.js", string>>,
+  cleanUp: (release: () => void) => void,
+) {
+  const folder = mkdtempSync(join(tmpdir(), "noisy-transport-"));
+  cleanUp(() => rmSync(folder, { recursive: true }));
+  const manifest = {
+    name: "noisy-transport",
+    type: "module",
+    pipecatRunner: { plugin: "./plugin" },
+    exports: { ".": "./index.js", "./plugin": "./plugin.js" },
+  };
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return { ...createTcpAdapter(), entry: pathToFileURL(join(folder, "index.js")).href };
+}

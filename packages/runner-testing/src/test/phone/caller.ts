@@ -1,26 +1,51 @@
+import { AssertionError } from "node:assert";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { decodeMulaw, encodeMulaw } from "@pipecat-ts/audio";
 import { WebSocket } from "ws";
-import type { FakeCaller, Invitation } from "../../adapter.ts";
+import type { FakeCaller, Invitation, TransportAdapter } from "../../adapter.ts";
 import { send } from "../../http.ts";
-import { createSpeaker } from "../../speaker.ts";
-import { Unmet } from "../../unmet.ts";
-import { type Json, parseMessage } from "./dialect.ts";
-import { sign } from "./webhook.ts";
+import { createPlayout } from "../../playout.ts";
+import { acme, acmeCompatible, bell, type Dialect, type Json, parseMessage } from "./dialect.ts";
+import { createPhonePlugin, sign } from "./plugin.ts";
 
-/** How the far side of one carrier talks. */
-export interface FarDialect {
+const numbers = { from: "+15550100", to: "+15550199" };
+
+/** Runs the suite on one carrier; the other carriers share its runner. */
+export function createPhoneAdapter(dialect: Dialect): TransportAdapter {
+  const others = [acme, acmeCompatible, bell].filter((other) => other !== dialect);
+  return {
+    plugin: createPhonePlugin(dialect),
+    companions: others.map((other) => ({ plugin: createPhonePlugin(other), options: { token: tokenOf(other) } })),
+    entry: import.meta.resolve("./plugin.ts"),
+    options: { token: tokenOf(dialect) },
+    walkIn: "verified",
+    messages: false,
+    clears: true,
+    lossNoticedMs: 500,
+    privateTexts: Object.values(numbers),
+    connect: (invitation) =>
+      callPhone(dialect === bell ? bellFarEnd : acmeFarEnd, tokenOf(dialect), invitation, numbers),
+  };
+}
+
+/** The secret that a carrier and its plugin share. */
+export function tokenOf({ name }: Dialect): string {
+  return `the token of ${name}`;
+}
+
+/** One carrier's side of the wire. */
+export interface FarEnd {
   /** The parameters of its webhook request. */
   webhook(call: FarCall): Readonly<Record<string, string>>;
   readonly webhookMethod: "GET" | "POST";
-  /** What it says before the first audio. */
+  /** Its messages before the first audio. */
   announce(call: FarCall): Json[];
   audio(call: FarCall, payload: string): Json;
-  /** What it says when the phone is put down, if anything. */
+  /** Its last message, if there is one. */
   stop?(call: FarCall): Json;
-  /** What the runner asks of it. */
-  recognise(message: Json): { readonly audio?: string; readonly clear?: true; readonly mark?: string } | undefined;
+  /** What the runner asks for. */
+  parse(message: Json): { readonly audio?: string; readonly clear?: true; readonly mark?: string } | undefined;
   played(call: FarCall, mark: string): Json;
 }
 
@@ -31,7 +56,7 @@ export interface FarCall {
   readonly to: string;
 }
 
-export const farAcme: FarDialect = {
+export const acmeFarEnd: FarEnd = {
   webhook: ({ callId, from, to }) => ({ CallSid: callId, From: from, To: to }),
   webhookMethod: "POST",
   announce: ({ streamId, callId }) => [
@@ -44,7 +69,7 @@ export const farAcme: FarDialect = {
   ],
   audio: ({ streamId }, payload) => ({ event: "media", streamSid: streamId, media: { payload } }),
   stop: ({ streamId }) => ({ event: "stop", streamSid: streamId }),
-  recognise({ event, media, mark }) {
+  parse({ event, media, mark }) {
     if (event === "media") return { audio: String((media as Json).payload) };
     if (event === "mark") return { mark: String((mark as Json).name) };
     return event === "clear" ? { clear: true } : undefined;
@@ -52,14 +77,14 @@ export const farAcme: FarDialect = {
   played: ({ streamId }, name) => ({ event: "mark", streamSid: streamId, mark: { name } }),
 };
 
-export const farBell: FarDialect = {
+export const bellFarEnd: FarEnd = {
   webhook: ({ callId, from, to }) => ({ call_uuid: callId, From: from, To: to }),
   webhookMethod: "GET",
   announce: ({ streamId, callId, from, to }) => [
     { event: "start", stream_id: streamId, start: { call_uuid: callId, from, to } },
   ],
   audio: ({ streamId }, payload) => ({ event: "media", stream_id: streamId, payload }),
-  recognise({ event, payload, name }) {
+  parse({ event, payload, name }) {
     if (event === "playAudio") return { audio: String(payload) };
     if (event === "checkpoint") return { mark: String(name) };
     return event === "clearAudio" ? { clear: true } : undefined;
@@ -67,25 +92,25 @@ export const farBell: FarDialect = {
   played: (_, name) => ({ event: "played", name }),
 };
 
-/** Places a call as the carrier does: by its webhook, or to the URL that a start request answered. */
-export async function callByPhone(
-  dialect: FarDialect,
+/** Places a call like the carrier: through its webhook, or to the URL of a start request. */
+export async function callPhone(
+  farEnd: FarEnd,
   token: string,
-  { url, start }: Invitation,
+  { url, start }: Pick<Invitation, "url" | "start">,
   numbers: Pick<FarCall, "from" | "to">,
 ): Promise<FakeCaller> {
   const call: FarCall = { callId: `call-${randomUUID()}`, streamId: `stream-${randomUUID()}`, ...numbers };
-  const wsUrl = start ? String(start.reply.wsUrl) : await askWebhook(dialect, token, url, call);
+  const wsUrl = start ? String(start.reply.wsUrl) : await requestWebhook(farEnd, token, url, call);
   const socket = new WebSocket(wsUrl);
-  await once(socket, "open"); // rejects with the refusal
-  return createCaller(dialect, socket, call);
+  await once(socket, "open"); // rejects when the upgrade is refused
+  return createCaller(farEnd, socket, call);
 }
 
-async function askWebhook(dialect: FarDialect, token: string, url: URL, call: FarCall): Promise<string> {
-  const parameters = new URLSearchParams(dialect.webhook(call)).toString();
-  const isGet = dialect.webhookMethod === "GET";
+async function requestWebhook(farEnd: FarEnd, token: string, url: URL, call: FarCall): Promise<string> {
+  const parameters = new URLSearchParams(farEnd.webhook(call)).toString();
+  const isGet = farEnd.webhookMethod === "GET";
   const answer = await send(new URL(isGet ? `/?${parameters}` : "/", url), {
-    method: dialect.webhookMethod,
+    method: farEnd.webhookMethod,
     ...(isGet ? {} : { body: parameters }),
     headers: {
       "x-carrier-signature": sign(token, isGet ? `/?${parameters}` : parameters),
@@ -93,39 +118,41 @@ async function askWebhook(dialect: FarDialect, token: string, url: URL, call: Fa
     },
   });
   const found = /<Stream url="([^"]+)"/.exec(answer.text)?.[1];
-  if (answer.status === 429 || answer.status === 503) throw new Error(`the webhook was answered ${answer.status}`);
-  if (found === undefined) throw new Unmet(`the webhook was answered ${answer.status} ${answer.text}`);
+  const message = `the webhook answered ${answer.status} ${answer.text}`;
+  if (answer.status === 429 || answer.status === 503) throw new Error(message);
+  if (found === undefined) throw new AssertionError({ message });
   return found;
 }
 
-function createCaller(dialect: FarDialect, socket: WebSocket, call: FarCall): FakeCaller {
-  const speaker = createSpeaker();
-  const say = (message: Json) => {
+function createCaller(farEnd: FarEnd, socket: WebSocket, call: FarCall): FakeCaller {
+  const playout = createPlayout();
+  const sendMessage = (message: Json) => {
     if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message));
   };
   socket.on("error", () => socket.terminate());
   socket.on("message", (data) => {
     const message = parseMessage(String(data));
-    const { audio, clear, mark } = (message && dialect.recognise(message)) ?? {};
+    const { audio, clear, mark } = (message && farEnd.parse(message)) ?? {};
     if (audio !== undefined)
-      speaker.play({ samples: decodeMulaw(Buffer.from(audio, "base64")), sampleRate: 8_000, channels: 1 });
-    if (clear) speaker.clear();
-    if (mark !== undefined) speaker.whenPlayed(() => say(dialect.played(call, mark)));
+      playout.enqueue({ samples: decodeMulaw(Buffer.from(audio, "base64")), sampleRate: 8_000, channels: 1 });
+    if (clear) playout.clear();
+    if (mark !== undefined) playout.whenPlayed(() => sendMessage(farEnd.played(call, mark)));
   });
   const closed = new Promise<void>((resolve) => {
     socket.once("close", () => {
-      speaker.close();
+      playout.close();
       resolve();
     });
   });
-  for (const message of dialect.announce(call)) say(message);
+  for (const message of farEnd.announce(call)) sendMessage(message);
   return {
     sampleRate: 8_000,
-    speaker,
+    playout,
     closed,
-    speak: ({ samples }) => say(dialect.audio(call, Buffer.from(encodeMulaw(samples)).toString("base64"))),
+    sendAudio: ({ samples }) => sendMessage(farEnd.audio(call, Buffer.from(encodeMulaw(samples)).toString("base64"))),
+    sendRaw: (data) => socket.send(data),
     async hangUp() {
-      if (dialect.stop) say(dialect.stop(call));
+      if (farEnd.stop) sendMessage(farEnd.stop(call));
       socket.close();
       await closed;
     },

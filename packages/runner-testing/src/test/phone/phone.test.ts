@@ -3,15 +3,13 @@ import type { SessionArguments } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { until } from "../../assertions.ts";
 import { connectBot } from "../../bots.ts";
 import { send } from "../../http.ts";
 import { createRecordingLogger } from "../../log.ts";
-import { until } from "../../patience.ts";
-import { tokenOf } from "./adapter.ts";
-import { callByPhone, farAcme, farBell } from "./caller.ts";
+import { acmeFarEnd, bellFarEnd, callPhone, tokenOf } from "./caller.ts";
 import { acme, bell } from "./dialect.ts";
-import { createPhonePlugin } from "./plugin.ts";
-import { sign } from "./webhook.ts";
+import { createPhonePlugin, sign } from "./plugin.ts";
 
 const numbers = { from: "+15550100", to: "+15550199" };
 let runner: Runner;
@@ -58,13 +56,13 @@ function lineUrl(path: string): URL {
   return Object.assign(new URL(path, runner.url), { protocol: "ws:" });
 }
 
-const announced = (callId: string) => farAcme.announce({ callId, streamId: `stream of ${callId}`, ...numbers });
+const announced = (callId: string) => acmeFarEnd.announce({ callId, streamId: `stream of ${callId}`, ...numbers });
 
 describe("two carriers on one path", () => {
-  test("are told apart by their first messages", async () => {
-    await callByPhone(farAcme, tokenOf(acme), { url: runner.url }, numbers);
-    await callByPhone(farBell, tokenOf(bell), { url: runner.url }, numbers);
-    await until("both calls come", () => calls.length === 2, 5_000);
+  test("are identified by their first messages", async () => {
+    await callPhone(acmeFarEnd, tokenOf(acme), { url: runner.url }, numbers);
+    await callPhone(bellFarEnd, tokenOf(bell), { url: runner.url }, numbers);
+    await until("both calls arrive", () => calls.length === 2, 5_000);
     expect(calls.map(({ transport }) => transport)).toEqual(["acme", "bell"]);
     for (const { callData } of calls) expect(callData).toMatchObject(numbers);
   });
@@ -79,8 +77,8 @@ describe("two carriers on one path", () => {
   test("serve their path also when the runner is restricted to one of them", async () => {
     await runner.close();
     runner = await listen("bell");
-    await callByPhone(farBell, tokenOf(bell), { url: runner.url }, numbers);
-    await until("the call comes", () => calls.length === 1, 5_000);
+    await callPhone(bellFarEnd, tokenOf(bell), { url: runner.url }, numbers);
+    await until("the call arrives", () => calls.length === 1, 5_000);
     const stranger = await dial(lineUrl("/line"), ...announced("call-1"), "{}", "{}", "{}", "{}", "{}");
     const [code] = await once(stranger, "close");
     expect(code).toBe(1008);
@@ -89,27 +87,27 @@ describe("two carriers on one path", () => {
 });
 
 describe("a call", () => {
-  test("finds in its session what the start request said, and tells what the carrier says", async () => {
+  test("has the body of the start request, and the carrier's data", async () => {
     await dial(await start("acme", { order: 7 }), ...announced("call-1"));
-    await until("the call comes", () => calls.length === 1, 5_000);
+    await until("the call arrives", () => calls.length === 1, 5_000);
     expect(calls[0]).toMatchObject({ body: { order: 7 }, callData: { callId: "call-1", body: { lane: "1" } } });
     expect(runner.sessions.find("call-1")?.id).toBe(calls[0]?.sessionId);
   });
 
-  test("without a start request has the carrier's parameters for a body", async () => {
+  test("without a start request has the carrier's parameters as its body", async () => {
     await dial(lineUrl("/line"), ...announced("call-1"));
-    await until("the call comes", () => calls.length === 1, 5_000);
+    await until("the call arrives", () => calls.length === 1, 5_000);
     expect(calls[0]?.body).toEqual({ lane: "1" });
   });
 
-  test("is taken once: a second socket for it is closed and leaves no session", async () => {
+  test("is accepted once: a second socket for it is closed and leaves no session", async () => {
     await dial(lineUrl("/line"), ...announced("call-1"));
-    await until("the call comes", () => calls.length === 1, 5_000);
+    await until("the call arrives", () => calls.length === 1, 5_000);
     await once(await dial(lineUrl("/line"), ...announced("call-1")), "close");
     expect(runner.sessions.counts).toEqual({ pending: 0, active: 1 });
   });
 
-  test("that nobody announces is closed, after some messages of no use", async () => {
+  test("without a start message is closed after five messages", async () => {
     const socket = await dial(lineUrl("/line"), "junk", "[]", "{}", "null", '{"event":"start"}');
     const [code] = await once(socket, "close");
     expect(code).toBe(1008);
@@ -121,7 +119,7 @@ describe("the webhook", () => {
   const body = new URLSearchParams({ CallSid: "call-1", From: numbers.from, To: numbers.to }).toString();
   const form = { "content-type": "application/x-www-form-urlencoded" };
 
-  test("answers its own carrier, signed, by POST and by GET", async () => {
+  test("accepts signed GET and POST requests of its carrier", async () => {
     const signature = { "x-carrier-signature": sign(tokenOf(acme), body) };
     const posted = await send(runner.url, { method: "POST", body, headers: { ...form, ...signature } });
     expect(posted.headers["content-type"]).toContain("application/xml");
@@ -132,7 +130,7 @@ describe("the webhook", () => {
     expect(got.text).toContain("<Stream url=");
   });
 
-  test("gives the carrier a token where sockets are opened by token only", async () => {
+  test("gives the carrier a token when sockets require one", async () => {
     const locked = await listen(undefined, { webSocketAuth: "token" });
     const signature = { "x-carrier-signature": sign(tokenOf(acme), body) };
     const { text } = await send(locked.url, { method: "POST", body, headers: { ...form, ...signature } });
@@ -144,14 +142,14 @@ describe("the webhook", () => {
     await locked.close();
   });
 
-  test("refuses what the carrier did not sign", async () => {
+  test("rejects requests without a valid signature", async () => {
     const answer = await send(runner.url, { method: "POST", body, headers: form });
     expect(answer.status).toBe(403);
     expect(answer.json).toMatchObject({ code: "SIGNATURE_INVALID" });
     expect(runner.sessions.counts.pending).toBe(0);
   });
 
-  test("leaves a browser's GET / to the web client", async () => {
+  test("passes a browser's GET / on to the web client", async () => {
     const answer = await send(runner.url);
     expect([302, 307, 404]).toContain(answer.status);
     expect(answer.text).not.toContain("<Stream");

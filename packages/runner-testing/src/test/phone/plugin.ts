@@ -1,47 +1,49 @@
-import { decodeMulaw } from "@pipecat-ts/audio";
+import { createHmac } from "node:crypto";
+import { decodeMulaw, encodeMulaw } from "@pipecat-ts/audio";
 import {
+  type Call,
   type CallData,
+  type CallerSocket,
+  type MediaPort,
   type RouteContext,
   RunnerError,
   type Session,
   type SessionArguments,
+  safeEqual,
   type TransportPlugin,
 } from "@pipecat-ts/runner-core";
-import { type Caller, createMediaTransport, createPacer } from "@pipecat-ts/runner-media";
 import Type from "typebox";
-import type { CallEvent, Dialect } from "./dialect.ts";
-import { createPhonePort, hangUp } from "./port.ts";
-import { type PhoneLine, switchboardOf } from "./switchboard.ts";
-import { type IncomingCall, isSigned, numbersIn, parametersOf, streamDocument } from "./webhook.ts";
+import type { CallEvent, Dialect, Json } from "./dialect.ts";
+import { type CallHandlers, callRouterOf, type IncomingCall } from "./router.ts";
 
-/** A carrier's settings. */
+/** Settings of a carrier. */
 export interface PhoneOptions {
-  /** What the carrier signs its webhook requests with. */
+  /** The secret with which the carrier signs webhook requests. */
   readonly token?: string | undefined;
 }
 
-/** Phone calls through one carrier: a webhook that answers with a socket's URL, and the socket that all carriers share. */
+/** A phone transport for one carrier: a webhook that returns a socket URL, and the socket that all carriers share. */
 export function createPhonePlugin(dialect: Dialect): TransportPlugin<PhoneOptions> {
   const { name } = dialect;
   const variable = `${name.toUpperCase()}_TOKEN`;
   return {
+    apiVersion: 1,
     name,
     options: {
       token: { env: variable, description: `${name}'s token`, schema: Type.String(), secret: true },
     },
     check({ token }) {
       if (token !== undefined) return { state: "ready" };
-      return { state: "unavailable", reason: "its calls could be forged", fix: `Set ${variable}.` };
+      return { state: "unavailable", reason: "webhook requests cannot be verified", fix: `Set ${variable}.` };
     },
     open(runner, { token = "" }) {
-      const pacer = runner.shared("pacer", createPacer);
-      const switchboard = switchboardOf(runner);
-      /** The sessions that wait for a call of this carrier, and what its webhook said of the call. */
-      const expected = new WeakMap<Session, IncomingCall>();
+      const router = callRouterOf(runner);
+      /** The numbers from the webhook, for each session that waits for a call. */
+      const expected = new WeakMap<Session, Pick<CallData, "from" | "to">>();
 
-      function expect(body: unknown, call: IncomingCall): Session {
+      function createSession(body: unknown, numbers: Pick<CallData, "from" | "to">): Session {
         const session = runner.createSession({ body });
-        expected.set(session, call);
+        expected.set(session, numbers);
         return session;
       }
 
@@ -49,80 +51,87 @@ export function createPhonePlugin(dialect: Dialect): TransportPlugin<PhoneOption
         const parameters = parametersOf(ctx);
         if (parameters[dialect.webhookField] === undefined) return next();
         if (!isSigned(ctx, token)) {
-          throw new RunnerError("SIGNATURE_INVALID", `This request was not signed by ${name}.`, { status: 403 });
+          throw new RunnerError("SIGNATURE_INVALID", `The request does not have a valid signature of ${name}.`);
         }
-        const session = expect(undefined, numbersIn(parameters));
+        const url = runner.socketUrl(createSession(undefined, numbersOf(parameters)), "/line", ctx.req);
         ctx.type = "application/xml";
-        ctx.body = streamDocument(runner.urlFor(`/line/${runner.socketSegment(session)}`, ctx.req, "ws"));
+        ctx.body = `<Response><Stream url="${url.href.replaceAll("&", "&amp;")}"/></Response>`;
         return undefined;
       }
 
-      function answer(line: PhoneLine): void {
-        let session: Session | undefined;
+      function answer({ socket, call: announced, session: known }: IncomingCall): CallHandlers {
+        const session = known ?? createSession(undefined, {});
+        const callData: CallData = { ...expected.get(session), ...announced };
         try {
-          session = sessionOf(line.sessionId);
-          talk(line, session, { ...expected.get(session), ...line.call });
+          session.alias(callData.callId);
+          const body = session.body ?? callData.body;
+          const port = createPort(socket, dialect, callData);
+          const call = session.run<SessionArguments>({ callData, body }, () => port);
+          call.connected();
+          return {
+            event: (event) => deliver(call, event),
+            closed: () => call.left(),
+          };
         } catch (err) {
-          runner.logger.warn({ err }, "the call is not taken");
-          line.socket.close(1013);
-          if (session?.state === "pending") void session.end("transport-failed");
+          if (session.state === "pending") void session.end("transport-failed");
+          void socket.close("transport-failed", undefined, 1013);
+          throw err;
         }
       }
 
-      function sessionOf(id: string | undefined): Session {
-        if (id === undefined) return expect(undefined, {});
-        const session = runner.findSession(id);
-        if (session && expected.has(session)) return session;
-        throw new RunnerError("SESSION_UNKNOWN", `No session "${id}" waits for a call of ${name}.`);
-      }
-
-      function talk({ socket, listen }: PhoneLine, session: Session, callData: CallData): void {
-        session.alias(callData.callId);
-        let caller: Caller | undefined;
-        const leave = () => {
-          caller?.left(); // first, so that the bot is told before its call is closed
-          void session.end("caller-left");
-        };
-        const body = session.body ?? callData.body;
-        session.run<SessionArguments>({ transport: name, callData, body }, async (params) =>
-          createMediaTransport({
-            name,
-            params,
-            pacer,
-            logger: session.logger,
-            open(to) {
-              caller = to;
-              to.connected();
-              listen((event) => tell(to, event, () => void hangUp(socket)));
-              return createPhonePort(socket, dialect, callData);
-            },
-          }),
-        );
-        session.own(() => hangUp(socket));
-        if (socket.readyState === socket.CLOSED) leave();
-        else socket.once("close", leave);
-      }
-
-      const disconnect = switchboard.connect(dialect, answer);
+      const disconnect = router.connect({ dialect, expects: (session) => expected.has(session), answer });
       return {
         routes: [{ method: ["GET", "POST"], path: "/", access: "carrier", handle: webhook }],
-        sockets: [switchboard.route],
+        sockets: [router.route],
         start({ body, request }) {
-          const session = expect(body.body, {});
-          const path = `/line/${runner.socketSegment(session)}`;
-          return { sessionId: session.id, body: { wsUrl: runner.urlFor(path, request, "ws").href } };
+          const session = createSession(body.body, {});
+          return { sessionId: session.id, body: { wsUrl: runner.socketUrl(session, "/line", request).href } };
         },
-        async close() {
-          disconnect();
-        },
+        close: disconnect,
       };
     },
   };
 }
 
-function tell(caller: Caller, event: CallEvent, stop: () => void): void {
-  if (event.kind === "audio") caller.audio({ samples: decodeMulaw(event.mulaw), sampleRate: 8_000, channels: 1 });
-  if (event.kind === "played") caller.played(event.mark);
-  if (event.kind === "dtmf") caller.dtmf(event.digit);
-  if (event.kind === "stop") stop();
+/** Mu-law at 8,000 Hz in JSON, sent ahead because the carrier buffers and can clear. */
+function createPort(socket: CallerSocket, dialect: Dialect, call: CallData): MediaPort {
+  const send = (message: Json) => socket.send(JSON.stringify(message));
+  return {
+    sampleRates: [8_000],
+    frameMs: 20,
+    sendAheadMs: 400,
+    send: ({ samples }) => send(dialect.audio(call, encodeMulaw(samples))),
+    clear: () => send(dialect.clear(call)),
+    mark: (mark) => send(dialect.mark(call, mark)),
+    close: (reason, deadline) => socket.close(reason, deadline),
+  };
+}
+
+function deliver(call: Call, event: CallEvent): void {
+  if (event.kind === "audio") call.audio({ samples: decodeMulaw(event.mulaw), sampleRate: 8_000, channels: 1 });
+  if (event.kind === "played") call.played(event.mark);
+  if (event.kind === "dtmf") call.dtmf(event.digit);
+  if (event.kind === "stop") call.left();
+}
+
+function numbersOf({ From: from, To: to }: Json): Pick<CallData, "from" | "to"> {
+  return { ...(typeof from === "string" ? { from } : {}), ...(typeof to === "string" ? { to } : {}) };
+}
+
+/** The parameters of a webhook request: the query of a GET, the body of a POST. */
+function parametersOf(ctx: RouteContext): Json {
+  const { body } = ctx.request;
+  if (ctx.method === "GET") return ctx.query;
+  return typeof body === "object" && body !== null ? (body as Json) : {};
+}
+
+/** Whether the request is signed with `token`: the URL of a GET, the body of a POST. */
+function isSigned(ctx: RouteContext, token: string): boolean {
+  const signed = ctx.method === "GET" ? ctx.url : (ctx.request.rawBody ?? "");
+  return safeEqual(sign(token, signed), ctx.get("x-carrier-signature"));
+}
+
+/** The carrier's signature. */
+export function sign(token: string, signed: string): string {
+  return createHmac("sha256", token).update(signed).digest("base64");
 }

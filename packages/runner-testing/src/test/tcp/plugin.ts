@@ -1,120 +1,124 @@
-import { createHmac, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type Socket } from "node:net";
-import { RunnerError, type SessionArguments, type TransportPlugin } from "@pipecat-ts/runner-core";
-import { type Caller, createMediaTransport, createPacer, type MediaPort } from "@pipecat-ts/runner-media";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import {
+  type Call,
+  type MediaPort,
+  type RunnerContext,
+  RunnerError,
+  type SessionArguments,
+  type TransportPlugin,
+  withTimeout,
+} from "@pipecat-ts/runner-core";
 import Type from "typebox";
-import { createLine, createPort, type Hello, type Line } from "./line.ts";
+import { createDecoder, encode, type Message, sampleRate } from "./codec.ts";
 
-/** The toy's settings. */
+/** Settings of the TCP transport. */
 export interface TcpOptions {
   readonly port: number;
-  /** Signs the tickets by which callers come in. Default: one made anew at every start. */
-  readonly key?: string | undefined;
 }
 
-/** How a test may spoil what goes between the wire and media. */
-export interface Spoiler {
-  port?(port: MediaPort): MediaPort;
-  caller?(caller: Caller): Caller;
-}
-
-/** How long a connection may take to say who it is. */
+/** How long a caller may take to send its hello. */
 const helloMs = 2_000;
 
-/** The toy: PCM over a TCP port of its own. Small, and yet all that a transport must do. */
-export function createTcpPlugin(spoiler: Spoiler = {}): TransportPlugin<TcpOptions> {
-  return {
-    name: "tcp",
-    options: {
-      port: {
-        flag: "tcp-port",
-        env: "TCP_PORT",
-        default: 0,
-        description: "Port for callers by plain TCP",
-        schema: Type.Integer({ minimum: 0, maximum: 65_535 }),
-      },
-      key: {
-        flag: "tcp-key",
-        env: "TCP_KEY",
-        description: "Key that signs the tickets of callers by TCP",
-        schema: Type.String({ minLength: 8 }),
-        secret: true,
-      },
+/** A small transport with a TCP server of its own: PCM, messages, clear. */
+export const tcp: TransportPlugin<TcpOptions> = {
+  apiVersion: 1,
+  name: "tcp",
+  options: {
+    port: {
+      flag: "tcp-port",
+      env: "TCP_PORT",
+      default: 0,
+      description: "Port for TCP callers",
+      schema: Type.Integer({ minimum: 0, maximum: 65_535 }),
     },
-    check({ key }) {
-      if (key !== undefined) return { state: "ready" };
-      const fix = "Set --tcp-key or TCP_KEY.";
-      return { state: "limited", reason: "tickets are worth nothing after a restart", fix };
-    },
-    async open(runner, options) {
-      const { key = randomUUID() } = options;
-      const ticketOf = (sessionId: string) => createHmac("sha256", key).update(sessionId).digest("base64url");
-      const sockets = new Set<Socket>();
-      const pacer = runner.shared("pacer", createPacer);
-      const server = createServer((socket) => {
-        sockets.add(socket);
-        socket.once("close", () => sockets.delete(socket));
-        void answer(createLine(socket));
-      });
-      server.listen(options.port, runner.settings.host);
-      await once(server, "listening");
-      const address = server.address();
-      const port = typeof address === "object" && address ? address.port : options.port;
-
-      async function answer(line: Line): Promise<void> {
-        const hello = await helloOf(line);
-        const session =
-          hello && hello.ticket === ticketOf(hello.session) ? runner.findSession(hello.session) : undefined;
-        if (session?.state !== "pending") return await line.hangUp();
-        session.own(() => line.hangUp());
-        void line.left.then(() => session.end("caller-left"));
-        try {
-          session.run<SessionArguments<"tcp">>({ transport: "tcp" }, async (params) =>
-            createMediaTransport({
-              name: "tcp",
-              params,
-              pacer,
-              logger: session.logger,
-              open(caller) {
-                line.attach(spoiler.caller?.(caller) ?? caller);
-                return spoiler.port?.(createPort(line)) ?? createPort(line);
-              },
-            }),
-          );
-        } catch (err) {
-          session.logger.warn({ err }, "the caller is turned away");
-          await line.hangUp();
+  },
+  async open(runner, options) {
+    const { host } = runner.settings;
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on("error", () => socket.destroy()); // "close" follows
+      socket.once("close", () => sockets.delete(socket));
+      accept(runner, socket);
+    });
+    server.listen(options.port, host);
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    return {
+      start({ body }) {
+        if (body.greeting !== undefined && typeof body.greeting !== "string") {
+          throw new RunnerError("BODY_INVALID", "greeting is not a string.", { fix: "Omit it or send a string." });
         }
-      }
+        const session = runner.createSession({ body: body.body });
+        return { sessionId: session.id, body: { host, port, credential: runner.credential(session) } };
+      },
+      async close() {
+        for (const socket of sockets) socket.destroy();
+        if (!server.listening) return;
+        server.close();
+        await once(server, "close");
+      },
+      advanced: { listeners: [`tcp://${host}:${port}`] },
+    };
+  },
+};
 
-      return {
-        start({ body }) {
-          if (body.greeting !== undefined && typeof body.greeting !== "string") {
-            throw new RunnerError("BODY_INVALID", "greeting must be text.", { fix: "Leave it out or send a string." });
-          }
-          const { id } = runner.createSession({ body: body.body });
-          return { sessionId: id, body: { host: runner.settings.host, port, session: id, ticket: ticketOf(id) } };
-        },
-        banner: () => [`tcp://${runner.settings.host}:${port}`],
-        async close() {
-          for (const socket of sockets) socket.destroy();
-          if (!server.listening) return;
-          server.close();
-          await once(server, "close");
-        },
-      };
-    },
+function accept(runner: RunnerContext, socket: Socket): void {
+  const decoder = createDecoder();
+  let call: Call | undefined;
+  const timer = setTimeout(() => socket.destroy(), helloMs);
+  socket.once("close", () => {
+    clearTimeout(timer);
+    call?.left();
+  });
+  socket.on("data", (chunk) => {
+    for (const message of decoder.decode(chunk)) {
+      if (message.kind === "bye") socket.end();
+      else if (call) deliver(call, message);
+      else if (message.kind === "hello") begin(message);
+    }
+  });
+
+  function begin(hello: Extract<Message, { kind: "hello" }>): void {
+    clearTimeout(timer);
+    try {
+      const session = runner.admit(hello);
+      session.onEnd((_reason, deadline) => hangUp(socket, deadline)); // for a bot that never connects
+      call = session.run<SessionArguments<"tcp">>({}, () => createPort(socket));
+      socket.write(encode({ kind: "welcome" }));
+      call.connected();
+    } catch (err) {
+      runner.logger.warn({ err }, "caller refused");
+      socket.end(encode({ kind: "refused", reason: err instanceof Error ? err.message : String(err) }));
+    }
+  }
+}
+
+function deliver(call: Call, message: Message): void {
+  if (message.kind === "audio") call.audio(message.frame);
+  if (message.kind === "app") call.message(message.message);
+}
+
+function createPort(socket: Socket): MediaPort {
+  const send = (message: Message) => {
+    if (socket.writable) socket.write(encode(message));
+  };
+  return {
+    sampleRates: [sampleRate],
+    frameMs: 20,
+    sendAheadMs: 200,
+    send: (frame) => send({ kind: "audio", frame }),
+    clear: () => send({ kind: "clear" }),
+    sendMessage: async (message) => send({ kind: "app", message }),
+    close: (_reason, deadline) => hangUp(socket, deadline),
   };
 }
 
-/** What the caller says first; `undefined` when that takes too long. */
-async function helloOf(line: Line): Promise<Hello | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const silent = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), helloMs);
-  });
-  const hello = await Promise.race([line.hello, silent]);
-  clearTimeout(timer);
-  return hello;
+/** Sends what is queued and disconnects. */
+async function hangUp(socket: Socket, deadline: AbortSignal): Promise<void> {
+  if (socket.closed) return;
+  const closed = once(socket, "close");
+  socket.end();
+  if (!(await withTimeout(closed, deadline))) socket.destroy();
 }

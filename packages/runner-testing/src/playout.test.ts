@@ -1,0 +1,52 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { createPlayout } from "./playout.ts";
+import { cut, join, tone } from "./signal.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const second = tone(440, { durationMs: 1_000 });
+
+test("plays enqueued frames in real time, and drops the rest when it is cleared", () => {
+  const playout = createPlayout();
+  for (const frame of cut(second)) playout.enqueue(frame);
+  expect(playout.enqueuedMs).toBe(1_000);
+  vi.advanceTimersByTime(205);
+  expect(playout.played()).toHaveLength(11);
+  playout.clear();
+  expect(playout.clearedAtMs).toBe(performance.now());
+  // A quarter of the current frame was played.
+  expect(join(playout.played().map(({ frame }) => frame)).samples).toHaveLength(10.25 * 320);
+  for (const frame of cut(second)) playout.enqueue(frame);
+  vi.advanceTimersByTime(95);
+  expect(playout.played()).toHaveLength(16);
+  expect(join(playout.played().map(({ frame }) => frame)).samples).toHaveLength(15.25 * 320);
+  expect(playout.clears).toBe(1);
+});
+
+test("calls back when all was played, at once when it is cleared, never after it is closed", () => {
+  const playout = createPlayout();
+  const played: string[] = [];
+  playout.whenPlayed(() => played.push("nothing"));
+  vi.advanceTimersByTime(0);
+  for (const frame of cut(second)) playout.enqueue(frame);
+  playout.whenPlayed(() => played.push("all"));
+  vi.advanceTimersByTime(999);
+  expect(played).toEqual(["nothing"]);
+  vi.advanceTimersByTime(1);
+  expect(played).toEqual(["nothing", "all"]);
+
+  for (const frame of cut(second)) playout.enqueue(frame);
+  playout.whenPlayed(() => played.push("cleared"));
+  playout.clear();
+  expect(played).toEqual(["nothing", "all", "cleared"]);
+  playout.enqueue(second);
+  playout.whenPlayed(() => played.push("closed"));
+  playout.close();
+  vi.advanceTimersByTime(5_000);
+  expect(played).toHaveLength(3);
+});

@@ -1,0 +1,113 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { expect } from "../assertions.ts";
+import { echo } from "../bots.ts";
+import { allEnded, expectRefused, type Fixture, type Requirement } from "../fixture.ts";
+import { countSettledResources, settleResources, watchTimers } from "../resources.ts";
+import { tone } from "../signal.ts";
+import { speak } from "../speech.ts";
+
+/** What calls and runners leave behind: nothing. */
+export const leaks: readonly Requirement[] = [
+  {
+    id: "OPEN-1",
+    title: "Calls leave nothing open, however they begin and end",
+    reason: "A server that keeps one socket or timer per call stops after some thousands of calls.",
+    alone: true,
+    async check(fixture) {
+      const bot = { fails: false };
+      const runner = await fixture.open(async (args) => {
+        if (bot.fails) throw new Error("this bot fails on purpose");
+        await echo(args);
+      });
+      const round = async () => {
+        const polite = await fixture.call(runner);
+        await fixture.until("the call is live", () => runner.sessions.counts.active === 1);
+        await speak(polite, tone(440, { durationMs: 20, sampleRate: polite.sampleRate }));
+        await fixture.within("the caller hangs up", polite.hangUp());
+        await allEnded(fixture, runner);
+        const abrupt = await fixture.call(runner);
+        await fixture.until("the call is live", () => runner.sessions.counts.active === 1);
+        abrupt.drop();
+        await allEnded(fixture, runner);
+        bot.fails = true;
+        await expectRefused(fixture, fixture.call(runner));
+        bot.fails = false;
+        await allEnded(fixture, runner);
+      };
+      await round();
+      await expectNothingLeft(fixture, async () => {
+        await round();
+        await round();
+      });
+    },
+  },
+  {
+    id: "OPEN-2",
+    title: "A closed runner leaves nothing open",
+    reason: "Otherwise the process does not exit by itself, and tests hang.",
+    alone: true,
+    async check(fixture) {
+      await fixture.within("the runner closes", (await fixture.open(echo)).close(), 2_000);
+      await expectNothingLeft(fixture, async () => {
+        const runner = await fixture.open(echo);
+        const caller = await fixture.call(runner);
+        await fixture.until("the call is live", () => runner.sessions.counts.active === 1);
+        await fixture.within("the runner closes", runner.close(), 2_000);
+        await fixture.within("the caller is disconnected", caller.closed);
+        caller.drop();
+      });
+    },
+  },
+  {
+    id: "OPEN-3",
+    title: "Ended calls leave less than 500 kB of memory each",
+    reason: "A server that keeps audio or buffers of each call runs out of memory after some thousands of calls.",
+    alone: true,
+    async check(fixture) {
+      const runner = await fixture.open(echo);
+      const calls = async (count: number) => {
+        for (let n = 0; n < count; n++) {
+          const caller = await fixture.call(runner);
+          await fixture.until("the call is live", () => runner.sessions.counts.active === 1);
+          await fixture.within("the caller hangs up", caller.hangUp());
+          await allEnded(fixture, runner);
+          fixture.release(caller);
+        }
+      };
+      await calls(4);
+      const before = await retainedBytes();
+      await calls(8);
+      const perCall = Math.round(((await retainedBytes()) - before) / 8);
+      expect(perCall < 500_000, `each call left ${perCall} bytes of memory`);
+    },
+  },
+];
+
+/** Throws an AssertionError when `work` leaves more open than before. */
+async function expectNothingLeft(fixture: Fixture, work: () => Promise<void>): Promise<void> {
+  const before = await countSettledResources();
+  const timers = watchTimers();
+  try {
+    await work();
+    const left = await settleResources(before, fixture.timeoutMs);
+    expect(left.length === 0, `still open: ${left.join(", ")}`);
+    const running = await timers.count();
+    expect(running === 0, `${running} timers still run that do not keep the process alive`);
+  } finally {
+    timers.stop();
+  }
+}
+
+/** Bytes of live objects and buffers after a garbage collection. */
+async function retainedBytes(): Promise<number> {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  // Finalizers run between two collections.
+  for (let round = 0; round < 2; round++) {
+    collect();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
