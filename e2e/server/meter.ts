@@ -1,20 +1,20 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { Server } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
-import type { RunnerArguments, TransportPlugin } from "@pipecat-ts/runner-core";
+import { contractVersion, type RunnerArguments, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { countResources } from "@pipecat-ts/runner-testing";
 import type {} from "@pipecat-ts/runner-webrtc";
 import type { WebSocketRunnerArguments } from "@pipecat-ts/runner-websocket";
 import { loadOpus, type Opus } from "../../packages/runner-webrtc/src/voice/opus.ts";
-import type { Holdings } from "./questions.ts";
+import type { Holdings } from "./messages.ts";
 
-/** Measures this process, which must run with `--expose-gc`. Make it before any server listens. */
+/** Measures this process, which must run with `--expose-gc`. Create it before any server listens. */
 export interface Meter {
-  /** Sees what the transports of its runner share. Give it to the runner as well. */
+  /** Reads what the transports of its runner share. Add it to the runner's plugins. */
   readonly plugin: TransportPlugin;
-  /** Counts this session's objects until they are collected. */
+  /** Tracks this session's objects until they are collected. */
   watch(args: RunnerArguments): void;
-  takeStock(): Promise<Holdings>;
+  measure(): Promise<Holdings>;
 }
 
 export function createMeter(): Meter {
@@ -27,19 +27,19 @@ export function createMeter(): Meter {
 
   return {
     plugin: {
+      apiVersion: contractVersion,
       name: "meter",
-      selectable: false,
       async open(runner) {
         opus = await runner.shared("opus", loadOpus);
-        return { close: async () => undefined };
+        return {};
       },
+      advanced: { alwaysOpen: true },
     },
     watch(args) {
-      const wire = wireOf(args);
-      watched.push({ signal: new WeakRef(args.signal), wire: new WeakRef(wire) });
+      watched.push({ signal: new WeakRef(args.signal), wire: new WeakRef(wireOf(args)) });
     },
-    async takeStock() {
-      // What finalisers and weak references let go of is collected the next time: by `countResources`.
+    async measure() {
+      // Objects that finalizers and weak references release here are collected by `countResources`.
       globalThis.gc?.();
       await turn();
       const resources = countResources();
@@ -54,7 +54,7 @@ export function createMeter(): Meter {
         serverListeners: Object.fromEntries([...servers].flatMap(listenersOf)),
         retained: watched.filter(({ signal }) => signal.deref()?.aborted !== false).length,
         codecs: encoders + decoders,
-        mostWaitingBytes: Math.max(0, ...wires.map(({ bufferedAmount }) => bufferedAmount ?? 0)),
+        mostBufferedBytes: Math.max(0, ...wires.map(({ bufferedAmount }) => bufferedAmount ?? 0)),
         rssBytes: rss,
         heapBytes: heapUsed,
         liveBytes: heapUsed + external,
@@ -63,7 +63,7 @@ export function createMeter(): Meter {
   };
 }
 
-/** What a caller's bytes come over, or what is known of a phone's. */
+/** The object that carries a caller's audio; for a phone, what is known of the call. */
 function wireOf(args: RunnerArguments): object {
   if (args.transport === "webrtc") return args.webrtcConnection;
   return args.transport === "websocket" ? args.websocket : (args.callData ?? args);

@@ -1,6 +1,6 @@
 /**
- * A whole runner with the example bot, in a process of its own: what `startServer` starts. It logs to stdout as in
- * production, answers its parent's questions, stops on signals, and ends by itself when its parent lets go of it.
+ * The child process of `startServer`: a whole runner with the example bot. It logs JSON to stdout, answers its parent's
+ * questions, stops on signals, and exits when its parent disconnects.
  */
 import { mock } from "node:test";
 import { clientRoot } from "@pipecat-ts/browser-client";
@@ -14,26 +14,23 @@ import webrtc from "@pipecat-ts/runner-webrtc/plugin";
 import websocket from "@pipecat-ts/runner-websocket/plugin";
 import whatsapp from "@pipecat-ts/runner-whatsapp/plugin";
 import { handleUncaughtErrors, stopOnSignals } from "../../packages/runner-cli/src/process-events.ts";
-import { crashingEchoBot } from "./crashing-echo-bot.ts";
+import { bot } from "./bot.ts";
+import type { Answers, Question } from "./messages.ts";
 import { createMeter } from "./meter.ts";
-import type { Answers, Question } from "./questions.ts";
-import type { ServerOptions } from "./server-process.ts";
+import type { ServerOptions } from "./server.ts";
 
 const meter = createMeter();
 const logger = createLogger();
 const installed = { websocket, webrtc, twilio, telnyx, plivo, exotel, daily, whatsapp };
-const {
-  transport = "websocket",
-  everyTransport = false,
-  ...options
-} = JSON.parse(process.argv[2] ?? "{}") as ServerOptions;
+const { transports = ["websocket"], ...options } = JSON.parse(process.argv[2] ?? "{}") as ServerOptions;
+const opened = transports === "all" ? Object.values(installed) : transports.map((name) => installed[name]);
 const runner = createRunner({
   ...options,
   bot(args) {
     meter.watch(args);
-    return crashingEchoBot(args);
+    return bot(args);
   },
-  plugins: [...(everyTransport ? Object.values(installed) : [installed[transport]]), meter.plugin],
+  plugins: [...opened, meter.plugin],
   host: "127.0.0.1",
   port: 0,
   clientRoot,
@@ -45,7 +42,7 @@ handleUncaughtErrors(runner, logger, () => process.exit(1), process);
 const answers: { readonly [Ask in keyof Answers]: (question: Question) => Answers[Ask] | Promise<Answers[Ask]> } = {
   port: () => Number(runner.url.port),
   counts: () => runner.sessions.counts,
-  holdings: meter.takeStock,
+  holdings: meter.measure,
   endPending: () =>
     Promise.all([...runner.sessions].map((session) => session.state === "pending" && session.end("ended-by-request"))),
   endLater: () => Promise.all([...runner.sessions].slice(1).map((session) => session.end("ended-by-request"))),

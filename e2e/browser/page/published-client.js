@@ -1,0 +1,23 @@
+import { PipecatClient, RTVIEvent } from "@pipecat-ai/client-js";
+import { WavMediaManager as PeerMedia, SmallWebRTCTransport } from "@pipecat-ai/small-webrtc-transport";
+import { WavMediaManager, WebSocketTransport } from "@pipecat-ai/websocket-transport";
+
+// A page with the published client and none of our code. Tests use its globals. The query names the transport:
+// published-client.html?webrtc.
+const transport =
+  location.search === "?webrtc"
+    ? new SmallWebRTCTransport({ mediaManager: new PeerMedia() })
+    : new WebSocketTransport({ mediaManager: new WavMediaManager(512, 16_000), recorderSampleRate: 16_000 });
+const client = new PipecatClient({ transport, enableMic: true });
+const events = [];
+for (const event of Object.values(RTVIEvent)) {
+  client.on(event, (data) => events.push({ event, data: event === RTVIEvent.TrackStarted ? undefined : data }));
+}
+// With WebRTC, the page itself plays the received track.
+const speaker = new Audio();
+client.on(RTVIEvent.TrackStarted, (track, participant) => {
+  if (participant?.local || track.kind !== "audio" || location.search !== "?webrtc") return;
+  speaker.srcObject = new MediaStream([track]);
+  void speaker.play();
+});
+Object.assign(globalThis, { client, events });

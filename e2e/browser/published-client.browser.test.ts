@@ -1,0 +1,95 @@
+import { measureLevel } from "@pipecat-ts/runner-testing";
+import { createTransport } from "pipecat-runner";
+import { describe, expect, test } from "vitest";
+import type { RunningRunner } from "../runner.ts";
+import type { CallerPage } from "./caller-page.ts";
+import { msPlayedAfter, silenceDb, silentWithinMs, talkativeBot, useBrowser } from "./fixture.ts";
+import { openPublishedClient, type PublishedClient, usePublishedClient } from "./published-client.ts";
+
+const addPublishedClient = usePublishedClient();
+
+interface Call {
+  readonly running: RunningRunner;
+  readonly caller: CallerPage;
+  readonly client: PublishedClient;
+}
+
+const browser = useBrowser();
+
+describe.each(["webrtc", "websocket"] as const)("over %s", (transport) => {
+  const { echoBot, start, openPage, expectEcho, expectEnded } = browser.over(transport);
+
+  async function call(bot = echoBot): Promise<Call> {
+    const running = await start(bot, { pluginOptions: { webrtc: { callerTimeout: 3 } } }, addPublishedClient);
+    const caller = await openPage(running.origin);
+    const client = await openPublishedClient(caller, running.origin, transport);
+    expect(await client.connectToBot()).toMatchObject({ version: expect.stringMatching(/^2\./) });
+    return { running, caller, client };
+  }
+
+  test("the published client becomes ready and plays the caller's own voice", async () => {
+    const { running, caller, client } = await call();
+    await client.expectReady();
+    expect(running.runner.sessions.counts).toEqual({ pending: 0, active: 1 });
+    await expectEcho(caller);
+    if (transport === "webrtc") expect(await client.cipher()).toBe("SRTP_AEAD_AES_128_GCM");
+  });
+
+  test("the bot answers text", async () => {
+    const { client } = await call();
+    await client.exchange("Good morning");
+    expect(await client.events("botOutput")).toMatchObject([{ text: "You wrote: Good morning" }]);
+    expect(await client.events("messageError")).toEqual([]);
+  });
+
+  test("a client message interrupts the bot, which continues later", async () => {
+    const { caller, client } = await call(talkativeBot);
+    await caller.listen("played", 500);
+    const playedMs = await msPlayedAfter(caller, () => client.sendClientMessage("interrupt"));
+    expect(playedMs).toBeLessThan(silentWithinMs);
+    await expectEcho(caller);
+    expect(await client.events("messageError")).toEqual([]);
+  });
+
+  test("the bot hears an unmuted microphone and not a muted one", async () => {
+    const trackStates: unknown[] = [];
+    const { caller, client } = await call(async (args) => {
+      if (args.transport !== "webrtc") return echoBot(args);
+      const { on, input, output } = await createTransport(args, { webrtc: () => ({}) });
+      on("trackStatus", (track, enabled) => trackStates.push([track, enabled]));
+      await input.pipeTo(output);
+    });
+    await client.expectReady();
+    await expectEcho(caller);
+    trackStates.length = 0;
+    await client.enableMic(false);
+    await expect
+      .poll(async () => measureLevel(await caller.listen("played", 500)), { timeout: 5_000 })
+      .toBeLessThan(silenceDb);
+    await client.enableMic(true);
+    await expectEcho(caller);
+    // Only WebRTC reports the state of the microphone.
+    const expected =
+      transport === "webrtc"
+        ? [
+            ["microphone", false],
+            ["microphone", true],
+          ]
+        : [];
+    await expect.poll(() => trackStates).toEqual(expected);
+  });
+
+  test("disconnecting ends the session", async () => {
+    const { running, caller, client } = await call();
+    // The WebSocket client throws when it disconnects before it has found the microphone.
+    await caller.listen("spoken", 200);
+    await client.disconnect();
+    await expectEnded(running);
+  });
+
+  test("a page that crashes ends its session", async () => {
+    const { running, caller } = await call();
+    await caller.kill();
+    await expectEnded(running);
+  });
+});

@@ -1,0 +1,143 @@
+import { measureLevel } from "@pipecat-ts/runner-testing";
+import webrtc from "@pipecat-ts/runner-webrtc/plugin";
+import websocket from "@pipecat-ts/runner-websocket/plugin";
+import { describe, expect, test } from "vitest";
+import type { CallerPage } from "./caller-page.ts";
+import { msPlayedAfter, silenceDb, silentWithinMs, talkativeBot, useBrowser } from "./fixture.ts";
+import { openWebClient } from "./web-client.ts";
+
+const browser = useBrowser();
+
+describe.each([
+  ["webrtc", "WebRTC"],
+  ["websocket", "WebSocket"],
+] as const)("over %s", (transport, label) => {
+  const { echoBot, start, openPage, expectEcho, expectEnded } = browser.over(transport);
+
+  test("the runner's address opens the client, and Connect calls the bot, which plays the caller's voice back", async () => {
+    const running = await start(echoBot);
+    const caller = await openPage(running.origin);
+    const client = await openWebClient(caller, running.origin);
+    expect(caller.page.url()).toBe(`${running.origin}/client/`);
+    expect(await caller.page.title()).toBe("Pipecat Runner");
+    expect(await client.transport.textContent()).toBe(label);
+
+    await client.connectToBot();
+    expect(running.runner.sessions.counts).toEqual({ pending: 0, active: 1 });
+    await expectEcho(caller);
+  });
+
+  test("the page shows the bot's answers to text and keys", async () => {
+    const running = await start(echoBot);
+    const caller = await openPage(running.origin);
+    const client = await openWebClient(caller, running.origin);
+    await client.connectToBot();
+    await client.exchange("Good morning");
+    await client.button("Open keypad").click();
+    await client.button("DTMF 5").click();
+    await caller.page.getByText("You pressed: 5", { exact: true }).filter({ visible: true }).waitFor();
+  });
+
+  test("Interrupt interrupts the bot, which continues later", async () => {
+    const running = await start(talkativeBot);
+    const caller = await openPage(running.origin);
+    const client = await openWebClient(caller, running.origin);
+    await client.connectToBot();
+    await caller.listen("played", 500);
+    expect(await msPlayedAfter(caller, client.interrupt)).toBeLessThan(silentWithinMs);
+    await expectEcho(caller);
+    expect(await client.notice.count()).toBe(0);
+  });
+
+  test("the bot hears an unmuted microphone and not a muted one", async () => {
+    const running = await start(echoBot);
+    const caller = await openPage(running.origin);
+    const client = await openWebClient(caller, running.origin);
+    await client.connectToBot();
+    await expectEcho(caller);
+    await client.button("Mute the microphone").click();
+    await expect
+      .poll(async () => measureLevel(await caller.listen("played", 500)), { timeout: 5_000 })
+      .toBeLessThan(silenceDb);
+    await client.button("Unmute the microphone").click();
+    await expectEcho(caller);
+  });
+
+  test("the caller can change the microphone during a call, which closes the previous one", async () => {
+    const running = await start(echoBot);
+    const caller = await openPage(running.origin);
+    const client = await openWebClient(caller, running.origin);
+    await client.connectToBot();
+    await expectEcho(caller);
+    await client.button("Choose a microphone").click();
+    await caller.page.getByRole("menuitemcheckbox", { name: "Fake Audio Input 2" }).click();
+    await expectEcho(caller);
+    expect(await caller.openMicrophones()).toEqual(["Fake Audio Input 2"]);
+    expect(running.runner.sessions.counts).toEqual({ pending: 0, active: 1 });
+  });
+
+  test("Disconnect ends the session, and the next call works", async () => {
+    const running = await start(echoBot);
+    const caller = await openPage(running.origin);
+    const client = await openWebClient(caller, running.origin);
+    await client.connectToBot();
+    await caller.listen("played", 500);
+    await client.disconnect.click();
+    await expectEnded(running);
+    await client.connect.waitFor();
+    expect(await client.notice.count()).toBe(0);
+    await client.connectToBot();
+    await expectEcho(caller);
+  });
+
+  test("every control has an accessible name", async () => {
+    const running = await start(echoBot);
+    const caller = await openPage(running.origin);
+    const client = await openWebClient(caller, running.origin);
+    await client.connectToBot();
+    expect(await namelessControls(caller)).toEqual([]);
+    await client.button("Hide details").click();
+    await client.button("Show details").waitFor();
+    expect(await namelessControls(caller)).toEqual([]);
+    await caller.page.setViewportSize({ width: 360, height: 640 });
+    expect(await namelessControls(caller)).toEqual([]);
+  });
+
+  test("a page that crashes ends its session", async () => {
+    const running = await start(echoBot, { pluginOptions: { webrtc: { callerTimeout: 3 } } });
+    const caller = await openPage(running.origin);
+    const client = await openWebClient(caller, running.origin);
+    await client.connectToBot();
+    await caller.kill();
+    await expectEnded(running);
+  });
+
+  test("the page works on a phone screen", async () => {
+    const running = await start(echoBot);
+    const caller = await openPage(running.origin);
+    await caller.page.setViewportSize({ width: 360, height: 640 });
+    const client = await openWebClient(caller, running.origin);
+    await client.connect.click();
+    await client.disconnect.waitFor();
+    await caller.page.getByRole("tab", { name: "Conversation" }).filter({ visible: true }).first().click();
+    await client.exchange("On my way");
+    await client.disconnect.click();
+    await expectEnded(running);
+  });
+
+  test.runIf(transport === "webrtc")("the page prefers WebRTC to WebSocket", async () => {
+    const running = await start(echoBot, { plugins: [websocket, webrtc] });
+    const caller = await openPage(running.origin);
+    const client = await openWebClient(caller, running.origin);
+    expect(await client.transport.textContent()).toBe("WebRTC");
+    const started = caller.page.waitForRequest((request) => request.url().endsWith("/start"));
+    await client.connectToBot();
+    expect((await started).postDataJSON()).toMatchObject({ transport: "webrtc" });
+    await expectEcho(caller);
+  });
+});
+
+async function namelessControls({ page }: CallerPage): Promise<string[]> {
+  const lines = (await page.locator("body").ariaSnapshot()).split("\n");
+  return lines.filter((line) => /^\s*- (button|combobox|option|tab|textbox)\b(?! ")/.test(line));
+}

@@ -1,0 +1,55 @@
+import type {} from "@pipecat-ts/runner-telephony-exotel";
+import type {} from "@pipecat-ts/runner-telephony-plivo";
+import type {} from "@pipecat-ts/runner-telephony-telnyx";
+import type {} from "@pipecat-ts/runner-telephony-twilio";
+import { createTransport, type RunnerArguments } from "pipecat-runner";
+import { bot as exampleBot } from "../../apps/echo-bot/bot.ts";
+
+/**
+ * How the bot fails: `{"crash": "timer"}` in the body of the session. With `asked` and `return` it waits for a request to
+ * `/sessions/{id}/crash`; with `return` it then returns instead of throwing. With `listener`, it throws in a listener for the
+ * caller's messages.
+ */
+export type Crash = "body" | "later" | "timer" | "promise" | "listener" | "asked" | "return";
+
+/** The example bot, unless the session's body asks for a failure. On the phone, the key 0 hangs up. */
+export async function bot(args: RunnerArguments): Promise<void> {
+  const { crash } = Object(args.body) as { readonly crash?: Crash };
+  const fail = (): never => {
+    throw new Error(`crash in ${crash}`);
+  };
+  if (crash === "body") fail();
+  if (crash === "timer") setTimeout(fail, 20);
+  if (crash === "promise") void Promise.resolve().then(fail);
+  const ends: Promise<void>[] = [echo(args, crash === "listener" ? fail : undefined)];
+  if (crash === "later") ends.push(new Promise((_, reject) => setTimeout(reject, 20)));
+  if (crash === "asked") ends.push(requested(args).then(fail));
+  if (crash === "return") ends.push(requested(args));
+  await Promise.race(ends);
+}
+
+async function requested({ session }: RunnerArguments): Promise<void> {
+  await new Promise<void>((resolve) => {
+    session.onRequest((ctx) => {
+      ctx.body = {};
+      resolve();
+    });
+  });
+}
+
+async function echo(args: RunnerArguments, onMessage?: () => void): Promise<void> {
+  const isWeb = args.transport === "websocket" || args.transport === "webrtc";
+  if (isWeb && onMessage === undefined) return await exampleBot(args);
+  const audio = () => ({ audioInEnabled: true, audioOutEnabled: true });
+  const transport = await createTransport(args, {
+    exotel: audio,
+    plivo: audio,
+    telnyx: audio,
+    twilio: audio,
+    webrtc: audio,
+    websocket: audio,
+  });
+  transport.on("dtmf", (key) => key === "0" && void transport.close());
+  if (onMessage !== undefined) transport.on("appMessage", onMessage);
+  await transport.input.pipeTo(transport.output);
+}

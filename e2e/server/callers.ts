@@ -1,0 +1,114 @@
+import { createFakeExotel } from "@pipecat-ts/runner-telephony-exotel/testing";
+import { createFakePlivo } from "@pipecat-ts/runner-telephony-plivo/testing";
+import { createFakeTelnyx, createTelnyxAccount } from "@pipecat-ts/runner-telephony-telnyx/testing";
+import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/testing";
+import { excerpt, type FakeCaller, join, measurePitch, tone, until } from "@pipecat-ts/runner-testing";
+import type { FakeCarrier } from "@pipecat-ts/runner-testing/phone";
+import { expect } from "vitest";
+import { toneMs } from "../../packages/runner-testing/src/speech.ts";
+import type { Crash } from "./bot.ts";
+import type { Server, ServerTransport } from "./server.ts";
+
+/** Calls a server over one transport; `crash` makes the bot fail. Rejects when the server rejects the call. */
+export type Dial = (server: Server, crash?: Crash) => Promise<FakeCaller>;
+
+/** How to call over each transport. Phone calls are not signed, because the server has no public URL. */
+export const dialers: Readonly<Record<ServerTransport, Dial>> = {
+  websocket: (server, crash) => server.call({ body: { crash } }),
+  webrtc: (server, crash) => server.callByWebRTC({ body: { crash } }),
+  twilio: byPhone("twilio", createFakeTwilio({ accountSid: "AC0123", authToken: "Twilio's token" })),
+  telnyx: byPhone("telnyx", createFakeTelnyx(createTelnyxAccount("Telnyx's key"))),
+  plivo: byPhone("plivo", createFakePlivo({ authId: "MA0123", authToken: "Plivo's token" })),
+  exotel: byPhone(
+    "exotel",
+    createFakeExotel({ apiKey: "Exotel's key", apiToken: "Exotel's token" }, { dynamic: true }),
+  ),
+};
+
+function byPhone(name: string, carrier: FakeCarrier): Dial {
+  return ({ port }, crash) => {
+    const body = Buffer.from(JSON.stringify({ crash })).toString("base64url");
+    return carrier.call({ at: new URL(`http://127.0.0.1:${port}`), path: `/${name}?body=${body}` });
+  };
+}
+
+/** The pitch of every caller's voice in Hz. 20 ms hold whole periods, so that a lost frame does not change the pitch. */
+const voiceHz = 300;
+const frameMs = 20;
+const timeoutMs = 10_000;
+
+/** The caller speaks in real time. Returns a function that stops it. */
+export function speak(caller: FakeCaller): () => void {
+  const frame = excerpt(
+    tone(voiceHz, { durationMs: 3 * frameMs, sampleRate: caller.sampleRate }),
+    frameMs,
+    2 * frameMs,
+  );
+  const startMs = performance.now();
+  let sent = 0;
+  const timer = setInterval(() => {
+    for (const due = (performance.now() - startMs) / frameMs; sent < due; sent++) caller.sendAudio(frame);
+  }, frameMs / 2);
+  return () => clearInterval(timer);
+}
+
+/** The caller speaks until the caller's own voice comes back. Fails unless it comes, at its pitch. */
+export async function expectEcho(caller: FakeCaller): Promise<void> {
+  const stop = speak(caller);
+  await expectVoice(caller, 200).finally(stop);
+}
+
+/**
+ * Waits until more than half of the last `lastMs` that the caller heard is the caller's own voice, at its pitch. Retries,
+ * because a packet that is late on a busy machine leaves a seam without a pitch.
+ */
+async function expectVoice(caller: FakeCaller, lastMs: number): Promise<void> {
+  let pitch = 0;
+  const isHeard = () => {
+    if (shareOfVoice(caller, performance.now() - lastMs) <= 0.5) return false;
+    const played = caller.playout.played().slice(-Math.ceil(lastMs / 40));
+    pitch = measurePitch(join(played.map(({ frame }) => frame))) ?? 0;
+    return Math.abs(pitch / voiceHz - 1) < 0.01;
+  };
+  await until("the caller hears the echo", isHeard, timeoutMs).catch((error) => {
+    expect.fail(`${error.message}; its pitch is ${pitch} Hz instead of ${voiceHz} Hz`);
+  });
+}
+
+/** The share of the time since `fromMs`, on the scale of `performance.now()`, in which the caller heard the echo: 0 to 1. */
+function shareOfVoice(caller: FakeCaller, fromMs: number): number {
+  const played = caller.playout.played().filter(({ atMs }) => atMs >= fromMs);
+  return toneMs(played, voiceHz) / (performance.now() - fromMs);
+}
+
+/** A caller who speaks all the time, and whom other callers must not disturb. */
+export interface Bystander {
+  /**
+   * Fails unless the caller has heard the echo for a quarter of the time since the last check, and hears it now. A quarter,
+   * because this process has other work, and the server's garbage collections are part of the measurement.
+   */
+  expectEcho(): Promise<void>;
+  hangUp(): Promise<void>;
+}
+
+const nowMs = 400;
+
+/** Starts to speak. Resolves when the echo arrives. */
+export async function startBystander(caller: FakeCaller): Promise<Bystander> {
+  const stop = speak(caller);
+  await expectVoice(caller, nowMs);
+  let checkedMs = performance.now();
+
+  return {
+    async expectEcho() {
+      await expectVoice(caller, nowMs);
+      const share = shareOfVoice(caller, Math.min(checkedMs, performance.now() - nowMs));
+      expect(share, "share of the time with echo").toBeGreaterThan(0.25);
+      checkedMs = performance.now();
+    },
+    async hangUp() {
+      stop();
+      await caller.hangUp();
+    },
+  };
+}
