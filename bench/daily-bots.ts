@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AudioFrame } from "@pipecat-ts/audio";
-import { createBrowserEngine, createDailyTransport, type DailyEngine } from "@pipecat-ts/runner-daily";
+import { connectDaily, createBrowserClient, type DailyClient } from "@pipecat-ts/runner-daily";
+import { createStandaloneTransport } from "@pipecat-ts/runner-media";
 import { tone } from "@pipecat-ts/runner-testing";
 // The stand-in for Daily's servers is the package's own, for its tests, and nothing that is published.
-import { browserProcesses } from "../packages/runner-daily/src/test/browser-remains.ts";
-import { openRoomServer } from "../packages/runner-daily/src/test/call-machine/room-server.ts";
+import { browserProcesses } from "../packages/runner-daily/src/test/browser-processes.ts";
+import { openRoomServer } from "../packages/runner-daily/src/test/room-server.ts";
 import { median, table } from "./figures.ts";
 
 const settleMs = 3_000;
@@ -35,7 +36,7 @@ interface Pair {
  * Daily's own network is not in it: the room is a stand-in on this machine.
  */
 export async function measureDailyBots(counts: readonly number[], seconds: number): Promise<string> {
-  const { state, ...availability } = createBrowserEngine().check();
+  const { state, ...availability } = createBrowserClient().check();
   if (state !== "ready") return `Daily: not measured. ${"reason" in availability ? availability.reason : ""}`;
   const rows = [["bots", "join ms", "bot to caller ms", "caller to bot ms", "PSS MB a bot", "CPU % of a core a bot"]];
   for (const count of counts) rows.push(await measure(count, seconds));
@@ -70,21 +71,25 @@ async function measure(count: number, seconds: number): Promise<string[]> {
 }
 
 async function openPair(server: { readonly origin: string; readonly bundleUrl: string }, room: string): Promise<Pair> {
-  const engine = createBrowserEngine({ bundleUrl: server.bundleUrl });
+  const client = createBrowserClient({ bundleUrl: server.bundleUrl });
   const roomUrl = `${server.origin}/${room}`;
   const before = new Set(browserProcesses().map(({ pid }) => pid));
   const startMs = performance.now();
-  const bot = await openBot(engine, roomUrl);
+  const bot = await openBot(client, roomUrl);
   const joinMs = performance.now() - startMs;
   const processes = browserProcesses()
     .map(({ pid }) => pid)
     .filter((pid) => !before.has(pid));
-  return { bot, caller: await openCaller(engine, roomUrl), joinMs, processes };
+  return { bot, caller: await openCaller(client, roomUrl), joinMs, processes };
 }
 
 /** As a bot's code has it: with the mix of the room, and its pace. */
-async function openBot(engine: DailyEngine, roomUrl: string): Promise<Seat> {
-  const transport = await createDailyTransport({ roomUrl, engine, logger: silent });
+async function openBot(client: DailyClient, roomUrl: string): Promise<Seat> {
+  const transport = await createStandaloneTransport({
+    name: "daily",
+    logger: silent,
+    connect: (call) => connectDaily(call, { roomUrl, logger: silent, client }),
+  });
   const ear = createEar();
   void transport.input.pipeTo(new WritableStream({ write: ear.hear }));
   return {
@@ -94,11 +99,12 @@ async function openBot(engine: DailyEngine, roomUrl: string): Promise<Seat> {
   };
 }
 
-async function openCaller(engine: DailyEngine, roomUrl: string): Promise<Seat> {
+async function openCaller(client: DailyClient, roomUrl: string): Promise<Seat> {
   const ear = createEar();
   const nothing = () => undefined;
-  const call = engine.open(
+  const call = client.open(
     {
+      joined: nothing,
       event: nothing,
       played: nothing,
       lost: (error) => console.error(error),
@@ -106,7 +112,7 @@ async function openCaller(engine: DailyEngine, roomUrl: string): Promise<Seat> {
     },
     silent,
   );
-  await call.join({ roomUrl, userName: "Caller", sampleRate, hears: true, timeoutMs: 60_000 });
+  await call.join({ roomUrl, userName: "Caller", sampleRate, receiveAudio: true, timeoutMs: 60_000 });
   return { ...ear, say: () => call.sendAudio(word.samples), close: () => call.close() };
 }
 

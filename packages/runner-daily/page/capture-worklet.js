@@ -1,4 +1,4 @@
-/** Passes on what it hears, 10 ms at a time, by channel. */
+/** Sends its input to the page: blocks of at least 10 ms, one array per channel. */
 class Capture extends AudioWorkletProcessor {
   #blocks = [];
   #frames = 0;
@@ -7,11 +7,11 @@ class Capture extends AudioWorkletProcessor {
     if (channels.length === 0) return true;
     this.#blocks.push(channels.map((channel) => channel.slice()));
     this.#frames += channels[0].length;
-    if (this.#frames >= sampleRate / 100) this.#pass();
+    if (this.#frames >= sampleRate / 100) this.#send();
     return true;
   }
 
-  #pass() {
+  #send() {
     const joined = this.#blocks[0].map((_, channel) => {
       const whole = new Float32Array(this.#frames);
       let at = 0;

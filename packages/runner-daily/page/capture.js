@@ -1,9 +1,9 @@
 /**
- * What the others in the room say, each track by itself. `source` is told which number stands for which participant and
- * track; `audio` gets the number, the rate in Hz and mono PCM16, each time some 10 ms.
+ * Captures the audio of the other participants, each track separately. `source` receives the number of each participant's
+ * track; `audio` receives about 10 ms at a time: the number, the sample rate in Hz and mono PCM16.
  */
 export function createCapture({ source, audio }) {
-  /** How to stop listening, by track id. */
+  /** By track id. */
   const sources = new Map();
   let lastNumber = 0;
 
@@ -13,8 +13,8 @@ export function createCapture({ source, audio }) {
       const number = ++lastNumber;
       source({ number, participant: participant.session_id, track: type });
       const send = (samples, sampleRate) => audio(packet(number, sampleRate, samples));
-      const listen = globalThis.MediaStreamTrackProcessor ? readTrack : tapTrack;
-      const stops = [pull(track), listen(track, send)];
+      const read = globalThis.MediaStreamTrackProcessor ? readWithProcessor : readWithWorklet;
+      const stops = [decode(track), read(track, send)];
       sources.set(track.id, { number, stops });
     },
     stop({ track }) {
@@ -26,8 +26,8 @@ export function createCapture({ source, audio }) {
   };
 }
 
-/** Chromium decodes what is received only where an element plays it, be it to nobody. */
-function pull(track) {
+/** Chromium decodes a remote track only when an element plays it, even muted. */
+function decode(track) {
   const element = new Audio();
   element.muted = true;
   element.srcObject = new MediaStream([track]);
@@ -38,7 +38,7 @@ function pull(track) {
 }
 
 /** https://developer.mozilla.org/docs/Web/API/MediaStreamTrackProcessor */
-function readTrack(track, send) {
+function readWithProcessor(track, send) {
   const reader = new MediaStreamTrackProcessor({ track }).readable.getReader();
   (async () => {
     for (;;) {
@@ -57,13 +57,13 @@ function readTrack(track, send) {
   return () => void reader.cancel();
 }
 
-/** Where there is no MediaStreamTrackProcessor. */
-function tapTrack(track, send) {
+/** For browsers without MediaStreamTrackProcessor. */
+function readWithWorklet(track, send) {
   const context = new AudioContext({ sinkId: { type: "none" } });
   void context.audioWorklet.addModule("capture-worklet.js").then(() => {
-    const tap = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0 });
-    tap.port.onmessage = ({ data }) => send(toPcm16(data), context.sampleRate);
-    context.createMediaStreamSource(new MediaStream([track])).connect(tap);
+    const worklet = new AudioWorkletNode(context, "capture", { numberOfOutputs: 0 });
+    worklet.port.onmessage = ({ data }) => send(toPcm16(data), context.sampleRate);
+    context.createMediaStreamSource(new MediaStream([track])).connect(worklet);
     return context.resume();
   });
   return () => void context.close();
@@ -79,7 +79,7 @@ function toPcm16(channels) {
   return samples;
 }
 
-/** Little-endian, like the samples on every machine that runs Chromium. */
+/** Little-endian, like the samples on all machines that run Chromium. */
 function packet(number, sampleRate, samples) {
   const bytes = new Uint8Array(8 + samples.byteLength);
   const head = new DataView(bytes.buffer);

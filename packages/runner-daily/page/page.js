@@ -1,23 +1,23 @@
 /**
- * The bot's seat in a Daily room: daily-js, told what to do over a WebSocket by the process that opened this page, and
- * telling it what happens. Text messages are JSON, binary ones audio; `src/call/browser/page-messages.ts` describes both.
+ * Runs daily-js for one bot. The process that opened this page sends commands over a WebSocket and receives events. Text
+ * messages are JSON, binary messages are audio; `src/page-link.ts` describes both.
  */
 import { createCapture } from "./capture.js";
 import { createPlayout } from "./playout.js";
 
 const socket = new WebSocket(new URL("socket", location.href));
 socket.binaryType = "arraybuffer";
-const tell = (message) => socket.send(JSON.stringify(message, withoutTracks));
+const send = (message) => socket.send(JSON.stringify(message, withoutTracks));
 
 let call;
 let playout;
 let capture;
-/** What happens before the bot is in the room, kept until it is told that it is. */
-let held = [];
-/** The last fatal error: `join()` rejects with less than it says. */
+/** Events before the bot is in the room. They are sent after `joined`, or never when the join fails. */
+let buffered = [];
+/** The last fatal error event. It has more details than the rejection of `join()`. */
 let fatal;
 
-const commands = { join, call: doCall, leave };
+const requests = { join, call: callMethod, leave };
 
 socket.addEventListener("message", async ({ data }) => {
   if (typeof data !== "string") return playout?.play(data);
@@ -25,29 +25,28 @@ socket.addEventListener("message", async ({ data }) => {
   if (command === "clear") return playout?.clear();
   if (command === "mark") return playout?.mark(rest.mark);
   try {
-    tell({ id, result: (await commands[command](rest)) ?? null });
+    send({ id, result: (await requests[command](rest)) ?? null });
   } catch (error) {
-    tell({ id, error: describe(error) });
+    send({ id, error: describe(error) });
   }
-  if (command === "join") release();
 });
 
-async function join({ url, token, userName, userData, sampleRate, bitrate, hears, bundleUrl, version }) {
+async function join({ url, token, userName, userData, sampleRate, bitrate, receiveAudio, bundleUrl, version }) {
   if (globalThis.Daily?.version() !== version) {
     throw { type: "sdk", message: `daily-js is ${globalThis.Daily?.version() ?? "missing"}` };
   }
-  playout = await createPlayout(sampleRate, (mark) => tell({ event: "played", mark }));
+  playout = await createPlayout(sampleRate, (mark) => send({ event: "played", mark }));
   capture = createCapture({
-    source: (source) => tell({ event: "source", ...source }),
+    source: (source) => send({ event: "source", ...source }),
     audio: (bytes) => socket.send(bytes),
   });
   call = globalThis.Daily.createCallObject({
     audioSource: playout.track,
     videoSource: false,
-    // Whatever the room says of those who join it: a bot that does not sound never gets its client ready.
+    // Overrides the room: a client does not become ready before it receives audio from the bot.
     startAudioOff: false,
     startVideoOff: true,
-    // Video would be received, and paid for, to be thrown away.
+    // Otherwise video would be received, and paid for, in vain.
     subscribeToTracksAutomatically: false,
     dailyConfig: {
       micAudioMode: bitrate === undefined ? "speech" : { bitrate, stereo: false },
@@ -55,8 +54,8 @@ async function join({ url, token, userName, userData, sampleRate, bitrate, hears
     },
   });
   for (const name of eventNames) call.on(name, onEvent);
-  if (hears) {
-    call.on("participant-joined", ({ participant }) => hear(participant));
+  if (receiveAudio) {
+    call.on("participant-joined", ({ participant }) => subscribe(participant));
     call.on("track-started", (event) => capture.start(event));
     call.on("track-stopped", (event) => capture.stop(event));
   }
@@ -66,11 +65,13 @@ async function join({ url, token, userName, userData, sampleRate, bitrate, hears
     ...(token !== undefined && { token }),
     ...(userData !== undefined && { userData }),
   });
-  for (const participant of Object.values(participants ?? {})) if (hears) hear(participant);
-  return { participants };
+  if (receiveAudio) for (const participant of Object.values(participants ?? {})) subscribe(participant);
+  send({ event: "joined", participants: participants ?? {} });
+  for (const event of buffered) send({ event: "daily", detail: event });
+  buffered = undefined;
 }
 
-function hear({ local, session_id: id }) {
+function subscribe({ local, session_id: id }) {
   if (local) return;
   call.updateParticipant(id, {
     setSubscribedTracks: { audio: true, screenAudio: true, custom: true, video: false, screenVideo: false },
@@ -79,18 +80,12 @@ function hear({ local, session_id: id }) {
 
 function onEvent(event) {
   if (event.action === "error") fatal = event;
-  if (held) held.push(event);
-  else tell({ event: "daily", detail: event });
+  if (buffered) buffered.push(event);
+  else send({ event: "daily", detail: event });
 }
 
-/** Also after a join that failed: nobody waits for it any more. */
-function release() {
-  for (const event of held ?? []) tell({ event: "daily", detail: event });
-  held = undefined;
-}
-
-/** The methods a bot may call, by name; those that answer nothing are done when they return. */
-async function doCall({ method, args }) {
+/** Calls a method of daily-js. Most return nothing or the call object. */
+async function callMethod({ method, args }) {
   const result = await call[method](...args);
   return result === call ? null : result;
 }
@@ -99,7 +94,7 @@ async function leave() {
   await call?.leave();
 }
 
-/** daily-js rejects with errors, with texts, and with event objects. */
+/** daily-js rejects with errors, strings and event objects. */
 function describe(error) {
   const { error: detail, errorMsg } = Object(fatal ?? error);
   const { type = Object(error).type, msg, details } = Object(detail);

@@ -1,4 +1,4 @@
-/** Plays PCM16 one block after the other, and says of each mark when all before it was played. */
+/** Plays PCM16 blocks in order, and reports each mark when everything before it was played. */
 class Playout extends AudioWorkletProcessor {
   #queue = [];
   #offset = 0;

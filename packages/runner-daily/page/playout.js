@@ -1,6 +1,6 @@
-/** The bot's voice: a track that plays what it is given, and silence otherwise. */
+/** The bot's audio: a track that plays queued blocks, and silence otherwise. */
 export async function createPlayout(sampleRate, onPlayed) {
-  // Without a sound card: nothing here is heard on this machine.
+  // No sound card: nothing is audible on this machine.
   const context = new AudioContext({ sampleRate, sinkId: { type: "none" } });
   await context.audioWorklet.addModule("playout-worklet.js");
   const player = new AudioWorkletNode(context, "playout", { numberOfInputs: 0, outputChannelCount: [1] });

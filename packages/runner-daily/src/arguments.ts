@@ -1,23 +1,23 @@
 import type { SessionArguments, TransportParams } from "@pipecat-ts/runner-core";
-import type { DailyTransport } from "./call/daily-transport.ts";
+import type { DailyTransport } from "./transport.ts";
 
-/** What a bot receives whose caller comes by a Daily room. */
+/** The arguments of a bot in a Daily room. */
 export interface DailyRunnerArguments extends SessionArguments<"daily"> {
-  /** The room, as a browser opens it. */
+  /** The URL of the room. */
   readonly roomUrl: string;
-  /** The bot's own token: an owner's, good for this room until it expires. Never log it, never give it to a caller. */
+  /** The bot's token: an owner's token for this room. Never log it, and never send it to a caller. */
   readonly token: string;
 }
 
 /**
- * `args.body` of a bot that a phone call started by Daily's dial-in. `createTransport` reads it by itself.
+ * `args.body` of a bot that answers a phone call (Daily's dial-in). `createTransport` reads it, too.
  * https://docs.daily.co/guides/products/dial-in-dial-out/dialin-pinless
  */
 export interface DailyDialinRequest {
   readonly dialin_settings: {
     readonly call_id: string;
     readonly call_domain: string;
-    /** The number that was called. Never log it. */
+    /** The called number. Never log it. */
     readonly To: string;
     /** The caller's number. Never log it. */
     readonly From: string;
@@ -28,20 +28,19 @@ export interface DailyDialinRequest {
   readonly daily_api_url: string;
 }
 
-/** What a bot may choose about a Daily room. */
+/** The params of a bot in a Daily room. */
 export interface DailyParams extends TransportParams {
-  /** The name that others in the room see. Default `Pipecat Bot`; `user_name` of the token comes before it. */
+  /** The name that other participants see. Default `Pipecat Bot`; `user_name` in the token overrides it. */
   readonly userName?: string;
   /**
-   * Rate in Hz at which the bot's voice goes to the browser, which resamples everything else: a multiple of 50 from 8,000
-   * to 48,000. Default 24,000.
+   * Sample rate in Hz of the bot's audio on its way to the browser: a multiple of 50 from 8,000 to 48,000. Default 24,000.
    */
   readonly audioOutSampleRate?: number;
-  /** Bitrate of the bot's voice in the room, in bits a second. Default: Daily's choice for speech. */
+  /** Bitrate of the bot's audio in the room, in bits per second. Default: Daily's preset for speech. */
   readonly audioOutBitrate?: number;
   /**
-   * How long the bot waits in the room for the first caller, in ms, up to 2,147,483,647; `Infinity` waits, and 0 does.
-   * Default: the runner's setting, 300,000.
+   * How long the bot waits in the room for the first caller, in ms, up to 2,147,483,647. 0 and `Infinity` wait until the
+   * room expires. Default: `--daily-empty-room-timeout`, which is 300 s.
    */
   readonly emptyRoomTimeoutMs?: number;
 }

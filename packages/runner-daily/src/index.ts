@@ -1,28 +1,27 @@
-export type { DailyDialinRequest, DailyParams, DailyRunnerArguments } from "./arguments.ts";
-export { type BrowserEngineOptions, createBrowserEngine } from "./call/browser/browser-engine.ts";
-export type {
-  DailyCall,
-  DailyCallListener,
-  DailyEngine,
-  DailyEvent,
-  DailyMethod,
-  JoinRequest,
-} from "./call/daily-call.ts";
-export type { DailyTransportEvents } from "./call/daily-events.ts";
-export type { DailyTransport } from "./call/daily-transport.ts";
-export type { DailyParticipant, TrackState } from "./call/participant.ts";
-export type { DialoutOptions, DtmfOptions, PhoneCalls, TransferOptions } from "./call/phone-calls.ts";
-export type { DailyOptions } from "./options.ts";
-export { createDailyPlugin } from "./plugin.ts";
-export { type ConfigureDailyOptions, configureDaily, type DailyConfiguration } from "./rooms/configure.ts";
-export { type DailyAnswer, DailyError } from "./rooms/daily-error.ts";
-
 export {
   createDailyRest,
+  type DailyAnswer,
+  DailyError,
   type DailyRest,
   type DailyRestOptions,
   type DailyRoom,
   type PinlessCall,
-} from "./rooms/rest.ts";
-
-export { createDailyTransport, type DailyTransportOptions } from "./transport.ts";
+} from "./api.ts";
+export type { DailyDialinRequest, DailyParams, DailyRunnerArguments } from "./arguments.ts";
+export { type BrowserClientOptions, createBrowserClient } from "./browser-client.ts";
+export type {
+  DailyCall,
+  DailyCallListener,
+  DailyClient,
+  DailyEvent,
+  DailyMethod,
+  JoinRequest,
+} from "./client.ts";
+export type { DailyOptions } from "./options.ts";
+export type { DailyParticipant, TrackState } from "./participants.ts";
+export type { DialoutOptions, DtmfOptions, PhoneCalls, TransferOptions } from "./phone-calls.ts";
+export { createDailyPlugin } from "./plugin.ts";
+export { type ConnectDailyOptions, connectDaily } from "./port.ts";
+export type { RoomProperties, TokenProperties } from "./properties.ts";
+export { type ConfigureDailyOptions, configureDaily, type DailyConfiguration } from "./rooms.ts";
+export type { DailyMethods, DailyTransport, DailyTransportEvents } from "./transport.ts";

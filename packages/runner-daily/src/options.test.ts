@@ -4,7 +4,7 @@ import { dailyOptions } from "./options.ts";
 
 const resolve = (env: Readonly<Record<string, string>>) => resolveOptions(dailyOptions, { env });
 
-test("every setting has its variable", () => {
+test("every option has an environment variable", () => {
   const env = {
     DAILY_API_KEY: "a key",
     DAILY_API_URL: "http://127.0.0.1:1",
@@ -36,12 +36,12 @@ test("every setting has its variable", () => {
   });
 });
 
-test("the original's other names count where ours are not set", () => {
-  const theirs = { DAILY_SAMPLE_ROOM_URL: "https://you.daily.co/sample", PINLESS_HMAC_SECRET: "dGhlaXJz" };
-  expect(resolve(theirs)).toMatchObject({ roomUrl: "https://you.daily.co/sample", pinlessHmacSecret: "dGhlaXJz" });
-  const ours = { DAILY_ROOM_URL: "https://you.daily.co/room", DAILY_PINLESS_HMAC_SECRET: "b3Vycw==" };
-  expect(resolve({ ...theirs, ...ours })).toMatchObject({
+test("older variable names apply when the current ones are not set", () => {
+  const older = { DAILY_SAMPLE_ROOM_URL: "https://you.daily.co/sample", PINLESS_HMAC_SECRET: "b2xkZXI=" };
+  expect(resolve(older)).toMatchObject({ roomUrl: "https://you.daily.co/sample", pinlessHmacSecret: "b2xkZXI=" });
+  const current = { DAILY_ROOM_URL: "https://you.daily.co/room", DAILY_PINLESS_HMAC_SECRET: "Y3VycmVudA==" };
+  expect(resolve({ ...older, ...current })).toMatchObject({
     roomUrl: "https://you.daily.co/room",
-    pinlessHmacSecret: "b3Vycw==",
+    pinlessHmacSecret: "Y3VycmVudA==",
   });
 });

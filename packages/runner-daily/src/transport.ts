@@ -1,113 +1,117 @@
-import { type Logger, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
-import { createPacer, type Pacer } from "@pipecat-ts/runner-media";
-import type { DailyDialinRequest, DailyParams } from "./arguments.ts";
-import { botMark } from "./call/bot-mark.ts";
-import { createBrowserEngine } from "./call/browser/browser-engine.ts";
-import type { DailyCall, DailyEngine } from "./call/daily-call.ts";
-import type { DailyTransport } from "./call/daily-transport.ts";
-import { openTransport } from "./call/open-transport.ts";
-import { type DailyOptions, dailyOptions } from "./options.ts";
-import { requireApiKey } from "./rooms/configure.ts";
-import { recogniseDialin } from "./rooms/dialin.ts";
-import { createDailyRest, type DailyRest } from "./rooms/rest.ts";
+import type { AudioFrame } from "@pipecat-ts/audio";
+import type { Transport, TransportEvents } from "@pipecat-ts/runner-core";
+import type { DailyEvent } from "./client.ts";
+import type { DailyParticipant } from "./participants.ts";
+import type { PhoneCalls } from "./phone-calls.ts";
 
-/** What a Daily transport is built from. */
-export interface DailyTransportOptions {
-  readonly roomUrl: string;
-  /** Without one the bot joins as a guest, which only public rooms allow. */
-  readonly token?: string;
-  readonly params?: DailyParams;
-  readonly logger: Logger;
-  /** `args.body` of a bot that a phone call started: the call is sent into the room. */
-  readonly body?: unknown;
-  /** Default: headless Chromium, as `PIPECAT_CHROMIUM` or the first that is installed. */
-  readonly engine?: DailyEngine;
-  /** The metronome that the calls of one process share. Default: one of its own. */
-  readonly pacer?: Pacer;
+/**
+ * The transport of a bot in a Daily room.
+ *
+ * `input` is the mixed audio of all callers. `clientConnected` is emitted for the first caller, and the call ends when the
+ * last one leaves. Bots of other sessions are listed in `participants`, but are not callers. Methods reject with
+ * DAILY_CALL_FAILED and Daily's text, and with CALL_ENDED.
+ */
+export interface DailyTransport extends Transport<DailyTransportEvents>, DailyMethods {}
+
+/** What the transport of a Daily room has in addition to `Transport`. */
+export interface DailyMethods extends PhoneCalls {
+  /** The bot itself, as it joined. */
+  readonly localParticipant: DailyParticipant | undefined;
+  /** The other participants, by id. */
+  readonly participants: ReadonlyMap<string, DailyParticipant>;
+  /** The number of participants, including the bot, and how many of them are hidden. */
+  participantCounts(): Promise<{ readonly present: number; readonly hidden: number }>;
+  /**
+   * The microphone of one participant: mono frames of 20 ms at `audioInSampleRate`, with 500 ms buffered. Closes when the
+   * participant leaves; for an unknown id, when the call ends. Cancel it when done.
+   */
+  listenTo(participantId: string): ReadableStream<AudioFrame>;
+  /** Sends an app message to one participant. Rejects with MESSAGE_TOO_LARGE. */
+  sendMessageTo(participantId: string, message: unknown): Promise<void>;
+  /** https://docs.daily.co/reference/daily-js/instance-methods/update-participants */
+  updateParticipants(updates: Readonly<Record<string, Readonly<Record<string, unknown>>>>): Promise<void>;
+  /** Removes a participant from the room. */
+  eject(participantId: string): Promise<void>;
+  /** Resolves with Daily's event when the recording runs. https://docs.daily.co/reference/daily-js/instance-methods/start-recording */
+  startRecording(options?: Readonly<Record<string, unknown>>): Promise<DailyEvent>;
+  updateRecording(options: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Resolves with Daily's event when the recording has stopped. */
+  stopRecording(options?: { readonly instanceId: string }): Promise<DailyEvent>;
+  /** Resolves with Daily's event when the transcription runs. https://docs.daily.co/reference/daily-js/instance-methods/start-transcription */
+  startTranscription(options?: Readonly<Record<string, unknown>>): Promise<DailyEvent>;
+  updateTranscription(options: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Resolves with Daily's event when the transcription has stopped. */
+  stopTranscription(options?: { readonly instanceId?: string }): Promise<DailyEvent>;
+  /** Rejects with DAILY_UNSUPPORTED: video does not reach Node. */
+  captureParticipantVideo(participantId: string): Promise<never>;
+  /** Rejects with DAILY_UNSUPPORTED: daily-js has no such method. */
+  sendPrebuiltChatMessage(message: string, userName?: string): Promise<never>;
+  /** Rejects with DAILY_UNSUPPORTED: daily-js has no such setting. */
+  setLogLevel(level: string): Promise<never>;
 }
 
 /**
- * Joins a Daily room by hand, without a runner; close it when done. Rejects with DAILY_BROWSER_MISSING, DAILY_SDK_MISSING,
- * DAILY_BUNDLE_UNREACHABLE, DAILY_JOIN_REFUSED, DAILY_JOIN_FAILED, DAILY_JOIN_TIMEOUT, DAILY_BROWSER_CRASHED,
- * OPTION_INVALID, and with DAILY_API_KEY_MISSING for a phone call; then nothing is left open.
+ * The events of a Daily room, in addition to those of every transport. A `DailyEvent` is the event of daily-js, unchanged.
+ * https://docs.daily.co/reference/daily-js/events
  */
-export async function createDailyTransport(options: DailyTransportOptions): Promise<DailyTransport> {
-  const { roomUrl, token, params, logger, body, pacer = createPacer() } = options;
-  const settings = resolveOptions(dailyOptions);
-  const { chromium, bundleUrl, joinTimeout, emptyRoomTimeout } = settings;
-  const engine = options.engine ?? createBrowserEngine({ chromium, bundleUrl });
-  const rest = recogniseDialin(body) && createDailyRest(accountOf(body, settings));
-  return await joinRoom({ engine, roomUrl, token, params, logger, body, pacer, rest, joinTimeout, emptyRoomTimeout });
+export interface DailyTransportEvents extends TransportEvents {
+  /** The bot is in the room. */
+  joined: [bot: DailyParticipant];
+  /** The bot is out of the room, for any reason. Emitted once. */
+  left: [];
+  callStateUpdated: [state: "joined" | "leaving" | "left"];
+  /** The first caller of this call joined. Bots of other sessions do not count. `clientConnected` follows. */
+  firstParticipantJoined: [participant: DailyParticipant];
+  participantJoined: [participant: DailyParticipant];
+  participantUpdated: [participant: DailyParticipant];
+  /** Daily's only `reason` is `hidden`. The call ends when only bots are left. */
+  participantLeft: [participant: DailyParticipant, reason?: string];
+  /** `undefined` when the active speaker is not a known participant. */
+  activeSpeakerChanged: [participant: DailyParticipant | undefined];
+  /** The room accepts phone calls at this address. A call on hold has been connected. */
+  dialinReady: [sipEndpoint: string];
+  dialinConnected: [event: DailyEvent];
+  dialinStopped: [event: DailyEvent];
+  /** Also emitted when a call on hold could not be connected to the room. */
+  dialinError: [event: DailyEvent];
+  dialinWarning: [event: DailyEvent];
+  dialoutConnected: [event: DailyEvent];
+  dialoutAnswered: [event: DailyEvent];
+  dialoutStopped: [event: DailyEvent];
+  /** Also emitted when `startDialout` rejects. */
+  dialoutError: [event: DailyEvent];
+  dialoutWarning: [event: DailyEvent];
+  recordingStarted: [event: DailyEvent];
+  recordingStopped: [event: DailyEvent];
+  recordingError: [event: DailyEvent];
+  transcriptionStarted: [event: DailyEvent];
+  transcriptionStopped: [event: DailyEvent];
+  transcriptionError: [event: DailyEvent];
+  transcriptionMessage: [event: DailyEvent];
+  /** Every event of daily-js. */
+  dailyEvent: [event: DailyEvent];
 }
 
-/** The account that a phone call belongs to: the one that its body names, else the one that is set up. */
-function accountOf(body: unknown, settings: Pick<DailyOptions, "apiKey" | "apiUrl">) {
-  const { daily_api_key: apiKey = settings.apiKey, daily_api_url: apiUrl = settings.apiUrl } = Object(
-    body,
-  ) as Partial<DailyDialinRequest>;
-  return { apiKey: requireApiKey(apiKey), apiUrl };
-}
+/** Events of daily-js that are emitted unchanged under another name. */
+export const forwardedEvents: Readonly<Record<string, ForwardedName>> = {
+  "dialin-connected": "dialinConnected",
+  "dialin-stopped": "dialinStopped",
+  "dialin-error": "dialinError",
+  "dialin-warning": "dialinWarning",
+  "dialout-connected": "dialoutConnected",
+  "dialout-answered": "dialoutAnswered",
+  "dialout-stopped": "dialoutStopped",
+  "dialout-error": "dialoutError",
+  "dialout-warning": "dialoutWarning",
+  "recording-started": "recordingStarted",
+  "recording-stopped": "recordingStopped",
+  "recording-error": "recordingError",
+  "transcription-started": "transcriptionStarted",
+  "transcription-stopped": "transcriptionStopped",
+  "transcription-error": "transcriptionError",
+  "transcription-message": "transcriptionMessage",
+};
 
-export interface JoinRoomOptions {
-  readonly engine: DailyEngine;
-  readonly roomUrl: string;
-  readonly token: string | undefined;
-  readonly params: DailyParams | undefined;
-  readonly logger: Logger;
-  readonly body: unknown;
-  readonly pacer: Pacer;
-  /** The account that a phone call in `body` belongs to. */
-  readonly rest: DailyRest | undefined;
-  /** In seconds. */
-  readonly joinTimeout: number;
-  /** In seconds; 0 waits. */
-  readonly emptyRoomTimeout: number;
-  /** Is told of the seat before it is taken. */
-  opened?(call: DailyCall): void;
-}
-
-/** Joins a room, and sends the phone call there that `body` speaks of. Rejects as `createDailyTransport` does. */
-export async function joinRoom(options: JoinRoomOptions): Promise<DailyTransport> {
-  const { engine, roomUrl, token, params = {}, logger, pacer, rest, joinTimeout, emptyRoomTimeout, opened } = options;
-  const { userName = "Pipecat Bot", audioOutSampleRate = 24_000, audioOutBitrate } = params;
-  const { emptyRoomTimeoutMs = emptyRoomTimeout * 1000 } = params;
-  requireSampleRate(audioOutSampleRate);
-  requireTimeout(emptyRoomTimeoutMs);
-  const phone = recogniseDialin(options.body);
-  return await openTransport({
-    engine,
-    request: {
-      roomUrl,
-      ...(token !== undefined && { token }),
-      userName,
-      userData: botMark,
-      sampleRate: audioOutSampleRate,
-      ...(audioOutBitrate !== undefined && { bitrate: audioOutBitrate }),
-      hears: params.audioInEnabled ?? true,
-      timeoutMs: joinTimeout * 1000,
-    },
-    params,
-    pacer,
-    logger,
-    emptyRoomTimeoutMs: emptyRoomTimeoutMs === 0 ? Number.POSITIVE_INFINITY : emptyRoomTimeoutMs,
-    ...(phone && rest && { sendCallTo: (sipUri: string) => rest.updatePinlessCall({ ...phone, sipUri }) }),
-    ...(opened && { opened }),
-  });
-}
-
-function requireSampleRate(sampleRate: number): void {
-  if (Number.isInteger(sampleRate / 50) && sampleRate >= 8_000 && sampleRate <= 48_000) return;
-  throw new RunnerError("OPTION_INVALID", `The daily transport's audioOutSampleRate cannot be ${sampleRate}.`, {
-    fix: "Give a multiple of 50 from 8,000 to 48,000 Hz.",
-  });
-}
-
-/** Timers take no longer ones: they fire at once. */
-const longestMs = 2 ** 31 - 1;
-
-function requireTimeout(timeoutMs: number): void {
-  if ((timeoutMs >= 0 && timeoutMs <= longestMs) || timeoutMs === Number.POSITIVE_INFINITY) return;
-  throw new RunnerError("OPTION_INVALID", `The daily transport's emptyRoomTimeoutMs cannot be ${timeoutMs}.`, {
-    fix: "Give up to 2,147,483,647 ms, which are 24 days; 0 and Infinity wait.",
-  });
-}
+type ForwardedName = {
+  [Name in keyof DailyTransportEvents]: DailyTransportEvents[Name] extends [event: DailyEvent] ? Name : never;
+}[keyof DailyTransportEvents];

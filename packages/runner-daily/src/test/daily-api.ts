@@ -2,15 +2,15 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A request as the stand-in saw it. */
-export interface SeenRequest {
+/** A request that the fake API received. */
+export interface ReceivedRequest {
   readonly method: string;
   readonly path: string;
   readonly authorization: string | undefined;
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** What a room was made with. */
+/** A room of the fake API. */
 export interface FakeRoom {
   readonly name: string;
   readonly url: string;
@@ -18,15 +18,15 @@ export interface FakeRoom {
   readonly config: Readonly<Record<string, unknown>>;
 }
 
-/** For tests: answers as Daily's REST API documents it, with status codes, error bodies and rate limit. */
+/** A fake of Daily's REST API, with its documented status codes, error bodies and rate limits. */
 export interface DailyApi extends AsyncDisposable {
   readonly url: string;
-  readonly requests: readonly SeenRequest[];
+  readonly requests: readonly ReceivedRequest[];
   readonly rooms: ReadonlyMap<string, FakeRoom>;
   readonly pinlessUpdates: readonly Readonly<Record<string, unknown>>[];
-  /** Answers the next requests whose `METHOD /path` begins so with this, once for each; `hang` does not answer. */
+  /** Answers the next requests whose `METHOD /path` starts with `request`, one answer each; `hang` never answers. */
   failNext(request: string, ...answers: (FakeFailure | "hang")[]): void;
-  /** Is told when a room is gone. */
+  /** Called with the name of each deleted room. */
   onRoomDeleted(listener: (name: string) => void): void;
 }
 
@@ -37,39 +37,39 @@ export interface FakeFailure {
 }
 
 export interface DailyApiOptions {
-  /** Where the rooms are: `http://127.0.0.1:1234`. */
+  /** The origin of room URLs: `http://127.0.0.1:1234`. */
   readonly roomOrigin?: string;
-  /** Whether it takes no more than Daily does: 20 requests a second, 2 of them deletions. Default: it takes all. */
+  /** Whether it has Daily's rate limits: 20 requests per second, and 2 deletions. Default false. */
   readonly hasRateLimit?: boolean;
 }
 
 export const apiKey = "daily-key-0123456789abcdef";
 
-/** What a token of the stand-in says. */
+/** The claims of a token. */
 export function readToken(token: string): Readonly<Record<string, unknown>> {
   return JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()) as Record<string, unknown>;
 }
 
 export async function openDailyApi(options: DailyApiOptions = {}): Promise<DailyApi> {
   const { roomOrigin = "https://test.daily.co", hasRateLimit = false } = options;
-  const requests: SeenRequest[] = [];
+  const requests: ReceivedRequest[] = [];
   const rooms = new Map<string, FakeRoom>();
   const pinlessUpdates: Readonly<Record<string, unknown>>[] = [];
   const failures: { readonly request: string; readonly answer: FakeFailure | "hang" }[] = [];
   const listeners: ((name: string) => void)[] = [];
 
-  /** Those taken during the last second. */
-  let taken: { readonly isDeletion: boolean; readonly atMs: number }[] = [];
-  function isTaken(isDeletion: boolean): boolean {
+  /** The accepted requests of the last second. */
+  let accepted: { readonly isDeletion: boolean; readonly atMs: number }[] = [];
+  function accept(isDeletion: boolean): boolean {
     const nowMs = performance.now();
-    taken = taken.filter(({ atMs }) => nowMs - atMs < 1_000);
-    if (taken.length === 20 || (isDeletion && taken.filter((each) => each.isDeletion).length === 2)) return false;
-    taken.push({ isDeletion, atMs: nowMs });
+    accepted = accepted.filter(({ atMs }) => nowMs - atMs < 1_000);
+    if (accepted.length === 20 || (isDeletion && accepted.filter((each) => each.isDeletion).length === 2)) return false;
+    accepted.push({ isDeletion, atMs: nowMs });
     return true;
   }
 
-  function answer({ method, path, authorization, body }: SeenRequest): FakeFailure {
-    if (hasRateLimit && !isTaken(method === "DELETE")) return refusal(429, "rate-limit-error", "too many requests");
+  function answer({ method, path, authorization, body }: ReceivedRequest): FakeFailure {
+    if (hasRateLimit && !accept(method === "DELETE")) return refusal(429, "rate-limit-error", "too many requests");
     if (authorization === undefined) return refusal(400, "authorization-header-error", "no authorization header");
     if (authorization !== `Bearer ${apiKey}`) return refusal(401, "authentication-error", `bad key ${authorization}`);
     if (method === "POST" && path === "/rooms") return createRoom(body);
@@ -90,7 +90,7 @@ export async function openDailyApi(options: DailyApiOptions = {}): Promise<Daily
     return { status: 200, body: { deleted: true, name } };
   }
 
-  function createRoom(body: SeenRequest["body"]): FakeFailure {
+  function createRoom(body: ReceivedRequest["body"]): FakeFailure {
     const {
       name = "random",
       privacy = "public",
@@ -109,11 +109,12 @@ export async function openDailyApi(options: DailyApiOptions = {}): Promise<Daily
   }
 
   const server = createServer(async (request, response) => {
-    const seen = await read(request);
-    requests.push(seen);
-    const planned = failures.findIndex(({ request: which }) => `${seen.method} ${seen.path}`.startsWith(which));
-    const failure = planned < 0 ? undefined : failures.splice(planned, 1)[0]?.answer;
-    if (failure !== "hang") send(response, failure ?? answer(seen));
+    const received = await read(request);
+    requests.push(received);
+    const line = `${received.method} ${received.path}`;
+    const index = failures.findIndex((failure) => line.startsWith(failure.request));
+    const failure = index < 0 ? undefined : failures.splice(index, 1)[0]?.answer;
+    if (failure !== "hang") send(response, failure ?? answer(received));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -124,7 +125,7 @@ export async function openDailyApi(options: DailyApiOptions = {}): Promise<Daily
     rooms,
     pinlessUpdates,
     failNext(request, ...answers) {
-      failures.push(...answers.map((which) => ({ request, answer: which })));
+      failures.push(...answers.map((answer) => ({ request, answer })));
     },
     onRoomDeleted: (listener) => void listeners.push(listener),
     async [Symbol.asyncDispose]() {
@@ -139,7 +140,7 @@ export function refusal(status: number, error: string, info: string): FakeFailur
   return { status, body: { error, info } };
 }
 
-async function read(request: IncomingMessage): Promise<SeenRequest> {
+async function read(request: IncomingMessage): Promise<ReceivedRequest> {
   const text = Buffer.concat(await request.toArray()).toString();
   return {
     method: request.method ?? "",
@@ -150,7 +151,7 @@ async function read(request: IncomingMessage): Promise<SeenRequest> {
 }
 
 function send(response: ServerResponse, { status, body, headers = {} }: FakeFailure): void {
-  // Without a connection kept alive, which would count as left open.
+  // Keep-alive connections would count as leaks.
   response.writeHead(status, { "content-type": "application/json", connection: "close", ...headers });
   response.end(typeof body === "string" ? body : JSON.stringify(body ?? {}));
 }

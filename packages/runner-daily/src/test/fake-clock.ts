@@ -1,9 +1,9 @@
-import type { Clock } from "@pipecat-ts/runner-media";
+import type { Clock } from "@pipecat-ts/runner-core";
 
-/** For tests: time that stands still until it is told to go on. */
+/** A clock that only `advance` moves. */
 export interface FakeClock extends Clock {
   advance(ms: number): void;
-  /** How many timers are running. */
+  /** The number of running timers. */
   readonly timers: number;
 }
 

@@ -7,11 +7,11 @@ import {
   Transport,
   type TransportState,
 } from "@pipecat-ai/client-js";
-import type { BrowserCaller } from "./call-machine/browser-rooms.ts";
+import type { BrowserCaller } from "./browser-rooms.ts";
 
-/** For tests: Pipecat's own client on somebody's seat in a room. Resolves with what the bot said when both were ready. */
+/** Runs Pipecat's client over the app messages of a caller. Resolves with the bot's `bot-ready` data. */
 export async function connectRtviClient(caller: BrowserCaller): Promise<BotReadyData> {
-  // client-js asks the window who the user agent is.
+  // client-js reads the user agent from `window`.
   const globals = globalThis as { window?: unknown };
   globals.window ??= {};
   const client = new PipecatClient({ transport: createTransport(caller) });
@@ -25,16 +25,16 @@ export async function connectRtviClient(caller: BrowserCaller): Promise<BotReady
 }
 
 function createTransport(caller: BrowserCaller): Transport {
-  class SeatTransport extends Transport {
-    #taken = caller.messages.length;
+  class CallerTransport extends Transport {
+    #delivered = caller.messages.length;
     #polling: NodeJS.Timeout | undefined;
 
     initialize(options: PipecatClientOptions, onMessage: (message: RTVIMessage) => void): void {
       this._options = options;
       this._callbacks = options.callbacks ?? {};
       this.#polling = setInterval(() => {
-        for (const message of caller.messages.slice(this.#taken)) {
-          this.#taken += 1;
+        for (const message of caller.messages.slice(this.#delivered)) {
+          this.#delivered += 1;
           onMessage(message as RTVIMessage);
         }
       }, 10);
@@ -83,5 +83,5 @@ function createTransport(caller: BrowserCaller): Transport {
     isSharingScreen = false;
     tracks = () => ({ local: {} });
   }
-  return new SeatTransport();
+  return new CallerTransport();
 }

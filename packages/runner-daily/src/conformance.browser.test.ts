@@ -1,0 +1,27 @@
+import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
+import { afterAll } from "vitest";
+import { createDailyPlugin } from "./plugin.ts";
+import { openBrowserRooms } from "./test/browser-rooms.ts";
+import { apiKey } from "./test/daily-api.ts";
+
+const rooms = await openBrowserRooms({ maxMessageSize: 1024 * 1024 });
+afterAll(() => rooms[Symbol.asyncDispose]());
+
+describeTransport(
+  {
+    plugin: createDailyPlugin(() => rooms.client),
+    entry: import.meta.resolve("@pipecat-ts/runner-daily"),
+    options: { apiKey, apiUrl: rooms.api.url, deleteRooms: true, emptyRoomTimeout: 3 },
+    start: { createDailyRoom: true },
+    startsBot: true,
+    // Opus and the browser's jitter buffer.
+    levelToleranceDb: 2,
+    wireDelayMs: 150,
+    lossNoticedMs: 5_000,
+    async connect({ start }) {
+      const { dailyRoom, dailyToken } = Object(start?.reply) as Record<string, string>;
+      return await rooms.join(String(dailyRoom), String(dailyToken));
+    },
+  },
+  { patienceMs: 15_000 },
+);

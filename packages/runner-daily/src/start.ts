@@ -1,0 +1,154 @@
+import {
+  type Call,
+  type CallData,
+  type HttpRoute,
+  type RouteContext,
+  type RunnerContext,
+  RunnerError,
+  type Session,
+  type StartBody,
+} from "@pipecat-ts/runner-core";
+import { createDailyRest } from "./api.ts";
+import type { DailyRunnerArguments } from "./arguments.ts";
+import type { DailyClient } from "./client.ts";
+import type { DailyOptions } from "./options.ts";
+import { connectDaily } from "./port.ts";
+import {
+  type RoomProperties,
+  requireRoomProperties,
+  requireTokenProperties,
+  type TokenProperties,
+} from "./properties.ts";
+import { createTokens, type PreparedRoom, prepareRoom, type RoomDeletions, requireApiKey } from "./rooms.ts";
+import { phoneCallIn } from "./webhook.ts";
+
+/** Lifetime of rooms and tokens. */
+const lifetimeMs = 4 * 3_600_000;
+
+export interface StartOptions {
+  /** `args.body`. */
+  readonly body?: unknown;
+  readonly roomProperties?: RoomProperties;
+  readonly tokenProperties?: TokenProperties;
+  /** A phone call. There is at most one session per `callId`. */
+  readonly callData?: CallData;
+}
+
+/** A session whose bot runs, and what its caller needs to join. */
+export interface StartedSession {
+  readonly session: Session;
+  readonly roomUrl: string;
+  readonly callerToken: string;
+}
+
+/**
+ * Returns a function that creates a room and runs a bot in it. It rejects with DAILY_API_KEY_MISSING, DAILY_REFUSED,
+ * DAILY_UNREACHABLE, AT_CAPACITY, DRAINING or SESSION_ALIAS_TAKEN; the session is ended and the new room deleted then.
+ */
+export function createSessionStarter(
+  runner: RunnerContext,
+  options: DailyOptions,
+  client: DailyClient,
+  deletions: RoomDeletions,
+): (start: StartOptions) => Promise<StartedSession> {
+  const { apiUrl, roomUrl, ownerToken, deleteRooms, joinTimeout, emptyRoomTimeout } = options;
+
+  return async ({ body, roomProperties = {}, tokenProperties = {}, callData }) => {
+    const rest = createDailyRest({ apiKey: requireApiKey(options.apiKey), apiUrl });
+    const session = runner.createSession({ body, reserve: true });
+    const deleteRoom = ({ name }: PreparedRoom) => deletions.add(name, rest, session.logger);
+    let created: PreparedRoom | undefined;
+    try {
+      if (callData) session.alias(callData.callId);
+      const room = await prepareRoom(rest, { roomUrl, properties: roomProperties, lifetimeMs });
+      if (room.created) created = room;
+      const tokens = await createTokens(rest, room, { properties: tokenProperties, callerIsOwner: ownerToken });
+      const call: Call = session.run<DailyRunnerArguments>(
+        { roomUrl: room.url, token: tokens.bot, ...(callData && { callData }) },
+        (params) => {
+          const phoneCall = phoneCallIn(session.body);
+          return connectDaily(call, {
+            client,
+            roomUrl: room.url,
+            token: tokens.bot,
+            params,
+            clock: runner.pacer.clock,
+            logger: session.logger,
+            joinTimeoutMs: joinTimeout * 1000,
+            emptyRoomTimeoutMs: emptyRoomTimeout * 1000,
+            connectPhoneCall: phoneCall && ((sipUri) => rest.updatePinlessCall({ ...phoneCall, sipUri })),
+            opened: (daily) => session.onEnd((_, deadline) => daily.close(deadline)),
+          });
+        },
+      );
+      if (created && deleteRooms) session.onEnd(() => deleteRoom(room));
+      return { session, roomUrl: room.url, callerToken: tokens.caller };
+    } catch (error) {
+      if (created) deleteRoom(created);
+      void session.end("transport-failed");
+      throw error;
+    }
+  };
+}
+
+/** Whether a start request without `transport` asks for a Daily room. */
+export function claimsRoom(body: StartBody): boolean {
+  return Boolean(body.createDailyRoom);
+}
+
+/**
+ * Reads the Daily fields of a start request. Throws BODY_INVALID, DAILY_PROPERTY_INVALID and, when the request asks for no
+ * room and `roomUrl` is not configured, DAILY_ROOM_MISSING; all with status 400.
+ */
+export function readRoomRequest(
+  body: StartBody,
+  roomUrl: string | undefined,
+): Pick<StartOptions, "roomProperties" | "tokenProperties"> {
+  const { createDailyRoom = false, dailyRoomProperties, dailyMeetingTokenProperties } = body;
+  if (typeof createDailyRoom !== "boolean" && createDailyRoom !== null) {
+    throw new RunnerError("BODY_INVALID", '"createDailyRoom" in the body must be true or false.');
+  }
+  const roomProperties = requireRoomProperties(dailyRoomProperties, "dailyRoomProperties");
+  const tokenProperties = requireTokenProperties(dailyMeetingTokenProperties, "dailyMeetingTokenProperties");
+  if (!createDailyRoom && roomUrl === undefined) {
+    throw new RunnerError("DAILY_ROOM_MISSING", "The request does not create a room, and DAILY_ROOM_URL is not set.", {
+      status: 400,
+      fix: 'Send {"transport": "daily", "createDailyRoom": true}, or set DAILY_ROOM_URL.',
+    });
+  }
+  if (roomUrl !== undefined && Object.keys(roomProperties).length > 0) {
+    throw new RunnerError(
+      "DAILY_PROPERTY_INVALID",
+      '"dailyRoomProperties" cannot be applied: all sessions of this runner use the room in DAILY_ROOM_URL.',
+      { status: 400, fix: "Remove them, or start the runner without DAILY_ROOM_URL." },
+    );
+  }
+  return { roomProperties, tokenProperties };
+}
+
+/** `GET /daily`: starts a bot in a room and redirects the browser there. */
+export function createRoomRoute(start: () => Promise<{ readonly roomUrl: string }>): HttpRoute {
+  return {
+    method: "GET",
+    path: "/daily",
+    access: "caller",
+    async handle(ctx) {
+      if (ctx.method === "HEAD") {
+        // HEAD only checks that the route exists, and must not create a room that costs money.
+        ctx.set("Allow", "GET");
+        ctx.status = 405;
+        return;
+      }
+      rejectEmbedding(ctx);
+      ctx.redirect((await start()).roomUrl);
+    },
+  };
+}
+
+/** Other sites may link here. If they loaded this URL as an image, each of their visitors would start a bot. */
+function rejectEmbedding(ctx: RouteContext): void {
+  if (ctx.get("sec-fetch-site") !== "cross-site" || ctx.get("sec-fetch-mode") === "navigate") return;
+  throw new RunnerError("ORIGIN_REFUSED", "A page of another site requested a room without navigating to it.", {
+    fix: "Link to this URL instead.",
+  });
+}
