@@ -12,7 +12,7 @@ const send = (message) => socket.send(JSON.stringify(message, withoutTracks));
 let call;
 let playout;
 let capture;
-/** Events before the bot is in the room. They are sent after `joined`, or never when the join fails. */
+/** Events until the process asks for them, after the join. */
 let buffered = [];
 /** The last fatal error event. It has more details than the rejection of `join()`. */
 let fatal;
@@ -24,6 +24,7 @@ socket.addEventListener("message", async ({ data }) => {
   const { id, command, ...rest } = JSON.parse(data);
   if (command === "clear") return playout?.clear();
   if (command === "mark") return playout?.mark(rest.mark);
+  if (command === "events") return sendEvents();
   try {
     send({ id, result: (await requests[command](rest)) ?? null });
   } catch (error) {
@@ -66,9 +67,7 @@ async function join({ url, token, userName, userData, sampleRate, bitrate, recei
     ...(userData !== undefined && { userData }),
   });
   if (receiveAudio) for (const participant of Object.values(participants ?? {})) subscribe(participant);
-  send({ event: "joined", participants: participants ?? {} });
-  for (const event of buffered) send({ event: "daily", detail: event });
-  buffered = undefined;
+  return participants ?? {};
 }
 
 function subscribe({ local, session_id: id }) {
@@ -82,6 +81,11 @@ function onEvent(event) {
   if (event.action === "error") fatal = event;
   if (buffered) buffered.push(event);
   else send({ event: "daily", detail: event });
+}
+
+function sendEvents() {
+  for (const event of buffered) send({ event: "daily", detail: event });
+  buffered = undefined;
 }
 
 /** Calls a method of daily-js. Most return nothing or the call object. */

@@ -46,6 +46,8 @@ export interface BrowserCallOptions {
 /** The folder of the page, which is next to both `src` and `dist`. */
 export const pageFolder: string = join(import.meta.dirname, "../page");
 
+type Participants = Readonly<Record<string, unknown>>;
+
 /** How long the page may take to leave the room before its browser is killed. */
 const leaveTimeoutMs = 1_000;
 
@@ -58,11 +60,11 @@ export function createBrowserCall(options: BrowserCallOptions, listener: DailyCa
   let server: PageServer | undefined;
   let chromium: Chromium | undefined;
   let link: PageLink | undefined;
-  let joining: Promise<void> | undefined;
+  let joining: Promise<Participants> | undefined;
   let joined = false;
   let closing: Promise<void> | undefined;
 
-  async function joinRoom({ roomUrl, timeoutMs: _, ...request }: JoinRequest): Promise<void> {
+  async function joinRoom({ roomUrl, timeoutMs: _, ...request }: JoinRequest): Promise<Participants> {
     const program = findProgram();
     const sdk = findSdk();
     server = await openPageServer({ folder, sdk });
@@ -74,7 +76,8 @@ export function createBrowserCall(options: BrowserCallOptions, listener: DailyCa
     const socket = await Promise.race([server.socket, closed]);
     if (closing) throw callEnded();
     link = connect(socket);
-    await link.request({ command: "join", url: roomUrl, bundleUrl, version: sdkVersion, ...request });
+    const answer = await link.request({ command: "join", url: roomUrl, bundleUrl, version: sdkVersion, ...request });
+    return answer as Participants;
   }
 
   function connect(socket: WebSocket): PageLink {
@@ -119,9 +122,11 @@ export function createBrowserCall(options: BrowserCallOptions, listener: DailyCa
       joining = joinRoom(request);
       try {
         if (!(await withTimeout(joining, request.timeoutMs))) throw joinTimeout(request.timeoutMs);
-        await joining;
+        const participants = await joining;
         if (closing) throw callEnded();
         joined = true;
+        listener.joined(participants);
+        link?.send({ command: "events" });
       } catch (error) {
         await close();
         throw isRunnerError(error) && error.code === "DAILY_CALL_FAILED"

@@ -10,7 +10,6 @@ function openLink() {
   const socket = Object.assign(new EventEmitter(), { send: (text: string) => sent.push(JSON.parse(text)) });
   const nothing = () => undefined;
   const page = createPageLink(socket as unknown as WebSocket, {
-    joined: nothing,
     event: nothing,
     audio: nothing,
     played: nothing,

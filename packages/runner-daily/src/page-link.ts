@@ -11,14 +11,15 @@ export interface PageRequest {
   readonly [argument: string]: unknown;
 }
 
-/** A command to the page that has no answer. */
-export type PageCommand = { readonly command: "clear" } | { readonly command: "mark"; readonly mark: string };
+/** A command to the page that has no answer. `events`: send the buffered events now, and later ones at once. */
+export type PageCommand =
+  | { readonly command: "clear" | "events" }
+  | { readonly command: "mark"; readonly mark: string };
 
 /** A text message from the page. */
 type PageMessage =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: SdkFailure }
-  | { readonly event: "joined"; readonly participants: Readonly<Record<string, unknown>> }
   | { readonly event: "daily"; readonly detail: DailyEvent }
   | { readonly event: "played"; readonly mark: string }
   | { readonly event: "source"; readonly number: number; readonly participant: string; readonly track: string }
@@ -43,7 +44,7 @@ interface PendingRequest {
   reject(error: RunnerError): void;
 }
 
-export function createPageLink(socket: WebSocket, listener: DailyCallListener): PageLink {
+export function createPageLink(socket: WebSocket, listener: Omit<DailyCallListener, "joined">): PageLink {
   const pending = new Map<number, PendingRequest>();
   const sources = new Map<number, { readonly participant: string; readonly track: string }>();
   let lastId = 0;
@@ -58,7 +59,6 @@ export function createPageLink(socket: WebSocket, listener: DailyCallListener): 
       if ("ended" in message) sources.delete(message.number);
       else sources.set(message.number, message);
     } else if (muted) return;
-    else if (message.event === "joined") listener.joined(message.participants);
     else if (message.event === "played") listener.played(message.mark);
     else listener.event(message.detail);
   }
