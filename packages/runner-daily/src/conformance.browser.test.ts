@@ -23,5 +23,5 @@ describeTransport(
       return await rooms.join(String(dailyRoom), String(dailyToken));
     },
   },
-  { patienceMs: 15_000 },
+  { timeoutMs: 15_000 },
 );
