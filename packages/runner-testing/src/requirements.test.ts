@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { requirements } from "./requirements.ts";
 
-test("every requirement has an id of its own, a title and a reason", () => {
+test("every requirement has a unique id, a title and a reason", () => {
   expect(new Set(requirements.map(({ id }) => id)).size).toBe(requirements.length);
   for (const { id, title, reason } of requirements) {
     expect(id).toMatch(/^[A-Z]+(-[A-Z]+)*-[0-9]+$/);
@@ -10,16 +10,32 @@ test("every requirement has an id of its own, a title and a reason", () => {
   }
 });
 
-// `vitest -u` writes it.
-test("REQUIREMENTS.md lists them", async () => {
+// `vitest -u` writes the page.
+test("REQUIREMENTS.md lists the requirements", async () => {
   const rows = requirements.map(({ id, title, reason }) => `| ${id} | ${title} | ${reason} |`);
   const page = `# What every transport must do
 
-Made from \`src/requirements\`, where each of them says how it is checked.
+Generated from \`src/requirements\`, where the code of each check is.
 
-| id | what must hold | why |
+| id | requirement | reason |
 |---|---|---|
 ${rows.join("\n")}
+
+## What the contract rules out
+
+The suite has no requirement for these mistakes, because contract version 1 does not let a plugin make them:
+
+- **Running another transport's session.** \`findSession\`, \`admit\` and socket URLs lead to the plugin's own sessions only.
+- **Accepting a token for another session.** A credential alone names its session; there is no second id to compare.
+- **Forgetting to end the session when the caller leaves.** \`left()\` ends it, and the host calls it when a socket closes.
+  A plugin with a server of its own that never calls \`left()\` fails END-1 to END-3.
+- **Losing early audio and messages.** \`run()\` returns a \`Call\` that buffers until the bot connects. AUDIO-IN-4 and
+  MESSAGE-IN-1 fail a plugin that reads its wire only in \`connect\`.
+- **Stopping the server with an exception in a socket handler.** The host owns the listeners, and an exception ends one
+  session. FAIL-5 checks servers of the transport's own.
+- **Leaving a refused caller's session pending.** \`createSession\` and \`admit\` throw AT_CAPACITY before there is a session,
+  and the host ends the session of a socket that it closes.
+- **Wrong frame sizes, rates, pacing or event order.** The runner builds the media layer.
 `;
   await expect(page).toMatchFileSnapshot("../REQUIREMENTS.md");
 });

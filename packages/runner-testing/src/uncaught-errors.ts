@@ -17,12 +17,8 @@ export function interceptUncaughtErrors(): UncaughtErrors {
   const runners = new Set<Runner>();
   let remaining: unknown[] = [];
   const handle = (error: unknown) => {
-    // An ended session does not own the error: its scope outlived it, so the error is more likely another session's.
-    const session = [...runners]
-      .map(({ sessions }) => sessions.current())
-      .find((found) => found && found.state !== "ended");
-    if (session) void session.end("bot-failed");
-    else remaining.push(error);
+    const belongs = [...runners].some((runner) => runner.handleUncaught(error));
+    if (!belongs) remaining.push(error);
   };
   for (const event of events) process.removeAllListeners(event).on(event, handle);
   return {

@@ -4,7 +4,7 @@ import { expectRefused, firstCall, invitationOf, listenersOf, type Requirement, 
 import { withStart } from "./sessions.ts";
 
 /** At least 16 characters. */
-const apiKey = "the API key of the conformance suite";
+const apiKey = "conformance-suite-api-key";
 
 /** Who may call. */
 export const access: readonly Requirement[] = [
@@ -57,7 +57,7 @@ export const access: readonly Requirement[] = [
       const scripted = createScriptedBot();
       const runner = await fixture.open(scripted.bot, { apiKey });
       await expectRefused(fixture, fixture.connect(runner));
-      await expectRefused(fixture, fixture.connect(runner, { key: "not the API key" }));
+      await expectRefused(fixture, fixture.connect(runner, { key: "another-api-key-0123456789" }));
       expect(scripted.calls.length === 0, "a bot ran for a caller without the API key");
       expectSame("sessions.counts after the refusals", runner.sessions.counts, { pending: 0, active: 0 });
       await fixture.connect(runner, { key: apiKey });

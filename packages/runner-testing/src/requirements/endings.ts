@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FakeCaller } from "../adapter.ts";
 import { expect, expectSame } from "../assertions.ts";
 import { connectBot, createScriptedBot, echo } from "../bots.ts";
@@ -47,6 +48,7 @@ export const endings: readonly Requirement[] = [
       await fixture.within("the bot starts", started.promise);
       const session = onlySession(runner);
       await fixture.within("the caller hangs up", caller.hangUp());
+      await sleep(50); // until the server knows
       release.resolve();
       const reason = await fixture.within("the session ends", session.ended, lossNoticedMs(fixture.adapter));
       expectSame("the reason of the end", reason, "caller-left");

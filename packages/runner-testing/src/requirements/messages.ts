@@ -29,7 +29,7 @@ export const messages: readonly Requirement[] = [
       });
       const caller = await fixture.call(runner);
       caller.sendMessage?.(sent[0]);
-      await sleep(20);
+      await sleep(100); // until the server has the first
       release.resolve();
       caller.sendMessage?.(sent[1]);
       await fixture.until("the bot gets both messages", () => received.length >= sent.length);

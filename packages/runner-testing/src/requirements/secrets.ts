@@ -7,7 +7,7 @@ import { connectBot, echo } from "../bots.ts";
 import { allEnded, expectRefused, type Fixture, invitationOf, type Requirement, walkInOf } from "../fixture.ts";
 import { send } from "../http.ts";
 
-const apiKey = "the API key of the conformance suite";
+const apiKey = "conformance-suite-api-key";
 
 /** What must never be printed. */
 export const secrets: readonly Requirement[] = [
@@ -79,8 +79,7 @@ async function useApiKey(fixture: Fixture, responses: string[]): Promise<void> {
   if (start !== false) await hangUp(fixture, runner, await fixture.call(runner));
   if (walkIn) {
     await hangUp(fixture, runner, await fixture.connect(runner, { key: apiKey }));
-    if (walkIn === true)
-      responses.push(await expectRefused(fixture, fixture.connect(runner, { key: `${apiKey}, misspelled` })));
+    if (walkIn === true) responses.push(await expectRefused(fixture, fixture.connect(runner, { key: `${apiKey}x` })));
   }
   bot.fails = true;
   await expectRefused(fixture, start === false ? fixture.connect(runner, { key: apiKey }) : fixture.call(runner));

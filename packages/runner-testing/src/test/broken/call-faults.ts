@@ -107,7 +107,7 @@ export const callFaults: readonly Fault[] = [
     adapter: () =>
       alter({
         runner: (runner) => ({
-          admit: (credentials) => (credentials.credential ? runner.admit(credentials) : runner.createSession()),
+          admit: (credentials) => runner.findSession(credentials.credential ?? "") ?? runner.admit(credentials),
         }),
         session: (session) => ({
           run(own, connect) {
@@ -118,16 +118,6 @@ export const callFaults: readonly Fault[] = [
               return unusedCall;
             }
           },
-        }),
-      }),
-  },
-  {
-    does: "leaves the session of a refused caller pending",
-    breaks: ["CAPACITY-1"],
-    adapter: () =>
-      alter({
-        runner: (runner) => ({
-          admit: (credentials) => (credentials.credential ? runner.admit(credentials) : runner.createSession()),
         }),
       }),
   },
@@ -161,7 +151,15 @@ export const callFaults: readonly Fault[] = [
         runner: (runner) => ({
           shared<T>(key: string, create: () => T): T {
             const router = runner.shared(key, create) as CallRouter;
-            const connect: CallRouter["connect"] = (carrier) => router.connect({ ...carrier, expects: () => true });
+            const connect: CallRouter["connect"] = (carrier) =>
+              router.connect({
+                ...carrier,
+                expects: () => true,
+                answer(incoming) {
+                  if (incoming.session && !carrier.expects(incoming.session)) throw new Error("not a call of ours");
+                  return carrier.answer(incoming);
+                },
+              });
             return { ...router, connect } as T;
           },
         }),

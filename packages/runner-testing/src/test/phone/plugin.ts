@@ -65,17 +65,16 @@ export function createPhonePlugin(dialect: Dialect): TransportPlugin<PhoneOption
         try {
           session.alias(callData.callId);
           const body = session.body ?? callData.body;
-          const port = createPort(socket, dialect, callData);
-          const call = session.run<SessionArguments>({ callData, body }, () => port);
+          const call = session.run<SessionArguments>({ callData, body }, () => createPort(socket, dialect, callData));
+          if (!known) session.onEnd((reason, deadline) => socket.close(reason, deadline));
           call.connected();
           return {
             event: (event) => deliver(call, event),
             closed: () => call.left(),
           };
-        } catch (err) {
-          if (session.state === "pending") void session.end("transport-failed");
-          void socket.close("transport-failed", undefined, 1013);
-          throw err;
+        } catch (error) {
+          if (!known) void session.end("transport-failed");
+          throw error; // the host closes the socket
         }
       }
 
