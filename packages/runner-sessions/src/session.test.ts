@@ -1,0 +1,288 @@
+import type { Call, MediaPort, RunnerArguments, SessionArguments, Transport } from "@pipecat-ts/runner-core";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { connect, createEngineFixture, createFakePort, neverConnected, untilAborted } from "./test/fixture.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+
+afterEach(() => {
+  expect(vi.getTimerCount(), "timers left behind").toBe(0);
+  vi.useRealTimers();
+});
+
+async function settle(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(0);
+}
+
+test("the bot gets frozen arguments with everything that the contract promises", async () => {
+  let args: RunnerArguments | undefined;
+  const { create } = createEngineFixture({
+    bot: (given) => {
+      args = given;
+    },
+  });
+  const session = create({ who: "me" });
+  const callData = { streamId: "s", callId: "c" };
+  session.run<SessionArguments & { readonly wire: string }>({ wire: "x", callData }, neverConnected);
+  expect(args, "the bot runs after the transport's code").toBeUndefined();
+  await settle();
+  expect(args).toMatchObject({
+    transport: "fake",
+    wire: "x",
+    sessionId: session.id,
+    body: { who: "me" },
+    callData,
+    signal: session.signal,
+    handleSigint: false,
+    handleSigterm: false,
+    cliArgs: {},
+    session: { id: session.id },
+  });
+  expect(Object.isFrozen(args)).toBe(true);
+  expect(args?.session).not.toHaveProperty("end");
+});
+
+test("a transport's own body overrides that of the start request, also with null", async () => {
+  const bodies: unknown[] = [];
+  const { create } = createEngineFixture({ bot: ({ body }) => void bodies.push(body), defaultBody: "default" });
+  create("started").run({}, neverConnected);
+  create("started").run({ body: "own" }, neverConnected);
+  create("started").run({ body: null }, neverConnected);
+  create().run({}, neverConnected);
+  await settle();
+  expect(bodies).toEqual(["started", "own", null, "default"]);
+});
+
+test("the bot of a plugin with `runsAs` gets that transport name", async () => {
+  const names: string[] = [];
+  const { engine, log } = createEngineFixture({ bot: ({ transport }) => void names.push(transport) });
+  const session = engine.create({ name: "messenger", runsAs: "fake", logger: log });
+  expect(session.transport).toBe("messenger");
+  session.run({}, neverConnected);
+  await session.ended;
+  expect(names).toEqual(["fake"]);
+  expect(session.owner).toBe("messenger");
+});
+
+test("a session is run once", async () => {
+  const { create } = createEngineFixture();
+  const session = create();
+  session.run({}, neverConnected);
+  expect(() => session.run({}, neverConnected)).toThrow(expect.objectContaining({ code: "SESSION_NOT_PENDING" }));
+  await session.end("ended-by-request");
+  expect(() => session.run({}, neverConnected)).toThrow("is ended");
+});
+
+test("the transport is built once, and closed when the bot returns", async () => {
+  const { port, calls, deadlines } = createFakePort();
+  const errors: unknown[] = [];
+  const { create, engine } = createEngineFixture({
+    async bot(args) {
+      expect(await connect(args)).toMatchObject({ name: "fake" });
+      await connect(args).catch((error) => errors.push(error));
+    },
+  });
+  const session = create();
+  session.run({}, () => port);
+  expect(engine.counts).toEqual({ pending: 0, active: 1 });
+  expect(await session.ended).toBe("bot-finished");
+  expect(errors).toMatchObject([{ code: "TRANSPORT_ALREADY_CREATED" }]);
+  expect(calls).toEqual(["close: bot-finished"]);
+  expect(deadlines[0]).toBeInstanceOf(AbortSignal);
+  expect(engine.counts).toEqual({ pending: 0, active: 0 });
+});
+
+test("wrong params reject createTransport before the wire is opened", async () => {
+  const opened = vi.fn();
+  const errors: unknown[] = [];
+  const { create } = createEngineFixture({
+    bot: (args) => connect(args, { audioInSampleRate: 8_001 }).catch((error) => errors.push(error)),
+  });
+  const session = create();
+  session.run({}, opened);
+  await session.ended;
+  expect(errors).toMatchObject([{ code: "OPTION_INVALID", message: 'audioInSampleRate of "fake" cannot be 8001.' }]);
+  expect(opened).not.toHaveBeenCalled();
+});
+
+test("a bot that throws is logged once with its error and ends its session at once", async () => {
+  const { port, calls } = createFakePort();
+  const failure = new Error("no microphone");
+  const { create, log } = createEngineFixture({
+    async bot(args) {
+      await connect(args);
+      throw failure;
+    },
+  });
+  const session = create();
+  session.run({}, () => port);
+  expect(await session.ended).toBe("bot-failed");
+  expect(calls).toEqual(["close: bot-failed"]);
+  expect(log.lines.filter(({ level }) => level === "error")).toMatchObject([
+    { event: "bot failed", fields: { err: failure, session: session.id } },
+  ]);
+});
+
+test.each([
+  ["a listener of the bot", (transport: Transport, fails: () => never) => transport.on("clientConnected", fails)],
+  [
+    "a listener of the signal",
+    (_: Transport, fails: () => never, args: RunnerArguments) => void args.session.bind(fails)(),
+  ],
+  [
+    "a promise of a bound callback",
+    (_: Transport, fails: () => never, args: RunnerArguments) => args.session.bind(async () => fails())(),
+  ],
+])("an exception in %s ends its session with bot-failed, logged once", async (_, cause) => {
+  const { port } = createFakePort();
+  const failure = new Error("in a listener");
+  const { create, log } = createEngineFixture({
+    async bot(args) {
+      const transport = await connect(args);
+      cause(
+        transport,
+        () => {
+          throw failure;
+        },
+        args,
+      );
+      await untilAborted(args);
+    },
+  });
+  const [session, bystander] = [create(), create()];
+  const call = session.run({}, () => port);
+  bystander.run({}, neverConnected);
+  call.connected();
+  expect(await session.ended).toBe("bot-failed");
+  const errors = log.lines.filter(({ level, fields }) => level === "error" && fields.session === session.id);
+  expect(errors).toMatchObject([{ event: "bot failed", fields: { err: failure } }]);
+  await bystander.ended.catch(() => undefined);
+});
+
+test("an exception in a transport's bound callback, or in its tick, ends its session with transport-failed", async () => {
+  const { create, engine, log } = createEngineFixture();
+  const [bound, ticking] = [create(), create()];
+  bound.run({}, neverConnected);
+  ticking.run({}, neverConnected);
+  await settle();
+  bound.bind(() => {
+    throw new Error("vendor callback");
+  })();
+  const stop = ticking.inScope(() =>
+    engine.pacer.every(20, () => {
+      throw new Error("tick");
+    }),
+  );
+  await vi.advanceTimersByTimeAsync(30);
+  stop();
+  expect(await Promise.all([bound.ended, ticking.ended])).toEqual(["transport-failed", "transport-failed"]);
+  expect(log.events("error")).toEqual(["transport failed", "transport failed"]);
+});
+
+test("a bot that throws before it awaits anything ends only its own session", async () => {
+  const { create } = createEngineFixture({
+    bot: () => {
+      throw new Error("at once");
+    },
+  });
+  const session = create();
+  session.run({}, neverConnected);
+  expect(await session.ended).toBe("bot-failed");
+});
+
+test("a session that ends before its bot was called does not call it", async () => {
+  const bot = vi.fn();
+  const { create } = createEngineFixture({ bot });
+  const session = create();
+  session.run({}, neverConnected);
+  await session.end("ended-by-request");
+  expect(await session.ended).toBe("ended-by-request");
+  expect(bot).not.toHaveBeenCalled();
+});
+
+test("a bot that stops at its abort signal has not failed", async () => {
+  const { create, log } = createEngineFixture({
+    async bot(args) {
+      await untilAborted(args);
+      args.signal.throwIfAborted();
+    },
+  });
+  const session = create();
+  session.run({}, neverConnected);
+  await settle();
+  await session.end("ended-by-request");
+  expect(await session.ended).toBe("ended-by-request");
+  expect(log.events("error")).toEqual([]);
+});
+
+test("a wire that opens after its session ended blocks nobody, and is closed", async () => {
+  const { port, calls } = createFakePort();
+  const opening = Promise.withResolvers<MediaPort>();
+  const errors: unknown[] = [];
+  const { create } = createEngineFixture({
+    bot: (args) => connect(args).catch((error) => errors.push(error)),
+  });
+  const session = create();
+  session.run({}, () => opening.promise);
+  await settle();
+  await session.end("transport-failed");
+  expect(errors).toMatchObject([{ code: "TRANSPORT_NOT_CONNECTED" }]);
+  opening.resolve(port);
+  await settle();
+  expect(calls).toEqual(["close: transport-failed"]);
+});
+
+test("a caller who left before the bot listened: the bot gets what was said, and then the end", async () => {
+  const { port } = createFakePort();
+  const events: unknown[] = [];
+  const { create } = createEngineFixture({
+    async bot(args) {
+      const transport = await connect(args);
+      transport.on("appMessage", (message) => events.push(message));
+      transport.on("clientDisconnected", (reason) => events.push(reason));
+      await transport.input.pipeTo(transport.output);
+    },
+  });
+  const session = create();
+  const call: Call = session.run({}, () => port);
+  call.connected();
+  call.message("hello");
+  call.left();
+  expect(await session.ended).toBe("caller-left");
+  expect(events).toEqual(["hello", "caller-left"]);
+});
+
+test("after the end, connecting is rejected", async () => {
+  let args: RunnerArguments | undefined;
+  const { create } = createEngineFixture({
+    bot: (given) => {
+      args = given;
+    },
+  });
+  const session = create();
+  session.run({}, neverConnected);
+  await session.ended;
+  await expect(connect(args as RunnerArguments)).rejects.toMatchObject({ code: "TRANSPORT_NOT_CONNECTED" });
+});
+
+test("cleanup that ends its own session does not wait for itself", async () => {
+  const { create, log } = createEngineFixture();
+  const session = create();
+  session.onEnd(() => session.end("shutdown"));
+  await session.end("ended-by-request");
+  expect(log.events("error")).toEqual([]);
+});
+
+test("the signal is aborted when the session is over, so that leftovers of the bot stop", async () => {
+  let signal: AbortSignal | undefined;
+  const { create } = createEngineFixture({
+    bot: (args) => {
+      signal = args.signal;
+    },
+  });
+  const session = create();
+  session.run({}, neverConnected);
+  await session.ended;
+  expect(signal?.aborted).toBe(true);
+});
