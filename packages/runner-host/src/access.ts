@@ -50,12 +50,14 @@ export interface AccessControl {
   requireOperator(request: IncomingMessage): void;
   /** What the caller of an upgrade request shows. */
   shownBy(request: IncomingMessage, url: URL, credential: string | undefined): Shown;
+  /** Throws ORIGIN_REFUSED for pages of foreign origins, before their request can use anything up. */
+  requireOrigin(access: Access, shown: Shown): void;
   /**
-   * Admits a caller of a socket or of a transport's own server. `isVerified` is asked only when it matters. Throws
-   * ORIGIN_REFUSED first, so that a foreign page cannot use up a token, then KEY_REQUIRED, TOKEN_REQUIRED, TOKEN_INVALID,
-   * SESSION_UNKNOWN, SESSION_NOT_PENDING, DRAINING or AT_CAPACITY.
+   * Admits a caller of a socket or of a transport's own server. `isVerified`: the vendor sent the request. Throws
+   * ORIGIN_REFUSED, KEY_REQUIRED, TOKEN_REQUIRED, TOKEN_INVALID, SESSION_UNKNOWN, SESSION_NOT_PENDING, DRAINING or
+   * AT_CAPACITY.
    */
-  admit(access: Access, shown: Shown, isVerified: () => boolean): Admission;
+  admit(access: Access, shown: Shown, isVerified: boolean): Admission;
   /** See `RunnerContext.credential`. */
   credential(session: Session): string;
 }
@@ -75,8 +77,13 @@ export function createAccessControl(
     if (hasKey && !safeEqual(apiKey, bearerOf(request))) throw keyRequired();
   }
 
+  function requireOrigin(routeAccess: Access, { origin, isOwnOrigin }: Shown): void {
+    if (routeAccess !== "open") origins.require(origin, isOwnOrigin);
+  }
+
   function admission(id: string | undefined): Admission {
-    const session = id === undefined ? undefined : pendingSession(engine, id);
+    const session = id === undefined ? undefined : findSession(engine, id);
+    requirePending(session);
     engine.assertAccepting(session);
     return { session, release: () => undefined };
   }
@@ -86,8 +93,10 @@ export function createAccessControl(
     if (credential !== undefined && credential !== id && credential !== token) {
       throw tokenInvalid("The token belongs to another session.");
     }
-    const { session } = admission(id);
-    if (!session) throw tokenInvalid("The token names no session.");
+    const session = findSession(engine, id);
+    tokens.requireUnused(session);
+    requirePending(session);
+    engine.assertAccepting(session);
     tokens.use(session);
     let used = true;
     return {
@@ -120,14 +129,16 @@ export function createAccessControl(
         isOwnOrigin: origins.isOwn(request),
       };
     },
-    admit(access, { credential, bearer, origin, isOwnOrigin }, isVerified) {
+    requireOrigin,
+    admit(access, shown, isVerified) {
+      const { credential, bearer, origin } = shown;
       if (access === "open") return admission(credential);
-      origins.require(origin, isOwnOrigin);
+      requireOrigin(access, shown);
       if (usesTokens && credential?.includes(".")) return redeem(credential, undefined);
       if (safeEqual(apiKey, bearer)) return admission(credential);
       if (usesTokens) {
         if (bearer !== undefined) return redeem(bearer, credential);
-        if (credential === undefined && isVerified()) return admission(undefined);
+        if (credential === undefined && isVerified) return admission(undefined);
         throw new RunnerError("TOKEN_REQUIRED", "This server requires a token on every socket.", {
           fix: "Open the URL from the reply of POST /start, or send its token as Authorization: Bearer or ?token=.",
         });
@@ -162,9 +173,8 @@ export function sessionUnknown(): RunnerError {
   });
 }
 
-function pendingSession(engine: Pick<SessionEngine, "get" | "draining" | "assertAccepting">, id: string): HostSession {
-  const session = findSession(engine, id);
-  if (session.state === "pending") return session;
+function requirePending(session: HostSession | undefined): void {
+  if (session === undefined || session.state === "pending") return;
   throw new RunnerError("SESSION_NOT_PENDING", "The caller of this session is already connected.", {
     fix: "Use POST /start: every session takes one caller.",
   });
@@ -276,10 +286,10 @@ export function createSocketTokens(secret: string | Buffer = randomBytes(32)) {
       return id;
     },
     /** Throws TOKEN_INVALID when the session's token was used before. */
-    use(session: Session): void {
+    requireUnused(session: Session): void {
       if (used.has(session)) throw tokenInvalid("The token was used before.");
-      used.add(session);
     },
+    use: (session: Session) => void used.add(session),
     restore: (session: Session) => void used.delete(session),
   };
 }

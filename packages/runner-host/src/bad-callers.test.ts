@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import { startToyRunner } from "./test/toy-runner.ts";
+import { startRunner } from "./test/fixture.ts";
 
 /** Bytes on the heap once everything that nobody holds is gone. */
 function heapBytes(): number {
@@ -13,7 +13,7 @@ function heapBytes(): number {
 }
 
 test("a loop of starts that never connects stays within the bound, in sessions and in memory", async () => {
-  await using host = await startToyRunner({ maxSessions: 10 });
+  await using host = await startRunner({ maxSessions: 10 });
   const batch = async (count: number) => {
     for (let started = 0; started < count; started += 50) {
       const replies = await Promise.all(
@@ -44,7 +44,7 @@ test.each([
     items.push(typeof item === "string" ? item : item(items.length));
   }
   const init = { method: "POST", body: `{"body":[${items.join(",")}]}` };
-  await using host = await startToyRunner();
+  await using host = await startRunner();
   const before = heapBytes();
   for (let started = 0; started < 30; started++) expect((await host.fetch("/start", init)).status).toBe(200);
   // The newest stays, and the bound for all others is 32 MiB. Thirty of them would be 150 MB to 400 MB.
@@ -53,7 +53,7 @@ test.each([
 });
 
 test("large bodies push out the oldest that wait, and nobody who is there", async () => {
-  await using host = await startToyRunner();
+  await using host = await startRunner();
   const { id } = await host.call("x".repeat(1_000_000));
   for (let started = 0; started < 40; started++) await host.post("/start", { body: "x".repeat(1_000_000) });
   expect(host.runner.sessions.find(id)?.state).toBe("active");
@@ -61,7 +61,7 @@ test("large bodies push out the oldest that wait, and nobody who is there", asyn
 });
 
 test("a thousand sockets that never speak harm nobody, and closing sheds them", async () => {
-  const host = await startToyRunner();
+  const host = await startRunner();
   const port = Number(host.runner.url.port);
   const idle = await Promise.all(
     Array.from({ length: 1_000 }, async () => {
@@ -79,7 +79,7 @@ test("a thousand sockets that never speak harm nobody, and closing sheds them", 
 });
 
 test("two hundred calls in a row, well ended, refused, abandoned and crashed, leave nothing behind", async () => {
-  await using host = await startToyRunner({
+  await using host = await startRunner({
     bot: async ({ body, signal }) => {
       if (body === "crash") throw new Error("crashed");
       if (body === "finish") return;

@@ -4,8 +4,8 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { toyPlugin } from "./test/toy-plugin.ts";
-import { startToyRunner } from "./test/toy-runner.ts";
+import { fakePlugin } from "./test/fake-plugin.ts";
+import { startRunner } from "./test/fixture.ts";
 
 let folder: string;
 let clientRoot: string;
@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 test("the root leads to the client, with its query", async () => {
-  await using host = await startToyRunner({ clientRoot });
+  await using host = await startRunner({ clientRoot });
   for (const [from, to] of [
     ["/", "/client/"],
     ["/?a=1", "/client/?a=1"],
@@ -42,7 +42,7 @@ test.each([
   ["/client/assets/index-Bx3_k9Qz.css", "text/css; charset=utf-8", "public, max-age=31536000, immutable"],
   ["/client/voice.wav", "audio/wav", "no-cache"],
 ])("%s is %s, cached: %s", async (path, type, caching) => {
-  await using host = await startToyRunner({ clientRoot });
+  await using host = await startRunner({ clientRoot });
   const response = await host.fetch(path);
   expect(response.status).toBe(200);
   expect(response.headers.get("content-type")).toMatch(
@@ -74,7 +74,7 @@ test.each([
   "/client/x%00.html",
   "/client/%E0%A4%A",
 ])("%s is not served", async (path) => {
-  await using host = await startToyRunner({ clientRoot });
+  await using host = await startRunner({ clientRoot });
   // fetch would tidy the path up first.
   const { port } = host.runner.url;
   const status = await new Promise((resolve, reject) => {
@@ -88,7 +88,7 @@ test.each([
 });
 
 test("a file that changes is served as it is now", async () => {
-  await using host = await startToyRunner({ clientRoot });
+  await using host = await startRunner({ clientRoot });
   const file = join(clientRoot, "changing.html");
   for (const content of ["one", "two", "three"]) {
     await writeFile(file, content);
@@ -98,7 +98,7 @@ test("a file that changes is served as it is now", async () => {
 });
 
 test("a client that asks for a file a thousand times and reads no answer opens it once", async () => {
-  await using host = await startToyRunner({ clientRoot });
+  await using host = await startRunner({ clientRoot });
   await writeFile(join(clientRoot, "large.bin"), Buffer.alloc(1_000_000));
   const before = process.memoryUsage().arrayBuffers;
   const socket = connect(Number(host.runner.url.port), "127.0.0.1");
@@ -110,7 +110,7 @@ test("a client that asks for a file a thousand times and reads no answer opens i
 });
 
 test("a file that goes away is 404, and the server lives", async () => {
-  await using host = await startToyRunner({ clientRoot });
+  await using host = await startRunner({ clientRoot });
   const file = join(clientRoot, "gone.html");
   await writeFile(file, "x");
   expect((await host.fetch("/client/gone.html")).status).toBe(200);
@@ -119,7 +119,7 @@ test("a file that goes away is 404, and the server lives", async () => {
 });
 
 test("without a client there is neither / nor /client/", async () => {
-  await using host = await startToyRunner();
+  await using host = await startRunner();
   for (const path of ["/", "/client/"]) {
     const response = await host.fetch(path);
     expect([response.status, await response.json()]).toEqual([404, expect.objectContaining({ code: "NOT_FOUND" })]);
@@ -127,7 +127,7 @@ test("without a client there is neither / nor /client/", async () => {
 });
 
 test("a transport may take the root for what is meant for it, and pass on the rest", async () => {
-  const webhook = toyPlugin({
+  const webhook = fakePlugin({
     opened: {
       routes: [
         {
@@ -142,7 +142,7 @@ test("a transport may take the root for what is meant for it, and pass on the re
       ],
     },
   });
-  await using host = await startToyRunner({ clientRoot, plugins: [webhook] });
+  await using host = await startRunner({ clientRoot, plugins: [webhook] });
   expect(await (await host.fetch("/?CallSid=CA1")).text()).toBe("<Response/>");
   expect((await host.fetch("/")).status).toBe(307);
 });

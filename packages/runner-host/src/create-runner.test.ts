@@ -3,15 +3,14 @@ import { createServer } from "node:net";
 import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { createRunner } from "./create-runner.ts";
-import { recordLog } from "./test/recorded-log.ts";
-import { toyPlugin } from "./test/toy-plugin.ts";
-import { startToyRunner } from "./test/toy-runner.ts";
+import { fakePlugin } from "./test/fake-plugin.ts";
+import { recordLog, startRunner } from "./test/fixture.ts";
 
 const ended = (log: ReturnType<typeof recordLog>) =>
   log.messages("info").filter((line) => line.startsWith("session ended"));
 
 test("localhost answers on both loopback addresses, by the real port", async () => {
-  await using host = await startToyRunner();
+  await using host = await startRunner();
   const { hostname, port } = host.runner.url;
   expect([hostname, Number(port)]).toEqual(["localhost", expect.any(Number)]);
   expect(Number(port)).toBeGreaterThan(0);
@@ -21,7 +20,7 @@ test("localhost answers on both loopback addresses, by the real port", async () 
 });
 
 test("every network is one address, shown as localhost", async () => {
-  await using host = await startToyRunner({ host: "0.0.0.0" });
+  await using host = await startRunner({ host: "0.0.0.0" });
   expect(host.runner.url.hostname).toBe("localhost");
   expect((await fetch(`http://127.0.0.1:${host.runner.url.port}/livez`)).status).toBe(200);
 });
@@ -31,7 +30,7 @@ test.each(["127.0.0.1", "::1"])("a port in use on %s is said so, and nothing sta
   await once(taken, "listening");
   const { port } = taken.address() as { port: number };
   const close = vi.fn(async () => undefined);
-  const plugins = [toyPlugin({ opened: { close } })];
+  const plugins = [fakePlugin({ opened: { close } })];
   const runner = createRunner({ bot: () => undefined, plugins, port, logger: recordLog() });
   await expect(runner.listen()).rejects.toMatchObject({
     code: "PORT_IN_USE",
@@ -54,7 +53,7 @@ test("an address that this machine does not have is an option's fault", async ()
 });
 
 test("before listen() there is no URL and there are no transports; after close() there is no listen()", async () => {
-  const runner = createRunner({ bot: () => undefined, plugins: [toyPlugin()], port: 0, logger: recordLog() });
+  const runner = createRunner({ bot: () => undefined, plugins: [fakePlugin()], port: 0, logger: recordLog() });
   expect(() => runner.url).toThrow("before listen()");
   expect(runner.transports).toEqual([]);
   await runner.close();
@@ -63,14 +62,14 @@ test("before listen() there is no URL and there are no transports; after close()
 
 test("listening twice is once", async () => {
   const open = vi.fn(() => ({ close: async () => undefined }));
-  await using host = await startToyRunner({ plugins: [toyPlugin({ open })] });
+  await using host = await startRunner({ plugins: [fakePlugin({ open })] });
   await host.runner.listen();
   expect(open).toHaveBeenCalledTimes(1);
 });
 
 test("two runners in one process know nothing of each other", async () => {
-  await using one = await startToyRunner();
-  await using two = await startToyRunner();
+  await using one = await startRunner();
+  await using two = await startRunner();
   const { id } = await one.call();
   expect(two.runner.sessions.find(id)).toBeUndefined();
   expect(one.runner.sessions.counts.active).toBe(1);
@@ -79,7 +78,7 @@ test("two runners in one process know nothing of each other", async () => {
 
 test("RTVI's client-ready is answered though the bot knows nothing of it, and a bot's message passes", async () => {
   const { connectOf } = await import("@pipecat-ts/runner-core");
-  await using host = await startToyRunner({
+  await using host = await startRunner({
     bot: async (args) => {
       const transport = await connectOf(args)({});
       await transport.closed;
@@ -103,7 +102,7 @@ test("RTVI's client-ready is answered though the bot knows nothing of it, and a 
 });
 
 test("draining: not ready, the pending sent away, live calls go on until they end", async () => {
-  await using host = await startToyRunner();
+  await using host = await startRunner();
   const { socket, id } = await host.call();
   const waiting = String((await host.post("/start")).body.id);
   let drained = false;
@@ -125,7 +124,7 @@ test("draining: not ready, the pending sent away, live calls go on until they en
 });
 
 test("at the end of the shutdown timeout the live ones are ended", async () => {
-  await using host = await startToyRunner({ shutdownTimeoutMs: 50 });
+  await using host = await startRunner({ shutdownTimeoutMs: 50 });
   const { socket } = await host.call();
   const closed = once(socket, "close");
   await host.runner.drain();
@@ -135,7 +134,7 @@ test("at the end of the shutdown timeout the live ones are ended", async () => {
 });
 
 test("close() cuts a drain short", async () => {
-  await using host = await startToyRunner();
+  await using host = await startRunner();
   await host.call();
   const drain = host.runner.drain();
   await host.runner.close();
@@ -144,7 +143,7 @@ test("close() cuts a drain short", async () => {
 });
 
 test("closing aborts the bots, says goodbye to their sockets, and waits 2 s at most for a bot that does not listen", async () => {
-  await using host = await startToyRunner({ bot: () => new Promise(() => undefined) });
+  await using host = await startRunner({ bot: () => new Promise(() => undefined) });
   const { socket } = await host.call();
   const idle = fetch(new URL("/livez", host.runner.url));
   await (await idle).text();
@@ -161,11 +160,11 @@ test("closing aborts the bots, says goodbye to their sockets, and waits 2 s at m
 test("a plugin that fails to close, or never does, does not hold the others up", async () => {
   const close = vi.fn(async () => undefined);
   const plugins = [
-    toyPlugin({ name: "throws", opened: { sockets: [], close: () => Promise.reject(new Error("stuck")) } }),
-    toyPlugin({ name: "hangs", opened: { sockets: [], close: () => new Promise(() => undefined) } }),
-    toyPlugin({ opened: { close } }),
+    fakePlugin({ name: "throws", opened: { sockets: [], close: () => Promise.reject(new Error("stuck")) } }),
+    fakePlugin({ name: "hangs", opened: { sockets: [], close: () => new Promise(() => undefined) } }),
+    fakePlugin({ opened: { close } }),
   ];
-  const host = await startToyRunner({ plugins });
+  const host = await startRunner({ plugins });
   await host.runner.close();
   expect(close).toHaveBeenCalledTimes(1);
   expect(host.log.messages("error").toSorted()).toEqual([
@@ -177,11 +176,11 @@ test("a plugin that fails to close, or never does, does not hold the others up",
 test("a bot without a server handles signals itself, and the runner closes after it", async () => {
   const seen: unknown[] = [];
   const close = vi.fn(async () => undefined);
-  const plugin = toyPlugin({
+  const plugin = fakePlugin({
     open: (runner) => ({
       async direct() {
         const session = runner.createSession();
-        session.run({ transport: "toy" }, () => Promise.reject(new Error("not asked for")));
+        session.run({ transport: "fake" }, () => Promise.reject(new Error("not asked for")));
         await session.ended;
       },
       close,
@@ -189,17 +188,22 @@ test("a bot without a server handles signals itself, and the runner closes after
   });
   const bot = (args: object) => void seen.push(args);
   const runner = createRunner({ bot, plugins: [plugin], logger: recordLog(), env: {} });
-  await runner.direct("toy");
-  expect(seen).toMatchObject([{ handleSigint: true, handleSigterm: true, transport: "toy" }]);
+  await runner.direct("fake");
+  expect(seen).toMatchObject([{ handleSigint: true, handleSigterm: true, transport: "fake" }]);
   expect(close).toHaveBeenCalledTimes(1);
-  const unnamed = createRunner({ bot, plugins: [toyPlugin({ name: "served" }), plugin], logger: recordLog(), env: {} });
+  const unnamed = createRunner({
+    bot,
+    plugins: [fakePlugin({ name: "served" }), plugin],
+    logger: recordLog(),
+    env: {},
+  });
   await unnamed.direct();
   expect(seen).toHaveLength(2);
-  for (const name of ["toy", undefined]) {
-    const without = createRunner({ bot, plugins: [toyPlugin()], logger: recordLog(), env: {} });
+  for (const name of ["fake", undefined]) {
+    const without = createRunner({ bot, plugins: [fakePlugin()], logger: recordLog(), env: {} });
     await expect(without.direct(name)).rejects.toMatchObject({ code: "TRANSPORT_UNAVAILABLE" });
   }
-  await expect(createRunner({ bot, logger: recordLog() }).direct("toy")).rejects.toMatchObject({
+  await expect(createRunner({ bot, logger: recordLog() }).direct("fake")).rejects.toMatchObject({
     code: "TRANSPORT_UNKNOWN",
   });
 });

@@ -102,7 +102,7 @@ export function createRunner(options: RunnerOptions): Runner {
       findSession: (idOrAlias) => engine.find(name, idOrAlias),
       admit({ credential, key, origin }: Credentials) {
         const shown = { credential, bearer: key, origin, isOwnOrigin: false };
-        const { session } = access.admit("caller", shown, () => false);
+        const { session } = access.admit("caller", shown, false);
         if (session && session.owner !== name) throw sessionUnknown();
         return session ?? create(plugin, { reserve: true });
       },

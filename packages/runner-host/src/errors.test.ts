@@ -1,10 +1,10 @@
 import { RunnerError } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { errorReply } from "./errors.ts";
-import { startToyRunner } from "./test/toy-runner.ts";
+import { startRunner } from "./test/fixture.ts";
 
 test("a path that nobody answers is 404 JSON, for other origins, too", async () => {
-  await using host = await startToyRunner();
+  await using host = await startRunner();
   const response = await host.fetch("/nowhere", { headers: { origin: "https://shop.example" } });
   expect(response.status).toBe(404);
   expect(response.headers.get("access-control-allow-origin")).toBe("*");
@@ -13,7 +13,7 @@ test("a path that nobody answers is 404 JSON, for other origins, too", async () 
 });
 
 test("a method that a path does not take is 405 JSON and says which ones it takes", async () => {
-  await using host = await startToyRunner();
+  await using host = await startRunner();
   const response = await host.fetch("/start");
   expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
   expect(await response.json()).toEqual({
@@ -23,7 +23,7 @@ test("a method that a path does not take is 405 JSON and says which ones it take
 });
 
 test.each(["GET", "POST", "PUT", "PATCH", "DELETE"])("pages of any origin may %s", async (method) => {
-  await using host = await startToyRunner();
+  await using host = await startRunner();
   const response = await host.fetch("/start", {
     method: "OPTIONS",
     headers: {
@@ -39,7 +39,7 @@ test.each(["GET", "POST", "PUT", "PATCH", "DELETE"])("pages of any origin may %s
 });
 
 test("what a user's own route throws is answered by what it is", async () => {
-  await using host = await startToyRunner({
+  await using host = await startRunner({
     prepare({ router }) {
       router.get("/own", (ctx) => {
         ctx.body = "mine";
@@ -66,7 +66,7 @@ test("what a user's own route throws is answered by what it is", async () => {
 
 test("a user's route comes before the runner's, and its middleware sees every request", async () => {
   const seen: string[] = [];
-  await using host = await startToyRunner({
+  await using host = await startRunner({
     prepare({ app, router }) {
       app.use((ctx, next) => {
         seen.push(ctx.path);

@@ -21,13 +21,13 @@ const colour = /\u001b\[/;
 test("JSON lines where nobody watches: time, level, session, fields, and a failure's stack", () => {
   const { logger, written } = capture();
   logger
-    .child({ transport: "toy" })
+    .child({ transport: "fake" })
     .child({ session: "1" })
     .error({ err: new Error("no microphone") }, "the bot failed");
   expect(JSON.parse(written())).toMatchObject({
     level: 50,
     time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
-    transport: "toy",
+    transport: "fake",
     session: "1",
     msg: "the bot failed",
     err: { message: "no microphone", stack: expect.stringContaining("logging.test.ts") },
@@ -36,7 +36,7 @@ test("JSON lines where nobody watches: time, level, session, fields, and a failu
 
 test("lines for people on a terminal, in colour unless NO_COLOR is set", async () => {
   const terminal = capture({ isTTY: true });
-  terminal.logger.child({ transport: "toy", session: "01234567-89ab" }).info({ reason: "x" }, "session ended");
+  terminal.logger.child({ transport: "fake", session: "01234567-89ab" }).info({ reason: "x" }, "session ended");
   await expect.poll(terminal.written).toContain("[toy 01234567] session ended");
   expect(terminal.written()).toMatch(colour);
   expect(terminal.written()).not.toContain("89ab");

@@ -3,12 +3,11 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { connectOf, type RunnerContext, type Transport, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
-import { openSocket } from "./test/open-socket.ts";
-import { toyPlugin } from "./test/toy-plugin.ts";
-import { startToyRunner, type ToyRunner } from "./test/toy-runner.ts";
+import { fakePlugin } from "./test/fake-plugin.ts";
+import { openSocket, type RunnerFixture, startRunner } from "./test/fixture.ts";
 
 /** What Prometheus would read, by name and labels. */
-async function scrape(host: ToyRunner): Promise<Record<string, number>> {
+async function scrape(host: RunnerFixture): Promise<Record<string, number>> {
   const response = await host.fetch("/metrics");
   expect(response.headers.get("content-type")).toMatch(/^text\/plain; version=0\.0\.4/);
   const lines = (await response.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
@@ -18,13 +17,13 @@ async function scrape(host: ToyRunner): Promise<Record<string, number>> {
 }
 
 test("sessions are told by transport and state, and their endings by reason", async () => {
-  await using host = await startToyRunner();
+  await using host = await startRunner();
   await host.post("/start");
   const { id } = await host.call();
   const { socket } = await host.call();
   expect(await scrape(host)).toMatchObject({
-    'pipecat_sessions{transport="toy",state="pending"}': 1,
-    'pipecat_sessions{transport="toy",state="active"}': 2,
+    'pipecat_sessions{transport="fake",state="pending"}': 1,
+    'pipecat_sessions{transport="fake",state="active"}': 2,
   });
   await host.fetch(`/sessions/${id}`, { method: "DELETE" });
   socket.close();
@@ -32,7 +31,7 @@ test("sessions are told by transport and state, and their endings by reason", as
   await expect.poll(() => [...host.runner.sessions].length).toBe(0);
   const figures = await scrape(host);
   expect(figures).toMatchObject({
-    'pipecat_sessions_ended_total{transport="toy",reason="ended-by-request"}': 1,
+    'pipecat_sessions_ended_total{transport="fake",reason="ended-by-request"}': 1,
   });
   expect(Object.keys(figures).filter((name) => name.startsWith("pipecat_sessions{"))).toEqual([]);
   const ended = Object.entries(figures).filter(([name]) => name.startsWith("pipecat_sessions_ended"));
@@ -40,9 +39,9 @@ test("sessions are told by transport and state, and their endings by reason", as
 });
 
 test("refusals are counted by code, over HTTP and WebSocket, and codes of others as one", async () => {
-  await using host = await startToyRunner({
+  await using host = await startRunner({
     plugins: [
-      toyPlugin({
+      fakePlugin({
         opened: {
           routes: [
             {
@@ -64,9 +63,9 @@ test("refusals are counted by code, over HTTP and WebSocket, and codes of others
   const connection = connect(Number(host.runner.url.port), "127.0.0.1");
   const head = ["Host: localhost", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
   const { id } = (await host.post("/start")).body;
-  connection.write([`GET /toy/${id} HTTP/1.1`, ...head, "Sec-WebSocket-Key: no", "", ""].join("\r\n"));
+  connection.write([`GET /fake/${id} HTTP/1.1`, ...head, "Sec-WebSocket-Key: no", "", ""].join("\r\n"));
   expect(await text(connection)).toContain("REQUEST_INVALID");
-  expect(await openSocket(host, "/toy/nobody")).toBe("404 SESSION_UNKNOWN");
+  expect(await openSocket(host, "/fake/nobody")).toBe("404 SESSION_UNKNOWN");
   await host.fetch("/own/one");
   expect(await scrape(host)).toMatchObject({
     'pipecat_refusals_total{code="NOT_FOUND"}': 2,
@@ -80,7 +79,7 @@ test("the first sound, dropped frames and the pacer's lateness are told, of live
   let resets = 0;
   const dropped = { inputDropped: 3, outputDropped: 4 };
   let speak: () => void = () => undefined;
-  await using host = await startToyRunner({
+  await using host = await startRunner({
     plugins: [
       withCounters(
         dropped,
@@ -100,9 +99,9 @@ test("the first sound, dropped frames and the pacer's lateness are told, of live
   });
   const { id } = await host.call();
   const expected = {
-    'pipecat_first_audio_seconds_count{transport="toy"}': 1,
-    'pipecat_frames_dropped_total{transport="toy",direction="input"}': 3,
-    'pipecat_frames_dropped_total{transport="toy",direction="output"}': 4,
+    'pipecat_first_audio_seconds_count{transport="fake"}': 1,
+    'pipecat_frames_dropped_total{transport="fake",direction="input"}': 3,
+    'pipecat_frames_dropped_total{transport="fake",direction="output"}': 4,
     'pipecat_pacer_lateness_seconds{quantile="0.5"}': 0.005,
     'pipecat_pacer_lateness_seconds{quantile="1"}': 0.07,
   };
@@ -115,7 +114,7 @@ test("the first sound, dropped frames and the pacer's lateness are told, of live
 });
 
 test("a blocked event loop is told at the next scrape, and not at the one after", async () => {
-  await using host = await startToyRunner();
+  await using host = await startRunner();
   await new Promise((resolve) => setTimeout(resolve, 100));
   await scrape(host);
   await new Promise((resolve) => setTimeout(resolve, 50));
@@ -130,17 +129,17 @@ test("a blocked event loop is told at the next scrape, and not at the one after"
 
 test("with a key, the figures are for its holders", async () => {
   const apiKey = "sixteen-characters";
-  await using host = await startToyRunner({ apiKey });
+  await using host = await startRunner({ apiKey });
   expect((await host.fetch("/metrics")).status).toBe(401);
   expect((await host.fetch("/metrics", { headers: { authorization: `Bearer ${apiKey}` } })).status).toBe(200);
 });
 
 test("two runners in one process count apart", async () => {
-  await using one = await startToyRunner();
-  await using two = await startToyRunner();
+  await using one = await startRunner();
+  await using two = await startRunner();
   await one.call();
-  expect(await scrape(one)).toMatchObject({ 'pipecat_sessions{transport="toy",state="active"}': 1 });
-  expect(await scrape(two)).not.toHaveProperty('pipecat_sessions{transport="toy",state="active"}');
+  expect(await scrape(one)).toMatchObject({ 'pipecat_sessions{transport="fake",state="active"}': 1 });
+  expect(await scrape(two)).not.toHaveProperty('pipecat_sessions{transport="fake",state="active"}');
 });
 
 /** The toy with counters, and a way to have its bot be heard. */
@@ -149,7 +148,7 @@ function withCounters(
   onSpeak: (speak: () => void) => void,
   onOpen: (runner: RunnerContext) => void,
 ): TransportPlugin {
-  const plugin = toyPlugin();
+  const plugin = fakePlugin();
   return {
     ...plugin,
     open(runner, options) {

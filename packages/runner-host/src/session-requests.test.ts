@@ -3,11 +3,10 @@ import type { RouteContext } from "@pipecat-ts/runner-core";
 import Type from "typebox";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { openSocket } from "./test/open-socket.ts";
-import { toyPlugin } from "./test/toy-plugin.ts";
-import { startToyRunner } from "./test/toy-runner.ts";
+import { fakePlugin } from "./test/fake-plugin.ts";
+import { openSocket, startRunner } from "./test/fixture.ts";
 
-const withOffer = toyPlugin({
+const withOffer = fakePlugin({
   opened: {
     routes: [
       {
@@ -27,7 +26,7 @@ const withOffer = toyPlugin({
 });
 
 test("the transport answers its own paths of a live session", async () => {
-  await using host = await startToyRunner({ plugins: [withOffer] });
+  await using host = await startRunner({ plugins: [withOffer] });
   const { id } = (await host.post("/start")).body;
   const { status, body } = await host.post(`/sessions/${id}/api/offer`, { sdp: "v=0" });
   expect([status, body]).toEqual([200, { offered: id, raw: '{"sdp":"v=0"}' }]);
@@ -41,7 +40,7 @@ test.each([
   [null, "The body must be object."],
   [undefined, "The body must be object."],
 ])("a body that is not what the route takes is refused by its field: %j", async (sent, detail) => {
-  await using host = await startToyRunner({ plugins: [withOffer] });
+  await using host = await startRunner({ plugins: [withOffer] });
   const { id } = (await host.post("/start")).body;
   const { status, body } = await host.post(`/sessions/${id}/api/offer`, sent);
   expect([status, body]).toEqual([400, { code: "BODY_INVALID", detail }]);
@@ -50,7 +49,7 @@ test.each([
 test.each(["GET", "POST", "PUT", "PATCH", "DELETE"])(
   "the bot answers what its transport does not: %s",
   async (method) => {
-    await using host = await startToyRunner({
+    await using host = await startRunner({
       plugins: [withOffer],
       bot: async ({ session, signal, sessionId }) => {
         session.onRequest(async (ctx) => {
@@ -80,7 +79,7 @@ test.each(["GET", "POST", "PUT", "PATCH", "DELETE"])(
 );
 
 test("a handler of the bot that throws is an error of that request only", async () => {
-  await using host = await startToyRunner({
+  await using host = await startRunner({
     bot: async ({ session, signal }) => {
       session.onRequest(() => {
         throw new Error("secret");
@@ -97,7 +96,7 @@ test("a handler of the bot that throws is an error of that request only", async 
 test.each(["GET", "POST", "PUT", "PATCH", "DELETE"])(
   "an unknown session is 404 JSON, whatever the path: %s",
   async (method) => {
-    await using host = await startToyRunner({ plugins: [withOffer] });
+    await using host = await startRunner({ plugins: [withOffer] });
     for (const path of [
       "/sessions/nobody",
       "/sessions/nobody/api/offer",
@@ -114,7 +113,7 @@ test.each(["GET", "POST", "PUT", "PATCH", "DELETE"])(
 );
 
 test("an ended session is 404 JSON", async () => {
-  await using host = await startToyRunner({ plugins: [withOffer] });
+  await using host = await startRunner({ plugins: [withOffer] });
   const { id } = (await host.post("/start")).body;
   await host.runner.sessions.find(String(id))?.end("ended-by-request");
   const { status, body } = await host.post(`/sessions/${id}/api/offer`, { sdp: "v=0" });
@@ -123,15 +122,15 @@ test("an ended session is 404 JSON", async () => {
 
 test("who was promised a place before the runner drains is told to try again, by HTTP and WebSocket", async () => {
   for (const webSocketAuth of ["none", "token"] as const) {
-    await using host = await startToyRunner({ plugins: [withOffer], webSocketAuth });
+    await using host = await startRunner({ plugins: [withOffer], webSocketAuth });
     const talking = (await host.post("/start")).body;
-    const socket = new WebSocket(new URL(`/toy/${talking.segment}`, host.runner.url));
+    const socket = new WebSocket(new URL(`/fake/${talking.credential}`, host.runner.url));
     await once(socket, "open");
     const { id, segment } = (await host.post("/start")).body;
     void host.runner.drain();
     const offered = await host.post(`/sessions/${id}/api/offer`, { sdp: "v=0" });
     expect([offered.status, offered.headers.get("retry-after"), offered.body.code]).toEqual([503, "5", "DRAINING"]);
-    expect(await openSocket(host, `/toy/${segment}`)).toBe("503 DRAINING");
+    expect(await openSocket(host, `/fake/${segment}`)).toBe("503 DRAINING");
     expect((await host.post(`/sessions/${talking.id}/api/offer`, { sdp: "v=0" })).status).toBe(200);
     await host.runner.close();
   }

@@ -1,19 +1,19 @@
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { startToyRunner } from "./test/toy-runner.ts";
+import { startRunner } from "./test/fixture.ts";
 
 test("GET /sessions lists the pending and the active, and nothing that is private", async () => {
-  await using host = await startToyRunner();
+  await using host = await startRunner();
   const waiting = (await host.post("/start", { body: "secret" })).body.id;
   const { id } = await host.call({ number: "+15551234567" });
   const response = await host.fetch("/sessions");
   const text = await response.text();
   expect(JSON.parse(text)).toEqual({
     sessions: [
-      expect.objectContaining({ sessionId: waiting, transport: "toy", state: "pending" }),
+      expect.objectContaining({ sessionId: waiting, transport: "fake", state: "pending" }),
       {
         sessionId: id,
-        transport: "toy",
+        transport: "fake",
         state: "active",
         startedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
         durationMs: expect.any(Number),
@@ -27,7 +27,7 @@ test("GET /sessions lists the pending and the active, and nothing that is privat
 
 test("DELETE ends a session, and answers when it has ended", async () => {
   const ended: string[] = [];
-  await using host = await startToyRunner({
+  await using host = await startRunner({
     bot: async ({ signal, sessionId }) => {
       await once(signal, "abort");
       ended.push(sessionId);
@@ -49,7 +49,7 @@ test("DELETE ends a session, and answers when it has ended", async () => {
 });
 
 test("an id that is no live session's is 404, and no alias is an id", async () => {
-  await using host = await startToyRunner();
+  await using host = await startRunner();
   const { id } = await host.call();
   host.runner.sessions.find(id)?.alias("CA123");
   for (const method of ["GET", "DELETE"]) {
@@ -65,7 +65,7 @@ test("an id that is no live session's is 404, and no alias is an id", async () =
 test("with a key, sessions are told to and ended by its holders only", async () => {
   const apiKey = "sixteen-characters";
   const headers = { authorization: `Bearer ${apiKey}` };
-  await using host = await startToyRunner({ apiKey });
+  await using host = await startRunner({ apiKey });
   const started = await host.fetch("/start", { method: "POST", headers });
   const { id } = (await started.json()) as { id: string };
   for (const [path, method] of [

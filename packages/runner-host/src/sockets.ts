@@ -57,7 +57,7 @@ export interface Sockets {
 
 export function createSockets(
   routes: readonly OwnedSocketRoute[],
-  access: Pick<AccessControl, "checkHost" | "shownBy" | "admit">,
+  access: Pick<AccessControl, "checkHost" | "shownBy" | "requireOrigin" | "admit">,
   logger: Logger,
   countRejection: (code: string) => void,
 ): Sockets {
@@ -74,14 +74,14 @@ export function createSockets(
     if (!first) throw notFound();
     const isAnnounced = credential !== undefined || shown.bearer !== undefined;
     const facts = { url, request, isAnnounced };
-    // The session's owner verifies; without a session, every plugin with this path shares the first one's verification.
-    let verified = await verify(first.route, facts);
-    const admission = access.admit(first.route.access, shown, () => verified);
+    access.requireOrigin(first.route.access, shown);
+    const isVerified = await verify(first.route, facts);
+    const admission = access.admit(first.route.access, shown, isVerified);
     const { session } = admission;
     try {
       const owned = session ? candidates.find(({ owner }) => owner === session.owner) : first;
       if (!owned) throw sessionUnknown();
-      if (owned !== first) verified = await verify(owned.route, facts);
+      if (owned !== first) await verify(owned.route, facts);
       // Until the session runs, whatever becomes of the handshake.
       connection.once("close", admission.release);
       servers.get(owned.route)?.handleUpgrade(request, connection, head, (socket) => {

@@ -1,7 +1,7 @@
 import type { Call, CloseReason, Logger, MediaPort, Pacer, Transport, TransportParams } from "@pipecat-ts/runner-core";
 import { createBufferedCall } from "./call.ts";
 import type { MediaCounters } from "./counters.ts";
-import { createMedia, type Media } from "./media-transport.ts";
+import { checkParams, createMedia, type Media } from "./media-transport.ts";
 import { createPacer } from "./pacer.ts";
 
 /** A call without a runner. */
@@ -24,6 +24,7 @@ const closeMs = 3_000;
 export async function createStandaloneTransport(
   options: SelfOwnedCallOptions & { connect(call: Call): MediaPort | Promise<MediaPort> },
 ): Promise<Transport> {
+  checkParams(options.name, options.params ?? {});
   const owned = createSelfOwnedCall(options);
   return owned.attach(await options.connect(owned.call));
 }

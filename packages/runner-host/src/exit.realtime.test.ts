@@ -6,9 +6,9 @@ import { expect, test } from "vitest";
 const program = `
 import { once } from "node:events";
 import { connect } from "node:net";
-import { startToyRunner } from ${JSON.stringify(new URL("test/toy-runner.ts", import.meta.url).href)};
+import { startRunner } from ${JSON.stringify(new URL("test/fixture.ts", import.meta.url).href)};
 
-const host = await startToyRunner({ bot: ({ body, signal }) => {
+const host = await startRunner({ bot: ({ body, signal }) => {
   if (body === "crash") throw new Error("crashed");
   if (body === "stuck") return new Promise(() => undefined);
   return new Promise((resolve) => signal.addEventListener("abort", resolve));

@@ -1,25 +1,25 @@
 import type { OpenTransport, StartReply } from "@pipecat-ts/runner-core";
 import { expect, test, vi } from "vitest";
-import { toyPlugin } from "./test/toy-plugin.ts";
-import { startToyRunner } from "./test/toy-runner.ts";
+import { fakePlugin } from "./test/fake-plugin.ts";
+import { startRunner } from "./test/fixture.ts";
 
 /** A transport whose reply says that it was chosen. */
 function named(name: string, rank: number, opened: Partial<OpenTransport> = {}) {
   const start = (): StartReply => ({ sessionId: `${name}-session`, body: { chosen: name } });
-  return toyPlugin({ name, rank, opened: { sockets: [], start, ...opened } });
+  return fakePlugin({ name, rank, opened: { sockets: [], start, ...opened } });
 }
 
 const pigeon = named("pigeon", 1);
 const telegraph = named("telegraph", 3, { claims: (body) => body.morse === true });
 const lighthouse = named("lighthouse", 2);
-const broken = toyPlugin({
+const broken = fakePlugin({
   name: "kite",
   check: () => ({ state: "unavailable", reason: "There is no wind", fix: "Wait for a storm." }),
 });
 const plugins = [pigeon, telegraph, lighthouse, broken];
 
 test("the transport is the one named, else the one that claims the body, else the highest rank", async () => {
-  await using host = await startToyRunner({ plugins });
+  await using host = await startRunner({ plugins });
   const chosen = async (body?: unknown) => (await host.post("/start", body)).body.chosen;
   expect(await chosen()).toBe("telegraph");
   expect(await chosen({})).toBe("telegraph");
@@ -33,13 +33,13 @@ test("the transport is the one named, else the one that claims the body, else th
 
 test("a claim counts more than rank", async () => {
   const claiming = named("claiming", -1, { claims: (body) => body.morse === true });
-  await using host = await startToyRunner({ plugins: [pigeon, claiming] });
+  await using host = await startRunner({ plugins: [pigeon, claiming] });
   expect((await host.post("/start", { morse: true })).body).toEqual({ chosen: "claiming" });
   expect((await host.post("/start", { morse: false })).body).toEqual({ chosen: "pigeon" });
 });
 
 test("the reply is exactly the transport's, with the session's id beside it for other origins, too", async () => {
-  await using host = await startToyRunner({ plugins });
+  await using host = await startRunner({ plugins });
   const response = await host.fetch("/start", { method: "POST", headers: { origin: "https://shop.example" } });
   expect(response.status).toBe(200);
   expect(response.headers.get("x-session-id")).toBe("telegraph-session");
@@ -49,7 +49,7 @@ test("the reply is exactly the transport's, with the session's id beside it for 
 });
 
 test("restricted to one transport, that is the default and the others are excluded", async () => {
-  await using host = await startToyRunner({ plugins, transport: "pigeon" });
+  await using host = await startRunner({ plugins, transport: "pigeon" });
   expect((await host.post("/start")).body).toEqual({ chosen: "pigeon" });
   expect((await host.post("/start", { morse: true })).body).toEqual({ chosen: "pigeon" });
   const { status, body } = await host.post("/start", { transport: "telegraph" });
@@ -59,7 +59,7 @@ test("restricted to one transport, that is the default and the others are exclud
 });
 
 test("an unknown transport is told what is installed and how to get others", async () => {
-  await using host = await startToyRunner({ plugins });
+  await using host = await startRunner({ plugins });
   const { status, body, headers } = await host.post("/start", { transport: "telepathy" });
   expect([status, body.code]).toEqual([400, "TRANSPORT_UNKNOWN"]);
   expect(body.detail).toContain('No transport "telepathy" is installed');
@@ -72,16 +72,16 @@ test("an unknown transport is told what is installed and how to get others", asy
 });
 
 test("a transport that cannot run says why and what would help", async () => {
-  await using host = await startToyRunner({ plugins });
+  await using host = await startRunner({ plugins });
   const { status, body } = await host.post("/start", { transport: "kite" });
   expect([status, body.code]).toEqual([400, "TRANSPORT_UNAVAILABLE"]);
   expect(body.detail).toContain("There is no wind. Wait for a storm.");
 });
 
 test("with nothing to choose from, the answer says so", async () => {
-  await using nothing = await startToyRunner({ plugins: [] });
+  await using nothing = await startRunner({ plugins: [] });
   expect((await nothing.post("/start")).body).toMatchObject({ code: "TRANSPORT_UNKNOWN" });
-  await using only = await startToyRunner({ plugins: [broken] });
+  await using only = await startRunner({ plugins: [broken] });
   const { body } = await only.post("/start");
   expect(body.code).toBe("TRANSPORT_UNAVAILABLE");
   expect(body.detail).toContain('"kite": There is no wind. Wait for a storm.');
@@ -94,21 +94,21 @@ test.each([
   ["a boolean", true],
   ["null", null],
 ])("a body that is %s is refused", async (what, json) => {
-  await using host = await startToyRunner({ plugins });
+  await using host = await startRunner({ plugins });
   const { status, body } = await host.post("/start", json);
   expect([status, body.code]).toEqual([400, "BODY_INVALID"]);
   expect(body.detail).toContain(what);
 });
 
 test.each([7, true, {}, ["pigeon"]])("a transport of another type than text is refused: %j", async (transport) => {
-  await using host = await startToyRunner({ plugins });
+  await using host = await startRunner({ plugins });
   const { status, body } = await host.post("/start", { transport });
   expect([status, body.code]).toEqual([400, "BODY_INVALID"]);
   expect(body.detail).toContain('"transport"');
 });
 
 test("JSON counts whatever it is called: curl calls it a form, and clients call nothing JSON", async () => {
-  await using host = await startToyRunner({ plugins });
+  await using host = await startRunner({ plugins });
   for (const type of ["application/x-www-form-urlencoded", "text/plain", "application/octet-stream"]) {
     const headers = { "content-type": type };
     const response = await host.fetch("/start", { method: "POST", headers, body: '{"transport":"pigeon"}' });
@@ -119,7 +119,7 @@ test("JSON counts whatever it is called: curl calls it a form, and clients call 
 });
 
 test("a multipart body is refused rather than ignored", async () => {
-  await using host = await startToyRunner({ plugins });
+  await using host = await startRunner({ plugins });
   const body = new FormData();
   body.set("transport", "pigeon");
   const response = await host.fetch("/start", { method: "POST", body });
@@ -129,7 +129,7 @@ test("a multipart body is refused rather than ignored", async () => {
 
 test("the start body reaches the bot, and at capacity the next is told to come again", async () => {
   const bodies: unknown[] = [];
-  await using host = await startToyRunner({
+  await using host = await startRunner({
     maxSessions: 1,
     bot: ({ body, signal }) => {
       bodies.push(body);
@@ -148,9 +148,9 @@ test("the start body reaches the bot, and at capacity the next is told to come a
 
 test("a transport is not even asked while nobody would be taken", async () => {
   const asked = vi.fn(() => ({ sessionId: "", body: {} }));
-  await using host = await startToyRunner({
+  await using host = await startRunner({
     maxSessions: 1,
-    plugins: [toyPlugin(), named("pigeon", -1, { start: asked })],
+    plugins: [fakePlugin(), named("pigeon", -1, { start: asked })],
   });
   await host.call();
   expect((await host.post("/start", { transport: "pigeon" })).status).toBe(429);
@@ -158,14 +158,14 @@ test("a transport is not even asked while nobody would be taken", async () => {
 });
 
 test("a transport that fails to start is an error without details, and its log line has them", async () => {
-  const failing = toyPlugin({
+  const failing = fakePlugin({
     opened: {
       start: () => {
         throw new Error("the key is hunter2");
       },
     },
   });
-  await using host = await startToyRunner({ plugins: [failing] });
+  await using host = await startRunner({ plugins: [failing] });
   const { status, body } = await host.post("/start");
   expect([status, body]).toEqual([500, { code: "INTERNAL", detail: expect.not.stringContaining("hunter2") }]);
   const line = host.log.lines.find(({ level }) => level === "error");
@@ -174,7 +174,7 @@ test("a transport that fails to start is an error without details, and its log l
 
 test("callers who bring no body get the runner's", async () => {
   const bodies: unknown[] = [];
-  await using host = await startToyRunner({ body: { mood: "fine" }, bot: ({ body }) => void bodies.push(body) });
+  await using host = await startRunner({ body: { mood: "fine" }, bot: ({ body }) => void bodies.push(body) });
   await host.call();
   await host.call({ mood: "bad" });
   await host.call(null);

@@ -4,11 +4,11 @@ import { text } from "node:stream/consumers";
 import type { Context } from "koa";
 import { expect, test } from "vitest";
 import { maxBodyBytes } from "./body.ts";
-import { startToyRunner, type ToyRunner } from "./test/toy-runner.ts";
+import { type RunnerFixture, startRunner } from "./test/fixture.ts";
 
 /** A runner with a route that tells what it got. */
-function echoing(): Promise<ToyRunner> {
-  return startToyRunner({
+function echoing(): Promise<RunnerFixture> {
+  return startRunner({
     prepare({ router }) {
       router.all("/echo", (ctx: Context) => {
         const { body, rawBody } = ctx.request as { body?: unknown; rawBody?: Buffer };
@@ -19,7 +19,7 @@ function echoing(): Promise<ToyRunner> {
 }
 
 /** What a server answers to these bytes, whatever they are. */
-async function send(host: ToyRunner, bytes: string | Buffer): Promise<string> {
+async function send(host: RunnerFixture, bytes: string | Buffer): Promise<string> {
   const socket = connect(Number(host.runner.url.port), "127.0.0.1");
   socket.write(bytes);
   return await text(socket);

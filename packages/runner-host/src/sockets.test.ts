@@ -6,17 +6,17 @@ import { RunnerError } from "@pipecat-ts/runner-core";
 import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { pingMs } from "./socket-liveness.ts";
-import { toyPlugin } from "./test/toy-plugin.ts";
-import { startToyRunner, type ToyRunner } from "./test/toy-runner.ts";
+import { fakePlugin } from "./test/fake-plugin.ts";
+import { type RunnerFixture, startRunner } from "./test/fixture.ts";
 
-function withSocket(route: Partial<SocketRoute>): Promise<ToyRunner> {
+function withSocket(route: Partial<SocketRoute>): Promise<RunnerFixture> {
   const socket: SocketRoute = { path: "/echo/:id", access: "caller", maxPayload: 1_000, accept: echo, ...route };
-  return startToyRunner({ plugins: [toyPlugin({ opened: { sockets: [socket] } })] });
+  return startRunner({ plugins: [fakePlugin({ opened: { sockets: [socket] } })] });
 }
 
 const echo: SocketRoute["accept"] = (socket) => void socket.on("message", (data) => socket.send(String(data)));
 
-function open(host: ToyRunner, path: string): WebSocket {
+function open(host: RunnerFixture, path: string): WebSocket {
   return new WebSocket(new URL(path, host.runner.url));
 }
 
@@ -26,7 +26,7 @@ async function refusal(socket: WebSocket): Promise<[number | undefined, unknown]
   return [response.statusCode, JSON.parse(await text(response))];
 }
 
-async function raw(host: ToyRunner, lines: string[]): Promise<string> {
+async function raw(host: RunnerFixture, lines: string[]): Promise<string> {
   const socket = connect(Number(host.runner.url.port), "127.0.0.1");
   socket.write([...lines, "", ""].join("\r\n"));
   return await text(socket);

@@ -8,7 +8,7 @@ import { Router } from "@koa/router";
 import Koa from "koa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { serveFolder } from "./folder-files.ts";
-import { startToyRunner, type ToyRunner } from "./test/toy-runner.ts";
+import { type RunnerFixture, startRunner } from "./test/fixture.ts";
 
 let outside = "";
 let folder = "";
@@ -34,7 +34,11 @@ beforeAll(() => {
 afterAll(() => rmSync(outside, { recursive: true }));
 
 /** A request whose path nobody tidied up: the status and the body. */
-async function raw(host: ToyRunner, path: string, header = "Accept: */*"): Promise<{ status: number; body: string }> {
+async function raw(
+  host: RunnerFixture,
+  path: string,
+  header = "Accept: */*",
+): Promise<{ status: number; body: string }> {
   const socket = connect(Number(host.runner.url.port), "127.0.0.1");
   socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n${header}\r\nConnection: close\r\n\r\n`);
   const reply = await text(socket);
@@ -42,7 +46,7 @@ async function raw(host: ToyRunner, path: string, header = "Accept: */*"): Promi
 }
 
 test("without a folder nothing is served", async () => {
-  await using host = await startToyRunner();
+  await using host = await startRunner();
   expect((await host.fetch("/files/digits.txt")).status).toBe(404);
 });
 
@@ -52,12 +56,12 @@ test("a folder that is none is an option's fault, before anything is opened", as
       code: "OPTION_INVALID",
       message: expect.stringContaining("--folder is"),
     });
-    await expect(startToyRunner({ folder: none })).rejects.toThrow(refused);
+    await expect(startRunner({ folder: none })).rejects.toThrow(refused);
   }
 });
 
 test("files are downloaded, and never shown as pages of this server", async () => {
-  await using host = await startToyRunner({ folder });
+  await using host = await startRunner({ folder });
   const page = await host.fetch("/files/sub/%C3%A4%20page.html");
   expect([page.status, await page.text()]).toEqual([200, "<script>"]);
   expect(page.headers.get("content-disposition")).toMatch(/^attachment; filename=/);
@@ -74,7 +78,7 @@ test("files are downloaded, and never shown as pages of this server", async () =
   expect(again.status).toBe(304);
 });
 
-async function etag(host: ToyRunner): Promise<string | null> {
+async function etag(host: RunnerFixture): Promise<string | null> {
   return (await host.fetch("/files/digits.txt")).headers.get("etag");
 }
 
@@ -89,7 +93,7 @@ test.each([
   ["lines=0-1", 200, "0123456789", null],
   ["bytes", 200, "0123456789", null],
 ])("the range %s is answered %i", async (range, status, body, contentRange) => {
-  await using host = await startToyRunner({ folder });
+  await using host = await startRunner({ folder });
   const response = await host.fetch("/files/digits.txt", { headers: { range } });
   expect([response.status, await response.text(), response.headers.get("content-range")]).toEqual([
     status,
@@ -99,7 +103,7 @@ test.each([
 });
 
 test("a range of a file that has changed since is answered by the whole", async () => {
-  await using host = await startToyRunner({ folder });
+  await using host = await startRunner({ folder });
   const ask = async (condition: string) =>
     (await host.fetch("/files/digits.txt", { headers: { range: "bytes=0-3", "if-range": condition } })).status;
   expect([await ask((await etag(host)) ?? ""), await ask('"old"')]).toEqual([206, 200]);
@@ -135,14 +139,14 @@ test.each([
   `/files/${"a".repeat(5_000)}`,
   `/files/${"a/".repeat(3_000)}b`,
 ])("%s is not there", async (path) => {
-  await using host = await startToyRunner({ folder });
+  await using host = await startRunner({ folder });
   const { status, body } = await raw(host, path);
   expect([status, JSON.parse(body).code]).toEqual([404, "NOT_FOUND"]);
 });
 
 test("with a key, files are for its holders", async () => {
   const apiKey = "sixteen-characters";
-  await using host = await startToyRunner({ folder, apiKey });
+  await using host = await startRunner({ folder, apiKey });
   expect((await host.fetch("/files/digits.txt")).status).toBe(401);
   expect((await host.fetch("/files/nothing")).status).toBe(401);
   const headers = { authorization: `Bearer ${apiKey}` };
@@ -167,7 +171,7 @@ test("a client that reads nothing of its file is cut off", async () => {
 });
 
 test("clients that read nothing hold no more than 100 files open, and their leaving closes those", async () => {
-  await using host = await startToyRunner({ folder });
+  await using host = await startRunner({ folder });
   const stalled = Array.from({ length: 110 }, () => {
     const socket = connect(Number(host.runner.url.port), "127.0.0.1");
     socket.write("GET /files/endless.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");

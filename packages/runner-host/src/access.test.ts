@@ -1,0 +1,503 @@
+import { once } from "node:events";
+import { request } from "node:http";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
+import { RunnerError, type Session, type SocketRoute } from "@pipecat-ts/runner-core";
+import { pendingMs } from "@pipecat-ts/runner-sessions";
+import { afterEach, expect, test, vi } from "vitest";
+import { WebSocket } from "ws";
+import { createSocketTokens } from "./access.ts";
+import { createSettings } from "./options.ts";
+import { fakePlugin } from "./test/fake-plugin.ts";
+import { openSocket, type RunnerFixture, startRunner } from "./test/fixture.ts";
+
+const apiKey = "sixteen-characters";
+
+/** A GET with headers that fetch would not send: the status, and the code of an error. */
+async function get(host: RunnerFixture, path: string, headers: Record<string, string>): Promise<string> {
+  const { hostname, port } = host.runner.url;
+  return await new Promise((resolve, reject) => {
+    const sent = request({ hostname, port, path, headers }, async (response) => {
+      resolve(`${response.statusCode} ${JSON.parse(await text(response)).code ?? ""}`.trim());
+    });
+    sent.on("error", reject).end();
+  });
+}
+
+const guarded = fakePlugin({
+  opened: {
+    routes: (["caller", "carrier", "open"] as const).map((access) => ({
+      method: "POST",
+      path: `/${access}`,
+      access,
+      handle: (ctx) => {
+        ctx.body = "done";
+      },
+    })),
+  },
+});
+
+test("with a key, whatever a caller may do needs it", async () => {
+  await using host = await startRunner({ apiKey, plugins: [guarded] });
+  const ask = async (path: string, method: string, authorization?: string) =>
+    (await host.fetch(path, { method, headers: authorization === undefined ? {} : { authorization } })).status;
+  for (const [path, method] of [
+    ["/start", "POST"],
+    ["/caller", "POST"],
+    ["/sessions/nobody", "GET"],
+    ["/sessions/nobody/api/offer", "PATCH"],
+  ] as const) {
+    for (const wrong of [
+      undefined,
+      "Bearer",
+      `Bearer ${apiKey}x`,
+      `Bearer ${apiKey.slice(1)}`,
+      `Basic ${apiKey}`,
+      apiKey,
+    ]) {
+      expect([path, wrong, await ask(path, method, wrong)]).toEqual([path, wrong, 401]);
+    }
+    expect(await ask(path, method, `Bearer ${apiKey}`)).not.toBe(401);
+  }
+  expect(await Promise.all([ask("/carrier", "POST"), ask("/open", "POST"), ask("/status", "GET")])).toEqual([
+    200, 200, 200,
+  ]);
+  expect(host.runner.sessions.counts.pending).toBe(1);
+  const refused = await host.post("/start");
+  expect([refused.body.code, refused.headers.get("www-authenticate")]).toEqual(["KEY_REQUIRED", "Bearer"]);
+});
+
+test("a page of any origin may call, and is never given credentials", async () => {
+  await using host = await startRunner();
+  const { headers } = await host.fetch("/status", { headers: { origin: "https://any.example" } });
+  expect([headers.get("access-control-allow-origin"), headers.get("access-control-allow-credentials")]).toEqual([
+    "*",
+    null,
+  ]);
+});
+
+test("with a list of origins only their pages and our own may call", async () => {
+  const allowedOrigins = ["https://App.example.com:8443/", "capacitor://localhost"];
+  await using host = await startRunner({ allowedOrigins, publicUrl: "https://bots.example.com" });
+  const { origin: own } = host.runner.url;
+  const ask = async (origin: string, method = "POST") => {
+    const preflight = { "access-control-request-method": "POST", "access-control-request-headers": "authorization" };
+    const headers = { origin, ...(method === "OPTIONS" && preflight) };
+    const response = await host.fetch("/start", { method, headers });
+    return [response.status, response.headers.get("access-control-allow-origin"), response.headers.get("vary")];
+  };
+  for (const origin of ["https://app.example.com:8443", "capacitor://localhost", own, "https://bots.example.com"]) {
+    expect(await ask(origin)).toEqual([200, origin, "Origin"]);
+    expect(await ask(origin, "OPTIONS")).toEqual([204, origin, "Origin"]);
+  }
+  for (const origin of [
+    "https://app.example.com",
+    "https://evil.example",
+    "null",
+    "https://bots.example.com.evil.example",
+  ]) {
+    expect(await ask(origin)).toEqual([403, null, "Origin"]);
+    expect(await ask(origin, "OPTIONS")).toEqual([403, null, "Origin"]);
+  }
+  expect((await host.post("/start")).status).toBe(200);
+});
+
+test("without a list, other sites' pages may start calls, and learn nothing of others'", async () => {
+  await using host = await startRunner({ folder: import.meta.dirname });
+  const ask = async (path: string, origin?: string) =>
+    (await host.fetch(path, { headers: origin === undefined ? {} : { origin } })).status;
+  for (const path of ["/sessions", "/metrics", "/files/access.test.ts"]) {
+    expect([path, await ask(path, "https://evil.example")]).toEqual([path, 403]);
+    expect([path, await ask(path, "null")]).toEqual([path, 403]);
+    expect([path, await ask(path, host.runner.url.origin), await ask(path)]).toEqual([path, 200, 200]);
+  }
+  const { id } = (await host.post("/start")).body;
+  expect(await ask(`/sessions/${id}`, "https://app.example.com")).toBe(200);
+  await using open = await startRunner({ allowedOrigins: ["*"] });
+  expect((await open.fetch("/sessions", { headers: { origin: "https://any.example" } })).status).toBe(200);
+  await using keyed = await startRunner({ apiKey });
+  const headers = { origin: "https://any.example", authorization: `Bearer ${apiKey}` };
+  expect((await keyed.fetch("/sessions", { headers })).status).toBe(200);
+});
+
+test("a forwarded host makes no page our own, unless the proxy is trusted", async () => {
+  const headers = { origin: "https://evil.example", "x-forwarded-host": "evil.example" };
+  await using host = await startRunner({ allowedOrigins: ["https://app.example.com"] });
+  expect(await get(host, "/status", headers)).toBe("403 ORIGIN_REFUSED");
+  await using behind = await startRunner({ allowedOrigins: ["https://app.example.com"], trustProxy: true });
+  expect(await get(behind, "/status", headers)).toBe("200");
+});
+
+test("a server of this machine answers to no other name, over HTTP or WebSocket", async () => {
+  await using host = await startRunner({ publicUrl: "https://bots.example.com" });
+  const { id } = (await host.post("/start")).body;
+  for (const name of ["localhost", "LOCALHOST:1", "bot.localhost", "127.0.0.1:7860", "127.8.0.1", "[::1]:7860"]) {
+    expect([name, await get(host, "/status", { host: name })]).toEqual([name, "200"]);
+  }
+  expect(await get(host, "/status", { host: "bots.example.com" })).toBe("200");
+  for (const name of [
+    "evil.example",
+    "evil.example:7860",
+    "localhost.evil.example",
+    "192.168.0.7",
+    "127.0.0.1.nip.io",
+  ]) {
+    const spoofed = { host: name, "x-forwarded-host": "localhost", origin: `http://${name}` };
+    expect([name, await get(host, "/status", spoofed)]).toEqual([name, "403 HOST_REFUSED"]);
+    expect(await openSocket(host, `/fake/${id}`, spoofed)).toBe("403 HOST_REFUSED");
+  }
+  const warnings = host.log.lines.filter(({ level }) => level === "warn");
+  expect(warnings).toMatchObject([{ fields: { host: "evil.example" } }]);
+  expect(await openSocket(host, `/fake/${id}`)).toBe("open");
+});
+
+test("a server with a key, or for every network, is called by whatever name", async () => {
+  await using keyed = await startRunner({ apiKey });
+  expect(await get(keyed, "/status", { host: "evil.example" })).toBe("200");
+  await using open = await startRunner({ host: "0.0.0.0" });
+  expect(await get(open, "/status", { host: "evil.example" })).toBe("200");
+});
+
+test("what anyone may do is told where others reach the server", async () => {
+  const unauthenticatedRoutes = async (options: Parameters<typeof startRunner>[0]) => {
+    await using host = await startRunner({ plugins: [guarded], ...options });
+    return host.runner.unauthenticatedRoutes;
+  };
+  expect(await unauthenticatedRoutes({})).toEqual([]);
+  expect(await unauthenticatedRoutes({ host: "0.0.0.0" })).toEqual([
+    "POST /start",
+    "/sessions",
+    "/metrics",
+    "POST /caller",
+    "WS /fake",
+  ]);
+  expect(await unauthenticatedRoutes({ publicUrl: "https://x.example" })).toEqual(
+    await unauthenticatedRoutes({ host: "0.0.0.0" }),
+  );
+  expect(await unauthenticatedRoutes({ trustProxy: true })).toEqual(await unauthenticatedRoutes({ host: "0.0.0.0" }));
+  expect(await unauthenticatedRoutes({ host: "0.0.0.0", webSocketAuth: "token" })).toEqual([
+    "POST /start",
+    "/sessions",
+    "/metrics",
+    "POST /caller",
+  ]);
+  expect(await unauthenticatedRoutes({ host: "0.0.0.0", folder: import.meta.dirname })).toContain("/files");
+  expect(await unauthenticatedRoutes({ host: "0.0.0.0", apiKey, folder: import.meta.dirname })).toEqual([]);
+});
+
+test("a carrier's route that takes anybody is told, with a key too", async () => {
+  const handle = () => undefined;
+  const carrier = { method: ["POST", "GET"], access: "carrier", handle } as const;
+  const routes = [
+    { ...carrier, path: "/signed", acceptsUnverified: false },
+    { ...carrier, path: "/unsigned", acceptsUnverified: true },
+  ];
+  const plugins = [fakePlugin({ opened: { routes, sockets: [] } })];
+  await using open = await startRunner({ host: "0.0.0.0", plugins, apiKey });
+  expect(open.runner.unauthenticatedRoutes).toEqual(["POST /unsigned"]);
+  await using local = await startRunner({ plugins });
+  expect(local.runner.unauthenticatedRoutes).toEqual([]);
+});
+
+test.each([
+  [{ apiKey: "short" }, /--api-key .*not shown/],
+  [{ webSocketSecret: "short" }, /PIPECAT_WEBSOCKET_SECRET|webSocketSecret/],
+  [{ webSocketAuth: "maybe" as never }, /--ws-auth .*"maybe"/],
+  [{ allowedOrigins: ["app.example.com"] }, /"app.example.com" is not an origin/],
+  [{ allowedOrigins: ["https://app.example.com/path"] }, /not an origin/],
+])("access cannot be set to %j", (given, message) => {
+  expect(() => createSettings(given)).toThrow(
+    expect.objectContaining({ code: "OPTION_INVALID", message: expect.stringMatching(message) }),
+  );
+  if ("apiKey" in given) expect(() => createSettings(given)).not.toThrow(/short/);
+});
+
+const key = "the-key-of-this-runner";
+
+async function start(
+  host: RunnerFixture,
+  headers: Record<string, string> = {},
+): Promise<{ id: string; credential: string }> {
+  const response = await host.fetch("/start", { method: "POST", headers });
+  return (await response.json()) as { id: string; credential: string };
+}
+
+/** A transport whose bare socket is a session of its own. */
+function walkIn(access: "caller" | "carrier" | "open", more: Partial<SocketRoute> = {}) {
+  return fakePlugin({
+    name: "walk-in",
+    opened: { sockets: [{ path: "/bare", access, accept: () => ({ message: () => undefined }), ...more }] },
+  });
+}
+
+test("without tokens the credential is the session's id", async () => {
+  await using host = await startRunner();
+  const { id, credential } = await start(host);
+  expect(credential).toBe(id);
+  expect(await openSocket(host, `/fake/${id}`)).toBe("open");
+});
+
+test("a token opens its session's socket once, by path, bearer or query", async () => {
+  await using host = await startRunner({ webSocketAuth: "token" });
+  const ways: ((of: { id: string; credential: string }) => [string, Record<string, string>?])[] = [
+    ({ credential }) => [`/fake/${credential}`],
+    ({ credential }) => ["/fake", { authorization: `Bearer ${credential}` }],
+    ({ id, credential }) => [`/fake/${id}`, { authorization: `bearer  ${credential}` }],
+    ({ credential }) => [`/fake?token=${credential}`],
+    ({ id, credential }) => [`/fake/${id}?token=${credential}`],
+  ];
+  for (const way of ways) {
+    const started = await start(host);
+    const [path, headers] = way(started);
+    expect(await openSocket(host, path, headers)).toBe("open");
+    expect(host.runner.sessions.find(started.id)?.state).toBe("active");
+    expect(await openSocket(host, path, headers)).toBe("403 TOKEN_INVALID");
+  }
+});
+
+test("a socket without a token is refused, bare or with a session's id, for callers and carriers", async () => {
+  await using host = await startRunner({
+    webSocketAuth: "token",
+    plugins: [fakePlugin(), walkIn("carrier")],
+  });
+  const { id } = await start(host);
+  for (const path of ["/fake", `/fake/${id}`, "/bare", `/bare/${id}`, "/fake?other=1"]) {
+    expect(await openSocket(host, path)).toBe("401 TOKEN_REQUIRED");
+  }
+  expect(host.runner.sessions.counts).toEqual({ pending: 1, active: 0 });
+});
+
+test("a carrier's bare socket that proves itself needs no token; one that names a session does", async () => {
+  const verify: SocketRoute["verify"] = ({ request }) => request.headers["x-signed"] === "yes";
+  await using host = await startRunner({
+    webSocketAuth: "token",
+    plugins: [fakePlugin(), walkIn("carrier", { verify })],
+  });
+  const { id } = await start(host);
+  expect(await openSocket(host, "/bare", { "x-signed": "yes" })).toBe("open");
+  expect(await openSocket(host, "/bare", { "x-signed": "no" })).toBe("401 TOKEN_REQUIRED");
+  expect(await openSocket(host, `/bare/${id}`, { "x-signed": "yes" })).toBe("401 TOKEN_REQUIRED");
+  expect(await openSocket(host, "/bare?token=x", { "x-signed": "yes" })).toBe("403 TOKEN_INVALID");
+});
+
+test("a token that has expired opens nothing, whatever its session does", async () => {
+  await using host = await startRunner({ webSocketAuth: "token" });
+  const { id, credential } = await start(host);
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + pendingMs + 1_000 });
+  try {
+    expect(await openSocket(host, `/fake/${credential}`)).toBe("403 TOKEN_INVALID");
+  } finally {
+    vi.useRealTimers();
+  }
+  expect(host.runner.sessions.find(id)?.state).toBe("pending");
+  expect(await openSocket(host, `/fake/${credential}`)).toBe("open");
+});
+
+test("tokens that are tampered with, of another session, runner or an ended session open nothing", async () => {
+  await using host = await startRunner({ webSocketAuth: "token" });
+  await using other = await startRunner({ webSocketAuth: "token" });
+  const { id, credential } = await start(host);
+  const another = await start(host);
+  const foreign = await start(other);
+  expect(await openSocket(host, `/fake/${credential.replace(id, another.id)}`)).toBe("403 TOKEN_INVALID");
+  expect(await openSocket(host, `/fake/${another.id}?token=${credential}`)).toBe("403 TOKEN_INVALID");
+  expect(await openSocket(host, `/fake/${foreign.credential}`)).toBe("403 TOKEN_INVALID");
+  await host.runner.sessions.find(another.id)?.end("ended-by-request");
+  expect(await openSocket(host, `/fake/${another.credential}`)).toBe("404 SESSION_UNKNOWN");
+  expect(await openSocket(host, `/fake/${credential}`)).toBe("open");
+});
+
+test("runners with one secret know each other's tokens, and each only its own sessions", async () => {
+  const webSocketSecret = "a secret of two runners";
+  await using host = await startRunner({ webSocketAuth: "token", webSocketSecret });
+  await using other = await startRunner({ webSocketAuth: "token", webSocketSecret });
+  const { credential } = await start(host);
+  expect(await openSocket(other, `/fake/${credential}`)).toBe("404 SESSION_UNKNOWN");
+  expect(await openSocket(host, `/fake/${credential}`)).toBe("open");
+});
+
+test("of ten sockets with one token one opens", async () => {
+  await using host = await startRunner({ webSocketAuth: "token" });
+  const { credential } = await start(host);
+  const outcomes = await Promise.all(Array.from({ length: 10 }, () => openSocket(host, `/fake/${credential}`)));
+  expect(outcomes.toSorted()).toEqual([...Array(9).fill("403 TOKEN_INVALID"), "open"]);
+});
+
+test("a foreign page uses no token up, nor does a socket that its route refuses", async () => {
+  let full = true;
+  const plugin = fakePlugin();
+  await using host = await startRunner({
+    webSocketAuth: "token",
+    allowedOrigins: ["https://app.example.com"],
+    plugins: [
+      {
+        ...plugin,
+        async open(runner, options) {
+          const opened = await plugin.open(runner, options);
+          const [socket] = opened.sockets ?? [];
+          if (!socket) throw new Error("the fake transport has no socket");
+          const verify = () => !full || { status: 429, code: "AT_CAPACITY", detail: "Full." };
+          return { ...opened, sockets: [{ ...socket, verify }] };
+        },
+      },
+    ],
+  });
+  const { credential } = await start(host);
+  expect(await openSocket(host, `/fake/${credential}`, { origin: "https://evil.example" })).toBe("403 ORIGIN_REFUSED");
+  expect(await openSocket(host, `/fake/${credential}`, { origin: "https://app.example.com" })).toBe("429 AT_CAPACITY");
+  full = false;
+  expect(await openSocket(host, `/fake/${credential}`, { origin: "https://app.example.com" })).toBe("open");
+});
+
+/** A transport whose session runs at the first message on its socket; it rejects sockets with `?fail`. */
+function hesitant() {
+  const plugin = fakePlugin();
+  return fakePlugin({
+    async open(runner, options) {
+      const opened = await plugin.open(runner, options);
+      const [route] = opened.sockets ?? [];
+      if (!route) throw new Error("the fake transport has no socket");
+      const accept: SocketRoute["accept"] = (socket, request) => {
+        if (request.url.searchParams.has("fail")) throw new RunnerError("AT_CAPACITY", "Another caller was faster.");
+        let handlers: ReturnType<SocketRoute["accept"]> | undefined;
+        return {
+          message(data, isBinary) {
+            if (handlers) handlers.message(data, isBinary);
+            else handlers = route.accept(socket, request);
+          },
+        };
+      };
+      return { ...opened, sockets: [{ ...route, accept }] };
+    },
+  });
+}
+
+test("a token is given back with a socket that broke, or was not taken, while its session waits, and no later", async () => {
+  await using host = await startRunner({ webSocketAuth: "token", plugins: [hesitant()] });
+  const { id, credential } = await start(host);
+  const url = new URL(`/fake/${credential}`, host.runner.url);
+  const broken = new WebSocket(url);
+  await once(broken, "open");
+  expect(await openSocket(host, url.pathname)).toBe("403 TOKEN_INVALID");
+  broken.terminate();
+  await expect.poll(() => openSocket(host, `${url.pathname}?fail`)).toBe("open");
+  const kept = new WebSocket(url);
+  await once(kept, "open");
+  kept.send("hello");
+  await expect.poll(() => host.runner.sessions.find(id)?.state).toBe("active");
+  const closed = once(kept, "close");
+  kept.terminate();
+  await closed;
+  expect(await openSocket(host, url.pathname)).toMatch(/^403 TOKEN_INVALID$|^404 SESSION_UNKNOWN$/);
+});
+
+test("a handshake that fails uses no token up", async () => {
+  await using host = await startRunner({ webSocketAuth: "token" });
+  const { credential } = await start(host);
+  const connection = connect(Number(host.runner.url.port), "127.0.0.1");
+  const head = ["Host: localhost", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
+  connection.write([`GET /fake/${credential} HTTP/1.1`, ...head, "Sec-WebSocket-Key: no", "", ""].join("\r\n"));
+  expect(await text(connection)).toMatch(/^HTTP\/1\.1 400 /);
+  await expect.poll(() => openSocket(host, `/fake/${credential}`)).toBe("open");
+});
+
+test("a full runner says so before the upgrade, whatever the route, and to those who wait alone", async () => {
+  await using host = await startRunner({ maxSessions: 1, plugins: [hesitant()] });
+  const [one, two] = [await start(host), await start(host)];
+  const first = new WebSocket(new URL(`/fake/${one.id}`, host.runner.url));
+  await once(first, "open");
+  first.send("hello");
+  await expect.poll(() => host.runner.sessions.counts.active).toBe(1);
+  expect(await openSocket(host, `/fake/${two.id}`)).toBe("429 AT_CAPACITY");
+  expect(await openSocket(host, `/fake/${one.id}`)).toBe("409 SESSION_NOT_PENDING");
+});
+
+test("the API key opens what a token opens, and a bare socket", async () => {
+  await using host = await startRunner({ webSocketAuth: "token", apiKey: key, plugins: [walkIn("caller")] });
+  expect(await openSocket(host, "/bare", { authorization: `Bearer ${key}x` })).toBe("403 TOKEN_INVALID");
+  expect(await openSocket(host, `/bare?token=${key}`)).toBe("open");
+});
+
+test("with a key and no tokens a bare caller's socket needs the key; a session's id, or a carrier, does not", async () => {
+  const apiKey = "key-without-spaces";
+  const headers = { authorization: `Bearer ${apiKey}` };
+  await using host = await startRunner({ apiKey, plugins: [fakePlugin(), walkIn("caller")] });
+  expect(await openSocket(host, "/bare")).toBe("401 KEY_REQUIRED");
+  expect(await openSocket(host, "/bare", { authorization: "Bearer key-without-spaceS" })).toBe("401 KEY_REQUIRED");
+  expect(await openSocket(host, "/bare", headers)).toBe("open");
+  const { id } = await start(host, headers);
+  expect(await openSocket(host, `/fake/${id}`)).toBe("open");
+  await using phones = await startRunner({ apiKey, plugins: [walkIn("carrier")] });
+  expect(await openSocket(phones, "/bare")).toBe("open");
+});
+
+test("with a list of origins a caller's socket says one of them; carriers and those with a token need not", async () => {
+  const allowedOrigins = ["https://app.example.com"];
+  await using host = await startRunner({ allowedOrigins, plugins: [walkIn("caller")] });
+  expect(await openSocket(host, "/bare")).toBe("403 ORIGIN_REFUSED");
+  expect(await openSocket(host, "/bare", { origin: "https://evil.example" })).toBe("403 ORIGIN_REFUSED");
+  expect(await openSocket(host, "/bare", { origin: "HTTPS://App.Example.com" })).toBe("open");
+  await using phones = await startRunner({ allowedOrigins, plugins: [walkIn("carrier")] });
+  expect(await openSocket(phones, "/bare")).toBe("open");
+  expect(await openSocket(phones, "/bare", { origin: "https://evil.example" })).toBe("403 ORIGIN_REFUSED");
+  await using tokens = await startRunner({ allowedOrigins, webSocketAuth: "token" });
+  expect(await openSocket(tokens, `/fake/${(await start(tokens)).credential}`)).toBe("open");
+});
+
+test("an open socket asks nobody", async () => {
+  await using host = await startRunner({
+    apiKey: key,
+    webSocketAuth: "token",
+    allowedOrigins: ["https://app.example.com"],
+    plugins: [walkIn("open")],
+  });
+  expect(await openSocket(host, "/bare")).toBe("open");
+});
+
+const session = (id: string) => ({ id }) as Session;
+afterEach(() => void vi.useRealTimers());
+
+test("a token names its session until it expires, 120 s later", () => {
+  vi.useFakeTimers({ now: 1_000_000_000_500 });
+  const tokens = createSocketTokens();
+  const token = tokens.create(session("abc"));
+  expect(token).toMatch(/^abc\.1000000121\.[\w-]{43}$/);
+  vi.advanceTimersByTime(120_000);
+  expect(tokens.check(token)).toBe("abc");
+  vi.advanceTimersByTime(500);
+  expect(() => tokens.check(token)).toThrow("expired");
+});
+
+test.each([
+  ["another session", (token: string) => token.replace("abc", "abd")],
+  ["another expiry", (token: string) => token.replace(/\.(\d+)\./, (_, expiry) => `.${Number(expiry) + 1}.`)],
+  ["another signature", (token: string) => token.replace(/.$/, (last) => (last === "A" ? "E" : "A"))],
+  ["no signature", (token: string) => token.replace(/\.[^.]*$/, "")],
+  ["a part more", (token: string) => `${token}.x`],
+  ["parts moved", (token: string) => token.replace(".", "")],
+  ["nothing", () => ""],
+  ["dots", () => ".."],
+  ["a long text", () => "a.1.".repeat(10_000)],
+])("a token with %s is refused", (_, change) => {
+  const tokens = createSocketTokens();
+  const token = tokens.create(session("abc"));
+  expect(() => tokens.check(change(token))).toThrow(expect.objectContaining({ code: "TOKEN_INVALID", status: 403 }));
+});
+
+test("another runner's token is refused, unless both have one secret", () => {
+  const token = createSocketTokens().create(session("abc"));
+  expect(() => createSocketTokens().check(token)).toThrow("not one of this server");
+  const shared = "a secret of sixteen characters";
+  expect(createSocketTokens(shared).check(createSocketTokens(shared).create(session("abc")))).toBe("abc");
+});
+
+test("a session is reached once, unless the use is given back", () => {
+  const tokens = createSocketTokens();
+  const one = session("one");
+  tokens.use(one);
+  expect(() => tokens.requireUnused(one)).toThrow("used before");
+  tokens.restore(one);
+  tokens.requireUnused(one);
+  tokens.use(one);
+  tokens.requireUnused(session("one"));
+});
