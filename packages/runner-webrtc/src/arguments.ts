@@ -7,37 +7,37 @@ import type {
 } from "@pipecat-ts/runner-core";
 import type { CallerTrack } from "./messages.ts";
 
-/** What a bot receives whose caller came in by WebRTC. */
+/** The arguments of a bot whose caller connected over WebRTC. */
 export interface SmallWebRTCRunnerArguments extends SessionArguments<"webrtc"> {
-  /** The caller's connection. `createTransport` hears and speaks over it. */
+  /** The caller's connection, which `createTransport` uses. */
   readonly webrtcConnection: SmallWebRTCConnection;
 }
 
-/** A caller's connection, which outlives the peers that make it up: a caller whose network broke comes back with a new one. */
+/** A caller's connection. It outlives its peers: a caller who lost the network returns with a new peer. */
 export interface SmallWebRTCConnection {
-  /** What the caller calls it by in its next offer: `{sessionId}.{n}`, another after each new peer. */
+  /** The id of the current peer, which the caller sends with further offers: `{sessionId}.{n}`. Changes with each new peer. */
   readonly pcId: string;
-  /** `waiting`: for a first offer, or for a way to the caller; `connected`; `closed`: for good. */
+  /** `waiting`: for the first offer, or for the peer to connect; `connected`; `closed`: for good. */
   readonly state: "waiting" | "connected" | "closed";
-  /** Asks the client for a new offer on the peer it has. Does nothing while its data channel is not open. */
+  /** Asks the client for a new offer on the current peer. Does nothing while its data channel is not open. */
   renegotiate(): void;
-  /** Resolves, never rejects, when the caller is gone or the connection was closed. */
+  /** Resolves, and never rejects, when the caller has left or the connection was closed. */
   readonly left: Promise<CloseReason>;
 }
 
-/** What a bot may choose about WebRTC. */
+/** The params of a bot for WebRTC. */
 export interface WebRTCParams extends TransportParams {
-  /** Of the bot's voice, in bit/s: from 6,000 to 510,000. Default 32,000. */
+  /** Bitrate of the bot's audio in bit/s: 6,000 to 510,000. Default 32,000. */
   readonly audioOutBitrate?: number;
-  /** How hard the encoder tries: a whole number from 0, the cheapest, to 10. Default 5. */
+  /** Complexity of the Opus encoder: a whole number from 0 (least CPU) to 10 (best quality). Default 5. */
   readonly audioOutComplexity?: number;
-  /** Whether a long silence of the bot's becomes packets of one byte, for which the client makes noise of its own. Default false. */
+  /** Discontinuous transmission: sends a long silence as packets of one byte, for which the client generates comfort noise. Default false. */
   readonly audioOutDtx?: boolean;
 }
 
-/** What a WebRTC transport tells its bot. */
+/** The events of a WebRTC transport. */
 export interface WebRTCEvents extends TransportEvents {
-  /** The caller muted or opened one of its tracks; told for each when it comes. A muted microphone goes on sending silence. */
+  /** The caller muted or unmuted a track. The client also reports each track once at the start. A muted microphone sends silence. */
   trackStatus: [track: CallerTrack, enabled: boolean];
 }
 

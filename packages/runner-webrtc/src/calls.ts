@@ -5,61 +5,59 @@ import {
   RunnerError,
   type Session,
 } from "@pipecat-ts/runner-core";
-import { createPacer } from "@pipecat-ts/runner-media";
-import type { SmallWebRTCRunnerArguments, WebRTCParams } from "./arguments.ts";
+import type { SmallWebRTCRunnerArguments } from "./arguments.ts";
 import { type Connection, createConnection } from "./connection.ts";
-import { type CallSettings, checkSettings } from "./options.ts";
-import type { PeerOptions } from "./peer/peer.ts";
+import { type CallsOptions, checkSettings } from "./options.ts";
 import { warmUp } from "./peer/werift/warm-up.ts";
 import type { CallerAnswer, CallerOffer } from "./peers.ts";
-import { openTransport } from "./transport.ts";
+import { openWebRTCPort } from "./port.ts";
 import { loadOpus } from "./voice/opus.ts";
 
-/** How a plugin's callers are answered. */
-export interface CallsOptions extends CallSettings, Pick<PeerOptions, "hostAddress" | "opensDtls"> {}
-
-/** What the bot is told of a call beside what every bot is. */
+/** What the bot's arguments contain about a call, besides those of every bot. */
 export interface CallDetails {
-  /** In place of the session's own. */
+  /** Replaces the body of the session. */
   readonly body?: unknown;
   readonly callData?: CallData;
 }
 
-/** An answer, and what becomes of it. */
+/** An answer, and the state of its connection. */
 export interface AnsweredCall extends CallerAnswer {
-  /** Resolves when the caller can hear and be heard, the first time; never where that does not come. */
+  /** Resolves when the connection is up for the first time. Stays pending when it never is. */
   readonly connected: Promise<void>;
-  /** Resolves when the caller is gone or the call was closed. */
+  /** Resolves when the caller has left or the call was closed. */
   readonly left: Promise<CloseReason>;
 }
 
-/** The WebRTC calls that one plugin takes in its runner. Those of another plugin are unknown to it. */
+/** The WebRTC calls of one plugin in one runner. */
 export interface Calls {
   /**
-   * Answers an offer for a session: its first, or a later one. The session then owns the connection. The bot is not started.
-   * Rejects with OFFER_INVALID (400), UDP_PORTS_EXHAUSTED and TURN_UNREACHABLE (503), or with what `admit` throws, and then
-   * all is as it was; with SESSION_NOT_PENDING for a second caller, with CALL_ENDED for a peer that is gone.
+   * Answers an offer for a session: the first or a later one. The session then owns the connection. Does not start the bot.
+   *
+   * Rejects with OFFER_INVALID (400), UDP_PORTS_EXHAUSTED and TURN_UNREACHABLE (503), or with the error that `offer.admit`
+   * threw; the connection is then unchanged. Rejects with SESSION_NOT_PENDING for a second caller, and with CALL_ENDED for a
+   * peer that was replaced or closed.
    */
   answer(session: Session, offer: CallerOffer): Promise<AnsweredCall>;
   /**
-   * Starts the bot of a session that was answered, or whose offer is being admitted, as one of transport `webrtc`: once. From now on the session ends when
-   * its caller leaves. Throws SESSION_NOT_PENDING, and AT_CAPACITY or DRAINING when the runner takes no more callers.
+   * Starts the bot of a session, once, as a bot of transport `webrtc`: in `offer.admit`, or after `answer`. From now on, the
+   * session ends when its caller leaves. Audio and messages that arrived earlier are dropped. Throws SESSION_NOT_PENDING,
+   * AT_CAPACITY or DRAINING.
    */
   start(session: Session, details?: CallDetails): void;
-  /** Ends the session of a caller who is known to be gone, by signalling of another kind. Resolves when it has ended. */
+  /** Ends a session whose caller hung up through other signaling. Resolves when it has ended. */
   hungUp(session: Session): Promise<void>;
-  /** The session of the peer `pcId`, and where to put what its caller trickles. Throws SESSION_UNKNOWN (404). */
+  /** The session with the peer `pcId`, and its connection for trickled candidates. Throws SESSION_UNKNOWN (404). */
   find(pcId: string): { readonly session: Session; readonly connection: Pick<Connection, "addCandidate"> };
 }
 
 /**
- * Makes ready to take WebRTC calls: for plugins whose callers send their offers in a way of their own. Loads the codec and
- * the engine; opens no socket before the first offer. Throws OPTION_INVALID.
+ * Prepares a plugin to take WebRTC calls, for plugins whose callers send offers through signaling of their own. Loads Opus
+ * and werift; opens no socket before the first offer. Throws OPTION_INVALID.
  */
 export async function openCalls(runner: RunnerContext, options: CallsOptions): Promise<Calls> {
   checkSettings(options);
   const { iceServers, relayOnly, announceIp, hostAddress, opensDtls, udpPorts } = options;
-  const pacer = runner.shared("pacer", createPacer);
+  const { pacer } = runner;
   const [opus] = await Promise.all([runner.shared("opus", loadOpus), warmUp(runner.logger)]);
   const connections = new WeakMap<Session, Connection>();
 
@@ -78,7 +76,7 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
       logger: session.logger,
     });
     connections.set(session, connection);
-    session.own((reason) => connection.close(reason));
+    session.onEnd((reason, deadline) => connection.close(reason, deadline));
     return connection;
   }
 
@@ -97,12 +95,12 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
     },
     start(session, details = {}) {
       const connection = connections.get(session);
-      if (connection === undefined) throw new Error("The session has no connection: answer its offer first.");
-      session.run<SmallWebRTCRunnerArguments>(
+      if (connection === undefined) throw new Error("Answer the session's offer before you start its bot.");
+      const call = session.run<SmallWebRTCRunnerArguments>(
         { transport: "webrtc", webrtcConnection: connection, ...details },
-        async (params: WebRTCParams) => openTransport({ connection, params, opus, pacer, logger: session.logger }),
+        (params) => openWebRTCPort(connection, { params, opus, pacer }),
       );
-      void connection.left.then((reason) => session.end(reason));
+      connection.reportTo(call);
     },
     async hungUp(session) {
       connections.get(session)?.hungUp();
@@ -113,7 +111,7 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
       const connection = session && connections.get(session);
       if (session !== undefined && connection !== undefined && session.id !== pcId) return { session, connection };
       throw new RunnerError("SESSION_UNKNOWN", "No call has this pc_id, or it has ended.", {
-        fix: "Begin anew: POST /start, and an offer without pc_id.",
+        fix: "Start a new call: POST /start, then an offer without pc_id.",
       });
     },
   };

@@ -4,9 +4,8 @@ export type {
   WebRTCEvents,
   WebRTCParams,
 } from "./arguments.ts";
-export { type AnsweredCall, type CallDetails, type Calls, type CallsOptions, openCalls } from "./calls.ts";
+export { type AnsweredCall, type CallDetails, type Calls, openCalls } from "./calls.ts";
 export type { CallerTrack } from "./messages.ts";
-export { type CallSettings, callOptions } from "./options.ts";
+export { type CallSettings, type CallsOptions, callOptions } from "./options.ts";
 export type { IceServer, RemoteCandidate } from "./peer/peer.ts";
 export type { CallerAnswer, CallerOffer } from "./peers.ts";
-export { createWebRTCTransport, type WebRTCTransport, type WebRTCTransportOptions } from "./transport.ts";

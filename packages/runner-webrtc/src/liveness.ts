@@ -1,47 +1,48 @@
-import type { Pacer } from "@pipecat-ts/runner-media";
+import { type Clock, isRunnerError, type Pacer } from "@pipecat-ts/runner-core";
 import type { Peer } from "./peer/peer.ts";
+import type { Peers } from "./peers.ts";
 
-/** Watches whether the caller is still there, by what arrives of it: a page that was killed says no goodbye. */
+/** Detects a caller who is gone without a word, such as a page that was killed: its packets stop. */
 export interface Liveness {
-  /** This is the peer to watch from now on, anew. */
+  /** Watches this peer from now on. The timeout starts again. */
   watch(peer: Pick<Peer, "packetsReceived" | "state">): void;
   stop(): void;
 }
 
-/** What it goes by. */
 export interface LivenessOptions {
   readonly pacer: Pacer;
-  /** How long a caller who was there may be silent on the wire, in ms. */
+  /** How long a connected caller may send no packet, in ms. */
   readonly callerTimeoutMs: number;
-  /** Called once: with `never` when the first peer did not connect, in 30 s. */
-  gone(how: "silent" | "never"): void;
+  /** Called once. `wasConnected` is false when the first peer did not connect within 30 s. */
+  timedOut(wasConnected: boolean): void;
 }
 
-/** The network between an offer and a first packet may ask a person for permission. */
+/** Long enough for a person to answer the browser's permission prompt, which may come between offer and first packet. */
 const connectTimeoutMs = 30_000;
 const checkMs = 250;
 
 /**
- * Media, reports on media and data count as signs of life; ICE's own checks do not, which take 26 s to miss a caller. One
- * who has sent nothing of these at all, because it only listens, is believed to be there as long as the connection is.
+ * Counts media, RTCP and data as signs of life. ICE's own checks take 26 s to notice that a caller is gone and do not count.
+ * A caller who only listens and has sent none of these is present as long as its connection is.
  */
-export function createLiveness({ pacer, callerTimeoutMs, gone }: LivenessOptions): Liveness {
+export function createLiveness({ pacer, callerTimeoutMs, timedOut }: LivenessOptions): Liveness {
   let peer: Pick<Peer, "packetsReceived" | "state"> | undefined;
-  let received = 0;
+  let packetsReceived = 0;
   let lastMs = 0;
-  let everConnected = false;
+  let wasConnected = false;
   let stopTicks: (() => void) | undefined;
 
   function check(): void {
     if (peer === undefined) return;
     const nowMs = pacer.clock.now();
-    const there = peer.packetsReceived > received || (peer.packetsReceived === 0 && peer.state === "connected");
-    received = peer.packetsReceived;
-    everConnected ||= peer.state === "connected";
-    if (there) lastMs = nowMs;
-    else if (nowMs - lastMs > (everConnected ? callerTimeoutMs : connectTimeoutMs)) {
+    const isPresent =
+      peer.packetsReceived > packetsReceived || (peer.packetsReceived === 0 && peer.state === "connected");
+    packetsReceived = peer.packetsReceived;
+    wasConnected ||= peer.state === "connected";
+    if (isPresent) lastMs = nowMs;
+    else if (nowMs - lastMs > (wasConnected ? callerTimeoutMs : connectTimeoutMs)) {
       stop();
-      gone(everConnected ? "silent" : "never");
+      timedOut(wasConnected);
     }
   }
 
@@ -53,10 +54,65 @@ export function createLiveness({ pacer, callerTimeoutMs, gone }: LivenessOptions
   return {
     watch(next) {
       peer = next;
-      received = next.packetsReceived;
+      packetsReceived = next.packetsReceived;
       lastMs = pacer.clock.now();
       stopTicks ??= pacer.every(checkMs, check);
     },
     stop,
+  };
+}
+
+/** Distinguishes a caller who leaves from one who closes its data channel or peer in order to open another. */
+export interface DisconnectGrace {
+  /** Like `Peers.answer`, and keeps track of callers who return. */
+  answer: Peers["answer"];
+  /** The caller closed its data channel or its current peer: the grace period begins. */
+  begin(): void;
+}
+
+export interface DisconnectGraceOptions {
+  readonly peers: Pick<Peers, "pcId" | "open" | "current" | "answer">;
+  readonly clock: Pick<Clock, "now">;
+  /** Acts after a delay, unless the call is over by then. */
+  after(delayMs: number, act: () => void): void;
+  /** The caller has left. May be called more than once. */
+  expired(): void;
+}
+
+const graceMs = 500;
+/**
+ * After an offer of a new peer was rejected with a 5xx status, a disconnect within this time is ignored. The published client
+ * (small-webrtc-transport 1.10.8) closes its old peer at once, and offers again 2 s later. If it does not, liveness notices.
+ */
+const retryMs = 2_500;
+
+export function createDisconnectGrace({ peers, clock, after, expired }: DisconnectGraceOptions): DisconnectGrace {
+  let answersInProgress = 0;
+  let rejectedAtMs = Number.NEGATIVE_INFINITY;
+
+  function wait(pcId: string): void {
+    after(graceMs, () => {
+      // The peer was replaced. The new one may need longer to connect; liveness watches it.
+      if (peers.pcId !== pcId) return;
+      if (peers.open && peers.current?.state !== "closed") return;
+      if (answersInProgress > 0) wait(pcId);
+      else if (clock.now() - rejectedAtMs > retryMs) expired();
+    });
+  }
+
+  return {
+    async answer(offer) {
+      answersInProgress += 1;
+      try {
+        return await peers.answer(offer);
+      } catch (error) {
+        const isFinal = isRunnerError(error) && error.status < 500;
+        if (offer.restart === true && !isFinal) rejectedAtMs = clock.now();
+        throw error;
+      } finally {
+        answersInProgress -= 1;
+      }
+    },
+    begin: () => wait(peers.pcId),
   };
 }

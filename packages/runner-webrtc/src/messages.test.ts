@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { recogniseChannelText, signal } from "./messages.ts";
+import { parseChannelText, signal } from "./messages.ts";
 
 const trackStatus = (fields: object): string =>
   JSON.stringify({ type: "signalling", message: { type: "trackStatus", ...fields } });
@@ -10,8 +10,8 @@ test.each([
   [trackStatus({ receiver_index: 0, enabled: true }), { kind: "trackStatus", track: "microphone", enabled: true }],
   [trackStatus({ receiver_index: 1, enabled: false }), { kind: "trackStatus", track: "camera", enabled: false }],
   [trackStatus({ receiver_index: 2, enabled: false }), { kind: "trackStatus", track: "screen", enabled: false }],
-])("%s is the client's own", (text, said) => {
-  expect(recogniseChannelText(text)).toEqual(said);
+])("%s is a message of the client", (text, message) => {
+  expect(parseChannelText(text)).toEqual(message);
 });
 
 test.each([
@@ -24,8 +24,8 @@ test.each([
   '{"type":"signalling","message":null}',
   '{"type":"signalling","message":"trackStatus"}',
   '{"type":"signalling","message":{"type":"peerLeft"}}',
-])("%s is signalling that means nothing here, and no app message", (text) => {
-  expect(recogniseChannelText(text)).toEqual({ kind: "signalling" });
+])("%s is unknown signaling, not an app message", (text) => {
+  expect(parseChannelText(text)).toEqual({ kind: "signaling" });
 });
 
 test.each([
@@ -36,15 +36,15 @@ test.each([
   7,
   false,
   null,
-])("%j is the application's, whatever it means there", (message) => {
-  expect(recogniseChannelText(JSON.stringify(message))).toEqual({ kind: "app", message });
+])("%j is an app message", (message) => {
+  expect(parseChannelText(JSON.stringify(message))).toEqual({ kind: "app", message });
 });
 
-test.each(["", " ", "{", "hello", "\u0000", "NaN", "{'a':1}"])("%j is nothing", (text) => {
-  expect(recogniseChannelText(text)).toBeUndefined();
+test.each(["", " ", "{", "hello", "\u0000", "NaN", "{'a':1}"])("%j is not a message", (text) => {
+  expect(parseChannelText(text)).toBeUndefined();
 });
 
-test("what is said to clients is what small-webrtc-transport 1.10.8 listens for", () => {
+test("signals have the shape that small-webrtc-transport 1.10.8 expects", () => {
   expect(JSON.parse(signal("peerLeft"))).toEqual({ type: "signalling", message: { type: "peerLeft" } });
   expect(JSON.parse(signal("renegotiate"))).toEqual({ type: "signalling", message: { type: "renegotiate" } });
 });

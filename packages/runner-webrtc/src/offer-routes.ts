@@ -1,34 +1,81 @@
 import { type HttpRoute, type RouteContext, RunnerError, type Session } from "@pipecat-ts/runner-core";
+import Type, { type TSchema } from "typebox";
 import type { Calls } from "./calls.ts";
-import { type CandidatesBody, candidatesSchema, type OfferBody, offerSchema } from "./offer-body.ts";
 
-/** What the routes need of their runner. */
+/** `POST …/api/offer`, as small-webrtc-transport 1.10.8 and Pipecat's older clients send it. */
+interface OfferBody {
+  readonly sdp: string;
+  readonly type: "offer";
+  /** The `pc_id` of the last answer; none in the first offer. */
+  readonly pc_id?: string | null;
+  /** Whether the offer is for a new peer, which replaces `pc_id`. */
+  readonly restart_pc?: boolean | null;
+  /** The bot's `args.body`. Clients use two spellings. */
+  readonly requestData?: unknown;
+  readonly request_data?: unknown;
+}
+
+/** `PATCH …/api/offer`: candidates that the caller has gathered since its offer. */
+interface CandidatesBody {
+  readonly pc_id: string;
+  readonly candidates: readonly {
+    /** `""` marks the end of candidates. */
+    readonly candidate: string;
+    readonly sdp_mid?: string | null;
+    readonly sdp_mline_index?: number | null;
+  }[];
+}
+
+/** The peer ignores further candidates anyway. */
+const maxCandidates = 64;
+
+const orNull = (schema: TSchema): TSchema => Type.Optional(Type.Union([schema, Type.Null()]));
+
+const offerSchema: TSchema = Type.Object({
+  sdp: Type.String(),
+  type: Type.Literal("offer"),
+  pc_id: orNull(Type.String()),
+  restart_pc: orNull(Type.Boolean()),
+});
+
+const candidatesSchema: TSchema = Type.Object({
+  pc_id: Type.String(),
+  candidates: Type.Array(
+    Type.Object({
+      candidate: Type.String(),
+      sdp_mid: orNull(Type.String()),
+      sdp_mline_index: orNull(Type.Integer({ minimum: 0 })),
+    }),
+    { maxItems: maxCandidates },
+  ),
+});
+
 export interface OfferRoutesOptions {
   readonly calls: Calls;
-  /** A session for a caller who just comes. */
-  start(body: unknown): Session;
-  /** The started session that waits for a WebRTC caller, or has one. Throws SESSION_UNKNOWN. */
-  find(sessionId: string): Session;
+  /** Creates a session for a caller who did not use `/start`. */
+  createSession(body: unknown): Session;
+  /** Finds a session that `/start` created. Throws SESSION_UNKNOWN. */
+  findSession(sessionId: string): Session;
 }
 
 /**
- * Where clients send their offers and candidates. A 4xx ends the client's attempt, a 5xx has it try again: by the source of
- * small-webrtc-transport 1.10.8.
+ * The routes for offers and candidates. By the source of small-webrtc-transport 1.10.8, a 4xx answer ends the client's
+ * attempts, and after a 5xx answer it tries again.
  */
-export function offerRoutes({ calls, start, find }: OfferRoutesOptions): HttpRoute[] {
-  /** The session an offer is for, and whether it began with it. */
+export function offerRoutes({ calls, createSession, findSession }: OfferRoutesOptions): HttpRoute[] {
   function sessionOf(ctx: RouteContext, pcId: string | undefined, body: unknown): { session: Session; isNew: boolean } {
     const sessionId = sessionIdOf(ctx);
     if (pcId !== undefined) {
       const { session } = calls.find(pcId);
-      refuseOther(session, sessionId);
+      requireSession(session, sessionId);
       return { session, isNew: false };
     }
-    return sessionId === undefined ? { session: start(body), isNew: true } : { session: find(sessionId), isNew: false };
+    if (sessionId !== undefined) return { session: findSession(sessionId), isNew: false };
+    return { session: createSession(body), isNew: true };
   }
 
   async function answer(ctx: RouteContext): Promise<void> {
-    const { sdp, pc_id, restart_pc, request_data, requestData } = ctx.request.body as OfferBody;
+    const { sdp, pc_id, restart_pc, request_data, requestData } = ctx.request.body as unknown as OfferBody;
     const pcId = pc_id ?? undefined;
     const body = [request_data, requestData].find(hasContent);
     const { session, isNew } = sessionOf(ctx, pcId, body);
@@ -37,7 +84,7 @@ export function offerRoutes({ calls, start, find }: OfferRoutesOptions): HttpRou
         sdp,
         pcId,
         restart: restart_pc ?? false,
-        // Before the peer counts: one who finds no place keeps none open here, and may offer again.
+        // Before the new peer takes over: a caller rejected with AT_CAPACITY leaves no peer behind, and may offer again.
         admit() {
           if (session.state === "pending") calls.start(session, body === undefined ? {} : { body });
         },
@@ -51,12 +98,12 @@ export function offerRoutes({ calls, start, find }: OfferRoutesOptions): HttpRou
   }
 
   function addCandidates(ctx: RouteContext): void {
-    const { pc_id, candidates } = ctx.request.body as CandidatesBody;
+    const { pc_id, candidates } = ctx.request.body as unknown as CandidatesBody;
     const { session, connection } = calls.find(pc_id);
-    refuseOther(session, sessionIdOf(ctx));
+    requireSession(session, sessionIdOf(ctx));
     for (const { candidate, sdp_mid, sdp_mline_index } of candidates) {
-      const place = { sdpMid: sdp_mid ?? undefined, sdpMLineIndex: sdp_mline_index ?? undefined };
-      connection.addCandidate(pc_id, { candidate, ...place });
+      const section = { sdpMid: sdp_mid ?? undefined, sdpMLineIndex: sdp_mline_index ?? undefined };
+      connection.addCandidate(pc_id, { candidate, ...section });
     }
     ctx.body = { status: "success" };
   }
@@ -67,20 +114,20 @@ export function offerRoutes({ calls, start, find }: OfferRoutesOptions): HttpRou
   ]);
 }
 
-/** An empty value counts as none, as in Pipecat's own server: also `{}`, which its JavaScript client sends. */
+/** Whether a value counts as a body. As in Pipecat's server, `{}`, which its JavaScript client sends, does not. */
 function hasContent(value: unknown): boolean {
   return Boolean(value) && !(typeof value === "object" && Object.keys(Object(value)).length === 0);
 }
 
 function sessionIdOf(ctx: RouteContext): string | undefined {
-  const { session_id: asked } = ctx.query;
-  return ctx.params.sessionId ?? (typeof asked === "string" ? asked : undefined);
+  const { session_id: queried } = ctx.query;
+  return ctx.params.sessionId ?? (typeof queried === "string" ? queried : undefined);
 }
 
-/** One caller's `pc_id` opens nothing at another's address. */
-function refuseOther(session: Session, sessionId: string | undefined): void {
+/** Rejects a `pc_id` that belongs to another session than the one in the URL. */
+function requireSession(session: Session, sessionId: string | undefined): void {
   if (sessionId === undefined || session.id === sessionId) return;
   throw new RunnerError("SESSION_UNKNOWN", "This pc_id belongs to another session.", {
-    fix: "Send each offer to the address of its own session.",
+    fix: "Send each offer to the URL of its own session.",
   });
 }

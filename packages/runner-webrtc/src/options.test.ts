@@ -1,6 +1,13 @@
 import { resolveOptions } from "@pipecat-ts/runner-core";
 import { describe, expect, test } from "vitest";
-import { checkSettings, type WebRTCOptions, webrtcOptions } from "./options.ts";
+import {
+  type CallsOptions,
+  checkSettings,
+  esp32Options,
+  parseIceServerList,
+  type WebRTCOptions,
+  webrtcOptions,
+} from "./options.ts";
 
 const resolve = (given: Record<string, unknown> = {}, env: Record<string, string> = {}): WebRTCOptions => {
   const options = resolveOptions(webrtcOptions, { given, env });
@@ -9,7 +16,7 @@ const resolve = (given: Record<string, unknown> = {}, env: Record<string, string
 };
 const turn = { urls: "turn:turn.example.net", username: "caller", credential: "s3cret" };
 
-test("nothing is needed", () => {
+test("all options have defaults", () => {
   expect(resolve()).toEqual({
     iceServers: [],
     relayOnly: false,
@@ -20,7 +27,7 @@ test("nothing is needed", () => {
   });
 });
 
-test("flags go before the environment, and code may give values", () => {
+test("flags and code override environment variables", () => {
   const env = {
     PIPECAT_ICE_SERVERS: JSON.stringify([turn]),
     PIPECAT_RELAY_ONLY: "yes",
@@ -46,7 +53,7 @@ test("flags go before the environment, and code may give values", () => {
   expect(resolve(given, env)).toEqual({ ...fromEnv, ...given });
 });
 
-describe("what cannot be is refused by the name it was given by, and no secret is shown", () => {
+describe("invalid options are rejected by name, without secrets", () => {
   test.each([
     ["PIPECAT_ICE_SERVERS", "turn:caller:s3cret@turn.example.net", "--ice-servers"],
     ["PIPECAT_ICE_SERVERS", '{"urls":"turn:turn.example.net","credential":"s3cret"}', "--ice-servers"],
@@ -63,34 +70,34 @@ describe("what cannot be is refused by the name it was given by, and no secret i
     ["PIPECAT_UDP_PORTS", "0-10", "65535"],
     ["PIPECAT_UDP_PORTS", "50000-70000", "65535"],
     ["PIPECAT_CALLER_TIMEOUT", "0.5", "--caller-timeout"],
-  ])("%s=%s", (name, text, says) => {
+  ])("%s=%s", (name, text, expected) => {
     expect(() => resolve({}, { [name]: text })).toThrow(
       expect.objectContaining({ code: "OPTION_INVALID", message: expect.stringContaining(name) }),
     );
-    expect(refusal({}, { [name]: text })).toContain(says);
-    expect(refusal({}, { [name]: text })).not.toContain("s3cret");
+    expect(errorOf({}, { [name]: text })).toContain(expected);
+    expect(errorOf({}, { [name]: text })).not.toContain("s3cret");
   });
 
   test.each([
-    ["no TURN server to relay", { relayOnly: true, iceServers: "stun:stun.example.net" }, "--ice-servers"],
-    ["ports the wrong way round", { udpPorts: [2, 1] }, "lower port first"],
+    ["--relay-only without a TURN server", { relayOnly: true, iceServers: "stun:stun.example.net" }, "--ice-servers"],
+    ["a port range with the higher port first", { udpPorts: [2, 1] }, "lower port first"],
     [
-      "a server without credentials",
+      "a TURN server without credentials",
       { iceServers: [{ urls: "turn:turn.example.net", credential: "s3cret" }] },
       "turn.example.net",
     ],
     [
-      "a server with its login in the URL",
+      "a TURN server with credentials in its URL",
       { iceServers: [{ urls: "turn:caller:s3cret@turn.example.net" }] },
       "turn:…@turn",
     ],
-  ])("%s", (_, given, says) => {
+  ])("%s", (_, given, expected) => {
     expect(() => resolve(given)).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
-    expect(refusal(given)).toContain(says);
-    expect(refusal(given)).not.toContain("s3cret");
+    expect(errorOf(given)).toContain(expected);
+    expect(errorOf(given)).not.toContain("s3cret");
   });
 
-  function refusal(given: Record<string, unknown>, env: Record<string, string> = {}): string {
+  function errorOf(given: Record<string, unknown>, env: Record<string, string> = {}): string {
     try {
       resolve(given, env);
       return "";
@@ -98,4 +105,98 @@ describe("what cannot be is refused by the name it was given by, and no secret i
       return `${error} ${(error as { readonly fix?: string }).fix}`;
     }
   }
+});
+
+describe("--ice-servers", () => {
+  const stun = "stun:stun.example.net:3478";
+  const turnServer = { urls: "turn:turn.example.net:3478?transport=udp", username: "caller", credential: 'a"},{[,' };
+
+  test.each([
+    ["a bare URL", stun, [{ urls: stun }]],
+    [
+      "bare URLs separated by commas",
+      ` ${stun}, stuns:[2001:db8::1] ,`,
+      [{ urls: stun }, { urls: "stuns:[2001:db8::1]" }],
+    ],
+    ["a JSON object with commas and brackets in its strings", JSON.stringify(turnServer), [turnServer]],
+    [
+      "JSON objects and URLs separated by commas",
+      `${JSON.stringify(turnServer)},${stun}`,
+      [turnServer, { urls: stun }],
+    ],
+    [
+      "a JSON array of objects",
+      JSON.stringify([{ urls: [stun] }, turnServer], undefined, 2),
+      [{ urls: [stun] }, turnServer],
+    ],
+    ["a JSON array of URLs", JSON.stringify([stun, stun]), [{ urls: stun }, { urls: stun }]],
+    ["arrays separated by commas", `[${JSON.stringify(turnServer)}],["${stun}"]`, [turnServer, { urls: stun }]],
+    ["an empty list", " , ", []],
+  ])("%s", (_, text, servers) => {
+    expect(parseIceServerList(text)).toEqual(servers);
+  });
+
+  test("other fields are removed, because every caller would receive them", () => {
+    const withOtherFields = {
+      ...turnServer,
+      credentialType: "password",
+      apiKey: "secret",
+      username: turnServer.username,
+    };
+    expect(parseIceServerList(JSON.stringify(withOtherFields))).toEqual([turnServer]);
+  });
+
+  test.each([
+    "http://stun.example.net",
+    "stun.example.net:3478",
+    "stun://stun.example.net",
+    "turn:turn.example.net",
+    '{"urls":"turn:turn.example.net","username":"caller"}',
+    '{"urls":"turn:turn.example.net","username":7,"credential":8}',
+    '{"urls":7}',
+    '{"url":"stun:stun.example.net"}',
+    "{}",
+    "[7]",
+    "[null]",
+    "{",
+    '{"urls":"stun:stun.example.net"',
+    `${stun},,{]`,
+  ])("%s is rejected", (text) => {
+    expect(() => parseIceServerList(text)).toThrow();
+  });
+});
+
+describe("--esp32", () => {
+  const settings: CallsOptions = { iceServers: [], relayOnly: false, callerTimeout: 10 };
+
+  test.each(["localhost", "127.0.0.1", "127.1.2.3", "0.0.0.0", "::", "::1", "fd00::2", "voice.example.com"])(
+    "with --host %s is an error that shows what to use",
+    (host) => {
+      expect(() => esp32Options(settings, host)).toThrow(
+        expect.objectContaining({
+          code: "OPTION_INVALID",
+          message: expect.stringContaining(`"${host}"`),
+          fix: expect.stringMatching(/--host.*192\.168\.1\.100/),
+        }),
+      );
+    },
+  );
+
+  test("announces only the address of the host, and uses no ICE servers", () => {
+    const servers = [{ urls: "stun:stun.example.com" }];
+    expect(esp32Options({ ...settings, iceServers: servers }, "192.168.1.100")).toEqual({
+      ...settings,
+      iceServers: [],
+      hostAddress: "192.168.1.100",
+    });
+  });
+
+  test("announces the address of --announce-ip instead, if it is set", () => {
+    expect(esp32Options({ ...settings, announceIp: "192.168.1.100" }, "0.0.0.0")).not.toHaveProperty("hostAddress");
+    expect(() => esp32Options({ ...settings, announceIp: "fd00::1" }, "192.168.1.100")).toThrow("fd00::1");
+  });
+
+  test("and --relay-only exclude each other", () => {
+    expect(() => esp32Options({ ...settings, relayOnly: true }, "192.168.1.100")).toThrow("--relay-only");
+  });
 });

@@ -1,11 +1,10 @@
-import { isIP } from "node:net";
+import { isIP, isIPv4 } from "node:net";
 import { type OptionTable, RunnerError } from "@pipecat-ts/runner-core";
 import Type from "typebox";
-import { parseIceServerText } from "./ice-server-text.ts";
 import { parseIceServers } from "./peer/ice-servers.ts";
-import type { IceServer } from "./peer/peer.ts";
+import type { IceServer, PeerOptions } from "./peer/peer.ts";
 
-/** What can be set of every call by WebRTC, whichever plugin takes it. */
+/** The settings of every WebRTC call, whichever plugin takes it. */
 export interface CallSettings {
   readonly iceServers: readonly IceServer[];
   readonly relayOnly: boolean;
@@ -15,38 +14,45 @@ export interface CallSettings {
   readonly callerTimeout: number;
 }
 
-/** What can be set of the webrtc transport. */
+/** The settings of the calls of one plugin. */
+export interface CallsOptions extends CallSettings, Pick<PeerOptions, "hostAddress" | "opensDtls"> {}
+
+/** The options of the webrtc transport. */
 export interface WebRTCOptions extends CallSettings {
   readonly esp32: boolean;
 }
 
-const text = Type.Union([Type.String(), Type.Array(Type.String())]);
+const urlOrUrls = Type.Union([Type.String(), Type.Array(Type.String())]);
 
 /**
- * The flags and variables of `CallSettings`: a plugin that takes calls in a way of its own puts them among its options, so
- * that they are the same for all.
+ * The flags and environment variables of `CallSettings`. A plugin with signaling of its own includes them in its options, so
+ * that the same flags apply to all WebRTC calls.
  */
 export const callOptions: OptionTable<CallSettings> = {
   iceServers: {
     flag: "ice-servers",
     env: "PIPECAT_ICE_SERVERS",
     placeholder: "servers",
-    description: "STUN and TURN servers, for the bot and its callers: URLs or JSON objects, separated by commas",
+    description: "STUN and TURN servers for the bot and its callers: URLs or JSON objects, separated by commas",
     schema: Type.Array(
-      Type.Object({ urls: text, username: Type.Optional(Type.String()), credential: Type.Optional(Type.String()) }),
+      Type.Object({
+        urls: urlOrUrls,
+        username: Type.Optional(Type.String()),
+        credential: Type.Optional(Type.String()),
+      }),
       {
         description:
           'a list of "stun:host:port" and {"urls": "turn:host:port", "username": "…", "credential": "…"}, separated by commas',
       },
     ),
-    parse: parseIceServerText,
+    parse: parseIceServerList,
     default: [],
     secret: true,
   },
   relayOnly: {
     flag: "relay-only",
     env: "PIPECAT_RELAY_ONLY",
-    description: "Reach callers through the TURN servers alone",
+    description: "Reach callers only through the TURN servers",
     schema: Type.Boolean(),
     default: false,
   },
@@ -54,27 +60,27 @@ export const callOptions: OptionTable<CallSettings> = {
     flag: "announce-ip",
     env: "PIPECAT_ANNOUNCE_IP",
     placeholder: "address",
-    description: "The IP address that callers reach this machine's UDP ports at, where it is not its own",
+    description: "IP address at which callers reach this machine's UDP ports, when it is behind a 1:1 NAT",
     schema: Type.String({ description: "an IP address" }),
-    parse: parseIp,
+    parse: (text) => (isIP(text) === 0 ? undefined : text),
   },
   udpPorts: {
     flag: "udp-ports",
     env: "PIPECAT_UDP_PORTS",
     placeholder: "first-last",
-    description: "The UDP ports to use, a few for each caller",
+    description: "Range of UDP ports to use; each caller needs a few",
     schema: Type.Array(Type.Integer({ minimum: 1, maximum: 65_535 }), {
       minItems: 2,
       maxItems: 2,
-      description: "two ports from 1 to 65535, the lower one first, as 50000-50999",
+      description: "two ports from 1 to 65535, the lower one first, such as 50000-50999",
     }),
-    parse: parsePorts,
+    parse: parsePortRange,
   },
   callerTimeout: {
     flag: "caller-timeout",
     env: "PIPECAT_CALLER_TIMEOUT",
     placeholder: "seconds",
-    description: "How long a caller by WebRTC may be away before its session ends",
+    description: "Seconds without a packet after which a WebRTC caller has left",
     schema: Type.Number({ minimum: 1 }),
     default: 10,
   },
@@ -85,30 +91,82 @@ export const webrtcOptions: OptionTable<WebRTCOptions> = {
   esp32: {
     flag: "esp32",
     env: "PIPECAT_ESP32",
-    description: "Answer so that ESP32 devices understand it; give --host the IP address that they reach",
+    description: "Send answers that ESP32 devices can parse; requires --host with the IP address that they reach",
     schema: Type.Boolean(),
     default: false,
   },
 };
 
-function parseIp(given: string): string | undefined {
-  return isIP(given) === 0 ? undefined : given;
-}
-
-function parsePorts(given: string): number[] | undefined {
-  const [, first, last] = given.trim().match(/^(\d{1,5})-(\d{1,5})$/) ?? [];
+function parsePortRange(text: string): number[] | undefined {
+  const [, first, last] = text.trim().match(/^(\d{1,5})-(\d{1,5})$/) ?? [];
   return Number(first) <= Number(last) ? [Number(first), Number(last)] : undefined;
 }
 
-/** Refuses what the table's schemas cannot: servers that are none, given in code. Throws OPTION_INVALID. */
+/**
+ * Parses ICE servers from the command line: bare URLs, JSON objects and JSON arrays of both, separated by commas. Keeps only
+ * `urls`, `username` and `credential` of an object, because clients receive them. Throws when a part is not an ICE server.
+ */
+export function parseIceServerList(text: string): IceServer[] {
+  const servers = splitAtCommas(text).flatMap((part) =>
+    /^[[{]/.test(part) ? [JSON.parse(part)].flat().map(toIceServer) : [{ urls: part }],
+  );
+  parseIceServers(servers);
+  return servers;
+}
+
+function toIceServer(value: unknown): IceServer {
+  if (typeof value === "string") return { urls: value };
+  const { urls, username, credential } = Object(value) as Readonly<Record<string, unknown>>;
+  if (![urls].flat().every((url) => typeof url === "string")) throw new TypeError("An ICE server has no urls.");
+  return {
+    urls: urls as string | string[],
+    ...(typeof username === "string" ? { username } : {}),
+    ...(typeof credential === "string" ? { credential } : {}),
+  };
+}
+
+/** Splits at commas that are neither in brackets nor in a JSON string. */
+function splitAtCommas(text: string): string[] {
+  const parts = [""];
+  let depth = 0;
+  for (const [token] of text.matchAll(/"(?:\\.|[^"\\])*"|./gs)) {
+    if (token === "{" || token === "[") depth += 1;
+    if (token === "}" || token === "]") depth -= 1;
+    if (token === "," && depth === 0) parts.push("");
+    else parts[parts.length - 1] += token;
+  }
+  return parts.map((part) => part.trim()).filter((part) => part !== "");
+}
+
+/** Checks what the schemas cannot. Throws OPTION_INVALID. */
 export function checkSettings({ iceServers, relayOnly, udpPorts }: CallSettings): void {
   const { turn } = parseIceServers(iceServers);
   if (relayOnly && turn.length === 0)
-    throw new RunnerError("OPTION_INVALID", "--relay-only was given, and no TURN server to relay.", {
-      fix: "Name one by --ice-servers or PIPECAT_ICE_SERVERS.",
+    throw new RunnerError("OPTION_INVALID", "--relay-only requires a TURN server.", {
+      fix: "Add one with --ice-servers or PIPECAT_ICE_SERVERS.",
     });
   if (udpPorts !== undefined && udpPorts[0] > udpPorts[1])
-    throw new RunnerError("OPTION_INVALID", `udpPorts goes from ${udpPorts[0]} down to ${udpPorts[1]}.`, {
-      fix: "Give the lower port first.",
+    throw new RunnerError("OPTION_INVALID", `udpPorts is [${udpPorts.join(", ")}], which is not a range of ports.`, {
+      fix: "Put the lower port first.",
     });
+}
+
+/**
+ * The options with which answers suit Pipecat's ESP32 client: a single IPv4 host candidate, because the client resolves no
+ * names, queries no STUN server, and checks one candidate pair after the other (https://github.com/pipecat-ai/pipecat-esp32).
+ * All answers meet the client's other needs. `host` is the address that the server binds. Throws OPTION_INVALID when devices
+ * cannot reach it.
+ */
+export function esp32Options(options: CallsOptions, host: string): CallsOptions {
+  const { announceIp, relayOnly } = options;
+  if (relayOnly)
+    throw new RunnerError("OPTION_INVALID", "--esp32 and --relay-only exclude each other.", {
+      fix: "Remove one of them: ESP32 devices do not support TURN.",
+    });
+  const address = announceIp ?? host;
+  if (!isIPv4(address) || /^(0|127)\./.test(address))
+    throw new RunnerError("OPTION_INVALID", `--esp32: devices cannot reach this machine at "${address}".`, {
+      fix: "Set --host to the IPv4 address of this machine in the devices' network, such as --host 192.168.1.100.",
+    });
+  return { ...options, iceServers: [], ...(announceIp === undefined ? { hostAddress: host } : {}) };
 }

@@ -1,47 +1,46 @@
-import { isRunnerError, RunnerError } from "@pipecat-ts/runner-core";
-import type { Clock } from "@pipecat-ts/runner-media";
+import { type Clock, isRunnerError, RunnerError } from "@pipecat-ts/runner-core";
 
-/** Where messages go. */
+/** The data channel that messages are sent on. */
 export interface OutboxChannel {
   /** Whether the caller's data channel is open. */
   readonly open: boolean;
-  /** Bytes that wait in it. */
+  /** Bytes in its send buffer. */
   readonly bufferedBytes: number;
-  /** The largest message in bytes that the caller takes; no limit as long as that is not known. */
+  /** The largest message that the caller accepts, in bytes; infinite while that is not known. */
   readonly maxMessageBytes: number;
-  /** How often something came from the caller over the peer that carries the channel. */
-  readonly heard: number;
+  /** The number of packets received on the peer of the channel. */
+  readonly packetsReceived: number;
   /** Throws when the message cannot be sent. */
   sendText(text: string): void;
 }
 
-/** The bot's messages on their way to the caller's data channel, in order: kept while it is not open, or full. */
+/** Sends the bot's messages on the caller's data channel, in order. Queues them while it is not open, or full. */
 export interface Outbox {
   /**
-   * Resolves when the channel has taken the message. Rejects with MESSAGE_TOO_LARGE, CALLER_NOT_READING when too many wait,
-   * MESSAGES_UNSUPPORTED once the caller is known to have no data channel, CALL_ENDED.
+   * Resolves when the channel has taken the message. Rejects with MESSAGE_TOO_LARGE, with CALLER_NOT_READING when too many are
+   * queued, with MESSAGES_UNSUPPORTED when the caller has no data channel, and with CALL_ENDED.
    */
   send(message: unknown): Promise<void>;
-  /** The channel opened: what waits is sent. */
+  /** The channel opened: sends the queue. */
   opened(): void;
   /**
-   * Another peer is to carry the channel. What that before took since something last came from the caller found no network: it
-   * is sent again, first. `heard` is how often something came over the peer before.
+   * Another peer replaced the one of the channel. Messages sent after the last packet from the caller were probably lost: they
+   * are sent again, before the queue. `packetsReceived` is that of the old peer.
    */
-  replaced(heard: number): void;
-  /** The caller has no data channel: what waits is refused, and what follows. Until one opens all the same. */
-  missing(): void;
+  replaced(packetsReceived: number): void;
+  /** The caller has no data channel: rejects the queue and all further messages, unless a channel opens later. */
+  unsupported(): void;
   /** The call is over. */
   close(): void;
 }
 
-/** As many messages as wait for the channel: what Pipecat's own server keeps. */
-const waitingLimit = 50;
-/** While more waits in the channel itself, or may be lost, nothing is added to it. */
+/** The limit of the queue, as in Pipecat's own server. */
+const queueLimit = 50;
+/** While the channel has buffered, or may have lost, this many bytes, nothing is sent. */
 const bufferedLimit = 1024 * 1024;
 const pollMs = 20;
 
-interface Waiting {
+interface QueuedMessage {
   readonly text: string;
   readonly byteLength: number;
   readonly resolve: () => void;
@@ -49,52 +48,52 @@ interface Waiting {
 }
 
 export function createOutbox(channel: OutboxChannel, clock: Clock): Outbox {
-  let waiting: Waiting[] = [];
-  /** What the channel took since something came from the caller, who answers to all that arrives. */
-  let unanswered: Waiting[] = [];
-  let unansweredBytes = 0;
-  let heard = 0;
-  let refusal: RunnerError | undefined;
+  let queue: QueuedMessage[] = [];
+  /** Sent after the last packet from the caller, whose client acknowledges everything that arrives. */
+  let unconfirmed: QueuedMessage[] = [];
+  let unconfirmedBytes = 0;
+  let packetsReceived = 0;
+  let rejection: RunnerError | undefined;
   let closed = false;
   let cancelPoll: (() => void) | undefined;
 
   function drain(): void {
     cancelPoll?.();
     cancelPoll = undefined;
-    if (channel.heard !== heard) forget();
-    while (channel.open && Math.max(channel.bufferedBytes, unansweredBytes) < bufferedLimit) {
-      const next = waiting.shift();
+    if (channel.packetsReceived !== packetsReceived) confirm();
+    while (channel.open && Math.max(channel.bufferedBytes, unconfirmedBytes) < bufferedLimit) {
+      const next = queue.shift();
       if (next === undefined) return;
       deliver(next);
     }
-    if (channel.open && waiting.length > 0) cancelPoll = clock.after(pollMs, drain);
+    if (channel.open && queue.length > 0) cancelPoll = clock.after(pollMs, drain);
   }
 
-  function deliver(message: Waiting): void {
+  function deliver(message: QueuedMessage): void {
     const { text, byteLength, resolve, reject } = message;
     try {
-      // The peer may be another than the one there was, or was not, when it was written.
+      // The limit may have changed since the message was queued.
       if (byteLength > channel.maxMessageBytes) throw tooLarge(byteLength, channel.maxMessageBytes);
       channel.sendText(text);
-      unanswered.push(message);
-      unansweredBytes += byteLength;
+      unconfirmed.push(message);
+      unconfirmedBytes += byteLength;
       resolve();
     } catch (error) {
       reject(isRunnerError(error) ? error : ended(error));
     }
   }
 
-  function forget(): void {
-    unanswered = [];
-    unansweredBytes = 0;
-    heard = channel.heard;
+  function confirm(): void {
+    unconfirmed = [];
+    unconfirmedBytes = 0;
+    packetsReceived = channel.packetsReceived;
   }
 
-  function refuse(error: RunnerError): void {
+  function rejectQueue(error: RunnerError): void {
     cancelPoll?.();
-    const refused = waiting;
-    waiting = [];
-    for (const { reject } of refused) reject(error);
+    const rejected = queue;
+    queue = [];
+    for (const { reject } of rejected) reject(error);
   }
 
   return {
@@ -103,48 +102,45 @@ export function createOutbox(channel: OutboxChannel, clock: Clock): Outbox {
       const byteLength = Buffer.byteLength(text);
       if (byteLength > channel.maxMessageBytes) throw tooLarge(byteLength, channel.maxMessageBytes);
       if (closed) throw ended();
-      if (refusal !== undefined) throw refusal;
-      if (waiting.length >= waitingLimit) throw notReading();
+      if (rejection !== undefined) throw rejection;
+      if (queue.length >= queueLimit) throw notReading();
       const { promise, resolve, reject } = Promise.withResolvers<void>();
-      waiting.push({ text, byteLength, resolve, reject });
+      queue.push({ text, byteLength, resolve, reject });
       drain();
       await promise;
     },
     opened() {
-      refusal = undefined;
+      rejection = undefined;
       drain();
     },
-    replaced(before) {
-      if (before === heard) waiting.unshift(...unanswered);
-      forget();
+    replaced(received) {
+      if (received === packetsReceived) queue.unshift(...unconfirmed);
+      confirm();
     },
-    missing() {
+    unsupported() {
       if (channel.open) return;
-      refusal = new RunnerError(
-        "MESSAGES_UNSUPPORTED",
-        "The caller has opened no data channel, which carries messages.",
-      );
-      refuse(refusal);
+      rejection = new RunnerError("MESSAGES_UNSUPPORTED", "The caller has no data channel for messages.");
+      rejectQueue(rejection);
     },
     close() {
       closed = true;
-      refuse(ended());
+      rejectQueue(ended());
     },
   };
 }
 
 function tooLarge(byteLength: number, limit: number): RunnerError {
-  return new RunnerError("MESSAGE_TOO_LARGE", `The message has ${byteLength} bytes; the caller takes ${limit}.`, {
-    fix: "Send it in parts, or send a URL where the caller can fetch it.",
+  return new RunnerError("MESSAGE_TOO_LARGE", `The message has ${byteLength} bytes; the caller accepts ${limit}.`, {
+    fix: "Split it, or send a URL from which the caller can download it.",
   });
 }
 
 function notReading(): RunnerError {
-  return new RunnerError("CALLER_NOT_READING", `${waitingLimit} messages wait for the caller's data channel.`, {
-    fix: "Await each sendMessage before the next, and send less.",
+  return new RunnerError("CALLER_NOT_READING", `${queueLimit} messages are queued for the caller's data channel.`, {
+    fix: "Await each sendMessage before the next one, and send fewer.",
   });
 }
 
 function ended(cause?: unknown): RunnerError {
-  return new RunnerError("CALL_ENDED", "The message was not sent: the caller is gone.", { cause });
+  return new RunnerError("CALL_ENDED", "The message was not sent: the call has ended.", { cause });
 }

@@ -2,55 +2,53 @@ import { isRunnerError, RunnerError } from "@pipecat-ts/runner-core";
 import type { OutboxChannel } from "./outbox.ts";
 import { createPeer, type Peer, type PeerListener, type PeerOptions, type RemoteCandidate } from "./peer/peer.ts";
 
-/** An offer, as clients send it. */
+/** An offer of a caller. */
 export interface CallerOffer {
   readonly sdp: string;
-  /** The peer it is for; none for the caller's first. */
+  /** The id of the peer that it is for; none in the first offer. */
   readonly pcId?: string | undefined;
-  /** Whether the caller begins anew with a peer of its own. */
+  /** Whether it is for a new peer, which replaces the current one. */
   readonly restart?: boolean | undefined;
-  /** Told of the id of each peer that comes to count, before the caller is. What it throws refuses the offer. */
+  /** Called with the id of a new peer before the caller gets the answer. An exception rejects the offer. */
   admit?(pcId: string): void;
 }
 
-/** The answer, and the peer it is of. */
+/** An answer, and the id of its peer. */
 export interface CallerAnswer {
   readonly sdp: string;
   readonly pcId: string;
 }
 
-/** What the peers of a caller are made with. */
 export interface PeersOptions extends PeerOptions {
   readonly sessionId: string;
 }
 
-/** What they tell, of the peer that counts alone. */
+/** Receives the events of the current peer. */
 export interface PeersListener extends Pick<PeerListener, "audio" | "loss" | "text"> {
-  /** A peer has come to count: the caller's first, or one in place of `before`. */
-  began(before: Pick<Peer, "packetsReceived"> | undefined): void;
-  /** Media and data are encrypted both ways: the first time. */
+  /** A peer has become the current one: the first, or one that replaces `previous`. */
+  started(previous: Pick<Peer, "packetsReceived"> | undefined): void;
+  /** A peer is connected, for the first time. */
   connected(): void;
   channelOpened(): void;
-  /** The caller closed its data channel or peer: to leave, or to replace it. */
+  /** The caller closed its data channel or peer, to leave or to replace it. */
   closed(): void;
 }
 
-/** The peers that a caller has one after the other; the last one answered is the one that counts. */
+/** The successive peers of one caller. The current one is the last that was answered. */
 export interface Peers extends OutboxChannel {
-  /** The current peer's id; empty before the first. */
+  /** The id of the current peer; empty before the first. */
   readonly pcId: string;
-  /** What is known of the current peer. */
   readonly current: Pick<Peer, "state" | "packetsReceived" | "offersChannel" | "counters"> | undefined;
   /**
-   * Answers the first offer, one on the peer there is, or one that replaces it. Calls queue. Rejects as `Peer.answer` does,
-   * or with what `admit` throws, and all is as it was, except that UDP_PORTS_EXHAUSTED closes the peer that was to be
-   * replaced; with SESSION_NOT_PENDING for a second caller, with CALL_ENDED for a peer that is gone.
+   * Answers the first offer, an offer for the current peer, or one for a new peer. Calls are queued. Rejects as `Peer.answer`
+   * does, or with the error that `admit` threw; the peers are then unchanged, except that UDP_PORTS_EXHAUSTED closes the peer
+   * that was to be replaced. Rejects with SESSION_NOT_PENDING for a second caller, with CALL_ENDED for an old peer.
    */
   answer(offer: CallerOffer): Promise<CallerAnswer>;
-  /** One for a peer that was replaced is of no use. */
+  /** Ignores candidates for a peer that was replaced. */
   addCandidate(pcId: string, candidate: RemoteCandidate): void;
   sendAudio(payload: Uint8Array, timestamp: number): void;
-  /** Answers no more. Resolves once no answer is under way. */
+  /** Rejects further offers. Resolves when no answer is in progress. */
   seal(): Promise<void>;
   close(): Promise<void>;
 }
@@ -75,21 +73,21 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
     return named;
 
     function listen(): PeerListener {
-      const counts = () => current === named;
+      const isCurrent = () => current === named;
       return {
         state(state) {
-          if (!counts()) return;
+          if (!isCurrent()) return;
           if (state === "closed") listener.closed();
           if (state !== "connected" || everConnected) return;
           everConnected = true;
           listener.connected();
         },
-        audio: (packet) => counts() && listener.audio(packet),
-        loss: (percent) => counts() && listener.loss(percent),
-        text: (text) => counts() && listener.text(text),
+        audio: (packet) => isCurrent() && listener.audio(packet),
+        loss: (percent) => isCurrent() && listener.loss(percent),
+        text: (text) => isCurrent() && listener.text(text),
         channel(state) {
           named.channelOpen = state === "open";
-          if (!counts()) return;
+          if (!isCurrent()) return;
           if (named.channelOpen) listener.channelOpened();
           else listener.closed();
         },
@@ -100,26 +98,26 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
   async function answer({ sdp, pcId, restart = false, admit = () => undefined }: CallerOffer): Promise<CallerAnswer> {
     checkOpen();
     if (current !== undefined && pcId === undefined && everConnected) {
-      throw new RunnerError("SESSION_NOT_PENDING", `The caller of session "${sessionId}" is here already.`, {
-        fix: "Send the pc_id of the answer with every further offer, or POST /start for a session of your own.",
+      throw new RunnerError("SESSION_NOT_PENDING", `The caller of session "${sessionId}" is connected already.`, {
+        fix: "Send the pc_id of the answer with every further offer, or start another session with POST /start.",
       });
     }
     if (current === undefined || pcId === undefined || restart) return await replace(sdp, admit);
-    if (current.id !== pcId) throw new RunnerError("CALL_ENDED", `The peer ${pcId} was replaced.`);
+    if (current.id !== pcId) throw new RunnerError("CALL_ENDED", `The peer "${pcId}" was replaced by another one.`);
     return { sdp: await current.peer.answer(sdp), pcId };
   }
 
   async function replace(offer: string, admit: (pcId: string) => void): Promise<CallerAnswer> {
     const next = open();
     try {
-      const sdp = await answerInPlace(next.peer, offer);
+      const sdp = await answerReplacing(next.peer, offer);
       checkOpen();
       admit(next.id);
-      const before = current;
+      const previous = current;
       current = next;
-      listener.began(before?.peer);
-      // At once: while the client's old data channel is open, closing it would stop the pings on the new one.
-      await before?.peer.close();
+      listener.started(previous?.peer);
+      // At once: a client that closes its old data channel after the new one opened stops sending pings.
+      await previous?.peer.close();
       return { sdp, pcId: next.id };
     } catch (error) {
       await next.peer.close();
@@ -127,8 +125,8 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
     }
   }
 
-  /** A caller who begins anew has no more use for the peer before, and is owed its ports where there are no others. */
-  async function answerInPlace(next: Peer, offer: string): Promise<string> {
+  /** If all UDP ports are taken, closes the current peer first: the caller no longer uses it. */
+  async function answerReplacing(next: Peer, offer: string): Promise<string> {
     try {
       return await next.answer(offer);
     } catch (error) {
@@ -158,13 +156,13 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
     get maxMessageBytes() {
       return current?.peer.maxMessageBytes ?? Number.POSITIVE_INFINITY;
     },
-    get heard() {
+    get packetsReceived() {
       return current?.peer.packetsReceived ?? 0;
     },
     sendText: (text) => current?.peer.sendText(text),
     answer(offer) {
       const answered = queue.then(() => answer(offer));
-      queue = answered.catch(() => undefined); // whoever asked is told
+      queue = answered.catch(() => undefined); // The caller of `answer` handles it.
       return answered;
     },
     addCandidate(pcId, candidate) {

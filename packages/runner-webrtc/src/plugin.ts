@@ -1,52 +1,39 @@
 import { RunnerError, type Session, type StartBody, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { openCalls } from "./calls.ts";
-import { optionsForDevices } from "./esp32.ts";
 import { offerRoutes } from "./offer-routes.ts";
-import { type WebRTCOptions, webrtcOptions } from "./options.ts";
+import { esp32Options, type WebRTCOptions, webrtcOptions } from "./options.ts";
 
-/** What a caller's browser is told to ask for its own address when it wants such a server and none was configured: as in Pipecat's own runner. */
+/** For a client that asks for default ICE servers when none are configured, as in Pipecat's own runner. */
 const defaultIceServers = [{ urls: "stun:stun.l.google.com:19302" }];
 
-/** Callers by WebRTC, as Pipecat's SmallWebRTC clients call. */
+/** Takes calls from Pipecat's SmallWebRTC clients. */
 const plugin: TransportPlugin<WebRTCOptions> = {
+  apiVersion: 1,
   name: "webrtc",
-  rank: 100,
   options: webrtcOptions,
+  advanced: { rank: 100 },
   async open(runner, options) {
     const { host } = runner.settings;
-    const calls = await openCalls(runner, options.esp32 ? optionsForDevices(options, host) : options);
-    /** The sessions whose caller is to come in here: another transport's ids open nothing. */
-    const started = new WeakSet<Session>();
+    const calls = await openCalls(runner, options.esp32 ? esp32Options(options, host) : options);
 
-    function start(body?: unknown): Session {
-      const session = runner.createSession({ body });
-      started.add(session);
-      return session;
+    function findSession(sessionId: string): Session {
+      const session = runner.findSession(sessionId);
+      if (session !== undefined) return session;
+      throw new RunnerError("SESSION_UNKNOWN", `No WebRTC session has the id "${sessionId}".`, {
+        fix: 'Start one with POST /start and {"transport": "webrtc"}.',
+      });
     }
 
     return {
-      routes: offerRoutes({
-        calls,
-        start,
-        find(sessionId) {
-          const session = runner.findSession(sessionId);
-          if (session !== undefined && started.has(session)) return session;
-          throw new RunnerError("SESSION_UNKNOWN", `No session "${sessionId}" waits for a caller by WebRTC.`, {
-            fix: 'Ask POST /start for one, with {"transport": "webrtc"}.',
-          });
-        },
-      }),
+      routes: offerRoutes({ calls, createSession: (body) => runner.createSession({ body }), findSession }),
       start({ body }) {
-        const { id } = start(body.body);
+        const { id } = runner.createSession({ body: body.body });
         const iceServers = iceServersFor(body, options);
-        // Without servers no key at all: voice-ui-kit 0.14.0 cannot bear one that is null.
+        // voice-ui-kit 0.14.0 cannot handle `iceConfig: null`.
         const iceConfig = iceServers.length > 0 ? { iceConfig: { iceServers } } : {};
         return { sessionId: id, body: { sessionId: id, ...iceConfig } };
       },
-      banner: () => [`${runner.urlFor("/api/offer").href} takes offers`],
-      async close() {
-        // Peers are their sessions', and the pacer holds no timer without them.
-      },
+      advanced: { banner: () => [`${runner.url("/api/offer").href} takes offers`] },
     };
   },
 };

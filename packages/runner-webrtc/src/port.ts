@@ -1,35 +1,38 @@
-import type { MediaPort, Pacer } from "@pipecat-ts/runner-media";
+import { type MediaPort, type Pacer, RunnerError } from "@pipecat-ts/runner-core";
+import type { WebRTCParams } from "./arguments.ts";
 import type { Connection } from "./connection.ts";
-import type { Opus, OpusSettings } from "./voice/opus.ts";
+import type { Opus } from "./voice/opus.ts";
 import { createOutgoingAudio } from "./voice/outgoing-audio.ts";
 
-/** What a WebRTC port is set to. */
-export interface WebRTCPortOptions extends OpusSettings {
+export interface WebRTCPortOptions {
+  readonly params: WebRTCParams;
   readonly opus: Opus;
   readonly pacer: Pacer;
 }
 
-/**
- * How long silence follows the bot's last word before the call is closed: a client drops what its jitter buffer holds as
- * the call ends, and would swallow that word.
- */
-const lastWordMs = 200;
+/** Duration of the silence after the bot's last words: a client drops its jitter buffer, and with it the last words, when the call ends. */
+const trailingSilenceMs = 200;
 
-/** One call over a connection. The wire wants a packet every 20 ms: clients show a track only once something comes on it. */
-export function createWebRTCPort(connection: Connection, { opus, pacer, ...settings }: WebRTCPortOptions): MediaPort {
-  const timestamp = connection.beginVoice();
-  const voice = createOutgoingAudio({ ...settings, opus, timestamp, send: connection.sendAudio });
-  connection.onLoss(voice.reportLoss);
+/** Opens a caller's connection for the bot. Throws OPTION_INVALID for params out of range. */
+export function openWebRTCPort(connection: Connection, { params, opus, pacer }: WebRTCPortOptions): MediaPort {
+  const { audioInEnabled = true, audioInSampleRate = 16_000 } = params;
+  const { audioOutBitrate: bitrate, audioOutComplexity: complexity, audioOutDtx: dtx } = params;
+  requireRange("audioOutBitrate", bitrate, 6_000, 510_000);
+  requireRange("audioOutComplexity", complexity, 0, 10);
+  connection.setInputSampleRate(audioInEnabled ? audioInSampleRate : 0);
+  const timestamp = connection.endKeepalive();
+  const audio = createOutgoingAudio({ bitrate, complexity, dtx, opus, timestamp, send: connection.sendAudio });
+  connection.onLoss(audio.reportLoss);
 
-  function letItBeHeard(): Promise<void> {
-    const [sampleRate] = voice.sampleRates;
+  function sendTrailingSilence(deadline: AbortSignal): Promise<void> {
+    const [sampleRate] = audio.sampleRates;
     const silence = { samples: new Int16Array(sampleRate / 50), sampleRate, channels: 1 };
     return new Promise((resolve) => {
-      let left = lastWordMs / 20;
+      let frames = trailingSilenceMs / 20;
       const stop = pacer.every(20, () => {
-        voice.send(silence);
-        left -= 1;
-        if (left > 0) return;
+        audio.send(silence);
+        frames -= 1;
+        if (frames > 0 && !deadline.aborted) return;
         stop();
         resolve();
       });
@@ -37,16 +40,24 @@ export function createWebRTCPort(connection: Connection, { opus, pacer, ...setti
   }
 
   return {
-    sampleRates: voice.sampleRates,
+    sampleRates: audio.sampleRates,
     frameMs: 20,
+    // Clients show a track only when packets arrive on it.
     continuous: true,
-    send: voice.send,
-    clear: voice.clear,
+    send: audio.send,
+    clear: audio.clear,
     sendMessage: connection.sendMessage,
-    async close(reason) {
-      if (reason === "bot-finished" && connection.state === "connected") await letItBeHeard();
-      voice.close();
-      await connection.close(reason);
+    async close(reason, deadline) {
+      if (reason === "bot-finished" && connection.state === "connected") await sendTrailingSilence(deadline);
+      audio.close();
+      await connection.close(reason, deadline);
     },
   };
+}
+
+function requireRange(name: string, value: number | undefined, min: number, max: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return;
+  throw new RunnerError("OPTION_INVALID", `The webrtc param ${name} cannot be ${value}.`, {
+    fix: `Use a whole number from ${min} to ${max}.`,
+  });
 }

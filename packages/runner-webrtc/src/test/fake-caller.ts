@@ -3,20 +3,20 @@ import { createPlayout, send } from "@pipecat-ts/runner-testing";
 import { createPeerCaller, type PeerCaller } from "../peer/werift/test/peer-caller.ts";
 import { loadOpus } from "../voice/opus.ts";
 
-/** For tests: a caller that speaks the wire as Pipecat's JavaScript client does, over the engine of the other side. */
+/** For tests: a caller that behaves on the wire like Pipecat's JavaScript client, with werift. */
 export interface WebRTCCaller extends FakeCaller {
   readonly peer: PeerCaller;
-  /** The answer's. */
+  /** The `pc_id` of its answer. */
   readonly pcId: string;
-  /** Where it sends its offers. */
+  /** The URL for its offers. */
   readonly endpoint: URL;
   readonly messages: readonly unknown[];
-  /** What came that is no app message. */
+  /** Received messages that are not app messages. */
   readonly signals: readonly unknown[];
   sendMessage(message: unknown): void;
 }
 
-/** What an offer was answered with. */
+/** The answer to an offer. */
 export interface Answer {
   readonly sdp: string;
   readonly type: "answer";
@@ -26,7 +26,7 @@ export interface Answer {
 const sampleRate = 48_000;
 const connectMs = 30_000;
 
-/** Sends an offer and returns its answer. Rejects with `404 {"detail": …}` when it is refused. */
+/** Sends an offer and returns its answer. Rejects with `404 {"detail": …}` when it is rejected. */
 export async function sendOffer(endpoint: URL, offer: Readonly<Record<string, unknown>>): Promise<Answer> {
   const body = { type: "offer", pc_id: null, restart_pc: false, ...offer };
   const { status, text, json } = await send(endpoint, { method: "POST", body });
@@ -34,15 +34,15 @@ export async function sendOffer(endpoint: URL, offer: Readonly<Record<string, un
   return json as Answer;
 }
 
-/** Where one who was invited, or just comes, sends offers. */
+/** The URL for the offers of a caller, with or without a reply of `/start`. */
 export function endpointOf({ url, start }: Invitation): URL {
   return new URL(start === undefined ? "/api/offer" : `/sessions/${start.sessionId}/api/offer`, url);
 }
 
-/** Calls in, and resolves once media and data flow. Rejects, with nothing left open, when it is refused. */
+/** Connects, and resolves when media and data flow. Rejects, and leaves nothing open, when the offer is rejected. */
 export async function connectCaller(
   endpoint: URL,
-  more: Readonly<Record<string, unknown>> = {},
+  fields: Readonly<Record<string, unknown>> = {},
 ): Promise<WebRTCCaller> {
   const peer = createPeerCaller();
   const opus = await loadOpus();
@@ -71,13 +71,13 @@ export async function connectCaller(
     if (message?.type !== "signalling") messages.push(message);
     else {
       signals.push(message.message);
-      // As the real client does it by default.
+      // The default of the real client.
       if (message.message.type === "peerLeft") void leave();
     }
   });
   let answer: Answer;
   try {
-    answer = await sendOffer(endpoint, { sdp: await peer.offer(), ...more });
+    answer = await sendOffer(endpoint, { sdp: await peer.offer(), ...fields });
     await peer.accept(answer.sdp);
     await peer.connected(connectMs);
   } catch (error) {

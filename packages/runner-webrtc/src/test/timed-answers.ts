@@ -1,4 +1,4 @@
-/** For tests: a process that opens a runner, sends it offers one after the other, and tells its parent how many ms each answer took. */
+/** For tests: a process that opens a runner, sends it offers one after the other, and reports to its parent how many ms each answer took. */
 import { createRunner } from "@pipecat-ts/runner-host";
 import { createRecordingLogger, send } from "@pipecat-ts/runner-testing";
 import { chromium } from "../peer/test/offers.ts";
@@ -7,7 +7,7 @@ import { sendOffer } from "./fake-caller.ts";
 
 const runner = createRunner({ bot: () => undefined, plugins: [plugin], port: 0, logger: createRecordingLogger() });
 await runner.listen();
-// What is slow once in the asking half is no part of an answer.
+// Loads the HTTP client, whose first request is slow.
 await send(new URL("/status", runner.url));
 const times: number[] = [];
 for (let offer = 0; offer < 8; offer++) {

@@ -27,7 +27,7 @@ describe("timing", () => {
     const fixture = await createIncomingFixture();
     fixture.pacer.advanceTo(5_000);
     expect(fixture.frames).toEqual([]);
-    expect(fixture.pacer.series).toBe(0);
+    expect(fixture.pacer.timers).toBe(0);
     const packets = await encodePackets(tone(300, { durationMs: 200 }));
     for (const [index, payload] of packets.entries()) fixture.deliver(5_007 + index * 20, index, payload);
     fixture.pacer.advanceTo(5_207);
@@ -299,7 +299,7 @@ describe("streams that stop or start", () => {
     incoming.push({ payload: Uint8Array.of(0xf8, 0xff, 0xfe), sequenceNumber: 2, timestamp: 961 });
     await decoderCreated();
     pacer.advanceTo(2_000);
-    expect([opus.live.decoders, pacer.series, frames.length]).toEqual([0, 0, 0]);
+    expect([opus.live.decoders, pacer.timers, frames.length]).toEqual([0, 0, 0]);
   });
 
   test("frames are returned in the asynchronous scope of createIncomingAudio", async () => {

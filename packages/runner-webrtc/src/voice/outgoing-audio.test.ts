@@ -216,7 +216,7 @@ test("keepalive silence is sent every 20 ms, and the bot's audio continues its t
   const next = keepalive.end();
   pacer.advanceTo(2_000);
   expect(packets).toHaveLength(50);
-  expect(pacer.series).toBe(0);
+  expect(pacer.timers).toBe(0);
   expect(packets.map(({ timestamp }) => (next - timestamp) >>> 0)).toEqual(
     packets.map((_, index) => (50 - index) * 960),
   );
@@ -233,5 +233,5 @@ test("no keepalive silence is sent after end()", () => {
   keepalive.begin();
   pacer.advanceTo(1_000);
   expect(packets).toEqual([]);
-  expect(pacer.series).toBe(0);
+  expect(pacer.timers).toBe(0);
 });

@@ -2,38 +2,50 @@ import type { Pacer } from "@pipecat-ts/runner-core";
 
 /** For tests: a pacer and clock whose time advances only on request, synchronously. */
 export interface SteadyPacer extends Pacer {
-  /** Advances the time to `ms` and runs the ticks that are due until then. */
+  /** Advances the time to `ms` and runs the ticks and callbacks that are due until then. */
   advanceTo(ms: number): void;
-  /** The number of running series. */
-  readonly series: number;
+  /** The number of running series and pending callbacks. */
+  readonly timers: number;
+}
+
+interface Timer {
+  dueMs: number;
+  /** `undefined` for a callback. */
+  readonly periodMs?: number;
+  readonly run: (dueMs: number) => void;
 }
 
 export function createSteadyPacer(startMs = 1_000): SteadyPacer {
-  const series = new Set<{ dueMs: number; readonly periodMs: number; readonly tick: (dueMs: number) => void }>();
+  const timers = new Set<Timer>();
   let nowMs = startMs;
 
-  function next() {
-    return [...series].reduce((first, each) => (each.dueMs < first.dueMs ? each : first));
+  function add(timer: Timer): () => void {
+    timers.add(timer);
+    return () => timers.delete(timer);
+  }
+
+  function next(): Timer {
+    return [...timers].reduce((first, each) => (each.dueMs < first.dueMs ? each : first));
   }
 
   return {
-    clock: { now: () => nowMs, after: () => () => undefined },
-    every(periodMs, tick) {
-      const added = { periodMs, tick, dueMs: nowMs + periodMs };
-      series.add(added);
-      return () => series.delete(added);
+    clock: {
+      now: () => nowMs,
+      after: (delayMs, callback) => add({ dueMs: nowMs + delayMs, run: callback }),
     },
+    every: (periodMs, tick) => add({ dueMs: nowMs + periodMs, periodMs, run: tick }),
     advanceTo(ms) {
-      while (series.size > 0 && next().dueMs <= ms) {
+      while (timers.size > 0 && next().dueMs <= ms) {
         const due = next();
         nowMs = due.dueMs;
-        due.dueMs += due.periodMs;
-        due.tick(nowMs);
+        if (due.periodMs === undefined) timers.delete(due);
+        else due.dueMs += due.periodMs;
+        due.run(nowMs);
       }
       nowMs = Math.max(nowMs, ms);
     },
-    get series() {
-      return series.size;
+    get timers() {
+      return timers.size;
     },
   };
 }

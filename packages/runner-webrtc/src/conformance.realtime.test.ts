@@ -5,7 +5,7 @@ import { connectCaller, endpointOf } from "./test/fake-caller.ts";
 describeTransport({
   plugin,
   entry: import.meta.resolve("@pipecat-ts/runner-webrtc"),
-  // A caller who vanishes is missed after this long, in s; the default is 10.
+  // In s. The default is 10.
   options: { callerTimeout: 1 },
   lossNoticedMs: 3_000,
   levelToleranceDb: 3,
