@@ -1,158 +1,168 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { isRunnerError, type RunnerContext, type Session } from "@pipecat-ts/runner-core";
+import { isRunnerError, type RunnerContext, type Session, withTimeout } from "@pipecat-ts/runner-core";
 import type { Calls } from "@pipecat-ts/runner-webrtc";
-import { callDataOf } from "./call-data.ts";
-import type { Graph } from "./graph.ts";
+import type { WhatsAppApi } from "./api.ts";
+import { callDataOf } from "./arguments.ts";
 import type { CallConnect, CallEvent } from "./messages.ts";
-import { createRecentCalls } from "./recent-calls.ts";
 
-/** The calls of one runner, from the webhook that tells of them to the hang-up. */
+/** The calls of one runner, from the webhook to the hang-up. */
 export interface IncomingCalls {
-  /** Takes what a webhook told. Neither throws nor waits. */
+  /** Takes an event of a webhook. Neither throws nor waits. */
   take(event: CallEvent): void;
-  /** Resolves when WhatsApp knows of every hang-up, or after 1.8 s. */
+  /** Resolves when WhatsApp has confirmed every hang-up, or after 1.8 s. */
   close(): Promise<void>;
 }
 
-/** What they are made with. */
 export interface IncomingCallsOptions {
   readonly runner: RunnerContext;
   readonly calls: Calls;
-  readonly graph: Graph;
+  readonly api: WhatsAppApi;
   readonly phoneNumberId: string;
 }
 
-/** A call whose session is not over. */
-interface Line {
+/** A call whose session has not ended. */
+interface LiveCall {
   readonly session: Session;
-  /** Whether WhatsApp was asked to accept it: then it is terminated, not rejected. */
+  /** Whether an accept request was sent: the call is then terminated instead of rejected. */
   accepting: boolean;
-  /** Whether WhatsApp told that it is over: then it need not be told. */
-  over: boolean;
-  /** The request under way. */
+  /** Whether WhatsApp reported the end of the call. */
+  hasEnded: boolean;
+  /** The request in progress. */
   request: Promise<void>;
 }
 
 /**
- * A call is accepted when its connection stands, or else it would begin in silence
- * (https://developers.facebook.com/docs/whatsapp/cloud-api/calling/user-initiated-calls). So long it may take.
+ * How long to wait for the connection before the call is accepted. If a call is accepted earlier, it begins with silence
+ * (https://developers.facebook.com/docs/whatsapp/cloud-api/calling/user-initiated-calls).
  */
-const connectMs = 2_000;
-/** Below what a runner gives a plugin to close, and a session to release what it owns. */
-const closeMs = 1_800;
+const connectTimeoutMs = 2_000;
+const closeTimeoutMs = 1_800;
 
-export function createIncomingCalls({ runner, calls, graph, phoneNumberId }: IncomingCallsOptions): IncomingCalls {
+export function createIncomingCalls({ runner, calls, api, phoneNumberId }: IncomingCallsOptions): IncomingCalls {
   const recent = createRecentCalls();
-  const lines = new Map<string, Line>();
-  const underWay = new Set<Promise<void>>();
+  const live = new Map<string, LiveCall>();
+  const inProgress = new Set<Promise<void>>();
 
-  function track(work: Promise<void>): void {
-    underWay.add(work);
-    void work.finally(() => underWay.delete(work));
+  /** Lets `close` wait for work, which never rejects. */
+  function track(work: Promise<void>): Promise<void> {
+    inProgress.add(work);
+    void work.finally(() => inProgress.delete(work));
+    return work;
   }
 
   function connect(call: CallConnect): void {
-    if (!recent.isNew(call.callId) || runner.findSession(call.callId) !== undefined) return;
+    if (!recent.add(call.callId) || runner.findSession(call.callId) !== undefined) return;
     try {
-      track(answer(call, open(call)));
-    } catch (error) {
-      // The runner takes no more callers.
-      const code = isRunnerError(error) ? error.code : "INTERNAL";
-      runner.refused(code);
-      runner.logger.info(`A WhatsApp call was rejected: ${code}`);
-      track(tell(runner, "reject", call));
+      void track(answer(call, open(call)));
+    } catch (err) {
+      // AT_CAPACITY or DRAINING.
+      const code = isRunnerError(err) ? err.code : "INTERNAL";
+      runner.countRejection(code);
+      runner.logger.info({ code }, "call rejected");
+      void track(hangUp(runner, "reject", call));
     }
   }
 
-  function open(call: CallConnect): Line {
-    const session = runner.createSession({ body: call.call, holdsPlace: true });
-    const line: Line = { session, accepting: false, over: false, request: Promise.resolve() };
-    lines.set(call.callId, line);
-    session.own(async () => {
-      const hangingUp = hangUp(call, line);
-      track(hangingUp);
-      await withinMs(closeMs, hangingUp);
-    });
+  function open(call: CallConnect): LiveCall {
+    // A phone that rings has its place reserved: it must not be rejected after it was accepted.
+    const session = runner.createSession({ body: call.call, reserve: true });
+    const liveCall: LiveCall = { session, accepting: false, hasEnded: false, request: Promise.resolve() };
+    live.set(call.callId, liveCall);
+    session.onEnd(() => track(end(call, liveCall)));
     session.alias(call.callId);
-    return line;
+    return liveCall;
   }
 
   /** Never rejects. */
-  async function answer(call: CallConnect, line: Line): Promise<void> {
-    const { session } = line;
-    const isWanted = (): boolean => session.state === "pending";
+  async function answer(call: CallConnect, liveCall: LiveCall): Promise<void> {
+    const { session } = liveCall;
+    const isPending = (): boolean => session.state === "pending";
     try {
       const { sdp, connected, left } = await calls.answer(session, { sdp: call.sdp });
-      if (!isWanted()) return;
-      await request(line, graph.preAccept(call, sdp));
-      await withinMs(connectMs, Promise.race([connected, left]));
-      if (!isWanted()) return;
-      line.accepting = true;
-      await request(line, graph.accept(call, sdp));
-      if (isWanted()) calls.start(session, { callData: callDataOf(call) });
+      if (!isPending()) return;
+      await send(liveCall, api.preAccept(call, sdp));
+      await withTimeout(Promise.race([connected, left]), connectTimeoutMs);
+      if (!isPending()) return;
+      liveCall.accepting = true;
+      await send(liveCall, api.accept(call, sdp));
+      if (isPending()) calls.start(session, { callData: callDataOf(call) });
     } catch (err) {
-      if (isWanted()) session.logger.warn(describe(err), "a WhatsApp call could not be taken");
+      if (isPending()) session.logger.warn(describe(err), "call failed");
       await session.end("transport-failed");
     }
   }
 
-  async function request(line: Line, made: Promise<void>): Promise<void> {
-    line.request = made;
-    await made;
+  async function send(liveCall: LiveCall, request: Promise<void>): Promise<void> {
+    liveCall.request = request;
+    await request;
+  }
+
+  /** Hangs up after the request in progress. Never rejects. */
+  async function end(call: CallConnect, liveCall: LiveCall): Promise<void> {
+    live.delete(call.callId);
+    if (!liveCall.hasEnded) await liveCall.request.catch(() => undefined); // `answer` handles it.
+    if (!liveCall.hasEnded) await hangUp(liveCall.session, liveCall.accepting ? "terminate" : "reject", call);
   }
 
   /** Never rejects. */
-  async function hangUp(call: CallConnect, line: Line): Promise<void> {
-    lines.delete(call.callId);
-    // A hang-up must not overtake what it follows.
-    if (!line.over) await line.request.catch(() => undefined); // told by `answer`
-    if (!line.over) await tell(line.session, line.accepting ? "terminate" : "reject", call);
-  }
-
-  /** Never rejects. */
-  async function tell(
+  async function hangUp(
     { logger }: Pick<Session, "logger">,
     action: "reject" | "terminate",
     call: CallConnect,
   ): Promise<void> {
     try {
-      await graph[action](call);
+      await api[action](call);
     } catch (err) {
-      logger.warn(describe(err), "WhatsApp may believe that a call goes on");
+      logger.warn({ action, ...describe(err) }, "hang-up failed");
     }
   }
 
   return {
     take(event) {
       if (event.phoneNumberId !== phoneNumberId) {
-        runner.logger.debug("a webhook for another business number was left alone");
+        runner.logger.debug("webhook for another business number ignored");
         return;
       }
       if (event.kind === "connect") return connect(event);
-      // Also where it comes before the call it is about.
-      recent.isNew(event.callId);
-      const line = lines.get(event.callId);
-      if (line === undefined) return;
-      line.over = true;
-      void calls.hungUp(line.session);
+      // Also when it arrives before the call itself, which must then not begin.
+      recent.add(event.callId);
+      const liveCall = live.get(event.callId);
+      if (liveCall === undefined) return;
+      liveCall.hasEnded = true;
+      void calls.hungUp(liveCall.session);
     },
     async close() {
-      await withinMs(closeMs, Promise.all(underWay));
-      graph.close();
-      await Promise.all(underWay);
+      await withTimeout(Promise.all(inProgress), closeTimeoutMs);
+      await api.close();
+      await Promise.all(inProgress);
     },
   };
 }
 
-/** What may be logged of a failure: no cause, which might have a URL or a header in it. */
-function describe(error: unknown): { readonly code: string; readonly reason: string } | { readonly err: unknown } {
-  return isRunnerError(error) ? { code: error.code, reason: error.message } : { err: error };
+/** Remembers call ids, so that a repeated or late webhook does not begin a call again. */
+interface RecentCalls {
+  /** Returns false if the id is known already. */
+  add(callId: string): boolean;
 }
 
-/** Resolves with `promise`, or after `ms`. Leaves no timer. */
-async function withinMs(ms: number, promise: Promise<unknown>): Promise<void> {
-  const settled = new AbortController();
-  const late = sleep(ms, undefined, { signal: settled.signal }).catch(() => undefined); // stopped, as it should be
-  await Promise.race([promise, late]);
-  settled.abort();
+/** WhatsApp ends a call that nobody accepts within a minute, and rejects requests about calls that are older than these. */
+const maxRecentCalls = 10_000;
+
+function createRecentCalls(): RecentCalls {
+  const ids = new Set<string>();
+  return {
+    add(callId) {
+      if (ids.has(callId)) return false;
+      ids.add(callId);
+      for (const oldest of ids) {
+        if (ids.size <= maxRecentCalls) break;
+        ids.delete(oldest);
+      }
+      return true;
+    },
+  };
+}
+
+/** What may be logged about an error. Not its cause, which may contain a URL or a header. */
+function describe(error: unknown): { readonly code: string; readonly reason: string } | { readonly err: unknown } {
+  return isRunnerError(error) ? { code: error.code, reason: error.message } : { err: error };
 }

@@ -1,3 +1,3 @@
-// Its bots are those of WebRTC: importing this package's types lets a bot narrow on `webrtc`.
+// WhatsApp calls are WebRTC calls for the bot: a bot that imports this package's types can narrow on `webrtc`.
 export type { SmallWebRTCRunnerArguments, WebRTCParams } from "@pipecat-ts/runner-webrtc";
-export type { WhatsAppCallData } from "./call-data.ts";
+export type { WhatsAppCallData } from "./arguments.ts";

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { recogniseCallEvents } from "./messages.ts";
+import { parseCallEvents } from "./messages.ts";
 import { business, connectOf, numbers, terminateOf, webhookOf } from "./test/webhooks.ts";
 
 const { phoneNumberId } = business;
 
-test("a call that somebody makes, and one that is over", () => {
-  expect(recogniseCallEvents(connectOf("wacid.1", "v=0"))).toEqual([
+test("parses the begin and the end of a call", () => {
+  expect(parseCallEvents(connectOf("wacid.1", "v=0"))).toEqual([
     {
       kind: "connect",
       callId: "wacid.1",
@@ -15,23 +15,21 @@ test("a call that somebody makes, and one that is over", () => {
       call: expect.objectContaining({ id: "wacid.1", from: numbers.caller, timestamp: "1671644824" }),
     },
   ]);
-  expect(recogniseCallEvents(terminateOf("wacid.1"))).toEqual([
-    { kind: "terminate", callId: "wacid.1", phoneNumberId },
-  ]);
+  expect(parseCallEvents(terminateOf("wacid.1"))).toEqual([{ kind: "terminate", callId: "wacid.1", phoneNumberId }]);
 });
 
-test("several in one webhook, in their order", () => {
+test("parses several events in one webhook, in order", () => {
   const [first, second] = [connectOf("wacid.1", "v=0"), terminateOf("wacid.2")] as { entry: unknown[] }[];
   const both = {
     object: "whatsapp_business_account",
     entry: [...(first?.entry ?? []), null, ...(second?.entry ?? [])],
   };
-  expect(recogniseCallEvents(both)).toEqual([]);
-  const sound = { ...both, entry: both.entry.filter((entry) => entry !== null) };
-  expect(recogniseCallEvents(sound).map(({ callId }) => callId)).toEqual(["wacid.1", "wacid.2"]);
+  expect(parseCallEvents(both)).toEqual([]);
+  const valid = { ...both, entry: both.entry.filter((entry) => entry !== null) };
+  expect(parseCallEvents(valid).map(({ callId }) => callId)).toEqual(["wacid.1", "wacid.2"]);
 });
 
-test("what a call lacks may be null, and a nameless caller is nameless", () => {
+test("optional fields may be null, and the caller's name may be missing", () => {
   const call = {
     id: "wacid.1",
     from: "1",
@@ -41,7 +39,7 @@ test("what a call lacks may be null, and a nameless caller is nameless", () => {
     session: { sdp: "", sdp_type: "offer" },
   };
   for (const contacts of [undefined, [], [{ wa_id: "another", profile: { name: "Eve" } }], [7], [{ wa_id: "1" }]])
-    expect(recogniseCallEvents(webhookOf(call, { contacts }))).toEqual([
+    expect(parseCallEvents(webhookOf(call, { contacts }))).toEqual([
       expect.objectContaining({ callId: "wacid.1", callerName: undefined }),
     ]);
 });
@@ -50,9 +48,9 @@ test.each([
   ["a call without an offer", { id: "wacid.1", from: "1", to: "2", event: "connect" }],
   ["an answer", { id: "wacid.1", from: "1", to: "2", event: "connect", session: { sdp: "", sdp_type: "answer" } }],
   ["a call without an id", { from: "1", to: "2", event: "terminate" }],
-  ["an id without end", { id: "x".repeat(2_000), event: "terminate" }],
+  ["a very long id", { id: "x".repeat(2_000), event: "terminate" }],
   ["an unknown event", { id: "wacid.1", event: "hold" }],
-  ["no object", 7],
-])("%s is left out", (_, call) => {
-  expect(recogniseCallEvents(webhookOf(call as Record<string, unknown>))).toEqual([]);
+  ["a number instead of an object", 7],
+])("ignores %s", (_, call) => {
+  expect(parseCallEvents(webhookOf(call as Record<string, unknown>))).toEqual([]);
 });

@@ -1,32 +1,32 @@
 import Type, { type TSchema } from "typebox";
 import { Check } from "typebox/value";
 
-/** What a webhook tells of one call. */
+/** An event of one call, from a webhook. */
 export type CallEvent = CallConnect | CallTerminate;
 
-/** Somebody calls the business. */
+/** A call to the business. */
 export interface CallConnect {
   readonly kind: "connect";
-  /** Names the call at the Graph API. The caller's number is encoded in it: never log it. */
+  /** WhatsApp's id of the call. Never log it: it contains the caller's number. */
   readonly callId: string;
   readonly phoneNumberId: string;
-  /** The offer. */
+  /** The caller's offer. */
   readonly sdp: string;
-  /** The call as it was told. */
-  readonly call: ToldCall;
-  /** The caller's profile name, where they let it be seen. */
+  /** The call object of the webhook. */
+  readonly call: CallObject;
+  /** The caller's profile name, if the caller shares it. */
   readonly callerName: string | undefined;
 }
 
-/** The call is over, whoever ended it. */
+/** The end of a call, by either side. */
 export interface CallTerminate {
   readonly kind: "terminate";
   readonly callId: string;
   readonly phoneNumberId: string;
 }
 
-/** A call as a connect webhook tells of it. */
-export interface ToldCall {
+/** The call object of a connect webhook. */
+export interface CallObject {
   readonly id: string;
   readonly from: string;
   readonly to: string;
@@ -41,7 +41,7 @@ export interface ToldCall {
 const id: TSchema = Type.String({ minLength: 1, maxLength: 1_024 });
 const text: TSchema = Type.Optional(Type.Union([Type.String(), Type.Null()]));
 
-const toldCall: TSchema = Type.Object({
+const connectSchema: TSchema = Type.Object({
   id,
   from: Type.String(),
   to: Type.String(),
@@ -53,11 +53,11 @@ const toldCall: TSchema = Type.Object({
   session: Type.Object({ sdp: Type.String(), sdp_type: Type.Literal("offer") }),
 });
 
-const overCall: TSchema = Type.Object({ id, event: Type.Literal("terminate") });
+const terminateSchema: TSchema = Type.Object({ id, event: Type.Literal("terminate") });
 
-const contact: TSchema = Type.Object({ wa_id: Type.String(), profile: Type.Object({ name: Type.String() }) });
+const contactSchema: TSchema = Type.Object({ wa_id: Type.String(), profile: Type.Object({ name: Type.String() }) });
 
-const change: TSchema = Type.Object({
+const changeSchema: TSchema = Type.Object({
   field: Type.Literal("calls"),
   value: Type.Object({
     metadata: Type.Object({ phone_number_id: Type.String() }),
@@ -66,7 +66,7 @@ const change: TSchema = Type.Object({
   }),
 });
 
-const webhook: TSchema = Type.Object({
+const webhookSchema: TSchema = Type.Object({
   object: Type.Literal("whatsapp_business_account"),
   entry: Type.Array(Type.Object({ changes: Type.Array(Type.Unknown()) })),
 });
@@ -87,24 +87,23 @@ interface Webhook {
 }
 
 /**
- * The calls that a webhook's body tells of, in order: those that people make, and those that are over. Whatever else is in
- * it, messages, states, calls that the business makes, is left out. Shapes by
- * https://developers.facebook.com/docs/whatsapp/cloud-api/calling/user-initiated-calls.
+ * Parses the body of a webhook into its call events, in order. Ignores everything else: messages, statuses, and calls that the
+ * business makes. Source: https://developers.facebook.com/docs/whatsapp/cloud-api/calling/user-initiated-calls.
  */
-export function recogniseCallEvents(body: unknown): CallEvent[] {
-  if (!is<Webhook>(body, webhook)) return [];
+export function parseCallEvents(body: unknown): CallEvent[] {
+  if (!is<Webhook>(body, webhookSchema)) return [];
   return body.entry
     .flatMap(({ changes }) => changes)
-    .flatMap((each) => (is<Change>(each, change) ? [each.value] : []))
+    .flatMap((each) => (is<Change>(each, changeSchema) ? [each.value] : []))
     .flatMap(({ calls, contacts = [], metadata }) =>
-      calls.flatMap((call) => recogniseCall(call, contacts, metadata.phone_number_id) ?? []),
+      calls.flatMap((call) => parseCall(call, contacts, metadata.phone_number_id) ?? []),
     );
 }
 
-function recogniseCall(call: unknown, contacts: readonly unknown[], phoneNumberId: string): CallEvent | undefined {
-  if (is<{ readonly id: string }>(call, overCall)) return { kind: "terminate", callId: call.id, phoneNumberId };
-  if (!is<ToldCall>(call, toldCall) || call.direction === "BUSINESS_INITIATED") return undefined;
-  const callers = contacts.filter((each) => is<Contact>(each, contact));
+function parseCall(call: unknown, contacts: readonly unknown[], phoneNumberId: string): CallEvent | undefined {
+  if (is<{ readonly id: string }>(call, terminateSchema)) return { kind: "terminate", callId: call.id, phoneNumberId };
+  if (!is<CallObject>(call, connectSchema) || call.direction === "BUSINESS_INITIATED") return undefined;
+  const callers = contacts.filter((each) => is<Contact>(each, contactSchema));
   const callerName = callers.find(({ wa_id }) => wa_id === call.from)?.profile.name;
   return { kind: "connect", callId: call.id, phoneNumberId, sdp: call.session.sdp, call, callerName };
 }

@@ -2,7 +2,7 @@ import { resolveOptions } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { checkCredentials, credentialsOf, whatsappOptions } from "./options.ts";
 
-test("credentials come from the environment, under the names of Pipecat's own runner", () => {
+test("credentials come from the environment variables of Pipecat's own runner", () => {
   const env = {
     WHATSAPP_APP_SECRET: "a secret",
     WHATSAPP_PHONE_NUMBER_ID: "1234",
@@ -18,6 +18,6 @@ test("credentials come from the environment, under the names of Pipecat's own ru
     verificationToken: "a word",
   });
   expect(options.apiUrl).toBe("https://graph.facebook.com/v23.0");
-  const own = { ...env, WHATSAPP_API_URL: "http://127.0.0.1:1/v99.0" };
-  expect(resolveOptions(whatsappOptions, { env: own }).apiUrl).toBe("http://127.0.0.1:1/v99.0");
+  const custom = { ...env, WHATSAPP_API_URL: "http://127.0.0.1:1/v99.0" };
+  expect(resolveOptions(whatsappOptions, { env: custom }).apiUrl).toBe("http://127.0.0.1:1/v99.0");
 });

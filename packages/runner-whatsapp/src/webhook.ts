@@ -1,44 +1,43 @@
-import { type HttpRoute, type RouteContext, RunnerError } from "@pipecat-ts/runner-core";
-import { type CallEvent, recogniseCallEvents } from "./messages.ts";
+import { createHmac } from "node:crypto";
+import { type HttpRoute, type RouteContext, RunnerError, safeEqual } from "@pipecat-ts/runner-core";
+import { type CallEvent, parseCallEvents } from "./messages.ts";
 import type { Credentials } from "./options.ts";
-import { isSameSecret, isSigned } from "./signature.ts";
 
-/** What the webhook needs. */
 export interface WebhookOptions extends Pick<Credentials, "appSecret" | "verificationToken"> {
-  /** Told of each call event that WhatsApp signed. Must not throw. */
+  /** Receives each call event of a signed webhook. Must not throw. */
   take(event: CallEvent): void;
 }
 
 const path = "/whatsapp";
 
 /**
- * Where WhatsApp tells of calls. It is answered at once, whatever becomes of them, and quietly where it tells of something
- * else: after failures it would send the same again, for days.
+ * The webhook routes. A webhook gets its answer before its calls are handled, and 200 even if it contains no calls: WhatsApp
+ * repeats failed webhooks for days.
  */
 export function webhookRoutes({ appSecret, verificationToken, take }: WebhookOptions): HttpRoute[] {
   function verify(ctx: RouteContext): void {
-    const { "hub.mode": mode, "hub.verify_token": given, "hub.challenge": challenge } = ctx.query;
-    if (mode !== "subscribe" || typeof given !== "string" || !isSameSecret(given, verificationToken))
-      throw new RunnerError("VERIFICATION_REFUSED", "This is no verification with the webhook's token.", {
+    const { "hub.mode": mode, "hub.verify_token": token, "hub.challenge": challenge } = ctx.query;
+    if (mode !== "subscribe" || typeof token !== "string" || !safeEqual(token, verificationToken))
+      throw new RunnerError("VERIFICATION_REFUSED", "The verification token is missing or wrong.", {
         status: 403,
-        fix: "Give WHATSAPP_WEBHOOK_VERIFICATION_TOKEN and the app's webhook settings the same value.",
+        fix: "Set WHATSAPP_WEBHOOK_VERIFICATION_TOKEN to the token in the app's webhook settings.",
       });
     if (typeof challenge !== "string" || !/^\d{1,20}$/.test(challenge))
-      throw new RunnerError("REQUEST_INVALID", "hub.challenge is no number.");
-    // As text, in which a large number keeps all its digits.
+      throw new RunnerError("REQUEST_INVALID", "hub.challenge is not a number.");
+    // Sent as text, because a JavaScript number would lose digits.
     ctx.type = "json";
     ctx.body = challenge;
   }
 
   function receive(ctx: RouteContext): void {
     const signature = ctx.get("X-Hub-Signature-256");
-    const { body, rawBody = Buffer.alloc(0) } = ctx.request;
+    const { body, rawBody = "" } = ctx.request;
     if (!isSigned(rawBody, signature, appSecret))
-      throw new RunnerError("SIGNATURE_INVALID", "This request was not signed by WhatsApp for this app.", {
+      throw new RunnerError("SIGNATURE_INVALID", "WhatsApp did not sign this request for this app.", {
         status: signature === "" ? 401 : 403,
-        fix: "Check WHATSAPP_APP_SECRET against the app's settings.",
+        fix: "Compare WHATSAPP_APP_SECRET with the app's settings.",
       });
-    recogniseCallEvents(body).forEach(take);
+    parseCallEvents(body).forEach(take);
     ctx.body = { status: "success", message: "Webhook processed successfully" };
   }
 
@@ -46,4 +45,13 @@ export function webhookRoutes({ appSecret, verificationToken, take }: WebhookOpt
     { method: "GET", path, access: "carrier", handle: verify },
     { method: "POST", path, access: "carrier", handle: receive },
   ];
+}
+
+/**
+ * Whether WhatsApp sent a webhook, unchanged: the signature is `sha256=` and the HMAC-SHA256 of the body in hex, with the app
+ * secret as key (https://developers.facebook.com/docs/graph-api/webhooks/getting-started).
+ */
+function isSigned(rawBody: string, signature: string, appSecret: string): boolean {
+  const expected = createHmac("sha256", appSecret).update(rawBody).digest("hex");
+  return safeEqual(signature.toLowerCase(), `sha256=${expected}`);
 }

@@ -1,6 +1,6 @@
 import { connectOf, newCallId, sign, terminateOf } from "./webhooks.ts";
 
-/** One request of no use. */
+/** An invalid request. */
 export interface Junk {
   readonly method: "GET" | "POST";
   readonly query: string;
@@ -8,40 +8,40 @@ export interface Junk {
   readonly body: string | Buffer<ArrayBuffer> | undefined;
 }
 
-/** For tests: makes requests that are nearly right, the same ones for the same `seed`. */
+/** For tests: creates requests that are almost valid, the same ones for the same `seed`. */
 export function createJunk(seed: number): () => Junk {
   const random = createRandom(seed);
   const pick = <T>(values: readonly [T, ...T[]]): T => values[Math.floor(random() * values.length)] ?? values[0];
 
-  /** Some value in `value` replaced, dropped or doubled. */
-  function spoil(value: unknown): unknown {
+  /** Replaces, drops or doubles some value in `value`. */
+  function mutate(value: unknown): unknown {
     if (random() < 0.15) return pick(oddities);
-    if (Array.isArray(value)) return random() < 0.1 ? [...value, ...value] : value.map(spoilAt(value.length));
+    if (Array.isArray(value)) return random() < 0.1 ? [...value, ...value] : value.map(mutateAt(value.length));
     if (typeof value !== "object" || value === null) return random() < 0.5 ? value : pick(oddities);
     const entries = Object.entries(value);
     const at = Math.floor(random() * entries.length);
     return Object.fromEntries(
       entries.flatMap(([key, each], index) => {
         if (index !== at) return [[key, each]];
-        return random() < 0.1 ? [] : [[random() < 0.05 ? `${key}x` : key, spoil(each)]];
+        return random() < 0.1 ? [] : [[random() < 0.05 ? `${key}x` : key, mutate(each)]];
       }),
     );
   }
 
-  function spoilAt(length: number): (value: unknown, index: number) => unknown {
+  function mutateAt(length: number): (value: unknown, index: number) => unknown {
     const at = Math.floor(random() * length);
-    return (value, index) => (index === at ? spoil(value) : value);
+    return (value, index) => (index === at ? mutate(value) : value);
   }
 
-  function spoilBytes(text: string): Buffer<ArrayBuffer> {
+  function mutateBytes(text: string): Buffer<ArrayBuffer> {
     const bytes = Buffer.from(text);
     for (let times = 0; times < 1 + random() * 4; times++) bytes[Math.floor(random() * bytes.length)] = random() * 256;
     return bytes.subarray(0, random() < 0.3 ? Math.floor(random() * bytes.length) : bytes.length);
   }
 
   function signature(body: string | Buffer): Record<string, string> {
-    const right = sign(body);
-    const given = pick([right, right, right, right, "", sign("other"), `${right}00`, right.slice(0, 30), "sha256="]);
+    const valid = sign(body);
+    const given = pick([valid, valid, valid, valid, "", sign("other"), `${valid}00`, valid.slice(0, 30), "sha256="]);
     return given === "" ? {} : { "x-hub-signature-256": given };
   }
 
@@ -56,9 +56,9 @@ export function createJunk(seed: number): () => Junk {
       ]);
       return { method: "GET", query, headers: {}, body: undefined };
     }
-    const told = random() < 0.3 ? connectOf(newCallId(), pick(offers)) : terminateOf(newCallId());
-    const text = JSON.stringify(random() < 0.2 ? told : spoil(told));
-    const body = random() < 0.2 ? spoilBytes(text) : text;
+    const webhook = random() < 0.3 ? connectOf(newCallId(), pick(offers)) : terminateOf(newCallId());
+    const text = JSON.stringify(random() < 0.2 ? webhook : mutate(webhook));
+    const body = random() < 0.2 ? mutateBytes(text) : text;
     const type = pick([
       "application/json",
       "application/json",
@@ -96,7 +96,7 @@ const oddities: readonly [unknown, ...unknown[]] = [
   "\ud800",
 ];
 
-/** Mulberry32: small, and good enough to spoil things with. */
+/** Mulberry32. */
 function createRandom(seed: number): () => number {
   let state = seed;
   return () => {

@@ -2,36 +2,36 @@ import { createPlayout, type Playout, until } from "@pipecat-ts/runner-testing";
 import { onTestFinished } from "vitest";
 import { createPeerCaller, type PeerCaller } from "../../../runner-webrtc/src/peer/werift/test/peer-caller.ts";
 import { loadOpus } from "../../../runner-webrtc/src/voice/opus.ts";
-import type { FakeGraph, GraphRequest } from "./fake-graph.ts";
+import type { ApiRequest, FakeApi } from "./fake-api.ts";
 import { connectOf, newCallId, post, terminateOf } from "./webhooks.ts";
 
-/** For tests: somebody who calls a business on WhatsApp, media server and all. */
+/** For tests: a person who calls the business, together with WhatsApp's media server. */
 export interface Phone {
   readonly callId: string;
   readonly peer: PeerCaller;
   readonly playout: Playout;
   readonly sampleRate: number;
-  /** Has the webhook sent that tells of the call. */
+  /** Sends the webhook for the call, and applies the answer of `pre_accept`. */
   ring(): Promise<void>;
-  /** Resolves when the call was accepted and media can flow. */
+  /** Resolves when the call is accepted and media can flow. */
   answered(): Promise<void>;
   speak(samples: Int16Array): void;
-  /** Has the webhook sent that tells of the end. */
+  /** Sends the webhook for the end of the call. */
   hangUp(): Promise<void>;
-  /** Leaves nothing of it open. Twice is once; the end of the test does it, too. */
-  putAway(): Promise<void>;
+  /** Closes everything. Happens after the test as well. */
+  close(): Promise<void>;
 }
 
 const sampleRate = 48_000;
-const patienceMs = 20_000;
+const timeoutMs = 20_000;
 
 /**
- * A phone that is put away with the test. Its side is that of WhatsApp's media server: ICE lite, a padded password, voice
- * alone; it applies the answer of `pre_accept` as that comes, unless it is not `reachable`.
+ * Behaves like WhatsApp's media server: ICE lite, a padded password, audio only. With `reachable: false` it ignores the answer,
+ * so that no connection is established.
  */
 export async function createPhone(
   runner: { readonly url: URL },
-  graph: FakeGraph,
+  api: FakeApi,
   { reachable = true }: { readonly reachable?: boolean } = {},
 ): Promise<Phone> {
   const callId = newCallId();
@@ -41,23 +41,23 @@ export async function createPhone(
   const [encoder, decoder] = [await opus.createEncoder({ sampleRate }), await opus.createDecoder({ sampleRate })];
   const playout = createPlayout();
   const offer = await peer.offer();
-  if (!/^a=ice-pwd:\S+==\r?$/m.test(offer)) throw new Error("the password is not padded as WhatsApp's are");
+  if (!/^a=ice-pwd:\S+==\r?$/m.test(offer)) throw new Error("the password is not padded like those of WhatsApp");
   peer.onPacket(({ payload }) => {
     const samples = decoder.decode(payload);
     if (samples) playout.enqueue({ samples, sampleRate, channels: 1 });
   });
-  async function putAway(): Promise<void> {
+  async function close(): Promise<void> {
     playout.close();
     await peer.close();
     encoder.free();
     decoder.free();
   }
-  onTestFinished(putAway);
+  onTestFinished(close);
 
-  const own = (): GraphRequest[] => graph.requests.filter(({ body }) => body.call_id === callId);
-  async function told(what: object): Promise<void> {
-    const { status, text } = await post(runner, what);
-    if (status !== 200) throw new Error(`the webhook was answered ${status} ${text}`);
+  const requests = (): ApiRequest[] => api.requests.filter(({ body }) => body.call_id === callId);
+  async function sendWebhook(webhook: object): Promise<void> {
+    const { status, text } = await post(runner, webhook);
+    if (status !== 200) throw new Error(`the webhook got ${status} ${text}`);
   }
 
   return {
@@ -67,21 +67,21 @@ export async function createPhone(
     sampleRate,
     speak: (samples) => peer.sendAudio(encoder.encode(samples)),
     async ring() {
-      await told(connectOf(callId, offer));
-      await until("the call is pre-accepted", () => own().length > 0, patienceMs);
-      const answer = own()[0]?.body.session?.sdp;
+      await sendWebhook(connectOf(callId, offer));
+      await until("the call is pre-accepted", () => requests().length > 0, timeoutMs);
+      const answer = requests()[0]?.body.session?.sdp;
       if (reachable && answer !== undefined) await peer.accept(answer);
     },
     async answered() {
-      await peer.connected(patienceMs);
-      await until("the call is accepted", () => own().some(({ body }) => body.action === "accept"), patienceMs);
+      await peer.connected(timeoutMs);
+      await until("the call is accepted", () => requests().some(({ body }) => body.action === "accept"), timeoutMs);
     },
-    hangUp: () => told(terminateOf(callId)),
-    putAway,
+    hangUp: () => sendWebhook(terminateOf(callId)),
+    close,
   };
 }
 
-/** The engine knows its password in two places. */
+/** Pads the ICE password, which werift keeps in two places. */
 function pad(connection: unknown): void {
   const ice = connection as { localPassword: string; localUsername: string; userHistory: Record<string, string> };
   ice.localPassword = "AbCdEfGhIjKlMnOpQrStUv==";

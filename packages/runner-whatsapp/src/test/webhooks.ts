@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { type Answer, send } from "@pipecat-ts/runner-testing";
 
-/** For tests: the business, as its app's settings have it. */
+/** For tests: the credentials of the app. */
 export const business = {
   appSecret: "an-app-secret-that-is-never-printed",
   phoneNumberId: "436666719526789",
@@ -9,24 +9,25 @@ export const business = {
   verificationToken: "a-verification-token-that-is-never-printed",
 } as const;
 
-/** Numbers kept for fiction, and the id of a call, which has the caller's number in it as WhatsApp's have. */
+/** Fictional numbers. */
 export const numbers = { caller: "12015550123", called: "12015550199" } as const;
 
+/** A call id that contains the caller's number, as those of WhatsApp do. */
 export function newCallId(): string {
   return `wacid.${btoa(`${numbers.caller}-${crypto.randomUUID()}`)}`;
 }
 
-/** What a webhook tells of one call. */
+/** A webhook about one call. */
 export function webhookOf(
   call: Readonly<Record<string, unknown>>,
-  more: Readonly<Record<string, unknown>> = {},
+  fields: Readonly<Record<string, unknown>> = {},
 ): object {
   const value = {
     messaging_product: "whatsapp",
     metadata: { display_phone_number: numbers.called, phone_number_id: business.phoneNumberId },
     contacts: [{ profile: { name: "Ada" }, wa_id: numbers.caller }],
     calls: [call],
-    ...more,
+    ...fields,
   };
   return {
     object: "whatsapp_business_account",
@@ -34,7 +35,7 @@ export function webhookOf(
   };
 }
 
-/** Somebody calls, with this offer. */
+/** A webhook for a call with this offer. */
 export function connectOf(callId: string, sdp: string): object {
   return webhookOf({
     id: callId,
@@ -48,7 +49,7 @@ export function connectOf(callId: string, sdp: string): object {
   });
 }
 
-/** The call is over. */
+/** A webhook for the end of a call. */
 export function terminateOf(callId: string): object {
   const { caller: from, called: to } = numbers;
   return webhookOf({ id: callId, from, to, event: "terminate", timestamp: "1671644944", status: "COMPLETED" });
@@ -58,7 +59,7 @@ export function sign(body: string | Buffer, secret: string = business.appSecret)
   return `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
 }
 
-/** Sends a webhook as WhatsApp does, signed. */
+/** Sends a signed webhook, as WhatsApp does. */
 export function post(
   runner: { readonly url: URL },
   body: object,

@@ -1,25 +1,25 @@
 import type { CallData } from "@pipecat-ts/runner-core";
 import type { CallConnect } from "./messages.ts";
 
-/** A WhatsApp call, as bots get it in `args.callData`. */
+/** A WhatsApp call, as the bot's `args.callData`. */
 export interface WhatsAppCallData extends CallData {
-  /** WhatsApp's id of the call. The caller's number is encoded in it: never log it. */
+  /** WhatsApp's id of the call. Never log it: it contains the caller's number. */
   readonly callId: string;
-  /** The same: WhatsApp has no id of the media. */
+  /** The same as `callId`: WhatsApp has no separate id for the media. */
   readonly streamId: string;
-  /** The caller's number, digits alone, with the country's code. Never log it. */
+  /** The caller's number: country code and number, digits only. Never log it. */
   readonly from: string;
-  /** The business number that was called, in the same form. */
+  /** The called business number, in the same format. */
   readonly to: string;
-  /** The caller's profile name, where they let it be seen. */
+  /** The caller's profile name, if the caller shares it. */
   readonly callerName?: string;
   /** The id of the business number. */
   readonly phoneNumberId: string;
-  /** When the call began, in seconds since 1970, as text. */
+  /** When the call began: seconds since 1970, as a string. */
   readonly timestamp?: string;
-  /** What the link said that the caller tapped (`biz_payload`). */
+  /** The payload of the link that the caller tapped (`biz_payload`). */
   readonly deeplinkPayload?: string;
-  /** What the call button said that the caller tapped. */
+  /** The payload of the call button that the caller tapped. */
   readonly ctaPayload?: string;
 }
 

@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
 
-/** One request as the Graph API got it. */
-export interface GraphRequest {
+/** A request that the fake API received. */
+export interface ApiRequest {
   readonly path: string;
   readonly authorization: string | undefined;
   readonly body: {
@@ -16,33 +16,33 @@ export interface GraphRequest {
   };
 }
 
-/** How it answers: a body of JSON or text, or `hang` for not at all. */
-export type GraphReply =
+/** Its answer: a JSON or text body, or `hang` for no answer. */
+export type ApiReply =
   | { readonly status?: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: unknown }
   | "hang";
 
 /** For tests: a Graph API on loopback. */
-export interface FakeGraph {
+export interface FakeApi {
   readonly url: string;
-  /** In the order they came. */
-  readonly requests: readonly GraphRequest[];
-  /** The actions asked for, in order. */
+  /** In order of arrival. */
+  readonly requests: readonly ApiRequest[];
+  /** The actions of the requests. */
   readonly actions: readonly string[];
-  /** Called for each request; by default all succeed. */
-  reply: (request: GraphRequest) => GraphReply;
+  /** Answers a request. By default, all succeed. */
+  reply: (request: ApiRequest) => ApiReply;
 }
 
-/** Starts one that ends with the test. */
-export async function startGraph(): Promise<FakeGraph> {
-  const requests: GraphRequest[] = [];
+/** Starts a fake API that is closed after the test. */
+export async function startFakeApi(): Promise<FakeApi> {
+  const requests: ApiRequest[] = [];
   const server = createServer(async (request, response) => {
     const received = {
       path: request.url ?? "",
       authorization: request.headers.authorization,
-      body: JSON.parse(await textOf(request)) as GraphRequest["body"],
+      body: JSON.parse(await readText(request)) as ApiRequest["body"],
     };
     requests.push(received);
-    const reply = graph.reply(received);
+    const reply = api.reply(received);
     if (reply === "hang") return;
     const { status = 200, headers = {}, body = { messaging_product: "whatsapp", success: true } } = reply;
     response.writeHead(status, { "content-type": "application/json", ...headers });
@@ -54,7 +54,7 @@ export async function startGraph(): Promise<FakeGraph> {
     server.closeAllConnections();
     await once(server, "close");
   });
-  const graph: FakeGraph = {
+  const api: FakeApi = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v23.0`,
     requests,
     get actions() {
@@ -62,10 +62,10 @@ export async function startGraph(): Promise<FakeGraph> {
     },
     reply: () => ({}),
   };
-  return graph;
+  return api;
 }
 
-async function textOf(request: IncomingMessage): Promise<string> {
+async function readText(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString("utf8");

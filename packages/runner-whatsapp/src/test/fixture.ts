@@ -4,28 +4,28 @@ import { createRecordingLogger, type RecordingLogger } from "@pipecat-ts/runner-
 import { expect, onTestFinished } from "vitest";
 import type { WhatsAppOptions } from "../options.ts";
 import plugin from "../plugin.ts";
-import { type FakeGraph, startGraph } from "./fake-graph.ts";
+import { type FakeApi, startFakeApi } from "./fake-api.ts";
 import { business, numbers } from "./webhooks.ts";
 
-/** A listening runner that takes WhatsApp calls, and the Graph API that it speaks to. */
-export interface Stage {
+/** For tests: a listening runner for WhatsApp calls, and its Graph API. */
+export interface Fixture {
   readonly runner: Runner;
-  readonly graph: FakeGraph;
+  readonly api: FakeApi;
   readonly logger: RecordingLogger;
 }
 
-/** One that is taken down with the test, in which nothing private may have been logged. */
-export async function openStage(
+/** Closed after the test, which fails if a secret or a phone number was logged. */
+export async function openFixture(
   bot: Bot,
-  more: Partial<RunnerOptions> & { readonly whatsapp?: Partial<WhatsAppOptions> } = {},
-): Promise<Stage> {
-  const { whatsapp, ...runnerOptions } = more;
-  const graph = await startGraph();
+  options: Partial<RunnerOptions> & { readonly whatsapp?: Partial<WhatsAppOptions> } = {},
+): Promise<Fixture> {
+  const { whatsapp, ...runnerOptions } = options;
+  const api = await startFakeApi();
   const logger = createRecordingLogger();
   const runner = createRunner({
     bot,
     plugins: [plugin],
-    pluginOptions: { whatsapp: { ...business, apiUrl: graph.url, ...whatsapp } },
+    pluginOptions: { whatsapp: { ...business, apiUrl: api.url, ...whatsapp } },
     host: "127.0.0.1",
     port: 0,
     env: {},
@@ -47,5 +47,5 @@ export async function openStage(
       expect(log).not.toContain(secret);
   });
   await runner.listen();
-  return { runner, graph, logger };
+  return { runner, api, logger };
 }

@@ -1,0 +1,48 @@
+import { expect, test } from "vitest";
+import { createWhatsAppApi } from "./api.ts";
+import { type CallConnect, parseCallEvents } from "./messages.ts";
+import { startFakeApi } from "./test/fake-api.ts";
+import { business, connectOf, numbers } from "./test/webhooks.ts";
+
+const [call] = parseCallEvents(connectOf("wacid.HBgLMTIwMTU1NTAxMjM", "v=0")) as [CallConnect];
+const { phoneNumberId, token } = business;
+
+async function open(timeoutMs?: number) {
+  const fake = await startFakeApi();
+  const options = { apiUrl: `${fake.url}/`, phoneNumberId, token };
+  return { fake, api: createWhatsAppApi(timeoutMs === undefined ? options : { ...options, timeoutMs }) };
+}
+
+test("a refusal shows WhatsApp's code and message without phone numbers, call ids and the token", async () => {
+  const { fake, api } = await open();
+  const details = `(#100) ${call.callId} from +1 201-555-0123 to ${numbers.called}: not allowed`;
+  fake.reply = () => ({ status: 403, body: { error: { message: "No", code: 100, error_data: { details } } } });
+  await expect(api.terminate(call)).rejects.toMatchObject({
+    code: "WHATSAPP_REFUSED",
+    message: 'WhatsApp refused to terminate a call: 403, code 100, "No: (#100) … from … to …: not allowed".',
+  });
+});
+
+test("a request without an answer rejects with WHATSAPP_UNREACHABLE", async () => {
+  const { fake, api } = await open(50);
+  fake.reply = () => "hang";
+  const unreachable = expect.objectContaining({ code: "WHATSAPP_UNREACHABLE" });
+  await expect(api.accept(call, "v=0")).rejects.toEqual(unreachable);
+  const nobody = createWhatsAppApi({ apiUrl: "http://127.0.0.1:9", phoneNumberId, token });
+  await expect(nobody.reject(call)).rejects.toEqual(unreachable);
+});
+
+test("redirects are not followed, so that no other server gets the token", async () => {
+  const { fake, api } = await open();
+  fake.reply = () => ({ status: 307, headers: { location: `${fake.url}/elsewhere` } });
+  await expect(api.reject(call)).rejects.toMatchObject({ code: "WHATSAPP_REFUSED" });
+  expect(fake.requests).toHaveLength(1);
+});
+
+test("close() aborts requests in progress", async () => {
+  const { fake, api } = await open();
+  fake.reply = () => "hang";
+  const terminated = expect(api.terminate(call)).rejects.toMatchObject({ code: "WHATSAPP_UNREACHABLE" });
+  await api.close();
+  await terminated;
+});

@@ -1,0 +1,109 @@
+import { createRestClient, RunnerError } from "@pipecat-ts/runner-core";
+import Type, { type TSchema } from "typebox";
+import { Check } from "typebox/value";
+import type { CallConnect } from "./messages.ts";
+
+/**
+ * The requests to WhatsApp's Graph API about a call
+ * (https://developers.facebook.com/docs/whatsapp/cloud-api/calling/reference). Each resolves when WhatsApp confirms success.
+ * Rejects with WHATSAPP_REFUSED, or with WHATSAPP_UNREACHABLE when the outcome is unknown. No error contains a phone number, a
+ * call id or the token.
+ */
+export interface WhatsAppApi {
+  /** Allows the connection to be set up while the caller's phone rings. */
+  preAccept(call: CallConnect, answerSdp: string): Promise<void>;
+  /** Accepts the call. The answer must equal that of `preAccept`. */
+  accept(call: CallConnect, answerSdp: string): Promise<void>;
+  /** Rejects a call that was not accepted. */
+  reject(call: CallConnect): Promise<void>;
+  /** Hangs up. */
+  terminate(call: CallConnect): Promise<void>;
+  /** Aborts requests in progress, which then reject. */
+  close(): Promise<void>;
+}
+
+export interface WhatsAppApiOptions {
+  readonly apiUrl: string;
+  readonly phoneNumberId: string;
+  readonly token: string;
+  /** How long a request may take, in ms. Default 5,000. */
+  readonly timeoutMs?: number;
+}
+
+const successSchema: TSchema = Type.Object({ success: Type.Literal(true) });
+
+const errorSchema: TSchema = Type.Object({
+  error: Type.Object({
+    message: Type.Optional(Type.String()),
+    code: Type.Optional(Type.Number()),
+    error_subcode: Type.Optional(Type.Number()),
+    error_data: Type.Optional(Type.Object({ details: Type.Optional(Type.String()) })),
+  }),
+});
+
+interface ErrorBody {
+  readonly error: {
+    readonly message?: string;
+    readonly code?: number;
+    readonly error_subcode?: number;
+    readonly error_data?: { readonly details?: string };
+  };
+}
+
+export function createWhatsAppApi({ apiUrl, phoneNumberId, token, timeoutMs }: WhatsAppApiOptions): WhatsAppApi {
+  const url = new URL(`${apiUrl.replace(/\/+$/, "")}/${encodeURIComponent(phoneNumberId)}/calls`);
+  const client = createRestClient({
+    vendor: "WhatsApp",
+    unreachable: "WHATSAPP_UNREACHABLE",
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  });
+
+  async function post(action: string, { callId }: CallConnect, fields: object = {}): Promise<void> {
+    const { status, body } = await client.send({
+      method: "POST",
+      url,
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify({ messaging_product: "whatsapp", action, call_id: callId, ...fields }),
+    });
+    if (status < 300 && Check(successSchema, parseJson(body))) return;
+    throw new RunnerError(
+      "WHATSAPP_REFUSED",
+      `WhatsApp refused to ${action} a call: ${status}${describeError(body)}.`,
+      {
+        status: 502,
+        fix: "Look up the code at https://developers.facebook.com/docs/whatsapp/cloud-api/calling/troubleshooting.",
+      },
+    );
+  }
+
+  const answer = (call: CallConnect, sdp: string): object => ({
+    to: call.call.from,
+    session: { sdp_type: "answer", sdp },
+  });
+  return {
+    preAccept: (call, sdp) => post("pre_accept", call, answer(call, sdp)),
+    accept: (call, sdp) => post("accept", call, answer(call, sdp)),
+    reject: (call) => post("reject", call),
+    terminate: (call) => post("terminate", call),
+    close: () => client.close(0),
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // Matches no schema.
+  }
+}
+
+/** WhatsApp's error codes and message, without anything that may be a phone number or a call id. */
+function describeError(text: string): string {
+  const body = parseJson(text);
+  if (!Check(errorSchema, body)) return "";
+  const { code, error_subcode, message, error_data } = (body as ErrorBody).error;
+  const codes = [code, error_subcode].filter((each) => each !== undefined).join("/");
+  const words = [message, error_data?.details].filter((each) => each !== undefined && each !== "").join(": ");
+  const shown = words.replaceAll(/wacid\.\S+|\+?\d[\d\s().-]{4,}\d/g, "…").slice(0, 300);
+  return `${codes === "" ? "" : `, code ${codes}`}${shown === "" ? "" : `, "${shown}"`}`;
+}
