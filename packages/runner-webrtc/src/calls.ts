@@ -96,9 +96,8 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
     start(session, details = {}) {
       const connection = connections.get(session);
       if (connection === undefined) throw new Error("Answer the session's offer before you start its bot.");
-      const call = session.run<SmallWebRTCRunnerArguments>(
-        { transport: "webrtc", webrtcConnection: connection, ...details },
-        (params) => openWebRTCPort(connection, { params, opus, pacer }),
+      const call = session.run<SmallWebRTCRunnerArguments>({ webrtcConnection: connection, ...details }, (params) =>
+        openWebRTCPort(connection, { params, opus, pacer }),
       );
       connection.reportTo(call);
     },

@@ -11,7 +11,7 @@ const plugin: TransportPlugin<WhatsAppOptions> = {
   name: "whatsapp",
   options: whatsappOptions,
   check: checkCredentials,
-  advanced: { alwaysOpen: true },
+  advanced: { alwaysOpen: true, runsAs: "webrtc" },
   async open(runner, options) {
     const credentials = credentialsOf(options);
     const { phoneNumberId, token } = credentials;
