@@ -51,7 +51,8 @@ describe("an offer is rejected, and the live call continues:", () => {
 test("after a call has ended, its pc_id is unknown", async () => {
   const { pcId, hangUp } = await call(shared);
   await hangUp();
-  await until("the session has ended", () => shared.sessions.find(pcId) === undefined, timeoutMs);
+  const [sessionId = ""] = pcId.split(".");
+  await until("the session has ended", () => shared.sessions.find(sessionId) === undefined, timeoutMs);
   expect(await offer(shared, { pc_id: pcId })).toMatchObject(rejection(404, "SESSION_UNKNOWN"));
   expect(await patch(shared, { pc_id: pcId, candidates: [] })).toMatchObject(rejection(404, "SESSION_UNKNOWN"));
 });
