@@ -90,7 +90,7 @@ test("--direct runs one bot without a server, until it returns or SIGINT arrives
 
   const other = startProgram(folder, [bin, "-d", "-t", "webrtc"]);
   expect(await other.ended).toBe(1);
-  expect(other.stderr).toContain('No transport "webrtc" is installed.');
+  expect(other.stderr).toContain('The transport "webrtc" is not installed.');
 });
 
 test("an invalid command line exits with 1 and prints one line with the reason and the fix", async () => {
@@ -116,7 +116,7 @@ test("an invalid command line exits with 1 and prints one line with the reason a
   ]);
   taken.close();
   expect(flag).toBe("error: --fake-greetin is not a flag. Did you mean --fake-greeting?\n");
-  expect(transport).toMatch(/No transport "carrier-pigeon" is installed\. Installed: "fake"\./);
+  expect(transport).toMatch(/The transport "carrier-pigeon" is not installed\. Installed: "fake"\./);
   expect(inUse).toMatch(new RegExp(`Port ${port} is in use .+--port`));
   expect(nobody).toMatch(/No transport is installed.+npm i @pipecat-ts\/runner-/);
   expect(missing).toMatch(/Cannot find the file other\.ts\./);
