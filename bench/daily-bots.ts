@@ -102,16 +102,13 @@ async function openBot(client: DailyClient, roomUrl: string): Promise<Seat> {
 async function openCaller(client: DailyClient, roomUrl: string): Promise<Seat> {
   const ear = createEar();
   const nothing = () => undefined;
-  const call = client.open(
-    {
-      joined: nothing,
-      event: nothing,
-      played: nothing,
-      lost: (error) => console.error(error),
-      audio: (_participant, _track, frame) => ear.hear(frame),
-    },
-    silent,
-  );
+  const call = client.open({
+    joined: nothing,
+    event: nothing,
+    played: nothing,
+    lost: (error) => console.error(error),
+    audio: (_participant, _track, frame) => ear.hear(frame),
+  });
   await call.join({ roomUrl, userName: "Caller", sampleRate, receiveAudio: true, timeoutMs: 60_000 });
   return { ...ear, say: () => call.sendAudio(word.samples), close: () => call.close() };
 }

@@ -56,18 +56,15 @@ const client = createBrowserClient({
   bundleUrl: DAILY_BUNDLE_URL || undefined,
 });
 // Without the mark of bots, which ignore each other.
-const caller = client.open(
-  {
-    joined: nothing,
-    event({ action, data }) {
-      if (action === "app-message") messages.caller.push(data);
-    },
-    audio: (_participant, _track, frame) => void received.caller.push(frame),
-    played: nothing,
-    lost: (error) => console.error(error),
+const caller = client.open({
+  joined: nothing,
+  event({ action, data }) {
+    if (action === "app-message") messages.caller.push(data);
   },
-  quiet,
-);
+  audio: (_participant, _track, frame) => void received.caller.push(frame),
+  played: nothing,
+  lost: (error) => console.error(error),
+});
 const closers = [() => caller.close()];
 try {
   const bot = await timed(

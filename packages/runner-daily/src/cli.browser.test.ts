@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { until, within } from "@pipecat-ts/runner-testing";
-import { afterEach, expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { browserProcesses, browserProfiles } from "./test/browser-processes.ts";
 import { openBrowserRooms } from "./test/browser-rooms.ts";
 import { apiKey } from "./test/daily-api.ts";
@@ -20,7 +20,7 @@ const bot = `
   }`;
 
 const folder = mkdtempSync(join(tmpdir(), "pipecat-direct-"));
-afterEach(() => rmSync(folder, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 /** Creates a bot's project with these packages installed. */
 function writeProject(packages: Readonly<Record<string, string>>): void {

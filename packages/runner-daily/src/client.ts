@@ -1,5 +1,5 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
-import type { Availability, Logger } from "@pipecat-ts/runner-core";
+import type { Availability } from "@pipecat-ts/runner-core";
 
 /**
  * How bots join rooms: what a transport requires of a client SDK of Daily. The default, `createBrowserClient`, runs daily-js
@@ -9,7 +9,7 @@ export interface DailyClient {
   /** Whether it can run on this machine. Opens nothing. */
   check(): Availability;
   /** Creates the call of one bot. Opens nothing before `join`. */
-  open(listener: DailyCallListener, logger: Logger): DailyCall;
+  open(listener: DailyCallListener): DailyCall;
 }
 
 /** The call of one bot in one room. */

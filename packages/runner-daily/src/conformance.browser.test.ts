@@ -14,6 +14,7 @@ describeTransport(
     options: { apiKey, apiUrl: rooms.api.url, deleteRooms: true, emptyRoomTimeout: 3 },
     start: { createDailyRoom: true },
     startsBot: true,
+    rawInput: false,
     // Opus and the browser's jitter buffer.
     levelToleranceDb: 2,
     wireDelayMs: 150,

@@ -21,6 +21,7 @@ describeTransport({
   },
   start: { createDailyRoom: true },
   startsBot: true,
+  rawInput: false,
   badStarts: [{ createDailyRoom: true, dailyRoomProperties: { exp: "never" } }, { createDailyRoom: "yes" }],
   clears: true,
   lossNoticedMs: 3_000,

@@ -24,4 +24,4 @@ export { createDailyPlugin } from "./plugin.ts";
 export { type ConnectDailyOptions, connectDaily } from "./port.ts";
 export type { RoomProperties, TokenProperties } from "./properties.ts";
 export { type ConfigureDailyOptions, configureDaily, type DailyConfiguration } from "./rooms.ts";
-export type { DailyMethods, DailyTransport, DailyTransportEvents } from "./transport.ts";
+export type { DailyTransport, DailyTransportEvents } from "./transport.ts";

@@ -5,6 +5,7 @@ import {
   type MediaPort,
   type PortMedia,
   RunnerError,
+  type Transport,
 } from "@pipecat-ts/runner-core";
 import type { DailyParams } from "./arguments.ts";
 import { createBrowserClient } from "./browser-client.ts";
@@ -14,7 +15,7 @@ import { createPhoneCalls } from "./phone-calls.ts";
 import { createEventRequests, sendAppMessage } from "./requests.ts";
 import { createRoom } from "./room.ts";
 import { createRoomAudio } from "./room-audio.ts";
-import type { DailyMethods } from "./transport.ts";
+import type { DailyTransport } from "./transport.ts";
 
 export interface ConnectDailyOptions {
   readonly roomUrl: string;
@@ -77,7 +78,7 @@ export async function connectDaily(call: Call, options: ConnectDailyOptions): Pr
     emptyRoomTimeoutMs: emptyRoomTimeoutMs === 0 ? Number.POSITIVE_INFINITY : emptyRoomTimeoutMs,
     connectPhoneCall: options.connectPhoneCall,
   });
-  const daily = client.open(room.listener, logger);
+  const daily = client.open(room.listener);
   const requests = createEventRequests(daily, clock);
   const phones = createPhoneCalls(daily, (event) => room.emit("dialoutError", event));
   options.opened?.(daily);
@@ -97,7 +98,7 @@ export async function connectDaily(call: Call, options: ConnectDailyOptions): Pr
     throw error;
   }
 
-  function methods(media: PortMedia): DailyMethods {
+  function extend(media: PortMedia): Omit<DailyTransport, keyof Transport> {
     return {
       ...phones.methods,
       localParticipant: room.local,
@@ -108,14 +109,14 @@ export async function connectDaily(call: Call, options: ConnectDailyOptions): Pr
       sendMessageTo: (participantId, message) => sendAppMessage(daily, message, participantId),
       updateParticipants: async (updates) => void (await daily.request("updateParticipants", updates)),
       eject: async (participantId) => void (await daily.request("updateParticipant", participantId, { eject: true })),
-      startRecording: (given) => requests.send("startRecording", "recording-started", "recording-error", given),
-      stopRecording: (given) => requests.send("stopRecording", "recording-stopped", "recording-error", given),
-      updateRecording: async (given) => void (await daily.request("updateRecording", given)),
-      startTranscription: (given) =>
-        requests.send("startTranscription", "transcription-started", "transcription-error", given),
-      stopTranscription: (given) =>
-        requests.send("stopTranscription", "transcription-stopped", "transcription-error", given),
-      updateTranscription: async (given) => void (await daily.request("updateTranscription", given)),
+      startRecording: (settings) => requests.send("startRecording", "recording-started", "recording-error", settings),
+      stopRecording: (settings) => requests.send("stopRecording", "recording-stopped", "recording-error", settings),
+      updateRecording: async (settings) => void (await daily.request("updateRecording", settings)),
+      startTranscription: (settings) =>
+        requests.send("startTranscription", "transcription-started", "transcription-error", settings),
+      stopTranscription: (settings) =>
+        requests.send("stopTranscription", "transcription-stopped", "transcription-error", settings),
+      updateTranscription: async (settings) => void (await daily.request("updateTranscription", settings)),
       captureParticipantVideo: () => unsupported("captureParticipantVideo"),
       sendPrebuiltChatMessage: () => unsupported("sendPrebuiltChatMessage"),
       setLogLevel: () => unsupported("setLogLevel"),
@@ -131,7 +132,7 @@ export async function connectDaily(call: Call, options: ConnectDailyOptions): Pr
     mark: (mark) => daily.markAudio(mark),
     sendMessage: (message) => sendAppMessage(daily, message),
     bufferedBytes: () => daily.bufferedBytes,
-    extend: (media) => ({ ...methods(media) }),
+    extend: (media) => ({ ...extend(media) }),
     async close(reason, deadline) {
       if (reason === "bot-finished") await pause(lastAudioMs, clock, deadline);
       room.emit("callStateUpdated", "leaving");

@@ -11,10 +11,7 @@ import type { PhoneCalls } from "./phone-calls.ts";
  * last one leaves. Bots of other sessions are listed in `participants`, but are not callers. Methods reject with
  * DAILY_CALL_FAILED and Daily's text, and with CALL_ENDED.
  */
-export interface DailyTransport extends Transport<DailyTransportEvents>, DailyMethods {}
-
-/** What the transport of a Daily room has in addition to `Transport`. */
-export interface DailyMethods extends PhoneCalls {
+export interface DailyTransport extends Transport<DailyTransportEvents>, PhoneCalls {
   /** The bot itself, as it joined. */
   readonly localParticipant: DailyParticipant | undefined;
   /** The other participants, by id. */

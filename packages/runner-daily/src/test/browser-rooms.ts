@@ -61,24 +61,21 @@ async function join(client: DailyClient, roomUrl: string, token: string, userNam
   const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<void>();
   const { promise: connected, resolve: resolveConnected } = Promise.withResolvers<void>();
 
-  const call = client.open(
-    {
-      joined: () => undefined,
-      event(event) {
-        events.push(event);
-        if (event.action === "app-message") messages.push(event.data);
-        if (event.action === "error") void close();
-      },
-      audio(_, __, frame) {
-        playout.enqueue(frame);
-        received.push({ frame, atMs: performance.now() });
-        if (playout.enqueuedMs >= connectedMs) resolveConnected();
-      },
-      played: () => undefined,
-      lost: () => void close(),
+  const call = client.open({
+    joined: () => undefined,
+    event(event) {
+      events.push(event);
+      if (event.action === "app-message") messages.push(event.data);
+      if (event.action === "error") void close();
     },
-    console as never,
-  );
+    audio(_, __, frame) {
+      playout.enqueue(frame);
+      received.push({ frame, atMs: performance.now() });
+      if (playout.enqueuedMs >= connectedMs) resolveConnected();
+    },
+    played: () => undefined,
+    lost: () => void close(),
+  });
 
   async function close(): Promise<void> {
     await call.close();
