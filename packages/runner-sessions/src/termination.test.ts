@@ -130,6 +130,18 @@ test("the bot closes its transport and continues: it has 10 s from then, and the
   expect(steps.at(-1)).toBe("finish: bot-finished");
 });
 
+test("the caller's disconnect while the wire closes does not change the reason", async () => {
+  const { termination, steps, playedOut, closed, settle } = begin({ closesAtOnce: false });
+  termination.botReturned();
+  playedOut();
+  await settle();
+  expect(steps).toEqual(["play out", "close: bot-finished"]);
+  termination.callerLeft("caller-left");
+  closed();
+  await settle();
+  expect(steps.at(-1)).toBe("finish: bot-finished");
+});
+
 test("a bot that closed its transport and runs on is aborted after 10 s", async () => {
   const { termination, steps, playedOut, settle } = begin();
   termination.closeRequested("bot-finished");

@@ -46,6 +46,8 @@ export function createTermination({ logger, abort, finish }: TerminationOptions)
   let media: Media | undefined;
   let reason: CloseReason | undefined;
   let wireClosing: CloseReason | undefined;
+  /** The media layer closes the wire: the caller's disconnect that follows is not a cause. */
+  let wireCut = false;
   let wireClosed = false;
   let botDone = false;
   let aborted = false;
@@ -76,6 +78,7 @@ export function createTermination({ logger, abort, finish }: TerminationOptions)
   async function closeMedia(playsOut: boolean): Promise<void> {
     if (!media) return;
     if (playsOut) await media.playOut(cutoff.signal);
+    wireCut = true;
     const deadline = new AbortController();
     const late = setTimeout(() => deadline.abort(), terminationMs.wire);
     await media.close(reason ?? wireClosing ?? "bot-finished", AbortSignal.any([deadline.signal, forced.signal]));
@@ -96,7 +99,7 @@ export function createTermination({ logger, abort, finish }: TerminationOptions)
   }
 
   function callerLeft(because: CloseReason): void {
-    if (finished) return;
+    if (finished || wireCut) return;
     const isFirst = reason === undefined && !aborted;
     reason ??= because;
     closeWire(because, false);

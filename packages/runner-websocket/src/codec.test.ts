@@ -5,28 +5,28 @@ import { createDecoder, encodeAudio, encodeInterruption, encodeMessage } from ".
 const golden = bytes("12121205617564696f1a040100020020807d2801");
 
 describe("decode", () => {
-  test("reads what a real client sends", () => {
+  test("decodes the frames of a real client", () => {
     expect(decode(golden).frame).toEqual({
       kind: "audio",
       audio: { samples: Int16Array.of(1, 2), sampleRate: 16_000, channels: 1 },
     });
   });
 
-  test("copies the samples, so that the network's buffer can be used again", () => {
+  test("copies the samples, so that the network's buffer can be reused", () => {
     const buffer = Buffer.from(golden);
     const { frame } = decode(buffer);
     buffer.fill(0xff);
     expect(frame).toMatchObject({ audio: { samples: Int16Array.of(1, 2) } });
   });
 
-  test("reads samples that lie at an odd address", () => {
+  test("decodes samples at an odd address", () => {
     for (const offset of [0, 1, 2, 3]) {
       const moved = Buffer.concat([Buffer.alloc(offset), golden]).subarray(offset);
       expect(decode(moved).frame).toMatchObject({ audio: { samples: Int16Array.of(1, 2) } });
     }
   });
 
-  test("reads an app message as JSON", () => {
+  test("decodes an app message as JSON", () => {
     expect(decode(encodeMessage({ label: "rtvi-ai", text: "grüß dich 👋" })).frame).toEqual({
       kind: "message",
       message: { label: "rtvi-ai", text: "grüß dich 👋" },
@@ -34,7 +34,7 @@ describe("decode", () => {
     expect(decode(encodeMessage(null)).frame).toEqual({ kind: "message", message: null });
   });
 
-  test("passes over fields that newer clients add", () => {
+  test("ignores fields of newer clients", () => {
     // The golden frame with the bot's own `pts` (field 6) and an unknown field 9 after it.
     expect(decode(bytes("12161205617564696f1a040100020020807d280130074809")).frame).toMatchObject({
       audio: { samples: Int16Array.of(1, 2), sampleRate: 16_000 },
@@ -42,41 +42,41 @@ describe("decode", () => {
   });
 
   test.each([
-    ["no bytes at all", "", "bytes that are no frame"],
-    ["a truncated frame", "12121205617564696f1a0401", "bytes that are no frame"],
-    ["a length far beyond the end", "12ffffffff0f00", "bytes that are no frame"],
-    ["a varint without an end", "ffffffffffffffffffffffffff", "bytes that are no frame"],
-    ["an unknown kind of frame", "4a00", "bytes that are no frame"],
-    ["a text frame", "0a021a00", "a frame of kind text: callers send audio and message"],
-    ["an interruption", "2a00", "a frame of kind interruption: callers send audio and message"],
-    ["broken JSON", "22030a017b", "a message that is not JSON"],
-    ["a message without data", "2200", "a message that is not JSON"],
+    ["no bytes at all", "", "not a frame"],
+    ["a truncated frame", "12121205617564696f1a0401", "not a frame"],
+    ["a length far beyond the end", "12ffffffff0f00", "not a frame"],
+    ["a varint without an end", "ffffffffffffffffffffffffff", "not a frame"],
+    ["an unknown kind of frame", "4a00", "not a frame"],
+    ["a text frame", "0a021a00", "frame of kind text instead of audio or message"],
+    ["an interruption", "2a00", "frame of kind interruption instead of audio or message"],
+    ["broken JSON", "22030a017b", "message is not JSON"],
+    ["a message without data", "2200", "message is not JSON"],
     ["no samples", "1205 20807d2801", "audio without samples"],
-    ["half a sample", "1208 1a0101 20807d2801", "audio that ends inside a sample"],
-    ["half a stereo sample", "1209 1a020101 20807d2802", "audio that ends inside a sample"],
-    ["no sample rate", "1206 1a020101 2801", "audio at 0 Hz: 1000 to 192000 Hz are taken"],
-    ["a sample rate below", "1209 1a020101 20e707 2801", "audio at 999 Hz: 1000 to 192000 Hz are taken"],
-    ["a sample rate above", "120a 1a020101 2081dc0b 2801", "audio at 192001 Hz: 1000 to 192000 Hz are taken"],
+    ["half a sample", "1208 1a0101 20807d2801", "audio ends inside a sample"],
+    ["half a stereo sample", "1209 1a020101 20807d2802", "audio ends inside a sample"],
+    ["no sample rate", "1206 1a020101 2801", "audio at 0 Hz instead of 1000 to 192000 Hz"],
+    ["a sample rate below", "1209 1a020101 20e707 2801", "audio at 999 Hz instead of 1000 to 192000 Hz"],
+    ["a sample rate above", "120a 1a020101 2081dc0b 2801", "audio at 192001 Hz instead of 1000 to 192000 Hz"],
     [
       "the largest sample rate",
       "120c 1a020101 20ffffffff0f 2801",
-      "audio at 4294967295 Hz: 1000 to 192000 Hz are taken",
+      "audio at 4294967295 Hz instead of 1000 to 192000 Hz",
     ],
-    ["no channel count", "1207 1a020101 20807d", "audio of 0 channels: 1 and 2 are taken"],
-    ["three channels", "120d 1a06010101010101 20807d 2803", "audio of 3 channels: 1 and 2 are taken"],
+    ["no channel count", "1207 1a020101 20807d", "audio with 0 channels instead of 1 or 2"],
+    ["three channels", "120d 1a06010101010101 20807d 2803", "audio with 3 channels instead of 1 or 2"],
   ])("drops %s", (_, hex, reason) => {
     expect(decode(bytes(hex))).toEqual({ frame: undefined, reasons: [reason], dropped: 1 });
   });
 
-  test("drops text messages, even those that hold a frame", () => {
+  test("drops text messages, even those that contain a frame", () => {
     expect(decode(golden, false)).toEqual({
       frame: undefined,
-      reasons: ["a text message: frames are binary"],
+      reasons: ["text message instead of a binary frame"],
       dropped: 1,
     });
   });
 
-  test("takes 1 sample, the extreme rates, and stereo", () => {
+  test("accepts 1 sample, the extreme rates, and stereo", () => {
     for (const [samples, sampleRate, channels] of [
       [Int16Array.of(-32768), 1_000, 1],
       [Int16Array.of(32767, -1), 192_000, 2],
@@ -86,7 +86,7 @@ describe("decode", () => {
     }
   });
 
-  test("takes 10 s at once, and no more", () => {
+  test("accepts 10 s at once, and no more", () => {
     const seconds10 = { samples: new Int16Array(10_000), sampleRate: 1_000, channels: 1 };
     expect(decode(encodeAudio(seconds10)).frame?.kind).toBe("audio");
     for (const [length, sampleRate] of [
@@ -95,7 +95,7 @@ describe("decode", () => {
     ] as const) {
       const { frame, reasons } = decode(encodeAudio({ samples: new Int16Array(length), sampleRate, channels: 1 }));
       expect(frame).toBeUndefined();
-      expect(reasons).toEqual(["audio of more than 10000 ms"]);
+      expect(reasons).toEqual(["audio frame longer than 10000 ms"]);
     }
   });
 
@@ -128,20 +128,20 @@ describe("decode", () => {
 });
 
 describe("encode", () => {
-  test("writes the bytes that clients read", () => {
+  test("encodes the bytes that clients read", () => {
     const audio = encodeAudio({ samples: Int16Array.of(1, 2), sampleRate: 24_000, channels: 1 });
     expect(hex(audio)).toBe("120c1a040100020020c0bb012801");
     expect(hex(encodeMessage({ a: 1 }))).toBe("22090a077b2261223a317d");
     expect(hex(encodeInterruption())).toBe("2a00");
   });
 
-  test("writes the samples of a view, and only those", () => {
+  test("encodes only the samples of a view", () => {
     const whole = Int16Array.of(9, 1, 2, 9);
     const audio = encodeAudio({ samples: whole.subarray(1, 3), sampleRate: 24_000, channels: 1 });
     expect(hex(audio)).toBe("120c1a040100020020c0bb012801");
   });
 
-  test("refuses what JSON cannot say", () => {
+  test("rejects values that JSON cannot represent", () => {
     const circle: unknown[] = [];
     circle.push(circle);
     for (const message of [undefined, () => 0, Symbol("x"), 1n, circle]) {

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 const root = join(import.meta.dirname, "..");
 const binaries = join(root, "node_modules", ".bin");
 
-test("src/generated is what `pnpm generate` makes of proto/frames.proto", () => {
+test("src/generated matches the output of `pnpm generate`", () => {
   const folder = mkdtempSync(join(tmpdir(), "frames-"));
   try {
     execFileSync(join(binaries, "buf"), ["generate", "--output", folder], {

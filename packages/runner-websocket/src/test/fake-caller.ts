@@ -5,20 +5,21 @@ import { WebSocket } from "ws";
 import { encodeAudio } from "../codec.ts";
 import { type Frame, FrameSchema } from "../generated/frames_pb.ts";
 
-/** For tests: a caller that speaks the wire as Pipecat's JavaScript client does. */
+/** A caller that speaks the wire format like Pipecat's JavaScript client. */
 export interface WebSocketCaller extends FakeCaller {
   readonly socket: WebSocket;
   readonly messages: readonly unknown[];
-  /** Every frame that came, oldest first. */
+  /** Every received frame, oldest first. */
   readonly frames: readonly Frame["frame"][];
   sendMessage(message: unknown): void;
-  /** `1000 bot-finished`: how the socket was closed. */
+  /** Code and reason of the close: `1000 bot-finished`. */
   readonly closed: Promise<string>;
 }
 
-/** Calls in. Rejects, with nothing left open, when it is refused: with `409 {"detail": …}` as the message. */
-export async function connectCaller(url: string | URL): Promise<WebSocketCaller> {
-  const socket = new WebSocket(url);
+/** Connects, with the API key if given. Rejects with `409 {"detail": …}` as the message when the server rejects it, and leaves nothing open. */
+export async function connectCaller(url: string | URL, key?: string): Promise<WebSocketCaller> {
+  const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  const socket = new WebSocket(url, { headers });
   const playout = createPlayout();
   const frames: Frame["frame"][] = [];
   const messages: unknown[] = [];
@@ -26,7 +27,7 @@ export async function connectCaller(url: string | URL): Promise<WebSocketCaller>
   socket.on("message", (data) => {
     const { frame } = fromBinary(FrameSchema, data as Buffer);
     frames.push(frame);
-    // As the client does: the rate in the frame is ignored, and an interruption clears nothing.
+    // Like the client: ignores the rate in the frame, and an interruption clears nothing.
     if (frame.case === "audio") {
       playout.enqueue({ samples: decodePcm16(frame.value.audio), sampleRate: 24_000, channels: 1 });
     }
@@ -48,6 +49,7 @@ export async function connectCaller(url: string | URL): Promise<WebSocketCaller>
     messages,
     closed,
     sendAudio: (frame) => socket.send(encodeAudio(frame)),
+    sendRaw: (data) => socket.send(data),
     sendMessage(message) {
       const frame = { case: "message" as const, value: { data: JSON.stringify(message) } };
       socket.send(toBinary(FrameSchema, create(FrameSchema, { frame })));

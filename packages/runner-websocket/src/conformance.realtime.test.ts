@@ -6,6 +6,8 @@ describeTransport({
   plugin,
   entry: import.meta.resolve("@pipecat-ts/runner-websocket"),
   walkIn: true,
-  connect: ({ url, start }) =>
-    connectCaller(String(start?.reply.wsUrl ?? Object.assign(new URL("/ws-client", url), { protocol: "ws:" }))),
+  connect({ url, start, key }) {
+    const bare = Object.assign(new URL("/ws-client", url), { protocol: "ws:" });
+    return connectCaller(String(start?.reply.wsUrl ?? bare), key);
+  },
 });
