@@ -1,19 +1,19 @@
 import type { CallData, SessionArguments } from "@pipecat-ts/runner-core";
 import type { PhoneParams, PhoneTransport } from "@pipecat-ts/runner-telephony";
 
-/** A call as Exotel announces it. */
+/** A phone call over Exotel. */
 export interface ExotelCallData extends CallData {
   readonly accountSid?: string;
-  /** The custom parameters of the applet: three at most. */
+  /** The custom parameters of the applet, at most three. */
   readonly body?: Readonly<Record<string, string>>;
 }
 
-/** What a bot receives whose caller rang an Exotel number. */
+/** The arguments of a bot whose caller dialed an Exotel number. */
 export interface ExotelRunnerArguments extends SessionArguments<"exotel"> {
   readonly callData: ExotelCallData;
 }
 
-/** What a bot may choose about a call by Exotel. */
+/** The params of a call over Exotel. */
 export interface ExotelParams extends PhoneParams {}
 
 declare module "@pipecat-ts/runner-core" {

@@ -1,6 +1,6 @@
 import { encodePcm16 } from "@pipecat-ts/audio";
 import { describe, expect, test } from "vitest";
-import { createCodec, recogniseCall } from "./codec.ts";
+import { createCodec, recognizeCall } from "./codec.ts";
 
 const call = { streamId: "S1", callId: "C1" };
 
@@ -23,8 +23,8 @@ function start(media_format: unknown) {
 
 const codec = createCodec(start({ encoding: "base64", sample_rate: "8000" }), call);
 
-test("the call is that of the start message, numbers as text or not", () => {
-  expect(recogniseCall(start({}))).toEqual({
+test("reads the call from the start message, with numbers as text or number", () => {
+  expect(recognizeCall(start({}))).toEqual({
     ...call,
     accountSid: "A1",
     from: "15550100",
@@ -38,8 +38,8 @@ test.each([
   { event: "start", start: { stream_sid: "S1", call_sid: "C1" } },
   { event: "media", start: { stream_sid: "S1", call_sid: "C1", account_sid: "A1" } },
   { event: "start", start: { streamSid: "S1", callSid: "C1", accountSid: "A1" } },
-])("%j announces no call of Exotel's", (message) => {
-  expect(recogniseCall(message)).toBe(undefined);
+])("%j is not a start message of Exotel", (message) => {
+  expect(recognizeCall(message)).toBe(undefined);
 });
 
 describe("the format", () => {
@@ -47,7 +47,7 @@ describe("the format", () => {
     [8_000, 200],
     [16_000, 100],
     [24_000, 100],
-  ])("at %i Hz has messages of %i ms: a multiple of 320 bytes, and 3,200 at least", (sampleRate, frameMs) => {
+  ])("at %i Hz has messages of %i ms: a multiple of 320 bytes, at least 3,200", (sampleRate, frameMs) => {
     for (const sample_rate of [sampleRate, String(sampleRate)])
       for (const encoding of ["base64", "raw", "audio/x-raw", undefined]) {
         const made = createCodec(start({ encoding, sample_rate }), call);
@@ -59,12 +59,12 @@ describe("the format", () => {
     expect(bytes).toBeLessThanOrEqual(100_000);
   });
 
-  test("is 8,000 Hz where it is not told", () => {
+  test("is 8,000 Hz by default", () => {
     for (const format of [undefined, null, {}]) expect(createCodec(start(format), call).callerSampleRate).toBe(8_000);
   });
 
   test.each([{ sample_rate: 44_100 }, { sample_rate: "8000", encoding: "audio/x-mulaw" }, { sample_rate: 1e9 }])(
-    "%j is refused with a remedy",
+    "rejects %j with a fix",
     (format) => {
       expect(() => createCodec(start(format), call)).toThrow(
         expect.objectContaining({ code: "MEDIA_FORMAT_UNSUPPORTED", fix: expect.stringContaining("Voicebot") }),
@@ -73,17 +73,17 @@ describe("the format", () => {
   );
 });
 
-test("audio is little-endian, halves of samples kept", () => {
+test("decodes little-endian audio, and joins samples that are cut", () => {
   const made = createCodec(start({}), call);
   const piece = (hex: string) => ({
     event: "media",
     media: { timestamp: 100, payload: Buffer.from(hex, "hex").toString("base64") },
   });
-  expect(made.decode(piece("010002"))).toEqual({ kind: "audio", samples: Int16Array.from([1]), atMs: 100 });
+  expect(made.decode(piece("010002"))).toEqual({ kind: "audio", samples: Int16Array.from([1]), timestampMs: 100 });
   expect(made.decode(piece("ff0300"))).toMatchObject({ samples: Int16Array.from([-254, 3]) });
 });
 
-test("keys, marks and the end come as they are; the rest means nothing", () => {
+test("decodes keys, marks and stop, and returns undefined for the rest", () => {
   expect(codec.decode({ event: "dtmf", dtmf: { digit: 5, duration: "100" } })).toEqual({ kind: "dtmf", digit: "5" });
   expect(codec.decode({ event: "mark", mark: { name: "7" } })).toEqual({ kind: "played", mark: "7" });
   expect(codec.decode({ event: "stop", stop: { reason: "callended" } })).toEqual({ kind: "stop" });
@@ -92,7 +92,7 @@ test("keys, marks and the end come as they are; the rest means nothing", () => {
     expect(codec.decode(message)).toBe(undefined);
 });
 
-test("what is sent is JSON with the stream's id in it", () => {
+test("encodes JSON with the stream id", () => {
   const samples = Int16Array.from([1, -2]);
   expect(JSON.parse(codec.encodeAudio(samples))).toEqual({
     event: "media",

@@ -15,8 +15,11 @@ import {
   textsIn,
 } from "@pipecat-ts/runner-telephony";
 
-/** The call that Exotel announces by its message `start`. */
-export function recogniseCall(message: JsonObject): CallData | undefined {
+/**
+ * The call of Exotel's `start` message. Values that the documentation shows as texts may be numbers.
+ * https://developer.exotel.com/docs/agentstream/stream-voicebot-applet
+ */
+export function recognizeCall(message: JsonObject): CallData | undefined {
   const start = objectIn(message, "start");
   const [streamId, callId] = [textIn(start, "stream_sid"), textIn(start, "call_sid")];
   const accountSid = textIn(start, "account_sid");
@@ -28,12 +31,12 @@ export function recogniseCall(message: JsonObject): CallData | undefined {
 }
 
 /**
- * How long a message is, by rate: a multiple of 320 bytes, and 3,200 at least, below which the voice breaks up. The
- * documentation calls that 100 ms, which it is at 16,000 Hz; at 8,000 Hz it is 200.
+ * The duration of a message at each sample rate. Its size must be a multiple of 320 bytes and at least 3,200, or the audio
+ * has gaps. The documentation says 100 ms, which is right at 16,000 Hz; at 8,000 Hz it takes 200 ms.
  */
 const frameMsAt: Readonly<Record<number, number>> = { 8000: 200, 16000: 100, 24000: 100 };
 
-/** 16-bit PCM, little-endian, at the rate that the call was announced with. Throws MEDIA_FORMAT_UNSUPPORTED. */
+/** 16-bit little-endian PCM at the sample rate of the start message. Throws MEDIA_FORMAT_UNSUPPORTED. */
 export function createCodec(start: JsonObject, { streamId }: CallData): CallCodec {
   const { sampleRate, frameMs } = readFormat(start);
   const read = createPcmReader();
@@ -43,7 +46,7 @@ export function createCodec(start: JsonObject, { streamId }: CallData): CallCode
   function decodeMedia(media: JsonObject): CallEvent | undefined {
     const bytes = bytesIn(media, "payload");
     if (textIn(media, "track")?.startsWith("outbound")) return { kind: "nothing" };
-    return bytes && { kind: "audio", samples: read(bytes), atMs: numberIn(media, "timestamp") };
+    return bytes && { kind: "audio", samples: read(bytes), timestampMs: numberIn(media, "timestamp") };
   }
 
   return {
@@ -76,11 +79,12 @@ export function createCodec(start: JsonObject, { streamId }: CallData): CallCode
 
 function readFormat(message: JsonObject): { readonly sampleRate: number; readonly frameMs: number } {
   const format = objectIn(objectIn(message, "start"), "media_format");
+  // PCM has several names: base64, raw, audio/x-raw.
   const encoding = textIn(format, "encoding") ?? "";
   const sampleRate = numberIn(format, "sample_rate") ?? 8_000;
   const frameMs = frameMsAt[sampleRate];
   if (frameMs !== undefined && !/[mau]-?law/i.test(encoding)) return { sampleRate, frameMs };
-  throw new RunnerError("MEDIA_FORMAT_UNSUPPORTED", `The call has ${encoding || "audio"} at ${sampleRate} Hz.`, {
+  throw new RunnerError("MEDIA_FORMAT_UNSUPPORTED", `The call uses ${encoding || "audio"} at ${sampleRate} Hz.`, {
     fix: "Set the Voicebot applet to 16-bit PCM at 8000, 16000 or 24000 Hz.",
   });
 }

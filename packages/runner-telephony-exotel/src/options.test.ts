@@ -2,7 +2,7 @@ import { resolveOptions } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { options } from "./options.ts";
 
-test("settings come from the environment", () => {
+test("reads settings from environment variables", () => {
   const env = { EXOTEL_API_KEY: "a key", EXOTEL_API_TOKEN: "a token", EXOTEL_SAMPLE_RATE: "16000" };
   expect(resolveOptions(options, { env })).toEqual({
     apiKey: "a key",

@@ -4,10 +4,10 @@ import Type from "typebox";
 
 /** Exotel's settings. */
 export interface ExotelOptions extends CarrierOptions {
-  /** With `apiToken`, what the applet's URL has before the host, and Exotel proves itself by. */
+  /** With `apiToken`, the credentials in the applet's URL, which authenticate Exotel. */
   readonly apiKey: string | undefined;
   readonly apiToken: string | undefined;
-  /** Rate in Hz that the answer to the applet asks for. */
+  /** Sample rate in Hz that the webhook reply requests. */
   readonly sampleRate: 8_000 | 16_000 | 24_000;
 }
 
@@ -18,7 +18,7 @@ export const options: OptionTable<ExotelOptions> = {
     flag: "exotel-sample-rate",
     env: "EXOTEL_SAMPLE_RATE",
     default: 8_000,
-    description: "Rate of a call whose URL the applet asks for",
+    description: "Sample rate of calls whose socket URL the applet requests",
     schema: Type.Union([Type.Literal(8_000), Type.Literal(16_000), Type.Literal(24_000)]),
     placeholder: "hz",
   },

@@ -1,18 +1,18 @@
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import { createTelephonyPlugin } from "@pipecat-ts/runner-telephony";
-import { createCodec, recogniseCall } from "./codec.ts";
+import { createCodec, recognizeCall } from "./codec.ts";
 import { type ExotelOptions, options } from "./options.ts";
 import { signatures } from "./signature.ts";
 import { webhook } from "./webhook.ts";
 
-/** Phone calls by Exotel's Voicebot applet. */
+/** Phone calls over Exotel's Voicebot applet. */
 const plugin: TransportPlugin<ExotelOptions> = createTelephonyPlugin({
   name: "exotel",
   title: "Exotel",
   options,
-  wire: { recogniseCall, createCodec },
+  wire: { recognizeCall, createCodec },
   webhook,
   signatures,
-  setUp: (webhookUrl, socketUrl) => `Give a Voicebot applet the URL ${socketUrl.href}, or ${webhookUrl.href}`,
+  banner: (webhookUrl, socketUrl) => `Set the URL of a Voicebot applet to ${socketUrl.href} or ${webhookUrl.href}`,
 });
 export default plugin;

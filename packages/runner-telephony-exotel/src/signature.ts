@@ -1,9 +1,10 @@
-import { basicAuthorization, type CarrierSignatures, equalInSecret } from "@pipecat-ts/runner-telephony";
+import { safeEqual } from "@pipecat-ts/runner-core";
+import { basicAuthorization, type CarrierSignatures } from "@pipecat-ts/runner-telephony";
 import type { ExotelOptions } from "./options.ts";
 
 /**
- * Exotel signs nothing. It proves itself by the credentials that stand in the applet's URL, which it sends as Basic
- * authentication: https://developer.exotel.com/docs/agentstream/stream-voicebot-applet
+ * Exotel does not sign requests. It sends the credentials of the applet's URL as Basic authentication:
+ * https://developer.exotel.com/docs/agentstream/stream-voicebot-applet
  */
 export const signatures: CarrierSignatures<ExotelOptions> = {
   coverUrl: false,
@@ -11,12 +12,12 @@ export const signatures: CarrierSignatures<ExotelOptions> = {
   secret({ apiKey, apiToken }) {
     return apiKey !== undefined && apiToken !== undefined ? basicAuthorization(apiKey, apiToken) : undefined;
   },
-  verifyWebhook: ({ headers }, secret) => equalInSecret(headers.authorization ?? "", secret),
+  verifyWebhook: ({ headers }, secret) => safeEqual(headers.authorization, secret),
   verifyUpgrade({ headers: { authorization } }, secret) {
-    // Other schemes are none of Exotel's.
-    if (!authorization?.startsWith("Basic ")) return "none";
-    return equalInSecret(authorization, secret) ? "genuine" : "forged";
+    // Exotel uses no other scheme.
+    if (!authorization?.startsWith("Basic ")) return "missing";
+    return safeEqual(authorization, secret) ? "valid" : "invalid";
   },
-  // The URL that the webhook answers holds no credentials: it was asked for with them, and is good for one call.
+  // The URL in a webhook reply has no credentials: the webhook request had them, and the URL is valid for one call.
   requireUpgrade: (_options, byWebhook) => !byWebhook,
 };

@@ -1,28 +1,26 @@
 import { type CarrierWebhook, present } from "@pipecat-ts/runner-telephony";
 import type { ExotelOptions } from "./options.ts";
 
-/** What a Voicebot applet asks whose URL is no socket's: it takes JSON with the socket's URL. */
+/** The request of a Voicebot applet with an https URL. The reply is JSON with the socket URL. */
 export const webhook: CarrierWebhook<ExotelOptions> = {
-  recogniseCall({ CallSid: callId, CallFrom, From, CallTo, To, Direction: direction }) {
+  recognizeCall({ CallSid: callId, CallFrom, From, CallTo, To, Direction: direction }) {
     if (callId === undefined) return undefined;
     return { callId, callData: present({ from: CallFrom ?? From, to: CallTo ?? To, direction }) };
   },
-  answer({ method, socketUrl, anySocketUrl }, { sampleRate }) {
-    if (method !== "GET") return json(note(anySocketUrl));
+  answer({ method, socketUrl, bareSocketUrl }, { sampleRate }) {
+    if (method !== "GET") {
+      // Other carriers send POST, so someone may expect the same of Exotel.
+      return json({
+        error: "Exotel does not send webhooks with POST",
+        websocket_url: bareSocketUrl.href,
+        note: "Set this URL in a Voicebot applet of an App Bazaar flow, or set the https URL of this path there.",
+      });
+    }
     const url = socketUrl();
     if (sampleRate !== 8_000) url.searchParams.set("sample-rate", String(sampleRate));
     return json({ url: url.href });
   },
 };
-
-/** For whoever takes Exotel for a carrier with webhooks. */
-function note(anySocketUrl: URL): object {
-  return {
-    error: "Exotel sends no webhook by POST",
-    websocket_url: anySocketUrl.href,
-    note: "Set this URL in a Voicebot applet of an App Bazaar flow, or have the applet GET this path.",
-  };
-}
 
 function json(value: object): { readonly type: string; readonly body: string } {
   return { type: "application/json", body: JSON.stringify(value) };

@@ -1,5 +1,5 @@
 import type { CallData } from "@pipecat-ts/runner-core";
-import { type ApiRequest, apiPath, basicAuthorization, type CarrierApi } from "@pipecat-ts/runner-telephony";
+import { apiPath, basicAuthorization, type CarrierApi } from "@pipecat-ts/runner-telephony";
 import type { PlivoOptions } from "./options.ts";
 
 /** Plivo's REST API for calls: https://www.plivo.com/docs/voice/api/call/hang-up-a-call */
@@ -10,7 +10,7 @@ export const api: CarrierApi<PlivoOptions> = {
     method: "DELETE",
     url: callUrl(call, options),
     headers: { authorization: authorization(options) },
-    isDone: (status) => status === 404,
+    isDone: ({ status }) => status === 404,
   }),
   // https://www.plivo.com/docs/voice/api/call/transfer-a-call
   transfer: (call, _number, options, documentUrl) => ({
@@ -21,8 +21,8 @@ export const api: CarrierApi<PlivoOptions> = {
   }),
 };
 
-/** Its slash at the end is required. */
-function callUrl({ callId }: CallData, { apiUrl, authId = "" }: PlivoOptions): ApiRequest["url"] {
+/** The API requires the slash at the end. */
+function callUrl({ callId }: CallData, { apiUrl, authId = "" }: PlivoOptions): URL {
   return apiPath(apiUrl, "v1", "Account", authId, "Call", callId, "");
 }
 

@@ -1,19 +1,19 @@
 import type { CallData, SessionArguments } from "@pipecat-ts/runner-core";
 import type { PhoneParams, PhoneTransport } from "@pipecat-ts/runner-telephony";
 
-/** A call as Plivo announces it. */
+/** A phone call over Plivo. */
 export interface PlivoCallData extends CallData {
   readonly accountId?: string;
-  /** `extraHeaders` of a hand-written document. */
+  /** The `extraHeaders` of your own XML. */
   readonly body?: Readonly<Record<string, string>>;
 }
 
-/** What a bot receives whose caller rang a Plivo number. */
+/** The arguments of a bot whose caller dialed a Plivo number. */
 export interface PlivoRunnerArguments extends SessionArguments<"plivo"> {
   readonly callData: PlivoCallData;
 }
 
-/** What a bot may choose about a call by Plivo. */
+/** The params of a call over Plivo. */
 export interface PlivoParams extends PhoneParams {}
 
 declare module "@pipecat-ts/runner-core" {

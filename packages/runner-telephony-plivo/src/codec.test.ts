@@ -1,6 +1,6 @@
 import { decodeMulaw, encodeMulaw, encodePcm16 } from "@pipecat-ts/audio";
 import { describe, expect, test } from "vitest";
-import { createCodec, recogniseCall } from "./codec.ts";
+import { createCodec, recognizeCall } from "./codec.ts";
 
 const call = { streamId: "S1", callId: "C1" };
 
@@ -11,16 +11,16 @@ function start(mediaFormat: unknown) {
 const mulaw = createCodec(start({ encoding: "audio/x-mulaw", sampleRate: 8000 }), call);
 const pcm = createCodec(start({ encoding: "audio/x-l16", sampleRate: "16000" }), call);
 
-test("the call is that of the first message, extra headers included", () => {
+test("reads the call from the start message, with extra headers", () => {
   const extra_headers = "from=15550100; to=15550199;token=a=b;;nonsense";
-  expect(recogniseCall({ ...start({}), extra_headers })).toEqual({
+  expect(recognizeCall({ ...start({}), extra_headers })).toEqual({
     ...call,
     accountId: "MA1",
     from: "15550100",
     to: "15550199",
     body: { from: "15550100", to: "15550199", token: "a=b" },
   });
-  expect(recogniseCall({ ...start({}), extra_headers: "" })).toEqual({ ...call, accountId: "MA1" });
+  expect(recognizeCall({ ...start({}), extra_headers: "" })).toEqual({ ...call, accountId: "MA1" });
 });
 
 test.each([
@@ -28,12 +28,12 @@ test.each([
   { event: "start", start: { streamId: "S1" } },
   { event: "start", start: { streamSid: "S1", callSid: "C1" } },
   { event: "media", start: { streamId: "S1", callId: "C1" } },
-])("%j announces no call of Plivo's", (message) => {
-  expect(recogniseCall(message)).toBe(undefined);
+])("%j is not a start message of Plivo", (message) => {
+  expect(recognizeCall(message)).toBe(undefined);
 });
 
 describe("the format", () => {
-  test("is that of the announcement; a document that names none gets 16-bit PCM", () => {
+  test("is that of the start message, 16-bit PCM by default", () => {
     expect(mulaw).toMatchObject({ callerSampleRate: 8_000, botSampleRate: 8_000 });
     expect(pcm).toMatchObject({ callerSampleRate: 16_000, botSampleRate: 16_000 });
     const samples = Int16Array.from([1, -2]);
@@ -51,20 +51,20 @@ describe("the format", () => {
     { encoding: "audio/x-mulaw", sampleRate: 16_000 },
     { encoding: "audio/opus", sampleRate: 48_000 },
     { encoding: "audio/x-l16", sampleRate: 24_000 },
-  ])("%j is refused with a remedy", (format) => {
+  ])("rejects %j with a fix", (format) => {
     expect(() => createCodec(start(format), call)).toThrow(
       expect.objectContaining({ code: "MEDIA_FORMAT_UNSUPPORTED", fix: expect.stringContaining("contentType") }),
     );
   });
 });
 
-test("audio comes as it is, halves of samples kept", () => {
+test("decodes audio, and joins samples that are cut", () => {
   const bytes = Buffer.from([0xff, 0x80]);
   const media = { track: "inbound", timestamp: "1760000000020", chunk: 2, payload: bytes.toString("base64") };
   expect(mulaw.decode({ event: "media", media })).toEqual({
     kind: "audio",
     samples: decodeMulaw(bytes),
-    atMs: 1_760_000_000_020,
+    timestampMs: 1_760_000_000_020,
   });
   const piece = (hex: string) => ({ event: "media", media: { payload: Buffer.from(hex, "hex").toString("base64") } });
   expect(pcm.decode(piece("010002"))).toMatchObject({ samples: Int16Array.from([1]) });
@@ -72,7 +72,7 @@ test("audio comes as it is, halves of samples kept", () => {
   expect(mulaw.decode({ event: "media", media: { ...media, track: "outbound" } })).toEqual({ kind: "nothing" });
 });
 
-test("keys, checkpoints and what was cleared", () => {
+test("decodes keys, checkpoints and cleared audio", () => {
   expect(mulaw.decode({ event: "dtmf", dtmf: { digit: "A" } })).toEqual({ kind: "dtmf", digit: "A" });
   expect(mulaw.decode({ event: "playedStream", streamId: "S1", name: "7" })).toEqual({ kind: "played", mark: "7" });
   expect(mulaw.decode({ event: "played", streamId: "S1", name: "7" })).toEqual({ kind: "played", mark: "7" });
@@ -86,11 +86,11 @@ test.each([
   { event: "stop" },
   { event: "dtmf", dtmf: { digit: "E" } },
   { event: "playedStream" },
-])("%j means nothing", (message) => {
+])("returns undefined for %j", (message) => {
   expect(mulaw.decode(message)).toBe(undefined);
 });
 
-test("what is sent names the format with the audio, the stream with the rest", () => {
+test("encodes audio with its format, and other messages with the stream id", () => {
   const samples = Int16Array.from([0, 8_000]);
   expect(JSON.parse(mulaw.encodeAudio(samples))).toEqual({
     event: "playAudio",

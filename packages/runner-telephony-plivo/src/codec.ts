@@ -13,10 +13,12 @@ import {
   present,
   textIn,
 } from "@pipecat-ts/runner-telephony";
-import { readExtraHeaders } from "./messages.ts";
 
-/** The call that Plivo announces by its first message, `start`. */
-export function recogniseCall(message: JsonObject): CallData | undefined {
+/**
+ * The call of Plivo's `start` message, which is the first one. Plivo sends no message at the end: it closes the socket.
+ * https://www.plivo.com/docs/voice/audio-streaming/audio-streaming
+ */
+export function recognizeCall(message: JsonObject): CallData | undefined {
   const start = objectIn(message, "start");
   const [streamId, callId] = [textIn(start, "streamId"), textIn(start, "callId")];
   if (message.event !== "start" || streamId === undefined || callId === undefined) return undefined;
@@ -28,7 +30,16 @@ export function recogniseCall(message: JsonObject): CallData | undefined {
   };
 }
 
-/** How the audio of one call is in bytes. */
+/** The `extraHeaders` of the XML, which arrive as `k=v;k2=v2`; `undefined` when there are none. */
+function readExtraHeaders(text: string | undefined): Readonly<Record<string, string>> | undefined {
+  const pairs = (text ?? "")
+    .split(/[;,]/)
+    .map((pair) => pair.trim().split(/=(.*)/s))
+    .filter((pair): pair is [string, string] => Boolean(pair[0]) && pair[1] !== undefined);
+  return pairs.length === 0 ? undefined : Object.fromEntries(pairs);
+}
+
+/** The audio format of one call. */
 interface Format {
   readonly contentType: "audio/x-mulaw" | "audio/x-l16";
   readonly sampleRate: number;
@@ -36,7 +47,7 @@ interface Format {
   readonly write: (samples: Int16Array) => Uint8Array<ArrayBuffer>;
 }
 
-/** In the format that the stream was announced with: a document that names none gets 16-bit PCM. Throws MEDIA_FORMAT_UNSUPPORTED. */
+/** The format of the start message. XML without a `contentType` gets 16-bit PCM. Throws MEDIA_FORMAT_UNSUPPORTED. */
 export function createCodec(start: JsonObject, { streamId }: CallData): CallCodec {
   const { contentType, sampleRate, read, write } = readFormat(start);
   const head = `{"event":"playAudio","media":{"contentType":"${contentType}","sampleRate":${sampleRate},"payload":"`;
@@ -44,7 +55,7 @@ export function createCodec(start: JsonObject, { streamId }: CallData): CallCode
   function decodeMedia(media: JsonObject): CallEvent | undefined {
     const bytes = bytesIn(media, "payload");
     if (textIn(media, "track")?.startsWith("outbound")) return { kind: "nothing" };
-    return bytes && { kind: "audio", samples: read(bytes), atMs: numberIn(media, "timestamp") };
+    return bytes && { kind: "audio", samples: read(bytes), timestampMs: numberIn(media, "timestamp") };
   }
 
   return {
@@ -68,7 +79,7 @@ export function createCodec(start: JsonObject, { streamId }: CallData): CallCode
     encodeAudio: (samples) => `${head}${Buffer.from(write(samples).buffer).toString("base64")}"}}`,
     encodeMark: (name) => JSON.stringify({ event: "checkpoint", streamId, name }),
     encodeClear: () => JSON.stringify({ event: "clearAudio", streamId }),
-    // It dials no waits.
+    // Plivo has no pauses in DTMF.
     encodeDtmf: (digits) => JSON.stringify({ event: "sendDTMF", dtmf: digits.replaceAll("w", "") }),
   };
 }
@@ -80,11 +91,11 @@ function readFormat(message: JsonObject): Format {
   if (contentType === "audio/x-mulaw" && sampleRate === 8_000) {
     return { contentType, sampleRate, read: decodeMulaw, write: encodeMulaw };
   }
-  // Little-endian, as all peers have it; the documentation is silent.
+  // Little-endian, as in other implementations; Plivo does not document it.
   if (contentType === "audio/x-l16" && (sampleRate === 8_000 || sampleRate === 16_000)) {
     return { contentType, sampleRate, read: createPcmReader(), write: encodePcm16 };
   }
-  throw new RunnerError("MEDIA_FORMAT_UNSUPPORTED", `The call has ${contentType} at ${sampleRate} Hz.`, {
-    fix: 'Give <Stream> the contentType "audio/x-mulaw;rate=8000" or "audio/x-l16;rate=16000".',
+  throw new RunnerError("MEDIA_FORMAT_UNSUPPORTED", `The call uses ${contentType} at ${sampleRate} Hz.`, {
+    fix: 'Set the contentType of <Stream> to "audio/x-mulaw;rate=8000" or "audio/x-l16;rate=16000".',
   });
 }

@@ -2,7 +2,7 @@ import { resolveOptions } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { options } from "./options.ts";
 
-test("settings come from the environment", () => {
+test("reads settings from environment variables", () => {
   const env = {
     PLIVO_AUTH_ID: "MA0123",
     PLIVO_AUTH_TOKEN: "a token",

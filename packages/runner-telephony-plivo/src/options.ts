@@ -10,11 +10,11 @@ import Type from "typebox";
 /** Plivo's settings. */
 export interface PlivoOptions extends CarrierOptions {
   readonly authId: string | undefined;
-  /** Hangs up, transfers, and verifies signatures. */
+  /** Authenticates API requests and verifies signatures. */
   readonly authToken: string | undefined;
-  /** Whether a socket that Plivo did not sign is refused. */
+  /** Whether to reject sockets that Plivo did not sign. */
   readonly verifySockets: boolean;
-  /** The audio that the answer document asks for. */
+  /** The audio format that the webhook reply requests. */
   readonly contentType: string;
   readonly apiUrl: string;
 }
@@ -22,20 +22,20 @@ export interface PlivoOptions extends CarrierOptions {
 const contentTypes = ["audio/x-mulaw;rate=8000", "audio/x-l16;rate=8000", "audio/x-l16;rate=16000"];
 
 export const options: OptionTable<PlivoOptions> = {
-  authId: environmentOption("PLIVO_AUTH_ID", "Account that calls are hung up by"),
-  authToken: environmentOption("PLIVO_AUTH_TOKEN", "Its token", { secret: true }),
+  authId: environmentOption("PLIVO_AUTH_ID", "Auth ID of the account"),
+  authToken: environmentOption("PLIVO_AUTH_TOKEN", "Auth token of the account", { secret: true }),
   verifySockets: {
     flag: "plivo-verify-sockets",
     env: "PLIVO_VERIFY_SOCKETS",
     default: false,
-    description: "Refuse sockets that Plivo did not sign, too",
+    description: "Also reject sockets that Plivo did not sign",
     schema: Type.Boolean(),
   },
   contentType: {
     flag: "plivo-content-type",
     env: "PLIVO_CONTENT_TYPE",
     default: "audio/x-mulaw;rate=8000",
-    description: "The audio of a call",
+    description: "Audio format of calls",
     schema: Type.Union(contentTypes.map((type) => Type.Literal(type))),
     placeholder: "type",
   },

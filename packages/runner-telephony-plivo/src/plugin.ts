@@ -1,20 +1,20 @@
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import { createTelephonyPlugin } from "@pipecat-ts/runner-telephony";
 import { api } from "./api.ts";
-import { createCodec, recogniseCall } from "./codec.ts";
+import { createCodec, recognizeCall } from "./codec.ts";
 import { options, type PlivoOptions } from "./options.ts";
 import { signatures } from "./signature.ts";
 import { webhook } from "./webhook.ts";
 
-/** Phone calls by Plivo's audio streaming. */
+/** Phone calls over Plivo audio streaming. */
 const plugin: TransportPlugin<PlivoOptions> = createTelephonyPlugin({
   name: "plivo",
   title: "Plivo",
   options,
-  wire: { endsSilently: true, recogniseCall, createCodec },
+  wire: { endsSilently: true, recognizeCall, createCodec },
   webhook,
   signatures,
   api,
-  setUp: (webhookUrl) => `Give the number an XML application with the answer URL ${webhookUrl.href}`,
+  banner: (webhookUrl) => `Set the answer URL of your number's XML application to ${webhookUrl.href}`,
 });
 export default plugin;

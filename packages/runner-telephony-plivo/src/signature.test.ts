@@ -14,14 +14,14 @@ function request(method: string, url: string, body: string, headers: Readonly<Re
     method,
     url,
     headers: { "x-plivo-signature-v3-nonce": nonce, ...headers },
-    rawBody: Buffer.from(body),
+    rawBody: body,
     form: new URLSearchParams(body),
     request: undefined as never,
   };
 }
 
-// Each computed apart from this code, by Plivo's rule: HMAC-SHA256 over "URL?sorted=query.sortedfields.nonce".
-describe("a webhook's signature", () => {
+// Computed independently by Plivo's rule: HMAC-SHA256 over "URL?sorted=query.sortedfields.nonce".
+describe("a webhook signature", () => {
   test.each([
     [
       "GET",
@@ -58,7 +58,7 @@ describe("a webhook's signature", () => {
     expect(verify({})).toBe(false);
   });
 
-  test("needs the number used once", () => {
+  test("requires the nonce", () => {
     const bare = {
       ...request("GET", "https://bots.example.com/plivo", "", {}),
       headers: { "x-plivo-signature-v3": "x" },
@@ -67,34 +67,34 @@ describe("a webhook's signature", () => {
   });
 });
 
-describe("a socket's signature", () => {
+describe("a socket signature", () => {
   test.each([
     ["https", "l+e1B/M3qm6uJdlE9+U0EFLBLk9XT/2cdUQq7Guxrks="],
     ["http", "clHrHowzYcDf1EBK+fvfY43YOX54dAuo04Zr1K8xe+4="],
     ["wss", "/Y4u5WmF/As3p2HtsMJjagRZmy6dVIyql4kzxFiA0c0="],
     ["ws", "l5jDK30q1SkflJ16pL0GX6ZA5XNaZads+S1BGVSWgBs="],
-  ])("may be over %s", (_, signature) => {
+  ])("may cover the %s URL", (_, signature) => {
     const at = (url: string, headers = {}) =>
       signatures.verifyUpgrade?.(
         request("GET", url, "", { "x-plivo-signature-v3": signature, ...headers }),
         token,
         chosen(true),
       );
-    expect(at("https://bots.example.com/ws/3f")).toBe("genuine");
-    expect(at("https://bots.example.com/ws/4f")).toBe("forged");
-    expect(at("https://bots.example.com/ws/3f", { "x-plivo-signature-v3-nonce": undefined })).toBe("forged");
+    expect(at("https://bots.example.com/ws/3f")).toBe("valid");
+    expect(at("https://bots.example.com/ws/4f")).toBe("invalid");
+    expect(at("https://bots.example.com/ws/3f", { "x-plivo-signature-v3-nonce": undefined })).toBe("invalid");
   });
 
-  test("that matches nothing we know is as good as none, unless sockets are to be verified", () => {
-    const proof = (headers: Readonly<Record<string, string>>) =>
+  test("that matches no scheme counts as missing unless sockets must be verified", () => {
+    const check = (headers: Readonly<Record<string, string>>) =>
       signatures.verifyUpgrade?.(request("GET", "https://bots.example.com/ws", "", headers), token, chosen(false));
-    expect(proof({ "x-plivo-signature-v3": "bm9uZQ==" })).toBe("none");
-    expect(proof({ "x-plivo-signature-v3": "bm9uZQ==", "x-plivo-signature-v3-nonce": "" })).toBe("none");
+    expect(check({ "x-plivo-signature-v3": "bm9uZQ==" })).toBe("missing");
+    expect(check({ "x-plivo-signature-v3": "bm9uZQ==", "x-plivo-signature-v3-nonce": "" })).toBe("missing");
   });
 
-  test("is asked for by choice only", () => {
+  test("is required only with verifySockets", () => {
     const bare = request("GET", "https://bots.example.com/ws", "", {});
-    expect(signatures.verifyUpgrade?.(bare, token, chosen(true))).toBe("none");
+    expect(signatures.verifyUpgrade?.(bare, token, chosen(true))).toBe("missing");
     expect(signatures.requireUpgrade?.(resolveOptions(options, { env: {} }), true)).toBe(false);
     expect(signatures.requireUpgrade?.(chosen(true), true)).toBe(true);
   });

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
-import { type CarrierSignatures, equalInSecret, type Proof, type SignedRequest } from "@pipecat-ts/runner-telephony";
+import { safeEqual } from "@pipecat-ts/runner-core";
+import type { CarrierSignatures, SignedRequest, UpgradeSignature } from "@pipecat-ts/runner-telephony";
 import type { PlivoOptions } from "./options.ts";
 
 /** Plivo's request signatures, version 3: https://www.plivo.com/docs/voice/concepts/signature-validation */
@@ -8,17 +9,17 @@ export const signatures: CarrierSignatures<PlivoOptions> = {
   fix: "Set PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN.",
   secret: ({ authToken }) => authToken,
   requireUpgrade: ({ verifySockets }) => verifySockets,
-  verifyWebhook: (request, token) => check(request, token, [request.url]) === "genuine",
-  // Which URL is signed is not documented: its scheme depends on where TLS ends. So what matches none of these may still be
-  // Plivo's, and counts as not signed unless somebody wants to know.
+  verifyWebhook: (request, token) => check(request, token, [request.url]) === "valid",
+  // Plivo does not document which scheme the signed URL has. A signature that matches none may be valid nevertheless, so it
+  // counts as missing unless sockets must be verified.
   verifyUpgrade(request, token, { verifySockets }) {
     const urls = ["https", "http", "wss", "ws"].map((scheme) => request.url.replace(/^https?/, scheme));
-    const proof = check(request, token, urls);
-    return proof === "forged" && !verifySockets ? "none" : proof;
+    const result = check(request, token, urls);
+    return result === "invalid" && !verifySockets ? "missing" : result;
   },
 };
 
-/** The signature of a request: of its URL with the query sorted, of the form behind it, and of a number used once. */
+/** The signature of a request: of its URL with the query sorted, its form, and a nonce. */
 export function sign(method: string, url: string, form: URLSearchParams, nonce: string, token: string): string {
   return createHmac("sha256", token)
     .update(`${baseOf(method, url, form)}.${nonce}`)
@@ -44,14 +45,14 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** There is a signature by the account's token and one by its main account's, and each may be a list of several. */
-function check({ method, headers, form }: SignedRequest, token: string, urls: readonly string[]): Proof {
+/** The account and its main account each sign the request, and each header may list several signatures. */
+function check({ method, headers, form }: SignedRequest, token: string, urls: readonly string[]): UpgradeSignature {
   const nonce = headers["x-plivo-signature-v3-nonce"];
   const given = ["x-plivo-signature-v3", "x-plivo-signature-ma-v3"]
     .flatMap((name) => [headers[name] ?? []].flat())
     .flatMap((list) => list.split(","));
-  if (given.length === 0) return "none";
-  if (typeof nonce !== "string") return "forged";
+  if (given.length === 0) return "missing";
+  if (typeof nonce !== "string") return "invalid";
   const expected = urls.filter((url) => URL.canParse(url)).map((url) => sign(method, url, form, nonce, token));
-  return given.some((one) => expected.some((other) => equalInSecret(one.trim(), other))) ? "genuine" : "forged";
+  return given.some((one) => expected.some((other) => safeEqual(one.trim(), other))) ? "valid" : "invalid";
 }

@@ -2,14 +2,14 @@ import type { CallData } from "@pipecat-ts/runner-core";
 import { type ApiRequest, apiPath, type CarrierApi } from "@pipecat-ts/runner-telephony";
 import type { TelnyxOptions } from "./options.ts";
 
-/** Telnyx's commands for calls: https://developers.telnyx.com/api-reference/call-commands/hangup-call */
+/** Telnyx's call commands: https://developers.telnyx.com/api-reference/call-commands/hangup-call */
 export const api: CarrierApi<TelnyxOptions> = {
   isReady: ({ apiKey }) => apiKey !== undefined,
   fix: "Set TELNYX_API_KEY.",
   hangUp: (call, options) => ({
     ...command(call, "hangup", {}, options),
     // Error 90018: the call has ended.
-    isDone: (status, body) => status === 404 || (status === 422 && /"code"\s*:\s*"?90018\b/.test(body)),
+    isDone: ({ status, body }) => status === 404 || (status === 422 && /"code"\s*:\s*"?90018\b/.test(body)),
   }),
   transfer: (call, to, options) => command(call, "transfer", { to }, options),
   sendDtmf: (call, digits, options) => command(call, "send_dtmf", { digits }, options),

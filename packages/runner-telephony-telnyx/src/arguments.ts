@@ -1,22 +1,22 @@
 import type { CallData, SessionArguments } from "@pipecat-ts/runner-core";
 import type { PhoneParams, PhoneTransport } from "@pipecat-ts/runner-telephony";
 
-/** A call as Telnyx announces it. */
+/** A phone call over Telnyx. */
 export interface TelnyxCallData extends CallData {
-  /** One id for all legs of the call. */
+  /** The id that all legs of the call share. */
   readonly callSessionId?: string;
-  /** What was given as `client_state` when the stream was started, base64. */
+  /** The `client_state` of the stream, in base64. */
   readonly clientState?: string;
-  /** `custom_parameters` of the stream. */
+  /** The `custom_parameters` of the stream. */
   readonly body?: Readonly<Record<string, string>>;
 }
 
-/** What a bot receives whose caller rang a Telnyx number. */
+/** The arguments of a bot whose caller dialed a Telnyx number. */
 export interface TelnyxRunnerArguments extends SessionArguments<"telnyx"> {
   readonly callData: TelnyxCallData;
 }
 
-/** What a bot may choose about a call by Telnyx. */
+/** The params of a call over Telnyx. */
 export interface TelnyxParams extends PhoneParams {}
 
 declare module "@pipecat-ts/runner-core" {

@@ -1,7 +1,7 @@
 import { decodeAlaw, decodeMulaw, encodeAlaw, encodeMulaw } from "@pipecat-ts/audio";
 import { resolveOptions } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
-import { createCodec, recogniseCall } from "./codec.ts";
+import { createCodec, recognizeCall } from "./codec.ts";
 import { options } from "./options.ts";
 
 const settings = resolveOptions(options, { env: {} });
@@ -28,8 +28,8 @@ function start(media_format: unknown) {
 const codecOf = (encoding?: string, given: object = {}) =>
   createCodec(start(encoding && { encoding, sample_rate: 8000, channels: 1 }), call, { ...settings, ...given });
 
-test("the call is that of the start message", () => {
-  expect(recogniseCall(start({}))).toEqual({
+test("reads the call from the start message", () => {
+  expect(recognizeCall(start({}))).toEqual({
     ...call,
     from: "+15550100",
     to: "+15550199",
@@ -45,16 +45,16 @@ test.each([
   { event: "start", stream_id: "S1" },
   { event: "media", stream_id: "S1", start: { call_control_id: "C1" } },
   { event: "start", stream_sid: "S1", start: { call_sid: "C1" } },
-])("%j announces no call of Telnyx's", (message) => {
-  expect(recogniseCall(message)).toBe(undefined);
+])("%j is not a start message of Telnyx", (message) => {
+  expect(recognizeCall(message)).toBe(undefined);
 });
 
-test("what comes is read as the leg has it, what goes is written as the document says", () => {
+test("decodes the codec of the leg, and encodes the codec of the webhook reply", () => {
   const bytes = Buffer.from([0x00, 0x55, 0xd5, 0xff]);
   const media = { track: "inbound", chunk: "3", timestamp: "40", payload: bytes.toString("base64") };
   const samplesOf = (encoding?: string) => codecOf(encoding).decode({ event: "media", media });
   for (const encoding of ["PCMU", "audio/x-mulaw", undefined]) {
-    expect(samplesOf(encoding)).toEqual({ kind: "audio", samples: decodeMulaw(bytes), atMs: 40, order: 3 });
+    expect(samplesOf(encoding)).toEqual({ kind: "audio", samples: decodeMulaw(bytes), timestampMs: 40, sequence: 3 });
   }
   for (const encoding of ["PCMA", "audio/x-alaw"])
     expect(samplesOf(encoding)).toMatchObject({ samples: decodeAlaw(bytes) });
@@ -66,7 +66,7 @@ test("what comes is read as the leg has it, what goes is written as the document
   expect(sent("PCMU", "PCMA")).toEqual(Buffer.from(encodeAlaw(samples)));
 });
 
-test.each(["G722", "OPUS", "L16", "AMR-WB", "__proto__"])("%s is refused once, with a remedy", (encoding) => {
+test.each(["G722", "OPUS", "L16", "AMR-WB", "__proto__"])("rejects %s with a fix", (encoding) => {
   expect(() => codecOf(encoding)).toThrow(
     expect.objectContaining({
       code: "MEDIA_FORMAT_UNSUPPORTED",
@@ -76,7 +76,7 @@ test.each(["G722", "OPUS", "L16", "AMR-WB", "__proto__"])("%s is refused once, w
   );
 });
 
-test("the bot's own voice, which both_tracks sends back, is not heard", () => {
+test("ignores the bot's own audio, which both_tracks sends back", () => {
   for (const track of ["outbound", "outbound_track"]) {
     expect(codecOf("PCMU").decode({ event: "media", media: { track, payload: "/////w==" } })).toEqual({
       kind: "nothing",
@@ -84,15 +84,15 @@ test("the bot's own voice, which both_tracks sends back, is not heard", () => {
   }
 });
 
-test("numbers come as text and as numbers, or not at all", () => {
+test("reads numbers as text, as numbers, or not at all", () => {
   const decode = (fields: object) =>
     codecOf("PCMU").decode({ event: "media", media: { payload: "/////w==", ...fields } });
-  expect(decode({ chunk: 3, timestamp: 40 })).toMatchObject({ order: 3, atMs: 40 });
-  expect(decode({ chunk: "x", timestamp: null })).toMatchObject({ order: undefined, atMs: undefined });
-  expect(decode({ chunk: "1.5" })).toMatchObject({ order: undefined });
+  expect(decode({ chunk: 3, timestamp: 40 })).toMatchObject({ sequence: 3, timestampMs: 40 });
+  expect(decode({ chunk: "x", timestamp: null })).toMatchObject({ sequence: undefined, timestampMs: undefined });
+  expect(decode({ chunk: "1.5" })).toMatchObject({ sequence: undefined });
 });
 
-test("both shapes of error tell their title", () => {
+test("reads the title of both shapes of error", () => {
   const codec = codecOf("PCMU");
   expect(
     codec.decode({ event: "error", stream_id: "S1", payload: { code: 100002, title: "malformed_frame" } }),
@@ -107,7 +107,7 @@ test("both shapes of error tell their title", () => {
   expect(codec.decode({ event: "error" })).toEqual({ kind: "error", title: "an error" });
 });
 
-test("keys, marks and the end come as they are; the rest means nothing", () => {
+test("decodes keys, marks and stop, and returns undefined for the rest", () => {
   const codec = codecOf("PCMU");
   expect(codec.decode({ event: "dtmf", dtmf: { digit: "#" } })).toEqual({ kind: "dtmf", digit: "#" });
   expect(codec.decode({ event: "mark", mark: { name: "7" } })).toEqual({ kind: "played", mark: "7" });

@@ -13,11 +13,13 @@ import {
   textIn,
   textsIn,
 } from "@pipecat-ts/runner-telephony";
-import { errorTitle } from "./messages.ts";
 import type { TelnyxOptions } from "./options.ts";
 
-/** The call that Telnyx announces by its message `start`. */
-export function recogniseCall(message: JsonObject): CallData | undefined {
+/**
+ * The call of Telnyx's `start` message.
+ * https://developers.telnyx.com/api-reference/websockets/stream-call-media-over-websocket
+ */
+export function recognizeCall(message: JsonObject): CallData | undefined {
   const start = objectIn(message, "start");
   const [streamId, callId] = [textIn(message, "stream_id"), textIn(start, "call_control_id")];
   if (message.event !== "start" || streamId === undefined || callId === undefined) return undefined;
@@ -34,19 +36,17 @@ export function recogniseCall(message: JsonObject): CallData | undefined {
   };
 }
 
-type Law = "PCMU" | "PCMA";
-
-/** Older streams name the formats as MIME does. */
-const laws: Readonly<Record<string, Law>> = {
-  PCMU: "PCMU",
-  PCMA: "PCMA",
-  "audio/x-mulaw": "PCMU",
-  "audio/x-alaw": "PCMA",
-};
+/** The G.711 variant of each name; older streams use the MIME types. */
+const laws: ReadonlyMap<string, "PCMU" | "PCMA"> = new Map([
+  ["PCMU", "PCMU"],
+  ["PCMA", "PCMA"],
+  ["audio/x-mulaw", "PCMU"],
+  ["audio/x-alaw", "PCMA"],
+]);
 
 /**
- * Mu-law or A-law at 8,000 Hz: what comes is in the format of the call's leg, A-law in most of Europe and India, and what
- * is sent in that of the answer document. Throws MEDIA_FORMAT_UNSUPPORTED.
+ * Mu-law or A-law at 8,000 Hz. Telnyx sends the format of the call's leg, which is A-law in most of Europe and India, and
+ * receives the format of the webhook reply. Throws MEDIA_FORMAT_UNSUPPORTED.
  */
 export function createCodec(start: JsonObject, _call: CallData, options: TelnyxOptions): CallCodec {
   const decodeLaw = readLaw(start) === "PCMA" ? decodeAlaw : decodeMulaw;
@@ -54,14 +54,15 @@ export function createCodec(start: JsonObject, _call: CallData, options: TelnyxO
 
   function decodeMedia(media: JsonObject): CallEvent | undefined {
     const bytes = bytesIn(media, "payload");
+    // With `both_tracks`, Telnyx also sends the bot's audio.
     if (textIn(media, "track")?.startsWith("outbound")) return { kind: "nothing" };
     if (!bytes) return undefined;
-    const order = numberIn(media, "chunk");
+    const chunk = numberIn(media, "chunk");
     return {
       kind: "audio",
       samples: decodeLaw(bytes),
-      atMs: numberIn(media, "timestamp"),
-      order: Number.isSafeInteger(order) ? order : undefined,
+      timestampMs: numberIn(media, "timestamp"),
+      sequence: Number.isSafeInteger(chunk) ? chunk : undefined,
     };
   }
 
@@ -86,7 +87,7 @@ export function createCodec(start: JsonObject, _call: CallData, options: TelnyxO
           return undefined;
       }
     },
-    // Of 40 ms: Telnyx takes 20 ms at least.
+    // Telnyx rejects messages with less than 20 ms of audio.
     encodeAudio: (samples) =>
       `{"event":"media","media":{"payload":"${Buffer.from(encodeLaw(samples).buffer).toString("base64")}"}}`,
     encodeMark: (name) => JSON.stringify({ event: "mark", mark: { name } }),
@@ -94,13 +95,18 @@ export function createCodec(start: JsonObject, _call: CallData, options: TelnyxO
   };
 }
 
-function readLaw(message: JsonObject): Law {
+/** The title in either shape of error message. The same code has different meanings in the two. */
+function errorTitle(message: JsonObject): string {
+  return textIn(objectIn(message, "payload"), "title") ?? textIn(objectIn(message, "error"), "title") ?? "an error";
+}
+
+function readLaw(message: JsonObject): "PCMU" | "PCMA" {
   const format = objectIn(objectIn(message, "start"), "media_format");
   const encoding = textIn(format, "encoding") ?? "PCMU";
   const sampleRate = numberIn(format, "sample_rate") ?? 8_000;
-  const law = Object.hasOwn(laws, encoding) ? laws[encoding] : undefined;
+  const law = laws.get(encoding);
   if (law && sampleRate === 8_000) return law;
-  throw new RunnerError("MEDIA_FORMAT_UNSUPPORTED", `The call has ${encoding} at ${sampleRate} Hz.`, {
-    fix: "PCMU and PCMA at 8000 Hz are spoken: allow no other codecs on the number's connection.",
+  throw new RunnerError("MEDIA_FORMAT_UNSUPPORTED", `The call uses ${encoding} at ${sampleRate} Hz.`, {
+    fix: "Allow only PCMU and PCMA at 8000 Hz on the connection of the number.",
   });
 }

@@ -2,7 +2,7 @@ import { resolveOptions } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { options } from "./options.ts";
 
-test("settings come from the environment", () => {
+test("reads settings from environment variables", () => {
   const publicKey = Buffer.alloc(32, 1).toString("base64");
   const env = {
     TELNYX_API_KEY: "a key",

@@ -9,20 +9,20 @@ import Type from "typebox";
 
 /** Telnyx's settings. */
 export interface TelnyxOptions extends CarrierOptions {
-  /** Hangs up, transfers, and dials. */
+  /** Authenticates API requests. */
   readonly apiKey: string | undefined;
   /** Verifies webhooks: 32 bytes in base64, from the portal. */
   readonly publicKey: string | undefined;
-  /** What is sent to Telnyx; what comes is as the call's leg has it. */
+  /** The codec of audio to Telnyx. Audio from Telnyx has the codec of the call's leg. */
   readonly codec: "PCMU" | "PCMA";
   readonly apiUrl: string;
 }
 
 export const options: OptionTable<TelnyxOptions> = {
-  apiKey: environmentOption("TELNYX_API_KEY", "Key that calls are hung up by", { secret: true }),
+  apiKey: environmentOption("TELNYX_API_KEY", "API key", { secret: true }),
   publicKey: {
     env: "TELNYX_PUBLIC_KEY",
-    description: "Key that webhooks are verified with",
+    description: "Public key that verifies webhooks",
     schema: Type.Refine(
       Type.String({ description: "32 bytes in base64, as the portal shows it" }),
       (text) => Buffer.from(text, "base64").length === 32,
@@ -32,7 +32,7 @@ export const options: OptionTable<TelnyxOptions> = {
     flag: "telnyx-codec",
     env: "TELNYX_CODEC",
     default: "PCMU",
-    description: "What is sent to Telnyx; a document of your own must name it, too",
+    description: "Codec of audio to Telnyx; TeXML of your own must name the same one",
     schema: Type.Union([Type.Literal("PCMU"), Type.Literal("PCMA")]),
     placeholder: "codec",
   },

@@ -1,4 +1,4 @@
-import { connectOf, resolveOptions } from "@pipecat-ts/runner-core";
+import { createTransport, resolveOptions } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import type { PhoneTransport } from "@pipecat-ts/runner-telephony";
 import { createRecordingLogger, findGaps, join, tone } from "@pipecat-ts/runner-testing";
@@ -30,7 +30,7 @@ afterEach(async () => {
 function setUp(): RunnerOptions {
   return {
     async bot(args) {
-      const transport = (await connectOf(args)({})) as PhoneTransport;
+      const transport = (await createTransport(args, { telnyx: () => ({}) })) as PhoneTransport;
       bots.push(transport);
       await transport.closed;
     },
@@ -50,17 +50,18 @@ async function call(options: Partial<CallOptions> = {}) {
 }
 
 describe("the API", () => {
-  test("takes a call that is over for hung up", () => {
+  test("accepts an ended call as hung up", () => {
     const settings = resolveOptions(options, { given: { apiKey: "a key" }, env: {} });
     const { isDone } = telnyxApi.hangUp({ streamId: "S1", callId: "C1" }, settings);
-    expect(isDone?.(422, '{"errors":[{"code":"90018","title":"Call has already ended"}]}')).toBe(true);
-    expect(isDone?.(422, '{"errors":[{"code":90018}]}')).toBe(true);
-    expect(isDone?.(404, "{}")).toBe(true);
-    expect(isDone?.(422, '{"errors":[{"code":"10015"}]}')).toBe(false);
-    expect(isDone?.(401, "{}")).toBe(false);
+    const isDoneWith = (status: number, body: string) => isDone?.({ status, headers: {}, body });
+    expect(isDoneWith(422, '{"errors":[{"code":"90018","title":"Call has already ended"}]}')).toBe(true);
+    expect(isDoneWith(422, '{"errors":[{"code":90018}]}')).toBe(true);
+    expect(isDoneWith(404, "{}")).toBe(true);
+    expect(isDoneWith(422, '{"errors":[{"code":"10015"}]}')).toBe(false);
+    expect(isDoneWith(401, "{}")).toBe(false);
   });
 
-  test("dials keys and hands calls on", async () => {
+  test("sends DTMF and transfers calls", async () => {
     const { phone, transport } = await call();
     await transport.sendDtmf("12w#");
     await transport.transferTo("+15550123");
@@ -72,7 +73,7 @@ describe("the API", () => {
   });
 });
 
-test("callers too many are answered the busy tone", async () => {
+test("callers above the capacity get the busy tone", async () => {
   const full = createRunner({ ...setUp(), maxSessions: 1 });
   await full.listen();
   const phone = await telnyx.call({ at: full.url });
@@ -82,7 +83,7 @@ test("callers too many are answered the busy tone", async () => {
   await full.close();
 });
 
-test("without a key for the API it is said at the start that calls cannot be hung up, whatever verifies them", async () => {
+test("without an API key, the availability says that calls cannot be hung up", async () => {
   expect(runner.transports[0]?.availability).toMatchObject({ reason: "Telnyx cannot reach this server." });
   const { publicKey } = account;
   const without = createRunner({
@@ -99,18 +100,18 @@ test("without a key for the API it is said at the start that calls cannot be hun
   await without.close();
 });
 
-test("a webhook that Telnyx did not sign is refused, also where the public URL is not known", async () => {
+test("rejects a webhook that Telnyx did not sign, also without a public URL", async () => {
   const stranger = createFakeTelnyx(createTelnyxAccount("a key"));
   await expect(stranger.call({ at: runner.url })).rejects.toThrow("403");
   expect(runner.sessions.counts.pending).toBe(0);
 });
 
-test("a key that is none stops the runner with a remedy", () => {
+test("rejects a malformed public key", () => {
   const wrong = { env: { TELNYX_PUBLIC_KEY: "c2hvcnQ=" } };
   expect(() => resolveOptions(options, wrong)).toThrow("TELNYX_PUBLIC_KEY");
 });
 
-test("frames that overtake each other are put in order", async () => {
+test("reorders frames", async () => {
   const { phone, transport } = await call({ network: { swapEvery: 3, delayMs: 10 } });
   const frames: Parameters<typeof join>[0][number][] = [];
   const reading = (async () => {

@@ -1,20 +1,20 @@
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import { createTelephonyPlugin } from "@pipecat-ts/runner-telephony";
 import { api } from "./api.ts";
-import { createCodec, recogniseCall } from "./codec.ts";
+import { createCodec, recognizeCall } from "./codec.ts";
 import { options, type TelnyxOptions } from "./options.ts";
 import { signatures } from "./signature.ts";
 import { webhook } from "./webhook.ts";
 
-/** Phone calls by Telnyx's media streaming. */
+/** Phone calls over Telnyx media streaming. */
 const plugin: TransportPlugin<TelnyxOptions> = createTelephonyPlugin({
   name: "telnyx",
   title: "Telnyx",
   options,
-  wire: { recogniseCall, createCodec },
+  wire: { recognizeCall, createCodec },
   webhook,
   signatures,
   api,
-  setUp: (webhookUrl) => `Have the number's TeXML application send its voice webhook to ${webhookUrl.href}`,
+  banner: (webhookUrl) => `Set the voice webhook of your TeXML application to ${webhookUrl.href}`,
 });
 export default plugin;

@@ -3,11 +3,11 @@ import { expect, test } from "vitest";
 import { options } from "./options.ts";
 import { webhook } from "./webhook.ts";
 
-test("the answer asks for frames in both directions, in the codec that is sent", () => {
+test("the reply requests frames in both directions, in the configured codec", () => {
   const request = {
     method: "POST",
     socketUrl: () => new URL("wss://bots.example.com/ws/3f?a=1&b=2"),
-    anySocketUrl: new URL("wss://bots.example.com/ws"),
+    bareSocketUrl: new URL("wss://bots.example.com/ws"),
   };
   const answer = (codec: string) =>
     webhook.answer(request, resolveOptions(options, { given: { codec }, env: {} })).body;
@@ -19,15 +19,15 @@ test("the answer asks for frames in both directions, in the codec that is sent",
   expect(answer("PCMA")).toContain('bidirectionalCodec="PCMA"');
 });
 
-test("a caller too many hears the busy tone", () => {
+test("the busy reply plays the busy tone", () => {
   expect(webhook.busy?.body).toContain('<Response><Reject reason="busy"/></Response>');
 });
 
-test("a request tells of the call by its fields", () => {
+test("reads the call from the fields of the request", () => {
   const fields = { CallSid: "v3:C1", From: "+15550100", To: "+15550199", ConnectionId: "1", CallStatus: "ringing" };
-  expect(webhook.recogniseCall(fields)).toEqual({
+  expect(webhook.recognizeCall(fields)).toEqual({
     callId: "v3:C1",
     callData: { from: "+15550100", to: "+15550199", connectionId: "1" },
   });
-  expect(webhook.recogniseCall({})).toBe(undefined);
+  expect(webhook.recognizeCall({})).toBe(undefined);
 });

@@ -7,7 +7,7 @@ import {
   element,
   xmlDocument,
 } from "@pipecat-ts/runner-telephony";
-import { standardApiUrl, type TwilioOptions } from "./options.ts";
+import { defaultApiUrl, type TwilioOptions } from "./options.ts";
 
 /** Twilio's REST API for calls: https://www.twilio.com/docs/voice/api/call-resource#update-a-call-resource */
 export const api: CarrierApi<TwilioOptions> = {
@@ -15,8 +15,8 @@ export const api: CarrierApi<TwilioOptions> = {
   fix: "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
   hangUp: (call, options) => ({
     ...update(call, { Status: "completed" }, options),
-    // Error 20404: the call is over, and with it the resource.
-    isDone: (status, body) => status === 404 && /"code"\s*:\s*20404\b/.test(body),
+    // Error 20404: the call has ended, and its resource is gone.
+    isDone: ({ status, body }) => status === 404 && /"code"\s*:\s*20404\b/.test(body),
   }),
   transfer(call, number, options) {
     const dial = element("Dial", {}, /^sips?:/.test(number) ? element("Sip", {}, number) : number);
@@ -39,6 +39,6 @@ function update(call: CallData, fields: Readonly<Record<string, string>>, option
 
 /** https://www.twilio.com/docs/global-infrastructure/using-the-twilio-rest-api-in-a-non-us-region */
 function baseUrl({ apiUrl, region, edge }: TwilioOptions): string {
-  if (apiUrl !== standardApiUrl || (region === undefined && edge === undefined)) return apiUrl;
+  if (apiUrl !== defaultApiUrl || (region === undefined && edge === undefined)) return apiUrl;
   return `https://${["api", edge, region ?? "us1", "twilio", "com"].filter((part) => part !== undefined).join(".")}`;
 }

@@ -1,20 +1,20 @@
 import type { CallData, SessionArguments } from "@pipecat-ts/runner-core";
 import type { PhoneParams, PhoneTransport } from "@pipecat-ts/runner-telephony";
 
-/** A call as Twilio announces it. */
+/** A phone call over Twilio. */
 export interface TwilioCallData extends CallData {
-  /** Absent where a page acts as a phone. */
+  /** Absent for a web page that acts as a phone. */
   readonly accountSid?: string;
-  /** The `<Parameter>`s of a hand-written document; `from_number` and `to_number` among them are `from` and `to`, too. */
+  /** The `<Parameter>` elements of your own TwiML. `from_number` and `to_number` are also in `from` and `to`. */
   readonly body?: Readonly<Record<string, string>>;
 }
 
-/** What a bot receives whose caller rang a Twilio number. */
+/** The arguments of a bot whose caller dialed a Twilio number. */
 export interface TwilioRunnerArguments extends SessionArguments<"twilio"> {
   readonly callData: TwilioCallData;
 }
 
-/** What a bot may choose about a call by Twilio. */
+/** The params of a call over Twilio. */
 export interface TwilioParams extends PhoneParams {}
 
 declare module "@pipecat-ts/runner-core" {

@@ -1,6 +1,6 @@
 import { decodeMulaw, encodeMulaw } from "@pipecat-ts/audio";
 import { expect, test } from "vitest";
-import { createCodec, recogniseCall } from "./codec.ts";
+import { createCodec, recognizeCall } from "./codec.ts";
 
 const start = {
   event: "start",
@@ -16,11 +16,11 @@ const start = {
   },
 };
 
-/** As a page sends it that acts as a phone. */
+/** The start message of a web page that acts as a phone. */
 const minimal = { event: "start", start: { streamSid: "ws_mock_stream_sid", callSid: "ws_mock_call_sid" } };
 
-test("the call is that of its start message, numbers and parameters included", () => {
-  expect(recogniseCall(start)).toEqual({
+test("reads the call from the start message, with numbers and parameters", () => {
+  expect(recognizeCall(start)).toEqual({
     streamId: "MZ1",
     callId: "CA1",
     accountSid: "AC1",
@@ -28,7 +28,7 @@ test("the call is that of its start message, numbers and parameters included", (
     to: "+15550199",
     body: { from_number: "+15550100", to_number: "+15550199", order: "7" },
   });
-  expect(recogniseCall(minimal)).toEqual({ streamId: "ws_mock_stream_sid", callId: "ws_mock_call_sid" });
+  expect(recognizeCall(minimal)).toEqual({ streamId: "ws_mock_stream_sid", callId: "ws_mock_call_sid" });
 });
 
 test.each([
@@ -41,11 +41,11 @@ test.each([
   { event: "start", start: { streamSid: {}, callSid: [] } },
   { event: "media", start: { streamSid: "MZ1", callSid: "CA1" } },
   { event: "start", start: { stream_sid: "S", call_sid: "C", account_sid: "A" } },
-])("%j announces no call of Twilio's", (message) => {
-  expect(recogniseCall(message)).toBe(undefined);
+])("%j is not a start message of Twilio", (message) => {
+  expect(recognizeCall(message)).toBe(undefined);
 });
 
-test("the rate is that of the announcement", () => {
+test("uses the sample rate of the start message", () => {
   const at = (mediaFormat: unknown) => createCodec({ start: { mediaFormat } }, { streamId: "MZ1", callId: "CA1" });
   expect(at({ encoding: "audio/x-mulaw", sampleRate: "16000" })).toMatchObject({
     callerSampleRate: 16_000,
@@ -65,17 +65,21 @@ test("the rate is that of the announcement", () => {
 
 const codec = createCodec(start, { streamId: 'MZ"1', callId: "CA1" });
 
-test("audio comes at its place on the call's clock", () => {
+test("decodes audio with its timestamp", () => {
   const payload = Buffer.from([0xff, 0x00, 0x80]).toString("base64");
   const samples = decodeMulaw(Buffer.from([0xff, 0x00, 0x80]));
   const media = { track: "inbound", chunk: "3", timestamp: "40", payload };
-  expect(codec.decode({ event: "media", streamSid: "MZ1", media })).toEqual({ kind: "audio", samples, atMs: 40 });
-  expect(codec.decode({ event: "media", media: { payload, timestamp: 40 } })).toMatchObject({ atMs: 40 });
+  expect(codec.decode({ event: "media", streamSid: "MZ1", media })).toEqual({
+    kind: "audio",
+    samples,
+    timestampMs: 40,
+  });
+  expect(codec.decode({ event: "media", media: { payload, timestamp: 40 } })).toMatchObject({ timestampMs: 40 });
   expect(codec.decode({ event: "media", media: { payload } })).toMatchObject({ kind: "audio", samples });
   expect(codec.decode({ event: "media", media: { track: "outbound", payload } })).toEqual({ kind: "nothing" });
 });
 
-test("keys, marks and the end come as they are", () => {
+test("decodes keys, marks and stop", () => {
   expect(codec.decode({ event: "dtmf", dtmf: { track: "inbound_track", digit: "#" } })).toEqual({
     kind: "dtmf",
     digit: "#",
@@ -96,11 +100,11 @@ test.each([
   { event: "dtmf", dtmf: { digit: "12" } },
   { event: "dtmf" },
   { event: "mark", mark: {} },
-])("%j means nothing", (message) => {
+])("returns undefined for %j", (message) => {
   expect(codec.decode(message)).toBe(undefined);
 });
 
-test("what is sent is JSON with the stream's id in it", () => {
+test("encodes JSON with the stream id", () => {
   const samples = Int16Array.from([0, 8_000, -8_000]);
   expect(JSON.parse(codec.encodeAudio(samples))).toEqual({
     event: "media",

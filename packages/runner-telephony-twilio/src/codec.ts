@@ -13,13 +13,15 @@ import {
   textIn,
   textsIn,
 } from "@pipecat-ts/runner-telephony";
-import { isStart } from "./messages.ts";
 
-/** The call that Twilio announces by its message `start`. */
-export function recogniseCall(message: JsonObject): CallData | undefined {
+/**
+ * The call of Twilio's `start` message. A web page that acts as a phone sends the two ids only.
+ * https://www.twilio.com/docs/voice/media-streams/websocket-messages
+ */
+export function recognizeCall(message: JsonObject): CallData | undefined {
   const start = objectIn(message, "start");
   const [streamId, callId] = [textIn(start, "streamSid"), textIn(start, "callSid")];
-  if (!isStart(message) || streamId === undefined || callId === undefined) return undefined;
+  if (message.event !== "start" || streamId === undefined || callId === undefined) return undefined;
   const body = textsIn(start, "customParameters");
   return {
     streamId,
@@ -28,7 +30,7 @@ export function recogniseCall(message: JsonObject): CallData | undefined {
   };
 }
 
-/** Mu-law at the rate that the call was announced with, 8,000 Hz where it was not. Throws MEDIA_FORMAT_UNSUPPORTED. */
+/** Mu-law at the sample rate of the start message, 8,000 Hz by default. Throws MEDIA_FORMAT_UNSUPPORTED. */
 export function createCodec(start: JsonObject, { streamId }: CallData): CallCodec {
   const sampleRate = readFormat(start);
   const streamSid = JSON.stringify(streamId);
@@ -63,9 +65,9 @@ function decode(message: JsonObject): CallEvent | undefined {
 
 function decodeMedia(media: JsonObject): CallEvent | undefined {
   const bytes = bytesIn(media, "payload");
-  // `both_tracks` of a hand-written <Start> has the bot's own voice come back.
+  // With `both_tracks` in a document of your own, Twilio also sends the bot's audio.
   if (media.track === "outbound") return { kind: "nothing" };
-  return bytes && { kind: "audio", samples: decodeMulaw(bytes), atMs: numberIn(media, "timestamp") };
+  return bytes && { kind: "audio", samples: decodeMulaw(bytes), timestampMs: numberIn(media, "timestamp") };
 }
 
 function readFormat(message: JsonObject): number {
@@ -73,7 +75,7 @@ function readFormat(message: JsonObject): number {
   const encoding = textIn(format, "encoding") ?? "audio/x-mulaw";
   const sampleRate = numberIn(format, "sampleRate") ?? 8_000;
   if (encoding === "audio/x-mulaw" && (sampleRate === 8_000 || sampleRate === 16_000)) return sampleRate;
-  throw new RunnerError("MEDIA_FORMAT_UNSUPPORTED", `The call has ${encoding} at ${sampleRate} Hz.`, {
-    fix: 'Leave the attributes "audioFormat" and "sampleRate" of <Stream> out: Twilio then sends audio/x-mulaw at 8000 Hz.',
+  throw new RunnerError("MEDIA_FORMAT_UNSUPPORTED", `The call uses ${encoding} at ${sampleRate} Hz.`, {
+    fix: 'Remove the attributes "audioFormat" and "sampleRate" from <Stream>: Twilio then sends audio/x-mulaw at 8000 Hz.',
   });
 }

@@ -2,7 +2,7 @@ import { resolveOptions } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { options } from "./options.ts";
 
-test("settings come from the environment", () => {
+test("reads settings from environment variables", () => {
   const env = {
     TWILIO_ACCOUNT_SID: "AC0123",
     TWILIO_AUTH_TOKEN: "a token",

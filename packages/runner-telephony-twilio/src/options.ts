@@ -8,24 +8,24 @@ import {
 
 /** Twilio's settings. */
 export interface TwilioOptions extends CarrierOptions {
-  /** The account that calls are hung up by; the call's own where it is not given. */
+  /** The account of API requests. Default: the account of the call. */
   readonly accountSid: string | undefined;
-  /** Hangs up, transfers, and verifies signatures. */
+  /** Authenticates API requests and verifies signatures. */
   readonly authToken: string | undefined;
-  /** `ie1`: the region of the account, and with it the API's host. */
+  /** The region of the account, such as `ie1`. Part of the API's host name, as is `edge`. */
   readonly region: string | undefined;
   readonly edge: string | undefined;
   readonly apiUrl: string;
 }
 
-/** Where the API is unless a region or an edge is given. */
-export const standardApiUrl = "https://api.twilio.com";
+/** The API's base URL without a region and an edge. */
+export const defaultApiUrl = "https://api.twilio.com";
 
 export const options: OptionTable<TwilioOptions> = {
-  accountSid: environmentOption("TWILIO_ACCOUNT_SID", "Account that calls are hung up by"),
-  authToken: environmentOption("TWILIO_AUTH_TOKEN", "Its token", { secret: true }),
+  accountSid: environmentOption("TWILIO_ACCOUNT_SID", "Account SID"),
+  authToken: environmentOption("TWILIO_AUTH_TOKEN", "Auth token of the account", { secret: true }),
   region: environmentOption("TWILIO_REGION", "Region of the account, like ie1"),
-  edge: environmentOption("TWILIO_EDGE", "Edge by which the API is reached, like dublin"),
-  apiUrl: apiUrlOption("TWILIO_API_URL", standardApiUrl),
+  edge: environmentOption("TWILIO_EDGE", "Edge location of the API, like dublin"),
+  apiUrl: apiUrlOption("TWILIO_API_URL", defaultApiUrl),
   verifySignatures: verifySignaturesOption(),
 };

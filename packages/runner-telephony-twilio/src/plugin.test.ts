@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connectOf, type SessionArguments } from "@pipecat-ts/runner-core";
+import { createTransport, type SessionArguments } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import { openFakeApi } from "@pipecat-ts/runner-testing/phone";
@@ -20,10 +20,10 @@ function setUp(): RunnerOptions {
   return {
     async bot(args) {
       bots.push(args);
-      await (await connectOf(args)({})).closed;
+      await (await createTransport(args, { twilio: () => ({}) })).closed;
     },
     plugins: [plugin],
-    // Nobody is there: the call of a page that acts as a phone cannot be hung up.
+    // No server is there: the call of a web page cannot be hung up.
     pluginOptions: { twilio: { authToken: "a token", apiUrl: "http://127.0.0.1:1" } },
     host: "127.0.0.1",
     port: 0,
@@ -32,7 +32,7 @@ function setUp(): RunnerOptions {
   };
 }
 
-test("a page that acts as a phone needs two ids and the URL of a start request, and no signature", async () => {
+test("a web page that acts as a phone needs two ids and the URL of a start request, and no signature", async () => {
   const started = await fetch(new URL("/start", runner.url), {
     method: "POST",
     headers: { "content-type": "application/json", connection: "close" },
@@ -43,7 +43,7 @@ test("a page that acts as a phone needs two ids and the URL of a start request, 
   const url = new URL(reply.wsUrl ?? "");
   expect(url.origin).toBe("wss://bots.example.com");
 
-  // The global WebSocket, as the page has it.
+  // The global WebSocket, as in a browser.
   const socket = new WebSocket(`ws://${runner.url.host}${url.pathname}`);
   await once(socket, "open");
   socket.send(JSON.stringify({ event: "connected", protocol: "Call", version: "1.0.0" }));
@@ -61,7 +61,7 @@ test("a page that acts as a phone needs two ids and the URL of a start request, 
   await closed;
 });
 
-test("a document of somebody's own tells the bot by parameters; a query of its URL does not arrive", async () => {
+test("TwiML of your own passes parameters to the bot; Twilio drops the query of its URL", async () => {
   const local = createRunner(setUp());
   await local.listen();
   const body = Buffer.from('"lost"').toString("base64url");

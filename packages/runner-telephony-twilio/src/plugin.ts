@@ -1,20 +1,20 @@
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import { createTelephonyPlugin } from "@pipecat-ts/runner-telephony";
 import { api } from "./api.ts";
-import { createCodec, recogniseCall } from "./codec.ts";
+import { createCodec, recognizeCall } from "./codec.ts";
 import { options, type TwilioOptions } from "./options.ts";
 import { signatures } from "./signature.ts";
 import { webhook } from "./webhook.ts";
 
-/** Phone calls by Twilio's Media Streams. */
+/** Phone calls over Twilio Media Streams. */
 const plugin: TransportPlugin<TwilioOptions> = createTelephonyPlugin({
   name: "twilio",
   title: "Twilio",
   options,
-  wire: { recogniseCall, createCodec },
+  wire: { recognizeCall, createCodec },
   webhook,
   signatures,
   api,
-  setUp: (webhookUrl) => `Have the number's "A call comes in" send HTTP POST to ${webhookUrl.href}`,
+  banner: (webhookUrl) => `Set "A call comes in" of your number to Webhook, HTTP POST, ${webhookUrl.href}`,
 });
 export default plugin;

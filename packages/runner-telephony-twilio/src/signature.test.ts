@@ -26,19 +26,19 @@ function request(
     method: "POST",
     url: "https://bots.example.com/twilio",
     headers: signature === undefined ? {} : { "x-twilio-signature": signature },
-    rawBody: Buffer.from(body),
+    rawBody: body,
     form: new URLSearchParams(body),
     request: undefined as never,
     ...rest,
   };
 }
 
-describe("a webhook's signature, made by Twilio's own SDK, is recognised", () => {
+describe("a webhook signature made by Twilio's SDK is valid", () => {
   const forms: readonly (readonly [string, Readonly<Record<string, string | string[]>>])[] = [
     ["of a form", { CallSid: "CA1", From: "+15550100", To: "+15550199" }],
-    ["of fields out of order, empty, and not ASCII", { b: "2", a: "", Ä: "ü", Z: "1", a1: " x " }],
-    ["of doubled fields", { Media: ["b", "a", "b"], CallSid: "CA1" }],
-    ["of nothing", {}],
+    ["of unsorted, empty and non-ASCII fields", { b: "2", a: "", Ä: "ü", Z: "1", a1: " x " }],
+    ["of repeated fields", { Media: ["b", "a", "b"], CallSid: "CA1" }],
+    ["of an empty form", {}],
   ];
   for (const [what, params] of forms)
     for (const url of ["https://bots.example.com/twilio", "https://bots.example.com:8443/voice/?a=1&b=%20c"]) {
@@ -57,7 +57,7 @@ describe("a webhook's signature, made by Twilio's own SDK, is recognised", () =>
       });
     }
 
-  test("of a GET, whose parameters stand in the URL", () => {
+  test("of a GET with parameters in the URL", () => {
     const url = "https://bots.example.com/twilio?CallSid=CA1&From=%2B15550100";
     const signature = getExpectedTwilioSignature(token, url, {});
     expect(signatures.verifyWebhook?.(request({ method: "GET", url, signature }), token)).toBe(true);
@@ -66,43 +66,37 @@ describe("a webhook's signature, made by Twilio's own SDK, is recognised", () =>
     ).toBe(false);
   });
 
-  test("of JSON, whose hash stands in the URL", () => {
+  test("of JSON with its hash in the URL", () => {
     const body = '{"CallSid":"CA1"}';
     const url = `https://bots.example.com/twilio?bodySHA256=${getExpectedBodyHash(body)}`;
     const signature = getExpectedTwilioSignature(token, url, {});
     expect(sdk.validateRequestWithBody(token, signature, url, body)).toBe(true);
-    const json = { url, signature, rawBody: Buffer.from(body), form: new URLSearchParams() };
+    const json = { url, signature, rawBody: body, form: new URLSearchParams() };
     expect(signatures.verifyWebhook?.(request(json), token)).toBe(true);
-    expect(signatures.verifyWebhook?.(request({ ...json, rawBody: Buffer.from('{"CallSid":"CA2"}') }), token)).toBe(
-      false,
-    );
+    expect(signatures.verifyWebhook?.(request({ ...json, rawBody: '{"CallSid":"CA2"}' }), token)).toBe(false);
   });
 
   test.each([
-    [
-      "with the port that goes without saying",
-      "https://bots.example.com/twilio",
-      "https://bots.example.com:443/twilio",
-    ],
-    ["without the port that it has", "https://bots.example.com:8443/a:1?b", "https://bots.example.com/a:1?b"],
-    ["with the port that it has", "https://bots.example.com:8443/a:1?b", "https://bots.example.com:8443/a:1?b"],
+    ["with the default port added", "https://bots.example.com/twilio", "https://bots.example.com:443/twilio"],
+    ["with its port removed", "https://bots.example.com:8443/a:1?b", "https://bots.example.com/a:1?b"],
+    ["with its port", "https://bots.example.com:8443/a:1?b", "https://bots.example.com:8443/a:1?b"],
   ])("of a URL %s", (_, url, signed) => {
     const signature = getExpectedTwilioSignature(token, signed, {});
     expect(sdk.validateRequest(token, signature, url, {})).toBe(true);
     expect(signatures.verifyWebhook?.(request({ url, signature }), token)).toBe(true);
   });
 
-  test("but not of one with another port", () => {
+  test("but not of a URL with another port", () => {
     const url = "https://bots.example.com:8443/twilio";
     const signature = getExpectedTwilioSignature(token, "https://bots.example.com:443/twilio", {});
     expect(sdk.validateRequest(token, signature, url, {})).toBe(false);
     expect(signatures.verifyWebhook?.(request({ url, signature }), token)).toBe(false);
   });
 
-  test("but not of a body that nothing is said of, of none, and of nonsense", () => {
+  test("but not of a body that is not signed, and not when missing or malformed", () => {
     const url = "https://bots.example.com/twilio";
     const signature = getExpectedTwilioSignature(token, url, {});
-    const json = { url, signature, rawBody: Buffer.from('{"CallSid":"CA1"}'), form: new URLSearchParams() };
+    const json = { url, signature, rawBody: '{"CallSid":"CA1"}', form: new URLSearchParams() };
     expect(signatures.verifyWebhook?.(request(json), token)).toBe(false);
     for (const bad of [undefined, "", "=", signature.slice(1), `${signature}=`]) {
       expect(signatures.verifyWebhook?.(request({ url, signature: bad }), token)).toBe(false);
@@ -110,20 +104,20 @@ describe("a webhook's signature, made by Twilio's own SDK, is recognised", () =>
   });
 });
 
-describe("an upgrade's signature", () => {
+describe("an upgrade signature", () => {
   const url = "https://bots.example.com/ws/3f";
 
-  test("is that of the URL with wss, as Twilio's own SDK sees it", () => {
+  test("is made of the wss URL, as in Twilio's SDK", () => {
     const signature = getExpectedTwilioSignature(token, "wss://bots.example.com/ws/3f", {});
     expect(sdk.validateRequest(token, signature, "wss://bots.example.com/ws/3f", {})).toBe(true);
-    expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token, settings)).toBe("genuine");
+    expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token, settings)).toBe("valid");
     const longer = request({ method: "GET", url: `${url}/`, signature });
-    expect(signatures.verifyUpgrade?.(longer, token, settings)).toBe("forged");
-    expect(signatures.verifyUpgrade?.(request({ method: "GET", url }), token, settings)).toBe("none");
+    expect(signatures.verifyUpgrade?.(longer, token, settings)).toBe("invalid");
+    expect(signatures.verifyUpgrade?.(request({ method: "GET", url }), token, settings)).toBe("missing");
   });
 
-  test("over https is forged", () => {
+  test("of the https URL is invalid", () => {
     const signature = getExpectedTwilioSignature(token, url, {});
-    expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token, settings)).toBe("forged");
+    expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token, settings)).toBe("invalid");
   });
 });

@@ -1,5 +1,6 @@
 import { createHash, createHmac } from "node:crypto";
-import { type CarrierSignatures, equalInSecret, type SignedRequest } from "@pipecat-ts/runner-telephony";
+import { safeEqual } from "@pipecat-ts/runner-core";
+import type { CarrierSignatures, SignedRequest } from "@pipecat-ts/runner-telephony";
 import type { TwilioOptions } from "./options.ts";
 
 /** Twilio's request signatures: https://www.twilio.com/docs/usage/security#validating-requests */
@@ -9,18 +10,18 @@ export const signatures: CarrierSignatures<TwilioOptions> = {
   secret: ({ authToken }) => authToken,
   verifyWebhook(request, token) {
     const given = signatureOf(request);
-    return given !== undefined && hasHonestBody(request) && isSigned(request.url, request.form, given, token);
+    return given !== undefined && isBodySigned(request) && isSigned(request.url, request.form, given, token);
   },
-  // The handshake is signed too, over the URL with the scheme wss and nothing else.
+  // Twilio signs the upgrade request too: its URL with the scheme wss.
   verifyUpgrade(request, token) {
     const given = signatureOf(request);
-    if (given === undefined) return "none";
+    if (given === undefined) return "missing";
     const url = request.url.replace(/^http/, "ws");
-    return isSigned(url, new URLSearchParams(), given, token) ? "genuine" : "forged";
+    return isSigned(url, new URLSearchParams(), given, token) ? "valid" : "invalid";
   },
 };
 
-/** The signature of a request: of its URL, and behind it the names and values of its form, sorted, each value once. */
+/** The signature of a request: of its URL, followed by the sorted names and values of its form, without duplicates. */
 export function sign(url: string, form: URLSearchParams, token: string): string {
   const names = [...new Set(form.keys())].sort();
   const fields = names.flatMap((name) => [...new Set(form.getAll(name))].sort().map((value) => `${name}${value}`));
@@ -29,24 +30,24 @@ export function sign(url: string, form: URLSearchParams, token: string): string 
     .digest("base64");
 }
 
-/** Some of Twilio's servers sign the port, also where it goes without saying, and some leave it out. */
+/** Some of Twilio's servers add the default port to the URL that they sign, and some remove the port. */
 function isSigned(url: string, form: URLSearchParams, given: string, token: string): boolean {
-  const standard = /^(https|wss):/.test(url) ? ":443" : ":80";
+  const defaultPort = /^(https|wss):/.test(url) ? ":443" : ":80";
   const spellings = [
     url,
     url.replace(authority, "$<host>"),
-    url.replace(authority, (_, host: string, port = standard) => host + port),
+    url.replace(authority, (_, host: string, port = defaultPort) => host + port),
   ];
-  return spellings.some((signed) => equalInSecret(sign(signed, form, token), given));
+  return spellings.some((signed) => safeEqual(sign(signed, form, token), given));
 }
 
 const authority = /^(?<host>[a-z]+:\/\/[^/?#]+?)(?<port>:\d+)?(?=[/?#]|$)/;
 
-/** A body that is no form is signed by its hash, which is a parameter of the URL. */
-function hasHonestBody({ url, rawBody, form }: SignedRequest): boolean {
+/** Whether the signature covers the body: as form fields, or with the hash of another body in the URL. */
+function isBodySigned({ url, rawBody, form }: SignedRequest): boolean {
   const hash = URL.parse(url)?.searchParams.get("bodySHA256");
-  if (hash) return equalInSecret(createHash("sha256").update(rawBody).digest("hex"), hash.toLowerCase());
-  return rawBody.length === 0 || form.size > 0;
+  if (hash) return safeEqual(createHash("sha256").update(rawBody).digest("hex"), hash.toLowerCase());
+  return rawBody === "" || form.size > 0;
 }
 
 function signatureOf({ headers }: SignedRequest): string | undefined {

@@ -9,9 +9,13 @@ import { parseXml } from "./xml-tree.ts";
 const { VoiceResponse } = (createRequire(import.meta.url)("twilio") as typeof twilio).twiml;
 const settings = resolveOptions(options, { env: {} });
 
-test("the answer equals the document that Twilio's own SDK makes", () => {
+test("the reply equals the TwiML of Twilio's SDK", () => {
   const url = "wss://bots.example.com/ws/3f?a=1&b='2'";
-  const request = { method: "POST", socketUrl: () => new URL(url), anySocketUrl: new URL("wss://bots.example.com/ws") };
+  const request = {
+    method: "POST",
+    socketUrl: () => new URL(url),
+    bareSocketUrl: new URL("wss://bots.example.com/ws"),
+  };
   const answer = webhook.answer(request, settings);
   const official = new VoiceResponse();
   official.connect().stream({ url: new URL(url).href });
@@ -19,17 +23,17 @@ test("the answer equals the document that Twilio's own SDK makes", () => {
   expect(answer.type).toBe("application/xml");
 });
 
-test("so does the busy tone", () => {
+test("the busy reply equals the TwiML of Twilio's SDK", () => {
   const official = new VoiceResponse();
   official.reject({ reason: "busy" });
   expect(parseXml(webhook.busy?.body ?? "")).toEqual(parseXml(official.toString()));
 });
 
-test("a request tells of the call by its fields", () => {
+test("reads the call from the fields of the request", () => {
   const fields = { CallSid: "CA1", AccountSid: "AC1", From: "+15550100", To: "+15550199", Direction: "inbound" };
-  expect(webhook.recogniseCall({ ...fields, CallStatus: "ringing" })).toEqual({
+  expect(webhook.recognizeCall({ ...fields, CallStatus: "ringing" })).toEqual({
     callId: "CA1",
     callData: { from: "+15550100", to: "+15550199", accountSid: "AC1", direction: "inbound" },
   });
-  expect(webhook.recogniseCall({ utm: "1" })).toBe(undefined);
+  expect(webhook.recognizeCall({ utm: "1" })).toBe(undefined);
 });

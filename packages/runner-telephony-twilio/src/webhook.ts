@@ -1,13 +1,13 @@
 import { type CarrierWebhook, element, present, xmlDocument } from "@pipecat-ts/runner-telephony";
 import type { TwilioOptions } from "./options.ts";
 
-/** What Twilio asks when a call comes in, and TwiML: https://www.twilio.com/docs/voice/twiml/stream */
+/** Twilio's webhook for incoming calls, and its TwiML: https://www.twilio.com/docs/voice/twiml/stream */
 export const webhook: CarrierWebhook<TwilioOptions> = {
-  recogniseCall({ CallSid: callId, From: from, To: to, AccountSid: accountSid, Direction: direction }) {
+  recognizeCall({ CallSid: callId, From: from, To: to, AccountSid: accountSid, Direction: direction }) {
     return callId === undefined ? undefined : { callId, callData: present({ from, to, accountSid, direction }) };
   },
   answer({ socketUrl }) {
-    // <Connect>, for <Start> would send nothing back. Without a verb behind it the call ends with the stream.
+    // <Start> would not take audio from the bot. Without another verb after <Connect>, the call ends with the stream.
     const stream = element("Stream", { url: socketUrl().href });
     return xmlDocument(element("Response", {}, element("Connect", {}, stream)));
   },

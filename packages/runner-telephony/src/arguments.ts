@@ -1,10 +1,34 @@
-import type { TransportParams } from "@pipecat-ts/runner-core";
+import type { Transport, TransportParams } from "@pipecat-ts/runner-core";
 
-/** What a bot may choose about a phone call. */
+/** The params of a phone call. */
 export interface PhoneParams extends TransportParams {
   /**
-   * Whether the carrier is told to hang up when the bot closes the transport or returns. Default true. When false, the
-   * stream ends and the carrier goes on with what its document says next.
+   * Whether to hang up when the bot returns or closes the transport. Default true. When false, only the media stream ends and
+   * the carrier continues with the next step of its document.
    */
   readonly autoHangUp?: boolean;
+}
+
+/** The transport of a phone call. Its event `dtmf` reports the keys that the caller presses. */
+export interface PhoneTransport extends Transport, PhoneMethods {}
+
+/** The methods that a phone transport adds to `Transport`. */
+export interface PhoneMethods {
+  /**
+   * Plays queued audio and hangs up, also when `autoHangUp` is false. Resolves when the call has ended. Rejects with
+   * CARRIER_CREDENTIALS_MISSING when the carrier's API is not configured; the call then continues.
+   */
+  hangUp(): Promise<void>;
+  /**
+   * Plays queued audio and transfers the caller to `number`: E.164 (`+15550100`) or a SIP URI. Resolves when the carrier has
+   * accepted; the session then ends. Rejects with PHONE_NUMBER_INVALID, CALL_ENDED, TRANSFER_UNSUPPORTED,
+   * CARRIER_CREDENTIALS_MISSING, PUBLIC_URL_MISSING or CARRIER_REFUSED; the call then continues. Rejects with
+   * TRANSFER_UNDER_WAY, and has no effect, while another transfer is in progress or accepted.
+   */
+  transferTo(number: string): Promise<void>;
+  /**
+   * Plays queued audio and sends DTMF: `0-9 * # A-D`, and `w` for a pause of 500 ms. Carriers that cannot send DTMF get audible
+   * tones, which an interruption cuts off. Rejects with DTMF_INVALID, DTMF_INTERRUPTED, CALL_ENDED or CARRIER_REFUSED.
+   */
+  sendDtmf(digits: string): Promise<void>;
 }

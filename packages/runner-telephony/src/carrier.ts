@@ -1,15 +1,14 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
-import type { CallData, OptionTable } from "@pipecat-ts/runner-core";
+import type { CallData, OptionTable, RestAnswer, RestRequest } from "@pipecat-ts/runner-core";
 import type { CallCodec } from "./codec.ts";
 import type { JsonObject } from "./json.ts";
-import type { ApiRequest } from "./rest.ts";
 
 /**
- * A phone carrier as data: what its package supplies, and of which `createTelephonyPlugin` makes a transport. The parts
- * are pure; sockets, sessions, timing and HTTP are the kit's.
+ * Everything about one phone carrier, as data and pure functions. `createTelephonyPlugin` turns it into a transport and
+ * supplies sockets, sessions, timing and HTTP.
  */
 export interface Carrier<Options extends CarrierOptions = CarrierOptions> {
-  /** The transport's name: `twilio`. Its webhook is at `/{name}`. */
+  /** The name of the transport, and the path of its webhook: `twilio`, `/twilio`. */
   readonly name: string;
   /** The carrier's name in sentences: `Twilio`. */
   readonly title: string;
@@ -17,117 +16,121 @@ export interface Carrier<Options extends CarrierOptions = CarrierOptions> {
   readonly wire: CarrierWire<Options>;
   readonly webhook: CarrierWebhook<Options>;
   readonly signatures?: CarrierSignatures<Options>;
-  /** What its REST API can do. Absent: it has none for this, and calls end with their socket. */
+  /** Without it, calls end when their socket closes, and cannot be transferred. */
   readonly api?: CarrierApi<Options>;
-  /** What to do at the carrier, once, so that its calls come here. A line of the banner. */
-  setUp(webhookUrl: URL, socketUrl: URL): string;
+  /** A line of the banner: how to make the carrier send its calls here. */
+  banner(webhookUrl: URL, socketUrl: URL): string;
 }
 
 /** The settings that every carrier has. */
 export interface CarrierOptions {
-  /** Whether requests that the carrier did not sign are refused, where that can be known. */
+  /** Whether to reject requests that the carrier did not sign, where signatures can be verified. */
   readonly verifySignatures: boolean;
 }
 
-/** How the carrier talks on the socket. */
+/** The messages on the media stream socket. */
 export interface CarrierWire<Options> {
-  /** Whether the carrier says nothing when a call is over, and just closes its socket. Default: it says `stop` first. */
+  /** Whether the carrier ends a call by closing the socket, without a `stop` message. Default false. */
   readonly endsSilently?: boolean;
   /**
-   * The call, when `message` is the one by which this carrier announces it, and no other's. `streamId` and `callId` are
-   * required; `body` is what custom parameters came along.
+   * The call, if `message` is this carrier's start message; otherwise `undefined`. It must not accept the start message of
+   * another carrier. `body` holds the custom parameters of the call.
    */
-  recogniseCall(message: JsonObject): CallData | undefined;
-  /** The codec of the call that `start` announced. Throws a RunnerError with a remedy when it cannot be talked to. */
+  recognizeCall(message: JsonObject): CallData | undefined;
+  /** Creates the codec of one call from its start message. Throws MEDIA_FORMAT_UNSUPPORTED with a fix. */
   createCodec(start: JsonObject, call: CallData, options: Options): CallCodec;
 }
 
-/** The carrier's request for instructions when a call comes in, and the answer to it. */
+/** The carrier's HTTP requests about incoming calls, and the replies. */
 export interface CarrierWebhook<Options> {
-  /** What the parameters say of a call; `undefined` when they are not this carrier's. */
-  recogniseCall(parameters: Readonly<Record<string, string>>): WebhookCall | undefined;
+  /** The call that the request is about; `undefined` when its parameters are not this carrier's. */
+  recognizeCall(parameters: Readonly<Record<string, string>>): WebhookCall | undefined;
+  /** The document that makes the carrier open a media stream socket. */
   answer(request: WebhookRequest, options: Options): CarrierDocument;
-  /** What has the carrier play the busy tone. Absent: the request is refused with 429 or 503. */
+  /** The document that plays the busy tone. Without it, the request gets 429 or 503. */
   readonly busy?: CarrierDocument;
-  /** The answer to the news that a call is over. */
-  readonly over?: CarrierDocument;
-  /**
-   * What has the carrier connect the call to `number`, for one whose API takes the URL of such a document rather than the
-   * number: it asks the webhook with `?transferTo=`.
-   */
+  /** The reply to the notice that a call has ended. Default: an empty text. */
+  readonly ended?: CarrierDocument;
+  /** The document that connects a call to `number`, for a carrier whose API takes the URL of such a document: `?transferTo=`. */
   transfer?(number: string): CarrierDocument;
 }
 
-/** A call as the webhook tells of it. */
+/** A call as the webhook describes it. */
 export interface WebhookCall {
   readonly callId: string;
-  /** Whether it is over, rather than coming in. */
-  readonly over?: boolean;
-  /** What the bot is told of it, in `callData`: `from`, `to` and fields of the carrier's own. */
+  /** Whether the request says that the call has ended. */
+  readonly ended?: boolean;
+  /** Fields for the bot's `callData`: `from`, `to` and fields of the carrier. */
   readonly callData: Readonly<Record<string, unknown>>;
 }
 
-/** What an answer is made from. */
+/** A webhook request to answer. */
 export interface WebhookRequest {
   readonly method: string;
-  /** The socket's URL for this very call, under which what is known of it waits. Throws AT_CAPACITY and DRAINING. */
+  /** Creates the call's session and returns its socket URL. Throws AT_CAPACITY and DRAINING. */
   socketUrl(): URL;
-  /** The socket's URL for any call. */
-  readonly anySocketUrl: URL;
+  /** The socket URL that is not bound to a session. */
+  readonly bareSocketUrl: URL;
 }
 
-/** An HTTP answer's body. */
+/** The body of an HTTP reply. */
 export interface CarrierDocument {
   readonly type: string;
   readonly body: string;
 }
 
-/** How the carrier proves that a request is its own. */
+/** How the carrier signs its requests. */
 export interface CarrierSignatures<Options> {
-  /** Whether the public URL is signed along, so that nothing can be verified without knowing it. */
+  /** Whether the signature covers the public URL, so that it cannot be verified without that URL. */
   readonly coverUrl: boolean;
-  /** What signatures are verified with; `undefined` when it was not given. */
+  /** The secret or public key to verify with; `undefined` when it is not configured. */
   secret(options: Options): string | undefined;
-  /** How a person gives it: `Set TWILIO_AUTH_TOKEN.` */
+  /** How to configure the secret: `Set TWILIO_AUTH_TOKEN.` */
   readonly fix: string;
-  /** Whether the carrier sent this webhook request. Absent: its webhook is not signed. */
+  /** Whether the signature of a webhook request is valid. Absent: the carrier does not sign them. */
   verifyWebhook?(request: SignedRequest, secret: string): boolean;
-  /** What an upgrade request proves: a `forged` one is refused. Absent: upgrades are not signed. */
-  verifyUpgrade?(request: SignedRequest, secret: string, options: Options): Proof;
+  /** Checks the signature of an upgrade request. An `invalid` one is rejected. Absent: the carrier does not sign them. */
+  verifyUpgrade?(request: SignedRequest, secret: string, options: Options): UpgradeSignature;
   /**
-   * Whether an upgrade of this carrier must prove itself; `byWebhook`: its URL was the answer to a webhook, which proves
-   * something, too. Default: yes, where there is `verifyUpgrade`.
+   * Whether an upgrade request needs a valid signature. `byWebhook`: its URL comes from a webhook reply. Default: true
+   * where `verifyUpgrade` exists.
    */
   requireUpgrade?(options: Options, byWebhook: boolean): boolean;
 }
 
-/** `genuine`: signed by the carrier; `forged`: wrongly signed; `none`: it carries no signature of this carrier. */
-export type Proof = "genuine" | "forged" | "none";
+/** `missing`: the request has no signature of this carrier. */
+export type UpgradeSignature = "valid" | "invalid" | "missing";
 
-/** A request as signatures see it. */
+/** A request whose signature is checked. */
 export interface SignedRequest {
   readonly method: string;
-  /** Where the carrier sent it, as text: the public URL, then path and query as they came; `""` when that is not known. */
+  /** The URL that the carrier called: the public URL plus path and query as received. `""` when the public URL is unknown. */
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
-  /** The body's bytes, empty without one. */
-  readonly rawBody: Buffer;
-  /** The fields of a form, in their order, doubles included. */
+  /** The body as text; empty without a body. */
+  readonly rawBody: string;
+  /** The fields of a form, in order, duplicates included. */
   readonly form: URLSearchParams;
   readonly request: IncomingMessage;
 }
 
-/** What the carrier's REST API can do with a call under way, as requests that the kit sends. */
+/** The carrier's REST API for a call in progress. */
 export interface CarrierApi<Options> {
-  /** Whether there are credentials for it. */
+  /** Whether the credentials are configured. */
   isReady(options: Options): boolean;
-  /** How a person gives them: `Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.` */
+  /** How to configure them: `Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.` */
   readonly fix: string;
   hangUp(call: CallData, options: Options): ApiRequest;
   /**
-   * Has somebody else take the call; the stream ends with it. At `documentUrl()` the carrier finds the webhook's `transfer`;
-   * it throws PUBLIC_URL_MISSING where the carrier would not get there.
+   * Connects the caller to `number`, which ends the media stream. `documentUrl()` is the public URL of
+   * `CarrierWebhook.transfer`; it throws PUBLIC_URL_MISSING when the carrier cannot reach this server.
    */
   transfer?(call: CallData, number: string, options: Options, documentUrl: () => URL): ApiRequest;
   sendDtmf?(call: CallData, digits: string, options: Options): ApiRequest;
+}
+
+/** One request to the carrier's REST API. */
+export interface ApiRequest extends RestRequest {
+  /** Whether an error answer still means success, as when the call to hang up has ended already. */
+  isDone?(answer: RestAnswer): boolean;
 }

@@ -1,56 +1,52 @@
+import { decodePcm16 } from "@pipecat-ts/audio";
 import type { JsonObject } from "./json.ts";
 
-/** What a carrier says in the middle of a call. */
+/** One message of the carrier during a call. */
 export type CallEvent =
   | ({ readonly kind: "audio" } & CallerAudio)
-  /** Everything before this mark was played, or cleared. */
+  /** Everything sent before this mark was played or cleared. */
   | { readonly kind: "played"; readonly mark: string }
-  /** One of `0-9 * # A-D`. */
+  /** A key: one of `0-9 * # A-D`. */
   | { readonly kind: "dtmf"; readonly digit: string }
-  /** The call is over. */
+  /** The call has ended. */
   | { readonly kind: "stop" }
-  /** The carrier did not understand something. `title` must not hold what could be private. */
+  /** The carrier rejected a message. `title` is logged, so it must not contain private data. */
   | { readonly kind: "error"; readonly title: string }
-  /** It is known and asks for nothing. */
+  /** A known message that needs no action. */
   | { readonly kind: "nothing" };
 
-/** A piece of the caller's voice, mono. */
+/** A piece of the caller's audio, mono. */
 export interface CallerAudio {
   readonly samples: Int16Array;
-  /** Where it begins on the carrier's clock, in ms from anywhere, for carriers that leave gaps. */
-  readonly atMs?: number | undefined;
-  /** Its number, for carriers that may deliver out of order: each is one more than the one before. */
-  readonly order?: number | undefined;
+  /** Its start on the carrier's clock, in ms from an arbitrary origin, if the carrier leaves out silence. */
+  readonly timestampMs?: number | undefined;
+  /** Its sequence number, if the carrier may deliver out of order. Consecutive pieces differ by one. */
+  readonly sequence?: number | undefined;
 }
 
-/**
- * Reads and writes the messages of one call: a state machine without sockets, timers or log. Never throws, whatever the
- * bytes; what it does not know it answers with `undefined`, which is counted.
- */
+/** Reads and writes the messages of one call. Has no sockets, timers or log, and never throws, whatever the bytes. */
 export interface CallCodec {
-  /** Rate in Hz of the audio that it reads. */
+  /** Sample rate of the audio that it reads, in Hz. */
   readonly callerSampleRate: number;
-  /** Rate in Hz of the audio that it writes. */
+  /** Sample rate of the audio that it writes, in Hz. */
   readonly botSampleRate: number;
-  /**
-   * How much audio one message of the bot's voice carries, in ms. Default 40, which costs half as much as 20: what a message
-   * costs is the message.
-   */
+  /** Audio per message to the carrier, in ms. Default 40, which costs half as much CPU as 20. */
   readonly frameMs?: number;
-  /** How far ahead of real time it is sent, in ms. Default 160. */
+  /** How far ahead of real time audio is sent, in ms. Default 160. */
   readonly sendAheadMs?: number;
+  /** `undefined` for an unknown message, which is counted. */
   decode(message: JsonObject): CallEvent | undefined;
-  /** The message of one frame of the bot's voice: `frameMs` at `botSampleRate`. */
+  /** Encodes one frame: `frameMs` at `botSampleRate`. */
   encodeAudio(samples: Int16Array): string;
-  /** The message that has the carrier report, by `played`, when all before it was played. */
+  /** The message that asks the carrier to report `played` when it has played everything before. */
   encodeMark(mark: string): string;
-  /** The message that has the carrier drop what it has not played. */
+  /** The message that makes the carrier drop audio that it has not played. */
   encodeClear(): string;
-  /** The message that has the carrier dial digits. Absent: by its API, or as tones. */
+  /** The message that makes the carrier send DTMF. Without it, the API or audible tones are used. */
   encodeDtmf?(digits: string): string;
 }
 
-/** The event of a pressed key; `undefined` when it is none. */
+/** The event of a pressed key; `undefined` when `digit` is not a key. */
 export function dtmfEvent(digit: string | undefined): CallEvent | undefined {
   return digit !== undefined && /^[0-9A-D*#]$/.test(digit) ? { kind: "dtmf", digit } : undefined;
 }
@@ -58,4 +54,17 @@ export function dtmfEvent(digit: string | undefined): CallEvent | undefined {
 /** The event of a returned mark; `undefined` when it has no name. */
 export function playedEvent(mark: string | undefined): CallEvent | undefined {
   return mark === undefined ? undefined : { kind: "played", mark };
+}
+
+/**
+ * Reads 16-bit little-endian PCM that may be cut anywhere: half a sample at the end of one piece waits for the next.
+ * Dropping it would turn everything after it into noise.
+ */
+export function createPcmReader(): (bytes: Buffer) => Int16Array {
+  let half: Buffer | undefined;
+  return (bytes) => {
+    const whole = half ? Buffer.concat([half, bytes]) : bytes;
+    half = whole.length % 2 === 1 ? Buffer.from(whole.subarray(-1)) : undefined;
+    return decodePcm16(whole);
+  };
 }

@@ -10,7 +10,7 @@ test.each([
   ["*", 941, 1_209],
   ["#", 941, 1_477],
   ["D", 941, 1_633],
-])("the key %s is %i and %i Hz, for 100 ms, then silence", (digit, low, high) => {
+])("key %s is %i and %i Hz for 100 ms, then silence", (digit, low, high) => {
   const tones = dtmfTones(digit);
   expect(tones).toMatchObject({ sampleRate: 8_000, channels: 1 });
   expect(tones.samples).toHaveLength(1_600);
@@ -20,6 +20,6 @@ test.each([
   expect(measureLevel(excerpt(tones, 100))).toBe(Number.NEGATIVE_INFINITY);
 });
 
-test("keys follow each other, and w waits half a second", () => {
+test("plays keys one after another, and 500 ms of silence for w", () => {
   expect(dtmfTones("1w2").samples).toHaveLength(2 * 1_600 + 4_000);
 });

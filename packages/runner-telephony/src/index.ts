@@ -1,5 +1,7 @@
-export type { PhoneParams } from "./arguments.ts";
+export { apiPath, basicAuthorization } from "./api.ts";
+export type { PhoneParams, PhoneTransport } from "./arguments.ts";
 export type {
+  ApiRequest,
   Carrier,
   CarrierApi,
   CarrierDocument,
@@ -7,17 +9,20 @@ export type {
   CarrierSignatures,
   CarrierWebhook,
   CarrierWire,
-  Proof,
   SignedRequest,
+  UpgradeSignature,
   WebhookCall,
   WebhookRequest,
 } from "./carrier.ts";
-export { type CallCodec, type CallEvent, type CallerAudio, dtmfEvent, playedEvent } from "./codec.ts";
-export { equalInSecret } from "./guard.ts";
+export {
+  type CallCodec,
+  type CallEvent,
+  type CallerAudio,
+  createPcmReader,
+  dtmfEvent,
+  playedEvent,
+} from "./codec.ts";
 export { bytesIn, type JsonObject, numberIn, objectIn, parseObject, present, textIn, textsIn } from "./json.ts";
-export { apiPath, apiUrlOption, basicAuthorization, environmentOption, verifySignaturesOption } from "./options.ts";
-export { createPcmReader } from "./pcm-reader.ts";
+export { apiUrlOption, environmentOption, verifySignaturesOption } from "./options.ts";
 export { createTelephonyPlugin } from "./plugin.ts";
-export type { ApiRequest } from "./rest.ts";
-export type { PhoneTransport } from "./transport.ts";
 export { element, type XmlElement, xmlDocument } from "./xml.ts";

@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
 import { bytesIn, numberIn, objectIn, parseObject, present, textIn, textsIn } from "./json.ts";
 
-test("parseObject takes JSON objects and nothing else", () => {
+test("parseObject returns JSON objects only", () => {
   expect(parseObject('{"a":1}')).toEqual({ a: 1 });
   for (const text of ["", "[]", "null", "7", '"text"', "{", "{'a':1}", "undefined"])
     expect(parseObject(text)).toBe(undefined);
 });
 
-test("fields are read whatever they are", () => {
+test("textIn, numberIn and objectIn read fields of any type", () => {
   const odd = {
     number: 7,
     text: "8",
@@ -43,7 +43,7 @@ test("fields are read whatever they are", () => {
   expect(objectIn({ part: { a: 1 } }, "part")).toEqual({ a: 1 });
 });
 
-test("bytes are base64 or nothing", () => {
+test("bytesIn returns undefined for anything but base64", () => {
   expect(bytesIn({ payload: "AQI=" }, "payload")).toEqual(Buffer.from([1, 2]));
   expect(bytesIn({ payload: "AQI" }, "payload")).toEqual(Buffer.from([1, 2]));
   for (const payload of ["", "=", "====", "!!!!", "AQ*I", "AQI= AQI=", 7, null, {}, "A"]) {
@@ -51,12 +51,12 @@ test("bytes are base64 or nothing", () => {
   }
 });
 
-test("texts are what of an object is text", () => {
+test("textsIn returns the text fields of an object", () => {
   expect(textsIn({ custom: { a: "1", b: 2, c: null } }, "custom")).toEqual({ a: "1" });
   expect(textsIn({ custom: {} }, "custom")).toBe(undefined);
   expect(textsIn({ custom: "a=1" }, "custom")).toBe(undefined);
 });
 
-test("present leaves out what is undefined and keeps what is empty", () => {
+test("present removes undefined fields and keeps empty ones", () => {
   expect(Object.keys(present({ a: undefined, b: "", c: 0, d: null }))).toEqual(["b", "c", "d"]);
 });

@@ -1,38 +1,42 @@
 import type { IncomingMessage } from "node:http";
-import type {
-  CallData,
-  OpenTransport,
-  RunnerContext,
-  Session,
-  SessionArguments,
-  StartReply,
-  TransportPlugin,
+import {
+  type Availability,
+  type CallData,
+  contractVersion,
+  createRestClient,
+  isExposed,
+  type OpenTransport,
+  type RunnerContext,
+  RunnerError,
+  type RunnerSettings,
+  type Session,
+  type SessionArguments,
+  type SocketHandlers,
+  type TransportPlugin,
 } from "@pipecat-ts/runner-core";
-import { createPacer } from "@pipecat-ts/runner-media";
-import { availabilityOf } from "./availability.ts";
-import { createCallControl } from "./call-control.ts";
-import { bodyInQuery, numbersInQuery } from "./call-url.ts";
-import type { Carrier, CarrierOptions } from "./carrier.ts";
-import type { CallCodec } from "./codec.ts";
-import { createGuard } from "./guard.ts";
-import { createLine } from "./line.ts";
-import { publicUrlMissing } from "./public-url.ts";
-import { createRest } from "./rest.ts";
-import { type AnnouncedCall, socketPath, switchboardOf } from "./switchboard.ts";
-import { createPhoneTransport } from "./transport.ts";
-import { createWebhook, transferParameter } from "./webhook.ts";
+import { createCallControl } from "./api.ts";
+import { awaitStart, callRouterOf, type RoutedCarrier, type StartedCall, socketPath } from "./call-router.ts";
+import type { Carrier, CarrierOptions, WebhookCall } from "./carrier.ts";
+import { createMediaStream } from "./port.ts";
+import { createSignatureVerification, signatureInvalid, webhookPolicy } from "./signature.ts";
+import {
+  bareSocketUrl,
+  bodyInQuery,
+  createWebhook,
+  numbersInQuery,
+  publicUrlMissing,
+  transferParameter,
+} from "./webhook.ts";
 
-/** How long a runner that closes waits for calls to be hung up. Of 2 s that it gives a transport. */
+/** How long a closing runner waits for hang-ups in progress, in ms. */
 const lastHangUpsMs = 1_500;
 
-/**
- * Makes a transport of a carrier: its webhook at `/{name}`, and at `/` when the runner is restricted to it; the socket path
- * `/ws`, which all carriers of a runner share; sessions, media, hang-up.
- */
+/** Creates the transport plugin of a carrier: webhook, media stream socket, sessions, media and hang-up. */
 export function createTelephonyPlugin<Options extends CarrierOptions>(
   carrier: Carrier<Options>,
 ): TransportPlugin<Options> {
   return {
+    apiVersion: contractVersion,
     name: carrier.name,
     options: carrier.options,
     check: (options, settings) => availabilityOf(carrier, options, settings),
@@ -46,49 +50,55 @@ function openCarrier<Options extends CarrierOptions>(
   options: Options,
 ): OpenTransport {
   const { name, title, wire } = carrier;
-  const pacer = runner.shared("pacer", createPacer);
-  const switchboard = switchboardOf(runner);
-  const guard = createGuard(carrier, options, runner.settings);
-  const rest = createRest(title, pacer.clock);
-  const isChosen = runner.settings.transport === name;
-  const webhook = { runner, carrier, options, guard, switchboard };
-  const { takesAnybody } = guard;
-  const asked = { method: ["POST", "GET"], access: "carrier", takesAnybody } as const;
+  const { pacer, settings } = runner;
+  const rest = createRestClient({ vendor: title, unreachable: "CARRIER_REFUSED" });
+  const verification = createSignatureVerification(carrier, options, settings);
+  /** What the webhook said about the call of a session. Sessions of `/start` have no entry. */
+  const webhookData = new WeakMap<Session, WebhookCall["callData"]>();
+  const pendingCalls = {
+    find(callId: string): Session | undefined {
+      const session = runner.findSession(callId);
+      return session?.state === "pending" ? session : undefined;
+    },
+    add(session: Session, call: WebhookCall | undefined): void {
+      webhookData.set(session, call?.callData ?? {});
+      if (call && !runner.findSession(call.callId)) session.alias(call.callId);
+    },
+  };
 
-  function start(body: unknown): Session {
-    const session = runner.createSession({ body });
-    switchboard.expect(session, { carrier: name, callData: {}, byWebhook: false });
-    return session;
-  }
-
-  /** Where the carrier is, by the URL that it opened the call's socket by. Should it not get there, the caller is lost. */
-  function documentUrl(number: string, asked: IncomingMessage): URL {
-    const url = runner.urlFor(`/${name}`, asked);
-    if (!runner.settings.publicUrl && url.protocol !== "https:") {
-      throw publicUrlMissing(`${title} has to fetch at an https URL by what a call is handed on`);
+  function documentUrl(number: string, request: IncomingMessage): URL {
+    const url = runner.url(`/${name}`, request);
+    if (!settings.publicUrl && url.protocol !== "https:") {
+      throw publicUrlMissing(`${title} fetches the document of a transfer from an https URL`);
     }
     url.searchParams.set(transferParameter, number);
     return url;
   }
 
-  function answer(announced: AnnouncedCall): void {
-    const { start: message, callData } = announced;
-    let session = announced.session ?? switchboard.waiting(name, callData.callId);
+  function answer(started: StartedCall): SocketHandlers {
+    const { session: named, callData, request } = started;
+    const byWebhook = named !== undefined && webhookData.has(named);
+    // A socket URL from POST /start needs no signature: a web page may use it to act as a phone.
+    if ((!named || byWebhook) && !verification.allowsUpgrade(request.request, byWebhook)) throw signatureInvalid(title);
+    if (named && named.state !== "pending") {
+      throw new RunnerError("SESSION_NOT_PENDING", "The caller of this session is already connected.", {
+        fix: "Use each socket URL for one call.",
+      });
+    }
+    const session = named ?? pendingCalls.find(callData.callId) ?? runner.createSession();
     try {
-      const codec = wire.createCodec(message, callData, options);
-      session ??= start(undefined);
-      take(announced, session, codec);
+      return run(session, started);
     } catch (error) {
-      if (session?.state === "pending") void session.end("transport-failed");
+      void session.end("transport-failed");
       throw error;
     }
   }
 
-  function take({ socket, callData: announced, request }: AnnouncedCall, session: Session, codec: CallCodec): void {
-    const { url } = request;
-    const known = { ...numbersInQuery(url.searchParams), ...switchboard.expectationOf(session)?.callData };
-    const callData: CallData = { ...known, ...announced };
-    // One session for each call: throws for a second socket of one that is being served.
+  function run(session: Session, { start, callData: announced, socket, request }: StartedCall): SocketHandlers {
+    const codec = wire.createCodec(start, announced, options);
+    const query = request.url.searchParams;
+    const callData: CallData = { ...numbersInQuery(query), ...webhookData.get(session), ...announced };
+    // Rejects a second socket for a call in progress.
     if (runner.findSession(callData.callId) !== session) session.alias(callData.callId);
     const { logger } = session;
     const control = createCallControl({
@@ -99,45 +109,75 @@ function openCarrier<Options extends CarrierOptions>(
       logger,
       documentUrl: (number) => documentUrl(number, request.request),
     });
+    const body = [session.body, bodyInQuery(query.get("body")), callData.body].find((each) => each !== undefined);
+    const call = session.run<SessionArguments>({ callData, body }, (params) => stream.connect(params));
     const { endsSilently = false } = wire;
-    const line = createLine({ socket, codec, control, title, endsSilently, pacer, logger });
-    const body = [session.body, bodyInQuery(url.searchParams.get("body")), callData.body].find(
-      (some) => some !== undefined,
-    );
-    session.run<SessionArguments>({ transport: name, callData, body }, async (params) =>
-      createPhoneTransport({
-        name,
-        title,
-        params,
-        line,
-        codec,
-        control,
-        credentialsFix: carrier.api?.fix,
-        pacer,
-        logger,
+    const stream = createMediaStream(call, { socket, codec, control, title, endsSilently, pacer, session });
+    session.onEnd(stream.end);
+    call.connected();
+    return {
+      message: session.bind(stream.message),
+      closed: session.bind((code: number) => {
+        stream.closed(code);
+        // The host does not know the session of a bare socket.
+        if (!request.isAnnounced) call.left();
       }),
-    );
-    session.own((reason) => line.end(reason));
-    void line.left.then((reason) => session.end(reason));
+    };
   }
 
-  const disconnect = switchboard.connect({ name, title, guard, recogniseCall: wire.recogniseCall, answer });
-  const publicUrl = (path: string, scheme?: "ws") => runner.urlFor(path, undefined, scheme);
+  const routed: RoutedCarrier = { runner, title, verification, recognizeCall: wire.recognizeCall, answer };
+  const router = callRouterOf(runner);
+  const removeFromRouter = router.add(routed);
   return {
-    routes: [
-      { ...asked, path: `/${name}`, handle: createWebhook(webhook, false) },
-      ...(isChosen ? [{ ...asked, path: "/", handle: createWebhook(webhook, true) }] : []),
+    routes: createWebhook({ runner, carrier, options, verification, pendingCalls }),
+    sockets: [
+      {
+        path: socketPath,
+        access: "carrier",
+        // The host may ask any carrier that shares the path.
+        verify: router.verify,
+        accept: (socket, request) =>
+          request.isAnnounced ? awaitStart([routed], socket, request, request.session) : router.accept(socket, request),
+      },
     ],
-    sockets: [switchboard.route],
-    start({ body, request }): StartReply {
-      const session = start(body.body);
-      const path = `${socketPath}/${runner.socketSegment(session)}`;
-      return { sessionId: session.id, body: { wsUrl: runner.urlFor(path, request, "ws").href } };
+    start({ body: { body }, request }) {
+      const session = runner.createSession({ body });
+      return { sessionId: session.id, body: { wsUrl: runner.socketUrl(session, socketPath, request).href } };
     },
-    banner: () => [carrier.setUp(publicUrl(isChosen ? "/" : `/${name}`), publicUrl(socketPath, "ws"))],
     async close() {
-      disconnect();
+      removeFromRouter();
       await rest.close(lastHangUpsMs);
     },
+    advanced: {
+      banner: () => [carrier.banner(runner.url(settings.transport === name ? "/" : `/${name}`), bareSocketUrl(runner))],
+    },
+  };
+}
+
+/** What is missing for calls of this carrier. The transport works without it, with limits. */
+function availabilityOf<Options extends CarrierOptions>(
+  carrier: Carrier<Options>,
+  options: Options,
+  settings: RunnerSettings,
+): Availability {
+  const { title, api } = carrier;
+  const { policy, fix = "" } = webhookPolicy(carrier, options, settings);
+  const limits: { readonly reason: string; readonly fix: string }[] = [];
+  if (!settings.publicUrl && !settings.trustProxy) {
+    limits.push({ reason: `${title} cannot reach this server.`, fix: "Start with --proxy <public hostname>." });
+  }
+  if (api && !api.isReady(options)) {
+    limits.push({ reason: "Calls end with their socket: they cannot be hung up or transferred.", fix: api.fix });
+  }
+  if (policy === "reject") {
+    limits.push({ reason: `Calls are rejected: requests from ${title} cannot be verified.`, fix });
+  } else if (policy === "accept" && isExposed(settings)) {
+    limits.push({ reason: `Anyone can pretend to be ${title}.`, fix });
+  }
+  if (limits.length === 0) return { state: "ready" };
+  return {
+    state: "limited",
+    reason: limits.map(({ reason }) => reason).join(" "),
+    fix: [...new Set(limits.flatMap(({ fix }) => fix || []))].join(" "),
   };
 }

@@ -1,21 +1,188 @@
-import type { MediaPort } from "@pipecat-ts/runner-media";
+import {
+  type Call,
+  type CallerSocket,
+  type CloseReason,
+  type MediaPort,
+  type Pacer,
+  type PortMedia,
+  RunnerError,
+  type Session,
+  type SocketHandlers,
+  withTimeout,
+} from "@pipecat-ts/runner-core";
+import { type CallControl, isPhoneNumber } from "./api.ts";
+import type { PhoneMethods, PhoneParams } from "./arguments.ts";
 import type { CallCodec } from "./codec.ts";
-import type { Line } from "./line.ts";
+import { dtmfTones } from "./dtmf-tones.ts";
+import { parseObject } from "./json.ts";
+import { createReorderBuffer } from "./reorder-buffer.ts";
 
-/** A mark costs as much as a frame. Between two, the carrier's buffer, which all of them have, plays on. */
+/** The media stream of one call, from its start message on. */
+export interface MediaStream extends Required<SocketHandlers> {
+  /** Puts the bot's audio on the stream. */
+  connect(params: PhoneParams): MediaPort;
+  /**
+   * Hangs up, unless the carrier has ended or transferred the call, and closes the socket. Only the first call has an effect.
+   * Resolves, and never rejects, when the socket is closed.
+   */
+  end(reason: CloseReason, deadline: AbortSignal): Promise<void>;
+}
+
+export interface MediaStreamOptions {
+  readonly socket: CallerSocket;
+  readonly codec: CallCodec;
+  readonly control: CallControl;
+  /** The carrier's name in sentences. */
+  readonly title: string;
+  /** Whether the carrier ends a call by closing the socket, without a `stop` message. */
+  readonly endsSilently: boolean;
+  readonly pacer: Pacer;
+  readonly session: Session;
+}
+
+/** A mark costs as much as a frame. All carriers buffer more than this, so that audio continues between two marks. */
 const markEveryMs = 200;
+/** How long the end of a call waits for the carrier's API, in ms. */
+const hangUpTimeoutMs = 1_200;
+/** Carriers report any other close code as a failure of the call: RFC 6455 section 7.4.1. */
+const normalClosure = 1000;
+const noStatusReceived = 1005;
 
-/** One call's wire: JSON, sent ahead of real time since carriers buffer and can clear. */
-export function createPhonePort(line: Line, codec: CallCodec): MediaPort {
+export function createMediaStream(call: Call, options: MediaStreamOptions): MediaStream {
+  const { socket, codec, control, title, endsSilently, pacer, session } = options;
+  const { logger } = session;
+  const buffer = createReorderBuffer({
+    pacer,
+    sampleRate: codec.callerSampleRate,
+    output: (frame) => call.audio(frame),
+  });
+  let skippedMessages = 0;
+  let carrierErrors = 0;
+  /** Whether the carrier sends no more messages. */
+  let isOver = false;
+  /** Whether the carrier ended the call. A socket that breaks does not end it. */
+  let endedByCarrier = false;
+  let autoHangUp = true;
+  let ending: Promise<void> | undefined;
+
+  function message(data: Buffer, isBinary: boolean): void {
+    if (isOver) return;
+    const parsed = isBinary ? undefined : parseObject(data.toString("utf8"));
+    const event = parsed && codec.decode(parsed);
+    if (!event) {
+      skippedMessages += 1;
+      if (skippedMessages === 1) logger.warn({ isBinary, isJson: parsed !== undefined }, "unknown message skipped");
+    } else if (event.kind === "audio") buffer.push(event);
+    else if (event.kind === "played") call.played(event.mark);
+    else if (event.kind === "dtmf") call.dtmf(event.digit);
+    else if (event.kind === "error") reportError(event.title);
+    else if (event.kind === "stop") {
+      endedByCarrier = true;
+      stop();
+      call.left();
+      void socket.close("caller-left", undefined, normalClosure);
+    }
+  }
+
+  function reportError(error: string): void {
+    carrierErrors += 1;
+    if (carrierErrors === 1) logger.warn({ error }, "carrier reported an error");
+    call.error(new RunnerError("CARRIER_REFUSED", `${title} reported "${error}".`));
+  }
+
+  function stop(): void {
+    if (isOver) return;
+    isOver = true;
+    buffer.end();
+    const counters = { skippedMessages, carrierErrors, lateAudio: buffer.counters.late };
+    if (Object.values(counters).some((count) => count > 0)) logger.info(counters, "messages not used");
+  }
+
+  async function end(reason: CloseReason, deadline: AbortSignal): Promise<void> {
+    if (autoHangUp && !endedByCarrier) {
+      const hangingUp = control.transferred().then((transferred) => (transferred ? undefined : control.hangUp()));
+      await withTimeout(hangingUp, hangUpTimeoutMs);
+    }
+    await socket.close(reason, deadline, normalClosure);
+    stop();
+  }
+
+  function endOnce(reason: CloseReason, deadline: AbortSignal): Promise<void> {
+    ending ??= end(reason, deadline);
+    return ending;
+  }
+
+  function phoneMethods({ transport, played }: PortMedia): PhoneMethods {
+    async function ready(): Promise<void> {
+      await played();
+      if (isOver) throw new RunnerError("CALL_ENDED", "The call has ended.");
+    }
+
+    return {
+      async hangUp() {
+        control.requireHangUp();
+        autoHangUp = true;
+        await transport.close();
+      },
+      async transferTo(number) {
+        requireNumber(number);
+        await control.transfer(number, ready);
+        logger.info("call transferred");
+        void transport.close();
+      },
+      async sendDtmf(digits) {
+        requireDigits(digits);
+        if (codec.encodeDtmf || control.sendDtmf) await ready();
+        if (codec.encodeDtmf) return socket.send(codec.encodeDtmf(digits));
+        if (control.sendDtmf) return await control.sendDtmf(digits);
+        const { interrupted } = await transport.play(ReadableStream.from([dtmfTones(digits)])).done;
+        if (!interrupted) return;
+        throw new RunnerError(
+          "DTMF_INTERRUPTED",
+          "Not all tones were played: the bot was interrupted, or the call ended.",
+        );
+      },
+    };
+  }
+
   return {
-    sampleRates: [codec.botSampleRate],
-    frameMs: codec.frameMs ?? 40,
-    sendAheadMs: codec.sendAheadMs ?? 160,
-    markEveryMs,
-    send: ({ samples }) => line.send(codec.encodeAudio(samples)),
-    clear: () => line.send(codec.encodeClear()),
-    mark: (mark) => line.send(codec.encodeMark(mark)),
-    bufferedBytes: () => line.bufferedBytes,
-    close: (reason) => line.end(reason),
+    message,
+    closed(code) {
+      // Any other code may come from a proxy or the network: the call may continue and be billed.
+      const isNormal = code === normalClosure || code === noStatusReceived;
+      endedByCarrier ||= endsSilently && isNormal && session.state === "active";
+      stop();
+    },
+    connect(params) {
+      autoHangUp = params.autoHangUp ?? true;
+      return {
+        sampleRates: [codec.botSampleRate],
+        frameMs: codec.frameMs ?? 40,
+        sendAheadMs: codec.sendAheadMs ?? 160,
+        markEveryMs,
+        send: ({ samples }) => socket.send(codec.encodeAudio(samples)),
+        clear: () => socket.send(codec.encodeClear()),
+        mark: (mark) => socket.send(codec.encodeMark(mark)),
+        bufferedBytes: () => socket.bufferedBytes,
+        extend: (media) => ({ ...phoneMethods(media) }),
+        close: endOnce,
+      };
+    },
+    end: endOnce,
   };
+}
+
+/** The error does not repeat the number, which is private. */
+function requireNumber(number: string): void {
+  if (isPhoneNumber(number)) return;
+  throw new RunnerError("PHONE_NUMBER_INVALID", "The value is not a number to transfer a call to.", {
+    fix: 'Use E.164 without spaces, like "+15550100", or a SIP URI.',
+  });
+}
+
+function requireDigits(digits: string): void {
+  if (/^[0-9A-Dw*#]{1,64}$/.test(digits)) return;
+  throw new RunnerError("DTMF_INVALID", "The value is not a sequence of DTMF digits.", {
+    fix: "Use 1 to 64 characters of 0-9, *, #, A-D, and w for a pause.",
+  });
 }

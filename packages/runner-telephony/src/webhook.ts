@@ -7,120 +7,159 @@ import {
   RunnerError,
   type Session,
 } from "@pipecat-ts/runner-core";
-import { bodyInQuery } from "./call-url.ts";
-import type { Carrier, CarrierDocument, CarrierOptions, WebhookCall } from "./carrier.ts";
-import type { Guard } from "./guard.ts";
-import { isNumber } from "./phone-number.ts";
-import { publicUrlMissing } from "./public-url.ts";
-import { type Switchboard, socketPath } from "./switchboard.ts";
+import { isPhoneNumber } from "./api.ts";
+import { socketPath } from "./call-router.ts";
+import type { Carrier, CarrierDocument, CarrierOptions, WebhookCall, WebhookRequest } from "./carrier.ts";
+import { present } from "./json.ts";
+import type { SignatureVerification } from "./signature.ts";
 
-/** What a webhook is built from. */
+/** The sessions of calls that a webhook announced and whose socket is not open yet. */
+export interface PendingCalls {
+  /** The pending session of a call. */
+  find(callId: string): Session | undefined;
+  add(session: Session, call: WebhookCall | undefined): void;
+}
+
 export interface WebhookOptions<Options extends CarrierOptions> {
   readonly runner: RunnerContext;
   readonly carrier: Carrier<Options>;
   readonly options: Options;
-  readonly guard: Guard;
-  readonly switchboard: Switchboard;
+  readonly verification: SignatureVerification;
+  readonly pendingCalls: PendingCalls;
 }
 
-/** The webhook's parameter that asks for the document of a transfer. */
+/** The webhook parameter that requests the document of a transfer. */
 export const transferParameter = "transferTo";
 
-/** The largest request taken, in bytes. A thousand calls may wait, each with what its request said; real ones have 2 kB. */
-const maxRequestBytes = 65_536;
-
-/** Answers the carrier that asks what to do with a call. */
-export type Webhook = HttpRoute["handle"];
+/** Real requests have 2 kB. A thousand calls may be pending, each with its parameters. */
+const maxBody = 65_536;
+/** Longest `?body=`, in characters. Longer URLs do not survive proxies. */
+const maxBodyParameter = 16_384;
 
 /**
- * Makes a pending session for each call that comes in, and answers with the document that has the carrier open the
- * session's socket. With `forAll` it stands at a path that a browser may open, too: a GET that tells of no call is passed
- * on.
+ * The webhook at `/{name}`, and also at `/` when the runner serves this carrier alone; there, a GET without a call is left to
+ * the web client. Each incoming call gets a pending session, and the reply makes the carrier open that session's socket.
  */
-export function createWebhook<Options extends CarrierOptions>(
-  { runner, carrier, options, guard, switchboard }: WebhookOptions<Options>,
-  forAll: boolean,
-): Webhook {
-  let told = false;
-  return (ctx, next) => {
-    if ((ctx.request.rawBody?.length ?? 0) > maxRequestBytes) {
-      throw new RunnerError("BODY_TOO_LARGE", `No webhook of ${carrier.title} has more than ${maxRequestBytes} bytes.`);
-    }
-    const parameters = parametersOf(ctx);
-    const call = carrier.webhook.recogniseCall(parameters);
-    if (forAll && ctx.method === "GET" && !call) return next();
-    guard.checkWebhook(ctx);
-    const { [transferParameter]: number } = parameters;
-    if (number !== undefined && carrier.webhook.transfer && isNumber(number)) {
-      return reply(ctx, carrier.webhook.transfer(number));
-    }
-    if (call?.over) {
-      endWaiting(call);
-      return reply(ctx, carrier.webhook.over ?? { type: "text/plain", body: "" });
-    }
-    const socketUrl = () => {
-      if (!runner.settings.publicUrl) requireReachable(urlOf(ctx, socketPath));
-      return urlOf(ctx, `${socketPath}/${runner.socketSegment(waitFor(call, parameters))}`);
-    };
-    return reply(ctx, answerOrBusy({ method: ctx.method, socketUrl, anySocketUrl: urlOf(ctx, socketPath) }));
-  };
+export function createWebhook<Options extends CarrierOptions>(settings: WebhookOptions<Options>): HttpRoute[] {
+  const { runner, carrier, options, verification, pendingCalls } = settings;
+  const { title, webhook } = carrier;
+  let warnedOnce = false;
 
-  function answerOrBusy(request: Parameters<Carrier<Options>["webhook"]["answer"]>[0]): CarrierDocument {
+  function answer(ctx: RouteContext, parameters: Parameters, call: WebhookCall | undefined): CarrierDocument {
+    verification.verifyWebhook(ctx);
+    const { [transferParameter]: number } = parameters;
+    if (number !== undefined && webhook.transfer && isPhoneNumber(number)) return webhook.transfer(number);
+    if (call?.ended) {
+      void pendingCalls.find(call.callId)?.end("caller-left");
+      return webhook.ended ?? { type: "text/plain", body: "" };
+    }
+    const url = bareSocketUrl(runner, ctx.req);
+    function socketUrl(): URL {
+      if (!runner.settings.publicUrl) requireReachable(url);
+      return runner.socketUrl(sessionOf(call, parameters), socketPath, ctx.req);
+    }
+    return answerOrBusy({ method: ctx.method, socketUrl, bareSocketUrl: url });
+  }
+
+  function answerOrBusy(request: WebhookRequest): CarrierDocument {
     try {
-      return carrier.webhook.answer(request, options);
-    } catch (error) {
-      const { busy } = carrier.webhook;
-      if (!busy || !isRunnerError(error) || (error.code !== "AT_CAPACITY" && error.code !== "DRAINING")) throw error;
-      runner.refused(error.code);
-      runner.logger.warn(`A call found the line busy: ${error.message}`);
-      return busy;
+      return webhook.answer(request, options);
+    } catch (err) {
+      if (!webhook.busy || !isRunnerError(err) || (err.code !== "AT_CAPACITY" && err.code !== "DRAINING")) throw err;
+      runner.countRejection(err.code);
+      runner.logger.warn({ code: err.code }, "call answered with the busy tone");
+      return webhook.busy;
     }
   }
 
-  /** The session that waits for the call. A webhook that is delivered twice gets the same one. */
-  function waitFor(call: WebhookCall | undefined, parameters: Readonly<Record<string, string>>): Session {
-    const known = call && switchboard.waiting(carrier.name, call.callId);
+  /** The session of the call. A webhook that is delivered twice gets the same one. */
+  function sessionOf(call: WebhookCall | undefined, parameters: Parameters): Session {
+    const known = call && pendingCalls.find(call.callId);
     if (known) return known;
-    const body = bodyInQuery(parameters.body);
-    const session = runner.createSession(body === undefined ? {} : { body });
-    switchboard.expect(session, { carrier: carrier.name, callData: call?.callData ?? {}, byWebhook: true });
-    if (call && !runner.findSession(call.callId)) session.alias(call.callId);
+    const session = runner.createSession({ body: bodyInQuery(parameters.body) });
+    pendingCalls.add(session, call);
     return session;
   }
 
-  /** A caller who hangs up before the socket is open is not waited for. */
-  function endWaiting(call: WebhookCall): void {
-    void switchboard.waiting(carrier.name, call.callId)?.end("caller-left");
-  }
-
-  /**
-   * No carrier opens an unencrypted socket: what a tunnel's host makes of itself without --proxy is of no use. That may be
-   * a stranger's doing as well, by any host name, so it is said once.
-   */
+  /** Carriers open `wss` sockets only. Logged once, because anyone can cause it with a `Host` header. */
   function requireReachable(url: URL): void {
     if (url.protocol === "wss:" || isLoopback(url.hostname)) return;
-    const error = publicUrlMissing(`${carrier.title} takes wss URLs only`, url.host);
-    if (!told) runner.logger.warn(`A call could not be taken. ${error.message} ${error.fix}`);
-    told = true;
-    throw error;
+    const err = publicUrlMissing(`${title} requires a wss URL`, url.host);
+    if (!warnedOnce) runner.logger.warn({ err, fix: err.fix }, "call not answered");
+    warnedOnce = true;
+    throw err;
   }
 
-  function urlOf(ctx: RouteContext, path: string): URL {
-    return runner.urlFor(path, ctx.req, "ws");
+  function route(path: string, isShared: boolean): HttpRoute {
+    return {
+      method: ["POST", "GET"],
+      path,
+      access: "carrier",
+      acceptsUnverified: verification.acceptsUnverified,
+      maxBody,
+      handle(ctx, next) {
+        const parameters = parametersOf(ctx);
+        const call = webhook.recognizeCall(parameters);
+        if (isShared && ctx.method === "GET" && !call) return next();
+        const { type, body } = answer(ctx, parameters, call);
+        ctx.status = 200;
+        ctx.type = type;
+        ctx.body = body;
+      },
+    };
   }
 
-  function reply(ctx: RouteContext, { type, body }: CarrierDocument): void {
-    ctx.status = 200;
-    ctx.type = type;
-    ctx.body = body;
-  }
+  const isAlone = runner.settings.transport === carrier.name;
+  return [route(`/${carrier.name}`, false), ...(isAlone ? [route("/", true)] : [])];
 }
 
-/** The parameters of a webhook request: those of its form or JSON, and those of its URL. */
-function parametersOf(ctx: RouteContext): Readonly<Record<string, string>> {
+type Parameters = Readonly<Record<string, string>>;
+
+/** The parameters of a webhook request, from its form or JSON body and its URL. */
+function parametersOf(ctx: RouteContext): Parameters {
   const { body } = ctx.request;
   const fields = { ...ctx.query, ...(typeof body === "object" && body !== null ? body : {}) };
   return Object.fromEntries(
     Object.entries(fields).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
   );
+}
+
+/** The socket URL that is not bound to a session. */
+export function bareSocketUrl(runner: RunnerContext, request?: RouteContext["req"]): URL {
+  return new URL(runner.url(socketPath, request).href.replace(/^http/, "ws"));
+}
+
+/** The error when the carrier must reach this runner, and its public URL is not configured. */
+export function publicUrlMissing(requirement: string, host = "<public hostname>"): RunnerError {
+  return new RunnerError("PUBLIC_URL_MISSING", `${requirement}, and the public URL of this server is not configured.`, {
+    fix: `Start the runner with --proxy ${host} or --public-url.`,
+  });
+}
+
+/**
+ * The value of `?body=` in a URL: JSON in base64 or base64url, as in Pipecat's examples. `undefined` when it is absent or
+ * something else.
+ */
+export function bodyInQuery(encoded: string | null | undefined): unknown {
+  if (!encoded || encoded.length > maxBodyParameter) return undefined;
+  // An unescaped plus of base64 arrives as a space.
+  const text = Buffer.from(encoded.replaceAll(" ", "+"), "base64").toString("utf8");
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // A parameter with another meaning.
+  }
+}
+
+/**
+ * The phone numbers in a socket URL from a document of your own, as `from_number` and `to_number` or `from` and `to`, for
+ * carriers whose start message has none.
+ */
+export function numbersInQuery(query: URLSearchParams): { readonly from?: string; readonly to?: string } {
+  const read = (name: string) => {
+    const value = query.get(`${name}_number`) ?? query.get(name);
+    // An unescaped plus arrives as a space.
+    return value ? value.replace(/^ /, "+") : undefined;
+  };
+  return present({ from: read("from"), to: read("to") });
 }

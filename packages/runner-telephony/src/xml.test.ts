@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { element, xmlDocument } from "./xml.ts";
 
-test("what stands in texts and attributes stays in them", () => {
+test("escapes texts and attributes, and leaves out undefined attributes", () => {
   const inner = element("Say", { to: `a"'<>&`, none: undefined }, `</Say><Dial>&"`);
   expect(xmlDocument(element("Response", {}, inner, element("Hangup")))).toEqual({
     type: "application/xml",

@@ -1,11 +1,13 @@
-/** An XML element, as carriers' documents have them. Names are trusted, texts and attributes are not. */
+import type { CarrierDocument } from "./carrier.ts";
+
+/** An XML element. Names are not escaped; texts and attribute values are. */
 export interface XmlElement {
   readonly name: string;
   readonly attributes: Readonly<Record<string, string | undefined>>;
   readonly children: readonly (XmlElement | string)[];
 }
 
-/** Makes an element. Attributes that are `undefined` are left out. */
+/** Creates an element. Attributes that are `undefined` are left out. */
 export function element(
   name: string,
   attributes: XmlElement["attributes"] = {},
@@ -14,16 +16,16 @@ export function element(
   return { name, attributes, children };
 }
 
-/** The document of `root`, and the type it is answered with. */
-export function xmlDocument(root: XmlElement): { readonly type: string; readonly body: string } {
+/** The XML document with the root element `root`. */
+export function xmlDocument(root: XmlElement): CarrierDocument {
   return { type: "application/xml", body: `<?xml version="1.0" encoding="UTF-8"?>${render(root)}` };
 }
 
 function render(node: XmlElement | string): string {
-  if (typeof node === "string") return escaped(node);
+  if (typeof node === "string") return escapeXml(node);
   const attributes = Object.entries(node.attributes)
     .filter((entry): entry is [string, string] => entry[1] !== undefined)
-    .map(([name, value]) => ` ${name}="${escaped(value)}"`)
+    .map(([name, value]) => ` ${name}="${escapeXml(value)}"`)
     .join("");
   if (node.children.length === 0) return `<${node.name}${attributes}/>`;
   return `<${node.name}${attributes}>${node.children.map(render).join("")}</${node.name}>`;
@@ -37,6 +39,6 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&apos;",
 };
 
-function escaped(text: string): string {
+function escapeXml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }

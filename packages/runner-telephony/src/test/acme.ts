@@ -1,14 +1,15 @@
 import { createHmac } from "node:crypto";
 import { decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
-import { RunnerError } from "@pipecat-ts/runner-core";
+import { RunnerError, safeEqual } from "@pipecat-ts/runner-core";
+import { createFakeCarrier, type FakeCarrier } from "@pipecat-ts/runner-testing/phone";
+import { apiPath } from "../api.ts";
 import type { Carrier, CarrierOptions } from "../carrier.ts";
 import { dtmfEvent, playedEvent } from "../codec.ts";
-import { equalInSecret } from "../guard.ts";
 import { bytesIn, type JsonObject, numberIn, objectIn, present, textIn, textsIn } from "../json.ts";
-import { apiPath, apiUrlOption, environmentOption, verifySignaturesOption } from "../options.ts";
+import { apiUrlOption, environmentOption, verifySignaturesOption } from "../options.ts";
 import { element, xmlDocument } from "../xml.ts";
 
-/** For tests: a fifth carrier, the least that one can be. */
+/** For tests: a minimal fifth carrier. */
 export interface AcmeOptions extends CarrierOptions {
   readonly key: string | undefined;
   readonly apiUrl: string;
@@ -29,7 +30,7 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
       verifySignatures: verifySignaturesOption(),
     },
     wire: {
-      recogniseCall(message) {
+      recognizeCall(message) {
         if (message.explode === "start") throw new TypeError("this carrier is broken");
         const [streamId, callId] = [textIn(message, "stream"), textIn(objectIn(message, name), "call")];
         if (message.event !== "start" || streamId === undefined || callId === undefined) return undefined;
@@ -41,7 +42,7 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
           if (message.explode === true) throw new TypeError("this codec is broken");
           const bytes = bytesIn(message, "payload");
           if (message.event === "media" && bytes) {
-            const at = { atMs: numberIn(message, "at"), order: numberIn(message, "order") };
+            const at = { timestampMs: numberIn(message, "at"), sequence: numberIn(message, "order") };
             return { kind: "audio", samples: decodePcm16(bytes), ...at };
           }
           if (message.event === "mark") return playedEvent(textIn(message, "name"));
@@ -55,21 +56,21 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
       }),
     },
     webhook: {
-      recogniseCall: ({ call, from, to, state }) =>
-        call === undefined ? undefined : { callId: call, over: state === "over", callData: present({ from, to }) },
+      recognizeCall: ({ call, from, to, state }) =>
+        call === undefined ? undefined : { callId: call, ended: state === "over", callData: present({ from, to }) },
       answer: ({ socketUrl }) => xmlDocument(element("Go", { to: socketUrl().href })),
       busy: xmlDocument(element("Busy")),
-      over: xmlDocument(element("Bye")),
+      ended: xmlDocument(element("Bye")),
     },
     signatures: {
       coverUrl: true,
       fix: "Set ACME_KEY.",
       secret: ({ key }) => key,
       verifyWebhook: ({ url, rawBody, headers }, key) =>
-        equalInSecret(String(headers["x-acme"]), signAcme(url, rawBody.toString("utf8"), key)),
+        safeEqual(String(headers["x-acme"]), signAcme(url, rawBody, key)),
       verifyUpgrade({ url, headers }, key) {
-        if (headers["x-acme"] === undefined) return "none";
-        return equalInSecret(String(headers["x-acme"]), signAcme(url, "", key)) ? "genuine" : "forged";
+        if (headers["x-acme"] === undefined) return "missing";
+        return safeEqual(String(headers["x-acme"]), signAcme(url, "", key)) ? "valid" : "invalid";
       },
     },
     api: {
@@ -79,7 +80,7 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
         method: "DELETE",
         url: apiPath(apiUrl, "calls", callId),
         headers: { authorization: `Bearer ${key}` },
-        isDone: (status) => status === 404,
+        isDone: ({ status }) => status === 404,
       }),
       transfer: ({ callId }, number, { apiUrl, key }) => ({
         method: "POST",
@@ -88,11 +89,59 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
         body: number,
       }),
     },
-    setUp: (webhookUrl, socketUrl) => `Acme calls ${webhookUrl.href} or ${socketUrl.href}`,
+    banner: (webhookUrl, socketUrl) => `Acme calls ${webhookUrl.href} or ${socketUrl.href}`,
   };
 }
 
 function readFormat(message: JsonObject) {
   if (message.format === undefined) return { callerSampleRate: 8_000, botSampleRate: 8_000 };
-  throw new RunnerError("MEDIA_FORMAT_UNSUPPORTED", "The call has another format.", { fix: "Name none." });
+  throw new RunnerError("MEDIA_FORMAT_UNSUPPORTED", "The call uses another format.", { fix: "Leave the format out." });
+}
+
+/** For tests: the fifth carrier itself, which places calls. */
+export function createAcmePhone(name = "acme", key = "a key"): FakeCarrier {
+  return createFakeCarrier({
+    name,
+    webhook({ callId, from, to }, url) {
+      const body = new URLSearchParams({ call: callId, from, to }).toString();
+      const headers = {
+        "content-type": "application/x-www-form-urlencoded",
+        "x-acme": signAcme(url.href, body, key),
+      };
+      return { method: "POST", url, headers, body };
+    },
+    socketUrl({ text }) {
+      const url = /<Go to="([^"]+)"/.exec(text)?.[1];
+      if (url === undefined) throw new Error(`Acme was answered ${text}`);
+      return url;
+    },
+    upgradeHeaders: (url) => ({ "x-acme": signAcme(url.href.replace(/^ws/, "http"), "", key) }),
+    createFarEnd({ streamId, callId }) {
+      let order = 0;
+      return {
+        sampleRate: 8_000,
+        frameMs: 20,
+        announce: () => [{ event: "start", stream: streamId, [name]: { call: callId } }],
+        audio(samples) {
+          const payload = Buffer.from(encodePcm16(samples)).toString("base64");
+          return { event: "media", at: 20 * order, order: order++, payload };
+        },
+        digit: (digit) => ({ event: "key", digit }),
+        played: (mark) => ({ event: "mark", name: mark }),
+        stop: () => ({ event: "stop" }),
+        parse({ event, payload, name: mark }) {
+          if (event === "clear") return { clear: true };
+          if (event === "mark") return { mark: String(mark) };
+          const samples = decodePcm16(Buffer.from(String(payload), "base64"));
+          return event === "media" ? { audio: { samples, sampleRate: 8_000 } } : { protocolError: String(event) };
+        },
+      };
+    },
+    api({ method, path, headers, isLive }) {
+      const [, callId = "", act] = /^\/calls\/([^/]+)(\/transfer)?$/.exec(path) ?? [];
+      if (headers.authorization !== `Bearer ${key}`) return { status: 401 };
+      if (!isLive(callId) || (method === "POST") !== (act !== undefined)) return { status: 404 };
+      return { status: 200, ends: callId };
+    },
+  });
 }

@@ -7,7 +7,7 @@ const account = { apiKey: "a key", apiToken: "a token" };
 const publicUrl = new URL("https://voice.example.com");
 
 test.each([8_000, 16_000, 24_000] as const)(
-  "a whole call at %i Hz, with credentials, by the applet's URL",
+  "a complete call at %i Hz, with the credentials of the applet's URL",
   async (sampleRate) => {
     await testPhoneCall({
       plugin,
@@ -20,7 +20,7 @@ test.each([8_000, 16_000, 24_000] as const)(
   },
 );
 
-test("a whole call by a URL that the applet asks for", async () => {
+test("a complete call over a socket URL that the applet requested", async () => {
   await testPhoneCall({
     plugin,
     options: { ...account, sampleRate: 16_000 },

@@ -1,36 +1,41 @@
-import type { Bot, SessionArguments, TransportParams } from "@pipecat-ts/runner-core";
-import { connectOf } from "@pipecat-ts/runner-core";
+import {
+  type Bot,
+  createTransport,
+  type RunnerArguments,
+  type SessionArguments,
+  type TransportFactories,
+} from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import { createRecordingLogger, type RecordingLogger } from "@pipecat-ts/runner-testing";
 import { type FakeApi, type FakeCarrier, openFakeApi } from "@pipecat-ts/runner-testing/phone";
+import type { PhoneParams, PhoneTransport } from "../arguments.ts";
 import { createTelephonyPlugin } from "../plugin.ts";
-import type { PhoneTransport } from "../transport.ts";
-import { createAcme } from "./acme.ts";
-import { createAcmePhone } from "./acme-phone.ts";
+import { createAcme, createAcmePhone } from "./acme.ts";
 
-/** For tests: runners with the fifth carrier, and what it takes to call them. Close it. */
-export interface Stage {
+/** For tests: runners with two carriers, and the means to call them. Close it. */
+export interface Fixture {
   readonly phone: FakeCarrier;
   readonly logger: RecordingLogger;
   readonly api: FakeApi;
-  /** The bots that were called: each ends with its call, or when a test lets it. */
+  /** The calls of the bot. Each ends with its caller, or when a test calls `finish`. */
   readonly calls: { readonly args: SessionArguments; readonly transport: PhoneTransport; finish(): void }[];
-  open(options?: StageOptions): Promise<Runner>;
+  open(options?: FixtureOptions): Promise<Runner>;
   close(): Promise<void>;
 }
 
-export interface StageOptions extends Partial<RunnerOptions> {
+export interface FixtureOptions extends Partial<RunnerOptions> {
   readonly acme?: Readonly<Record<string, unknown>>;
-  readonly params?: TransportParams & { readonly autoHangUp?: boolean };
+  readonly params?: PhoneParams;
   readonly bot?: Bot;
 }
 
-export async function createStage(answer?: Parameters<typeof openFakeApi>[0]): Promise<Stage> {
+/** `answer` is how the carrier's API answers; without it, the API hangs up as the carrier does. */
+export async function createFixture(answer?: Parameters<typeof openFakeApi>[0]): Promise<Fixture> {
   const phone = createAcmePhone();
   const api = answer ? await openFakeApi(answer) : await phone.openApi();
   const logger = createRecordingLogger();
   const runners: Runner[] = [];
-  const calls: Stage["calls"] = [];
+  const calls: Fixture["calls"] = [];
   return {
     phone,
     logger,
@@ -39,7 +44,7 @@ export async function createStage(answer?: Parameters<typeof openFakeApi>[0]): P
     async open({ acme = {}, params = {}, ...options } = {}) {
       const runner = createRunner({
         async bot(args) {
-          const transport = (await connectOf(args)(params)) as PhoneTransport;
+          const transport = await connectPhone(args, params);
           const finished = Promise.withResolvers<void>();
           calls.push({ args, transport, finish: finished.resolve });
           await Promise.race([finished.promise, transport.closed]);
@@ -61,4 +66,10 @@ export async function createStage(answer?: Parameters<typeof openFakeApi>[0]): P
       await api.close();
     },
   };
+}
+
+/** `createTransport` for whichever carrier the call came from. */
+export async function connectPhone(args: SessionArguments, params: PhoneParams = {}): Promise<PhoneTransport> {
+  const factories: TransportFactories = { [args.transport]: () => params };
+  return (await createTransport(args as RunnerArguments, factories)) as PhoneTransport;
 }

@@ -6,7 +6,7 @@ import { createFakeTwilio } from "./testing.ts";
 const account = { accountSid: "AC0123", authToken: "a token" };
 const publicUrl = new URL("https://voice.example.com");
 
-test("a whole call: signed webhook and socket, greeting, echo, barge-in, keys, goodbye, hang-up", async () => {
+test("a complete call: signed webhook and socket, greeting, echo, barge-in, DTMF, goodbye, hang-up", async () => {
   const carrier = createFakeTwilio(account);
   const api = await carrier.openApi();
   try {

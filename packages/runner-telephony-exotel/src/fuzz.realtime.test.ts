@@ -5,7 +5,7 @@ import { createFakeExotel } from "./testing.ts";
 
 const payload = Buffer.alloc(1601, 0xff).toString("base64");
 
-test("10,000 messages that are no good end no call, and the bot hears on", async () => {
+test("10,000 malformed messages do not end the call, and the bot still receives audio", async () => {
   await fuzzPhoneCall({
     plugin,
     carrier: createFakeExotel(),

@@ -1,15 +1,14 @@
 import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
 import { afterAll } from "vitest";
 import { createTelephonyPlugin } from "./plugin.ts";
-import { createAcme } from "./test/acme.ts";
-import { createAcmePhone } from "./test/acme-phone.ts";
+import { createAcme, createAcmePhone } from "./test/acme.ts";
 
 const phone = createAcmePhone("acme", "a key that must never be printed");
 const api = await phone.openApi();
 afterAll(async () => await api.close());
 const numbers = { from: "+15550100", to: "+15550199" };
 
-// A carrier of a stranger's, beside another on the same path.
+// A third-party carrier, with another carrier on the same socket path.
 describeTransport({
   plugin: createTelephonyPlugin(createAcme()),
   companions: [{ plugin: createTelephonyPlugin(createAcme("bell")) }],

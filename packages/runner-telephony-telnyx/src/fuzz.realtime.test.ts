@@ -9,7 +9,7 @@ afterAll(async () => await api.close());
 
 const payload = Buffer.alloc(160, 0xff).toString("base64");
 
-test("10,000 messages that are no good end no call, and the bot hears on", async () => {
+test("10,000 malformed messages do not end the call, and the bot still receives audio", async () => {
   await fuzzPhoneCall({
     plugin,
     options: { apiKey: "a key", apiUrl: api.url },

@@ -1,8 +1,8 @@
 import { encodePcm16 } from "@pipecat-ts/audio";
 import { expect, test } from "vitest";
-import { createPcmReader } from "./pcm-reader.ts";
+import { createPcmReader } from "./codec.ts";
 
-test("samples are whole wherever the bytes are cut", () => {
+test("joins samples that are cut anywhere", () => {
   const samples = Int16Array.from({ length: 1_000 }, (_, n) => n * 7 - 3_000);
   const bytes = Buffer.from(encodePcm16(samples));
   const read = createPcmReader();

@@ -1,0 +1,123 @@
+import { type CallData, type Logger, type RestClient, RunnerError } from "@pipecat-ts/runner-core";
+import type { ApiRequest, Carrier, CarrierOptions } from "./carrier.ts";
+
+/** One call's access to its carrier's REST API. */
+export interface CallControl {
+  /** Hangs up, once. Resolves, and never rejects, when that succeeded or failed; failures are logged. */
+  hangUp(): Promise<void>;
+  /** Throws CARRIER_CREDENTIALS_MISSING when the carrier has an API that can hang up, but no credentials are configured. */
+  requireHangUp(): void;
+  /**
+   * Transfers the call to `number` once `ready` resolves. Rejects with TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING,
+   * PUBLIC_URL_MISSING, CARRIER_REFUSED, or the error of `ready`; the call then continues. Rejects with TRANSFER_UNDER_WAY,
+   * and has no effect, unless every earlier transfer was rejected.
+   */
+  transfer(number: string, ready: () => Promise<void>): Promise<void>;
+  /** Sends DTMF; absent when the API cannot. Rejects with CARRIER_REFUSED. */
+  readonly sendDtmf: ((digits: string) => Promise<void>) | undefined;
+  /** Whether the call was transferred; waits for a transfer in progress. Never rejects. */
+  transferred(): Promise<boolean>;
+}
+
+export interface CallControlOptions<Options extends CarrierOptions> {
+  readonly carrier: Carrier<Options>;
+  readonly options: Options;
+  readonly call: CallData;
+  readonly rest: RestClient;
+  readonly logger: Logger;
+  /** The URL of the document that connects a call to `number`. Throws PUBLIC_URL_MISSING. */
+  documentUrl(number: string): URL;
+}
+
+export function createCallControl<Options extends CarrierOptions>(settings: CallControlOptions<Options>): CallControl {
+  const { carrier, options, call, rest, logger } = settings;
+  const { title } = carrier;
+  const api = carrier.api?.isReady(options) ? carrier.api : undefined;
+  const sendDtmf = api?.sendDtmf;
+  let hangingUp: Promise<void> | undefined;
+  let transferring: Promise<boolean> | undefined;
+
+  async function send(action: string, request: ApiRequest): Promise<void> {
+    const answer = await rest.send(request);
+    const { status } = answer;
+    if ((status >= 200 && status < 300) || request.isDone?.(answer)) return;
+    // The body of the answer may contain phone numbers.
+    throw new RunnerError("CARRIER_REFUSED", `${title} did not ${action}: status ${status}.`, {
+      fix:
+        status === 401 || status === 403
+          ? `Check the credentials: ${carrier.api?.fix}`
+          : `Look up the call in the log of your ${title} account.`,
+    });
+  }
+
+  async function hangUp(): Promise<void> {
+    if (!api) return;
+    try {
+      await send("hang up", { ...api.hangUp(call, options), attempts: 2, idempotent: true });
+      logger.debug("call hung up");
+    } catch (err) {
+      logger.warn({ err }, "hang-up failed");
+    }
+  }
+
+  function credentialsMissing(what: string): RunnerError {
+    const message = `The call cannot be ${what}: the credentials of ${title} are not configured.`;
+    return new RunnerError("CARRIER_CREDENTIALS_MISSING", message, { fix: carrier.api?.fix ?? "" });
+  }
+
+  return {
+    hangUp() {
+      hangingUp ??= hangUp();
+      return hangingUp;
+    },
+    requireHangUp() {
+      if (carrier.api && !api) throw credentialsMissing("hung up");
+    },
+    async transfer(number, ready) {
+      if (!carrier.api?.transfer) {
+        throw new RunnerError("TRANSFER_UNSUPPORTED", `${title} cannot transfer a call in progress.`, {
+          fix: `Close the transport: ${title} then continues with the next step of its flow.`,
+        });
+      }
+      if (!api?.transfer) throw credentialsMissing("transferred");
+      const request = api.transfer(call, number, options, () => settings.documentUrl(number));
+      if (transferring) {
+        throw new RunnerError("TRANSFER_UNDER_WAY", "The call is already being transferred.", {
+          fix: "Call transferTo() again only after the first call rejected.",
+        });
+      }
+      const sending = ready().then(() => send("transfer the call", request));
+      transferring = sending.then(
+        () => true,
+        () => false,
+      );
+      if (!(await transferring)) transferring = undefined;
+      await sending;
+    },
+    sendDtmf: sendDtmf && ((digits) => send("send DTMF", sendDtmf(call, digits, options))),
+    transferred: () => transferring ?? Promise.resolve(false),
+  };
+}
+
+/** Whether `text` is a number that a call can be transferred to: `+15550100`, digits only, or a SIP URI. */
+export function isPhoneNumber(text: string): boolean {
+  return /^(\+?[0-9]{3,15}|sips?:[^\s<>"&]{3,200})$/.test(text);
+}
+
+/**
+ * The URL of an API path. Segments are escaped, because a call id may contain any character. Throws CARRIER_REFUSED for
+ * segments that escaping cannot protect: `.` and `..`, which would address all calls of the account, and lone surrogates.
+ */
+export function apiPath(base: string, ...segments: readonly string[]): URL {
+  if (segments.some((segment) => /^\.{1,2}$/.test(segment) || !segment.isWellFormed())) {
+    throw new RunnerError("CARRIER_REFUSED", "The id of the call is not a valid id: no API request was sent.", {
+      fix: "Find out where the call came from: carriers do not use such ids.",
+    });
+  }
+  return new URL(`${base.replace(/\/+$/, "")}/${segments.map(encodeURIComponent).join("/")}`);
+}
+
+/** The `authorization` header of HTTP Basic authentication. */
+export function basicAuthorization(user: string, password: string): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+}

@@ -1,0 +1,382 @@
+import { once } from "node:events";
+import type { Runner } from "@pipecat-ts/runner-host";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { WebSocket } from "ws";
+import { awaitStart, type RoutedCarrier } from "./call-router.ts";
+import type { JsonObject } from "./json.ts";
+import { createTelephonyPlugin } from "./plugin.ts";
+import { createAcme, createAcmePhone, signAcme } from "./test/acme.ts";
+import { createFixture, type Fixture } from "./test/fixture.ts";
+
+let fixture: Fixture;
+const sockets: WebSocket[] = [];
+beforeEach(async () => {
+  fixture = await createFixture();
+});
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.terminate();
+  await fixture.close();
+});
+
+/** Opens a socket, or returns the status that rejected it. */
+function dial(
+  runner: Runner,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<WebSocket | number> {
+  const socket = new WebSocket(`ws://${runner.url.host}${path}`, { headers });
+  sockets.push(socket);
+  socket.on("error", () => undefined);
+  return new Promise((resolve) => {
+    socket.once("open", () => resolve(socket));
+    socket.once("unexpected-response", (request, { statusCode = 0 }) => {
+      request.destroy();
+      resolve(statusCode);
+    });
+  });
+}
+
+async function opened(runner: Runner, path: string, headers = {}): Promise<WebSocket> {
+  const socket = await dial(runner, path, headers);
+  if (typeof socket === "number") throw new Error(`rejected with ${socket}`);
+  return socket;
+}
+
+async function start(runner: Runner, transport = "acme", body?: unknown): Promise<string> {
+  const answer = await fetch(new URL("/start", runner.url), {
+    method: "POST",
+    headers: { "content-type": "application/json", connection: "close" },
+    body: JSON.stringify({ transport, body }),
+  });
+  return new URL(((await answer.json()) as { wsUrl: string }).wsUrl).pathname;
+}
+
+const announce = (call: string, carrier = "acme", more = {}) =>
+  JSON.stringify({ event: "start", stream: "S1", [carrier]: { call }, ...more });
+
+describe("two carriers on one socket path", () => {
+  test("are recognized in their start messages", async () => {
+    const runner = await fixture.open();
+    (await opened(runner, "/ws")).send(announce("A1"));
+    (await opened(runner, "/ws")).send(announce("B1", "bell"));
+    await expect.poll(() => fixture.calls.length).toBe(2);
+    expect(fixture.calls.map(({ args }) => args.transport).sort()).toEqual(["acme", "bell"]);
+  });
+
+  test("do not answer each other's sessions", async () => {
+    const runner = await fixture.open();
+    const socket = await opened(runner, await start(runner, "bell"));
+    for (let n = 0; n < 5; n++) socket.send(announce("A1"));
+    const [code, reason] = await once(socket, "close");
+    expect([code, String(reason)]).toEqual([1008, "not a known carrier"]);
+    expect(runner.sessions.counts).toEqual({ pending: 1, active: 0 });
+  });
+
+  test("with the same start message get the calls of their own sessions", async () => {
+    const clone = { ...createAcme(), name: "clone" };
+    const plugins = [createTelephonyPlugin(createAcme()), createTelephonyPlugin(clone)];
+    for (const ordered of [plugins, plugins.toReversed()]) {
+      const runner = await fixture.open({ plugins: ordered });
+      const count = fixture.calls.length;
+      (await opened(runner, await start(runner, "clone"))).send(announce("A1"));
+      (await opened(runner, await start(runner, "acme"))).send(announce("A2"));
+      await expect.poll(() => fixture.calls.length).toBe(count + 2);
+      const transports = fixture.calls.slice(count).map(({ args }) => [args.transport, args.callData?.callId]);
+      expect(transports.sort()).toEqual([
+        ["acme", "A2"],
+        ["clone", "A1"],
+      ]);
+    }
+  });
+
+  test("when only one of them is enabled: calls of the other are closed", async () => {
+    const runner = await fixture.open({ transport: "bell" });
+    const socket = await opened(runner, "/ws");
+    for (let n = 0; n < 5; n++) socket.send(announce("A1"));
+    expect((await once(socket, "close"))[0]).toBe(1008);
+  });
+
+  test("when one throws at a start message: the call of the other is answered", async () => {
+    const runner = await fixture.open();
+    const socket = await opened(runner, "/ws");
+    socket.send(JSON.stringify({ explode: "start" }));
+    socket.send(announce("A1"));
+    await expect.poll(() => fixture.calls.length).toBe(1);
+    expect(fixture.logger.lines.filter(({ level }) => level === "error")).toHaveLength(2);
+  });
+});
+
+test.each([".", "..", "\ud800"])(
+  "a start message with the call id %j is ignored, and no API request is sent",
+  async (id) => {
+    const runner = await fixture.open();
+    const socket = await opened(runner, "/ws");
+    socket.send(announce(id));
+    socket.send(announce("A1"));
+    await expect.poll(() => fixture.calls.length).toBe(1);
+    expect(fixture.calls[0]?.args.callData?.callId).toBe("A1");
+    socket.terminate();
+    await expect.poll(() => runner.sessions.counts.active).toBe(0);
+    expect(fixture.api.requests).toMatchObject([{ method: "DELETE", path: "/calls/A1" }]);
+  },
+);
+
+describe("args.body", () => {
+  const inUrl = `?body=${Buffer.from('{"in":"url"}').toString("base64url")}`;
+
+  test.each([
+    ["undefined", {}, undefined],
+    ["the runner's body", { body: { in: "runner" } }, { in: "runner" }],
+  ])(
+    "is from the start request, else the URL, else the carrier's parameters, else %s",
+    async (_, settings, otherwise) => {
+      const runner = await fixture.open(settings);
+      const custom = { custom: { in: "parameters" } };
+      const cases: readonly [path: string, more: object, body: unknown][] = [
+        [`${await start(runner, "acme", { in: "start" })}${inUrl}`, custom, { in: "start" }],
+        [`/ws${inUrl}`, custom, { in: "url" }],
+        ["/ws?body=junk", custom, { in: "parameters" }],
+        ["/ws", {}, otherwise],
+        [await start(runner), custom, { in: "parameters" }],
+        [await start(runner), {}, otherwise],
+      ];
+      for (const [index, [path, more, body]] of cases.entries()) {
+        (await opened(runner, path)).send(announce(`A${index}`, "acme", more));
+        await expect.poll(() => fixture.calls.length).toBe(index + 1);
+        expect(fixture.calls[index]?.args.body).toEqual(body);
+      }
+    },
+  );
+});
+
+test("phone numbers in the URL reach the bot when the start message has none", async () => {
+  const runner = await fixture.open();
+  (await opened(runner, "/ws?from_number=%2B15550100&to_number=%2B15550199")).send(announce("A1"));
+  await expect.poll(() => fixture.calls.length).toBe(1);
+  expect(fixture.calls[0]?.args.callData).toMatchObject({ from: "+15550100", to: "+15550199" });
+});
+
+describe("a session's socket URL", () => {
+  test("is rejected before the upgrade when no session is pending there", async () => {
+    const runner = await fixture.open();
+    expect(await dial(runner, "/ws/unknown")).toBe(404);
+    const path = await start(runner);
+    (await opened(runner, path)).send(announce("A1"));
+    await expect.poll(() => fixture.calls.length).toBe(1);
+    expect(await dial(runner, path)).toBe(409);
+  });
+
+  test("accepts one of two simultaneous callers", async () => {
+    const runner = await fixture.open();
+    const path = await start(runner);
+    const [first, second] = [await opened(runner, path), await opened(runner, path)];
+    first.send(announce("A1"));
+    await expect.poll(() => fixture.calls.length).toBe(1);
+    second.send(announce("A2"));
+    const [code, reason] = await once(second, "close");
+    expect([code, String(reason)]).toEqual([1008, "SESSION_NOT_PENDING"]);
+  });
+
+  test.each(["none", "token"] as const)(
+    "can be opened again when the first socket broke before its start message: --ws-auth %s",
+    async (webSocketAuth) => {
+      const runner = await fixture.open({ webSocketAuth });
+      const path = await start(runner);
+      (await opened(runner, path)).terminate();
+      const again = await vi.waitFor(() => opened(runner, path));
+      again.send(announce("A1"));
+      await expect.poll(() => fixture.calls.length).toBe(1);
+    },
+  );
+
+  test("with --ws-auth token has a token, which also opens /ws as bearer and ?token=, once", async () => {
+    const runner = await fixture.open({ webSocketAuth: "token" });
+    const ways: ((token: string) => [path: string, headers?: Record<string, string>])[] = [
+      (token) => [`/ws/${token}`],
+      (token) => ["/ws", { authorization: `Bearer ${token}` }],
+      (token) => [`/ws?token=${token}`],
+    ];
+    for (const [index, way] of ways.entries()) {
+      const token = (await start(runner, "acme", { way: index })).slice("/ws/".length);
+      const [path, headers] = way(token);
+      (await opened(runner, path, headers)).send(announce(`A${index}`));
+      await expect.poll(() => fixture.calls[index]?.args.body).toEqual({ way: index });
+      expect(await dial(runner, path, headers)).toBe(409);
+    }
+    expect(await dial(runner, "/ws")).toBe(401);
+  });
+
+  test("is rejected with 429 at capacity and with 503 while draining", async () => {
+    const runner = await fixture.open({ maxSessions: 1 });
+    const [talking, waiting] = [await start(runner), await start(runner)];
+    (await opened(runner, talking)).send(announce("A1"));
+    await expect.poll(() => fixture.calls.length).toBe(1);
+    expect(await dial(runner, waiting)).toBe(429);
+    void runner.drain();
+    expect(await dial(runner, waiting)).toBe(503);
+  });
+});
+
+test("a call on the bare path gets the session that its webhook created", async () => {
+  const runner = await fixture.open();
+  const body = new URLSearchParams({ call: "A1", from: "+15550100" });
+  await fetch(new URL("/acme", runner.url), { method: "POST", body, headers: { connection: "close" } });
+  (await opened(runner, "/ws")).send(announce("A1"));
+  await expect.poll(() => fixture.calls.length).toBe(1);
+  expect(fixture.calls[0]?.args.callData).toMatchObject({ callId: "A1", from: "+15550100" });
+  expect(runner.sessions.counts).toEqual({ pending: 0, active: 1 });
+});
+
+test("a call in an unsupported format is rejected, logged with the fix, and leaves no session", async () => {
+  const runner = await fixture.open();
+  for (const path of ["/ws", await start(runner)]) {
+    const socket = await opened(runner, path);
+    socket.send(announce("A1", "acme", { format: "opus" }));
+    const [code, reason] = await once(socket, "close");
+    expect([code, String(reason)]).toEqual([1008, "MEDIA_FORMAT_UNSUPPORTED"]);
+  }
+  await expect.poll(() => runner.sessions.counts).toEqual({ pending: 0, active: 0 });
+  const logged = fixture.logger.lines.filter((line) => JSON.stringify(line).includes("MEDIA_FORMAT_UNSUPPORTED"));
+  expect(logged).toHaveLength(2);
+  expect(JSON.stringify(logged[0])).toContain("Leave the format out.");
+});
+
+test("a caller above the capacity is rejected with 429 before the upgrade, and with 1013 after it", async () => {
+  const runner = await fixture.open({ maxSessions: 1 });
+  const [first, socket] = [await opened(runner, "/ws"), await opened(runner, "/ws")];
+  first.send(announce("A1"));
+  await expect.poll(() => fixture.calls.length).toBe(1);
+  expect(await dial(runner, "/ws")).toBe(429);
+  socket.send(announce("A2"));
+  const [code, reason] = await once(socket, "close");
+  expect([code, String(reason)]).toEqual([1013, "AT_CAPACITY"]);
+  const figures = await (await fetch(new URL("/metrics", runner.url), { headers: { connection: "close" } })).text();
+  expect(figures).toContain('pipecat_rejections_total{code="AT_CAPACITY"} 2');
+});
+
+describe("signed upgrade requests", () => {
+  const publicUrl = new URL("https://bots.example.com");
+  const signed = (path: string, key = "a key") => ({ "x-acme": signAcme(`https://bots.example.com${path}`, "", key) });
+
+  test("are accepted, forged ones are rejected", async () => {
+    const runner = await fixture.open({ publicUrl });
+    expect(await dial(runner, "/ws", signed("/ws", "another key"))).toBe(403);
+    expect(await dial(runner, "/ws", signed("/ws/"))).toBe(403);
+    (await opened(runner, "/ws", signed("/ws"))).send(announce("A1"));
+    await expect.poll(() => fixture.calls.length).toBe(1);
+  });
+
+  test("need no token on the bare path; unsigned ones do", async () => {
+    const runner = await fixture.open({ publicUrl, webSocketAuth: "token" });
+    expect(await dial(runner, "/ws")).toBe(401);
+    expect(await dial(runner, "/ws", signed("/ws", "another key"))).toBe(403);
+    (await opened(runner, "/ws", signed("/ws"))).send(announce("A1"));
+    await expect.poll(() => fixture.calls.length).toBe(1);
+  });
+
+  test("are required before the upgrade when all carriers sign, otherwise at the start message", async () => {
+    const alone = await fixture.open({ publicUrl, transport: "acme" });
+    expect(await dial(alone, "/ws")).toBe(403);
+    const shared = await fixture.open({ publicUrl });
+    const socket = await opened(shared, "/ws");
+    socket.send(announce("A1"));
+    const [code, reason] = await once(socket, "close");
+    expect([code, String(reason)]).toEqual([1008, "SIGNATURE_INVALID"]);
+    (await opened(shared, "/ws")).send(announce("B1", "bell"));
+    await expect.poll(() => fixture.calls.length).toBe(1);
+    expect(fixture.calls[0]?.args.transport).toBe("bell");
+  });
+
+  test("are not required for a URL from /start", async () => {
+    const runner = await fixture.open({ publicUrl });
+    (await opened(runner, await start(runner))).send(announce("A1"));
+    await expect.poll(() => fixture.calls.length).toBe(1);
+  });
+
+  test("with a signed webhook through the public URL make a complete call", async () => {
+    const runner = await fixture.open({ publicUrl });
+    const phone = await fixture.phone.call({ at: runner.url, publicUrl });
+    await expect.poll(() => fixture.calls.length).toBe(1);
+    await phone.hangUp();
+    const stranger = createAcmePhone("acme", "another key");
+    await expect(stranger.call({ at: runner.url, publicUrl })).rejects.toThrow("403");
+  });
+});
+
+describe("the start message", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => {
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
+  function awaitOn(recognizes: (message: JsonObject) => boolean = ({ event }) => event === "start") {
+    const closed: [number, string][] = [];
+    const answered: Buffer[] = [];
+    const carrier = {
+      recognizeCall: (message: JsonObject) => (recognizes(message) ? { streamId: "S1", callId: "A1" } : undefined),
+      answer: () => ({ message: (data: Buffer) => void answered.push(data) }),
+    } as Partial<RoutedCarrier> as RoutedCarrier;
+    const socket = {
+      isOpen: true,
+      raw: {
+        close(code: number, reason: string) {
+          socket.isOpen = false;
+          closed.push([code, reason]);
+        },
+      },
+    };
+    const handlers = awaitStart([carrier], socket as never, {} as never);
+    const receive = (message: unknown, isBinary = false) =>
+      handlers.message(Buffer.from(typeof message === "string" ? message : JSON.stringify(message)), isBinary);
+    return { closed, answered, receive, handlers };
+  }
+
+  test("is the last one that the router reads", () => {
+    const seen: JsonObject[] = [];
+    const { receive, closed, answered } = awaitOn((message) => seen.push(message) === 2);
+    receive({ event: "connected" });
+    receive({ event: "start" });
+    receive({ event: "media" });
+    expect(seen).toEqual([{ event: "connected" }, { event: "start" }]);
+    expect(answered.map(String)).toEqual(['{"event":"media"}']);
+    expect(closed).toEqual([]);
+  });
+
+  test("must be among the first five messages", () => {
+    const { receive, closed } = awaitOn();
+    receive("junk");
+    receive("[]");
+    receive({ event: "start" }, true);
+    receive({ event: "media" });
+    expect(closed).toEqual([]);
+    receive({});
+    receive({ event: "start" });
+    expect(closed).toEqual([[1008, "not a known carrier"]]);
+  });
+
+  test("may be the fifth message", () => {
+    const { receive, closed } = awaitOn();
+    for (let n = 0; n < 4; n++) receive({});
+    receive({ event: "start" });
+    expect(closed).toEqual([]);
+  });
+
+  test("must arrive within 10 s", () => {
+    const { closed } = awaitOn();
+    vi.advanceTimersByTime(9_999);
+    expect(closed).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(closed).toEqual([[1008, "no start message within 10 s"]]);
+  });
+
+  test("must not exceed 64 KiB", () => {
+    const { receive, closed } = awaitOn();
+    receive({ event: "start", filling: "x".repeat(65_536) });
+    expect(closed).toEqual([[1009, "start message too large"]]);
+  });
+
+  test("is no longer awaited after the socket closed", () => {
+    awaitOn().handlers.closed?.(1000);
+  });
+});
