@@ -1,5 +1,6 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
+import type { RunnerOptions } from "@pipecat-ts/runner-host";
 import type { Playout } from "./playout.ts";
 
 /** What the suite needs to know about a transport, and how to call it. Each transport has one, in `conformance.realtime.test.ts`. */
@@ -12,6 +13,8 @@ export interface TransportAdapter {
   readonly entry: string;
   /** The plugin's options, by camelCase name. Set every secret: the suite checks that none is printed. */
   readonly options?: Readonly<Record<string, unknown>>;
+  /** Options of every runner of the suite, such as `webSocketAuth: "token"` or `apiKey`. */
+  readonly runner?: Partial<RunnerOptions>;
   /** Restricts the runner to this transport, as `--transport` does. Default false. */
   readonly selected?: boolean;
   /** Fields that clients add to the start request. `false`: the transport has no `start`. */
@@ -57,7 +60,7 @@ export interface Invitation {
   /** The reply to the start request; missing for a caller without one. */
   readonly start?: { readonly sessionId: string; readonly reply: Readonly<Record<string, unknown>> };
   /** The runner's API key, for a caller without a start request. */
-  readonly key?: string;
+  readonly key?: string | undefined;
 }
 
 /** One caller, which uses the transport's wire format like its real clients. */

@@ -44,11 +44,13 @@ export interface Fixture {
   open(bot: Bot, options?: OpenOptions): Promise<Runner>;
   /** What the plugin returned and handed out in this runner. */
   observed(runner: Runner): Observed;
-  /** Sends `POST /start` for this transport, with the API key if the runner has one. */
+  /** Sends a start request for this transport. */
   start(runner: Runner, fields?: Readonly<Record<string, unknown>>): Promise<Answer>;
+  /** Sends any body to `POST /start`, with the API key if the runner has one. */
+  postStart(runner: Runner, body: unknown): Promise<Answer>;
   /** Connects a caller, after a start request where the transport has one. `body` is the body of the start request. */
   call(runner: Runner, body?: unknown): Promise<FakeCaller>;
-  /** Connects a caller with or without an invitation. */
+  /** Connects a caller with or without an invitation. One without sends the runner's API key, unless `key` is given. */
   connect(runner: Runner, invitation?: Omit<Invitation, "url" | "listeners">): Promise<FakeCaller>;
   /** Drops a caller and forgets it. */
   release(caller: FakeCaller): void;
@@ -81,7 +83,8 @@ export function createFixture(adapter: TransportAdapter, uncaught: UncaughtError
     timeoutMs,
     logger,
     uncaught,
-    async open(bot, { companionsFirst = false, ...options } = {}) {
+    async open(bot, { companionsFirst = false, ...given } = {}) {
+      const options = { ...adapter.runner, ...given };
       const observed: Observed = { opened: [], credentials: [] };
       const { companions = [] } = adapter;
       const plugins = companions.map(({ plugin }) => plugin);
@@ -110,12 +113,15 @@ export function createFixture(adapter: TransportAdapter, uncaught: UncaughtError
       return found.observed;
     },
     start(runner, fields = {}) {
+      return fixture.postStart(runner, { transport: adapter.plugin.name, ...adapter.start, ...fields });
+    },
+    postStart(runner, body) {
       const key = runners.get(runner)?.apiKey;
-      const answer = send(new URL("/start", runner.url), {
-        method: "POST",
-        body: { transport: adapter.plugin.name, ...adapter.start, ...fields },
-        headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
-      });
+      const headers = {
+        "content-type": "application/json",
+        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
+      };
+      const answer = send(new URL("/start", runner.url), { method: "POST", body, headers });
       return fixture.within("POST /start answers", answer);
     },
     async call(runner, body) {
@@ -125,7 +131,8 @@ export function createFixture(adapter: TransportAdapter, uncaught: UncaughtError
     },
     async connect(runner, invitation = {}) {
       const listeners = listenersOf(fixture.observed(runner));
-      const connecting = adapter.connect({ url: runner.url, listeners, ...invitation }).then((caller) => {
+      const key = invitation.start ? undefined : runners.get(runner)?.apiKey;
+      const connecting = adapter.connect({ url: runner.url, listeners, key, ...invitation }).then((caller) => {
         callers.add(caller);
         return caller;
       });

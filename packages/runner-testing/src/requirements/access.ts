@@ -56,11 +56,11 @@ export const access: readonly Requirement[] = [
     async check(fixture) {
       const scripted = createScriptedBot();
       const runner = await fixture.open(scripted.bot, { apiKey });
-      await expectRefused(fixture, fixture.connect(runner));
+      await expectRefused(fixture, fixture.connect(runner, { key: undefined }));
       await expectRefused(fixture, fixture.connect(runner, { key: "another-api-key-0123456789" }));
       expect(scripted.calls.length === 0, "a bot ran for a caller without the API key");
       expectSame("sessions.counts after the refusals", runner.sessions.counts, { pending: 0, active: 0 });
-      await fixture.connect(runner, { key: apiKey });
+      await fixture.connect(runner);
       await firstCall(fixture, scripted);
     },
   },

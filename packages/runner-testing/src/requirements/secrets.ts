@@ -78,11 +78,11 @@ async function useApiKey(fixture: Fixture, responses: string[]): Promise<void> {
   const walkIn = walkInOf(fixture.adapter);
   if (start !== false) await hangUp(fixture, runner, await fixture.call(runner));
   if (walkIn) {
-    await hangUp(fixture, runner, await fixture.connect(runner, { key: apiKey }));
+    await hangUp(fixture, runner, await fixture.connect(runner));
     if (walkIn === true) responses.push(await expectRefused(fixture, fixture.connect(runner, { key: `${apiKey}x` })));
   }
   bot.fails = true;
-  await expectRefused(fixture, start === false ? fixture.connect(runner, { key: apiKey }) : fixture.call(runner));
+  await expectRefused(fixture, fixture.call(runner));
   await allEnded(fixture, runner);
 
   for (const bad of [...badStarts, { transport: "carrier-pigeon" }, []]) {

@@ -2,8 +2,8 @@ import type { Runner } from "@pipecat-ts/runner-host";
 import type { TransportAdapter } from "../adapter.ts";
 import { expect, expectSame } from "../assertions.ts";
 import { createScriptedBot } from "../bots.ts";
-import { firstCall, invitationOf, type Requirement, walkInOf } from "../fixture.ts";
-import { type Answer, send } from "../http.ts";
+import { type Fixture, firstCall, invitationOf, type Requirement, walkInOf } from "../fixture.ts";
+import type { Answer } from "../http.ts";
 
 const body = { text: "Grüße, 世界 🙂", list: [1, null, true, { deep: [] }] };
 
@@ -63,24 +63,20 @@ export const sessions: readonly Requirement[] = [
     reason: "Client authors must learn what is wrong, and a rejected request must cost nothing.",
     async check(fixture) {
       const runner = await fixture.open(createScriptedBot().bot);
-      await expectBadStart(runner, "malformed JSON", '{"transport": ');
-      await expectBadStart(runner, "an array", "[]");
-      await expectBadStart(runner, "a string", '"hello"');
-      await expectBadStart(runner, "an unknown transport", { transport: "carrier-pigeon" });
-      await expectBadStart(runner, "a transport that is not a string", { transport: 7 });
+      await expectBadStart(fixture, runner, "malformed JSON", '{"transport": ');
+      await expectBadStart(fixture, runner, "an array", "[]");
+      await expectBadStart(fixture, runner, "a string", '"hello"');
+      await expectBadStart(fixture, runner, "an unknown transport", { transport: "carrier-pigeon" });
+      await expectBadStart(fixture, runner, "a transport that is not a string", { transport: 7 });
       for (const bad of fixture.adapter.badStarts ?? [])
-        await expectBadStart(runner, JSON.stringify(bad), { transport: fixture.adapter.plugin.name, ...bad });
+        await expectBadStart(fixture, runner, JSON.stringify(bad), { transport: fixture.adapter.plugin.name, ...bad });
       expectSame("sessions.counts after invalid start requests", runner.sessions.counts, { pending: 0, active: 0 });
     },
   },
 ];
 
-async function expectBadStart(runner: Runner, what: string, request: unknown): Promise<void> {
-  const answer = await send(new URL("/start", runner.url), {
-    method: "POST",
-    body: request,
-    headers: { "content-type": "application/json" },
-  });
+async function expectBadStart(fixture: Fixture, runner: Runner, what: string, request: unknown): Promise<void> {
+  const answer = await fixture.postStart(runner, request);
   expect(answer.status === 400, `a start request with ${what} got ${answer.status} ${answer.text}`);
   expectErrorBody(answer);
 }
