@@ -2,35 +2,36 @@ import { type ChildProcess, type ForkOptions, fork } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 
-/** A process of a measurement, which answers each message with one message. */
+/** A child process that answers each message with one message. */
 export interface Child {
-  /** Asks and waits for the answer. */
+  /** Sends a question and waits for the answer. */
   ask<Answer>(question: object): Promise<Answer>;
   stop(): Promise<void>;
 }
 
-/** Starts a module of this folder in a process of its own, held to one core where the system can do that. */
+/** Starts a module of this folder in a child process, on one core where `taskset` exists. */
 export async function startChild(module: string, core: number): Promise<Child> {
   const options: ForkOptions = { stdio: ["ignore", "ignore", "inherit", "ipc"], execArgv: [] };
   const child = pinned(new URL(module, import.meta.url).pathname, core, options);
   const [ready] = await Promise.race([once(child, "message"), once(child, "exit")]);
-  if (ready !== "ready") throw new Error(`${module} said ${JSON.stringify(ready)} instead of being ready`);
+  if (ready !== "ready")
+    throw new Error(`${module} did not start: it sent ${JSON.stringify(ready)} instead of "ready".`);
   return {
     async ask<Answer>(question: object): Promise<Answer> {
       const answered = new AbortController();
       const { signal } = answered;
-      const gone = once(child, "exit", { signal }).then(
-        () => Promise.reject(new Error(`${module} died`)),
+      const died = once(child, "exit", { signal }).then(
+        () => Promise.reject(new Error(`${module} exited before it answered.`)),
         () => [],
       );
       const answer = once(child, "message", { signal });
       child.send(question);
-      const [message] = await Promise.race([answer, gone]);
+      const [message] = await Promise.race([answer, died]);
       answered.abort();
       return message as Answer;
     },
     async stop() {
-      if (!child.connected) return; // it died, and whoever asked it something was told
+      if (!child.connected) return; // it exited, and `ask` has reported it
       const exit = once(child, "exit");
       child.disconnect();
       await exit;
@@ -43,7 +44,7 @@ function pinned(path: string, core: number, options: ForkOptions): ChildProcess 
   return fork(path, [], { ...options, execPath: "/usr/bin/taskset", execArgv: ["-c", String(core), process.execPath] });
 }
 
-/** Answers the questions of `startChild`'s parent, and ends with it. */
+/** In the child process: answers the parent's questions, and exits when the parent does. */
 export function answerParent(answer: (question: Record<string, unknown>) => unknown): void {
   process.on("message", async (question) => {
     process.send?.((await answer(question as Record<string, unknown>)) ?? {});

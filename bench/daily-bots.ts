@@ -4,7 +4,7 @@ import type { AudioFrame } from "@pipecat-ts/audio";
 import { connectDaily, createBrowserClient, type DailyClient } from "@pipecat-ts/runner-daily";
 import { createStandaloneTransport } from "@pipecat-ts/runner-media";
 import { tone } from "@pipecat-ts/runner-testing";
-// The stand-in for Daily's servers is the package's own, for its tests, and nothing that is published.
+// A fake of Daily's servers, from the package's tests.
 import { browserProcesses } from "../packages/runner-daily/src/test/browser-processes.ts";
 import { openRoomServer } from "../packages/runner-daily/src/test/room-server.ts";
 import { median, table } from "./figures.ts";
@@ -12,28 +12,27 @@ import { median, table } from "./figures.ts";
 const settleMs = 3_000;
 const sampleRate = 24_000;
 
-/** Somebody in a room. */
-interface Seat {
-  /** Says a word of 200 ms. */
-  say(): void;
-  /** When they are next to hear something loud. */
+/** A participant of a room. */
+interface Participant {
+  /** Sends a word of 200 ms. */
+  speak(): void;
+  /** Resolves with the time at which the participant next receives something loud. */
   nextLoud(): Promise<number>;
   close(): Promise<void>;
 }
 
-/** One bot and whoever it talks to, each in a browser of their own, in a room of their own. */
+/** A bot and a caller in a room of their own, each with a browser of its own. */
 interface Pair {
-  readonly bot: Seat;
-  readonly caller: Seat;
+  readonly bot: Participant;
+  readonly caller: Participant;
   readonly joinMs: number;
   /** The processes of the bot's browser. */
   readonly processes: readonly number[];
 }
 
 /**
- * What bots in Daily rooms cost on this machine: the processes of their browsers, how long they take to join, and how long
- * a word takes from the bot, here, through a room to the caller's browser and back here, and from the caller to the bot.
- * Daily's own network is not in it: the room is a stand-in on this machine.
+ * The cost of bots in Daily rooms: their browsers' memory and CPU, the time to join, and the time of a word from the bot to the
+ * caller and from the caller to the bot. The room is a fake on this machine, so that Daily's network is not included.
  */
 export async function measureDailyBots(counts: readonly number[], seconds: number): Promise<string> {
   const { state, ...availability } = createBrowserClient().check();
@@ -83,52 +82,52 @@ async function openPair(server: { readonly origin: string; readonly bundleUrl: s
   return { bot, caller: await openCaller(client, roomUrl), joinMs, processes };
 }
 
-/** As a bot's code has it: with the mix of the room, and its pace. */
-async function openBot(client: DailyClient, roomUrl: string): Promise<Seat> {
+/** Uses the transport like a bot: receives the mix of the room and sends in real time. */
+async function openBot(client: DailyClient, roomUrl: string): Promise<Participant> {
   const transport = await createStandaloneTransport({
     name: "daily",
     logger: silent,
     connect: (call) => connectDaily(call, { roomUrl, logger: silent, client }),
   });
-  const ear = createEar();
-  void transport.input.pipeTo(new WritableStream({ write: ear.hear }));
+  const detector = createDetector();
+  void transport.input.pipeTo(new WritableStream({ write: detector.receive }));
   return {
-    ...ear,
-    say: () => void transport.play(saying()),
+    ...detector,
+    speak: () => void transport.play(utterance()),
     close: () => transport.close("shutdown"),
   };
 }
 
-async function openCaller(client: DailyClient, roomUrl: string): Promise<Seat> {
-  const ear = createEar();
+async function openCaller(client: DailyClient, roomUrl: string): Promise<Participant> {
+  const detector = createDetector();
   const nothing = () => undefined;
   const call = client.open({
     joined: nothing,
     event: nothing,
     played: nothing,
     lost: (error) => console.error(error),
-    audio: (_participant, _track, frame) => ear.hear(frame),
+    audio: (_participant, _track, frame) => detector.receive(frame),
   });
   await call.join({ roomUrl, userName: "Caller", sampleRate, receiveAudio: true, timeoutMs: 60_000 });
-  return { ...ear, say: () => call.sendAudio(word.samples), close: () => call.close() };
+  return { ...detector, speak: () => call.sendAudio(word.samples), close: () => call.close() };
 }
 
-function createEar() {
-  let heard: ((atMs: number) => void) | undefined;
+function createDetector() {
+  let onLoud: ((atMs: number) => void) | undefined;
   return {
-    hear({ samples }: AudioFrame): void {
+    receive({ samples }: AudioFrame): void {
       if (!samples.some((sample) => Math.abs(sample) > 3_000)) return;
-      heard?.(performance.now());
-      heard = undefined;
+      onLoud?.(performance.now());
+      onLoud = undefined;
     },
     nextLoud: () =>
       new Promise<number>((resolve) => {
-        heard = resolve;
+        onLoud = resolve;
       }),
   };
 }
 
-/** Has them say a word each second by turns, for as long as told: the time that the words of each took. */
+/** Bot and caller alternate with a word per second. Returns the times of their words. */
 async function measureLatencies({ bot, caller }: Pair, seconds: number) {
   const toCaller: number[] = [];
   const toBot: number[] = [];
@@ -141,37 +140,37 @@ async function measureLatencies({ bot, caller }: Pair, seconds: number) {
   return { toCaller, toBot };
 }
 
-async function latency(speaker: Seat, listener: Seat): Promise<number> {
+async function latency(speaker: Participant, listener: Participant): Promise<number> {
   const startMs = performance.now();
-  const heard = listener.nextLoud();
-  speaker.say();
-  return (await heard) - startMs;
+  const received = listener.nextLoud();
+  speaker.speak();
+  return (await received) - startMs;
 }
 
 const word: AudioFrame = tone(440, { durationMs: 200, sampleRate });
 
-async function* saying() {
+async function* utterance() {
   yield word;
 }
 
-/** Processor time in hundredths of a second: fields 14 and 15 of proc(5). */
+/** CPU time in hundredths of a second: fields 14 and 15 of proc(5). */
 function cpuTicks(pid: number): number {
-  const fields = about(pid, "stat")
+  const fields = readProc(pid, "stat")
     .replace(/^.*\) /, "")
     .split(" ");
   return Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
 }
 
-/** Memory, with what is shared divided by those who share it. */
+/** Proportional set size: shared memory counts for each process in proportion. */
 function pssKilobytes(pid: number): number {
-  return Number(about(pid, "smaps_rollup").match(/^Pss:\s+(\d+)/m)?.[1] ?? 0);
+  return Number(readProc(pid, "smaps_rollup").match(/^Pss:\s+(\d+)/m)?.[1] ?? 0);
 }
 
-function about(pid: number, file: string): string {
+function readProc(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, "utf8");
   } catch {
-    return ""; // A helper of the browser's that has done its work.
+    return ""; // A helper process of the browser that has exited.
   }
 }
 

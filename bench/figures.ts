@@ -1,4 +1,4 @@
-/** The value below which `fraction` of the values lie; NaN of none. */
+/** The value below which `fraction` of the values lie; NaN without values. */
 export function percentile(values: readonly number[], fraction: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? Number.NaN;
@@ -8,7 +8,7 @@ export function median(values: readonly number[]): number {
   return percentile(values, 0.5);
 }
 
-/** One row a line, its columns aligned. */
+/** Lines with aligned columns. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
@@ -21,7 +21,7 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join("\n");
 }
 
-/** The rows as a Markdown table, the first one its heading. */
+/** A Markdown table. The first row is the heading. */
 export function markdownTable([heading = [], ...rows]: readonly (readonly string[])[]): string {
   return [heading, heading.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }

@@ -1,13 +1,11 @@
 /**
- * `pnpm bench [PART …] [--seconds 60] [--sessions 1,10,20,30]`: prints what the runner costs, each figure beside its floor.
- * Needs Linux's `taskset` to hold server and callers to a core each; without it the figures mix.
+ * `pnpm bench [PART …] [--seconds 60] [--sessions 1,10,20,30]`: measures the runner's cost and prints each figure beside its
+ * floor. Uses `taskset` (Linux) to give server and callers a core each; without it, the figures mix.
  */
 import { parseArgs } from "node:util";
-import { measureCalls } from "./calls.ts";
 import { measureDailyBots } from "./daily-bots.ts";
-import { measureSessions } from "./sessions.ts";
-import { measureStart } from "./start-requests.ts";
-import { measureStartup } from "./startup.ts";
+import { measureCalls, measureSessions } from "./sessions.ts";
+import { measureStart, measureStartup } from "./startup.ts";
 import {
   measureWebRTCAnswers,
   measureWebRTCEcho,
@@ -22,7 +20,7 @@ const { values, positionals } = parseArgs({
 });
 const seconds = Number(values.seconds);
 
-/** What can be measured, by the name to ask for it alone. */
+/** The measurements, by name. */
 const parts: Readonly<Record<string, () => Promise<string>>> = {
   startup: () => measureStartup(7),
   start: () => measureStart(2000),
@@ -35,8 +33,8 @@ const parts: Readonly<Record<string, () => Promise<string>>> = {
   "webrtc-profile": () => measureWebRTCProfile(webrtc()),
 };
 
-function counts(normally: readonly number[]): readonly number[] {
-  return values.sessions?.split(",").map(Number) ?? normally;
+function counts(defaults: readonly number[]): readonly number[] {
+  return values.sessions?.split(",").map(Number) ?? defaults;
 }
 
 function webrtc(): WebRTCBench {
@@ -44,6 +42,6 @@ function webrtc(): WebRTCBench {
 }
 
 const unknown = positionals.find((name) => !Object.hasOwn(parts, name));
-if (unknown !== undefined) throw new Error(`There is no part "${unknown}", only ${Object.keys(parts).join(", ")}.`);
+if (unknown !== undefined) throw new Error(`"${unknown}" is not a part. Use ${Object.keys(parts).join(", ")}.`);
 for (const [name, measure] of Object.entries(parts))
   if (positionals.length === 0 || positionals.includes(name)) console.log(`${await measure()}\n`);

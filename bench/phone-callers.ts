@@ -1,4 +1,4 @@
-/** Phone callers in a process of their own: each sends 20 ms of mu-law every 20 ms as Twilio does, and reports marks. */
+/** Twilio callers, in a child process: each sends 20 ms of mu-law every 20 ms, returns marks, and counts the audio that returns. */
 import { once } from "node:events";
 import { encodeMulaw } from "@pipecat-ts/audio";
 import { WebSocket } from "ws";
@@ -8,7 +8,7 @@ const frameMs = 20;
 const tone = Int16Array.from({ length: 160 }, (_, n) => 3_000 * Math.sin((2 * Math.PI * 400 * n) / 8_000));
 const payload = Buffer.from(encodeMulaw(tone)).toString("base64");
 const beforePayload = '"payload":"';
-/** Of so many characters of base64, at 8 bytes a millisecond. */
+/** The duration of base64 text, at 8 bytes per ms. */
 const payloadMs = (characters: number) => (characters * 3) / 4 / 8;
 const sockets: { readonly socket: WebSocket; readonly streamSid: string; chunk: number }[] = [];
 let receivedMs = 0;
@@ -36,17 +36,17 @@ async function connect(urls: readonly string[]): Promise<void> {
   speak();
 }
 
-/** Spreads the callers over the 20 ms, as callers who dialled by themselves are. */
+/** Spreads the callers over the 20 ms, like independent callers. */
 function speak(): void {
   const start = performance.now();
   let sent = 0;
   timer = setInterval(() => {
     const due = Math.floor(((performance.now() - start) / frameMs) * sockets.length);
-    for (; sent < due; sent++) say(sent % sockets.length);
+    for (; sent < due; sent++) sendFrame(sent % sockets.length);
   }, 1);
 }
 
-function say(index: number): void {
+function sendFrame(index: number): void {
   const caller = sockets[index];
   if (!caller) return;
   const { streamSid } = caller;

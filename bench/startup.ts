@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { median, table } from "./figures.ts";
+import { startChild } from "./children.ts";
+import { median, percentile, table } from "./figures.ts";
 
 const cli = new URL("../packages/runner-cli/src/main.ts", import.meta.url).pathname;
 const bot = new URL("../apps/echo-bot/bot.ts", import.meta.url).pathname;
 
-/** From starting the command to its server answering, beside a Node that does nothing, in turn. */
+/** The time from the start of the command until its server listens, in alternation with a Node process that does nothing. */
 export async function measureStartup(rounds: number): Promise<string> {
   const bare: number[] = [];
   const listening: number[] = [];
@@ -35,9 +36,37 @@ async function timeListening(): Promise<number> {
       printed += chunk;
       if (/http:\/\/localhost:[1-9]/.test(printed)) return performance.now() - start;
     }
-    throw new Error(`it ended without listening:\n${printed}`);
+    throw new Error(`The command exited without listening:\n${printed}`);
   } finally {
     child.kill("SIGINT");
     await once(child, "exit");
+  }
+}
+
+/** The duration of `POST /start`, one request after the other. */
+export async function measureStart(requests: number): Promise<string> {
+  const server = await startChild("./servers/websocket.ts", 0);
+  try {
+    const { startUrl } = await server.ask<{ startUrl: string }>({ ask: "url" });
+    const times: number[] = [];
+    for (let request = 0; request < requests; request++) {
+      const begin = performance.now();
+      const reply = await fetch(startUrl, {
+        method: "POST",
+        body: "{}",
+        headers: { "content-type": "application/json" },
+      });
+      await reply.json();
+      if (!reply.ok) throw new Error(`POST /start answered ${reply.status}`);
+      times.push(performance.now() - begin);
+    }
+    const warm = times.slice(requests / 10);
+    return table([
+      ["POST /start", "ms"],
+      ["p50", percentile(warm, 0.5).toFixed(2)],
+      ["p99", percentile(warm, 0.99).toFixed(2)],
+    ]);
+  } finally {
+    await server.stop();
   }
 }

@@ -1,8 +1,8 @@
-/** The floor: a `ws` server that sends every message back. */
+/** The floor: a `ws` server that returns every message. */
 import { once } from "node:events";
 import { WebSocketServer } from "ws";
 import { answerParent } from "../children.ts";
-import { usageSince } from "./usage.ts";
+import { usageSince } from "../usage.ts";
 
 const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
 await once(server, "listening");

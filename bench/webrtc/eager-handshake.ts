@@ -1,6 +1,6 @@
 /**
- * Import it before the engine, in callers' processes: an engine that calls waits 100 ms before its first handshake message,
- * which browsers do not, and which would count as the runner's.
+ * Import this before werift in callers' processes. As a caller, werift waits 100 ms before its first handshake message, unlike
+ * browsers, and the wait would count as the runner's.
  */
 import { syncBuiltinESMExports } from "node:module";
 import timers from "node:timers/promises";

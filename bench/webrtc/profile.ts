@@ -1,16 +1,16 @@
 import { type Profiler, Session } from "node:inspector/promises";
 
-/** Where a process spent its time: percent of the time it was busy, by part, the largest first. */
+/** Where a process spent its time: percent of its busy time, by part, the largest first. */
 export type TimeShares = Readonly<Record<string, number>>;
 
 type Frame = Profiler.ProfileNode["callFrame"];
 
-/** What a frame of a call stack belongs to. The innermost one that belongs to something counts. */
+/** The part that a stack frame belongs to. The innermost frame with a part counts. */
 const parts: readonly (readonly [part: string, belongs: (frame: Frame) => boolean])[] = [
   ["Opus", ({ url }) => url.startsWith("wasm:") || url.includes("libopus-wasm")],
   ["SRTP", ({ functionName, url }) => /packet-cipher/.test(url) || /^(en|de)crypt(Rtp|RTCP)$/.test(functionName)],
   ["UDP sockets", ({ url }) => url === "node:dgram" || url.endsWith("/udp-transport.ts")],
-  ["engine (werift)", ({ url }) => url.includes("/werift/")],
+  ["werift", ({ url }) => url.includes("/werift/")],
   ["runner-webrtc: voice", ({ url }) => url.includes("/runner-webrtc/src/voice/")],
   ["runner-webrtc: the rest", ({ url }) => url.includes("/runner-webrtc/src/")],
   ["runner-media", ({ url }) => /\/packages\/(runner-media|audio)\//.test(url)],
@@ -22,7 +22,7 @@ const parts: readonly (readonly [part: string, belongs: (frame: Frame) => boolea
 
 const itself = "the profiler";
 
-/** Samples this process's call stacks until the returned function is called, which answers with what they were. */
+/** Samples the call stacks of this process until the returned function is called. */
 export async function startProfile(): Promise<() => Promise<TimeShares>> {
   const session = new Session();
   session.connect();

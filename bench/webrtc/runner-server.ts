@@ -1,14 +1,13 @@
-/** The runner with the example bot and callers by WebRTC, in a process that tells what it uses. */
+/** A runner with the example bot and the WebRTC transport. */
 import { bot } from "@pipecat-ts/echo-bot/bot.ts";
 import type { Logger } from "@pipecat-ts/runner-core";
 import { createRunner } from "@pipecat-ts/runner-host";
 import webrtc from "@pipecat-ts/runner-webrtc/plugin";
 import { answerParent } from "../children.ts";
-import { createPacerObserver } from "../pacer-observer.ts";
-import { usageSince } from "../servers/usage.ts";
+import { createPacerObserver, usageSince } from "../usage.ts";
 import { startProfile } from "./profile.ts";
 
-/** What each call that ended logged of its caller's packets. */
+/** The packet counts in the log of each ended call. */
 const calls: object[] = [];
 let stopProfile: Awaited<ReturnType<typeof startProfile>> | undefined;
 
@@ -19,7 +18,7 @@ const logger: Logger = {
   },
   info: nothing,
   warn: nothing,
-  error: (...said: unknown[]) => console.error(...said),
+  error: (...line: unknown[]) => console.error(...line),
   child: () => logger,
 };
 
@@ -28,7 +27,7 @@ const runner = createRunner({ bot, plugins: [webrtc, observer.plugin], port: 0, 
 await runner.listen();
 
 answerParent(async ({ ask }) => {
-  if (ask === "usage") return { ...usageSince(), lateness: observer.read() };
+  if (ask === "usage") return { ...usageSince(), lag: observer.read() };
   if (ask === "packets") return { calls };
   if (ask === "start profile") stopProfile = await startProfile();
   else if (ask === "stop profile") return await stopProfile?.();

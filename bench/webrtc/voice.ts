@@ -2,21 +2,21 @@ import { cut, syllables } from "@pipecat-ts/runner-testing";
 import { loadOpus } from "../../packages/runner-webrtc/src/voice/opus.ts";
 
 const sampleRate = 48_000;
-/** The root mean square of at least half a loud packet, and of no other. */
+/** Below the RMS level of half a loud packet, and above that of any other. */
 const loudLevel = 2_000;
 
-/** Every so many packets begin with one that is loud. */
+/** Every 25th packet is loud. */
 export const markEvery = 25;
 const periods = 8;
 
 /**
- * What callers say, over and over, in Opus packets of 20 ms: 4 s of quiet syllables, which are 20 dB louder for every 25th
- * packet. A loud packet is told from the others wherever it comes out, after any number of codecs.
+ * 4 s of quiet syllables in Opus packets of 20 ms. Every 25th packet is a mark: 20 dB louder, so that it can be found in the
+ * echo after any number of codecs.
  */
 export async function markedVoice(): Promise<Uint8Array[]> {
   const encoder = await (await loadOpus()).createEncoder({ sampleRate });
-  const said = cut(syllables(150, { durationMs: periods * markEvery * 20, sampleRate }));
-  const packets = said.map(({ samples }, packet) => {
+  const frames = cut(syllables(150, { durationMs: periods * markEvery * 20, sampleRate }));
+  const packets = frames.map(({ samples }, packet) => {
     const mark = packet % markEvery === 0;
     return encoder.encode(
       samples.map((sample, n) => sample / 10 + (mark ? 10_000 * Math.sin((2 * Math.PI * 700 * n) / sampleRate) : 0)),
@@ -26,7 +26,7 @@ export async function markedVoice(): Promise<Uint8Array[]> {
   return packets;
 }
 
-/** Tells when a loud packet begins, of packets given in the order they come. */
+/** Finds the marks in the packets of a call, which must be passed in order. */
 export async function createMarkFinder(): Promise<(packet: Uint8Array) => boolean> {
   const decoder = await (await loadOpus()).createDecoder({ sampleRate });
   let wasLoud = false;
@@ -40,7 +40,7 @@ export async function createMarkFinder(): Promise<(packet: Uint8Array) => boolea
   };
 }
 
-/** Calls back every 20 ms on the whole, for each of `count` speakers in turn, spread over that time as people who dialled by themselves are. */
+/** Calls `speak` every 20 ms for each of `count` speakers, spread over the 20 ms like independent callers. Returns a function that stops it. */
 export function speakInTurn(count: () => number, speak: (speaker: number, packet: number) => void): () => void {
   const start = performance.now();
   let spoken = 0;

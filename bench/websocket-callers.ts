@@ -1,12 +1,22 @@
-/** The callers of a measurement, in a process of their own: each sends 20 ms of voice every 20 ms and listens. */
+/** WebSocket callers, in a child process: each sends 20 ms of audio every 20 ms and counts the audio that returns. */
 import { once } from "node:events";
 import { WebSocket } from "ws";
-import { callerFrame } from "./caller-frame.ts";
+import { encodeAudio } from "../packages/runner-websocket/src/codec.ts";
 import { answerParent } from "./children.ts";
 
 const frameMs = 20;
-/** Of a returned message, in bytes: what is not audio. Small beside the 640 bytes and more of the audio. */
+/** The bytes of a returned message that are not audio: few beside the 640 and more of the audio. */
 const envelopeBytes = 20;
+const sampleRate = 16_000;
+/** One message of a Pipecat WebSocket client: mono PCM16 at 16,000 Hz, a quiet 400 Hz tone. */
+const frame = encodeAudio({
+  samples: Int16Array.from(
+    { length: (sampleRate * frameMs) / 1000 },
+    (_, n) => 3_000 * Math.sin((2 * Math.PI * 400 * n) / sampleRate),
+  ),
+  sampleRate,
+  channels: 1,
+});
 const sockets: WebSocket[] = [];
 let receivedMs = 0;
 let timer: NodeJS.Timeout | undefined;
@@ -23,10 +33,9 @@ async function connect(urls: readonly string[], bytesPerMs: number): Promise<voi
   speak();
 }
 
-/** Spreads the callers over the 20 ms, as callers who dialled by themselves are. */
+/** Spreads the callers over the 20 ms, like independent callers. */
 function speak(): void {
   const start = performance.now();
-  const frame = callerFrame(frameMs);
   let sent = 0;
   timer = setInterval(() => {
     const due = Math.floor(((performance.now() - start) / frameMs) * sockets.length);

@@ -1,0 +1,52 @@
+import { contractVersion, type TransportPlugin } from "@pipecat-ts/runner-core";
+import type { LagHistogram, MeasuredPacer } from "@pipecat-ts/runner-media";
+
+/** What this process used since the last question. */
+export interface Usage {
+  /** Share of one core, in percent. */
+  readonly cpuPercent: number;
+  /** Resident memory now, in MB. */
+  readonly rssMb: number;
+}
+
+let cpu = process.cpuUsage();
+let at = performance.now();
+
+export function usageSince(): Usage {
+  const used = process.cpuUsage(cpu);
+  const elapsedMs = performance.now() - at;
+  cpu = process.cpuUsage();
+  at = performance.now();
+  return { cpuPercent: (used.user + used.system) / 10 / elapsedMs, rssMb: process.memoryUsage.rss() / 1e6 };
+}
+
+/** How late the ticks of the media timer ran since the last `read`, in ms. */
+export interface PacerLag {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** A plugin that measures the media timer of its runner. */
+export function createPacerObserver(): { readonly plugin: TransportPlugin; read(): PacerLag } {
+  let lag: LagHistogram | undefined;
+  return {
+    plugin: {
+      apiVersion: contractVersion,
+      name: "observer",
+      open(runner) {
+        // The runner's pacer measures its lag; the contract does not promise it.
+        lag = (runner.pacer as MeasuredPacer).lag;
+        return {};
+      },
+      advanced: { alwaysOpen: true },
+    },
+    read() {
+      const figures = {
+        p50Ms: lag?.percentileMs(50) ?? Number.NaN,
+        p99Ms: lag?.percentileMs(99) ?? Number.NaN,
+      };
+      lag?.reset();
+      return figures;
+    },
+  };
+}
