@@ -188,7 +188,7 @@ function serve(
   const request: SocketRequest = {
     ...facts,
     get session() {
-      session ??= createSession();
+      session ??= closeWith(createSession());
       return session;
     },
   };
@@ -216,13 +216,14 @@ function serve(
       else reject(error);
       return undefined;
     } finally {
-      if (wasPending && session?.state === "active") own(session);
+      if (wasPending && session?.state === "active") ownsSession = true;
     }
   }
 
-  function own(owned: HostSession): void {
-    ownsSession = true;
-    owned.onEnd((reason, deadline) => callerSocket.close(reason, deadline));
+  /** Closes the socket with its session: last, because cleanup runs in reverse order of registration. */
+  function closeWith(owner: HostSession): HostSession {
+    owner.onEnd((reason, deadline) => (ownsSession ? callerSocket.close(reason, deadline) : undefined));
+    return owner;
   }
 
   socket.on("message", (data, isBinary) => {
@@ -239,6 +240,7 @@ function serve(
     if (ownsSession) session.callerLeft(failed ? "transport-failed" : "caller-left");
     else if (session !== announced && session.state === "pending") void session.end("caller-left");
   });
+  if (announced?.state === "pending") closeWith(announced);
   handlers = call(() => route.accept(callerSocket, request));
 }
 

@@ -266,6 +266,15 @@ test("after the end, connecting is rejected", async () => {
   await expect(connect(args as RunnerArguments)).rejects.toMatchObject({ code: "TRANSPORT_NOT_CONNECTED" });
 });
 
+test("an error after the end of its session is logged", async () => {
+  const { create, log } = createEngineFixture({ bot: () => undefined });
+  const session = create();
+  session.run({}, neverConnected);
+  await session.ended;
+  session.fail(new Error("late"), "bot-failed");
+  expect(log.events("error")).toEqual(["bot failed"]);
+});
+
 test("cleanup that ends its own session does not wait for itself", async () => {
   const { create, log } = createEngineFixture();
   const session = create();

@@ -120,13 +120,13 @@ export function createSession(options: SessionOptions): HostSession {
   }
 
   function fail(err: unknown, reason: "bot-failed" | "transport-failed"): void {
-    if (hasFailed || state === "ended") {
+    if (hasFailed) {
       logger.debug({ err }, "further error in a failed session");
       return;
     }
     hasFailed = true;
     logger.error({ err }, reason === "bot-failed" ? "bot failed" : "transport failed");
-    void session.end(reason);
+    if (state !== "ended") void session.end(reason);
   }
 
   function bind<Args extends readonly unknown[]>(
