@@ -20,6 +20,13 @@ export type TransportFactories = [TransportName] extends [never]
   ? { readonly [name: string]: () => TransportParams | Promise<TransportParams> }
   : { readonly [Name in TransportName]?: () => ParamsOf<Name> | Promise<ParamsOf<Name>> };
 
+/** Accepts unknown params, so that `CheckedFactories` can name them: TypeScript alone rejects an object without any known one. */
+type LooseFactories = [TransportName] extends [never]
+  ? TransportFactories
+  : { readonly [Name in TransportName]?: () => Loose<ParamsOf<Name>> | Promise<Loose<ParamsOf<Name>>> };
+
+type Loose<Params> = Params | (Params & { readonly [unknownParam: string]: unknown });
+
 /**
  * Rejects factories that return a param which their transport does not have, and names it. TypeScript alone accepts
  * unknown keys in the result of an arrow function, so that a misspelled param would be ignored.
@@ -73,7 +80,7 @@ export const connectKey: unique symbol = Symbol.for("pipecat.connect") as never;
  * Rejects with TRANSPORT_PARAMS_MISSING when `factories` lacks an entry for `args.transport`, TRANSPORT_ALREADY_CREATED when
  * called twice for one session, and TRANSPORT_NOT_CONNECTED when `args` did not come from a runner or the session ended.
  */
-export async function createTransport<Args extends RunnerArguments, Factories extends TransportFactories>(
+export async function createTransport<Args extends RunnerArguments, Factories extends LooseFactories>(
   args: Args,
   factories: Factories & CheckedFactories<Factories>,
 ): Promise<TransportOf<Args["transport"]>> {

@@ -40,6 +40,7 @@ describe.each([
 
   it("name a misspelled param", () => {
     expect(output).toContain('"rythm is not a param of drum"');
+    expect(output).toContain('"audioRate is not a param of smoke"');
   });
 });
 

@@ -28,6 +28,8 @@ export async function wrongParams(args: RunnerArguments): Promise<void> {
   await createTransport(args, { drum: () => (args.handleSigint ? { rhythm: "slow" } : { rhythm: "", rythm: "" }) });
   // @ts-expect-error TS2322 a misspelled param of a transport without params of its own
   await createTransport(args, { smoke: () => ({ audioInEnabled: true, audioInRate: 8_000 }) });
+  // @ts-expect-error TS2322 a misspelled param alone
+  await createTransport(args, { smoke: () => ({ audioRate: 8_000 }) });
   // @ts-expect-error TS2353 params instead of a factory
   await createTransport(args, { pigeon: { seeds: 3 } });
   // @ts-expect-error TS2322 no result
