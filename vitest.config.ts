@@ -34,7 +34,8 @@ export default defineConfig({
         },
       },
       { test: { ...slow, name: "realtime", include: [realtime], sequence: { groupOrder: 1 } } },
-      { test: { ...slow, name: "browser", include: [browser], sequence: { groupOrder: 2 } } },
+      // One browser call at a time: several of them need more than two cores.
+      { test: { ...slow, name: "browser", include: [browser], maxConcurrency: 1, sequence: { groupOrder: 2 } } },
     ],
   },
 });
