@@ -10,5 +10,5 @@ describeTransport({
   lossNoticedMs: 3_000,
   levelToleranceDb: 3,
   walkIn: true,
-  connect: (invitation) => connectCaller(endpointOf(invitation)),
+  connect: (invitation) => connectCaller(endpointOf(invitation), {}, invitation.key),
 });

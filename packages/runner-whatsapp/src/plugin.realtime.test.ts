@@ -225,7 +225,7 @@ describe("a call that cannot be taken", () => {
     expect(api.requests.at(-1)?.body).toEqual({ messaging_product: "whatsapp", action: "reject", call_id: second });
     expect(runner.sessions.counts).toEqual({ active: 1, pending: 0 });
     const metrics = await (await fetch(new URL("/metrics", runner.url))).text();
-    expect(metrics).toContain('pipecat_refusals_total{code="AT_CAPACITY"} 1');
+    expect(metrics).toContain('pipecat_rejections_total{code="AT_CAPACITY"} 1');
   });
 
   test("is rejected at once when ringing calls have reserved all places", async () => {

@@ -27,9 +27,14 @@ const sampleRate = 48_000;
 const connectMs = 30_000;
 
 /** Sends an offer and returns its answer. Rejects with `404 {"detail": …}` when it is rejected. */
-export async function sendOffer(endpoint: URL, offer: Readonly<Record<string, unknown>>): Promise<Answer> {
+export async function sendOffer(
+  endpoint: URL,
+  offer: Readonly<Record<string, unknown>>,
+  key?: string,
+): Promise<Answer> {
   const body = { type: "offer", pc_id: null, restart_pc: false, ...offer };
-  const { status, text, json } = await send(endpoint, { method: "POST", body });
+  const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  const { status, text, json } = await send(endpoint, { method: "POST", body, headers });
   if (status !== 200) throw new Error(`${status} ${text}`);
   return json as Answer;
 }
@@ -39,10 +44,11 @@ export function endpointOf({ url, start }: Invitation): URL {
   return new URL(start === undefined ? "/api/offer" : `/sessions/${start.sessionId}/api/offer`, url);
 }
 
-/** Connects, and resolves when media and data flow. Rejects, and leaves nothing open, when the offer is rejected. */
+/** Connects, with the API key if there is one, and resolves when media and data flow. Rejects, and leaves nothing open, when the offer is rejected. */
 export async function connectCaller(
   endpoint: URL,
   fields: Readonly<Record<string, unknown>> = {},
+  key?: string,
 ): Promise<WebRTCCaller> {
   const peer = createPeerCaller();
   const opus = await loadOpus();
@@ -51,10 +57,12 @@ export async function connectCaller(
   const messages: unknown[] = [];
   const signals: unknown[] = [];
   let hasLeft = false;
+  let pings: NodeJS.Timeout | undefined;
   const { promise: closed, resolve } = Promise.withResolvers<void>();
 
   async function leave(): Promise<void> {
     hasLeft = true;
+    clearInterval(pings);
     playout.close();
     await peer.close();
     encoder.free();
@@ -75,15 +83,21 @@ export async function connectCaller(
       if (message.message.type === "peerLeft") void leave();
     }
   });
+  function sendData(data: string | Buffer): void {
+    if (peer.channel?.readyState === "open") peer.channel.send(data);
+  }
+
   let answer: Answer;
   try {
-    answer = await sendOffer(endpoint, { sdp: await peer.offer(), ...fields });
+    answer = await sendOffer(endpoint, { sdp: await peer.offer(), ...fields }, key);
     await peer.accept(answer.sdp);
     await peer.connected(connectMs);
   } catch (error) {
     await leave();
     throw error;
   }
+  // The real client sends one per second. Tests use shorter timeouts.
+  pings = setInterval(() => sendData(`ping: ${Date.now()}`), 250);
   peer.connection.connectionStateChange.subscribe((state) => {
     if (state === "closed" || state === "failed") void leave();
   });
@@ -100,7 +114,8 @@ export async function connectCaller(
     sendAudio(frame) {
       if (!hasLeft) peer.sendAudio(encoder.encode(frame.samples));
     },
-    sendMessage: (message) => peer.channel?.send(JSON.stringify(message)),
+    sendMessage: (message) => sendData(JSON.stringify(message)),
+    sendRaw: (data) => sendData(typeof data === "string" ? data : Buffer.from(data)),
     async hangUp() {
       peer.channel?.close();
       await leave();
