@@ -1,15 +1,21 @@
+import { randomUUID } from "node:crypto";
 import {
+  type Call,
   type CallData,
   type CloseReason,
+  type Logger,
+  type MediaPort,
+  type Pacer,
   type RunnerContext,
   RunnerError,
   type Session,
 } from "@pipecat-ts/runner-core";
-import type { SmallWebRTCRunnerArguments } from "./arguments.ts";
+import type { SmallWebRTCConnection, SmallWebRTCRunnerArguments, WebRTCParams } from "./arguments.ts";
 import { type Connection, createConnection } from "./connection.ts";
 import { type CallsOptions, checkSettings } from "./options.ts";
+import type { PeerOptions } from "./peer/peer.ts";
 import { warmUp } from "./peer/werift/warm-up.ts";
-import type { CallerAnswer, CallerOffer } from "./peers.ts";
+import type { CallerAnswer, CallerOffer, Peers } from "./peers.ts";
 import { openWebRTCPort } from "./port.ts";
 import { loadOpus } from "./voice/opus.ts";
 
@@ -39,9 +45,8 @@ export interface Calls {
    */
   answer(session: Session, offer: CallerOffer): Promise<AnsweredCall>;
   /**
-   * Starts the bot of a session, once, as a bot of transport `webrtc`: in `offer.admit`, or after `answer`. From now on, the
-   * session ends when its caller leaves. Audio and messages that arrived earlier are dropped. Throws SESSION_NOT_PENDING,
-   * AT_CAPACITY or DRAINING.
+   * Starts the bot of a session, once: in `offer.admit`, or after `answer`. From now on, the session ends when its caller
+   * leaves. Audio and messages that arrived earlier are dropped. Throws SESSION_NOT_PENDING, AT_CAPACITY or DRAINING.
    */
   start(session: Session, details?: CallDetails): void;
   /** Ends a session whose caller hung up through other signaling. Resolves when it has ended. */
@@ -51,8 +56,8 @@ export interface Calls {
 }
 
 /**
- * Prepares a plugin to take WebRTC calls, for plugins whose callers send offers through signaling of their own. Loads Opus
- * and werift; opens no socket before the first offer. Throws OPTION_INVALID.
+ * Prepares a plugin to take WebRTC calls, for plugins whose callers send offers through signaling of their own. Such a plugin
+ * sets `advanced.runsAs: "webrtc"`. Loads Opus and werift; opens no socket before the first offer. Throws OPTION_INVALID.
  */
 export async function openCalls(runner: RunnerContext, options: CallsOptions): Promise<Calls> {
   checkSettings(options);
@@ -114,4 +119,42 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
       });
     },
   };
+}
+
+export interface WebRTCConnectionOptions extends Partial<Omit<PeerOptions, "logger">> {
+  readonly logger: Logger;
+  readonly pacer: Pacer;
+  /** How long a caller may send no packet, in ms. Default 10,000. */
+  readonly callerTimeoutMs?: number;
+}
+
+/** A connection without a runner, for signaling of your own. */
+export interface WebRTCConnection
+  extends SmallWebRTCConnection,
+    Pick<Peers, "answer" | "addCandidate">,
+    Pick<Connection, "close"> {
+  /** Opens the connection for a bot, once: for `connect` of `createStandaloneTransport`. Throws OPTION_INVALID. */
+  open(call: Call, params?: WebRTCParams): MediaPort;
+}
+
+/** Creates a connection without a runner. Pass each offer of the caller to its `answer`. Rejects with OPTION_INVALID. */
+export async function createWebRTCConnection(options: WebRTCConnectionOptions): Promise<WebRTCConnection> {
+  const { logger, pacer, callerTimeoutMs = 10_000, iceServers = [], ...peerOptions } = options;
+  const opus = await loadOpus();
+  const connection = createConnection({
+    ...peerOptions,
+    sessionId: randomUUID(),
+    iceServers,
+    callerTimeoutMs,
+    opus,
+    pacer,
+    logger,
+  });
+  return Object.assign(connection, {
+    open(call: Call, params: WebRTCParams = {}) {
+      const port = openWebRTCPort(connection, { params, opus, pacer });
+      connection.reportTo(call);
+      return port;
+    },
+  });
 }

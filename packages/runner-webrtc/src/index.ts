@@ -4,7 +4,15 @@ export type {
   WebRTCEvents,
   WebRTCParams,
 } from "./arguments.ts";
-export { type AnsweredCall, type CallDetails, type Calls, openCalls } from "./calls.ts";
+export {
+  type AnsweredCall,
+  type CallDetails,
+  type Calls,
+  createWebRTCConnection,
+  openCalls,
+  type WebRTCConnection,
+  type WebRTCConnectionOptions,
+} from "./calls.ts";
 export type { CallerTrack } from "./messages.ts";
 export { type CallSettings, type CallsOptions, callOptions } from "./options.ts";
 export type { IceServer, RemoteCandidate } from "./peer/peer.ts";

@@ -39,7 +39,7 @@ async function argumentsOf(sessionId: string): Promise<SmallWebRTCRunnerArgument
 describe("POST /start", () => {
   const servers = [{ urls: "stun:127.0.0.1:9" }];
 
-  test("replies with the session's id, and without iceConfig when there are no servers", async () => {
+  test("replies with the session's id, and omits iceConfig without servers", async () => {
     const { json, headers } = await start(runner);
     expect(json).toEqual({ sessionId: headers["x-session-id"] });
     expect(runner.sessions.find(String(headers["x-session-id"]))?.state).toBe("pending");

@@ -30,7 +30,7 @@ export interface JitterBuffer {
 export type Next =
   | { readonly kind: "packet"; readonly payload: Uint8Array; readonly duration: number }
   | Missing
-  /** There is no stream. */
+  /** Nothing to play: before the stream, or in a pause. */
   | { readonly kind: "idle" };
 
 /** A gap: a packet was lost, is late, or was never sent because the caller was silent. */
