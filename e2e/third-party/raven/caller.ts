@@ -34,7 +34,7 @@ export async function connect({
   const send = (data: Uint8Array) => {
     if (socket.writable) socket.write(data);
   };
-  send(encodeJson("hello", { credential, key }));
+  send(encodeJson("hello", start ? { credential } : { key }));
   await answer.promise;
   return {
     sampleRate,

@@ -10,7 +10,7 @@ describeTransport({
   plugin,
   entry: import.meta.resolve("@pipecat-ts/runner-telephony-exotel"),
   options: account,
-  walkIn: true,
+  walkIn: "verified",
   messages: false,
   clears: true,
   levelToleranceDb: 1,

@@ -13,7 +13,7 @@ describeTransport({
   plugin,
   entry: import.meta.resolve("@pipecat-ts/runner-telephony-plivo"),
   options: { ...account, apiUrl: api.url },
-  walkIn: true,
+  walkIn: "verified",
   messages: false,
   clears: true,
   levelToleranceDb: 1.5,

@@ -13,7 +13,7 @@ describeTransport({
   plugin,
   entry: import.meta.resolve("@pipecat-ts/runner-telephony-telnyx"),
   options: { apiKey: account.apiKey, publicKey: account.publicKey, apiUrl: api.url },
-  walkIn: true,
+  walkIn: "verified",
   messages: false,
   clears: true,
   levelToleranceDb: 1.5,

@@ -21,7 +21,7 @@ const adapter = {
 
 describeTransport({
   ...adapter,
-  walkIn: true,
+  walkIn: "verified",
   connect: ({ url, start }) =>
     twilio.call({ at: url, ...numbers, ...(start && { socketUrl: String(start.reply.wsUrl) }) }),
 });

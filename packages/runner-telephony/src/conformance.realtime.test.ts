@@ -14,7 +14,7 @@ describeTransport({
   companions: [{ plugin: createTelephonyPlugin(createAcme("bell")) }],
   entry: import.meta.resolve("@pipecat-ts/runner-telephony"),
   options: { key: "a key that must never be printed", apiUrl: api.url },
-  walkIn: true,
+  walkIn: "verified",
   messages: false,
   clears: true,
   privateTexts: Object.values(numbers),

@@ -59,7 +59,7 @@ export interface Invitation {
   readonly listeners: readonly string[];
   /** The reply to the start request; missing for a caller without one. */
   readonly start?: { readonly sessionId: string; readonly reply: Readonly<Record<string, unknown>> };
-  /** The runner's API key, for a caller without a start request. */
+  /** The runner's API key, if it has one. Send it where the host requires it: without a start request, or on HTTP routes. */
   readonly key?: string | undefined;
 }
 

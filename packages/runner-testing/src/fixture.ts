@@ -50,7 +50,7 @@ export interface Fixture {
   postStart(runner: Runner, body: unknown): Promise<Answer>;
   /** Connects a caller, after a start request where the transport has one. `body` is the body of the start request. */
   call(runner: Runner, body?: unknown): Promise<FakeCaller>;
-  /** Connects a caller with or without an invitation. One without sends the runner's API key, unless `key` is given. */
+  /** Connects a caller with or without an invitation. The key is the runner's, unless it is given. */
   connect(runner: Runner, invitation?: Omit<Invitation, "url" | "listeners">): Promise<FakeCaller>;
   /** Drops a caller and forgets it. */
   release(caller: FakeCaller): void;
@@ -131,7 +131,7 @@ export function createFixture(adapter: TransportAdapter, uncaught: UncaughtError
     },
     async connect(runner, invitation = {}) {
       const listeners = listenersOf(fixture.observed(runner));
-      const key = invitation.start ? undefined : runners.get(runner)?.apiKey;
+      const key = runners.get(runner)?.apiKey;
       const connecting = adapter.connect({ url: runner.url, listeners, key, ...invitation }).then((caller) => {
         callers.add(caller);
         return caller;

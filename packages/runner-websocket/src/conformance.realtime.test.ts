@@ -8,6 +8,6 @@ describeTransport({
   walkIn: true,
   connect({ url, start, key }) {
     const bare = Object.assign(new URL("/ws-client", url), { protocol: "ws:" });
-    return connectCaller(String(start?.reply.wsUrl ?? bare), key);
+    return connectCaller(String(start?.reply.wsUrl ?? bare), start ? undefined : key);
   },
 });

@@ -27,11 +27,8 @@ async function callTcp({ listeners, start, key }: Invitation): Promise<FakeCalle
   const send = (message: Message) => {
     if (socket.writable) socket.write(encode(message));
   };
-  send({
-    kind: "hello",
-    ...(credential === undefined ? {} : { credential: String(credential) }),
-    ...(key === undefined ? {} : { key }),
-  });
+  if (start) send({ kind: "hello", credential: String(credential) });
+  else send({ kind: "hello", ...(key === undefined ? {} : { key }) });
 
   const playout = createPlayout();
   const messages: unknown[] = [];
