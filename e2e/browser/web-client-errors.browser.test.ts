@@ -150,7 +150,7 @@ describe("over webrtc", () => {
     const client = await openWebClient(caller, running.origin);
     await changeSession(caller, () => "0b5e9f4e-0000-4000-8000-000000000000");
     await client.connect.click();
-    await client.expectNotice(/^The connection to the bot failed: There is no such session, or it has ended\./);
+    await client.expectNotice(/^The connection to the bot failed: The session does not exist or has ended\./);
     await caller.page.unroute("**/start");
     await client.connectToBot();
   });
@@ -168,7 +168,7 @@ describe("over webrtc", () => {
     const refused = await openWebClient(second, running.origin);
     await changeSession(second, () => takenId);
     await refused.connect.click();
-    await refused.expectNotice(/^The connection to the bot failed: The caller of session ".+" is here already\./);
+    await refused.expectNotice(/^The connection to the bot failed: The caller of session ".+" is connected already\./);
     await served.exchange("Undisturbed");
   });
 

@@ -104,7 +104,10 @@ describe.each([
   });
 
   test("a page that crashes ends its session", async () => {
-    const running = await start(echoBot, { pluginOptions: { webrtc: { callerTimeout: 3 } } });
+    const running = await start(
+      echoBot,
+      transport === "webrtc" ? { pluginOptions: { webrtc: { callerTimeout: 3 } } } : {},
+    );
     const caller = await openPage(running.origin);
     const client = await openWebClient(caller, running.origin);
     await client.connectToBot();
