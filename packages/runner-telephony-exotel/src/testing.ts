@@ -7,15 +7,15 @@ export interface ExotelAccount {
   readonly apiToken: string;
 }
 
-/** How a fake Exotel's applet is set. */
+/** The settings of the applet of a fake Exotel. */
 export interface ExotelApplet {
-  /** Whether its URL is the webhook's, rather than the socket's. Default false. */
+  /** Whether the applet has the webhook URL instead of the socket URL. Default false. */
   readonly dynamic?: boolean;
-  /** Rate in Hz of a static URL. Default 8,000. */
+  /** Sample rate in Hz with the socket URL. Default 8,000. */
   readonly sampleRate?: 8_000 | 16_000 | 24_000;
 }
 
-/** An Exotel on this machine, for tests of bots; without an account it proves nothing. */
+/** An Exotel on this machine, for tests of bots. Without an account, it sends no credentials. */
 export function createFakeExotel(account?: ExotelAccount, applet: ExotelApplet = {}): FakeCarrier {
   return createFakeCarrier(createDialect(account, applet));
 }
@@ -23,7 +23,7 @@ export function createFakeExotel(account?: ExotelAccount, applet: ExotelApplet =
 function createDialect(account: ExotelAccount | undefined, applet: ExotelApplet): PhoneDialect {
   const credentials = account && Buffer.from(`${account.apiKey}:${account.apiToken}`).toString("base64");
   const headers: Readonly<Record<string, string>> = credentials ? { authorization: `Basic ${credentials}` } : {};
-  const asking: Pick<PhoneDialect, "webhook" | "socketUrl"> = {
+  const dynamic: Pick<PhoneDialect, "webhook" | "socketUrl"> = {
     webhook({ callId, from, to }, url) {
       const fields = { CallSid: callId, CallFrom: from, CallTo: to, Direction: "incoming" };
       for (const [name, value] of Object.entries(fields)) url.searchParams.set(name, value);
@@ -31,17 +31,17 @@ function createDialect(account: ExotelAccount | undefined, applet: ExotelApplet)
     },
     socketUrl({ json, text }) {
       const { url } = (json ?? {}) as { readonly url?: unknown };
-      if (typeof url !== "string") throw new Error(`Exotel was answered ${text}`);
+      if (typeof url !== "string") throw new Error(`Exotel cannot use the reply ${text}`);
       return url;
     },
   };
   return {
     name: "exotel",
-    ...(applet.dynamic ? asking : {}),
+    ...(applet.dynamic ? dynamic : {}),
     upgradeHeaders: () => (applet.dynamic ? {} : headers),
     createFarEnd({ callId, streamId, from, to, document }) {
-      const asked = /sample-rate=(\d+)/.exec(document)?.[1];
-      const sampleRate = asked === undefined ? (applet.sampleRate ?? 8_000) : Number(asked);
+      const requested = /sample-rate=(\d+)/.exec(document)?.[1];
+      const sampleRate = requested === undefined ? (applet.sampleRate ?? 8_000) : Number(requested);
       let sequence = 0;
       let chunk = 0;
       const message = (event: string, fields: object) => ({
@@ -82,8 +82,8 @@ function createDialect(account: ExotelAccount | undefined, applet: ExotelApplet)
           if (event === "mark") return { mark: (mark as { name: string }).name };
           const bytes = Buffer.from(String((media as { payload?: unknown } | undefined)?.payload ?? ""), "base64");
           const audio = { samples: decodePcm16(bytes), sampleRate };
-          const isGood = bytes.length % 320 === 0 && bytes.length >= 3_200 && bytes.length <= 100_000;
-          return event === "media" && isGood
+          const isValid = bytes.length % 320 === 0 && bytes.length >= 3_200 && bytes.length <= 100_000;
+          return event === "media" && isValid
             ? { audio }
             : { audio, protocolError: `${event} of ${bytes.length} bytes` };
         },

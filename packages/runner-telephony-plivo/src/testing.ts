@@ -9,7 +9,7 @@ export interface PlivoAccount {
   readonly authToken: string;
 }
 
-/** A Plivo on this machine, for tests of bots. `method` is the answer URL's. */
+/** A Plivo on this machine, for tests of bots. `method` is the method of the answer URL. */
 export function createFakePlivo(account: PlivoAccount, method: "GET" | "POST" = "POST"): FakeCarrier {
   return createFakeCarrier(createDialect(account, method));
 }
@@ -34,8 +34,9 @@ function createDialect({ authId, authToken }: PlivoAccount, method: "GET" | "POS
     },
     socketUrl({ text }) {
       const [, url] = /<Response><Stream [^>]*bidirectional="true"[^>]*>([^<]+)<\/Stream>/.exec(text) ?? [];
-      if (url === undefined) throw new Error(`Plivo was answered ${text}`);
-      if (!text.includes('keepCallAlive="true"')) throw new Error(`Plivo would end the call at once: ${text}`);
+      if (url === undefined) throw new Error(`Plivo cannot use the reply ${text}`);
+      if (!text.includes('keepCallAlive="true"'))
+        throw new Error(`Plivo ends the call at once without keepCallAlive: ${text}`);
       return url.replaceAll("&amp;", "&").trim();
     },
     upgradeHeaders: (url) => signed("GET", new URL(url.href.replace(/^ws/, "http"))),
@@ -72,7 +73,7 @@ function createDialect({ authId, authToken }: PlivoAccount, method: "GET" | "POS
         played: (name) => message("playedStream", { name }),
         cleared: () => message("clearedAudio", {}),
         parse({ event, streamId: id, name, media, dtmf }) {
-          if (event === "playAudio") return recogniseAudio(media as Readonly<Record<string, unknown>>);
+          if (event === "playAudio") return parseAudio(media as Readonly<Record<string, unknown>>);
           if (event === "sendDTMF" && typeof dtmf === "string") return { digits: dtmf };
           if (id !== streamId) return { protocolError: `the streamId is ${id}` };
           if (event === "clearAudio") return { clear: true };
@@ -80,7 +81,7 @@ function createDialect({ authId, authToken }: PlivoAccount, method: "GET" | "POS
         },
       };
 
-      function recogniseAudio({ contentType, sampleRate: at, payload }: Readonly<Record<string, unknown>>) {
+      function parseAudio({ contentType, sampleRate: at, payload }: Readonly<Record<string, unknown>>) {
         if (contentType !== type || Number(at) !== sampleRate)
           return { protocolError: `the audio is ${contentType} at ${at}` };
         const bytes = Buffer.from(String(payload), "base64");

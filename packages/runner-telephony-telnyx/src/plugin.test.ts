@@ -101,8 +101,8 @@ test("without an API key, the availability says that calls cannot be hung up", a
 });
 
 test("rejects a webhook that Telnyx did not sign, also without a public URL", async () => {
-  const stranger = createFakeTelnyx(createTelnyxAccount("a key"));
-  await expect(stranger.call({ at: runner.url })).rejects.toThrow("403");
+  const forger = createFakeTelnyx(createTelnyxAccount("a key"));
+  await expect(forger.call({ at: runner.url })).rejects.toThrow("403");
   expect(runner.sessions.counts.pending).toBe(0);
 });
 

@@ -5,19 +5,19 @@ import { createFakeCarrier, type FakeCarrier, type PhoneDialect } from "@pipecat
 /** The account of a fake Telnyx. */
 export interface TelnyxAccount {
   readonly apiKey: string;
-  /** What its webhooks are verified with, as the portal shows it. */
+  /** Verifies its webhooks, in the format of the portal. */
   readonly publicKey: string;
   readonly privateKey: KeyObject;
 }
 
-/** An account with keys of its own. */
+/** An account with new keys. */
 export function createTelnyxAccount(apiKey: string): TelnyxAccount {
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
   const spki = publicKey.export({ format: "der", type: "spki" });
   return { apiKey, privateKey, publicKey: spki.subarray(-32).toString("base64") };
 }
 
-/** A Telnyx on this machine, for tests of bots. `leg` is the codec of the caller's phone. */
+/** A Telnyx on this machine, for tests of bots. `leg` is the codec of the caller's leg. */
 export function createFakeTelnyx(account: TelnyxAccount, leg: "PCMU" | "PCMA" = "PCMU"): FakeCarrier {
   return createFakeCarrier(createDialect(account, leg));
 }
@@ -39,8 +39,9 @@ function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: "PCMU" | "PCM
     },
     socketUrl({ text }) {
       const [, url, rest = ""] = /<Connect><Stream url="([^"]+)"([^>]*)>/.exec(text) ?? [];
-      if (url === undefined) throw new Error(`Telnyx was answered ${text}`);
-      if (!rest.includes('bidirectionalMode="rtp"')) throw new Error(`Telnyx would wait for MP3: ${text}`);
+      if (url === undefined) throw new Error(`Telnyx cannot use the reply ${text}`);
+      if (!rest.includes('bidirectionalMode="rtp"'))
+        throw new Error(`Telnyx accepts only MP3 without bidirectionalMode: ${text}`);
       return url.replaceAll("&amp;", "&");
     },
     createFarEnd({ callId, streamId, from, to, document }) {
@@ -82,14 +83,14 @@ function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: "PCMU" | "PCM
           if (event === "clear") return { clear: true };
           if (event === "mark") return { mark: (mark as { name: string }).name };
           const bytes = Buffer.from(String((media as { payload?: unknown } | undefined)?.payload ?? ""), "base64");
-          if (event !== "media") return refusal("malformed_frame");
+          if (event !== "media") return rejection("malformed_frame");
           // 20 ms to 30 s of audio.
-          if (bytes.length < 160 || bytes.length > 240_000) return refusal("invalid_media");
+          if (bytes.length < 160 || bytes.length > 240_000) return rejection("invalid_media");
           return { audio: { samples: decode(bytes), sampleRate: 8_000 } };
         },
       };
 
-      function refusal(title: string) {
+      function rejection(title: string) {
         return {
           protocolError: title,
           reply: { event: "error", stream_id: streamId, payload: { code: 100_002, title } },

@@ -9,7 +9,7 @@ export interface TwilioAccount {
   readonly authToken: string;
 }
 
-/** A Twilio on this machine, for tests of bots: places calls as the real one does, signed with the account's token. */
+/** A Twilio on this machine, for tests of bots. Its requests are signed with the token of the account. */
 export function createFakeTwilio(account: TwilioAccount): FakeCarrier {
   return createFakeCarrier(createDialect(account));
 }
@@ -26,8 +26,8 @@ function createDialect({ accountSid, authToken }: TwilioAccount): PhoneDialect {
     },
     socketUrl({ text }) {
       const url = URL.parse(streamOf(text)?.attributes.url ?? "");
-      if (!url || !/^wss?:$/.test(url.protocol)) throw new Error(`Twilio was answered ${text}`);
-      url.search = ""; // it does not support one
+      if (!url || !/^wss?:$/.test(url.protocol)) throw new Error(`Twilio cannot use the reply ${text}`);
+      url.search = ""; // Twilio drops it.
       return url.href;
     },
     upgradeHeaders: ({ href }) => ({ "x-twilio-signature": sign(href, new URLSearchParams(), authToken) }),
@@ -87,7 +87,7 @@ function createDialect({ accountSid, authToken }: TwilioAccount): PhoneDialect {
   };
 }
 
-/** The stream in both directions that TwiML asks for first; `undefined` when it asks for something else. */
+/** The `<Stream>` of a document that starts with `<Connect>`; otherwise `undefined`. */
 function streamOf(document: string): XmlTree | undefined {
   const response = parseXml(document);
   const connect = elementsOf(response)[0];

@@ -298,8 +298,8 @@ describe("signed upgrade requests", () => {
     const phone = await fixture.phone.call({ at: runner.url, publicUrl });
     await expect.poll(() => fixture.calls.length).toBe(1);
     await phone.hangUp();
-    const stranger = createAcmePhone("acme", "another key");
-    await expect(stranger.call({ at: runner.url, publicUrl })).rejects.toThrow("403");
+    const forger = createAcmePhone("acme", "another key");
+    await expect(forger.call({ at: runner.url, publicUrl })).rejects.toThrow("403");
   });
 });
 

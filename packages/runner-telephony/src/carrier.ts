@@ -18,7 +18,7 @@ export interface Carrier<Options extends CarrierOptions = CarrierOptions> {
   readonly signatures?: CarrierSignatures<Options>;
   /** Without it, calls end when their socket closes, and cannot be transferred. */
   readonly api?: CarrierApi<Options>;
-  /** A line of the banner: how to make the carrier send its calls here. */
+  /** A banner line: how to make the carrier send its calls here. */
   banner(webhookUrl: URL, socketUrl: URL): string;
 }
 
@@ -58,7 +58,7 @@ export interface CarrierWebhook<Options> {
 /** A call as the webhook describes it. */
 export interface WebhookCall {
   readonly callId: string;
-  /** Whether the request says that the call has ended. */
+  /** Whether the request is the notice that the call has ended. */
   readonly ended?: boolean;
   /** Fields for the bot's `callData`: `from`, `to` and fields of the carrier. */
   readonly callData: Readonly<Record<string, unknown>>;

@@ -53,7 +53,7 @@ function openCarrier<Options extends CarrierOptions>(
   const { pacer, settings } = runner;
   const rest = createRestClient({ vendor: title, unreachable: "CARRIER_REFUSED" });
   const verification = createSignatureVerification(carrier, options, settings);
-  /** What the webhook said about the call of a session. Sessions of `/start` have no entry. */
+  /** What the webhook reported about the call of a session. Sessions of `/start` have no entry. */
   const webhookData = new WeakMap<Session, WebhookCall["callData"]>();
   const pendingCalls = {
     find(callId: string): Session | undefined {

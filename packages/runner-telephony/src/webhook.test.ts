@@ -24,12 +24,12 @@ function post(runner: Runner, path: string, fields: Readonly<Record<string, stri
 describe("the webhook", () => {
   test("answers GET and POST with the socket URL of a new session", async () => {
     const runner = await fixture.open();
-    for (const asked of [
+    for (const sending of [
       post(runner, "/acme", { call: "A1", ...numbers }),
       fetch(new URL("/acme?call=A2", runner.url)),
       post(runner, "/acme"),
     ]) {
-      const answer = await asked;
+      const answer = await sending;
       expect(answer.status).toBe(200);
       expect(answer.headers.get("content-type")).toContain("application/xml");
       const text = await answer.text();
@@ -136,7 +136,7 @@ describe("the public URL", () => {
   test("is required when a request has another host name, which is logged once", async () => {
     // With an API key, the host accepts every host name. Without one, it rejects the request itself, with the same fix.
     const runner = await fixture.open({ apiKey: "a-key-of-sixteen-letters", acme: { verifySignatures: false } });
-    for (const host of ["my.ngrok.io", "stranger.example"]) {
+    for (const host of ["my.ngrok.io", "other.example"]) {
       const { status, json } = await send(new URL("/acme?call=A1", runner.url), { headers: { host } });
       expect(status).toBe(421);
       expect(json).toEqual({ code: "PUBLIC_URL_MISSING", detail: expect.stringContaining(`--proxy ${host}`) });
@@ -196,8 +196,8 @@ describe("signatures", () => {
       ])("are rejected without %s, with the fix", async (_, options, fix) => {
         const runner = await fixture.open({ ...lock, ...options });
         const detail = expect.stringMatching(`${fix.replace(".", "\\.")} .*--no-verify-signatures`);
-        for (const asked of [post(runner, "/acme", { call: "A1" }), fetch(new URL("/acme?call=A1", runner.url))]) {
-          const answer = await asked;
+        for (const sending of [post(runner, "/acme", { call: "A1" }), fetch(new URL("/acme?call=A1", runner.url))]) {
+          const answer = await sending;
           expect(answer.status).toBe(403);
           expect(await answer.json()).toEqual({ code: "SIGNATURE_INVALID", detail });
         }
