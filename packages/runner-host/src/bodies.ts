@@ -9,7 +9,8 @@ const defaultMaxBody = 1024 * 1024;
 
 /**
  * Reads the body of a request: its text into `ctx.request.rawBody`, and the parsed JSON, form or text into `ctx.request.body`;
- * both are undefined without one. With `as: "json"`, any content type but multipart is parsed as JSON. Leaves multipart bodies unread.
+ * both are undefined without one. With `as: "json"`, any content type but multipart is parsed as JSON. Leaves bodies of other content types
+ * unread, such as uploads.
  *
  * Throws BODY_INVALID (400), BODY_TOO_LARGE (413) or REQUEST_INVALID (400, 415). Use it after access control.
  */
@@ -26,6 +27,8 @@ export function readBody({
     jsonLimit: maxBody,
     formLimit: maxBody,
     textLimit: maxBody,
+    // Fields are strings: dots and brackets in their names mean nothing, and the last of several with one name counts.
+    queryString: { allowDots: false, depth: 0, parseArrays: false, duplicates: "last" },
     parsedMethods: ["POST", "PUT", "PATCH", "DELETE"] as never,
     onError(error) {
       throw bodyError(error, maxBody);

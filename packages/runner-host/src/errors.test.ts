@@ -1,28 +1,29 @@
-import { RunnerError } from "@pipecat-ts/runner-core";
+import { readFileSync } from "node:fs";
+import { errorStatus, RunnerError } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { errorReply } from "./errors.ts";
 import { startRunner } from "./test/fixture.ts";
 
-test("a path that nobody answers is 404 JSON, for other origins, too", async () => {
+test("a path without a route gets 404 JSON, from other origins too", async () => {
   await using host = await startRunner();
   const response = await host.fetch("/nowhere", { headers: { origin: "https://shop.example" } });
   expect(response.status).toBe(404);
   expect(response.headers.get("access-control-allow-origin")).toBe("*");
   expect(response.headers.get("access-control-allow-credentials")).toBeNull();
-  expect(await response.json()).toEqual({ code: "NOT_FOUND", detail: "Nothing here answers GET /nowhere." });
+  expect(await response.json()).toEqual({ code: "NOT_FOUND", detail: "GET /nowhere does not exist." });
 });
 
-test("a method that a path does not take is 405 JSON and says which ones it takes", async () => {
+test("a method that a route does not support gets 405 JSON, which names the supported ones", async () => {
   await using host = await startRunner();
   const response = await host.fetch("/start");
   expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
   expect(await response.json()).toEqual({
     code: "METHOD_NOT_ALLOWED",
-    detail: "GET /start is not possible. Use POST.",
+    detail: "GET /start is not allowed. Use POST.",
   });
 });
 
-test.each(["GET", "POST", "PUT", "PATCH", "DELETE"])("pages of any origin may %s", async (method) => {
+test.each(["GET", "POST", "PUT", "PATCH", "DELETE"])("CORS allows %s to pages of all origins", async (method) => {
   await using host = await startRunner();
   const response = await host.fetch("/start", {
     method: "OPTIONS",
@@ -38,7 +39,7 @@ test.each(["GET", "POST", "PUT", "PATCH", "DELETE"])("pages of any origin may %s
   expect(response.headers.get("access-control-allow-headers")).toBe("authorization,content-type");
 });
 
-test("what a user's own route throws is answered by what it is", async () => {
+test("an error of a route of your own gets its status, and an unknown error gets 500 without details", async () => {
   await using host = await startRunner({
     prepare({ router }) {
       router.get("/own", (ctx) => {
@@ -64,7 +65,7 @@ test("what a user's own route throws is answered by what it is", async () => {
   expect(host.log.messages("error")).toHaveLength(2);
 });
 
-test("a user's route comes before the runner's, and its middleware sees every request", async () => {
+test("routes of your own come before the runner's, and middleware of your own receives every request", async () => {
   const seen: string[] = [];
   await using host = await startRunner({
     prepare({ app, router }) {
@@ -82,19 +83,26 @@ test("a user's route comes before the runner's, and its middleware sees every re
   expect(seen).toEqual(["/status", "/livez"]);
 });
 
-test("an error that is not meant to be shown is not, whatever status it has", () => {
+test("an error with expose: false is not shown, whatever its status", () => {
   const fromLibrary = Object.assign(new Error("secret"), { status: 400, statusCode: 400, expose: false });
   expect(errorReply(fromLibrary)).toMatchObject({ status: 500, body: { code: "INTERNAL" } });
   expect(JSON.stringify(errorReply(fromLibrary))).not.toContain("secret");
 });
 
-test("an error's remedy is part of its detail, and those that pass say when to try again", () => {
-  const error = new RunnerError("TRANSPORT_UNKNOWN", "No kite.", { fix: "Build one." });
+test("the detail contains the fix, and temporary errors have a Retry-After header", () => {
+  const error = new RunnerError("TRANSPORT_UNKNOWN", "The transport is not installed.", { fix: "Install it." });
   expect(errorReply(error)).toEqual({
     status: 400,
     headers: {},
-    body: { detail: "No kite. Build one.", code: "TRANSPORT_UNKNOWN" },
+    body: { detail: "The transport is not installed. Install it.", code: "TRANSPORT_UNKNOWN" },
   });
   expect(errorReply(new RunnerError("DRAINING", "Soon.")).headers).toEqual({ "Retry-After": "5" });
   expect(errorReply(new RunnerError("AT_CAPACITY", "Full.")).headers).toEqual({ "Retry-After": "5" });
+});
+
+test("docs/errors.md explains all error codes with their statuses", () => {
+  const text = readFileSync(new URL("../../../docs/errors.md", import.meta.url), "utf8");
+  const entries = [...text.matchAll(/^### ([A-Z_]+)\n\nStatus (\d+)\. .+\n\n_What to do:_ .+\n/gm)];
+  expect(Object.fromEntries(entries.map(([, code, status]) => [code, Number(status)]))).toEqual(errorStatus);
+  expect(text.match(/^###/gm)).toHaveLength(Object.keys(errorStatus).length);
 });

@@ -15,38 +15,38 @@ function capture(options: LoggerOptions & { readonly isTTY?: boolean } = {}) {
   return { logger, written: () => written };
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what is looked for
-const colour = /\u001b\[/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for color codes
+const color = /\u001b\[/;
 
-test("JSON lines where nobody watches: time, level, session, fields, and a failure's stack", () => {
+test("without a terminal, lines are JSON with time, level, session, fields, and the stack of an error", () => {
   const { logger, written } = capture();
   logger
     .child({ transport: "fake" })
     .child({ session: "1" })
-    .error({ err: new Error("no microphone") }, "the bot failed");
+    .error({ err: new Error("no microphone") }, "bot failed");
   expect(JSON.parse(written())).toMatchObject({
     level: 50,
     time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
     transport: "fake",
     session: "1",
-    msg: "the bot failed",
+    msg: "bot failed",
     err: { message: "no microphone", stack: expect.stringContaining("logging.test.ts") },
   });
 });
 
-test("lines for people on a terminal, in colour unless NO_COLOR is set", async () => {
+test("on a terminal, lines are for people, with colors unless NO_COLOR is set", async () => {
   const terminal = capture({ isTTY: true });
   terminal.logger.child({ transport: "fake", session: "01234567-89ab" }).info({ reason: "x" }, "session ended");
-  await expect.poll(terminal.written).toContain("[toy 01234567] session ended");
-  expect(terminal.written()).toMatch(colour);
+  await expect.poll(terminal.written).toContain("[fake 01234567] session ended");
+  expect(terminal.written()).toMatch(color);
   expect(terminal.written()).not.toContain("89ab");
   const plain = capture({ isTTY: true, env: { NO_COLOR: "1" } });
   plain.logger.info("hello");
   await expect.poll(plain.written).toContain("hello");
-  expect(plain.written()).not.toMatch(colour);
+  expect(plain.written()).not.toMatch(color);
 });
 
-test("the level is the least that is written", () => {
+test("lines below the level are not written", () => {
   const quiet = capture();
   quiet.logger.debug("x");
   expect(quiet.written()).toBe("");

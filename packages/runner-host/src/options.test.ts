@@ -1,32 +1,32 @@
 import { resolveOptions } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
-import { createSettings, parsePublicUrl, runnerFlags, runnerOptionsFrom } from "./runner-settings.ts";
+import { createSettings, parsePublicUrl, runnerFlags, runnerOptionsFrom } from "./options.ts";
 
 function fromFlags(given: Record<string, unknown>, env: Record<string, string> = {}) {
-  return createSettings(runnerOptionsFrom(resolveOptions(runnerFlags, { given, env })));
+  return createSettings(runnerOptionsFrom(resolveOptions(runnerFlags, { given, env }))).settings;
 }
 
-test("the defaults", () => {
+test("defaults", () => {
   const defaults = {
     host: "localhost",
     port: 7860,
     transport: undefined,
     publicUrl: undefined,
     trustProxy: false,
-    callersMustProve: false,
+    requireAuth: false,
     maxSessions: Number.POSITIVE_INFINITY,
     shutdownTimeoutMs: 1_800_000,
     cliArgs: {},
   };
-  expect(createSettings({})).toEqual(defaults);
+  expect(createSettings({}).settings).toEqual(defaults);
   expect(fromFlags({})).toEqual(defaults);
 });
 
-test("flags count more than environment variables; seconds become milliseconds", () => {
+test("flags override environment variables, and seconds become milliseconds", () => {
   const env = {
     PIPECAT_RUNNER_HOST: "0.0.0.0",
     PIPECAT_RUNNER_PORT: "8080",
-    PIPECAT_RUNNER_TRANSPORT: "pigeon",
+    PIPECAT_RUNNER_TRANSPORT: "fake",
     PIPECAT_RUNNER_PUBLIC_URL: "https://bots.example.com",
     PIPECAT_RUNNER_TRUST_PROXY: "yes",
     PIPECAT_RUNNER_MAX_SESSIONS: "50",
@@ -35,7 +35,7 @@ test("flags count more than environment variables; seconds become milliseconds",
   expect(fromFlags({ port: "0" }, env)).toMatchObject({
     host: "0.0.0.0",
     port: 0,
-    transport: "pigeon",
+    transport: "fake",
     publicUrl: new URL("https://bots.example.com"),
     trustProxy: true,
     maxSessions: 50,
@@ -48,13 +48,13 @@ test.each([
   [{ apiKey: "a-key-of-16-chars" }, true],
   [{ webSocketAuth: "token" }, true],
   [{ webSocketAuth: "none" }, false],
-])("transports are told whether callers must prove themselves: %j", (given, callersMustProve) => {
-  expect(fromFlags(given)).toMatchObject({ callersMustProve });
+])("settings.requireAuth tells transports whether callers need a key or token: %j", (given, requireAuth) => {
+  expect(fromFlags(given)).toMatchObject({ requireAuth });
 });
 
-test("a runner made in code reads no environment variable", () => {
+test("a runner created in code does not read environment variables", () => {
   process.env.PIPECAT_RUNNER_PORT = "1234";
-  expect(createSettings({}).port).toBe(7860);
+  expect(createSettings({}).settings.port).toBe(7860);
   delete process.env.PIPECAT_RUNNER_PORT;
 });
 
@@ -64,7 +64,7 @@ test.each([
   ["http://10.0.0.7:7860", "http://10.0.0.7:7860/"],
   ["https://bots.example.com/voice/", "https://bots.example.com/voice"],
   ["localhost:3000", "https://localhost:3000/"],
-])("--public-url %s is %s", (text, url) => {
+])("--public-url %s means %s", (text, url) => {
   expect(parsePublicUrl(text).href).toBe(url);
 });
 
@@ -72,12 +72,12 @@ test.each([
   ["my.ngrok.io", "https://my.ngrok.io/"],
   ["http://my.ngrok.io/", "https://my.ngrok.io/"],
   ["wss://my.ngrok.io", "https://my.ngrok.io/"],
-])("--proxy %s is %s: a tunnel always speaks TLS", (proxy, url) => {
+])("--proxy %s means %s, because tunnels use TLS", (proxy, url) => {
   expect(fromFlags({ proxy }).publicUrl?.href).toBe(url);
 });
 
 test.each(["0.0.0.0:7860", "https://[::]", "ftp://x", "https://me:hunter2@x", "https://x/?a=1", "https://x/#a", "a b"])(
-  "--public-url %s is refused, and not repeated",
+  "--public-url %s is rejected, and the error does not repeat it",
   (text) => {
     expect(() => parsePublicUrl(text)).toThrow(
       expect.objectContaining({ code: "OPTION_INVALID", message: expect.not.stringContaining("hunter2") }),
@@ -94,12 +94,12 @@ test.each([
   { shutdownTimeoutMs: -1 },
   { shutdownTimeoutMs: 3_000_000_000 },
   { trustProxy: "maybe" as never },
-])("%j is refused", (options) => {
+])("%j is rejected", (options) => {
   expect(() => createSettings(options)).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
 });
 
-test("settings given in code are kept as they are", () => {
-  const settings = createSettings({
+test("settings in code are kept unchanged", () => {
+  const { settings } = createSettings({
     maxSessions: Number.POSITIVE_INFINITY,
     shutdownTimeoutMs: 1_500,
     cliArgs: { a: 1 },

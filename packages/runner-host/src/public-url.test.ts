@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
-import { boundUrl, createUrlFor } from "./public-url.ts";
-import { createSettings } from "./runner-settings.ts";
+import { createSettings } from "./options.ts";
+import { boundUrl, createPublicUrls } from "./public-url.ts";
 
 const bound = () => new URL("http://localhost:7860");
 
@@ -9,31 +9,25 @@ function request(headers: Record<string, string>, encrypted = false): IncomingMe
   return { headers, socket: { encrypted } } as unknown as IncomingMessage;
 }
 
-function resolve(
-  settings: Parameters<typeof createSettings>[0],
-  headers?: Record<string, string>,
-  path = "/ws",
-  scheme?: "http" | "ws",
-) {
-  return createUrlFor(createSettings(settings), bound)(path, headers && request(headers), scheme).href;
+function resolve(settings: Parameters<typeof createSettings>[0], headers?: Record<string, string>, path = "/ws") {
+  return createPublicUrls(createSettings(settings).settings, bound)(path, headers && request(headers)).href;
 }
 
-test("the configured public URL wins over every header", () => {
+test("the configured public URL overrides all headers", () => {
   const headers = { host: "evil.example", "x-forwarded-host": "evil.example" };
   const settings = { publicUrl: "https://bots.example.com/voice/", trustProxy: true };
   expect(resolve(settings, headers)).toBe("https://bots.example.com/voice/ws");
-  expect(resolve(settings, headers, "/ws/1?token=a", "ws")).toBe("wss://bots.example.com/voice/ws/1?token=a");
-  expect(resolve({ publicUrl: "http://10.0.0.7:7860" }, headers, "/ws", "ws")).toBe("ws://10.0.0.7:7860/ws");
+  expect(resolve(settings, headers, "/ws/1?token=a")).toBe("https://bots.example.com/voice/ws/1?token=a");
+  expect(resolve({ publicUrl: "http://10.0.0.7:7860" }, headers)).toBe("http://10.0.0.7:7860/ws");
 });
 
-test("forwarded headers count only when the proxy is trusted", () => {
+test("forwarded headers are used only with trustProxy", () => {
   const headers = { host: "127.0.0.1:7860", "x-forwarded-host": "my.ngrok.io", "x-forwarded-proto": "https" };
   expect(resolve({}, headers)).toBe("http://127.0.0.1:7860/ws");
   expect(resolve({ trustProxy: true }, headers)).toBe("https://my.ngrok.io/ws");
-  expect(resolve({ trustProxy: true }, headers, "/ws", "ws")).toBe("wss://my.ngrok.io/ws");
 });
 
-test("a proxy may keep Host and tell the scheme alone, and a chain of them appends", () => {
+test("a proxy may keep Host and forward only the scheme, and the first value of a chain of proxies is used", () => {
   const settings = { trustProxy: true };
   expect(resolve(settings, { host: "bots.example.com", "x-forwarded-proto": "https" })).toBe(
     "https://bots.example.com/ws",
@@ -51,7 +45,7 @@ test.each([
   ["192.168.1.9:7860", "http://192.168.1.9:7860/ws"],
   ["[::1]:7860", "http://[::1]:7860/ws"],
   ["my_service:7860", "http://my_service:7860/ws"],
-])("Host: %s is believed", (host, url) => {
+])("Host: %s is used", (host, url) => {
   expect(resolve({}, { host })).toBe(url);
 });
 
@@ -72,25 +66,25 @@ test.each([
   "[::1",
   "",
   "<script>",
-])("Host: %j is not: the bound address stands in", (host) => {
+])("Host: %j is not used; the bound address replaces it", (host) => {
   expect(resolve({}, { host })).toBe("http://localhost:7860/ws");
 });
 
-test("without a request it is the bound address", () => {
+test("without a request, the bound address is used", () => {
   expect(resolve({})).toBe("http://localhost:7860/ws");
 });
 
-test("a path cannot leave the host", () => {
+test("a path cannot change the host", () => {
   expect(resolve({}, { host: "a.example" }, "//evil.example/x")).toBe("http://a.example/evil.example/x");
   expect(resolve({}, { host: "a.example" }, "@evil.example")).toBe("http://a.example/@evil.example");
 });
 
-test("over TLS the scheme is https", () => {
-  const urlFor = createUrlFor(createSettings({}), bound);
-  expect(urlFor("/", request({ host: "a.example" }, true)).href).toBe("https://a.example/");
+test("over TLS, the scheme is https", () => {
+  const url = createPublicUrls(createSettings({}).settings, bound);
+  expect(url("/", request({ host: "a.example" }, true)).href).toBe("https://a.example/");
 });
 
-describe("the bound address, as a browser reaches it", () => {
+describe("the bound address for a browser on this machine", () => {
   test.each([
     ["localhost", "http://localhost:7860/"],
     ["0.0.0.0", "http://localhost:7860/"],

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { rm, utimes, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,20 +8,23 @@ import { text } from "node:stream/consumers";
 import { Router } from "@koa/router";
 import Koa from "koa";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { serveFolder } from "./folder-files.ts";
+import { addFolderRoutes, createFileSender } from "./static-files.ts";
+import { fakePlugin } from "./test/fake-plugin.ts";
 import { type RunnerFixture, startRunner } from "./test/fixture.ts";
 
 let outside = "";
 let folder = "";
+let clientRoot = "";
 const large = Buffer.alloc(4_000_000, "x");
 
 beforeAll(() => {
-  outside = mkdtempSync(join(tmpdir(), "pipecat-folder-"));
-  folder = join(outside, "files");
-  mkdirSync(join(folder, "sub"), { recursive: true });
+  outside = mkdtempSync(join(tmpdir(), "runner-host-"));
   writeFileSync(join(outside, "secret.txt"), "secret");
   mkdirSync(join(outside, "files-beside"));
   writeFileSync(join(outside, "files-beside", "secret.txt"), "secret");
+
+  folder = join(outside, "files");
+  mkdirSync(join(folder, "sub"), { recursive: true });
   writeFileSync(join(folder, "digits.txt"), "0123456789");
   writeFileSync(join(folder, "empty.wav"), "");
   writeFileSync(join(folder, "sub", "ä page.html"), "<script>");
@@ -30,11 +34,26 @@ beforeAll(() => {
   symlinkSync(join(outside, "secret.txt"), join(folder, "link.txt"));
   symlinkSync(outside, join(folder, "up"));
   symlinkSync(join(folder, "digits.txt"), join(folder, "inside.txt"));
+  writeFileSync(join(folder, ".env"), "secret");
+  mkdirSync(join(folder, ".git"));
+  writeFileSync(join(folder, ".git", "config"), "secret");
+  mkdirSync(join(folder, "sub", ".ssh"));
+  writeFileSync(join(folder, "sub", ".ssh", "key"), "secret");
+  symlinkSync(join(folder, ".env"), join(folder, "env.txt"));
+
+  clientRoot = join(outside, "client");
+  mkdirSync(join(clientRoot, "assets"), { recursive: true });
+  writeFileSync(join(clientRoot, "index.html"), "<!doctype html>");
+  writeFileSync(join(clientRoot, "assets", "index-Bx3_k9Qz.js"), "hello()");
+  writeFileSync(join(clientRoot, "assets", "index-Bx3_k9Qz.css"), "a{}");
+  writeFileSync(join(clientRoot, "voice.wav"), "RIFF");
+  writeFileSync(join(clientRoot, ".env"), "secret");
 });
+
 afterAll(() => rmSync(outside, { recursive: true }));
 
-/** A request whose path nobody tidied up: the status and the body. */
-async function raw(
+/** Sends a GET with the path unchanged, which fetch would normalize. Returns status and body. */
+async function get(
   host: RunnerFixture,
   path: string,
   header = "Accept: */*",
@@ -45,22 +64,22 @@ async function raw(
   return { status: Number(reply.split(" ")[1]), body: reply.slice(reply.indexOf("\r\n\r\n") + 4) };
 }
 
-test("without a folder nothing is served", async () => {
+test("without a folder, /files/ gets 404", async () => {
   await using host = await startRunner();
   expect((await host.fetch("/files/digits.txt")).status).toBe(404);
 });
 
-test("a folder that is none is an option's fault, before anything is opened", async () => {
-  for (const none of [join(folder, "missing"), join(folder, "digits.txt")]) {
-    const refused = expect.objectContaining({
+test("a folder that does not exist, or is a file, is rejected with OPTION_INVALID", async () => {
+  for (const missing of [join(folder, "missing"), join(folder, "digits.txt")]) {
+    const rejected = expect.objectContaining({
       code: "OPTION_INVALID",
-      message: expect.stringContaining("--folder is"),
+      message: expect.stringMatching(/^--folder: ".*" is not a directory\.$/),
     });
-    await expect(startRunner({ folder: none })).rejects.toThrow(refused);
+    await expect(startRunner({ folder: missing })).rejects.toThrow(rejected);
   }
 });
 
-test("files are downloaded, and never shown as pages of this server", async () => {
+test("files are sent as downloads, so that none is shown as a page of this server", async () => {
   await using host = await startRunner({ folder });
   const page = await host.fetch("/files/sub/%C3%A4%20page.html");
   expect([page.status, await page.text()]).toEqual([200, "<script>"]);
@@ -69,12 +88,12 @@ test("files are downloaded, and never shown as pages of this server", async () =
   expect(await (await host.fetch("/files/inside.txt")).text()).toBe("0123456789");
   const whole = await host.fetch("/files/large.bin");
   expect(Buffer.from(await whole.arrayBuffer()).equals(large)).toBe(true);
-  const empty = await host.fetch("/files/empty.wav", { headers: { range: "bytes=0-5" } });
+  const empty = await host.fetch("/files/empty.wav");
   expect([empty.status, empty.headers.get("content-length"), await empty.text()]).toEqual([200, "0", ""]);
   const head = await host.fetch("/files/large.bin", { method: "HEAD" });
   expect([head.status, head.headers.get("content-length")]).toEqual([200, "4000000"]);
-  // Not by fetch, which would ask for it anew.
-  const again = await raw(host, "/files/digits.txt", `If-None-Match: ${await etag(host)}`);
+  // fetch would add Cache-Control: no-cache.
+  const again = await get(host, "/files/digits.txt", `If-None-Match: ${await etag(host)}`);
   expect(again.status).toBe(304);
 });
 
@@ -87,12 +106,12 @@ test.each([
   ["bytes=4-", 206, "456789", "bytes 4-9/10"],
   ["bytes=-2", 206, "89", "bytes 8-9/10"],
   ["bytes=8-99", 206, "89", "bytes 8-9/10"],
-  ["bytes=10-", 416, "", "bytes */10"],
+  ["bytes=10-", 416, expect.stringContaining("REQUEST_INVALID"), "bytes */10"],
   ["bytes=0-1,4-5", 200, "0123456789", null],
-  ["bytes=5-2", 200, "0123456789", null],
+  ["bytes=5-2", 416, expect.stringContaining("REQUEST_INVALID"), "bytes */10"],
   ["lines=0-1", 200, "0123456789", null],
   ["bytes", 200, "0123456789", null],
-])("the range %s is answered %i", async (range, status, body, contentRange) => {
+])("the range %s gets %i", async (range, status, body, contentRange) => {
   await using host = await startRunner({ folder });
   const response = await host.fetch("/files/digits.txt", { headers: { range } });
   expect([response.status, await response.text(), response.headers.get("content-range")]).toEqual([
@@ -102,7 +121,7 @@ test.each([
   ]);
 });
 
-test("a range of a file that has changed since is answered by the whole", async () => {
+test("a conditional range of a file that has changed gets the whole file", async () => {
   await using host = await startRunner({ folder });
   const ask = async (condition: string) =>
     (await host.fetch("/files/digits.txt", { headers: { range: "bytes=0-3", "if-range": condition } })).status;
@@ -136,15 +155,21 @@ test.each([
   "/files",
   "/files/%E0%A4%A",
   "/files/%c0%ae%c0%ae/secret.txt",
+  "/files/.env",
+  "/files/%2eenv",
+  "/files/env.txt",
+  "/files/.git/config",
+  "/files/sub/.ssh/key",
+  "/files/up/files/.env",
   `/files/${"a".repeat(5_000)}`,
   `/files/${"a/".repeat(3_000)}b`,
-])("%s is not there", async (path) => {
+])("%s gets 404", async (path) => {
   await using host = await startRunner({ folder });
-  const { status, body } = await raw(host, path);
+  const { status, body } = await get(host, path);
   expect([status, JSON.parse(body).code]).toEqual([404, "NOT_FOUND"]);
 });
 
-test("with a key, files are for its holders", async () => {
+test("with an API key, files require it", async () => {
   const apiKey = "sixteen-characters";
   await using host = await startRunner({ folder, apiKey });
   expect((await host.fetch("/files/digits.txt")).status).toBe(401);
@@ -153,9 +178,9 @@ test("with a key, files are for its holders", async () => {
   expect((await host.fetch("/files/digits.txt", { headers })).status).toBe(200);
 });
 
-test("a client that reads nothing of its file is cut off", async () => {
+test("the connection of a client that does not read its file is closed", async () => {
   const router = new Router();
-  serveFolder(router, folder, { requireOperator: () => undefined }, 100);
+  addFolderRoutes(router, folder, createFileSender(100), { requireOperator: () => undefined });
   const app = new Koa().use(router.routes());
   app.silent = true;
   const server = app.listen(0, "127.0.0.1");
@@ -170,7 +195,7 @@ test("a client that reads nothing of its file is cut off", async () => {
   server.close();
 });
 
-test("clients that read nothing hold no more than 100 files open, and their leaving closes those", async () => {
+test("at most 100 files are open for clients that do not read, and a file is closed when its client leaves", async () => {
   await using host = await startRunner({ folder });
   const stalled = Array.from({ length: 110 }, () => {
     const socket = connect(Number(host.runner.url.port), "127.0.0.1");
@@ -182,4 +207,120 @@ test("clients that read nothing hold no more than 100 files open, and their leav
   await expect.poll(status).toBe(429);
   for (const socket of stalled) socket.destroy();
   await expect.poll(status).toBe(200);
+});
+
+test("/ and /client redirect to /client/ and keep the query", async () => {
+  await using host = await startRunner({ clientRoot });
+  for (const [from, to] of [
+    ["/", "/client/"],
+    ["/?a=1", "/client/?a=1"],
+    ["/client", "/client/"],
+  ] as const) {
+    const response = await host.fetch(from);
+    expect([response.status, response.headers.get("location")]).toEqual([307, to]);
+  }
+});
+
+test.each([
+  ["/client/", "text/html; charset=utf-8", "no-cache"],
+  ["/client/index.html", "text/html; charset=utf-8", "no-cache"],
+  ["/client/assets/index-Bx3_k9Qz.js", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable"],
+  ["/client/assets/index-Bx3_k9Qz.css", "text/css; charset=utf-8", "public, max-age=31536000, immutable"],
+  ["/client/voice.wav", "audio/wav", "no-cache"],
+])("%s has the type %s and the caching %s", async (path, type, caching) => {
+  await using host = await startRunner({ clientRoot });
+  const response = await host.fetch(path);
+  expect(response.status).toBe(200);
+  expect(response.headers.get("content-type")).toMatch(
+    new RegExp(`^${type.replace("audio/wav", "audio/(x-|vnd.)?wave?")}$`),
+  );
+  expect(response.headers.get("cache-control")).toBe(caching);
+  const body = await response.text();
+  expect(Number(response.headers.get("content-length"))).toBe(body.length);
+
+  const head = await host.fetch(path, { method: "HEAD" });
+  expect([head.status, head.headers.get("content-length"), await head.text()]).toEqual([200, String(body.length), ""]);
+
+  const etag = response.headers.get("etag") ?? "";
+  const again = await host.fetch(path, { headers: { "if-none-match": etag, "cache-control": "" } });
+  expect([again.status, await again.text()]).toEqual([304, ""]);
+});
+
+test.each([
+  "/client/none.js",
+  "/client/.env",
+  "/client/assets",
+  "/client/assets/",
+  "/client/../secret.txt",
+  "/client/..%2fsecret.txt",
+  "/client/%2e%2e/secret.txt",
+  "/client/assets/..%2f..%2fsecret.txt",
+  "/client/..%5csecret.txt",
+  "/client//etc/passwd",
+  "/client/%2fetc%2fpasswd",
+  "/client/x%00.html",
+  "/client/%E0%A4%A",
+])("%s is not served", async (path) => {
+  await using host = await startRunner({ clientRoot });
+  expect((await get(host, path)).status).toBe(404);
+});
+
+test("a file that changed is served with its new content", async () => {
+  await using host = await startRunner({ clientRoot });
+  const file = join(clientRoot, "changing.html");
+  for (const content of ["one", "two", "three"]) {
+    await writeFile(file, content);
+    await utimes(file, new Date(), new Date(Date.now() + content.charCodeAt(1) * 1_000));
+    expect(await (await host.fetch("/client/changing.html")).text()).toBe(content);
+  }
+});
+
+test("a client that requests a file 1,000 times and reads nothing does not open it 1,000 times", async () => {
+  await using host = await startRunner({ clientRoot });
+  await writeFile(join(clientRoot, "large.bin"), Buffer.alloc(1_000_000));
+  const before = process.memoryUsage().arrayBuffers;
+  const socket = connect(Number(host.runner.url.port), "127.0.0.1");
+  socket.pause().write("GET /client/large.bin HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000));
+  for (let round = 0; round < 10; round++) expect((await host.fetch("/livez")).status).toBe(200);
+  expect(process.getActiveResourcesInfo().filter((kind) => kind === "FSReqCallback").length).toBeLessThan(10);
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000);
+  socket.destroy();
+});
+
+test("a file that was deleted gets 404", async () => {
+  await using host = await startRunner({ clientRoot });
+  const file = join(clientRoot, "gone.html");
+  await writeFile(file, "x");
+  expect((await host.fetch("/client/gone.html")).status).toBe(200);
+  await rm(file);
+  expect((await host.fetch("/client/gone.html")).status).toBe(404);
+});
+
+test("without a client folder, / and /client/ get 404", async () => {
+  await using host = await startRunner();
+  for (const path of ["/", "/client/"]) {
+    const response = await host.fetch(path);
+    expect([response.status, await response.json()]).toEqual([404, expect.objectContaining({ code: "NOT_FOUND" })]);
+  }
+});
+
+test("a transport's route for / passes other requests on to the client", async () => {
+  const webhook = fakePlugin({
+    opened: {
+      routes: [
+        {
+          method: "GET",
+          path: "/",
+          access: "carrier",
+          handle: (ctx, next) => {
+            if (ctx.query.CallSid === undefined) return next();
+            ctx.body = "<Response/>";
+          },
+        },
+      ],
+    },
+  });
+  await using host = await startRunner({ clientRoot, plugins: [webhook] });
+  expect(await (await host.fetch("/?CallSid=CA1")).text()).toBe("<Response/>");
+  expect((await host.fetch("/")).status).toBe(307);
 });

@@ -51,6 +51,7 @@ function sendFile(ctx: Context, file: { root: string; name: string }, headers: F
     stream.on("headers", () => ctx.set(headers));
     stream.on("error", (cause: Error & { status?: number; headers?: Readonly<Record<string, string>> }) => {
       ctx.respond = true;
+      ctx.res.statusCode = 404;
       if (cause.status !== 416) return cause.status === 404 ? resolve() : reject(cause);
       ctx.set(cause.headers ?? {});
       reject(new RunnerError("REQUEST_INVALID", "The requested range is outside of the file.", { status: 416 }));
