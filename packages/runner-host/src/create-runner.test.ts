@@ -1,15 +1,17 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
+import type { RunnerContext, Session, SessionArguments } from "@pipecat-ts/runner-core";
 import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { createRunner } from "./create-runner.ts";
-import { fakePlugin } from "./test/fake-plugin.ts";
-import { recordLog, startRunner } from "./test/fixture.ts";
+import { fakePlugin, neverConnected } from "./test/fake-plugin.ts";
+import { connect, recordLog, startRunner } from "./test/fixture.ts";
 
+/** The reasons of ended sessions. */
 const ended = (log: ReturnType<typeof recordLog>) =>
-  log.messages("info").filter((line) => line.startsWith("session ended"));
+  log.lines.filter(({ message }) => message === "session ended").map(({ fields }) => fields.reason);
 
-test("localhost answers on both loopback addresses, by the real port", async () => {
+test("localhost opens both loopback addresses, on one port", async () => {
   await using host = await startRunner();
   const { hostname, port } = host.runner.url;
   expect([hostname, Number(port)]).toEqual(["localhost", expect.any(Number)]);
@@ -19,40 +21,43 @@ test("localhost answers on both loopback addresses, by the real port", async () 
   }
 });
 
-test("every network is one address, shown as localhost", async () => {
+test("0.0.0.0 is one address, and the URL has localhost", async () => {
   await using host = await startRunner({ host: "0.0.0.0" });
   expect(host.runner.url.hostname).toBe("localhost");
   expect((await fetch(`http://127.0.0.1:${host.runner.url.port}/livez`)).status).toBe(200);
 });
 
-test.each(["127.0.0.1", "::1"])("a port in use on %s is said so, and nothing stays open", async (address) => {
-  const taken = createServer().listen(0, address);
-  await once(taken, "listening");
-  const { port } = taken.address() as { port: number };
-  const close = vi.fn(async () => undefined);
-  const plugins = [fakePlugin({ opened: { close } })];
-  const runner = createRunner({ bot: () => undefined, plugins, port, logger: recordLog() });
-  await expect(runner.listen()).rejects.toMatchObject({
-    code: "PORT_IN_USE",
-    message: `Port ${port} is in use on ${address}.`,
-  });
-  expect(close).toHaveBeenCalledTimes(1);
-  taken.close();
-  await once(taken, "close");
-  // Whatever was bound before the failure is free again.
-  for (const loopback of ["127.0.0.1", "::1"]) {
-    const again = createServer().listen(port, loopback);
-    await once(again, "listening");
-    again.close();
-  }
-});
+test.each(["127.0.0.1", "::1"])(
+  "a port in use on %s rejects with PORT_IN_USE, and nothing stays open",
+  async (address) => {
+    const taken = createServer().listen(0, address);
+    await once(taken, "listening");
+    const { port } = taken.address() as { port: number };
+    const close = vi.fn(async () => undefined);
+    const plugins = [fakePlugin({ opened: { close } })];
+    const runner = createRunner({ bot: () => undefined, plugins, port, logger: recordLog() });
+    await expect(runner.listen()).rejects.toMatchObject({
+      code: "PORT_IN_USE",
+      message: `Port ${port} is in use on ${address}.`,
+    });
+    expect(close).toHaveBeenCalledTimes(1);
+    taken.close();
+    await once(taken, "close");
+    // Both addresses are free again.
+    for (const loopback of ["127.0.0.1", "::1"]) {
+      const again = createServer().listen(port, loopback);
+      await once(again, "listening");
+      again.close();
+    }
+  },
+);
 
-test("an address that this machine does not have is an option's fault", async () => {
+test("a host that is not an address of this machine rejects with OPTION_INVALID", async () => {
   const runner = createRunner({ bot: () => undefined, host: "203.0.113.7", port: 0, logger: recordLog() });
   await expect(runner.listen()).rejects.toMatchObject({ code: "OPTION_INVALID" });
 });
 
-test("before listen() there is no URL and there are no transports; after close() there is no listen()", async () => {
+test("before listen(), the URL throws and transports are empty; after close(), listen() rejects", async () => {
   const runner = createRunner({ bot: () => undefined, plugins: [fakePlugin()], port: 0, logger: recordLog() });
   expect(() => runner.url).toThrow("before listen()");
   expect(runner.transports).toEqual([]);
@@ -60,14 +65,14 @@ test("before listen() there is no URL and there are no transports; after close()
   await expect(runner.listen()).rejects.toThrow("closed");
 });
 
-test("listening twice is once", async () => {
+test("a second listen() opens nothing", async () => {
   const open = vi.fn(() => ({ close: async () => undefined }));
   await using host = await startRunner({ plugins: [fakePlugin({ open })] });
   await host.runner.listen();
   expect(open).toHaveBeenCalledTimes(1);
 });
 
-test("two runners in one process know nothing of each other", async () => {
+test("two runners in one process are independent", async () => {
   await using one = await startRunner();
   await using two = await startRunner();
   const { id } = await one.call();
@@ -76,11 +81,10 @@ test("two runners in one process know nothing of each other", async () => {
   expect(two.runner.sessions.counts.active).toBe(0);
 });
 
-test("RTVI's client-ready is answered though the bot knows nothing of it, and a bot's message passes", async () => {
-  const { connectOf } = await import("@pipecat-ts/runner-core");
+test("the host answers RTVI's client-ready for a bot that does not", async () => {
   await using host = await startRunner({
     bot: async (args) => {
-      const transport = await connectOf(args)({});
+      const transport = await connect(args);
       await transport.closed;
     },
   });
@@ -98,13 +102,13 @@ test("RTVI's client-ready is answered though the bot knows nothing of it, and a 
   expect(JSON.parse(String(data))).toMatchObject({ label: "rtvi-ai", type: "bot-ready", id: "abcd1234" });
   socket.close();
   await expect.poll(() => host.runner.sessions.counts.active).toBe(0);
-  expect(ended(host.log)).toEqual(["session ended: caller-left"]);
+  expect(ended(host.log)).toEqual(["caller-left"]);
 });
 
-test("draining: not ready, the pending sent away, live calls go on until they end", async () => {
+test("while draining, /readyz gets 503, pending sessions end, and active ones continue until they end", async () => {
   await using host = await startRunner();
   const { socket, id } = await host.call();
-  const waiting = String((await host.post("/start")).body.id);
+  const pending = String((await host.post("/start")).body.id);
   let drained = false;
   const drain = host.runner.drain().then(() => {
     drained = true;
@@ -112,10 +116,10 @@ test("draining: not ready, the pending sent away, live calls go on until they en
   await expect.poll(async () => (await host.fetch("/readyz")).status).toBe(503);
   expect(await (await host.fetch("/readyz")).json()).toMatchObject({ code: "DRAINING" });
   expect((await host.fetch("/livez")).status).toBe(200);
-  const refused = await host.post("/start");
-  expect([refused.status, refused.body.code]).toEqual([503, "DRAINING"]);
-  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
-  expect(host.runner.sessions.find(waiting)).toBeUndefined();
+  const rejected = await host.post("/start");
+  expect([rejected.status, rejected.body.code]).toEqual([503, "DRAINING"]);
+  expect(Number(rejected.headers.get("retry-after"))).toBeGreaterThan(0);
+  expect(host.runner.sessions.find(pending)).toBeUndefined();
   expect([drained, socket.readyState]).toEqual([false, WebSocket.OPEN]);
   void host.runner.sessions.find(id)?.end("ended-by-request");
   await drain;
@@ -123,17 +127,17 @@ test("draining: not ready, the pending sent away, live calls go on until they en
   await host.runner.drain();
 });
 
-test("at the end of the shutdown timeout the live ones are ended", async () => {
+test("live sessions are ended when the shutdown timeout passes", async () => {
   await using host = await startRunner({ shutdownTimeoutMs: 50 });
   const { socket } = await host.call();
   const closed = once(socket, "close");
   await host.runner.drain();
   await closed;
-  expect(ended(host.log)).toEqual(["session ended: shutdown"]);
-  expect(host.log.messages("warn").join()).toContain("1 sessions still run");
+  expect(ended(host.log)).toEqual(["shutdown"]);
+  expect(host.log.messages("warn").join()).toContain("shutdown timeout reached");
 });
 
-test("close() cuts a drain short", async () => {
+test("close() ends a drain early", async () => {
   await using host = await startRunner();
   await host.call();
   const drain = host.runner.drain();
@@ -142,22 +146,22 @@ test("close() cuts a drain short", async () => {
   expect(host.runner.sessions.counts).toEqual({ pending: 0, active: 0 });
 });
 
-test("closing aborts the bots, says goodbye to their sockets, and waits 2 s at most for a bot that does not listen", async () => {
+test("close() aborts the bots, closes their sockets, and waits at most 2 s for a bot that ignores its signal", async () => {
   await using host = await startRunner({ bot: () => new Promise(() => undefined) });
   const { socket } = await host.call();
   const idle = fetch(new URL("/livez", host.runner.url));
   await (await idle).text();
   const closed = once(socket, "close");
-  const from = performance.now();
+  const fromMs = performance.now();
   await Promise.all([host.runner.close(), host.runner.close()]);
-  const tookMs = performance.now() - from;
+  const tookMs = performance.now() - fromMs;
   expect(tookMs).toBeGreaterThan(1_900);
   expect(tookMs).toBeLessThan(6_000);
   await closed;
-  expect(ended(host.log)).toEqual(["session ended: shutdown"]);
+  expect(ended(host.log)).toEqual(["shutdown"]);
 });
 
-test("a plugin that fails to close, or never does, does not hold the others up", async () => {
+test("a plugin that fails to close, or never closes, does not delay the others", async () => {
   const close = vi.fn(async () => undefined);
   const plugins = [
     fakePlugin({ name: "throws", opened: { sockets: [], close: () => Promise.reject(new Error("stuck")) } }),
@@ -168,20 +172,22 @@ test("a plugin that fails to close, or never does, does not hold the others up",
   await host.runner.close();
   expect(close).toHaveBeenCalledTimes(1);
   expect(host.log.messages("error").toSorted()).toEqual([
-    "the transport failed to close",
-    "the transport is not closed after 2 s",
+    "transport did not close in time",
+    "transport failed to close",
   ]);
 });
 
-test("a bot without a server handles signals itself, and the runner closes after it", async () => {
+test("direct() runs one bot, which handles signals itself, and then closes the runner", async () => {
   const seen: unknown[] = [];
   const close = vi.fn(async () => undefined);
   const plugin = fakePlugin({
     open: (runner) => ({
-      async direct() {
-        const session = runner.createSession();
-        session.run({ transport: "fake" }, () => Promise.reject(new Error("not asked for")));
-        await session.ended;
+      advanced: {
+        async direct() {
+          const session = runner.createSession();
+          session.run<SessionArguments<"fake">>({}, neverConnected);
+          await session.ended;
+        },
       },
       close,
     }),
@@ -206,4 +212,18 @@ test("a bot without a server handles signals itself, and the runner closes after
   await expect(createRunner({ bot, logger: recordLog() }).direct("fake")).rejects.toMatchObject({
     code: "TRANSPORT_UNKNOWN",
   });
+});
+
+test.each([
+  [{ publicUrl: "https://bots.example.com/voice" }, "wss://bots.example.com/voice/fake/"],
+  [{ publicUrl: "http://10.0.0.7:7860" }, "ws://10.0.0.7:7860/fake/"],
+])("socketUrl has the scheme ws or wss and ends with the session's credential: %j", async (options, start) => {
+  const opened: { session: Session; url: URL }[] = [];
+  const open = (runner: RunnerContext) => {
+    const session = runner.createSession();
+    opened.push({ session, url: runner.socketUrl(session, "/fake") });
+    return {};
+  };
+  await using _host = await startRunner({ plugins: [fakePlugin({ open })], ...options });
+  expect(opened.map(({ url }) => url.href)).toEqual([`${start}${opened[0]?.session.id}`]);
 });
