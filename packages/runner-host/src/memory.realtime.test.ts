@@ -78,7 +78,7 @@ test("1,000 silent connections do not block the server, and close() closes them"
   await closed;
 });
 
-test("200 calls that end in different endings leave no session behind", async () => {
+test("200 calls that end in different ways leave no session behind", async () => {
   await using host = await startRunner({
     bot: async ({ body, signal }) => {
       if (body === "crash") throw new Error("crashed");

@@ -1,7 +1,6 @@
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 import { text } from "node:stream/consumers";
-import type { AudioFrame } from "@pipecat-ts/audio";
 import type { Call, TransportPlugin } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { type FakeArguments, fakePlugin } from "./test/fake-plugin.ts";
@@ -83,20 +82,22 @@ test("first audio, dropped frames and the pacer's lag are counted, of live and e
     bot: async (args) => {
       const transport = await connect(args, { audioInEnabled: true, audioOutEnabled: true });
       const second = { samples: new Int16Array(16_000), sampleRate: 16_000, channels: 1 };
-      const writer = transport.output.getWriter();
-      await writer.write(second);
+      void transport.output.getWriter().write(second);
+      await transport.input.getReader().read();
       if (!args.signal.aborted) await once(args.signal, "abort");
     },
   });
   const { id } = await host.call();
   const firstAudio = 'pipecat_first_audio_seconds_count{transport="fake"}';
   await expect.poll(() => scrape(host)).toMatchObject({ [firstAudio]: 1 });
-  // The bot does not read its input, which holds a bounded number of frames.
+  // The bot reads one frame, and then too slowly.
+  caller.call?.audio(frame());
+  await host.fetch("/livez");
   for (let count = 0; count < 1_000; count++) caller.call?.audio(frame());
   const dropped = 'pipecat_frames_dropped_total{transport="fake",direction="input"}';
+  await expect.poll(async () => (await scrape(host)).pipecat_pacer_lag_seconds_count).toBeGreaterThan(1);
   const live = await scrape(host);
   expect(live[dropped]).toBeGreaterThan(500);
-  expect(live.pipecat_pacer_lag_seconds_count).toBeGreaterThan(0);
   expect(live['pipecat_pacer_lag_seconds_bucket{le="+Inf"}']).toBe(live.pipecat_pacer_lag_seconds_count);
   await host.fetch(`/sessions/${id}`, { method: "DELETE" });
   expect(await scrape(host)).toMatchObject({ [firstAudio]: 1, [dropped]: live[dropped] });
@@ -155,6 +156,6 @@ function audioPlugin(onCall: (call: Call) => void): TransportPlugin {
   });
 }
 
-function frame(): AudioFrame {
+function frame() {
   return { samples: new Int16Array(320), sampleRate: 16_000, channels: 1 };
 }

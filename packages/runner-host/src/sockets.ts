@@ -28,7 +28,7 @@ const shutdownCloseMs = 500;
 /** How long a connection stays open after the closing handshake for a client that does not close its end, in ms. */
 const lingerMs = 2_000;
 /** Ping interval in ms. A socket that sends nothing during one, not even the pong, is terminated. */
-const pingMs = 20_000;
+export const pingMs = 20_000;
 
 /** RFC 6455 section 7.4. Reasons without an entry close with 1000. */
 const closeCodes: Partial<Record<CloseReason, number>> = {
@@ -209,14 +209,18 @@ function serve(
   /** Runs a handler in the session's scope. An exception ends the session of this socket, or rejects the caller. */
   function call<Result>(handler: () => Result): Result | undefined {
     const wasPending = session?.state !== "active";
+    const noticeStart = () => {
+      if (wasPending && session?.state === "active") ownsSession = true;
+    };
     try {
       return session && ownsSession ? session.inScope(handler) : handler();
     } catch (error) {
+      noticeStart();
       if (session && ownsSession) session.fail(error, "transport-failed");
       else reject(error);
       return undefined;
     } finally {
-      if (wasPending && session?.state === "active") ownsSession = true;
+      noticeStart();
     }
   }
 
@@ -227,7 +231,7 @@ function serve(
   }
 
   socket.on("message", (data, isBinary) => {
-    if (handlers) call(() => handlers?.message(data as Buffer, isBinary));
+    if (handlers && !rejected) call(() => handlers?.message(data as Buffer, isBinary));
   });
   // ws closes the socket by itself; `close` follows.
   socket.on("error", (err) => {
