@@ -51,6 +51,7 @@ test("messages sent while the network is down reach the caller who returns, once
   await transport.sendMessage("Now.");
   await until("it arrives", () => before.messages.includes("Now."), 2_000);
   before.peer.cut();
+  await new Promise((resolve) => setTimeout(resolve, 100)); // Packets on their way arrive.
   const sent = ["Are you there?", "Still there?"].map((text) => transport.sendMessage(text));
   await Promise.all(sent);
   const after = await call({ pc_id: before.pcId, restart_pc: true });
