@@ -26,7 +26,7 @@ ${rows.join("\n")}
 The suite has no requirement for these mistakes, because contract version 1 does not let a plugin make them:
 
 - **Running another transport's session.** \`findSession\`, \`admit\` and socket URLs lead to the plugin's own sessions only.
-- **Accepting a token for another session.** A credential alone names its session; there is no second id to compare.
+- **Accepting a token for another session.** A credential alone names its session.
 - **Forgetting to end the session when the caller leaves.** \`left()\` ends it, and the host calls it when a socket closes.
   A plugin with a server of its own that never calls \`left()\` fails END-1 to END-3.
 - **Losing early audio and messages.** \`run()\` returns a \`Call\` that buffers until the bot connects. AUDIO-IN-4 and
