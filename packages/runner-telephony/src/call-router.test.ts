@@ -201,7 +201,7 @@ describe("a session's socket URL", () => {
       const [path, headers] = way(token);
       (await opened(runner, path, headers)).send(announce(`A${index}`));
       await expect.poll(() => fixture.calls[index]?.args.body).toEqual({ way: index });
-      expect(await dial(runner, path, headers)).toBe(409);
+      expect(await dial(runner, path, headers)).toBe(403);
     }
     expect(await dial(runner, "/ws")).toBe(401);
   });

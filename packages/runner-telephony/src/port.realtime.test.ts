@@ -101,7 +101,7 @@ describe("a call ends", () => {
     const runner = await fixture.open({ bot: () => undefined });
     const phone = await fixture.phone.call({ at: runner.url });
     await phone.closed;
-    await expect.poll(() => fixture.api.requests.length).toBe(1);
+    expect(fixture.api.requests).toHaveLength(1);
   });
 
   test("with caller-left when the caller hangs up before createTransport", async () => {

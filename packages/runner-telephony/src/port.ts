@@ -2,11 +2,11 @@ import {
   type Call,
   type CallerSocket,
   type CloseReason,
+  type Logger,
   type MediaPort,
   type Pacer,
   type PortMedia,
   RunnerError,
-  type Session,
   type SocketHandlers,
   withTimeout,
 } from "@pipecat-ts/runner-core";
@@ -37,7 +37,7 @@ export interface MediaStreamOptions {
   /** Whether the carrier ends a call by closing the socket, without a `stop` message. */
   readonly endsSilently: boolean;
   readonly pacer: Pacer;
-  readonly session: Session;
+  readonly logger: Logger;
 }
 
 /** A mark costs as much as a frame. All carriers buffer more than this, so that audio continues between two marks. */
@@ -49,8 +49,7 @@ const normalClosure = 1000;
 const noStatusReceived = 1005;
 
 export function createMediaStream(call: Call, options: MediaStreamOptions): MediaStream {
-  const { socket, codec, control, title, endsSilently, pacer, session } = options;
-  const { logger } = session;
+  const { socket, codec, control, title, endsSilently, pacer, logger } = options;
   const buffer = createReorderBuffer({
     pacer,
     sampleRate: codec.callerSampleRate,
@@ -149,8 +148,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     message,
     closed(code) {
       // Any other code may come from a proxy or the network: the call may continue and be billed.
-      const isNormal = code === normalClosure || code === noStatusReceived;
-      endedByCarrier ||= endsSilently && isNormal && session.state === "active";
+      endedByCarrier ||= endsSilently && (code === normalClosure || code === noStatusReceived);
       stop();
     },
     connect(params) {
