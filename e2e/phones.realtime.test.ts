@@ -130,7 +130,7 @@ test("pipecat-runner bot.ts -t twilio -x my.ngrok.io takes a call", async () => 
     () => runner.printed().includes("they cannot be hung up"),
     5_000,
   );
-  expect(runner.printed()).toContain("Anybody may pretend to be Twilio.");
+  expect(runner.printed()).toContain("Anyone can pretend to be Twilio.");
   const tunnel = new URL("https://my.ngrok.io");
   const carrier = createFakeTwilio(accounts.twilio);
   const phone = await carrier.call({ at: new URL(runner.origin), publicUrl: tunnel, path: "/" });
