@@ -21,7 +21,7 @@ import { allocateAtFirst } from "./turn.ts";
 export interface Gathering {
   /**
    * Returns every `a=candidate` value for an answer. The first call opens sockets and queries STUN and TURN servers; an ICE
-   * restart keeps them. Rejects with UDP_PORTS_EXHAUSTED or TURN_UNREACHABLE if there is no candidate.
+   * restart keeps them. Rejects with UDP_PORTS_EXHAUSTED or TURN_UNREACHABLE without a candidate.
    */
   gather(signal: AbortSignal): Promise<readonly string[]>;
   /** See `PeerCounters`. */
