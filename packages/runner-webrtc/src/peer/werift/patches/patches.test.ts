@@ -19,5 +19,7 @@ test("nothing outside the werift folder imports werift", () => {
   const sources = globSync(["packages/*/src/**/*.ts", "apps/*/*.ts", "e2e/**/*.ts", "bench/**/*.ts"], { cwd: root });
   const outside = sources.filter((file) => !file.includes("node_modules") && !file.includes("/peer/werift/"));
   expect(outside.length).toBeGreaterThan(100);
-  expect(outside.filter((file) => /(from |import\()["']werift["']/.test(readFileSync(join(root, file), "utf8")))).toEqual([]);
+  expect(
+    outside.filter((file) => /(from |import\()["']werift["']/.test(readFileSync(join(root, file), "utf8"))),
+  ).toEqual([]);
 });
