@@ -31,7 +31,7 @@ export interface TransportPlugin<Options = unknown> {
     readonly rank?: number;
     /** Opened also when the runner is restricted to another transport, and never chosen by `/start`: for a vendor's webhook. */
     readonly alwaysOpen?: boolean;
-    /** The transport whose bots take its calls, as `args.transport`, when it differs from `name`: WhatsApp calls run WebRTC bots. */
+    /** The transport whose bots take its calls, as `args.transport`, when it differs from `name`: for a service that uses the media of another transport. */
     readonly runsAs?: string;
   };
 }
