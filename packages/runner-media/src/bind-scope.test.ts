@@ -5,11 +5,11 @@ import { expect, test } from "vitest";
 import { bindScope } from "./bind-scope.ts";
 import { catchUncaught } from "./test/catch-uncaught.ts";
 
-test("what a callback throws is uncaught in its own scope, and no connection that is accepted later runs in that", async () => {
+test("an exception in a bound callback is uncaught in its own scope, and later connections do not run in that scope", async () => {
   const storage = new AsyncLocalStorage<string>();
   const seen: unknown[] = [];
   const note = (what: string) => seen.push([what, storage.getStore()]);
-  const failing = storage.run("culprit", () =>
+  const failing = storage.run("callback scope", () =>
     bindScope((value: number) => {
       note(`callback ${value}`);
       throw new Error("on purpose");
@@ -18,13 +18,13 @@ test("what a callback throws is uncaught in its own scope, and no connection tha
   const server = createServer((socket) => {
     socket.on("data", (data) => {
       note(String(data));
-      // From a microtask, as events come that were held for a listener.
+      // From a microtask, like events that were buffered for a listener.
       if (String(data) === "first") queueMicrotask(() => failing(7));
-      socket.end("heard");
+      socket.end("received");
     });
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
-  const say = async (text: string) => {
+  const send = async (text: string) => {
     const socket = connect((server.address() as AddressInfo).port, "127.0.0.1", () => socket.write(text));
     socket.resume();
     await once(socket, "close");
@@ -33,15 +33,15 @@ test("what a callback throws is uncaught in its own scope, and no connection tha
   await catchUncaught(
     (error) => note(error.message),
     async () => {
-      await say("first");
-      await say("second");
+      await send("first");
+      await send("second");
     },
   );
   server.close();
   expect(seen).toEqual([
     ["first", undefined],
-    ["callback 7", "culprit"],
-    ["on purpose", "culprit"],
+    ["callback 7", "callback scope"],
+    ["on purpose", "callback scope"],
     ["second", undefined],
   ]);
 });

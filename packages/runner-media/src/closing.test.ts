@@ -7,7 +7,7 @@ async function* gen(frames: Iterable<AudioFrame>): AsyncGenerator<AudioFrame> {
   yield* frames;
 }
 
-/** Notes when promises settle, in ms since the start of the clock. */
+/** Records when promises settle, in ms since the start of the clock. */
 function watch(call: FakeCall, promises: Readonly<Record<string, Promise<unknown>>>): Record<string, unknown> {
   const settled: Record<string, unknown> = {};
   for (const [name, promise] of Object.entries(promises)) {
@@ -23,11 +23,11 @@ function expectReleased({ clock }: FakeCall): void {
   expect(clock.timers).toBe(0);
 }
 
-describe("a caller who leaves", () => {
-  test("ends the echo bot's pipe well, and the call", async () => {
+describe("when the caller leaves", () => {
+  test("the echo bot's pipe ends without an error, and the call ends", async () => {
     const call = createFakeCall();
-    const told: unknown[] = [];
-    call.transport.on("clientDisconnected", (reason) => told.push(reason));
+    const reasons: unknown[] = [];
+    call.transport.on("clientDisconnected", (reason) => reasons.push(reason));
     const piping = call.transport.input.pipeTo(call.transport.output);
     for (const frame of counting(1, 40)) call.caller.audio(frame);
     await call.clock.advance(300);
@@ -37,12 +37,12 @@ describe("a caller who leaves", () => {
     await expect(call.transport.closed).resolves.toBe("caller-left");
     await call.clock.advance(5_000);
     expect(call.sent.length).toBe(count);
-    expect(told).toEqual(["caller-left"]);
+    expect(reasons).toEqual(["caller-left"]);
     expect(call.hangUps).toEqual(["caller-left"]);
     expectReleased(call);
   });
 
-  test("has writes discarded and close resolved, neither of them an error", async () => {
+  test("writes are discarded and close resolves, without errors", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();
     const before = Array.from({ length: 1_000 }, () => writer.write(steady(1, 20)));
@@ -53,7 +53,7 @@ describe("a caller who leaves", () => {
     let settled = 0;
     for (const write of before) void write.then(() => settled++);
     await settle();
-    expect(settled).toBeLessThan(900); // the program has its turn in between
+    expect(settled).toBeLessThan(900); // the event loop runs in between
     for (let turn = 0; turn < 10; turn++) await settle();
     expect(settled).toBe(1_000);
     await behind;
@@ -63,7 +63,7 @@ describe("a caller who leaves", () => {
     expectReleased(call);
   });
 
-  test("interrupts what is played, cancels its source, and cuts short whatever is played later", async () => {
+  test("the current playback is interrupted, its source is canceled, and later playbacks end at once", async () => {
     const call = createFakeCall();
     let cancelled = 0;
     async function* speech() {
@@ -88,7 +88,7 @@ describe("a caller who leaves", () => {
     expect(call.transport.interrupt()).toEqual({ playedMs: 0, droppedMs: 0 });
   });
 
-  test("right after an interruption, or before one, leaves no timer behind though a pipe holds output", async () => {
+  test("right before or after an interruption, no timer remains although a pipe has acquired output", async () => {
     const call = createFakeCall();
     void new ReadableStream<AudioFrame>().pipeTo(call.transport.output);
     await settle();
@@ -102,7 +102,7 @@ describe("a caller who leaves", () => {
     expectReleased(call);
   });
 
-  test("before the bot does anything is an ended call", async () => {
+  test("before the bot does anything, the call has ended", async () => {
     const call = createFakeCall({ connected: false, onOpen: (caller) => caller.left() });
     await expect(call.transport.closed).resolves.toBe("caller-left");
     expect(call.hangUps).toEqual(["caller-left"]);
@@ -114,7 +114,7 @@ describe("a caller who leaves", () => {
 });
 
 describe("close", () => {
-  test("plays out what is queued while a pipe holds output, and hangs up", async () => {
+  test("plays out queued audio while a pipe has acquired output, and hangs up", async () => {
     const call = createFakeCall();
     const piping = call.transport.input.pipeTo(call.transport.output);
     for (const frame of counting(1, 9)) call.caller.audio(frame);
@@ -123,7 +123,7 @@ describe("close", () => {
     await call.clock.advance(100);
     expect(settled.closed).toBe(undefined);
     await call.clock.advance(200);
-    expect(values(call.heard())).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(values(call.sentAudio())).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(settled.close).toBe(settled.closed);
     expect(settled.closed).toBeGreaterThanOrEqual(180);
     expect(settled.closed).toBeLessThanOrEqual(220);
@@ -133,7 +133,7 @@ describe("close", () => {
     expectReleased(call);
   });
 
-  test("plays out un-awaited writes and every play in line, but nothing that comes later", async () => {
+  test("plays out writes that are not awaited and all queued playbacks, but nothing that is enqueued later", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();
     for (const frame of counting(1, 50)) void writer.write(frame);
@@ -144,13 +144,13 @@ describe("close", () => {
     const late = call.transport.play(gen([steady(201, 100)]));
     await call.clock.advance(5_000);
     await closing;
-    expect(values(call.heard())).toEqual([...counting(1, 50).map(({ samples }) => samples[0]), 100, 101]);
-    expect(call.heard().find(([value]) => value === 100)?.[1]).toBe(3_000);
+    expect(values(call.sentAudio())).toEqual([...counting(1, 50).map(({ samples }) => samples[0]), 100, 101]);
+    expect(call.sentAudio().find(([value]) => value === 100)?.[1]).toBe(3_000);
     await expect(late.done).resolves.toEqual({ playedMs: 0, interrupted: true });
     expectReleased(call);
   });
 
-  test("waits for the far end's mark, and not for ever", async () => {
+  test("waits for the far end's mark, with a timeout", async () => {
     const call = createFakeCall({ clears: true, marks: true, port: { sendAheadMs: 1_000 } });
     call.transport.play(gen([steady(1, 500)]));
     const settled = watch(call, { closed: call.transport.close() });
@@ -169,7 +169,7 @@ describe("close", () => {
     expectReleased(deaf);
   });
 
-  test("gives up on a source that hangs, on one without an end, and on a caller who never comes", async () => {
+  test("does not wait forever for a source that hangs or never ends, or for a caller who never connects", async () => {
     const hanging = createFakeCall();
     hanging.transport.play(new ReadableStream<AudioFrame>());
     const hung = watch(hanging, { closed: hanging.transport.close() });
@@ -195,7 +195,7 @@ describe("close", () => {
     for (const call of [hanging, absent, endless]) expectReleased(call);
   });
 
-  test("for any other reason hangs up at once, also while the call is being played out", async () => {
+  test("hangs up at once for any other reason, also during the playout", async () => {
     for (const reason of ["bot-failed", "shutdown", "ended-by-request", "caller-left"] as const) {
       const call = createFakeCall();
       void call.transport.output.getWriter().write(steady(1, 5_000));
@@ -214,7 +214,7 @@ describe("close", () => {
     expectReleased(call);
   });
 
-  test("ends early when what is played out is interrupted, or the caller leaves", async () => {
+  test("ends early when the bot interrupts or the caller leaves", async () => {
     for (const end of [(call: FakeCall) => void call.transport.interrupt(), (call: FakeCall) => call.caller.left()]) {
       const call = createFakeCall();
       void call.transport.output.getWriter().write(steady(1, 5_000));
@@ -228,7 +228,7 @@ describe("close", () => {
     }
   });
 
-  test("twice is once", async () => {
+  test("has no effect the second time", async () => {
     const call = createFakeCall();
     await Promise.all([call.transport.close(), call.transport.close()]);
     await call.transport.close("bot-failed");
@@ -237,7 +237,7 @@ describe("close", () => {
     await expect(call.transport.closed).resolves.toBe("bot-finished");
   });
 
-  test("resolves when the wire fails to close, or never does", async () => {
+  test("resolves when the wire fails to close, or never closes", async () => {
     const failing = createFakeCall({ port: { close: () => Promise.reject(new Error("stuck")) } });
     await failing.transport.close();
     expect(failing.warnings.length).toBe(1);
@@ -258,7 +258,7 @@ describe("close", () => {
 });
 
 describe("closing output", () => {
-  test("plays on to the end, resolves when that was heard, and leaves the call open", async () => {
+  test("resolves when all audio was played, and the call continues", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();
     for (const frame of counting(1, 50)) void writer.write(frame);
@@ -272,7 +272,7 @@ describe("closing output", () => {
     await expect(playback.done).resolves.toEqual({ playedMs: 100, interrupted: false });
   });
 
-  test("is not waited for by a play behind a write that was refused by the closed stream", async () => {
+  test("does not block a playback after a write that the closed stream rejected", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();
     void writer.write(steady(1, 1_000));
@@ -281,10 +281,10 @@ describe("closing output", () => {
     const playback = call.transport.play(gen([steady(3, 100)]));
     await call.clock.advance(3_000);
     await expect(playback.done).resolves.toEqual({ playedMs: 100, interrupted: false });
-    expect(values(call.heard())).toEqual([1, 3]);
+    expect(values(call.sentAudio())).toEqual([1, 3]);
   });
 
-  test("by abort drops what was written, at once, and leaves play as it is", async () => {
+  test("with abort drops written audio at once, and does not affect playbacks", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();
     const long = writer.write(steady(1, 600_000));
@@ -295,7 +295,7 @@ describe("closing output", () => {
     const playback = call.transport.play(gen([steady(3, 100)]));
     await call.clock.advance(3_000);
     await expect(playback.done).resolves.toEqual({ playedMs: 100, interrupted: false });
-    expect(values(call.heard()).slice(1)).toEqual([3]);
+    expect(values(call.sentAudio()).slice(1)).toEqual([3]);
     expect(call.sent.length - count).toBe(5);
 
     const other = createFakeCall();
@@ -305,12 +305,12 @@ describe("closing output", () => {
     await other.clock.advance(100);
     await held.abort(new Error("no more"));
     await other.clock.advance(3_000);
-    expect(other.heard()).toEqual([[3, 1_000]]);
+    expect(other.sentAudio()).toEqual([[3, 1_000]]);
   });
 });
 
 describe("sendMessage", () => {
-  test("hands messages to the wire, and rejects with what the wire says", async () => {
+  test("sends messages to the wire, and rejects with the wire's error", async () => {
     const messages: unknown[] = [];
     const call = createFakeCall({
       port: {
@@ -327,7 +327,7 @@ describe("sendMessage", () => {
     await expect(call.transport.sendMessage({ a: 2 })).rejects.toThrow(expect.objectContaining({ code: "CALL_ENDED" }));
   });
 
-  test("rejects MESSAGES_UNSUPPORTED where there are none, and nobody need care", async () => {
+  test("rejects with MESSAGES_UNSUPPORTED without support, and the rejection need not be handled", async () => {
     const call = createFakeCall();
     await expect(call.transport.sendMessage("x")).rejects.toThrow(
       expect.objectContaining({ code: "MESSAGES_UNSUPPORTED" }),
@@ -343,7 +343,7 @@ describe("sendMessage", () => {
   });
 });
 
-test("a wire that cannot be opened leaves nothing behind", () => {
+test("a wire that cannot be opened leaves no timer", () => {
   const call = createFakeCall();
   expect(() =>
     createFakeCall({

@@ -5,50 +5,50 @@ import { createFakeCall } from "./test/fake-call.ts";
 import { settle } from "./test/fake-clock.ts";
 
 describe("events", () => {
-  test("that come before the first listener are held and delivered in order, before newer ones", async () => {
+  test("before the first listener are buffered and delivered in order, before newer ones", async () => {
     const { transport, caller } = createFakeCall();
     caller.message("a");
     caller.message("b", "Ada");
-    const heard: unknown[] = [];
-    transport.on("appMessage", (...args) => heard.push(args));
+    const received: unknown[] = [];
+    transport.on("appMessage", (...args) => received.push(args));
     caller.message("c");
-    expect(heard).toEqual([]); // not before `on` has returned what removes the listener
+    expect(received).toEqual([]); // not before `on` has returned the function that removes the listener
     await settle();
     caller.message("d");
-    expect(heard).toEqual([["a"], ["b", "Ada"], ["c"], ["d"]]);
+    expect(received).toEqual([["a"], ["b", "Ada"], ["c"], ["d"]]);
   });
 
-  test("of the transport's own are held and delivered like the others", async () => {
+  test("of one transport only are buffered and delivered like the others", async () => {
     const { transport, caller } = createFakeCall();
     caller.event("landed", "Ghent", 7);
-    const heard: unknown[] = [];
+    const received: unknown[] = [];
     const own = transport as unknown as { on(event: string, listener: (...args: unknown[]) => void): void };
-    own.on("landed", (...args) => heard.push(args));
+    own.on("landed", (...args) => received.push(args));
     await settle();
     caller.event("landed", "Bruges", 9);
     await transport.close();
     caller.event("landed", "Paris", 11);
-    expect(heard).toEqual([
+    expect(received).toEqual([
       ["Ghent", 7],
       ["Bruges", 9],
     ]);
   });
 
-  test("reach every listener, the held ones only the first", async () => {
+  test("reach every listener, and buffered ones only the first", async () => {
     const { transport, caller } = createFakeCall();
     caller.dtmf("1");
-    const heard: string[] = [];
-    transport.on("dtmf", (digit) => heard.push(`a${digit}`));
-    const off = transport.on("dtmf", (digit) => heard.push(`b${digit}`));
+    const received: string[] = [];
+    transport.on("dtmf", (digit) => received.push(`a${digit}`));
+    const off = transport.on("dtmf", (digit) => received.push(`b${digit}`));
     await settle();
     caller.dtmf("2");
     off();
     off();
     caller.dtmf("3");
-    expect(heard).toEqual(["a1", "a2", "b2", "a3"]);
+    expect(received).toEqual(["a1", "a2", "b2", "a3"]);
   });
 
-  test("are held up to 50 of each name; what is dropped is counted", async () => {
+  test("are buffered up to 50 of each name, and dropped ones are counted", async () => {
     const { transport, caller } = createFakeCall();
     for (let index = 0; index < 60; index++) caller.message(index);
     caller.dtmf("1");
@@ -62,45 +62,45 @@ describe("events", () => {
     expect(transport.counters.eventsDropped).toBe(10);
   });
 
-  test("reach a tap, the held ones too, and stay held for the first listener", async () => {
+  test("reach a tap, also buffered ones, which stay buffered for the first listener", async () => {
     const { transport, caller } = createFakeCall();
     caller.message("a");
     const tapped: unknown[] = [];
-    const heard: unknown[] = [];
+    const received: unknown[] = [];
     transport.on("appMessage", (message) => tapped.push(message), { tap: true });
     caller.message("b");
     await settle();
     caller.message("c");
     expect(tapped).toEqual(["a", "b", "c"]);
-    transport.on("appMessage", (message) => heard.push(message));
+    transport.on("appMessage", (message) => received.push(message));
     await settle();
     caller.message("d");
-    expect(heard).toEqual(["a", "b", "c", "d"]);
+    expect(received).toEqual(["a", "b", "c", "d"]);
     expect(tapped).toEqual(["a", "b", "c", "d"]);
   });
 
-  test("stay held when the first listener goes before it was called", async () => {
+  test("stay buffered when the first listener is removed before it was called", async () => {
     const { transport, caller } = createFakeCall();
     caller.message("a");
-    const heard: unknown[] = [];
-    transport.on("appMessage", () => heard.push("gone"))();
+    const received: unknown[] = [];
+    transport.on("appMessage", () => received.push("gone"))();
     caller.message("b");
-    transport.on("appMessage", (message) => heard.push(message));
+    transport.on("appMessage", (message) => received.push(message));
     await settle();
-    expect(heard).toEqual(["a", "b"]);
+    expect(received).toEqual(["a", "b"]);
   });
 
-  test("a listener that throws keeps no other from being called, and its error is its own scope's", async () => {
+  test("reach all listeners when one throws, and the exception is uncaught in that listener's scope", async () => {
     const { transport, caller } = createFakeCall();
     const storage = new AsyncLocalStorage<string>();
-    const heard: unknown[] = [];
+    const received: unknown[] = [];
     const uncaught: unknown[] = [];
     storage.run("culprit", () =>
       transport.on("appMessage", () => {
         throw new Error("listener");
       }),
     );
-    transport.on("appMessage", (message) => heard.push(message));
+    transport.on("appMessage", (message) => received.push(message));
     await catchUncaught(
       (error) => uncaught.push([error.message, storage.getStore()]),
       async () => {
@@ -108,11 +108,11 @@ describe("events", () => {
         await settle();
       },
     );
-    expect(heard).toEqual(["a"]);
+    expect(received).toEqual(["a"]);
     expect(uncaught).toEqual([["listener", "culprit"]]);
   });
 
-  test("run in the scope the listener was registered in, streams in that of the transport", async () => {
+  test("are delivered in the scope in which the listener was registered, and streams run in the transport's scope", async () => {
     const storage = new AsyncLocalStorage<string>();
     const { transport, caller } = storage.run("bot", () => createFakeCall());
     const scopes: unknown[] = [];
@@ -134,14 +134,14 @@ describe("events", () => {
     expect(scopes).toEqual(["listener", "bot"]);
   });
 
-  test("come once for a caller who connects or leaves twice, and not at all after the end", async () => {
+  test("are emitted once for a caller who connects or leaves twice, and never after the end", async () => {
     const { transport, caller } = createFakeCall();
-    const heard: unknown[] = [];
-    transport.on("clientConnected", () => heard.push("connected"));
-    transport.on("clientDisconnected", (reason) => heard.push(reason));
-    transport.on("appMessage", () => heard.push("message"));
-    transport.on("error", () => heard.push("error"));
-    transport.on("dtmf", () => heard.push("dtmf"));
+    const received: unknown[] = [];
+    transport.on("clientConnected", () => received.push("connected"));
+    transport.on("clientDisconnected", (reason) => received.push(reason));
+    transport.on("appMessage", () => received.push("message"));
+    transport.on("error", () => received.push("error"));
+    transport.on("dtmf", () => received.push("dtmf"));
     await settle();
     caller.connected();
     caller.left();
@@ -153,10 +153,10 @@ describe("events", () => {
     caller.played("1");
     caller.audio({ samples: new Int16Array(320), sampleRate: 16_000, channels: 1 });
     await settle();
-    expect(heard).toEqual(["connected", "caller-left"]);
+    expect(received).toEqual(["connected", "caller-left"]);
   });
 
-  test("that the wire tells while it is being opened are not lost", async () => {
+  test("that the wire reports while it opens are buffered", async () => {
     const { transport } = createFakeCall({
       connected: false,
       onOpen(caller) {
@@ -165,11 +165,11 @@ describe("events", () => {
         caller.error(new Error("early"));
       },
     });
-    const heard: unknown[] = [];
-    transport.on("clientConnected", () => heard.push("connected"));
-    transport.on("appMessage", (message) => heard.push(message));
-    transport.on("error", (error) => heard.push(error.message));
+    const received: unknown[] = [];
+    transport.on("clientConnected", () => received.push("connected"));
+    transport.on("appMessage", (message) => received.push(message));
+    transport.on("error", (error) => received.push(error.message));
     await settle();
-    expect(heard).toEqual(["connected", "early", "early"]);
+    expect(received).toEqual(["connected", "early", "early"]);
   });
 });

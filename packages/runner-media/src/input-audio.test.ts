@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { counting, createFakeCall, steady } from "./test/fake-call.ts";
 import { settle } from "./test/fake-clock.ts";
 
-/** Keeps what a stream gives. */
+/** Collects the frames of a stream. */
 function collect(stream: ReadableStream<AudioFrame>): { readonly frames: AudioFrame[]; readonly ended: Promise<void> } {
   const frames: AudioFrame[] = [];
   const ended = (async () => {
@@ -16,8 +16,8 @@ function firstValues(frames: readonly AudioFrame[]): (number | undefined)[] {
   return frames.map(({ samples }) => samples[0]);
 }
 
-describe("the caller's audio", () => {
-  test("comes as mono frames of exactly 20 ms at audioInSampleRate, whatever the wire gives", async () => {
+describe("input", () => {
+  test("has mono frames of exactly 20 ms at audioInSampleRate, whatever arrives on the wire", async () => {
     for (const [fromRate, toRate] of [
       [8_000, 16_000],
       [16_000, 16_000],
@@ -40,7 +40,7 @@ describe("the caller's audio", () => {
     }
   });
 
-  test("of the right shape is passed on as it is", async () => {
+  test("passes frames of that shape on unchanged", async () => {
     const { transport, caller } = createFakeCall();
     const { frames } = collect(transport.input);
     const frame = steady(7, 20);
@@ -49,7 +49,7 @@ describe("the caller's audio", () => {
     expect(frames[0]).toBe(frame);
   });
 
-  test("keeps its order when frames of several lengths come", async () => {
+  test("keeps the order of frames with different lengths", async () => {
     const { transport, caller } = createFakeCall();
     const { frames } = collect(transport.input);
     for (const [index, ms] of [10, 20, 10, 20, 20, 5, 15].entries()) caller.audio(steady(index + 1, ms));
@@ -63,7 +63,7 @@ describe("the caller's audio", () => {
     ]);
   });
 
-  test("may change its rate in mid-call, and loses nothing by it", async () => {
+  test("loses no audio when the sample rate changes during the call", async () => {
     const { transport, caller } = createFakeCall();
     const { frames } = collect(transport.input);
     for (const rate of [16_000, 8_000, 48_000, 16_000]) {
@@ -77,7 +77,7 @@ describe("the caller's audio", () => {
     expect(odd).toEqual([]);
   });
 
-  test("is buffered for 500 ms; then the oldest frames are dropped, counted, and logged once", async () => {
+  test("buffers 500 ms, then drops the oldest frames, counts them, and logs once", async () => {
     const { transport, caller, warnings } = createFakeCall();
     const reader = transport.input.getReader();
     caller.audio(steady(1, 20));
@@ -91,7 +91,7 @@ describe("the caller's audio", () => {
     expect(firstValues(frames)).toEqual(Array.from({ length: 25 }, (_, index) => 77 + index));
   });
 
-  test("that a bot has not begun to read is counted apart, without a warning", async () => {
+  test("counts frames separately, without a warning, while the bot has not started to read", async () => {
     const { transport, caller, warnings } = createFakeCall();
     for (const frame of counting(1, 100)) caller.audio(frame);
     expect(transport.counters).toMatchObject({ inputDropped: 0, inputUnread: 75 });
@@ -101,7 +101,7 @@ describe("the caller's audio", () => {
     expect(firstValues(frames)).toEqual(Array.from({ length: 25 }, (_, index) => 76 + index));
   });
 
-  test("is heard by each listener with a queue of its own, and by none that has cancelled", async () => {
+  test("gives each listener its own queue, and a canceled one nothing", async () => {
     const { transport, caller } = createFakeCall();
     const { frames } = collect(transport.input);
     const recorder = transport.listen();
@@ -121,17 +121,17 @@ describe("the caller's audio", () => {
     const late2 = collect(transport.listen());
     caller.audio(steady(99, 20));
     await settle();
-    expect(firstValues(late2.frames)).toEqual([99]); // who comes later hears what comes later
+    expect(firstValues(late2.frames)).toEqual([99]); // a later listener gets later audio
   });
 
-  test("that is cancelled is no loss", async () => {
+  test("does not count frames for a canceled stream as dropped", async () => {
     const { transport, caller } = createFakeCall();
     await transport.input.cancel();
     for (const frame of counting(1, 100)) caller.audio(frame);
     expect(transport.counters.inputDropped).toBe(0);
   });
 
-  test("in one message of a minute is cut down to its last 500 ms before any work is done on it", async () => {
+  test("keeps only the last 500 ms of a frame of one minute, before it resamples", async () => {
     const { transport, caller } = createFakeCall();
     const samples = new Int16Array(960_000).fill(1);
     samples.fill(2, -8_000);
@@ -143,7 +143,7 @@ describe("the caller's audio", () => {
     expect(firstValues(frames)).toEqual(new Array(25).fill(2));
   });
 
-  test("that is no audio is skipped, counted, and warned of once", () => {
+  test("skips, counts and warns once about frames that are not audio", () => {
     const { transport, caller, warnings } = createFakeCall();
     const bad = [
       { samples: new Int16Array(320), sampleRate: Number.NaN, channels: 1 },
@@ -155,13 +155,13 @@ describe("the caller's audio", () => {
       null,
     ] as unknown as AudioFrame[];
     for (const frame of bad) caller.audio(frame);
-    caller.audio(steady(0, 0)); // empty, and in order
+    caller.audio(steady(0, 0)); // empty and valid
     expect(transport.counters.inputInvalid).toBe(bad.length);
     expect(warnings.length).toBe(1);
     expect(transport.counters.inputFrames).toBe(0);
   });
 
-  test("ends when the caller leaves, after what was said before is read", async () => {
+  test("closes when the caller leaves, after all earlier audio was read", async () => {
     const { transport, caller } = createFakeCall();
     const recorder = transport.listen();
     for (const frame of counting(1, 3)) caller.audio(frame);
@@ -176,7 +176,7 @@ describe("the caller's audio", () => {
     expect(frames).toEqual([]);
   });
 
-  test("is not there at all with audioInEnabled false", async () => {
+  test("closes at once with audioInEnabled: false", async () => {
     const { transport, caller } = createFakeCall({ params: { audioInEnabled: false } });
     caller.audio(steady(1, 20));
     const { frames, ended } = collect(transport.input);
@@ -184,7 +184,7 @@ describe("the caller's audio", () => {
     expect(frames).toEqual([]);
   });
 
-  test("cannot be asked for at a rate of which 20 ms are no whole number of samples", () => {
+  test("rejects a sample rate at which 20 ms are not a whole number of samples", () => {
     for (const audioInSampleRate of [0, -1, Number.NaN, 11_025, 1e9]) {
       expect(() => createFakeCall({ params: { audioInSampleRate } })).toThrow(
         expect.objectContaining({ code: "OPTION_INVALID" }),

@@ -13,14 +13,14 @@ async function* gen(frames: Iterable<AudioFrame>): AsyncGenerator<AudioFrame> {
 
 type Transform = TransformStream<AudioFrame, AudioFrame>;
 
-/** A way into `output` through three transforms. */
+/** Pipes into `output` through three transforms, and returns the writer of the first. */
 function threeTransforms({ transport }: FakeCall, make: () => Transform): WritableStreamDefaultWriter<AudioFrame> {
   const first = make();
   void first.readable.pipeThrough(make()).pipeThrough(make()).pipeTo(transport.output);
   return first.writable.getWriter();
 }
 
-/** Resolves when `act` was done, `ms` from now. */
+/** Calls `act` in `ms`, then resolves. */
 function later(clock: Clock, ms: number, act: () => void): Promise<void> {
   return new Promise((resolve) => {
     clock.after(ms, () => {
@@ -30,7 +30,7 @@ function later(clock: Clock, ms: number, act: () => void): Promise<void> {
   });
 }
 
-/** Lets time pass as slowly as it does for transforms that wait for turns of the event loop. */
+/** Advances the clock in steps, so that transforms that need several turns of the event loop keep up. */
 async function pass({ clock }: FakeCall, ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 5) {
     await clock.advance(5);
@@ -38,8 +38,8 @@ async function pass({ clock }: FakeCall, ms: number): Promise<void> {
   }
 }
 
-/** Checks that nothing old was sent after the interruption, and that old was heard before it. */
-function expectSilenceOfOld(call: FakeCall, atMs: number, countBefore: number): void {
+/** Asserts that old audio was sent before the interruption and not after it. */
+function expectNoOldAudio(call: FakeCall, atMs: number, countBefore: number): void {
   const before = call.sent.slice(0, countBefore);
   const after = call.sent.slice(countBefore);
   expect(before.length).toBeGreaterThan(10);
@@ -47,27 +47,27 @@ function expectSilenceOfOld(call: FakeCall, atMs: number, countBefore: number): 
   expect(after.every((entry) => entry.atMs >= atMs)).toBe(true);
 }
 
-describe("nothing written before an interruption is heard after it, and the bot goes on speaking:", () => {
+describe("audio from before an interruption is not sent after it, and new audio is:", () => {
   test("awaited writes", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();
     let value = old;
     let interrupted = false;
-    const speaking = (async () => {
+    const writing = (async () => {
       while (!interrupted) await writer.write(steady(value++, 20));
     })();
     await call.clock.advance(505);
     const count = call.sent.length;
     call.transport.interrupt();
     interrupted = true;
-    await speaking;
+    await writing;
     for (const frame of counting(fresh, 10)) await writer.write(frame);
     await call.clock.advance(1_000);
-    expectSilenceOfOld(call, call.clock.now() - 1_000, count);
-    expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 10).map(({ samples }) => samples[0]));
+    expectNoOldAudio(call, call.clock.now() - 1_000, count);
+    expect(values(call.sentAudio()).slice(count)).toEqual(counting(fresh, 10).map(({ samples }) => samples[0]));
   });
 
-  test("un-awaited writes, and new ones in the same breath", async () => {
+  test("writes that are not awaited, and new ones right after", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();
     const writes = counting(old, 500).map((frame) => writer.write(frame));
@@ -76,15 +76,15 @@ describe("nothing written before an interruption is heard after it, and the bot 
     const atMs = call.clock.now();
     call.transport.interrupt();
     const more = counting(fresh, 20).map((frame) => writer.write(frame));
-    await Promise.all(writes); // settled at once: no time has passed
+    await Promise.all(writes); // settled at once, without time passing
     expect(call.clock.now()).toBe(atMs);
     await call.clock.advance(2_000);
     await Promise.all(more);
-    expectSilenceOfOld(call, atMs, count);
-    expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
+    expectNoOldAudio(call, atMs, count);
+    expect(values(call.sentAudio()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
   });
 
-  test("the same frame written before and after", async () => {
+  test("the same frame, written before and after", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();
     const frame = steady(9, 20);
@@ -97,7 +97,7 @@ describe("nothing written before an interruption is heard after it, and the bot 
     expect(call.sent.length - count).toBe(10);
   });
 
-  test("play, and play again in the same breath", async () => {
+  test("play, and play again right after", async () => {
     const call = createFakeCall();
     const cancelled: string[] = [];
     async function* speech() {
@@ -125,12 +125,12 @@ describe("nothing written before an interruption is heard after it, and the bot 
     expect(cancelled.sort()).toEqual(["iterator", "stream"]);
     expect(await unstarted.next()).toEqual({ done: true, value: undefined });
     await call.clock.advance(2_000);
-    expectSilenceOfOld(call, atMs, count);
+    expectNoOldAudio(call, atMs, count);
     await expect(next.done).resolves.toEqual({ playedMs: 200, interrupted: false });
     expect(playing.playedMs).toBe(playedMs);
   });
 
-  test("a source of play that hangs, fails to stop, or gives more all the same", async () => {
+  test("a source of play that hangs, fails to stop, or continues to yield", async () => {
     const call = createFakeCall();
     let late: ((item: IteratorResult<AudioFrame>) => void) | undefined;
     const stubborn: AsyncIterable<AudioFrame> = {
@@ -146,10 +146,10 @@ describe("nothing written before an interruption is heard after it, and the bot 
     const writer = call.transport.output.getWriter();
     void writer.write(steady(fresh, 40));
     await call.clock.advance(300);
-    expect(call.heard()).toEqual([[fresh, 40]]);
+    expect(call.sentAudio()).toEqual([[fresh, 40]]);
     late?.({ done: false, value: steady(old, 20) });
     await call.clock.advance(300);
-    expect(call.heard()).toEqual([[fresh, 40]]);
+    expect(call.sentAudio()).toEqual([[fresh, 40]]);
   });
 
   const delays: readonly [string, () => Transform][] = [
@@ -169,12 +169,12 @@ describe("nothing written before an interruption is heard after it, and the bot 
       await pass(call, 1_000);
       for (const frame of counting(fresh, 20)) void writer.write(frame);
       await pass(call, 1_000);
-      expectSilenceOfOld(call, atMs, count);
-      expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
+      expectNoOldAudio(call, atMs, count);
+      expect(values(call.sentAudio()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
     });
   }
 
-  test("a pipe through three transforms that take 4 ms a frame", async () => {
+  test("a pipe through three transforms that take 4 ms per frame", async () => {
     const call = createFakeCall();
     const { clock } = call;
     const writer = threeTransforms(
@@ -190,11 +190,11 @@ describe("nothing written before an interruption is heard after it, and the bot 
     expect(call.sent.length).toBe(count);
     for (const frame of counting(fresh, 20)) void writer.write(frame);
     await clock.advance(2_000);
-    expectSilenceOfOld(call, atMs, count);
-    expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
+    expectNoOldAudio(call, atMs, count);
+    expect(values(call.sentAudio()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
   });
 
-  test("a pipe of long frames that come every 40 ms, and one of short frames that are live", async () => {
+  test("a pipe of long frames every 40 ms, and one of short frames in real time", async () => {
     const long = createFakeCall();
     const slow = new TransformStream<AudioFrame, AudioFrame>({
       transform: (frame, to) => later(long.clock, 40, () => to.enqueue(frame)),
@@ -211,18 +211,18 @@ describe("nothing written before an interruption is heard after it, and the bot 
     const short = createFakeCall();
     const through = new TransformStream<AudioFrame, AudioFrame>();
     void through.readable.pipeTo(short.transport.output);
-    const speaker = through.writable.getWriter();
+    const shortWriter = through.writable.getWriter();
     for (let index = 0; index < 100; index++) {
-      void speaker.write(steady(old + index, 8));
+      void shortWriter.write(steady(old + index, 8));
       if (index === 50) short.transport.interrupt();
       await short.clock.advance(8);
     }
     await short.clock.advance(300);
-    const lost = 100 - values(short.heard()).length;
-    expect(lost).toBeLessThan(10); // 40 ms were waiting to be sent
+    const dropped = 100 - values(short.sentAudio()).length;
+    expect(dropped).toBeLessThan(10); // 40 ms were queued
   });
 
-  test("a pipe of a process that is stopped in between, which is no pause of the pipe", async () => {
+  test("a pipe in a process that was stopped, which does not count as a pause of the pipe", async () => {
     const call = createFakeCall();
     const { clock } = call;
     const writer = threeTransforms(
@@ -240,7 +240,7 @@ describe("nothing written before an interruption is heard after it, and the bot 
     expect(call.sent.length).toBe(count);
   });
 
-  test("a live pipe on a machine too busy for pauses, after half a second", async () => {
+  test("a real-time pipe on a busy machine without pauses, after 500 ms", async () => {
     const call = createFakeCall();
     void call.transport.input.pipeTo(call.transport.output);
     for (let index = 0; index < 100; index++) {
@@ -249,15 +249,13 @@ describe("nothing written before an interruption is heard after it, and the bot 
       await call.clock.stall(20);
     }
     await call.clock.advance(500);
-    const spoken = values(call.heard());
-    expect(spoken).toContain(old + 35);
-    expect(spoken.filter((value) => value > old + 40 && value < old + 60)).toEqual([]);
-    expect(spoken.filter((value) => value >= old + 70)).toEqual(
-      counting(old + 70, 30).map(({ samples }) => samples[0]),
-    );
+    const sent = values(call.sentAudio());
+    expect(sent).toContain(old + 35);
+    expect(sent.filter((value) => value > old + 40 && value < old + 60)).toEqual([]);
+    expect(sent.filter((value) => value >= old + 70)).toEqual(counting(old + 70, 30).map(({ samples }) => samples[0]));
   });
 
-  test("a pipe of ten minutes of un-awaited writes", async () => {
+  test("a pipe with 10 minutes of writes that are not awaited", async () => {
     const call = createFakeCall();
     const writer = threeTransforms(call, () => new TransformStream());
     const frame = steady(old, 20);
@@ -270,11 +268,11 @@ describe("nothing written before an interruption is heard after it, and the bot 
     await call.clock.advance(50);
     void writer.write(steady(fresh, 20));
     await call.clock.advance(1_000);
-    expectSilenceOfOld(call, atMs, count);
-    expect(values(call.heard()).at(-1)).toBe(fresh);
+    expectNoOldAudio(call, atMs, count);
+    expect(values(call.sentAudio()).at(-1)).toBe(fresh);
   }, 60_000);
 
-  test("a pipe without an end or a pause, once 15 minutes of it are dropped; the program goes on meanwhile", async () => {
+  test("a pipe without end or pause, after 15 minutes of it were dropped, while the event loop runs", async () => {
     const call = createFakeCall();
     let pulled = 0;
     const endless = new ReadableStream<AudioFrame>({
@@ -288,11 +286,11 @@ describe("nothing written before an interruption is heard after it, and the bot 
     await call.clock.advance(2_500);
     expect(pulled - before).toBeGreaterThanOrEqual(900);
     expect(pulled - before).toBeLessThan(910);
-    expect(values(call.heard()).at(-1)).toBeGreaterThan(900);
+    expect(values(call.sentAudio()).at(-1)).toBeGreaterThan(900);
     call.caller.left();
   });
 
-  test("a live pipe goes on with the next live frame", async () => {
+  test("a real-time pipe continues with its next frame", async () => {
     const call = createFakeCall();
     void call.transport.input.pipeThrough(new TransformStream()).pipeTo(call.transport.output);
     for (let index = 0; index < 100; index++) {
@@ -301,68 +299,68 @@ describe("nothing written before an interruption is heard after it, and the bot 
       await call.clock.advance(20);
     }
     await call.clock.advance(500);
-    const spoken = values(call.heard());
-    expect(spoken.length).toBeGreaterThanOrEqual(96);
-    expect(spoken.at(-1)).toBe(old + 99);
+    const sent = values(call.sentAudio());
+    expect(sent.length).toBeGreaterThanOrEqual(96);
+    expect(sent.at(-1)).toBe(old + 99);
   });
 
-  test("an echo that is held up drops what the caller had said before", async () => {
+  test("an echo that was blocked drops the caller's earlier audio", async () => {
     const call = createFakeCall();
     void call.transport.input.pipeTo(call.transport.output);
-    for (const frame of counting(old, 40)) call.caller.audio(frame); // 800 ms at once: 500 ms wait
+    for (const frame of counting(old, 40)) call.caller.audio(frame); // 800 ms at once; 500 ms are buffered
     await call.clock.advance(105);
     const count = call.sent.length;
     call.transport.interrupt();
     await call.clock.advance(20);
     call.caller.audio(steady(fresh, 20));
     await call.clock.advance(1_000);
-    expect(values(call.heard()).slice(count)).toEqual([fresh]);
+    expect(values(call.sentAudio()).slice(count)).toEqual([fresh]);
   });
 
-  test("the next pipe, though it begins in the same breath as the interrupted one ends", async () => {
+  test("the next pipe, which starts as soon as the interrupted one ends", async () => {
     for (const cached of [true, false]) {
       const call = createFakeCall();
       const { output } = call.transport;
-      const say = (frames: AudioFrame[]) =>
+      const write = (frames: AudioFrame[]) =>
         ReadableStream.from(frames)
           .pipeThrough(new TransformStream())
           .pipeTo(cached ? output : call.transport.output, { preventClose: true });
-      const speaking = (async () => {
-        await say(counting(old, 200));
-        await say(counting(fresh, 20));
+      const writing = (async () => {
+        await write(counting(old, 200));
+        await write(counting(fresh, 20));
       })();
       await call.clock.advance(505);
       const count = call.sent.length;
       const atMs = call.clock.now();
       call.transport.interrupt();
       await call.clock.advance(2_000);
-      await speaking;
-      expectSilenceOfOld(call, atMs, count);
-      expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
+      await writing;
+      expectNoOldAudio(call, atMs, count);
+      expect(values(call.sentAudio()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
     }
   });
 
-  test("the next pipe, though the interrupted one took some turns of the event loop to end", async () => {
+  test("the next pipe, after the interrupted one took some turns of the event loop to end", async () => {
     const call = createFakeCall();
     async function* speech(frames: AudioFrame[]) {
       yield* frames;
       for (let turn = 0; turn < 3; turn++) await settle();
     }
-    const say = (frames: AudioFrame[]) =>
+    const write = (frames: AudioFrame[]) =>
       ReadableStream.from(speech(frames)).pipeTo(call.transport.output, { preventClose: true });
     void (async () => {
-      await say(counting(old, 200));
-      await say(counting(fresh, 20));
+      await write(counting(old, 200));
+      await write(counting(fresh, 20));
     })();
     await call.clock.advance(505);
     const count = call.sent.length;
     call.transport.interrupt();
     for (let turn = 0; turn < 10; turn++) await settle();
     await call.clock.advance(2_000);
-    expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
+    expect(values(call.sentAudio()).slice(count)).toEqual(counting(fresh, 20).map(({ samples }) => samples[0]));
   });
 
-  test("play and a writer of output, while a pipe's remains still come", async () => {
+  test("play and a writer of output, while an interrupted pipe still writes", async () => {
     const call = createFakeCall();
     const writer = threeTransforms(call, () => new TransformStream());
     const writes = counting(old, 400).map((frame) => writer.write(frame));
@@ -372,10 +370,10 @@ describe("nothing written before an interruption is heard after it, and the bot 
     call.transport.play(gen(counting(fresh, 10)));
     await Promise.all(writes);
     await call.clock.advance(1_000);
-    expect(values(call.heard()).slice(count)).toEqual(counting(fresh, 10).map(({ samples }) => samples[0]));
+    expect(values(call.sentAudio()).slice(count)).toEqual(counting(fresh, 10).map(({ samples }) => samples[0]));
   });
 
-  test("the resampler's tail and the half of a frame", async () => {
+  test("the resampler's tail and half a frame", async () => {
     const call = createFakeCall({ port: { sampleRates: [24_000] } });
     const writer = call.transport.output.getWriter();
     for (let index = 0; index < 20; index++) void writer.write(steady(8_000, 33));
@@ -391,14 +389,14 @@ describe("nothing written before an interruption is heard after it, and the bot 
   });
 });
 
-describe("an interruption", () => {
-  test("of a bot that says nothing does nothing but clear the far end", () => {
+describe("interrupt", () => {
+  test("clears the far end and does nothing else when nothing is played", () => {
     const call = createFakeCall({ clears: true });
     expect(call.transport.interrupt()).toEqual({ playedMs: 0, droppedMs: 0 });
     expect(call.clears.length).toBe(1);
   });
 
-  test("settles a write that waits behind a play, and one of ten minutes", async () => {
+  test("settles a write that waits for a playback, and a write of 10 minutes", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();
     call.transport.play(gen(counting(old, 500)));
@@ -414,7 +412,7 @@ describe("an interruption", () => {
     await closing;
   });
 
-  test("settles a close that waits for what is queued", async () => {
+  test("settles a close that waits for queued audio", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();
     void writer.write(steady(old, 150));
@@ -424,7 +422,7 @@ describe("an interruption", () => {
     await closing;
   });
 
-  test("may come from a listener of what it interrupts", async () => {
+  test("can be called in a listener of what it interrupts", async () => {
     const call = createFakeCall();
     call.transport.on("botStartedSpeaking", () => {
       call.transport.interrupt();
@@ -438,7 +436,7 @@ describe("an interruption", () => {
     call.caller.left();
   });
 
-  test("may be answered by the source that it cancels, and by a listener of botStoppedSpeaking", async () => {
+  test("allows new audio from the source that it cancels, and from a listener of botStoppedSpeaking", async () => {
     const call = createFakeCall({ clears: true });
     const writer = call.transport.output.getWriter();
     call.transport.play(
@@ -455,7 +453,7 @@ describe("an interruption", () => {
     const count = call.sent.length;
     call.transport.interrupt();
     await call.clock.advance(500);
-    expect(values(call.heard()).slice(1).sort()).toEqual([fresh, fresh + 1]);
+    expect(values(call.sentAudio()).slice(1).sort()).toEqual([fresh, fresh + 1]);
     expect(call.sent.length - count).toBe(4);
   });
 
@@ -467,7 +465,7 @@ describe("an interruption", () => {
     ["at another rate", { clears: true, port: { sampleRates: [8_000] } }],
   ];
   for (const [name, options] of wires) {
-    test(`tells what was heard to 20 ms by the send clock, over a wire ${name}`, async () => {
+    test(`returns playedMs within 20 ms by the send clock, over a wire ${name}`, async () => {
       for (const passedMs of [0, 7, 100, 333, 1_000, 1_999, 3_000]) {
         for (const how of ["written", "played"]) {
           const call = createFakeCall(options);
@@ -477,10 +475,10 @@ describe("an interruption", () => {
           else call.transport.play(gen(frames));
           await call.clock.advance(passedMs);
           const startMs = call.sent.find(({ frame }) => frame.samples[0] !== 0)?.atMs ?? call.clock.now();
-          const heardMs = Math.min(1_990, call.clock.now() - startMs);
+          const expectedMs = Math.min(1_990, call.clock.now() - startMs);
           const { playedMs, droppedMs } = call.transport.interrupt();
-          if (passedMs < 2_200) expect(Math.abs(playedMs - heardMs)).toBeLessThanOrEqual(20);
-          else expect(playedMs).toBe(0); // the stretch is over
+          if (passedMs < 2_200) expect(Math.abs(playedMs - expectedMs)).toBeLessThanOrEqual(20);
+          else expect(playedMs).toBe(0); // the utterance is over
           const sentMs =
             call.sent.filter(({ frame }) => frame.samples[0] !== 0).length * (options?.port?.frameMs ?? 20);
           expect(playedMs).toBeLessThanOrEqual(sentMs);
@@ -491,7 +489,7 @@ describe("an interruption", () => {
     });
   }
 
-  /** A far end that plays what it is sent in real time, reports its marks, and returns those it has when it is cleared. */
+  /** A far end that plays in real time, reports its marks, and returns the remaining ones when it is cleared. */
   function playFarEnd(options: Parameters<typeof createFakeCall>[0], delayMs: number) {
     let freeAtMs = 0;
     let call: FakeCall | undefined;
@@ -531,16 +529,16 @@ describe("an interruption", () => {
     [40, 0],
     [40, 60],
   ] as const) {
-    test(`tells what was heard to 20 ms by the marks of a far end ${delayMs} ms away in frames of ${frameMs} ms`, async () => {
+    test(`returns playedMs within 20 ms by the marks of a far end ${delayMs} ms away, with frames of ${frameMs} ms`, async () => {
       for (const passedMs of [30, 107, 500, 1_013, 1_555]) {
         const call = playFarEnd({ port: { frameMs } }, delayMs);
         const playback = call.transport.play(gen([steady(1, 3_000)]));
         await call.clock.advance(passedMs);
-        const heardMs = Math.max(0, passedMs - delayMs);
+        const expectedMs = Math.max(0, passedMs - delayMs);
         const { playedMs, droppedMs } = call.transport.interrupt();
-        expect(Math.abs(playedMs - heardMs)).toBeLessThanOrEqual(20 + (heardMs < frameMs ? frameMs - 20 : 0));
+        expect(Math.abs(playedMs - expectedMs)).toBeLessThanOrEqual(20 + (expectedMs < frameMs ? frameMs - 20 : 0));
         expect(playedMs + droppedMs).toBeCloseTo(3_000, 3);
-        await call.clock.advance(delayMs + 1); // the cleared marks come back
+        await call.clock.advance(delayMs + 1); // the cleared marks are returned
         expect(playback.playedMs).toBe(playedMs);
 
         const next = call.transport.play(gen([steady(2, 1_000)]));
@@ -552,7 +550,7 @@ describe("an interruption", () => {
     });
   }
 
-  test("counts nothing as heard that a stalled far end has not reported", async () => {
+  test("counts only audio as played that a stalled far end has reported", async () => {
     for (const frameMs of [20, 40]) {
       const call = createFakeCall({ clears: true, marks: true, port: { sendAheadMs: 1_000, frameMs } });
       const playback = call.transport.play(gen([steady(1, 3_000)]));
@@ -568,7 +566,7 @@ describe("an interruption", () => {
     }
   });
 
-  test("is not needed to end a stretch whose marks never come: 2 s after it must have been heard it was", async () => {
+  test("is not needed for an utterance without marks: it ends 2 s after it must have been played", async () => {
     const call = createFakeCall({ clears: true, marks: true });
     const events: string[] = [];
     call.transport.on("botStoppedSpeaking", () => events.push("stopped"));
@@ -580,7 +578,7 @@ describe("an interruption", () => {
     expect(events).toEqual(["stopped"]);
   });
 
-  test("does not count as heard what the wire did not take", async () => {
+  test("does not count audio as played that the wire did not send", async () => {
     let bufferedBytes = 0;
     const call = createFakeCall({ port: { bufferedBytes: () => bufferedBytes } });
     const playback = call.transport.play(gen([steady(1, 2_000)]));
@@ -599,7 +597,7 @@ describe("an interruption", () => {
     expect(Math.abs(call.transport.interrupt().playedMs - 500)).toBeLessThanOrEqual(20);
   });
 
-  test("tells of the stretch under way, not of those before it", async () => {
+  test("returns playedMs of the current utterance only", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();
     void writer.write(steady(1, 1_000));
@@ -609,7 +607,7 @@ describe("an interruption", () => {
     expect(Math.abs(call.transport.interrupt().playedMs - 300)).toBeLessThanOrEqual(20);
   });
 
-  test("tells of the play under way, not of what was said before it", async () => {
+  test("returns playedMs of the current playback, without earlier audio", async () => {
     const call = createFakeCall();
     call.transport.play(gen([steady(1, 1_000)]));
     call.transport.play(gen([steady(2, 5_000)]));
@@ -617,7 +615,7 @@ describe("an interruption", () => {
     expect(Math.abs(call.transport.interrupt().playedMs - 2_000)).toBeLessThanOrEqual(20);
   });
 
-  test("twice in a row tells the second time that nothing was left", async () => {
+  test("returns zero the second time in a row", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();
     for (const frame of counting(1, 500)) void writer.write(frame);

@@ -7,7 +7,7 @@ async function* speech(...frames: AudioFrame[]): AsyncGenerator<AudioFrame> {
   yield* frames;
 }
 
-/** A far end, `delayMs` away, that plays all it is sent in real time and reports its marks. */
+/** A far end, `delayMs` away, that plays in real time and reports its marks. */
 /** `PortMedia.played` of a call. */
 function playedOf(call: FakeCall): () => Promise<void> {
   return (call.transport as unknown as { played(): Promise<void> }).played;
@@ -34,8 +34,8 @@ function callFarEnd(delayMs: number, sendAheadMs = 200): FakeCall {
   return call;
 }
 
-describe("marks that cost as much as a frame", () => {
-  test("are asked for at the first frame, every 200 ms, and when nothing more waits", async () => {
+describe("marks with markEveryMs", () => {
+  test("are requested at the first frame, every 200 ms, and when nothing more is queued", async () => {
     const call = callFarEnd(0);
     const playback = call.transport.play(speech(steady(1, 1_000)));
     await call.clock.advance(2_000);
@@ -45,7 +45,7 @@ describe("marks that cost as much as a frame", () => {
   });
 
   for (const delayMs of [0, 60]) {
-    test(`tell what was heard by a far end ${delayMs} ms away to 20 ms`, async () => {
+    test(`report what a far end ${delayMs} ms away has played, within 20 ms`, async () => {
       for (const passedMs of [107, 250, 500, 1_013]) {
         const call = callFarEnd(delayMs);
         const playback = call.transport.play(speech(steady(1, 3_000)));
@@ -55,7 +55,7 @@ describe("marks that cost as much as a frame", () => {
     });
   }
 
-  test("let a stalled far end be believed for 200 ms and no longer", async () => {
+  test("trust a stalled far end for 200 ms at most", async () => {
     const call = createFakeCall({ clears: true, marks: true, port: { sendAheadMs: 1_000, markEveryMs: 200 } });
     const playback = call.transport.play(speech(steady(1, 3_000)));
     await call.clock.advance(20);
@@ -64,7 +64,7 @@ describe("marks that cost as much as a frame", () => {
     expect(playback.playedMs).toBe(220);
   });
 
-  test("that are not out yet leave what was sent unheard", async () => {
+  test("that were not requested yet leave sent audio unplayed", async () => {
     const call = createFakeCall({ clears: true, marks: true, port: { sendAheadMs: 1_000, markEveryMs: 200 } });
     const playback = call.transport.play(speech(steady(1, 180)));
     await call.clock.advance(1);
@@ -74,7 +74,7 @@ describe("marks that cost as much as a frame", () => {
     expect(playback.playedMs).toBe(20);
   });
 
-  test("report the end of what a live bot says, one frame at a time", async () => {
+  test("report the end of audio that a bot writes in real time, one frame at a time", async () => {
     const call = callFarEnd(40);
     const writer = call.transport.output.getWriter();
     for (let n = 0; n < 30; n++) {
@@ -92,7 +92,7 @@ describe("marks that cost as much as a frame", () => {
 });
 
 describe("PortMedia.played", () => {
-  test("waits until everything enqueued before was played, and delays what is enqueued later", async () => {
+  test("waits until everything enqueued before was played, and delays later audio", async () => {
     const call = callFarEnd(0);
     void call.transport.output.getWriter().write(steady(1, 300));
     let heardAtMs = 0;

@@ -5,7 +5,7 @@ import { catchUncaught } from "./test/catch-uncaught.ts";
 import { createFakeClock } from "./test/fake-clock.ts";
 
 describe("a pacer", () => {
-  test("ticks at start + n × period, however late its timers come: no drift", async () => {
+  test("ticks at start + n × period without drift, however late its timers run", async () => {
     const clock = createFakeClock(0);
     const due: number[] = [];
     const late = { ...clock, after: (ms: number, callback: () => void) => clock.after(ms + 3, callback) };
@@ -15,14 +15,14 @@ describe("a pacer", () => {
     expect(due.at(-1)).toBe(60_000);
   });
 
-  test("has one timer for all sessions, and none once the last has stopped", async () => {
+  test("has one timer for all sessions, and none after the last has stopped", async () => {
     const clock = createFakeClock();
     const pacer = createPacer({ clock });
     expect(clock.timers).toBe(0);
     const stops = Array.from({ length: 200 }, () => pacer.every(20, () => undefined));
     await clock.advance(100);
     expect(clock.timers).toBe(1);
-    expect(clock.started).toBeLessThan(10); // 200 sessions in step: one timer a period, not one a session
+    expect(clock.started).toBeLessThan(10); // 200 sessions in step need one timer per period
     for (const stop of stops) {
       stop();
       stop();
@@ -30,7 +30,7 @@ describe("a pacer", () => {
     expect(clock.timers).toBe(0);
   });
 
-  test("runs the ticks that a late timer left, of all sessions, in the order they were due", async () => {
+  test("runs the due ticks of all sessions in order after a late timer", async () => {
     const clock = createFakeClock(0);
     const pacer = createPacer({ clock });
     const ticks: string[] = [];
@@ -43,7 +43,7 @@ describe("a pacer", () => {
     expect(ticks.slice(7)).toEqual(["a120"]);
   });
 
-  test("starts a series anew that is more than 200 ms late, instead of a burst", async () => {
+  test("restarts a series that is more than 200 ms late instead of sending a burst", async () => {
     const clock = createFakeClock(0);
     const due: number[] = [];
     createPacer({ clock }).every(20, (dueMs) => due.push(dueMs));
@@ -52,7 +52,7 @@ describe("a pacer", () => {
     expect(due).toEqual([1_005, 1_025, 1_045]);
   });
 
-  test("lets a tick stop itself, others and the whole series", async () => {
+  test("allows a tick to stop itself, other ticks and the whole series", async () => {
     const clock = createFakeClock();
     const pacer = createPacer({ clock });
     const ticks: string[] = [];
@@ -67,7 +67,7 @@ describe("a pacer", () => {
     expect(clock.timers).toBe(0);
   });
 
-  test("tells how late ticks came", async () => {
+  test("measures the lag of ticks", async () => {
     const clock = createFakeClock();
     const pacer = createPacer({ clock });
     pacer.every(20, () => undefined);
@@ -83,7 +83,7 @@ describe("a pacer", () => {
     expect(pacer.lag.percentileMs(99)).toBe(0);
   });
 
-  test("runs each tick in the scope it was registered in, and its timer in none of them", async () => {
+  test("runs each tick in the scope in which it was registered, and its timer in none", async () => {
     const clock = createFakeClock();
     const storage = new AsyncLocalStorage<string>();
     const scopes: unknown[] = [];
@@ -107,7 +107,7 @@ describe("a pacer", () => {
     ]);
   });
 
-  test("goes on when a tick throws, which is that session's uncaught exception", async () => {
+  test("continues when a tick throws, and the exception is uncaught in that session's scope", async () => {
     const clock = createFakeClock();
     const pacer = createPacer({ clock });
     const storage = new AsyncLocalStorage<string>();
@@ -130,7 +130,7 @@ describe("a pacer", () => {
     ]);
   });
 
-  test("passes what a tick throws to onError, in the scope of the tick", async () => {
+  test("passes the exception of a tick to onError, in the scope of the tick", async () => {
     const clock = createFakeClock();
     const storage = new AsyncLocalStorage<string>();
     const errors: unknown[] = [];

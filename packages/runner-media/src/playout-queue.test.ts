@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createPlayoutQueue, type PlayoutQueue } from "./playout-queue.ts";
 import { steady } from "./test/fake-call.ts";
 
-/** Everything that can be had of a queue. */
+/** Takes all frames of a queue. */
 function drain(queue: PlayoutQueue): AudioFrame[] {
   const frames: AudioFrame[] = [];
   for (let frame = queue.next(true); frame; frame = queue.next(true)) frames.push(frame);
@@ -17,8 +17,8 @@ function loudMs(frames: readonly AudioFrame[]): number {
   );
 }
 
-describe("a play queue", () => {
-  test("keeps half a frame until it can be filled, or is to be padded", () => {
+describe("a playout queue", () => {
+  test("keeps a partial frame until it is filled or padded", () => {
     const queue = createPlayoutQueue([16_000], 20);
     queue.push(steady(1, 13));
     expect(queue.next(false)).toBe(undefined);
@@ -33,7 +33,7 @@ describe("a play queue", () => {
     expect(queue.empty).toBe(true);
   });
 
-  test("loses no sample to resampling, whatever the pieces", () => {
+  test("loses no sample to resampling, whatever the lengths of the frames", () => {
     for (const [fromRate, toRate] of [
       [8_000, 16_000],
       [24_000, 8_000],
@@ -52,7 +52,7 @@ describe("a play queue", () => {
     }
   });
 
-  test("goes through a frame of ten minutes piece by piece", () => {
+  test("processes a frame of 10 minutes in pieces", () => {
     const queue = createPlayoutQueue([24_000], 20);
     queue.push({ samples: new Int16Array(600 * 16_000), sampleRate: 16_000, channels: 1 });
     const startMs = performance.now();
@@ -61,14 +61,14 @@ describe("a play queue", () => {
     expect(queue.takenMs).toBeLessThan(30);
   });
 
-  test("forgets everything when it is cleared", () => {
+  test("drops everything when it is cleared", () => {
     const queue = createPlayoutQueue([16_000, 24_000], 20);
     const next = steady(9, 20);
     for (const leave of [
       () => queue.push(steady(1, 100)),
       () => {
         queue.push(steady(1, 13));
-        queue.next(false); // half a frame
+        queue.next(false); // a partial frame
       },
       () => {
         queue.push(steady(8_000, 30, 8_000));
@@ -77,11 +77,11 @@ describe("a play queue", () => {
       () => {
         queue.push(steady(8_000, 41, 8_000));
         queue.next(true);
-        queue.next(true); // a frame that is ready: the tail has filled one and begun another
+        queue.next(true); // a complete frame: the tail has filled one and started another
       },
       () => {
         queue.push(steady(1, 100));
-        queue.next(false); // a frame taken in part
+        queue.next(false); // a frame that was taken in part
       },
     ]) {
       leave();
@@ -95,7 +95,7 @@ describe("a play queue", () => {
     }
   });
 
-  test("has room again when no more than 200 ms wait", async () => {
+  test("has room again when at most 200 ms are queued", async () => {
     const queue = createPlayoutQueue([16_000], 20);
     queue.push(steady(1, 200));
     expect(queue.room()).toBe(undefined);

@@ -7,7 +7,7 @@ async function* gen(frames: Iterable<AudioFrame>): AsyncGenerator<AudioFrame> {
   yield* frames;
 }
 
-/** The most that was ever sent beyond what real time had room for, in ms. */
+/** How far audio was sent ahead of real time at most, in ms. */
 function mostAhead({ sent }: FakeCall, frameMs = 20): number {
   const first = sent[0]?.atMs ?? 0;
   return Math.max(...sent.map(({ atMs }, index) => (index + 1) * frameMs - (atMs - first)));
@@ -24,7 +24,7 @@ describe("output", () => {
     expect(call.sent.map(({ atMs }) => atMs - start)).toEqual(Array.from({ length: 3_000 }, (_, index) => index * 20));
   });
 
-  test("is sent as it is at a rate the wire takes, else resampled to the first", async () => {
+  test("is sent unchanged at a rate that the wire supports, and otherwise resampled to the first one", async () => {
     const { transport, clock, sent } = createFakeCall({ port: { sampleRates: [24_000, 16_000, 8_000] } });
     const writer = transport.output.getWriter();
     const frame = steady(1_000, 20, 8_000);
@@ -41,7 +41,7 @@ describe("output", () => {
     expect(resampled[5]?.frame.samples.every((sample) => Math.abs(sample - 1_000) <= 2)).toBe(true);
   });
 
-  test("may change its rate from frame to frame: nothing is lost, and a wire frame has one rate", async () => {
+  test("may change its sample rate between frames: nothing is lost, and each wire frame has one rate", async () => {
     const { transport, clock, sent } = createFakeCall({ port: { sampleRates: [16_000, 8_000] } });
     const writer = transport.output.getWriter();
     for (const rate of [16_000, 8_000, 24_000, 16_000, 44_100]) void writer.write(steady(1_000, 50, rate));
@@ -56,26 +56,26 @@ describe("output", () => {
   });
 
   test("in stereo is mixed to mono", async () => {
-    const { transport, clock, heard } = createFakeCall();
+    const { transport, clock, sentAudio } = createFakeCall();
     const samples = new Int16Array(640).map((_, index) => (index % 2 === 0 ? 10 : 30));
     void transport.output.getWriter().write({ samples, sampleRate: 16_000, channels: 2 });
     await clock.advance(100);
-    expect(heard()).toEqual([[20, 20]]);
+    expect(sentAudio()).toEqual([[20, 20]]);
   });
 
-  test("of odd lengths is padded with silence at the end of the stretch only", async () => {
-    const { transport, clock, heard } = createFakeCall();
+  test("of any length is padded with silence only at the end of the utterance", async () => {
+    const { transport, clock, sentAudio } = createFakeCall();
     const writer = transport.output.getWriter();
     for (let index = 0; index < 10; index++) void writer.write(steady(3, 13));
     await clock.advance(300);
-    expect(heard()).toEqual([
+    expect(sentAudio()).toEqual([
       [3, 130],
       [0, 10],
     ]);
   });
 
-  test("that is written live, a little early or late, has no holes and no padding", async () => {
-    const { transport, clock, heard } = createFakeCall();
+  test("that is written in real time with jitter has no gaps and no padding", async () => {
+    const { transport, clock, sentAudio } = createFakeCall();
     const writer = transport.output.getWriter();
     let at = 0;
     for (let index = 0; index < 50; index++) {
@@ -85,11 +85,11 @@ describe("output", () => {
       void writer.write(steady(3, 30));
     }
     await clock.advance(300);
-    expect(heard()).toEqual([[3, 1_500]]);
+    expect(sentAudio()).toEqual([[3, 1_500]]);
     expect(transport.counters.outputGaps).toBe(0);
   });
 
-  test("resolves its writes by backpressure: 200 ms ahead, and no more", async () => {
+  test("applies backpressure to writes above 200 ms", async () => {
     const { transport, clock } = createFakeCall();
     const writer = transport.output.getWriter();
     let written = 0;
@@ -107,7 +107,7 @@ describe("output", () => {
     }
   });
 
-  test("of ten minutes at once holds no more than it was given, and plays it all", async () => {
+  test("of 10 minutes at once is held without copies, and played completely", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();
     let pulled = 0;
@@ -124,7 +124,7 @@ describe("output", () => {
     writer.releaseLock();
     const piping = source.pipeTo(call.transport.output);
     await settle();
-    expect(pulled).toBeLessThan(15); // a pipe is read as far as 200 ms ahead
+    expect(pulled).toBeLessThan(15); // a pipe is read 200 ms ahead
     for (let minute = 1; minute <= 10; minute++) {
       await call.clock.advance(60_000);
       expect(pulled - minute * 3_000).toBeLessThan(15);
@@ -135,7 +135,7 @@ describe("output", () => {
     expect(mostAhead(call)).toBeLessThanOrEqual(20);
   });
 
-  test("of ten minutes in un-awaited writes holds the frames themselves, no copies", async () => {
+  test("of 10 minutes in writes that are not awaited is held without copies", async () => {
     const { transport, clock, sent } = createFakeCall();
     const writer = transport.output.getWriter();
     const frame = steady(1, 20);
@@ -146,8 +146,8 @@ describe("output", () => {
     expect(sent.every((entry) => entry.frame === frame)).toBe(true);
   });
 
-  test("that is no audio is skipped with an error event, and harms nothing", async () => {
-    const { transport, clock, heard } = createFakeCall();
+  test("that is not audio is skipped with an error event, and playout continues", async () => {
+    const { transport, clock, sentAudio } = createFakeCall();
     const errors: unknown[] = [];
     transport.on("error", (error) => errors.push((error as { code?: string }).code));
     const writer = transport.output.getWriter();
@@ -161,26 +161,26 @@ describe("output", () => {
       undefined,
     ] as unknown as AudioFrame[];
     for (const frame of bad) await writer.write(frame);
-    await writer.write(steady(0, 0)); // empty, and in order
+    await writer.write(steady(0, 0)); // empty and valid
     await writer.write(steady(4, 40));
     await clock.advance(100);
     expect(errors).toEqual(bad.map(() => "AUDIO_INVALID"));
     expect(transport.counters.outputInvalid).toBe(bad.length);
-    expect(heard()).toEqual([[4, 40]]);
+    expect(sentAudio()).toEqual([[4, 40]]);
   });
 
-  test("waits until the caller is there", async () => {
-    const { transport, clock, caller, heard, sent } = createFakeCall({ connected: false });
+  test("waits until the caller is connected", async () => {
+    const { transport, clock, caller, sentAudio, sent } = createFakeCall({ connected: false });
     void transport.output.getWriter().write(steady(4, 100));
     await clock.advance(5_000);
     expect(sent).toEqual([]);
     expect(clock.timers).toBe(0);
     caller.connected();
     await clock.advance(200);
-    expect(heard()).toEqual([[4, 100]]);
+    expect(sentAudio()).toEqual([[4, 100]]);
   });
 
-  test("is discarded with audioOutEnabled false, its writes resolved", async () => {
+  test("is discarded with audioOutEnabled: false, and its writes resolve", async () => {
     const { transport, clock, sent } = createFakeCall({ params: { audioOutEnabled: false } });
     const writer = transport.output.getWriter();
     for (let index = 0; index < 200; index++) await writer.write(steady(1, 20));
@@ -191,7 +191,7 @@ describe("output", () => {
     expect(sent).toEqual([]);
   });
 
-  test("does not block the program when a bot writes without end to nobody, or nothing", async () => {
+  test("does not block the event loop when a bot writes endlessly without a caller, or empty frames", async () => {
     for (const ms of [20, 0]) {
       const { transport, caller } = createFakeCall();
       if (ms > 0) caller.left();
@@ -204,16 +204,16 @@ describe("output", () => {
           written += 1;
         }
       })();
-      await new Promise((resolve) => setTimeout(resolve, 50)); // would never come
+      await new Promise((resolve) => setTimeout(resolve, 50)); // would never fire if the event loop were blocked
       stop = true;
       await endless;
       if (ms > 0) expect(written).toBeLessThan(5_000);
     }
   });
 
-  test("is dropped, counted and warned of once while more than 1 MiB waits on the wire", async () => {
+  test("is dropped, counted and warned about once while the wire buffers more than 1 MiB", async () => {
     let bufferedBytes = 0;
-    const { transport, clock, heard, warnings } = createFakeCall({ port: { bufferedBytes: () => bufferedBytes } });
+    const { transport, clock, sentAudio, warnings } = createFakeCall({ port: { bufferedBytes: () => bufferedBytes } });
     const writer = transport.output.getWriter();
     for (const frame of counting(1, 50)) void writer.write(frame);
     await clock.advance(190);
@@ -221,14 +221,14 @@ describe("output", () => {
     await clock.advance(200);
     bufferedBytes = 0;
     await clock.advance(1_000);
-    const left = values(heard());
+    const left = values(sentAudio());
     expect(left.length).toBe(40);
     expect(left.at(-1)).toBe(50);
     expect(transport.counters.outputDropped).toBe(10);
     expect(warnings.length).toBe(1);
   });
 
-  test("goes on when the wire throws, with error events", async () => {
+  test("continues when the wire throws, with error events", async () => {
     let broken = true;
     const { transport, clock, warnings } = createFakeCall({
       port: {
@@ -250,8 +250,8 @@ describe("output", () => {
 });
 
 describe("play", () => {
-  test("plays a stream or an iterable to its end, and says when it was heard", async () => {
-    const { transport, clock, heard } = createFakeCall();
+  test("plays a stream or an iterable to its end, and reports when it was played", async () => {
+    const { transport, clock, sentAudio } = createFakeCall();
     const first = transport.play(gen([steady(1, 50)]));
     const second = transport.play(ReadableStream.from(counting(2, 10)));
     let firstDone = 0;
@@ -268,12 +268,12 @@ describe("play", () => {
     expect(firstDone - 1_000).toBeLessThanOrEqual(80);
     expect(secondDone - 1_000).toBeGreaterThanOrEqual(250);
     expect(secondDone - 1_000).toBeLessThanOrEqual(280);
-    expect(heard()[0]).toEqual([1, 50]);
-    expect(values(heard())).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(sentAudio()[0]).toEqual([1, 50]);
+    expect(values(sentAudio())).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
   });
 
-  test("and writes take turns in the order they came, un-awaited writes included", async () => {
-    const { transport, clock, heard } = createFakeCall();
+  test("and writes acquire output in the order of their calls, also without await", async () => {
+    const { transport, clock, sentAudio } = createFakeCall();
     const writer = transport.output.getWriter();
     void writer.write(steady(1, 300));
     for (let index = 0; index < 20; index++) void writer.write(steady(2, 20));
@@ -283,7 +283,7 @@ describe("play", () => {
     transport.play(gen([steady(6, 100)]));
     void writer.write(steady(7, 100));
     await clock.advance(3_000);
-    expect(heard()).toEqual([
+    expect(sentAudio()).toEqual([
       [1, 300],
       [2, 400],
       [3, 400],
@@ -294,7 +294,7 @@ describe("play", () => {
     ]);
   });
 
-  test("reads no faster than it speaks, and only when its turn has come", async () => {
+  test("reads its source no faster than it plays, and only after it acquired output", async () => {
     const { transport, clock } = createFakeCall();
     let pulled = 0;
     async function* source() {
@@ -313,11 +313,11 @@ describe("play", () => {
     transport.interrupt();
   });
 
-  test("rejects `done` with what its source threw, and lets the next have its turn", async () => {
-    const { transport, clock, heard } = createFakeCall();
+  test("rejects `done` with the error of its source, and the next playback starts", async () => {
+    const { transport, clock, sentAudio } = createFakeCall();
     async function* failing() {
       yield steady(1, 40);
-      throw new Error("no voice");
+      throw new Error("source failed");
     }
     const errors: unknown[] = [];
     transport.on("error", (error) => errors.push(error.message));
@@ -327,33 +327,33 @@ describe("play", () => {
     locked.getReader();
     const taken = transport.play(locked);
     transport.play(gen([steady(2, 40)]));
-    await expect(failed.done).rejects.toThrow("no voice");
+    await expect(failed.done).rejects.toThrow("source failed");
     await expect(broken.done).rejects.toThrow(TypeError);
     await expect(taken.done).rejects.toThrow(TypeError);
     await clock.advance(300);
-    expect(heard()).toEqual([
+    expect(sentAudio()).toEqual([
       [1, 40],
       [2, 40],
     ]);
     expect(errors.length).toBe(3);
-    expect(errors).toContain("no voice");
+    expect(errors).toContain("source failed");
   });
 
-  test("whose source throws and whose `done` nobody awaits is told of by an error event, and harms nothing", async () => {
+  test("emits an error event when its source throws and `done` is not awaited", async () => {
     const { transport, clock, warnings } = createFakeCall();
-    const told: unknown[] = [];
-    const listener = (error: unknown) => told.push(error);
+    const errors: unknown[] = [];
+    const listener = (error: unknown) => errors.push(error);
     process.on("unhandledRejection", listener);
-    transport.on("error", (error) => told.push(error.message));
-    transport.play(new ReadableStream({ pull: () => Promise.reject(new Error("no voice")) }));
+    transport.on("error", (error) => errors.push(error.message));
+    transport.play(new ReadableStream({ pull: () => Promise.reject(new Error("source failed")) }));
     await clock.advance(20);
     await settle();
     process.off("unhandledRejection", listener);
-    expect(told).toEqual(["no voice"]);
+    expect(errors).toEqual(["source failed"]);
     expect(warnings.length).toBe(1);
   });
 
-  test("of nothing, and of what is no audio, is over at once and blocks nobody", async () => {
+  test("of an empty source, or of one without audio, ends at once", async () => {
     const { transport, clock } = createFakeCall();
     async function* nothing() {
       for (let index = 0; index < 1_000; index++) yield steady(1, 0);
@@ -369,13 +369,13 @@ describe("play", () => {
         while (!stop) yield steady(1, 0);
       })(),
     );
-    await new Promise((resolve) => setTimeout(resolve, 20)); // would never come
+    await new Promise((resolve) => setTimeout(resolve, 20)); // would never fire if the event loop were blocked
     stop = true;
   });
 });
 
 describe("the wire", () => {
-  test("that buffers is sent ahead by sendAheadMs and no more, from the start and after each interruption", async () => {
+  test("with sendAheadMs is sent ahead by that much, from the start and after each interruption", async () => {
     const call = createFakeCall({ clears: true, port: { sendAheadMs: 100 } });
     const writer = call.transport.output.getWriter();
     void writer.write(steady(1, 2_000));
@@ -390,10 +390,10 @@ describe("the wire", () => {
     await settle();
     expect(call.sent.length - before).toBe(5);
     await call.clock.advance(3_000);
-    expect(call.heard()[1]).toEqual([2, 2_000]);
+    expect(call.sentAudio()[1]).toEqual([2, 2_000]);
   });
 
-  test("that buffers gets its last, padded frame before it runs dry", async () => {
+  test("with sendAheadMs gets the last, padded frame before its buffer is empty", async () => {
     const { transport, clock, sent } = createFakeCall({ port: { sendAheadMs: 100 } });
     void transport.output.getWriter().write(steady(1, 190));
     await clock.advance(1_000);
@@ -402,34 +402,34 @@ describe("the wire", () => {
     for (const [index, { atMs }] of sent.entries()) expect(atMs - start).toBeLessThan(Math.max(1, index * 20));
   });
 
-  test("that buffers gets no padding while it has something left to play", async () => {
-    const { transport, clock, heard } = createFakeCall({ port: { sendAheadMs: 100 } });
+  test("with sendAheadMs gets no padding while audio is left in its buffer", async () => {
+    const { transport, clock, sentAudio } = createFakeCall({ port: { sendAheadMs: 100 } });
     const writer = transport.output.getWriter();
     for (let index = 0; index < 20; index++) {
       void writer.write(steady(3, index === 0 ? 110 : 50));
       await clock.advance(50);
     }
     await clock.advance(500);
-    expect(heard()).toEqual([[3, 1_060]]);
+    expect(sentAudio()).toEqual([[3, 1_060]]);
   });
 
-  test("that is continuous gets a frame every frameMs, silence while the bot says nothing", async () => {
-    const { transport, clock, sent, heard, caller } = createFakeCall({ port: { continuous: true, frameMs: 40 } });
+  test("with continuous gets a frame every frameMs, silence while nothing is played", async () => {
+    const { transport, clock, sent, sentAudio, caller } = createFakeCall({ port: { continuous: true, frameMs: 40 } });
     await clock.advance(400);
     expect(sent.length).toBe(10);
     void transport.output.getWriter().write(steady(3, 100));
     await clock.advance(600);
     expect(sent.length).toBe(25);
     expect(sent.every(({ atMs }, index) => atMs - 1_000 === (index + 1) * 40)).toBe(true);
-    expect(heard().map(([value]) => value)).toEqual([0, 3, 0]);
-    expect(heard()[1]).toEqual([3, 100]);
+    expect(sentAudio().map(([value]) => value)).toEqual([0, 3, 0]);
+    expect(sentAudio()[1]).toEqual([3, 100]);
     caller.left();
-    expect(clock.timers).toBe(1); // the hang-up's
+    expect(clock.timers).toBe(1); // of hanging up
     await clock.advance(1);
     expect(clock.timers).toBe(0);
   });
 
-  test("holds no timer while nobody speaks", async () => {
+  test("has no timer while nothing is played", async () => {
     const { transport, clock } = createFakeCall();
     expect(clock.timers).toBe(0);
     void transport.output.getWriter().write(steady(1, 100));
@@ -448,7 +448,7 @@ describe("botStartedSpeaking and botStoppedSpeaking", () => {
     return events;
   }
 
-  test("come with the first audio and 200 ms after the last was played", async () => {
+  test("are emitted with the first audio, and 200 ms after the last was played", async () => {
     const call = createFakeCall();
     const events = listen(call);
     void call.transport.output.getWriter().write(steady(1, 500));
@@ -459,7 +459,7 @@ describe("botStartedSpeaking and botStoppedSpeaking", () => {
     ]);
   });
 
-  test("do not come for a hole of up to 200 ms, and do for a longer one", async () => {
+  test("are not emitted for a gap of up to 200 ms, and are for a longer one", async () => {
     const call = createFakeCall();
     const events = listen(call);
     const writer = call.transport.output.getWriter();
@@ -474,7 +474,7 @@ describe("botStartedSpeaking and botStoppedSpeaking", () => {
     expect(events.map(([event]) => event)).toEqual(["started", "stopped", "started", "stopped"]);
   });
 
-  test("come for silence between stretches on a continuous wire, too", async () => {
+  test("are emitted for silence between utterances on a continuous wire too", async () => {
     const call = createFakeCall({ port: { continuous: true } });
     const events = listen(call);
     void call.transport.output.getWriter().write(steady(1, 100));
@@ -482,7 +482,7 @@ describe("botStartedSpeaking and botStoppedSpeaking", () => {
     expect(events.map(([event]) => event)).toEqual(["started", "stopped"]);
   });
 
-  test("come at once for an interruption and for the end of the call", async () => {
+  test("are emitted at once for an interruption and for the end of the call", async () => {
     const call = createFakeCall();
     const events = listen(call);
     const writer = call.transport.output.getWriter();

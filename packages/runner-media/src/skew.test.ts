@@ -4,7 +4,7 @@ import { createFakeClock, settle } from "./test/fake-clock.ts";
 
 const hourMs = 3_600_000;
 
-/** An echo bot for an hour, with a caller whose clock runs at `speed` of ours. */
+/** An echo bot for one hour, with a caller whose clock runs at `speed` times our speed. */
 async function echoForAnHour(speed: number) {
   const clock = createFakeClock(0);
   let mostDelayMs = 0;
@@ -18,7 +18,7 @@ async function echoForAnHour(speed: number) {
     },
   });
   void call.transport.input.pipeTo(call.transport.output);
-  /** The value of a frame is when it was said, in units of 10 ms, so that its delay is known when it is heard. */
+  /** The value of a frame is its time of capture in units of 10 ms, so that its delay is known when it is sent back. */
   const stamps = 30_000;
   const stamp = () => Math.floor(clock.now() / 10) % stamps;
 
@@ -30,7 +30,7 @@ async function echoForAnHour(speed: number) {
   return { call, mostDelayMs };
 }
 
-test("a caller's clock 0.1 % fast, for an hour: the delay is bounded, a frame is dropped every 20 s", async () => {
+test("with a caller's clock that is 0.1 % fast for one hour, the delay is bounded and one frame is dropped every 20 s", async () => {
   const { call, mostDelayMs } = await echoForAnHour(1.001);
   const { inputFrames, inputDropped, outputFrames, outputGaps } = call.transport.counters;
   expect(inputFrames).toBe(180_180);
@@ -41,7 +41,7 @@ test("a caller's clock 0.1 % fast, for an hour: the delay is bounded, a frame is
   expect(call.warnings.length).toBe(1);
 }, 120_000);
 
-test("a caller's clock 0.1 % slow, for an hour: the delay is bounded, a hole of one frame every 20 s", async () => {
+test("with a caller's clock that is 0.1 % slow for one hour, the delay is bounded with a gap of one frame every 20 s", async () => {
   const { call, mostDelayMs } = await echoForAnHour(0.999);
   const { inputFrames, inputDropped, outputFrames, outputGaps } = call.transport.counters;
   expect(inputFrames).toBe(179_820);

@@ -1,4 +1,4 @@
-/** For tests: has `listener` take uncaught exceptions during `run`, instead of the test runner, which fails for them. */
+/** Sends uncaught exceptions during `run` to `listener` instead of the test runner, which would fail. */
 export async function catchUncaught(listener: (error: Error) => void, run: () => unknown): Promise<void> {
   const others = process.listeners("uncaughtException");
   process.removeAllListeners("uncaughtException");

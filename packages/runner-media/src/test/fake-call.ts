@@ -19,7 +19,7 @@ export interface FakeCall {
   readonly hangUps: CloseReason[];
   readonly warnings: string[];
   /** The audio that was sent from `fromMs` on, as runs of equal samples: `[[7, 40]]` is 40 ms of samples with the value 7. */
-  heard(fromMs?: number): [value: number, ms: number][];
+  sentAudio(fromMs?: number): [value: number, ms: number][];
 }
 
 export interface FakeCallOptions {
@@ -75,7 +75,7 @@ export function createFakeCall(options: FakeCallOptions = {}): FakeCall {
     marks,
     hangUps,
     warnings,
-    heard: (fromMs = 0) => runs(sent.filter(({ atMs }) => atMs >= fromMs).map(({ frame }) => frame)),
+    sentAudio: (fromMs = 0) => runs(sent.filter(({ atMs }) => atMs >= fromMs).map(({ frame }) => frame)),
   };
 }
 
@@ -91,8 +91,8 @@ export function counting(first: number, count: number): AudioFrame[] {
 }
 
 /** The values of counting frames, without silence. */
-export function values(heard: readonly [number, number][]): number[] {
-  return heard.map(([value]) => value).filter((value) => value !== 0);
+export function values(audio: readonly [number, number][]): number[] {
+  return audio.map(([value]) => value).filter((value) => value !== 0);
 }
 
 function runs(frames: readonly AudioFrame[]): [number, number][] {

@@ -1,10 +1,10 @@
 import type { Clock } from "@pipecat-ts/runner-core";
 
-/** A clock that only advances when a test says so. */
+/** A clock that advances only when a test advances it. */
 export interface FakeClock extends Clock {
-  /** Lets `ms` pass, timer by timer. Everything that a timer sets off is done before the next. */
+  /** Advances by `ms`, timer by timer. Everything that a timer starts is done before the next timer. */
   advance(ms: number): Promise<void>;
-  /** Lets `ms` pass at once, as if the process had been stopped: due timers run late, together. */
+  /** Advances by `ms` at once, as if the process had been stopped: due timers run late, together. */
   stall(ms: number): Promise<void>;
   /** Active timers. */
   readonly timers: number;
