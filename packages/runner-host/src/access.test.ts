@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
-import { RunnerError, type Session, type SocketRoute } from "@pipecat-ts/runner-core";
+import { type RunnerContext, RunnerError, type Session, type SocketRoute } from "@pipecat-ts/runner-core";
 import { pendingMs } from "@pipecat-ts/runner-sessions";
 import { afterEach, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
@@ -13,7 +13,7 @@ import { openSocket, type RunnerFixture, startRunner } from "./test/fixture.ts";
 
 const apiKey = "sixteen-characters";
 
-/** A GET with headers that fetch would not send: the status, and the code of an error. */
+/** Sends a GET with headers that fetch does not allow. Returns the status, and the code of an error. */
 async function get(host: RunnerFixture, path: string, headers: Record<string, string>): Promise<string> {
   const { hostname, port } = host.runner.url;
   return await new Promise((resolve, reject) => {
@@ -24,7 +24,7 @@ async function get(host: RunnerFixture, path: string, headers: Record<string, st
   });
 }
 
-const guarded = fakePlugin({
+const withRoutes = fakePlugin({
   opened: {
     routes: (["caller", "carrier", "open"] as const).map((access) => ({
       method: "POST",
@@ -37,15 +37,15 @@ const guarded = fakePlugin({
   },
 });
 
-test("with a key, whatever a caller may do needs it", async () => {
-  await using host = await startRunner({ apiKey, plugins: [guarded] });
-  const ask = async (path: string, method: string, authorization?: string) =>
+test("with an API key, the routes of callers require it", async () => {
+  await using host = await startRunner({ apiKey, plugins: [withRoutes] });
+  const send = async (path: string, method: string, authorization?: string) =>
     (await host.fetch(path, { method, headers: authorization === undefined ? {} : { authorization } })).status;
   for (const [path, method] of [
     ["/start", "POST"],
     ["/caller", "POST"],
-    ["/sessions/nobody", "GET"],
-    ["/sessions/nobody/api/offer", "PATCH"],
+    ["/sessions/unknown", "GET"],
+    ["/sessions/unknown/api/offer", "PATCH"],
   ] as const) {
     for (const wrong of [
       undefined,
@@ -55,19 +55,19 @@ test("with a key, whatever a caller may do needs it", async () => {
       `Basic ${apiKey}`,
       apiKey,
     ]) {
-      expect([path, wrong, await ask(path, method, wrong)]).toEqual([path, wrong, 401]);
+      expect([path, wrong, await send(path, method, wrong)]).toEqual([path, wrong, 401]);
     }
-    expect(await ask(path, method, `Bearer ${apiKey}`)).not.toBe(401);
+    expect(await send(path, method, `Bearer ${apiKey}`)).not.toBe(401);
   }
-  expect(await Promise.all([ask("/carrier", "POST"), ask("/open", "POST"), ask("/status", "GET")])).toEqual([
+  expect(await Promise.all([send("/carrier", "POST"), send("/open", "POST"), send("/status", "GET")])).toEqual([
     200, 200, 200,
   ]);
   expect(host.runner.sessions.counts.pending).toBe(1);
-  const refused = await host.post("/start");
-  expect([refused.body.code, refused.headers.get("www-authenticate")]).toEqual(["KEY_REQUIRED", "Bearer"]);
+  const rejected = await host.post("/start");
+  expect([rejected.body.code, rejected.headers.get("www-authenticate")]).toEqual(["KEY_REQUIRED", "Bearer"]);
 });
 
-test("a page of any origin may call, and is never given credentials", async () => {
+test("by default, CORS allows all origins, without credentials", async () => {
   await using host = await startRunner();
   const { headers } = await host.fetch("/status", { headers: { origin: "https://any.example" } });
   expect([headers.get("access-control-allow-origin"), headers.get("access-control-allow-credentials")]).toEqual([
@@ -76,19 +76,19 @@ test("a page of any origin may call, and is never given credentials", async () =
   ]);
 });
 
-test("with a list of origins only their pages and our own may call", async () => {
+test("with allowedOrigins, only pages of these origins and of this server may call", async () => {
   const allowedOrigins = ["https://App.example.com:8443/", "capacitor://localhost"];
   await using host = await startRunner({ allowedOrigins, publicUrl: "https://bots.example.com" });
   const { origin: own } = host.runner.url;
-  const ask = async (origin: string, method = "POST") => {
+  const send = async (origin: string, method = "POST") => {
     const preflight = { "access-control-request-method": "POST", "access-control-request-headers": "authorization" };
     const headers = { origin, ...(method === "OPTIONS" && preflight) };
     const response = await host.fetch("/start", { method, headers });
     return [response.status, response.headers.get("access-control-allow-origin"), response.headers.get("vary")];
   };
   for (const origin of ["https://app.example.com:8443", "capacitor://localhost", own, "https://bots.example.com"]) {
-    expect(await ask(origin)).toEqual([200, origin, "Origin"]);
-    expect(await ask(origin, "OPTIONS")).toEqual([204, origin, "Origin"]);
+    expect(await send(origin)).toEqual([200, origin, "Origin"]);
+    expect(await send(origin, "OPTIONS")).toEqual([204, origin, "Origin"]);
   }
   for (const origin of [
     "https://app.example.com",
@@ -96,23 +96,23 @@ test("with a list of origins only their pages and our own may call", async () =>
     "null",
     "https://bots.example.com.evil.example",
   ]) {
-    expect(await ask(origin)).toEqual([403, null, "Origin"]);
-    expect(await ask(origin, "OPTIONS")).toEqual([403, null, "Origin"]);
+    expect(await send(origin)).toEqual([403, null, "Origin"]);
+    expect(await send(origin, "OPTIONS")).toEqual([403, null, "Origin"]);
   }
   expect((await host.post("/start")).status).toBe(200);
 });
 
-test("without a list, other sites' pages may start calls, and learn nothing of others'", async () => {
+test("without allowedOrigins, pages of other origins may start calls, and cannot read about other calls", async () => {
   await using host = await startRunner({ folder: import.meta.dirname });
-  const ask = async (path: string, origin?: string) =>
+  const send = async (path: string, origin?: string) =>
     (await host.fetch(path, { headers: origin === undefined ? {} : { origin } })).status;
   for (const path of ["/sessions", "/metrics", "/files/access.test.ts"]) {
-    expect([path, await ask(path, "https://evil.example")]).toEqual([path, 403]);
-    expect([path, await ask(path, "null")]).toEqual([path, 403]);
-    expect([path, await ask(path, host.runner.url.origin), await ask(path)]).toEqual([path, 200, 200]);
+    expect([path, await send(path, "https://evil.example")]).toEqual([path, 403]);
+    expect([path, await send(path, "null")]).toEqual([path, 403]);
+    expect([path, await send(path, host.runner.url.origin), await send(path)]).toEqual([path, 200, 200]);
   }
   const { id } = (await host.post("/start")).body;
-  expect(await ask(`/sessions/${id}`, "https://app.example.com")).toBe(200);
+  expect(await send(`/sessions/${id}`, "https://app.example.com")).toBe(200);
   await using open = await startRunner({ allowedOrigins: ["*"] });
   expect((await open.fetch("/sessions", { headers: { origin: "https://any.example" } })).status).toBe(200);
   await using keyed = await startRunner({ apiKey });
@@ -120,7 +120,7 @@ test("without a list, other sites' pages may start calls, and learn nothing of o
   expect((await keyed.fetch("/sessions", { headers })).status).toBe(200);
 });
 
-test("a forwarded host makes no page our own, unless the proxy is trusted", async () => {
+test("X-Forwarded-Host makes an origin this server's own only with trustProxy", async () => {
   const headers = { origin: "https://evil.example", "x-forwarded-host": "evil.example" };
   await using host = await startRunner({ allowedOrigins: ["https://app.example.com"] });
   expect(await get(host, "/status", headers)).toBe("403 ORIGIN_REFUSED");
@@ -128,7 +128,7 @@ test("a forwarded host makes no page our own, unless the proxy is trusted", asyn
   expect(await get(behind, "/status", headers)).toBe("200");
 });
 
-test("a server of this machine answers to no other name, over HTTP or WebSocket", async () => {
+test("a loopback server without a key rejects foreign host names, over HTTP and WebSocket", async () => {
   await using host = await startRunner({ publicUrl: "https://bots.example.com" });
   const { id } = (await host.post("/start")).body;
   for (const name of ["localhost", "LOCALHOST:1", "bot.localhost", "127.0.0.1:7860", "127.8.0.1", "[::1]:7860"]) {
@@ -151,16 +151,16 @@ test("a server of this machine answers to no other name, over HTTP or WebSocket"
   expect(await openSocket(host, `/fake/${id}`)).toBe("open");
 });
 
-test("a server with a key, or for every network, is called by whatever name", async () => {
+test("a server with a key, or on all networks, accepts any host name", async () => {
   await using keyed = await startRunner({ apiKey });
   expect(await get(keyed, "/status", { host: "evil.example" })).toBe("200");
   await using open = await startRunner({ host: "0.0.0.0" });
   expect(await get(open, "/status", { host: "evil.example" })).toBe("200");
 });
 
-test("what anyone may do is told where others reach the server", async () => {
+test("an exposed server lists its unauthenticated routes", async () => {
   const unauthenticatedRoutes = async (options: Parameters<typeof startRunner>[0]) => {
-    await using host = await startRunner({ plugins: [guarded], ...options });
+    await using host = await startRunner({ plugins: [withRoutes], ...options });
     return host.runner.unauthenticatedRoutes;
   };
   expect(await unauthenticatedRoutes({})).toEqual([]);
@@ -185,7 +185,7 @@ test("what anyone may do is told where others reach the server", async () => {
   expect(await unauthenticatedRoutes({ host: "0.0.0.0", apiKey, folder: import.meta.dirname })).toEqual([]);
 });
 
-test("a carrier's route that takes anybody is told, with a key too", async () => {
+test("unauthenticated routes include carriers' routes with acceptsUnverified, also with a key", async () => {
   const handle = () => undefined;
   const carrier = { method: ["POST", "GET"], access: "carrier", handle } as const;
   const routes = [
@@ -205,7 +205,7 @@ test.each([
   [{ webSocketAuth: "maybe" as never }, /--ws-auth .*"maybe"/],
   [{ allowedOrigins: ["app.example.com"] }, /"app.example.com" is not an origin/],
   [{ allowedOrigins: ["https://app.example.com/path"] }, /not an origin/],
-])("access cannot be set to %j", (given, message) => {
+])("access options are checked: %j", (given, message) => {
   expect(() => createSettings(given)).toThrow(
     expect.objectContaining({ code: "OPTION_INVALID", message: expect.stringMatching(message) }),
   );
@@ -222,10 +222,10 @@ async function start(
   return (await response.json()) as { id: string; credential: string };
 }
 
-/** A transport whose bare socket is a session of its own. */
-function walkIn(access: "caller" | "carrier" | "open", more: Partial<SocketRoute> = {}) {
+/** A transport with a socket at `/bare` that reads no session. */
+function withBareSocket(access: "caller" | "carrier" | "open", more: Partial<SocketRoute> = {}) {
   return fakePlugin({
-    name: "walk-in",
+    name: "bare",
     opened: { sockets: [{ path: "/bare", access, accept: () => ({ message: () => undefined }), ...more }] },
   });
 }
@@ -239,26 +239,26 @@ test("without tokens the credential is the session's id", async () => {
 
 test("a token opens its session's socket once, by path, bearer or query", async () => {
   await using host = await startRunner({ webSocketAuth: "token" });
-  const ways: ((of: { id: string; credential: string }) => [string, Record<string, string>?])[] = [
+  const requests: ((of: { id: string; credential: string }) => [string, Record<string, string>?])[] = [
     ({ credential }) => [`/fake/${credential}`],
     ({ credential }) => ["/fake", { authorization: `Bearer ${credential}` }],
     ({ id, credential }) => [`/fake/${id}`, { authorization: `bearer  ${credential}` }],
     ({ credential }) => [`/fake?token=${credential}`],
     ({ id, credential }) => [`/fake/${id}?token=${credential}`],
   ];
-  for (const way of ways) {
+  for (const requestWith of requests) {
     const started = await start(host);
-    const [path, headers] = way(started);
+    const [path, headers] = requestWith(started);
     expect(await openSocket(host, path, headers)).toBe("open");
     expect(host.runner.sessions.find(started.id)?.state).toBe("active");
     expect(await openSocket(host, path, headers)).toBe("403 TOKEN_INVALID");
   }
 });
 
-test("a socket without a token is refused, bare or with a session's id, for callers and carriers", async () => {
+test("with tokens, sockets without one are rejected, with and without a session's id, for callers and carriers", async () => {
   await using host = await startRunner({
     webSocketAuth: "token",
-    plugins: [fakePlugin(), walkIn("carrier")],
+    plugins: [fakePlugin(), withBareSocket("carrier")],
   });
   const { id } = await start(host);
   for (const path of ["/fake", `/fake/${id}`, "/bare", `/bare/${id}`, "/fake?other=1"]) {
@@ -267,11 +267,11 @@ test("a socket without a token is refused, bare or with a session's id, for call
   expect(host.runner.sessions.counts).toEqual({ pending: 1, active: 0 });
 });
 
-test("a carrier's bare socket that proves itself needs no token; one that names a session does", async () => {
+test("a verified carrier needs no token for a socket without a session, and needs one for a session's", async () => {
   const verify: SocketRoute["verify"] = ({ request }) => request.headers["x-signed"] === "yes";
   await using host = await startRunner({
     webSocketAuth: "token",
-    plugins: [fakePlugin(), walkIn("carrier", { verify })],
+    plugins: [fakePlugin(), withBareSocket("carrier", { verify })],
   });
   const { id } = await start(host);
   expect(await openSocket(host, "/bare", { "x-signed": "yes" })).toBe("open");
@@ -280,7 +280,7 @@ test("a carrier's bare socket that proves itself needs no token; one that names 
   expect(await openSocket(host, "/bare?token=x", { "x-signed": "yes" })).toBe("403 TOKEN_INVALID");
 });
 
-test("a token that has expired opens nothing, whatever its session does", async () => {
+test("an expired token is rejected while its session is live", async () => {
   await using host = await startRunner({ webSocketAuth: "token" });
   const { id, credential } = await start(host);
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + pendingMs + 1_000 });
@@ -293,7 +293,7 @@ test("a token that has expired opens nothing, whatever its session does", async 
   expect(await openSocket(host, `/fake/${credential}`)).toBe("open");
 });
 
-test("tokens that are tampered with, of another session, runner or an ended session open nothing", async () => {
+test("tokens that were changed, or belong to another session, another runner or an ended session, are rejected", async () => {
   await using host = await startRunner({ webSocketAuth: "token" });
   await using other = await startRunner({ webSocketAuth: "token" });
   const { id, credential } = await start(host);
@@ -307,7 +307,7 @@ test("tokens that are tampered with, of another session, runner or an ended sess
   expect(await openSocket(host, `/fake/${credential}`)).toBe("open");
 });
 
-test("runners with one secret know each other's tokens, and each only its own sessions", async () => {
+test("runners with the same secret accept each other's tokens, and find only their own sessions", async () => {
   const webSocketSecret = "a secret of two runners";
   await using host = await startRunner({ webSocketAuth: "token", webSocketSecret });
   await using other = await startRunner({ webSocketAuth: "token", webSocketSecret });
@@ -316,14 +316,14 @@ test("runners with one secret know each other's tokens, and each only its own se
   expect(await openSocket(host, `/fake/${credential}`)).toBe("open");
 });
 
-test("of ten sockets with one token one opens", async () => {
+test("of 10 sockets with the same token, one opens", async () => {
   await using host = await startRunner({ webSocketAuth: "token" });
   const { credential } = await start(host);
   const outcomes = await Promise.all(Array.from({ length: 10 }, () => openSocket(host, `/fake/${credential}`)));
   expect(outcomes.toSorted()).toEqual([...Array(9).fill("403 TOKEN_INVALID"), "open"]);
 });
 
-test("a foreign page uses no token up, nor does a socket that its route refuses", async () => {
+test("a token is not consumed by a page of a foreign origin, or by a socket that its route rejects", async () => {
   let full = true;
   const plugin = fakePlugin();
   await using host = await startRunner({
@@ -349,8 +349,8 @@ test("a foreign page uses no token up, nor does a socket that its route refuses"
   expect(await openSocket(host, `/fake/${credential}`, { origin: "https://app.example.com" })).toBe("open");
 });
 
-/** A transport whose session runs at the first message on its socket; it rejects sockets with `?fail`. */
-function hesitant() {
+/** A transport whose session starts at the first message on its socket. Sockets with `?fail` are rejected. */
+function startsAtFirstMessage() {
   const plugin = fakePlugin();
   return fakePlugin({
     async open(runner, options) {
@@ -358,7 +358,7 @@ function hesitant() {
       const [route] = opened.sockets ?? [];
       if (!route) throw new Error("the fake transport has no socket");
       const accept: SocketRoute["accept"] = (socket, request) => {
-        if (request.url.searchParams.has("fail")) throw new RunnerError("AT_CAPACITY", "Another caller was faster.");
+        if (request.url.searchParams.has("fail")) throw new RunnerError("AT_CAPACITY", "The places are taken.");
         let handlers: ReturnType<SocketRoute["accept"]> | undefined;
         return {
           message(data, isBinary) {
@@ -372,8 +372,8 @@ function hesitant() {
   });
 }
 
-test("a token is given back with a socket that broke, or was not taken, while its session waits, and no later", async () => {
-  await using host = await startRunner({ webSocketAuth: "token", plugins: [hesitant()] });
+test("a token is valid again after its socket broke or was rejected while the session is pending, and not later", async () => {
+  await using host = await startRunner({ webSocketAuth: "token", plugins: [startsAtFirstMessage()] });
   const { id, credential } = await start(host);
   const url = new URL(`/fake/${credential}`, host.runner.url);
   const broken = new WebSocket(url);
@@ -381,17 +381,17 @@ test("a token is given back with a socket that broke, or was not taken, while it
   expect(await openSocket(host, url.pathname)).toBe("403 TOKEN_INVALID");
   broken.terminate();
   await expect.poll(() => openSocket(host, `${url.pathname}?fail`)).toBe("open");
-  const kept = new WebSocket(url);
-  await once(kept, "open");
-  kept.send("hello");
+  const second = new WebSocket(url);
+  await once(second, "open");
+  second.send("hello");
   await expect.poll(() => host.runner.sessions.find(id)?.state).toBe("active");
-  const closed = once(kept, "close");
-  kept.terminate();
+  const closed = once(second, "close");
+  second.terminate();
   await closed;
   expect(await openSocket(host, url.pathname)).toMatch(/^403 TOKEN_INVALID$|^404 SESSION_UNKNOWN$/);
 });
 
-test("a handshake that fails uses no token up", async () => {
+test("a token is not consumed by a handshake that fails", async () => {
   await using host = await startRunner({ webSocketAuth: "token" });
   const { credential } = await start(host);
   const connection = connect(Number(host.runner.url.port), "127.0.0.1");
@@ -401,8 +401,8 @@ test("a handshake that fails uses no token up", async () => {
   await expect.poll(() => openSocket(host, `/fake/${credential}`)).toBe("open");
 });
 
-test("a full runner says so before the upgrade, whatever the route, and to those who wait alone", async () => {
-  await using host = await startRunner({ maxSessions: 1, plugins: [hesitant()] });
+test("at capacity, sockets of pending sessions are rejected before the upgrade", async () => {
+  await using host = await startRunner({ maxSessions: 1, plugins: [startsAtFirstMessage()] });
   const [one, two] = [await start(host), await start(host)];
   const first = new WebSocket(new URL(`/fake/${one.id}`, host.runner.url));
   await once(first, "open");
@@ -412,52 +412,102 @@ test("a full runner says so before the upgrade, whatever the route, and to those
   expect(await openSocket(host, `/fake/${one.id}`)).toBe("409 SESSION_NOT_PENDING");
 });
 
-test("the API key opens what a token opens, and a bare socket", async () => {
-  await using host = await startRunner({ webSocketAuth: "token", apiKey: key, plugins: [walkIn("caller")] });
+test("the API key opens sockets like a token, also without a session", async () => {
+  await using host = await startRunner({ webSocketAuth: "token", apiKey: key, plugins: [withBareSocket("caller")] });
   expect(await openSocket(host, "/bare", { authorization: `Bearer ${key}x` })).toBe("403 TOKEN_INVALID");
   expect(await openSocket(host, `/bare?token=${key}`)).toBe("open");
 });
 
-test("with a key and no tokens a bare caller's socket needs the key; a session's id, or a carrier, does not", async () => {
+test("with a key and without tokens, a caller's socket without a session requires the key; carriers and session ids do not", async () => {
   const apiKey = "key-without-spaces";
   const headers = { authorization: `Bearer ${apiKey}` };
-  await using host = await startRunner({ apiKey, plugins: [fakePlugin(), walkIn("caller")] });
+  await using host = await startRunner({ apiKey, plugins: [fakePlugin(), withBareSocket("caller")] });
   expect(await openSocket(host, "/bare")).toBe("401 KEY_REQUIRED");
   expect(await openSocket(host, "/bare", { authorization: "Bearer key-without-spaceS" })).toBe("401 KEY_REQUIRED");
   expect(await openSocket(host, "/bare", headers)).toBe("open");
   const { id } = await start(host, headers);
   expect(await openSocket(host, `/fake/${id}`)).toBe("open");
-  await using phones = await startRunner({ apiKey, plugins: [walkIn("carrier")] });
+  await using phones = await startRunner({ apiKey, plugins: [withBareSocket("carrier")] });
   expect(await openSocket(phones, "/bare")).toBe("open");
 });
 
-test("with a list of origins a caller's socket says one of them; carriers and those with a token need not", async () => {
+test("with allowedOrigins, callers' sockets require one of these origins; carriers and tokens do not", async () => {
   const allowedOrigins = ["https://app.example.com"];
-  await using host = await startRunner({ allowedOrigins, plugins: [walkIn("caller")] });
+  await using host = await startRunner({ allowedOrigins, plugins: [withBareSocket("caller")] });
   expect(await openSocket(host, "/bare")).toBe("403 ORIGIN_REFUSED");
   expect(await openSocket(host, "/bare", { origin: "https://evil.example" })).toBe("403 ORIGIN_REFUSED");
   expect(await openSocket(host, "/bare", { origin: "HTTPS://App.Example.com" })).toBe("open");
-  await using phones = await startRunner({ allowedOrigins, plugins: [walkIn("carrier")] });
+  await using phones = await startRunner({ allowedOrigins, plugins: [withBareSocket("carrier")] });
   expect(await openSocket(phones, "/bare")).toBe("open");
   expect(await openSocket(phones, "/bare", { origin: "https://evil.example" })).toBe("403 ORIGIN_REFUSED");
   await using tokens = await startRunner({ allowedOrigins, webSocketAuth: "token" });
   expect(await openSocket(tokens, `/fake/${(await start(tokens)).credential}`)).toBe("open");
 });
 
-test("an open socket asks nobody", async () => {
+test("an open socket requires nothing", async () => {
   await using host = await startRunner({
     apiKey: key,
     webSocketAuth: "token",
     allowedOrigins: ["https://app.example.com"],
-    plugins: [walkIn("open")],
+    plugins: [withBareSocket("open")],
   });
   expect(await openSocket(host, "/bare")).toBe("open");
+});
+
+/** The contexts of two plugins in one runner. */
+async function startWithContexts(options: Parameters<typeof startRunner>[0] = {}) {
+  const contexts: RunnerContext[] = [];
+  const plugin = (name: string) =>
+    fakePlugin({
+      name,
+      open(runner) {
+        contexts.push(runner);
+        return {};
+      },
+    });
+  const host = await startRunner({ plugins: [plugin("one"), plugin("two")], ...options });
+  const [one, two] = contexts;
+  if (!one || !two) throw new Error("the plugins were not opened");
+  return { host, one, two };
+}
+
+test("admit returns the session of a credential to its own plugin, and a new one without a credential", async () => {
+  const { host, one, two } = await startWithContexts();
+  await using _host = host;
+  const session = one.createSession();
+  const credential = one.credential(session);
+  expect(() => two.admit({ credential })).toThrow(expect.objectContaining({ code: "SESSION_UNKNOWN" }));
+  expect(one.admit({ credential })).toBe(session);
+  const created = one.admit({});
+  expect([created.state, created === session]).toEqual(["pending", false]);
+  expect(one.findSession(session.id)).toBe(session);
+  expect(two.findSession(session.id)).toBeUndefined();
+});
+
+test("admit requires the key without a credential, a token with webSocketAuth, and an allowed origin", async () => {
+  const { host, one } = await startWithContexts({ apiKey });
+  await using _host = host;
+  expect(() => one.admit({})).toThrow(expect.objectContaining({ code: "KEY_REQUIRED" }));
+  expect(() => one.admit({ key: `${apiKey}x` })).toThrow(expect.objectContaining({ code: "KEY_REQUIRED" }));
+  expect(one.admit({ key: apiKey }).state).toBe("pending");
+
+  const tokens = await startWithContexts({ webSocketAuth: "token", allowedOrigins: ["https://app.example.com"] });
+  await using _tokens = tokens.host;
+  const session = tokens.one.createSession();
+  const credential = tokens.one.credential(session);
+  const admit = (given: Parameters<RunnerContext["admit"]>[0]) => () => tokens.one.admit(given);
+  expect(admit({ credential: session.id })).toThrow(expect.objectContaining({ code: "TOKEN_REQUIRED" }));
+  expect(admit({ credential, origin: "https://evil.example" })).toThrow(
+    expect.objectContaining({ code: "ORIGIN_REFUSED" }),
+  );
+  expect(admit({ credential })()).toBe(session);
+  expect(admit({ credential })).toThrow(expect.objectContaining({ code: "TOKEN_INVALID" }));
 });
 
 const session = (id: string) => ({ id }) as Session;
 afterEach(() => void vi.useRealTimers());
 
-test("a token names its session until it expires, 120 s later", () => {
+test("a token expires after 120 s", () => {
   vi.useFakeTimers({ now: 1_000_000_000_500 });
   const tokens = createSocketTokens();
   const token = tokens.create(session("abc"));
@@ -473,25 +523,25 @@ test.each([
   ["another expiry", (token: string) => token.replace(/\.(\d+)\./, (_, expiry) => `.${Number(expiry) + 1}.`)],
   ["another signature", (token: string) => token.replace(/.$/, (last) => (last === "A" ? "E" : "A"))],
   ["no signature", (token: string) => token.replace(/\.[^.]*$/, "")],
-  ["a part more", (token: string) => `${token}.x`],
-  ["parts moved", (token: string) => token.replace(".", "")],
-  ["nothing", () => ""],
-  ["dots", () => ".."],
+  ["an extra part", (token: string) => `${token}.x`],
+  ["joined parts", (token: string) => token.replace(".", "")],
+  ["no text", () => ""],
+  ["dots only", () => ".."],
   ["a long text", () => "a.1.".repeat(10_000)],
-])("a token with %s is refused", (_, change) => {
+])("a token with %s is rejected", (_, change) => {
   const tokens = createSocketTokens();
   const token = tokens.create(session("abc"));
   expect(() => tokens.check(change(token))).toThrow(expect.objectContaining({ code: "TOKEN_INVALID", status: 403 }));
 });
 
-test("another runner's token is refused, unless both have one secret", () => {
+test("another runner's token is rejected, unless both have the same secret", () => {
   const token = createSocketTokens().create(session("abc"));
   expect(() => createSocketTokens().check(token)).toThrow("not one of this server");
   const shared = "a secret of sixteen characters";
   expect(createSocketTokens(shared).check(createSocketTokens(shared).create(session("abc")))).toBe("abc");
 });
 
-test("a session is reached once, unless the use is given back", () => {
+test("a session's token is single-use, unless its use is restored", () => {
   const tokens = createSocketTokens();
   const one = session("one");
   tokens.use(one);

@@ -227,3 +227,20 @@ test.each([
   await using _host = await startRunner({ plugins: [fakePlugin({ open })], ...options });
   expect(opened.map(({ url }) => url.href)).toEqual([`${start}${opened[0]?.session.id}`]);
 });
+
+test("handleUncaught ends the session whose code failed, and returns false for other code", async () => {
+  let fail: () => void = () => undefined;
+  const handled: boolean[] = [];
+  await using host = await startRunner({
+    bot: async ({ session, signal }) => {
+      fail = session.bind(() => void handled.push(host.runner.handleUncaught(new Error("failed in a timer"))));
+      await once(signal, "abort");
+    },
+  });
+  await host.call();
+  await expect.poll(() => host.runner.sessions.counts.active).toBe(1);
+  fail();
+  expect([handled, host.runner.handleUncaught(new Error("elsewhere"))]).toEqual([[true], false]);
+  await expect.poll(() => ended(host.log)).toEqual(["bot-failed"]);
+  expect(host.log.messages("error")).toEqual(["bot failed"]);
+});

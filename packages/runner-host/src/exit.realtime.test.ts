@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 
-/** What a process runs that opens a runner, has every kind of caller, closes it, and has nothing else to do. */
+/** The program of a process: it opens a runner, connects callers of every kind, and closes the runner. */
 const program = `
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -23,17 +23,17 @@ socket.close();
 await host.call("stays");
 const silent = connect(Number(host.runner.url.port), "127.0.0.1");
 await once(silent, "connect");
-const half = connect(Number(host.runner.url.port), "127.0.0.1");
-half.write("POST /start HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 100\\r\\n\\r\\n{");
-await Promise.all([host.runner.close(), Promise.resolve(silent.resume()), Promise.resolve(half.resume())]);
-// The client's ends of the connections learn of it a turn later.
+const incomplete = connect(Number(host.runner.url.port), "127.0.0.1");
+incomplete.write("POST /start HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 100\\r\\n\\r\\n{");
+await Promise.all([host.runner.close(), Promise.resolve(silent.resume()), Promise.resolve(incomplete.resume())]);
+// The clients' ends of the connections close a moment later.
 await new Promise((resolve) => setTimeout(resolve, 50));
-console.log(JSON.stringify({ left: process.getActiveResourcesInfo(), counts: host.runner.sessions.counts }));
+console.log(JSON.stringify({ open: process.getActiveResourcesInfo(), counts: host.runner.sessions.counts }));
 `;
 
-test("after close() nothing is left open, and the process ends by itself", async () => {
+test("after close(), nothing is left open and the process ends", async () => {
   const run = promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], { timeout: 20_000 });
-  const { left, counts } = JSON.parse((await run).stdout);
+  const { open, counts } = JSON.parse((await run).stdout);
   expect(counts).toEqual({ pending: 0, active: 0 });
-  expect(left.filter((resource: string) => !/^(PipeWrap|TTYWrap)$/.test(resource))).toEqual([]);
+  expect(open.filter((resource: string) => !/^(PipeWrap|TTYWrap)$/.test(resource))).toEqual([]);
 });

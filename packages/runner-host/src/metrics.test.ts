@@ -65,7 +65,7 @@ test("rejections are counted by code, over HTTP and WebSocket, and unknown codes
   const { id } = (await host.post("/start")).body;
   connection.write([`GET /fake/${id} HTTP/1.1`, ...head, "Sec-WebSocket-Key: no", "", ""].join("\r\n"));
   expect(await text(connection)).toContain("REQUEST_INVALID");
-  expect(await openSocket(host, "/fake/nobody")).toBe("404 SESSION_UNKNOWN");
+  expect(await openSocket(host, "/fake/unknown")).toBe("404 SESSION_UNKNOWN");
   await host.fetch("/own/one");
   expect(await scrape(host)).toMatchObject({
     'pipecat_rejections_total{code="NOT_FOUND"}': 2,

@@ -141,9 +141,9 @@ test("the start body reaches the bot, and at capacity the next start request get
   });
   const { socket, id } = await host.call({ table: 4 });
   await expect.poll(() => bodies).toEqual([{ table: 4 }]);
-  const refused = await host.post("/start");
-  expect([refused.status, refused.body.code]).toEqual([429, "AT_CAPACITY"]);
-  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+  const rejected = await host.post("/start");
+  expect([rejected.status, rejected.body.code]).toEqual([429, "AT_CAPACITY"]);
+  expect(Number(rejected.headers.get("retry-after"))).toBeGreaterThan(0);
   socket.close();
   await host.runner.sessions.find(id)?.end("ended-by-request");
   expect((await host.post("/start")).status).toBe(200);
@@ -297,8 +297,8 @@ test.each(["GET", "POST", "PUT", "PATCH", "DELETE"])(
   async (method) => {
     await using host = await startRunner({ plugins: [withOffer] });
     for (const path of [
-      "/sessions/nobody",
-      "/sessions/nobody/api/offer",
+      "/sessions/unknown",
+      "/sessions/unknown/api/offer",
       "/sessions/%E0%A4%A/x",
       "/sessions/__proto__/x",
     ]) {

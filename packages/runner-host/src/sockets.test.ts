@@ -322,15 +322,15 @@ test("several plugins may have one socket path: the owner of the session serves 
         ],
       },
     });
-  const refuse: SocketRoute["verify"] = ({ url }) =>
-    url.search !== "?refused" || { status: 403, code: "SIGNATURE_INVALID", detail: "The signature is not valid." };
-  await using host = await startRunner({ plugins: [plugin("first"), plugin("second", refuse)] });
+  const rejectMarked: SocketRoute["verify"] = ({ url }) =>
+    url.search !== "?rejected" || { status: 403, code: "SIGNATURE_INVALID", detail: "The signature is not valid." };
+  await using host = await startRunner({ plugins: [plugin("first"), plugin("second", rejectMarked)] });
   const start = async (transport: string) => String((await host.post("/start", { transport })).body.id);
   const [one, two, three] = [await start("first"), await start("second"), await start("second")];
   expect(await openSocket(host, `/ws/${two}`)).toBe("open");
   expect(await openSocket(host, `/ws/${one}`)).toBe("open");
   expect(await openSocket(host, "/ws")).toBe("open");
-  expect(await openSocket(host, `/ws/${three}?refused`)).toBe("403 SIGNATURE_INVALID");
+  expect(await openSocket(host, `/ws/${three}?rejected`)).toBe("403 SIGNATURE_INVALID");
   await expect.poll(() => served).toEqual(["second", "first", "first"]);
 });
 

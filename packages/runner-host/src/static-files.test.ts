@@ -123,9 +123,9 @@ test.each([
 
 test("a conditional range of a file that has changed gets the whole file", async () => {
   await using host = await startRunner({ folder });
-  const ask = async (condition: string) =>
+  const request = async (condition: string) =>
     (await host.fetch("/files/digits.txt", { headers: { range: "bytes=0-3", "if-range": condition } })).status;
-  expect([await ask((await etag(host)) ?? ""), await ask('"old"')]).toEqual([206, 200]);
+  expect([await request((await etag(host)) ?? ""), await request('"old"')]).toEqual([206, 200]);
 });
 
 test.each([
