@@ -1,6 +1,7 @@
 import { resolveOptions } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
-import { createSettings, parsePublicUrl, runnerFlags, runnerOptionsFrom } from "./options.ts";
+import { createSettings, runnerFlags, runnerOptionsFrom } from "./options.ts";
+import { parsePublicUrl } from "./public-url.ts";
 
 function fromFlags(given: Record<string, unknown>, env: Record<string, string> = {}) {
   return createSettings(runnerOptionsFrom(resolveOptions(runnerFlags, { given, env }))).settings;

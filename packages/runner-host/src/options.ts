@@ -1,5 +1,6 @@
 import { type OptionTable, RunnerError, type RunnerSettings, resolveOptions } from "@pipecat-ts/runner-core";
 import Type from "typebox";
+import { parsePublicUrl } from "./public-url.ts";
 import type { AccessOptions, RunnerOptions } from "./runner.ts";
 
 /** The runner's own settings, as flags and environment variables give them. */
@@ -185,20 +186,4 @@ function parseOrigin(text: string): string {
   throw new RunnerError("OPTION_INVALID", `--allowed-origins: "${text}" is not an origin.`, {
     fix: 'Use a scheme and a host, like "https://app.example.com", with the port where there is one.',
   });
-}
-
-/** Adds `https://` to a bare hostname and removes trailing slashes. Throws OPTION_INVALID. */
-export function parsePublicUrl(text: string): URL {
-  const url = URL.parse((/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`).replace(/\/+$/, ""));
-  const plain = url?.search === "" && url.hash === "" && url.username === "" && url.password === "";
-  if (url && plain && /^https?:$/.test(url.protocol) && !isUnspecified(url.hostname)) return url;
-  // The text may contain a password, so it is not repeated.
-  throw new RunnerError("OPTION_INVALID", "--public-url or --proxy is not the address of a web server.", {
-    fix: 'Use a hostname or a URL that callers can open, like "my.ngrok.io" or "https://bots.example.com/voice".',
-  });
-}
-
-/** Whether a host means all networks of this machine, which is not an address to call: `0.0.0.0`, `::`. */
-export function isUnspecified(host: string): boolean {
-  return /^(0\.0\.0\.0|\[?::\]?|\[?::ffff:(0\.0\.0\.0|0:0)\]?)$/i.test(host);
 }

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { TLSSocket } from "node:tls";
-import type { RunnerSettings } from "@pipecat-ts/runner-core";
-import { isUnspecified } from "./options.ts";
+import { RunnerError, type RunnerSettings } from "@pipecat-ts/runner-core";
 
 /** Resolves public URLs, see `RunnerContext.url`. `bound` returns where the server listens. */
 export function createPublicUrls(
@@ -39,4 +38,20 @@ function hostUrl(scheme: string, host: string | undefined): URL | undefined {
 /** Proxies append, so the first value is the one that the client used. */
 function firstOf(header: string | string[] | undefined): string | undefined {
   return [header].flat()[0]?.split(",")[0]?.trim() || undefined;
+}
+
+/** Adds `https://` to a bare hostname and removes trailing slashes. Throws OPTION_INVALID. */
+export function parsePublicUrl(text: string): URL {
+  const url = URL.parse((/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`).replace(/\/+$/, ""));
+  const plain = url?.search === "" && url.hash === "" && url.username === "" && url.password === "";
+  if (url && plain && /^https?:$/.test(url.protocol) && !isUnspecified(url.hostname)) return url;
+  // The text may contain a password, so it is not repeated.
+  throw new RunnerError("OPTION_INVALID", "--public-url or --proxy is not the address of a web server.", {
+    fix: 'Use a hostname or a URL that callers can open, like "my.ngrok.io" or "https://bots.example.com/voice".',
+  });
+}
+
+/** Whether a host means all networks of this machine, which is not an address to call: `0.0.0.0`, `::`. */
+function isUnspecified(host: string): boolean {
+  return /^(0\.0\.0\.0|\[?::\]?|\[?::ffff:(0\.0\.0\.0|0:0)\]?)$/i.test(host);
 }
