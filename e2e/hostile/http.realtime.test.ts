@@ -189,13 +189,15 @@ test("a body that is truncated JSON, not an object, or of the wrong types gets 4
   ]);
 });
 
-test("a body with keys such as __proto__ does not change other objects", async () => {
+test("a body with the key __proto__ gets 400, other inherited names stay plain data", async () => {
   const { server } = fixture;
-  const names =
-    '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"toString":1,"hasOwnProperty":1}';
+  const names = '{"constructor":{"prototype":{"polluted":1}},"toString":1,"hasOwnProperty":1}';
+  const poisoned = '{"__proto__":{"polluted":1}}';
   await expectAnswers([
     [names, "200 a session"],
     [`{"body":${names}}`, "200 a session"],
+    [poisoned, "400 BODY_INVALID"],
+    [`{"body":${poisoned}}`, "400 BODY_INVALID"],
   ]);
   const caller = await server.call({ body: JSON.parse(names) });
   await caller.hangUp();

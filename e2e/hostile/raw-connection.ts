@@ -44,7 +44,9 @@ export async function exchange(
   count: number = Number.POSITIVE_INFINITY,
   timeoutMs = 10_000,
 ): Promise<RawAnswer[]> {
-  const { socket, answers, closed } = await dial(port);
+  const { socket, received, closed } = await dial(port);
+  const isHead = Buffer.from(bytes).subarray(0, 5).toString() === "HEAD ";
+  const answers = () => parseAnswers(received(), isHead);
   const enough = new Promise<void>((resolve) => {
     if (Number.isFinite(count)) socket.on("data", () => answers().length >= count && resolve());
     socket.setTimeout(timeoutMs, resolve);
@@ -61,7 +63,8 @@ export function head(requestLine: string, ...lines: string[]): string {
   return [`${requestLine} HTTP/1.1`, "Host: 127.0.0.1", ...lines, "", ""].join("\r\n");
 }
 
-function parseAnswers(bytes: Buffer): RawAnswer[] {
+/** `isHead`: the first response answers a HEAD request and has no body. */
+function parseAnswers(bytes: Buffer, isHead = false): RawAnswer[] {
   const answers: RawAnswer[] = [];
   for (let offset = 0; ; ) {
     const end = bytes.indexOf("\r\n\r\n", offset);
@@ -69,7 +72,7 @@ function parseAnswers(bytes: Buffer): RawAnswer[] {
     const [statusLine = "", ...lines] = bytes.toString("latin1", offset, end).split("\r\n");
     const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]);
     const headers = Object.fromEntries(lines.map((line) => [line.split(":")[0]?.toLowerCase(), line.split(": ")[1]]));
-    const length = Number(headers["content-length"] ?? 0);
+    const length = isHead && answers.length === 0 ? 0 : Number(headers["content-length"] ?? 0);
     if (Number.isNaN(status) || bytes.length < end + 4 + length) return answers;
     const body = bytes.toString("utf8", end + 4, end + 4 + length);
     // 100 Continue precedes the response.

@@ -5,6 +5,7 @@ import { readAnswer } from "../../packages/runner-webrtc/src/peer/test/answer-re
 import { chromium, esp32, firefox, safari, voiceAlone } from "../../packages/runner-webrtc/src/peer/test/offers.ts";
 import { sendOffer } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
 import { expectEcho } from "../server/callers.ts";
+import { endingReasons } from "../server/expectations.ts";
 import { createRandom, type Random, useServer } from "./fixture.ts";
 
 const fixture = useServer({ transports: ["webrtc"] });
@@ -141,8 +142,7 @@ test("the sessions of 200 offers without media end with abandoned", { timeout: 1
   const { liveBytes } = await server.ask("holdings");
   expect((liveBytes - before.liveBytes) / 200, "bytes per session").toBeLessThan(500_000);
   while ((await server.ask("counts")).active > 1) await sleep(200);
-  const reasons = new Set(server.log.flatMap(({ reason }) => reason ?? []));
-  expect([...reasons]).toEqual(["abandoned"]);
+  expect([...new Set(endingReasons(server))]).toEqual(["abandoned"]);
 });
 
 test("20,000 candidates open fewer than 16 sockets", async () => {

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import { speak } from "../../packages/runner-testing/src/speech.ts";
 import type { WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
 import { expectEcho } from "../server/callers.ts";
+import { endingReasons } from "../server/expectations.ts";
 import { createRandom, useServer } from "./fixture.ts";
 import { dial, exchange, frame, handshake, head, openRawWebSocket, type RawConnection } from "./raw-connection.ts";
 
@@ -133,7 +134,7 @@ test("frames that violate the WebSocket protocol end the call with the right clo
       await closed;
       expect(closeCode(), what).toBe(code);
     }
-    await until(`${what} ends the session`, () => fixture.server.log.some(({ reason }) => reason !== undefined), 5_000);
+    await until(`${what} ends the session`, () => endingReasons(fixture.server).length > 0, 5_000);
     socket.destroy();
     await closed;
   }
@@ -179,8 +180,8 @@ test("a caller who leaves without reading does not delay the end of the session"
 });
 
 async function expectReason(expected: string): Promise<void> {
-  await until("the session ends", () => fixture.server.log.some(({ reason }) => reason !== undefined), 5_000);
-  expect(fixture.server.log.flatMap(({ reason }) => reason ?? [])).toEqual([expected]);
+  await until("the session ends", () => endingReasons(fixture.server).length > 0, 5_000);
+  expect(endingReasons(fixture.server)).toEqual([expected]);
 }
 
 /** The handshake without one header, or with replacements for it. */
@@ -218,7 +219,7 @@ test("a handshake for an unknown path or session gets 404", async () => {
     "*",
   ];
   for (const path of unknownPaths) await expectRejection(`GET ${path}`, handshake, 404, "NOT_FOUND");
-  const unknownIds = ["nobody", "%", "%00", "%ff", "__proto__", "constructor", "x".repeat(8_000), "'--", "{}"];
+  const unknownIds = ["/", "nobody", "%", "%00", "%ff", "__proto__", "constructor", "x".repeat(8_000), "'--", "{}"];
   for (const id of unknownIds) await expectRejection(`GET /ws-client/${id}`, handshake, 404, "SESSION_UNKNOWN");
   const noUpgrade = handshakeWithout("Connection");
   await expectRejection("GET /ws-client", noUpgrade, 404, "NOT_FOUND");
@@ -227,7 +228,7 @@ test("a handshake for an unknown path or session gets 404", async () => {
 async function expectRejection(line: string, headers: readonly string[], status: number, code: string): Promise<void> {
   const [answer] = await exchange(fixture.server.port, head(line, ...headers), 1);
   expect(answer, `${line} ${headers.join(", ")}`).toMatchObject({ status });
-  expect(JSON.parse(answer?.body ?? "")).toMatchObject({ code });
+  expect(JSON.parse(answer?.body ?? ""), line).toMatchObject({ code });
 }
 
 test("1,000 rejected handshakes at the same time", async () => {
@@ -255,7 +256,7 @@ test("1,000 silent callers cost less than 200 kB each", async () => {
   const { liveBytes } = await server.ask("holdings");
   expect((liveBytes - before.liveBytes) / 1_000, "bytes per caller").toBeLessThan(200_000);
   for (const caller of callers) caller.drop();
-  await until("their sessions have ended", () => reasons("caller-left") === 1_000, 10_000);
+  await until("their sessions have ended", () => countEndings("caller-left") === 1_000, 10_000);
 });
 
 test("of 5,000 sessions without a caller, the newest 1,000 stay and cost less than 30 kB each", async () => {
@@ -278,13 +279,13 @@ test("of 5,000 sessions without a caller, the newest 1,000 stay and cost less th
   expect(await server.ask("counts")).toEqual({ pending: 1_000, active: 1 });
   const { liveBytes } = await server.ask("holdings");
   expect((liveBytes - before.liveBytes) / 1_000, "bytes per pending session").toBeLessThan(30_000);
-  await until("the log has the evicted sessions", () => reasons("evicted") === 4_000, 5_000);
+  await until("the log has the evicted sessions", () => countEndings("evicted") === 4_000, 5_000);
   const first = server.log.find(({ reason }) => reason === "evicted");
   await expectRejection(`GET /ws-client/${first?.session}`, handshake, 404, "SESSION_UNKNOWN");
 });
 
-function reasons(reason: string): number {
-  return fixture.server.log.filter((line) => line.reason === reason).length;
+function countEndings(reason: string): number {
+  return endingReasons(fixture.server).filter((each) => each === reason).length;
 }
 
 /** An `AudioRawFrame`, also an impossible one: see `packages/runner-websocket/proto/frames.proto`. */

@@ -85,6 +85,11 @@ export async function expectEndings(server: Server, expected: Readonly<Record<st
   expect(Object.fromEntries(Object.entries(reasons).map(([reason, of]) => [reason, of?.length]))).toEqual(expected);
 }
 
+/** The reasons of the sessions that ended, in order. */
+export function endingReasons(server: Server): readonly string[] {
+  return server.log.filter(isEnding).map(({ reason = "" }) => reason);
+}
+
 /** Whether the line reports the end of a session. */
 export function isEnding({ msg }: LogLine): boolean {
   return msg.startsWith("session ended");

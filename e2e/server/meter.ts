@@ -42,7 +42,9 @@ export function createMeter(): Meter {
       // Objects that finalizers and weak references release here are collected by `countResources`.
       globalThis.gc?.();
       await turn();
-      const resources = countResources();
+      const { handles, ...resources } = countResources();
+      // After a scrape of /metrics, prom-client observes garbage collections, such as those above, with an immediate.
+      const { Immediate: _observer, ...otherHandles } = handles;
       watched = watched.filter(({ signal, wire }) => signal.deref() ?? wire.deref());
       const wires = watched.flatMap(
         ({ wire }) => (wire.deref() ?? []) as Partial<WebSocketRunnerArguments["websocket"]>,
@@ -51,6 +53,7 @@ export function createMeter(): Meter {
       const { heapUsed, external, rss } = process.memoryUsage();
       return {
         ...resources,
+        handles: otherHandles,
         serverListeners: Object.fromEntries([...servers].flatMap(listenersOf)),
         retained: watched.filter(({ signal }) => signal.deref()?.aborted !== false).length,
         codecs: encoders + decoders,

@@ -4,15 +4,7 @@
  */
 import { mock } from "node:test";
 import { clientRoot } from "@pipecat-ts/browser-client";
-import daily from "@pipecat-ts/runner-daily/plugin";
 import { createLogger, createRunner } from "@pipecat-ts/runner-host";
-import exotel from "@pipecat-ts/runner-telephony-exotel/plugin";
-import plivo from "@pipecat-ts/runner-telephony-plivo/plugin";
-import telnyx from "@pipecat-ts/runner-telephony-telnyx/plugin";
-import twilio from "@pipecat-ts/runner-telephony-twilio/plugin";
-import webrtc from "@pipecat-ts/runner-webrtc/plugin";
-import websocket from "@pipecat-ts/runner-websocket/plugin";
-import whatsapp from "@pipecat-ts/runner-whatsapp/plugin";
 import { handleUncaughtErrors, stopOnSignals } from "../../packages/runner-cli/src/process-events.ts";
 import { bot } from "./bot.ts";
 import type { Answers, Question } from "./messages.ts";
@@ -21,16 +13,26 @@ import type { ServerOptions } from "./server.ts";
 
 const meter = createMeter();
 const logger = createLogger();
-const installed = { websocket, webrtc, twilio, telnyx, plivo, exotel, daily, whatsapp };
+const installed = {
+  websocket: () => import("@pipecat-ts/runner-websocket/plugin"),
+  webrtc: () => import("@pipecat-ts/runner-webrtc/plugin"),
+  twilio: () => import("@pipecat-ts/runner-telephony-twilio/plugin"),
+  telnyx: () => import("@pipecat-ts/runner-telephony-telnyx/plugin"),
+  plivo: () => import("@pipecat-ts/runner-telephony-plivo/plugin"),
+  exotel: () => import("@pipecat-ts/runner-telephony-exotel/plugin"),
+  daily: () => import("@pipecat-ts/runner-daily/plugin"),
+  whatsapp: () => import("@pipecat-ts/runner-whatsapp/plugin"),
+};
 const { transports = ["websocket"], ...options } = JSON.parse(process.argv[2] ?? "{}") as ServerOptions;
-const opened = transports === "all" ? Object.values(installed) : transports.map((name) => installed[name]);
+const imports = transports === "all" ? Object.values(installed) : transports.map((name) => installed[name]);
+const plugins = (await Promise.all(imports.map((load) => load()))).map((module) => module.default);
 const runner = createRunner({
   ...options,
   bot(args) {
     meter.watch(args);
     return bot(args);
   },
-  plugins: [...opened, meter.plugin],
+  plugins: [...plugins, meter.plugin],
   host: "127.0.0.1",
   port: 0,
   clientRoot,
