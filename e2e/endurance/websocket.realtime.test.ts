@@ -15,7 +15,7 @@ afterAll(() => server[Symbol.asyncDispose]());
 test("200 calls leave nothing behind", async (context) => {
   await expectNothingLeft(context, server, {
     count: 200,
-    atATime: 40,
+    atATime: 20,
     async session(index) {
       const caller = await server.call({ body: { caller: index } });
       await expectEcho(caller);

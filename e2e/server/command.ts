@@ -8,6 +8,8 @@ export interface RunningCommand {
   readonly origin: string;
   /** Everything it has printed, in one line. */
   printed(): string;
+  /** The complete lines that it has printed. */
+  lines(): readonly string[];
   /** Presses Ctrl-C in its terminal. Resolves with the exit code. */
   interrupt(): Promise<number | null>;
 }
@@ -35,6 +37,7 @@ export async function startCommand(args: readonly string[]): Promise<RunningComm
   return {
     origin,
     printed: () => printed.replace(/\s+/g, " "),
+    lines: () => printed.split("\n").slice(0, -1),
     async interrupt() {
       const exited = child.exitCode === null ? once(child, "exit") : [child.exitCode];
       child.kill("SIGINT");
