@@ -298,10 +298,10 @@ test("tokens that were changed, or belong to another session, another runner or 
   await using other = await startRunner({ webSocketAuth: "token" });
   const { id, credential } = await start(host);
   const another = await start(host);
-  const foreign = await start(other);
+  const fromOther = await start(other);
   expect(await openSocket(host, `/fake/${credential.replace(id, another.id)}`)).toBe("403 TOKEN_INVALID");
   expect(await openSocket(host, `/fake/${another.id}?token=${credential}`)).toBe("403 TOKEN_INVALID");
-  expect(await openSocket(host, `/fake/${foreign.credential}`)).toBe("403 TOKEN_INVALID");
+  expect(await openSocket(host, `/fake/${fromOther.credential}`)).toBe("403 TOKEN_INVALID");
   await host.runner.sessions.find(another.id)?.end("ended-by-request");
   expect(await openSocket(host, `/fake/${another.credential}`)).toBe("404 SESSION_UNKNOWN");
   expect(await openSocket(host, `/fake/${credential}`)).toBe("open");

@@ -140,7 +140,7 @@ export function createRunner(options: RunnerOptions): Runner {
     server = await openServer(settings.host, settings.port, app.callback(), sockets.attach);
   }
 
-  /** The plugins first: they may want to say goodbye on their own sockets. */
+  /** Closes the plugins first, because they may send a last message on their sockets. */
   async function release(): Promise<void> {
     await closePlugins(transports, logger);
     await Promise.all([sockets?.close(), server?.close()]);

@@ -86,19 +86,19 @@ test("200 calls that end in different ways leave no session behind", async () =>
       await new Promise((resolve) => signal.addEventListener("abort", resolve));
     },
   });
-  const endings = ["crash", "finish", "leave", "end", "abandon"];
+  const outcomes = ["crash", "finish", "leave", "end", "abandon"];
   for (let call = 0; call < 200; call++) {
-    const ending = endings[call % endings.length];
-    if (ending === "abandon") {
+    const outcome = outcomes[call % outcomes.length];
+    if (outcome === "abandon") {
       const { id } = (await host.post("/start")).body;
       await host.runner.sessions.find(String(id))?.end("abandoned");
       continue;
     }
-    const { socket, id } = await host.call(ending);
+    const { socket, id } = await host.call(outcome);
     const closed = once(socket, "close");
     const session = host.runner.sessions.find(id);
-    if (ending === "leave") socket.close();
-    if (ending !== "crash" && ending !== "finish") await session?.end("ended-by-request");
+    if (outcome === "leave") socket.close();
+    if (outcome !== "crash" && outcome !== "finish") await session?.end("ended-by-request");
     await closed;
   }
   await expect.poll(() => host.runner.sessions.counts).toEqual({ pending: 0, active: 0 });

@@ -130,10 +130,7 @@ test("an exception in verify rejects the upgrade with 500 and is logged", async 
 test("a caller who leaves during verify leaves no session, and is not logged as an error", async () => {
   const { promise: verified, resolve: finishVerify } = Promise.withResolvers<boolean>();
   const verify = vi.fn(() => verified);
-  const accept: SocketRoute["accept"] = (socket, { session }) => {
-    session.run<FakeArguments>({ socket: socket.raw }, neverConnected);
-    return { message: () => undefined };
-  };
+  const accept: SocketRoute["accept"] = (_socket, { session }) => ({ message: () => void session.id });
   await using host = await withSocket({ verify, accept });
   const socket = open(host, "/echo");
   socket.on("error", () => undefined);

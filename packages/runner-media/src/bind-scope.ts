@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
 /**
- * Binds `callback` to the current asynchronous scope, whoever calls it later. An exception does not reach the caller: it goes
+ * Binds `callback` to the current asynchronous scope for all later calls. An exception does not reach the caller: it goes
  * to `onError`, in that scope; without `onError` it becomes an uncaught exception of that scope.
  */
 export function bindScope<Args extends readonly unknown[]>(

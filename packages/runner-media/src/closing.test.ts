@@ -160,13 +160,13 @@ describe("close", () => {
     await settle();
     expect(settled.closed).toBe(1_500);
 
-    const deaf = createFakeCall({ clears: true, marks: true, port: { sendAheadMs: 1_000 } });
-    deaf.transport.play(gen([steady(1, 500)]));
-    const deafSettled = watch(deaf, { closed: deaf.transport.close() });
-    await deaf.clock.advance(10_000);
-    expect(deafSettled.closed).toBeGreaterThanOrEqual(2_500);
-    expect(deafSettled.closed).toBeLessThanOrEqual(2_550);
-    expectReleased(deaf);
+    const unresponsive = createFakeCall({ clears: true, marks: true, port: { sendAheadMs: 1_000 } });
+    unresponsive.transport.play(gen([steady(1, 500)]));
+    const unresponsiveSettled = watch(unresponsive, { closed: unresponsive.transport.close() });
+    await unresponsive.clock.advance(10_000);
+    expect(unresponsiveSettled.closed).toBeGreaterThanOrEqual(2_500);
+    expect(unresponsiveSettled.closed).toBeLessThanOrEqual(2_550);
+    expectReleased(unresponsive);
   });
 
   test("does not wait forever for a source that hangs or never ends, or for a caller who never connects", async () => {

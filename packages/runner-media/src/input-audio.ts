@@ -65,7 +65,7 @@ export function createInputAudio(sampleRate: number, drops: DropCounters): CallI
   };
 }
 
-/** The last 500 ms of a frame: nobody can read in the middle of one, so the rest would be dropped unread. */
+/** The last 500 ms of a frame. Readers cannot start in the middle of a frame, so the rest would be dropped unread. */
 function newest(frame: AudioFrame, drops: DropCounters): AudioFrame {
   const { samples, sampleRate, channels } = frame;
   const kept = Math.ceil((sampleRate * bufferedFrames) / 50) * channels;

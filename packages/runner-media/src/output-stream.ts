@@ -9,7 +9,7 @@ import { throttle, yieldEvery } from "./yield-every.ts";
 /** `Transport.output`. */
 export interface OutputStream {
   /**
-   * Never fails by itself. A write resolves when no more than 200 ms are queued; frames of writes that nobody awaited stay in
+   * Never fails by itself. A write resolves when no more than 200 ms are queued; frames of writes that are not awaited stay in
    * the stream by reference. Closing it resolves when everything was played.
    */
   readonly stream: WritableStream<AudioFrame>;
@@ -39,7 +39,7 @@ export function createOutputStream(options: OutputStreamOptions): OutputStream {
   const { clock, lock, playout, drops } = options;
   const { queue } = playout;
   const yielder = yieldEvery(256);
-  /** One second of audio in 20 ms, so that a bot that keeps writing to nobody costs almost nothing. */
+  /** One second of audio in 20 ms, so that a bot that writes without a caller costs almost nothing. */
   const discardThrottle = throttle(50, 20);
   /** Position at the end of the last write that is not dropped. */
   let lastMs = 0;
@@ -167,7 +167,7 @@ const observedMs = 500;
 const liveSpeed = 1.5;
 const maxBacklogMs = 15 * 60_000;
 
-/** `isFree` tells whether nobody holds `output`. Runs a timer from `begin` until the backlog is over, or `end`. */
+/** `isFree` returns whether `output` is not acquired. Runs a timer from `begin` until the backlog is over, or `end`. */
 function createPipeBacklog(clock: Clock, isFree: () => boolean): PipeBacklog {
   let cancelStep: (() => void) | undefined;
   let beganMs = 0;

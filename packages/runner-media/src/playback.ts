@@ -36,7 +36,7 @@ export function createPlaybacks(options: PlaybackOptions): Playbacks {
       const utterance = createUtterance(audio, options);
       utterances.add(utterance);
       const forget = () => void utterances.delete(utterance);
-      // This also handles the rejection, which nobody has to await: `failed` has reported the error.
+      // This also handles the rejection, which bots need not await: `failed` has reported the error.
       utterance.done.then(forget, forget);
       return utterance;
     },
