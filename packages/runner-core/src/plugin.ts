@@ -221,7 +221,7 @@ export interface RunnerContext {
   /**
    * Access control for a server of the transport's own. Returns the pending session of the credential, or a new one (with
    * `reserve`) for a caller without. Throws ORIGIN_REFUSED, KEY_REQUIRED, TOKEN_REQUIRED, TOKEN_INVALID, SESSION_UNKNOWN,
-   * SESSION_NOT_PENDING, AT_CAPACITY or DRAINING.
+   * SESSION_NOT_PENDING, AT_CAPACITY or DRAINING, and counts the rejection.
    */
   admit(credentials: Credentials): Session;
   /** What the session's caller must show: its id, or with `--ws-auth token` a token that is valid once, for 120 s. */

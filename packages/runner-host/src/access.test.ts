@@ -490,6 +490,8 @@ test("admit requires the key without a credential, a token with webSocketAuth, a
   expect(() => one.admit({})).toThrow(expect.objectContaining({ code: "KEY_REQUIRED" }));
   expect(() => one.admit({ key: `${apiKey}x` })).toThrow(expect.objectContaining({ code: "KEY_REQUIRED" }));
   expect(one.admit({ key: apiKey }).state).toBe("pending");
+  const metrics = await host.fetch("/metrics", { headers: { authorization: `Bearer ${apiKey}` } });
+  expect(await metrics.text()).toContain('pipecat_rejections_total{code="KEY_REQUIRED"} 2');
 
   const tokens = await startWithContexts({ webSocketAuth: "token", allowedOrigins: ["https://app.example.com"] });
   await using _tokens = tokens.host;

@@ -6,7 +6,7 @@ import { createSessionEngine, type HostSession } from "@pipecat-ts/runner-sessio
 import Koa from "koa";
 import { createAccessControl, sessionUnknown } from "./access.ts";
 import { readBody } from "./bodies.ts";
-import { answerErrors } from "./errors.ts";
+import { answerErrors, errorReply } from "./errors.ts";
 import { createLogger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
 import { createSettings } from "./options.ts";
@@ -102,9 +102,14 @@ export function createRunner(options: RunnerOptions): Runner {
       findSession: (idOrAlias) => engine.find(name, idOrAlias),
       admit({ credential, key, origin }: Credentials) {
         const shown = { credential, bearer: key, origin, isOwnOrigin: false };
-        const { session } = access.admit("caller", shown, false);
-        if (session && session.owner !== name) throw sessionUnknown();
-        return session ?? create(plugin, { reserve: true });
+        try {
+          const { session } = access.admit("caller", shown, false);
+          if (session && session.owner !== name) throw sessionUnknown();
+          return session ?? create(plugin, { reserve: true });
+        } catch (error) {
+          metrics.countRejection(errorReply(error).body.code);
+          throw error;
+        }
       },
       credential: access.credential,
       countRejection: metrics.countRejection,
