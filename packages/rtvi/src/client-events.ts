@@ -13,7 +13,10 @@ export interface RTVIEvents {
    * `transport.on("dtmf")` still receives phone keys only.
    */
   dtmf: string;
-  /** The result of a function call that no `callFunction` waits for: the bot announced the call itself, or the result is late. */
+  /**
+   * The result of a function call that no `callFunction` waits for: the bot announced the function call itself, or the result
+   * is late.
+   */
   llmFunctionCallResult: FunctionCallResult;
   /** An event in the application's user interface: `sendUIEvent` of client-js. */
   uiEvent: UIEvent;

@@ -40,7 +40,7 @@ export function createFunctionCalls(senders: RTVISenders, handshake: Handshake):
     let started = false;
     let timer: NodeJS.Timeout | undefined;
 
-    // The outbox must not keep this message: a client that becomes ready late must not run a function that has timed out.
+    // The outbox must not hold this message: a client that becomes ready late must not run a function that has timed out.
     const begin = (): void => {
       handshake.listeners.delete(begin);
       started = true;

@@ -11,19 +11,19 @@ import {
 } from "./server-messages.ts";
 import { type RTVITransport, sendMessage } from "./transport.ts";
 
-/** The number of messages kept for a client that is not ready yet. If there are more, the oldest are dropped. */
+/** The number of messages held for a client that is not ready yet. If there are more, the oldest are dropped. */
 const maxWaiting = 100;
 
 /** Sends all of the bot's RTVI messages, in order. */
 export interface Outbox {
   /**
-   * Sends a message, or keeps it until the client is ready. Resolves when it was sent or kept, so that bots do not hang if
+   * Sends a message, or holds it until the client is ready. Resolves when it was sent or held, so that bots do not hang if
    * the client never becomes ready (a phone). Rejects with a TypeError that names the field if `data` does not match the
    * message's schema, or with the transport's error. The rejection may be ignored. After the call it sends nothing and
    * resolves.
    */
   send<T extends ServerMessageType>(type: T, data: ServerMessages[T], id?: string): Promise<void>;
-  /** Drops the messages that were kept. */
+  /** Drops the held messages. */
   close(): void;
 }
 

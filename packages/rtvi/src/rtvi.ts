@@ -12,8 +12,8 @@ import type { RTVITransport } from "./transport.ts";
 /**
  * The bot's side of RTVI.
  *
- * Messages sent before the client is ready are kept (the latest 100) and follow `bot-ready` in order. Every method that
- * sends resolves when the message was sent or kept, so awaiting it never blocks the bot. Its rejection may be ignored.
+ * Messages sent before the client is ready are held (the latest 100) and follow `bot-ready` in order. Every method that
+ * sends resolves when the message was sent or held, so awaiting it never blocks the bot. Its rejection may be ignored.
  */
 export interface RTVI extends RTVISenders {
   /**

@@ -7,7 +7,7 @@ import { findProject, shownPath } from "./project.ts";
 import { versionKey } from "./reload-modules.ts";
 
 /**
- * Imports one of the developer's own files. For `version` see `reloadModules`.
+ * Imports one of the developer's own files. For `version`, see `reloadModules`.
  *
  * Throws BOT_INVALID when that fails, with the file, the line and the fix, also where Node's own message lacks them.
  */
@@ -105,9 +105,9 @@ function topFrame(stack = ""): string | undefined {
 }
 
 /**
- * Imports the file in another Node process and reads the place from what it prints: for broken JavaScript, Node tells the
- * place only when it prints the error itself. A module with a syntax error in itself or an import is not evaluated, so
- * nothing runs twice. A child process keeps live calls undisturbed.
+ * Imports the file in another Node process and reads the place from what it prints: for broken JavaScript, Node reports the
+ * place only when it prints the error itself. A module with a syntax error in itself or an import is not evaluated, so nothing
+ * runs twice. A child process keeps live calls undisturbed.
  */
 function placeFromNode(file: string): Promise<string | undefined> {
   const script = `import(${JSON.stringify(pathToFileURL(file).href)})`;

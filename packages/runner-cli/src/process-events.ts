@@ -52,7 +52,7 @@ export interface ErrorSource {
 }
 
 /**
- * Handles errors that nobody caught. An error that belongs to a session, such as one thrown in a bot's timer, ends that
+ * Handles uncaught errors. An error that belongs to a session, such as one thrown in a bot's timer, ends that
  * session only. Without a session, a rejection is logged; an exception leaves the process in an unknown state, so `crash`
  * is called.
  */

@@ -19,11 +19,14 @@ export type TransportName = keyof RunnerArgumentsByTransport & string;
 
 /** The arguments that every bot receives. Complete before the bot runs, and never changed afterwards. */
 export interface SessionArguments<Name extends string = string> {
-  /** The transport of the caller. Narrow on it to reach the fields of that transport. */
+  /** The transport of the caller. Test it to narrow `args` to the fields of that transport. */
   readonly transport: Name;
   /** The id from the reply of `/start`, in the caller's URLs and on every log line of the session. */
   readonly sessionId: string;
-  /** `body` of `POST /start`, on every transport; for a call without one, what the carrier passed on. `undefined` without either. */
+  /**
+   * `body` of `POST /start`, on every transport. For a phone call without `/start`: the data that the carrier passed on.
+   * Otherwise `undefined`.
+   */
   readonly body: unknown;
   /** The phone call, on phone transports. */
   readonly callData?: CallData;
@@ -42,7 +45,7 @@ export interface SessionArguments<Name extends string = string> {
   readonly cliArgs: Readonly<Record<string, unknown>>;
 }
 
-/** What a bot may use of its session, as `args.session`. */
+/** A bot's access to its session: `args.session`. */
 export interface BotSession {
   readonly id: string;
   /** Logs with the session's id on every line. */
@@ -54,7 +57,7 @@ export interface BotSession {
   onEnd(release: (reason: CloseReason, deadline: AbortSignal) => unknown): void;
   /**
    * Answers requests to `/sessions/{id}/{path}` that the transport does not answer itself. `ctx.params.path` is `path`.
-   * Requests without a path are the runner's own for GET and DELETE.
+   * The runner answers `GET` and `DELETE /sessions/{id}` itself.
    */
   onRequest(handler: (ctx: Context) => unknown): void;
   /**
@@ -68,7 +71,7 @@ export interface BotSession {
 export interface CallData {
   /** The carrier's id of the media stream. */
   readonly streamId: string;
-  /** The carrier's id of the call, as its REST API takes it. */
+  /** The carrier's id of the call, for its REST API. */
   readonly callId: string;
   /** The caller's number, when the carrier passes it on. Never log it. */
   readonly from?: string;

@@ -31,7 +31,10 @@ export interface TransportPlugin<Options = unknown> {
     readonly rank?: number;
     /** Opened also when the runner is restricted to another transport, and never chosen by `/start`: for a vendor's webhook. */
     readonly alwaysOpen?: boolean;
-    /** The transport whose bots take its calls, as `args.transport`, when it differs from `name`: for a service that uses the media of another transport. */
+    /**
+     * The value of `args.transport` in its bots, when it differs from `name`: for a service that uses the media of another
+     * transport.
+     */
     readonly runsAs?: string;
   };
 }
@@ -110,7 +113,7 @@ export interface HttpRoute {
   readonly method: HttpMethod | readonly HttpMethod[];
   readonly path: string;
   readonly access: Access;
-  /** For a `carrier` route that accepts requests nobody verified. On a public server, the banner lists it as unauthenticated. */
+  /** Set it on a `carrier` route that accepts unverified requests. On a public server, the banner lists it as unauthenticated. */
   readonly acceptsUnverified?: boolean;
   /** Largest body in bytes. Default 1 MiB. A larger body gets 413. */
   readonly maxBody?: number;
@@ -128,8 +131,8 @@ export interface SocketRoute {
   /** Largest message in bytes. Default 1 MiB. A larger message closes the socket with 1009. */
   readonly maxPayload?: number;
   /**
-   * Verifies a vendor's upgrade request, before the upgrade. True: the vendor sent it, so that it needs no token. False:
-   * nothing proves it. A `Refusal`, or a RunnerError that it throws: the host rejects it.
+   * Verifies a vendor's upgrade request, before the upgrade. Returns true when the vendor sent it: the request then needs no
+   * token. Returns false when nothing proves that. To reject the request, it returns a `Refusal` or throws a RunnerError.
    */
   verify?(request: Omit<SocketRequest, "session">): boolean | Refusal | Promise<boolean | Refusal>;
   /**
@@ -194,7 +197,7 @@ export interface Refusal {
   readonly detail: string;
 }
 
-/** What a caller shows to a transport's own server. */
+/** The credentials that a caller sends to a transport's own server. */
 export interface Credentials {
   /** What `RunnerContext.credential` returned for the session. */
   readonly credential?: string | undefined;
@@ -212,19 +215,23 @@ export interface RunnerContext {
   /** The media timer that all calls share. */
   readonly pacer: Pacer;
   /**
-   * Creates a pending session, which waits 120 s for its caller. It belongs to this plugin: other plugins cannot find it. Throws AT_CAPACITY
-   * (429) or DRAINING (503). `reserve` takes one of the runner's places now instead of in `run`: for a caller who is accepted before the bot runs.
+   * Creates a pending session, which waits 120 s for its caller. It belongs to this plugin: other plugins cannot find it.
+   * Throws AT_CAPACITY (429) or DRAINING (503). `reserve` counts the session toward `maxSessions` now instead of in `run`: for
+   * a caller who is accepted before the bot runs.
    */
   createSession(options?: { readonly body?: unknown; readonly reserve?: boolean }): Session;
   /** The live session of this plugin with this id or alias. */
   findSession(idOrAlias: string): Session | undefined;
   /**
    * Access control for a server of the transport's own. Returns the pending session of the credential, or a new one (with
-   * `reserve`) for a caller without. Throws ORIGIN_REFUSED, KEY_REQUIRED, TOKEN_REQUIRED, TOKEN_INVALID, SESSION_UNKNOWN,
-   * SESSION_NOT_PENDING, AT_CAPACITY or DRAINING, and counts the rejection.
+   * `reserve`) for a caller without a credential. Throws ORIGIN_REFUSED, KEY_REQUIRED, TOKEN_REQUIRED, TOKEN_INVALID,
+   * SESSION_UNKNOWN, SESSION_NOT_PENDING, AT_CAPACITY or DRAINING, and counts the rejection.
    */
   admit(credentials: Credentials): Session;
-  /** What the session's caller must show: its id, or with `--ws-auth token` a token that is valid once, for 120 s. */
+  /**
+   * The credential that the session's caller must send: its id, or with `--ws-auth token` a token that is valid once, for 120
+   * s.
+   */
   credential(session: Session): string;
   /** The public `ws:` or `wss:` URL of this session on a socket path. */
   socketUrl(session: Session, path: string, request?: IncomingMessage): URL;

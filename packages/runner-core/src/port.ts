@@ -5,7 +5,7 @@ import type { CloseReason, Transport } from "./transport.ts";
  * How a transport puts one call on the wire: one audio frame, one message, one clear. The runner builds everything else
  * around it: resampling, pacing, playout queue, interruption, events.
  *
- * What a method throws is logged once and reported to the bot as an `error` event. The call continues.
+ * An exception in a method is logged once and reported to the bot as an `error` event. The call continues.
  */
 export interface MediaPort {
   /**
@@ -26,8 +26,8 @@ export interface MediaPort {
   /** Asks the far end to report, through `Call.played(mark)`, when it has played everything sent before. Without it, the send clock counts. */
   mark?(mark: string): void;
   /**
-   * Longest stretch of audio between two marks, in ms, where a mark costs as much as a frame. The first frame and the end of
-   * an utterance are always marked. Default: every frame is marked.
+   * Longest audio between two marks, in ms. Set it when a mark costs as much as a frame. The first frame and the end of an
+   * utterance are always marked. Default: every frame is marked.
    */
   readonly markEveryMs?: number;
   /** Sends one message to the caller's application. Without it, `sendMessage` rejects with MESSAGES_UNSUPPORTED. */
@@ -81,7 +81,7 @@ export interface Call {
   connected(): void;
   /** Audio from the caller: any rate, any length, mono or stereo. */
   audio(frame: AudioFrame): void;
-  /** A message from the caller's application, as parsed JSON. `sender` names the participant where several share the call. */
+  /** A message from the caller's application, as parsed JSON. `sender` names the participant if several share the call. */
   message(message: unknown, sender?: string): void;
   /** A key that the caller pressed: one of `0-9 * # A-D`. */
   dtmf(key: string): void;
@@ -99,7 +99,7 @@ export interface Call {
 export interface Clock {
   /** Milliseconds from an arbitrary start, with fractions, never going back. */
   now(): number;
-  /** Calls back once, `delayMs` from now or later, early by less than 1 ms. Returns a function that cancels it. */
+  /** Calls `callback` once, after `delayMs` or later, but at most 1 ms early. Returns a function that cancels it. */
   after(delayMs: number, callback: () => void): () => void;
 }
 

@@ -11,8 +11,8 @@ export interface RestRequest {
   /** How often the request may be sent in total. Default 1. */
   readonly attempts?: number;
   /**
-   * Whether sending it twice does no harm. Then it is sent again after a network error, a timeout or a 5xx answer; otherwise
-   * only after 429, which the vendor did not process. Default false.
+   * Whether the request may be sent twice. If so, it is sent again after a network error, a timeout or a 5xx answer; otherwise only
+   * after 429, because the vendor did not process it. Default false.
    */
   readonly idempotent?: boolean;
 }
@@ -42,7 +42,7 @@ export interface RestClientOptions {
 export interface RestClient {
   /**
    * Sends a request, and repeats it as its `attempts` and `idempotent` allow. Resolves with the last answer, whatever its
-   * status. Rejects when there is none; the error names the vendor and the network error, never the URL, headers or body.
+   * status. Rejects when no answer arrives; the error names the vendor and the network error, never the URL, headers or body.
    */
   send(request: RestRequest): Promise<RestAnswer>;
   /** Waits until `limit` (ms, or a signal) for requests in progress, then aborts them. */

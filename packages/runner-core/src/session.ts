@@ -17,7 +17,7 @@ export interface Session extends Omit<BotSession, "onRequest"> {
   readonly ended: Promise<CloseReason>;
   /**
    * Starts the bot, once. `own` is what this transport adds to the bot's arguments. `connect` runs when the bot calls
-   * `createTransport`, and returns how to put frames on the wire; the runner builds the media layer around it. An exception
+   * `createTransport`, and returns the `MediaPort`; the runner builds the media layer around it. An exception
    * in `connect` rejects `createTransport`.
    *
    * Throws SESSION_NOT_PENDING (409) for a session that is not pending. Throws AT_CAPACITY (429) or DRAINING (503) when the

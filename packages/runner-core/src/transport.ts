@@ -1,6 +1,6 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 
-/** The choices of a bot on any transport. The params of each transport extend it. */
+/** The params that all transports have. The params of each transport extend them. */
 export interface TransportParams {
   /** Receive the caller's audio. Default true. When false, `input` closes at once. */
   readonly audioInEnabled?: boolean;
@@ -28,7 +28,10 @@ export interface TransportEvents {
   clientConnected: [];
   /** The caller is gone. */
   clientDisconnected: [reason: CloseReason];
-  /** A message from the caller's application (RTVI and others): parsed JSON. `sender` where several participants share the call. */
+  /**
+   * A message from the caller's application (RTVI and others): parsed JSON. `sender` is set if several participants share the
+   * call.
+   */
   appMessage: [message: unknown, sender?: string];
   /** A key that the caller pressed on a phone: one of `0-9 * # A-D`. */
   dtmf: [digit: string];
@@ -111,7 +114,7 @@ export interface CallCounters {
 
 /** One utterance in playout. */
 export interface Playback {
-  /** Milliseconds that the caller has heard: confirmed by the far end where it confirms, else by the send clock. */
+  /** Milliseconds that the caller has heard: as the far end confirms, or by the send clock if it confirms nothing. */
   readonly playedMs: number;
   /** Resolves when it was played to its end or interrupted. Rejects with the error of its source; an unhandled rejection is harmless. */
   readonly done: Promise<{ readonly playedMs: number; readonly interrupted: boolean }>;

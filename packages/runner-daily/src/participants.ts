@@ -54,12 +54,12 @@ function text<Name extends string>(name: Name, value: unknown): { readonly [Key 
   return (typeof value === "string" && value !== "" ? { [name]: value } : {}) as { readonly [Key in Name]?: string };
 }
 
-/** `userData` of every bot, by which bots recognize each other. */
+/** `userData` of every bot. Bots recognize each other by it. */
 export const botUserData: Readonly<Record<string, unknown>> = { pipecatBot: true };
 
 /**
- * Whether a participant is a bot of this package, from another session in the same room. Bots that took each other for
- * callers would talk to each other, and stay, until the room expires.
+ * Whether a participant is a bot of this package, from another session in the same room. If bots treated each other as
+ * callers, they would talk to each other until the room expires.
  */
 export function isBot({ raw }: DailyParticipant): boolean {
   return (Object(raw.userData) as { readonly pipecatBot?: unknown }).pipecatBot === true;

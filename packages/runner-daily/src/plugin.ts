@@ -13,7 +13,7 @@ export function createDailyPlugin(createClient: (options: DailyOptions) => Daily
     apiVersion: 1,
     name: "daily",
     options: dailyOptions,
-    // Rooms cost money, so that a start request has to ask for one.
+    // Rooms cost money, so a start request has to ask for one.
     advanced: { rank: -1 },
     check(options, settings) {
       if (options.apiKey !== undefined) return checkClient(createClient(options));

@@ -27,7 +27,7 @@ export function createDialinRoute(options: DialinRouteOptions): HttpRoute {
     async handle(ctx) {
       const { rawBody = "" } = ctx.request;
       const call = parseDialin(rawBody);
-      // Sent while the webhook is configured, before a secret exists.
+      // Daily sends it while the webhook is configured, before a secret exists.
       if (call === "test") {
         ctx.body = { status: "OK" };
         return;

@@ -12,7 +12,7 @@ import {
 import { type HostSession, pendingMs, type SessionEngine } from "@pipecat-ts/runner-sessions";
 import type { AccessOptions } from "./runner.ts";
 
-/** What a caller shows to open a socket, or a connection to a transport's own server. */
+/** What a caller sends to open a socket, or a connection to a transport's own server. */
 export interface Shown {
   /** The session id or token in the URL. */
   readonly credential?: string | undefined;
@@ -27,7 +27,7 @@ export interface Shown {
 export interface Admission {
   /** The session that the credential names. */
   readonly session: HostSession | undefined;
-  /** Makes the token valid again unless the session runs: the caller did not get through. Later calls have no effect. */
+  /** Makes the token valid again, unless the session runs: for a caller that could not connect. Later calls have no effect. */
   release(): void;
 }
 
@@ -35,7 +35,7 @@ export interface Admission {
 export interface AccessControl {
   /** Whether pages of only some origins may call. */
   readonly restrictsOrigins: boolean;
-  /** Whether the page that made the request may call; true when no page did. */
+  /** Whether the page that sent the request may call; true for programs other than pages. */
   allowsOrigin(request: IncomingMessage): boolean;
   /** For every request. Throws HOST_REFUSED or ORIGIN_REFUSED. */
   checkRequest(request: IncomingMessage): void;
@@ -44,13 +44,13 @@ export interface AccessControl {
   /** Throws KEY_REQUIRED unless the request carries the API key, or none is set. */
   requireKey(request: IncomingMessage): void;
   /**
-   * For requests that concern other callers. Throws KEY_REQUIRED; without a key, ORIGIN_REFUSED for pages of foreign origins,
+   * For requests that concern other callers. Throws KEY_REQUIRED; without a key, ORIGIN_REFUSED for pages of other origins,
    * which may only start calls of their own.
    */
   requireOperator(request: IncomingMessage): void;
-  /** What the caller of an upgrade request shows. */
+  /** The credentials and the origin of an upgrade request. */
   shownBy(request: IncomingMessage, url: URL, credential: string | undefined): Shown;
-  /** Throws ORIGIN_REFUSED for pages of foreign origins, before their request can use anything up. */
+  /** Throws ORIGIN_REFUSED for pages of other origins, before their request can consume a token. */
   requireOrigin(access: Access, shown: Shown): void;
   /**
    * Admits a caller of a socket or of a transport's own server. `isVerified`: the vendor sent the request. Throws
@@ -256,7 +256,7 @@ export function createHostCheck(
     const name = URL.parse(`http://${headers.host}`)?.hostname ?? "";
     if (isLoopback(name) || name === publicUrl?.hostname) return;
     const fix = "Use localhost, or announce a tunnel or proxy with --public-url or --proxy.";
-    if (!warnedOnce) logger.warn({ host: name, fix }, "request to a foreign host name rejected");
+    if (!warnedOnce) logger.warn({ host: name, fix }, "request to an unknown host name rejected");
     warnedOnce = true;
     throw new RunnerError("HOST_REFUSED", "This server does not have this host name.", { fix });
   };

@@ -10,7 +10,7 @@ export interface ErrorReply {
   readonly body: { readonly detail: string; readonly code: string };
 }
 
-/** Our own errors as they are, those of Koa's `ctx.throw` with their status, and any other error without details. */
+/** Converts an error: a `RunnerError` unchanged, errors of Koa's `ctx.throw` with their status, and others without details. */
 export function errorReply(error: unknown): ErrorReply {
   const known = isRunnerError(error) ? error : fromKoa(error);
   if (!known) {

@@ -4,7 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry
 /** The metrics of one runner for Prometheus. All label values are bounded: none contains what callers send. */
 export interface Metrics {
   readonly contentType: string;
-  /** All metrics as text. Reading them changes none of them. */
+  /** All metrics as text. Reading does not change them. */
   text(): Promise<string>;
   /** Counts a rejected request, socket or caller. */
   countRejection(code: string): void;
@@ -64,8 +64,8 @@ export function createMetrics(sources: {
   registry.registerMetric(lagMetric(sources.lag) as unknown as Metric);
 
   /**
-   * On the first scrape, because prom-client observes garbage collection and the event loop from then on, and never stops. Its percentiles of
-   * the event loop are left out: reading them resets them.
+   * Runs on the first scrape, because from then on prom-client observes garbage collection and the event loop, and never stops.
+   * Omits the percentiles of the event loop, because reading them resets them.
    */
   function addProcessMetrics(): void {
     if (hasProcessMetrics) return;

@@ -35,10 +35,10 @@ export interface OpenPluginsOptions {
 }
 
 /**
- * Opens the plugins that can run, in order of rank. One that cannot is unavailable, with the reason, and the others go on. When
- * the runner is restricted to one transport, the others are not even checked, except those that are always open. Rejects, with
- * everything closed again, with PLUGIN_INVALID or OPTION_INVALID, or when the only allowed transport is TRANSPORT_UNKNOWN or
- * TRANSPORT_UNAVAILABLE.
+ * Opens the plugins that can run, in order of rank. A plugin that cannot run is unavailable, with the reason, and the others
+ * open. When the runner is restricted to one transport, the others are not even checked, except those that are always open.
+ * Rejects, with everything closed again, with PLUGIN_INVALID or OPTION_INVALID, or when the only allowed transport is
+ * TRANSPORT_UNKNOWN or TRANSPORT_UNAVAILABLE.
  */
 export async function openPlugins(options: OpenPluginsOptions, restrictedTo?: string): Promise<InstalledTransport[]> {
   const plugins = options.plugins.toSorted((a, b) => (b.advanced?.rank ?? 0) - (a.advanced?.rank ?? 0));
@@ -142,7 +142,7 @@ export function isStartable({ open }: InstalledTransport): boolean {
   return open?.start !== undefined;
 }
 
-/** Whether people may name a transport, running or not. */
+/** Whether a start request or `--transport` may name this transport, whether it runs or not. */
 function isNameable({ plugin }: InstalledTransport): boolean {
   return plugin.advanced?.alwaysOpen !== true;
 }

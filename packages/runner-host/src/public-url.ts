@@ -20,7 +20,7 @@ export function boundUrl(host: string, port: number): URL {
   return new URL(`http://${name}:${port}`);
 }
 
-/** The URL that the client of this request used; `undefined` when its headers do not say so. */
+/** The URL that the client of this request used; `undefined` when its headers do not contain it. */
 function requestUrl(request: IncomingMessage, trustProxy: boolean): URL | undefined {
   const forwarded = (name: string) => (trustProxy ? firstOf(request.headers[name]) : undefined);
   const encrypted = (request.socket as Partial<TLSSocket>).encrypted === true;

@@ -86,7 +86,7 @@ function addSessionRoutes(router: Router, { engine, access }: RouteOptions): voi
   });
 }
 
-/** A session without its body and its caller. Times are ISO 8601 and ms. */
+/** Describes a session, without its body and its caller's data. Times are in ISO 8601 or ms. */
 function report({ id, transport, state, startedAt }: HostSession): Readonly<Record<string, unknown>> {
   const durationMs = Math.max(0, Date.now() - startedAt.getTime());
   return { sessionId: id, transport, state, startedAt: startedAt.toISOString(), durationMs };
@@ -104,7 +104,7 @@ function addPluginRoute(router: Router, route: HttpRoute, access: AccessControl)
   router.register(path, [route.method].flat(), [...checks, readBodyOnce({ maxBody }), handle]);
 }
 
-/** A route that passes a request on has read its body already. */
+/** Reads the body unless an earlier route, which passed the request on, has read it. */
 function readBodyOnce(options: { readonly maxBody: number | undefined }) {
   const read = readBody(options);
   return (ctx: Context, next: Next) => {
@@ -144,7 +144,7 @@ async function answerByBot(session: HostSession, ctx: Context): Promise<void> {
 }
 
 /**
- * What anyone can use who reaches the server, each as a path: for the banner of an exposed server. It includes carriers' webhooks that
+ * The routes that anyone who reaches the server can use, for the banner of an exposed server. They include carriers' webhooks that
  * nothing verifies.
  */
 export function unauthenticatedRoutes(

@@ -36,7 +36,7 @@ export interface RunnerOptions
   readonly clientRoot?: string;
   /** The folder whose files can be downloaded from `/files/{path}`. */
   readonly folder?: string | undefined;
-  /** `args.body` of callers who bring none. */
+  /** `args.body` for callers that send none. */
   readonly body?: unknown;
   /** Default: a pino logger to stdout at level `info`. */
   readonly logger?: Logger;
@@ -54,7 +54,7 @@ export interface Runner {
   /** Every plugin and whether it runs. Empty before `listen()`. */
   readonly transports: readonly TransportReport[];
   /**
-   * What anyone can use who reaches this server from another machine, each as a path: `POST /start`, `WS /ws-client`. Empty before
+   * The routes that anyone who reaches this server from another machine can use: `POST /start`, `WS /ws-client`. Empty before
    * `listen()`, with an API key, and when only this machine reaches the server.
    */
   readonly unauthenticatedRoutes: readonly string[];

@@ -82,7 +82,7 @@ export function createSockets(
       const owned = session ? candidates.find(({ owner }) => owner === session.owner) : first;
       if (!owned) throw sessionUnknown();
       if (owned !== first) await verify(owned.route, facts);
-      // Until the session runs, whatever becomes of the handshake.
+      // A failed handshake makes the token valid again, unless the session runs.
       connection.once("close", admission.release);
       servers.get(owned.route)?.handleUpgrade(request, connection, head, (socket) => {
         open.add(socket);
@@ -308,7 +308,7 @@ function createLiveness(logger: Logger) {
   function pingAll(): void {
     for (const [socket, seen] of watched) {
       const { bytesRead } = seen.connection;
-      // A paused socket is not read on purpose.
+      // A paused socket is intentionally not read.
       if (bytesRead === seen.bytesRead && !socket.isPaused) {
         logger.info({ afterMs: pingMs }, "silent WebSocket terminated");
         socket.terminate();

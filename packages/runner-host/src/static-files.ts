@@ -17,8 +17,8 @@ export type FileSender = (ctx: Context, folder: string, path: string, headers?: 
 type FileHeaders = Readonly<Record<string, string>>;
 
 /**
- * Sends a file of a folder, or nothing when there is none: whole or in one range, with conditional requests. Files outside the
- * folder (also behind links), dotfiles, folders and devices count as missing.
+ * Sends a file of a folder, whole or in one range, with conditional requests. Sends nothing when the file does not exist. Files
+ * outside the folder (also behind links), dotfiles, folders and devices count as missing.
  */
 export function createFileSender(stallMs: number = defaultStallMs): FileSender {
   let openFiles = 0;
@@ -78,7 +78,7 @@ async function findFile(folder: string, path: string): Promise<{ root: string; n
         .replaceAll("\\", "/"),
     };
   } catch {
-    return undefined; // It does not exist, or the path is not possible.
+    return undefined; // The file does not exist, or the path is invalid.
   }
 }
 

@@ -9,14 +9,14 @@ export interface PlayOutOptions {
   readonly playout: Pick<Playout, "played" | "playedMs" | "quietAtMs" | "queue">;
 }
 
-/** How long a source that delivers nothing, or a far end that confirms nothing, is awaited. */
+/** How long to wait for a source that delivers nothing, or for a far end that confirms nothing. */
 const graceMs = 2_000;
-/** How long utterances may continue whose sources do not end. */
+/** How long an utterance may continue if its source does not end. */
 const maxUtteranceMs = 600_000;
 
 /**
- * Waits until everything that the bot has said was played: writes, utterances given to `play`, and the marks of the far end.
- * Waits at most as long as that takes and 2 s, 2 s for a source that delivers nothing, and 10 minutes for one that does not
+ * Waits until all audio of the bot was played: writes and utterances given to `play`, until the far end has returned its marks.
+ * Waits at most 2 s longer than that audio, 2 s for a source that delivers nothing, and 10 minutes for a source that does not
  * end. Returns at once when `cutoff` aborts.
  */
 export async function playOut({ clock, logger, lock, playout }: PlayOutOptions, cutoff: AbortSignal): Promise<void> {

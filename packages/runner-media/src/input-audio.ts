@@ -78,7 +78,10 @@ function newest(frame: AudioFrame, drops: DropCounters): AudioFrame {
 /** One reader of the caller's audio: a stream with its own queue, which drops the oldest frame when full. */
 interface FrameReader {
   readonly stream: ReadableStream<AudioFrame>;
-  /** Enqueues a frame. Tells whether an older frame was dropped for it: from a reader that is `late`, or has not read yet. */
+  /**
+   * Enqueues a frame. Returns whether an older frame was dropped for it: `late` if the reader fell behind, `unread` if it has
+   * not read yet.
+   */
   push(frame: AudioFrame): "late" | "unread" | undefined;
   /** Closes the stream when its queue has been read. */
   end(): void;

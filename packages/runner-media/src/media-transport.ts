@@ -37,9 +37,9 @@ export interface MediaOptions {
 export interface Media {
   /** What the bot gets. */
   readonly transport: Transport & { readonly counters: MediaCounters };
-  /** Takes what the caller does. */
+  /** Receives what the caller does. */
   readonly receiver: Call;
-  /** Closes `input`, drops further writes, and resolves when everything said before was played, at the latest when `cutoff` aborts. */
+  /** Closes `input`, drops further writes, and resolves when everything enqueued before was played, or when `cutoff` aborts. */
   playOut(cutoff: AbortSignal): Promise<void>;
   /**
    * Drops queued audio, closes the wire and releases everything. Resolves, and never rejects, when the wire is closed or
@@ -48,7 +48,7 @@ export interface Media {
   close(reason: CloseReason, deadline: AbortSignal): Promise<void>;
 }
 
-/** Throws OPTION_INVALID for params that no transport takes. */
+/** Throws OPTION_INVALID for params that no transport supports. */
 export function checkParams(name: string, { audioInSampleRate = 16_000 }: TransportParams): void {
   if (Number.isInteger(audioInSampleRate / 50) && audioInSampleRate >= 8_000 && audioInSampleRate <= 192_000) return;
   throw new RunnerError("OPTION_INVALID", `audioInSampleRate of "${name}" cannot be ${audioInSampleRate}.`, {

@@ -13,7 +13,7 @@ export interface OutputLock {
   forgetWrites(): void;
   /** Waits for the lock behind everything registered so far. */
   acquire(): OutputLease;
-  /** Makes every write called until now an old one. Returns the ms among them that had not arrived. */
+  /** Marks every write called until now as old. Returns the ms of those that had not arrived. */
   newGeneration(): number;
   /** Writes that were called and have not arrived. */
   readonly pendingWrites: number;

@@ -122,7 +122,7 @@ export function createOutputStream(options: OutputStreamOptions): OutputStream {
 
   return {
     get stream() {
-      // Whoever takes an unlocked stream now does not continue an old pipe.
+      // A pipe or writer that locks a free stream does not continue an old pipe.
       if (!stream.locked) backlog.end();
       return stream;
     },

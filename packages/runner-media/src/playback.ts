@@ -25,7 +25,7 @@ export interface PlaybackOptions {
 }
 
 interface Utterance extends Playback {
-  /** Ends it, unless it is over, and cancels its source. */
+  /** Ends the utterance, unless it is over, and cancels its source. */
   interrupt(): void;
 }
 

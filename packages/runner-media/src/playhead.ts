@@ -39,7 +39,7 @@ interface Section {
   readonly sentAtMs: number;
 }
 
-/** `marks`: present when the far end reports marks; the longest stretch of audio between two. */
+/** `marks` is present when the far end reports marks; `everyMs` is the longest audio between two marks. */
 export function createPlayhead(frameMs: number, marks: { readonly everyMs: number } | undefined): Playhead {
   const continuesMs = Math.max(assumedMs, marks?.everyMs ?? 0);
   let sentMs = 0;

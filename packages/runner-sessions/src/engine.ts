@@ -17,7 +17,7 @@ const defaultMaxPending = 1_000;
 
 export interface SessionEngineOptions {
   readonly bot: Bot;
-  /** `args.body` of callers who bring none. */
+  /** `args.body` for callers that send none. */
   readonly defaultBody?: unknown;
   /** How many sessions may be active at once; `Infinity` without a limit. */
   readonly maxSessions: number;
@@ -37,7 +37,7 @@ export interface SessionEngine {
   [Symbol.iterator](): Iterator<HostSession>;
   /** Sessions by state; both are 0 when nothing is left open. */
   readonly counts: { readonly pending: number; readonly active: number };
-  /** Whether the engine takes no more callers for good. */
+  /** Whether the engine rejects all further callers. */
   readonly draining: boolean;
   /**
    * Creates a pending session. Displaces the oldest pending sessions (`evicted`) when there are too many or their bodies take
@@ -48,7 +48,10 @@ export interface SessionEngine {
   get(id: string): HostSession | undefined;
   /** The live session of this owner with this id or alias. */
   find(owner: string, idOrAlias: string): HostSession | undefined;
-  /** Throws AT_CAPACITY or DRAINING when no caller would be accepted now. For the caller of a session: unless it has its place already. */
+  /**
+   * Throws AT_CAPACITY or DRAINING when no caller would be accepted now. Accepts the caller of a `session` that is reserved or
+   * not pending.
+   */
   assertAccepting(session?: HostSession): void;
   /**
    * The session in whose asynchronous scope this code runs, also after its end: for handlers of `unhandledRejection` and
@@ -64,7 +67,7 @@ export interface SessionEngine {
   /** Ends all sessions; resolves when they have ended. */
   endAll(reason: CloseReason): Promise<void>;
   /**
-   * Takes no new callers, and ends pending sessions that reserved no place. Resolves when the last live session has ended, or
+   * Takes no new callers, and ends pending sessions without a reserved place. Resolves when the last live session has ended, or
    * with false when `limitMs` passed before.
    */
   drain(limitMs: number): Promise<boolean>;
@@ -81,7 +84,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
   /** Sessions that wait for their caller, the oldest first, with the memory of their bodies in bytes. */
   const pending = new Map<HostSession, number>();
   let pendingBytes = 0;
-  /** Pending sessions that have a place already. */
+  /** Pending sessions with a reserved place. */
   const reserved = new Set<HostSession>();
   const active = new Set<HostSession>();
   /** Aliases by owner. */
@@ -114,7 +117,9 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
       });
     }
     if (active.size + reserved.size < maxSessions) return;
-    throw new RunnerError("AT_CAPACITY", `All ${maxSessions} places are taken.`, { fix: "Try again in a moment." });
+    throw new RunnerError("AT_CAPACITY", `The limit of active sessions (${maxSessions}) is reached.`, {
+      fix: "Try again in a moment.",
+    });
   }
 
   function leavePending(session: HostSession): void {

@@ -264,7 +264,7 @@ export function createSession(options: SessionOptions): HostSession {
   return session;
 }
 
-/** `build`, at most once and not after `signal` aborted, so that a caller who never connects does not block the bot. */
+/** Calls `build` at most once. Rejects when `signal` aborts, so that a caller who never connects does not block the bot. */
 function connectOnce(signal: AbortSignal, build: (params: TransportParams) => Promise<Transport>): Connect {
   let called = false;
   return (params) => {

@@ -3,7 +3,7 @@ import type { Media } from "@pipecat-ts/runner-media";
 
 /** The timeouts of a termination, in ms. */
 export const terminationMs = {
-  /** From the caller's leaving, or the bot's close, until the signal of a bot that still runs aborts. */
+  /** From when the caller leaves or the bot closes its transport, until the signal of a bot that still runs aborts. */
   botGrace: 10_000,
   /** From the abort of the signal until the session ends without the bot. */
   botAbort: 5_000,

@@ -10,7 +10,7 @@ export function parseObject(text: string): JsonObject | undefined {
     const value: unknown = JSON.parse(text);
     return isObject(value) ? value : undefined;
   } catch {
-    return undefined; // The media stream counts it.
+    return undefined; // Not JSON: the media stream counts the message.
   }
 }
 

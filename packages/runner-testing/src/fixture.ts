@@ -21,7 +21,7 @@ export interface Requirement {
   readonly id: string;
   /** What must hold, as a sentence. */
   readonly title: string;
-  /** Who is harmed when it does not hold. */
+  /** Whom it affects when it does not hold. */
   readonly reason: string;
   /** It measures the whole process: nothing else may run at the same time. */
   readonly alone?: boolean;

@@ -27,7 +27,7 @@ const timeoutMs = 10_000;
 
 /** Call ids that no carrier uses, but an attacker may. In a URL path, some of them would name every call of an account. */
 const invalidIds = [".", "..", "\ud83d", "%2e", "%2E%2e", "../..", "a/../..", "x?y", "x#y"];
-/** Those that can occur in a path, encoded. */
+/** The invalid ids that can occur in a path, encoded. */
 const invalidSegments = invalidIds.filter((id) => id.isWellFormed() && !/^\.+$/.test(id)).map(encodeURIComponent);
 
 /**

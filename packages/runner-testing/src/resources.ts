@@ -2,7 +2,7 @@ import { createHook } from "node:async_hooks";
 import { readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What the process holds, by kind. Compare two of these with `resourceGrowth`. */
+/** The resources that a process holds, by kind. Compare two counts with `resourceGrowth`. */
 export interface Resources {
   /** What keeps the event loop alive, by Node's name: `TCPSocketWrap`, `Timeout`, … Excludes timers after `unref()`. */
   readonly handles: Readonly<Record<string, number>>;
@@ -69,7 +69,7 @@ export async function countSettledResources(): Promise<Resources> {
 
 /** The timers that were started since `watchTimers`, including those after `unref()`, which Node's own counts exclude. */
 export interface TimerWatch {
-  /** How many of them can still fire. */
+  /** How many of these timers can still fire. */
   count(): Promise<number>;
   stop(): void;
 }

@@ -2,7 +2,7 @@ import { type Clock, isRunnerError, type Pacer } from "@pipecat-ts/runner-core";
 import type { Peer } from "./peer/peer.ts";
 import type { Peers } from "./peers.ts";
 
-/** Detects a caller who is gone without a word, such as a page that was killed: its packets stop. */
+/** Detects a caller who is gone without a message, such as a page that was killed: its packets stop. */
 export interface Liveness {
   /** Watches this peer from now on. The timeout starts again. */
   watch(peer: Pick<Peer, "packetsReceived" | "state">): void;
@@ -23,7 +23,7 @@ const checkMs = 250;
 
 /**
  * Counts media, RTCP and data as signs of life. ICE's own checks take 26 s to notice that a caller is gone and do not count.
- * A caller who only listens and has sent none of these is present as long as its connection is.
+ * A caller who only listens and has sent none of these counts as present while its connection is up.
  */
 export function createLiveness({ pacer, callerTimeoutMs, timedOut }: LivenessOptions): Liveness {
   let peer: Pick<Peer, "packetsReceived" | "state"> | undefined;

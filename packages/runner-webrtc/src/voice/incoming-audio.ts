@@ -43,9 +43,9 @@ export interface IncomingAudioOptions {
   onDecoderFailed(error: unknown): void;
 }
 
-/** For how many frames packets may wait too long before one is skipped while the caller speaks. */
+/** The number of frames for which packets may wait too long before a frame is skipped while the caller speaks. */
 const accelerateAfter = 50;
-/** When packets wait so much too long, acceleration does not wait for a pause. */
+/** When packets wait this much longer than the target delay, acceleration does not wait for a pause. */
 const urgentMs = 60;
 
 /**
@@ -75,7 +75,7 @@ export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudi
     onFrame({ samples, sampleRate, channels: 1 });
   }
 
-  /** Skips or inserts a frame when packets wait too long or too short: in a pause, unless it is urgent. */
+  /** Skips or inserts a frame when packets wait too long or not long enough: in a pause, unless it is urgent. */
   function adaptDelay(samples: Int16Array): Int16Array {
     const { excessMs } = jitterBuffer;
     excessFrames = excessMs >= 20 ? excessFrames + 1 : 0;

@@ -14,7 +14,7 @@ export interface JitterBuffer {
   due(dueMs: number, buffered: number): void;
   /** What to play next. */
   next(): Next;
-  /** How much longer than the target delay packets wait, in ms; negative when they wait too short. */
+  /** How much longer than the target delay packets wait, in ms; negative when they do not wait long enough. */
   readonly excessMs: number;
   /** How long the fastest packets wait now, in ms. */
   readonly delayMs: number;
