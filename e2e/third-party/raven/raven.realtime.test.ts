@@ -6,6 +6,7 @@ import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
 import { describe, expect, test } from "vitest";
 import { startCommand } from "../../server/command.ts";
 import { connect } from "./caller.ts";
+import { createDecoder, encode, encodeJson, parseJson } from "./codec.ts";
 import plugin from "./plugin.ts";
 
 // A transport with a TCP server of its own, as docs/writing-a-transport.md describes it: it uses nothing but that page and the
@@ -29,6 +30,13 @@ describe("with --api-key", () => describeTransport({ ...adapter, runner: { apiKe
 test("plugin and codec have at most 200 lines", () => {
   const texts = ["plugin.ts", "codec.ts"].map((file) => readFileSync(join(import.meta.dirname, file), "utf8"));
   expect(texts.join("").split("\n").length).toBeLessThanOrEqual(200);
+});
+
+test("packets may be split anywhere", () => {
+  const decode = createDecoder();
+  const bytes = Buffer.concat([encodeJson("message", "first"), encode("clear"), encodeJson("message", "third")]);
+  const packets = [...bytes].flatMap((byte) => decode(Buffer.of(byte)) ?? []);
+  expect(packets.map((packet) => parseJson(packet))).toEqual(["first", undefined, "third"]);
 });
 
 test("the command finds the transport, prints its port, and admits callers with key and token", async () => {
