@@ -44,10 +44,10 @@ export interface Fixture {
   open(bot: Bot, options?: OpenOptions): Promise<Runner>;
   /** What the plugin returned and handed out in this runner. */
   observed(runner: Runner): Observed;
+  /** Sends an HTTP request, with the API key if the runner has one. */
+  request(runner: Runner, path: string, options?: Parameters<typeof send>[1]): Promise<Answer>;
   /** Sends a start request for this transport. */
   start(runner: Runner, fields?: Readonly<Record<string, unknown>>): Promise<Answer>;
-  /** Sends any body to `POST /start`, with the API key if the runner has one. */
-  postStart(runner: Runner, body: unknown): Promise<Answer>;
   /** Connects a caller, after a start request where the transport has one. `body` is the body of the start request. */
   call(runner: Runner, body?: unknown): Promise<FakeCaller>;
   /** Connects a caller with or without an invitation. The key is the runner's, unless it is given. */
@@ -112,17 +112,15 @@ export function createFixture(adapter: TransportAdapter, uncaught: UncaughtError
       expect(found !== undefined, "the runner is from another fixture");
       return found.observed;
     },
-    start(runner, fields = {}) {
-      return fixture.postStart(runner, { transport: adapter.plugin.name, ...adapter.start, ...fields });
-    },
-    postStart(runner, body) {
+    request(runner, path, options = {}) {
       const key = runners.get(runner)?.apiKey;
-      const headers = {
-        "content-type": "application/json",
-        ...(key === undefined ? {} : { authorization: `Bearer ${key}` }),
-      };
-      const answer = send(new URL("/start", runner.url), { method: "POST", body, headers });
-      return fixture.within("POST /start answers", answer);
+      const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+      const answer = send(new URL(path, runner.url), { headers, ...options });
+      return fixture.within(`${options.method ?? "GET"} ${path} answers`, answer);
+    },
+    start(runner, fields = {}) {
+      const body = { transport: adapter.plugin.name, ...adapter.start, ...fields };
+      return fixture.request(runner, "/start", { method: "POST", body });
     },
     async call(runner, body) {
       if (adapter.start === false) return await fixture.connect(runner);

@@ -76,7 +76,7 @@ export const sessions: readonly Requirement[] = [
 ];
 
 async function expectBadStart(fixture: Fixture, runner: Runner, what: string, request: unknown): Promise<void> {
-  const answer = await fixture.postStart(runner, request);
+  const answer = await fixture.request(runner, "/start", { method: "POST", body: request });
   expect(answer.status === 400, `a start request with ${what} got ${answer.status} ${answer.text}`);
   expectErrorBody(answer);
 }

@@ -1,7 +1,9 @@
+import type { Runner } from "@pipecat-ts/runner-host";
 import { expect, expectSame } from "../assertions.ts";
 import { createScriptedBot, echo } from "../bots.ts";
 import {
   expectRefused,
+  type Fixture,
   firstCall,
   invitationOf,
   lossNoticedMs,
@@ -17,7 +19,7 @@ import { expectErrorBody } from "./sessions.ts";
 export const shutdown: readonly Requirement[] = [
   {
     id: "CAPACITY-1",
-    title: "A caller above the capacity is refused, and the next one is served when there is room",
+    title: "A caller above the capacity is refused and counted, and the next one is served when there is room",
     reason: "A full server must refuse new callers instead of degrading all calls.",
     async check(fixture) {
       const { adapter } = fixture;
@@ -28,6 +30,7 @@ export const shutdown: readonly Requirement[] = [
       const second = hasStart && !adapter.startsBot ? { start: invitationOf(await fixture.start(runner)) } : {};
       const first = await fixture.call(runner);
       await firstCall(fixture, scripted);
+      const rejections = await countRejections(fixture, runner);
       if (!adapter.startsBot) await expectRefused(fixture, fixture.connect(runner, second));
       expectSame("the number of bots that ran", scripted.calls.length, 1);
       if (walkInOf(adapter)) {
@@ -43,6 +46,9 @@ export const shutdown: readonly Requirement[] = [
         expectSame("the status of POST /start at capacity", answer.status, 429);
         expectErrorBody(answer);
       }
+      const counted = (await countRejections(fixture, runner)) - rejections;
+      const expected = [!adapter.startsBot, walkInOf(adapter), hasStart].filter(Boolean).length;
+      expect(counted >= expected, `the metrics count ${counted} of ${expected} rejected callers`);
       await fixture.within("the caller hangs up", first.hangUp());
       await fixture.until("the call ends", () => runner.sessions.counts.active === 0, lossNoticedMs(adapter));
       await fixture.call(runner);
@@ -115,3 +121,10 @@ export const shutdown: readonly Requirement[] = [
     },
   },
 ];
+
+/** The runner's `pipecat_rejections_total`, over all codes. */
+async function countRejections(fixture: Fixture, runner: Runner): Promise<number> {
+  const { text } = await fixture.request(runner, "/metrics");
+  const counts = [...text.matchAll(/^pipecat_rejections_total\{.*\} (\d+)$/gm)].map(([, count]) => Number(count));
+  return counts.reduce((total, count) => total + count, 0);
+}

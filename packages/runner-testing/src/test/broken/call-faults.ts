@@ -122,6 +122,28 @@ export const callFaults: readonly Fault[] = [
       }),
   },
   {
+    does: "does not count the callers that it rejects",
+    breaks: ["CAPACITY-1"],
+    adapter: () =>
+      alter(
+        {
+          opened: ({ routes = [] }) => ({
+            routes: routes.map((route) => ({
+              ...route,
+              handle: async (ctx, next) => {
+                try {
+                  return await route.handle(ctx, next);
+                } catch {
+                  ctx.status = 429; // the fault
+                }
+              },
+            })),
+          }),
+        },
+        createPhoneAdapter(acme),
+      ),
+  },
+  {
     does: "does not answer its webhook when it cannot accept the call",
     breaks: ["DRAIN-1"],
     adapter: () =>
