@@ -3,7 +3,6 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
 import {
   type Call,
-  isRunnerError,
   type MediaPort,
   type RunnerContext,
   type TransportPlugin,
@@ -95,7 +94,6 @@ function admit(runner: RunnerContext, socket: Socket, hello: unknown): Call | un
     return call;
   } catch (err) {
     runner.logger.warn({ err }, "caller refused");
-    if (isRunnerError(err)) runner.countRejection(err.code);
     socket.end(encode("refused"));
     return undefined;
   }

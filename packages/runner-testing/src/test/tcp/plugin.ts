@@ -2,7 +2,6 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import {
   type Call,
-  isRunnerError,
   type MediaPort,
   type RunnerContext,
   RunnerError,
@@ -91,7 +90,6 @@ function accept(runner: RunnerContext, socket: Socket): void {
       call.connected();
     } catch (err) {
       runner.logger.warn({ err }, "caller refused");
-      if (isRunnerError(err)) runner.countRejection(err.code);
       socket.end(encode({ kind: "refused", reason: err instanceof Error ? err.message : String(err) }));
     }
   }
