@@ -23,7 +23,7 @@ const runnerServer: Server = { module: "./servers/websocket.ts", bytesPerMs: 48 
  */
 export async function measureSessions(counts: readonly number[], seconds: number): Promise<string> {
   const rows = [
-    ["sessions", "server", "CPU % of a core", "per session %", "frames back", "pacer late p50/p99 ms", "RSS MB"],
+    ["sessions", "server", "CPU % of a core", "per session %", "frames back", "pacer lag p50/p99 ms", "RSS MB"],
   ];
   for (const count of counts) {
     const bare = await measureWebSocket(bareServer, count, seconds);

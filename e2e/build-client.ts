@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { clientRoot } from "@pipecat-ts/browser-client";
 
-/** Builds the web client where nobody has built it yet, so that `vitest` alone runs in a fresh checkout. */
+/** Builds the web client unless it is built already, so that `vitest` alone runs in a fresh checkout. */
 export default async function buildClient(): Promise<void> {
   if (existsSync(join(clientRoot, "index.html"))) return;
   const client = dirname(clientRoot);

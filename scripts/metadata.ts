@@ -81,7 +81,7 @@ for (const file of globSync(".github/**/*.{yml,md}", { cwd: root })) {
 }
 
 if (outdated.length > 0 && !writes) {
-  console.error(`Not as the root package.json says: ${outdated.join(", ")}. Run: pnpm format`);
+  console.error(`Differs from the root package.json: ${outdated.join(", ")}. Run: pnpm format`);
   process.exit(1);
 }
 console.log(

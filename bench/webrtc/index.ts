@@ -80,11 +80,11 @@ export async function measureWebRTCEcho({ seconds }: WebRTCBench): Promise<strin
       "80 ms",
     ],
     [
-      `${bad.lostPercent.toFixed(1)} % lost, 30 ms of jitter: concealed, restored from in-band FEC`,
+      `${bad.lostPercent.toFixed(1)} % loss, 30 ms of jitter: frames concealed, frames restored from in-band FEC`,
       `${percent(bad.packets.concealedMs).toFixed(1)} %, ${percent(bad.packets.recoveredMs).toFixed(1)} %`,
       `≤ ${(bad.lostPercent + 1).toFixed(1)} % concealed`,
     ],
-    ["and delay added to the packets' own", `${addedMs.toFixed(0)} ms`, "–"],
+    ["delay added by the jitter buffer", `${addedMs.toFixed(0)} ms`, "–"],
   ]);
 }
 
@@ -138,8 +138,8 @@ export async function measureWebRTCSessions({ seconds, sessions }: WebRTCBench):
       "WebRTC echo sessions",
       "CPU, of a core",
       "per session",
-      "the floor's",
-      "pacer lateness p50 / p99",
+      "floor, per session",
+      "pacer lag p50 / p99",
       "RSS",
       "per session",
       "packets back",

@@ -81,7 +81,7 @@ function shareOfVoice(caller: FakeCaller, fromMs: number): number {
   return toneMs(played, voiceHz) / (performance.now() - fromMs);
 }
 
-/** A caller who speaks all the time, and whom other callers must not disturb. */
+/** A caller who speaks all the time. Other callers must not disturb it. */
 export interface Bystander {
   /**
    * Fails unless the caller has heard the echo for a quarter of the time since the last check, and hears it now. A quarter,

@@ -66,7 +66,7 @@ export function createMeter(): Meter {
   };
 }
 
-/** The object that carries a caller's audio; for a phone, what is known of the call. */
+/** The object that carries a caller's audio; for a phone, the call's data. */
 function wireOf(args: RunnerArguments): object {
   if (args.transport === "webrtc") return args.webrtcConnection;
   return args.transport === "websocket" ? args.websocket : (args.callData ?? args);

@@ -144,8 +144,8 @@ phone:
       --phone-numbers <value>  About phone-numbers
       --shared <value>         About shared
 
-Flags that a bot's file exports are not listed: --help does not run the bot.
-Those in pipecat-runner.config are.`);
+Flags in a bot's file are not listed, because --help does not run the bot. To
+list them, export them from pipecat-runner.config.ts.`);
 });
 
 test.each([

@@ -231,7 +231,7 @@ export function helpSections(
   const indent = 2 + Math.max(0, ...labels);
   const bot = "The file that exports bot(args). Default: bot.ts, .mts, .js or .mjs, here or in src/.";
   const note =
-    "Flags that a bot's file exports are not listed: --help does not run the bot. Those in pipecat-runner.config are.";
+    "Flags in a bot's file are not listed, because --help does not run the bot. To list them, export them from pipecat-runner.config.ts.";
   return [
     { body: beside("  bot", bot, indent, columns) },
     ...groups.flatMap((group) => {

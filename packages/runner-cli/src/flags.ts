@@ -37,7 +37,7 @@ export const commandFlags: OptionTable<CommandFlags> = {
   },
   watch: {
     flag: "watch",
-    description: "Run new sessions on the bot's changed code; live sessions keep theirs",
+    description: "Run changed code of the bot in new sessions; live sessions continue with the old code",
     schema: Type.Boolean(),
     default: false,
   },

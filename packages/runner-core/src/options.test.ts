@@ -50,7 +50,7 @@ describe("resolveOptions: where a value comes from", () => {
     expect(resolve(name, "", { NAME: "y" })).toBe("");
   });
 
-  it("takes an empty variable for one that is not set", () => {
+  it("treats an empty variable as not set", () => {
     expect(resolve(port, undefined, { PORT: "" })).toBe(7860);
   });
 

@@ -68,11 +68,11 @@ export function createInputAudio(sampleRate: number, drops: DropCounters): CallI
 /** The last 500 ms of a frame. Readers cannot start in the middle of a frame, so the rest would be dropped unread. */
 function newest(frame: AudioFrame, drops: DropCounters): AudioFrame {
   const { samples, sampleRate, channels } = frame;
-  const kept = Math.ceil((sampleRate * bufferedFrames) / 50) * channels;
-  if (samples.length <= kept) return frame;
-  const dropped = Math.ceil(((samples.length - kept) / channels / sampleRate) * 50);
+  const newestSamples = Math.ceil((sampleRate * bufferedFrames) / 50) * channels;
+  if (samples.length <= newestSamples) return frame;
+  const dropped = Math.ceil(((samples.length - newestSamples) / channels / sampleRate) * 50);
   drops.add("inputDropped", "input audio dropped: the caller sent more than 500 ms at once", dropped);
-  return { ...frame, samples: samples.subarray(-kept) };
+  return { ...frame, samples: samples.subarray(-newestSamples) };
 }
 
 /** One reader of the caller's audio: a stream with its own queue, which drops the oldest frame when full. */

@@ -422,7 +422,7 @@ describe("interrupt", () => {
     await closing;
   });
 
-  test("can be called in a listener of what it interrupts", async () => {
+  test("can be called in a listener of the utterance that it interrupts", async () => {
     const call = createFakeCall();
     call.transport.on("botStartedSpeaking", () => {
       call.transport.interrupt();

@@ -216,7 +216,7 @@ test("a bot that stops at its abort signal has not failed", async () => {
   expect(log.events("error")).toEqual([]);
 });
 
-test("a wire that opens after its session ended blocks nobody, and is closed", async () => {
+test("a wire that opens after its session ended is closed, and blocks no other session", async () => {
   const { port, calls } = createFakePort();
   const opening = Promise.withResolvers<MediaPort>();
   const errors: unknown[] = [];
@@ -233,7 +233,7 @@ test("a wire that opens after its session ended blocks nobody, and is closed", a
   expect(calls).toEqual(["close: transport-failed"]);
 });
 
-test("a caller who left before the bot listened: the bot gets what was said, and then the end", async () => {
+test("a caller who left before the bot listened: the bot gets the buffered audio, and then the end of the stream", async () => {
   const { port } = createFakePort();
   const events: unknown[] = [];
   const { create } = createEngineFixture({

@@ -94,7 +94,7 @@ test("without an API key, the availability says that calls cannot be hung up", a
   await without.listen();
   expect(without.transports[0]?.availability).toEqual({
     state: "limited",
-    reason: "Calls end with their socket: they cannot be hung up or transferred.",
+    reason: "Calls end only when their socket closes: the runner cannot hang up or transfer them.",
     fix: "Set TELNYX_API_KEY.",
   });
   await without.close();

@@ -167,7 +167,10 @@ function availabilityOf<Options extends CarrierOptions>(
     limits.push({ reason: `${title} cannot reach this server.`, fix: "Start with --proxy <public hostname>." });
   }
   if (api && !api.isReady(options)) {
-    limits.push({ reason: "Calls end with their socket: they cannot be hung up or transferred.", fix: api.fix });
+    limits.push({
+      reason: "Calls end only when their socket closes: the runner cannot hang up or transfer them.",
+      fix: api.fix,
+    });
   }
   if (policy === "reject") {
     limits.push({ reason: `Calls are rejected: requests from ${title} cannot be verified.`, fix });

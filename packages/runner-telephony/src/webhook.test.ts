@@ -118,7 +118,7 @@ describe("the path /", () => {
     expect(await (await fetch(new URL("/?call=A1", runner.url))).text()).toContain("<Go");
   });
 
-  test("is nobody's when several carriers are served", async () => {
+  test("is not a webhook when several carriers are served", async () => {
     const runner = await fixture.open();
     expect((await post(runner, "/", { call: "A1" })).status).toBe(404);
     expect((await post(runner, "/bell", { call: "A1" })).status).toBe(200);

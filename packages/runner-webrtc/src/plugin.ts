@@ -33,7 +33,7 @@ const plugin: TransportPlugin<WebRTCOptions> = {
         const iceConfig = iceServers.length > 0 ? { iceConfig: { iceServers } } : {};
         return { sessionId: id, body: { sessionId: id, ...iceConfig } };
       },
-      advanced: { banner: () => [`${runner.url("/api/offer").href} takes offers`] },
+      advanced: { banner: () => [`${runner.url("/api/offer").href} accepts WebRTC offers`] },
     };
   },
 };

@@ -204,7 +204,7 @@ describe("in a call", () => {
     expect(metrics).toMatch(/pipecat_pacer_lag_seconds_count [1-9]/);
   });
 
-  test("plays at the sample rate of the params, and rejects one that is not possible", async () => {
+  test("plays at the sample rate of the params, and rejects an unsupported rate", async () => {
     const atRate =
       (audioOutSampleRate: number): Bot =>
       async (args) => {
@@ -354,7 +354,7 @@ describe("ending", () => {
     expect(ends(logger)).toEqual(["caller-left"]);
   });
 
-  test("1,000 malformed messages harm nobody, and leave nothing open", async () => {
+  test("1,000 malformed messages affect no other caller, and leave nothing open", async () => {
     const logger = createRecordingLogger();
     const runner = await open(echo, { logger });
     const before = countResources();

@@ -144,7 +144,7 @@ interface RecentCalls {
   add(callId: string): boolean;
 }
 
-/** WhatsApp ends a call that nobody accepts within a minute, and rejects requests about calls that are older than these. */
+/** How many call ids are remembered. Older calls have ended: WhatsApp ends a call that is not accepted within a minute. */
 const maxRecentCalls = 10_000;
 
 function createRecentCalls(): RecentCalls {

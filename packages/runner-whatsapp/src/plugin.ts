@@ -22,7 +22,7 @@ const plugin: TransportPlugin<WhatsAppOptions> = {
     return {
       routes: webhookRoutes({ ...credentials, take: incoming.take }),
       close: incoming.close,
-      advanced: { banner: () => [`${runner.url("/whatsapp").href} takes webhooks`] },
+      advanced: { banner: () => [`${runner.url("/whatsapp").href} accepts webhooks`] },
     };
   },
 };

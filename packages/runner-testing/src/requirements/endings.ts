@@ -57,7 +57,7 @@ export const endings: readonly Requirement[] = [
   {
     id: "END-4",
     title: "When the bot returns, the caller hears its last words and is then disconnected",
-    reason: "Otherwise the goodbye is cut off, or the line stays open in silence.",
+    reason: "Otherwise the goodbye is cut off, or the call stays open in silence.",
     async check(fixture) {
       const runner = await fixture.open(async (args) => {
         const transport = await connectBot(args);

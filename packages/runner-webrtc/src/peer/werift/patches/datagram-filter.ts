@@ -26,7 +26,7 @@ type Receive = UdpTransport["onData"];
  * from a candidate of the caller and, if it is RTP, have a valid header. `ignored` is called for each datagram that is dropped.
  * Handshake datagrams that arrive before werift listens are buffered, because the caller would repeat them only after a while.
  *
- * Without this patch, anybody who knows the port can end a call (a DTLS alert), inject packets, or block the process for
+ * Without this patch, anyone who knows the port can end a call (a DTLS alert), inject packets, or block the process for
  * seconds (an RTP header extension of 262,140 bytes).
  *
  * Upstream issues: "ICE: binding requests are accepted without a valid MESSAGE-INTEGRITY", "ICE: data from addresses that are

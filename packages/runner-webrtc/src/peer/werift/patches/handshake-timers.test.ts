@@ -10,7 +10,7 @@ test("a handshake that is stopped half-way leaves no timer", async () => {
   dtls.role = "client";
   const before = await countSettledResources();
   void dtls.start();
-  // The ClientHello was sent, to nobody.
+  // The ClientHello was sent; no caller receives it.
   await vi.waitFor(() => expect(dtls.dtls?.dtls.flight).toBe(1));
   stopRetransmission(dtls);
   await dtls.stop();
