@@ -4,9 +4,8 @@ import { connectCaller as connectByWebRTC } from "../packages/runner-webrtc/src/
 import { connectCaller as connectByWebSocket } from "../packages/runner-websocket/src/test/fake-caller.ts";
 import { type Dial, dialers, expectEcho } from "./server/callers.ts";
 import { expectEndings } from "./server/expectations.ts";
-import { type Server, type ServerTransport, startServer } from "./server/server.ts";
+import { type ServerTransport, startServer } from "./server/server.ts";
 
-const callsEach = 20;
 const shutdownTimeoutMs = 8_000;
 
 /** For each transport: a call without `POST /start`, and its rejection in the transport's own terms. */
@@ -18,18 +17,20 @@ const rejections: Readonly<Record<ServerTransport, readonly [call: Dial, rejecti
   plivo: [dialers.plivo, /<Hangup reason="busy"\/>/],
   exotel: [dialers.exotel, /answered 503 .*"DRAINING"/],
 };
-/** WebRTC calls use most of a processor core, so that they have a server of their own. */
-const groups: readonly (readonly ServerTransport[])[] = [
-  ["websocket", "twilio", "telnyx", "plivo", "exotel"],
-  ["webrtc"],
+/** WebRTC calls need more of the processor, so that they have a server of their own and are fewer. */
+const groups: readonly (readonly [names: string, transports: readonly ServerTransport[], callsEach: number])[] = [
+  ["WebSocket and the phone carriers", ["websocket", "twilio", "telnyx", "plivo", "exotel"], 20],
+  ["WebRTC", ["webrtc"], 10],
 ];
 
-test.each(groups.map((transports) => ({ transports })))(
-  "SIGTERM during 20 calls over each of $transports: the server rejects new calls, cuts none before the deadline, and exits",
-  async ({ transports }) => {
+test.each(groups)(
+  "SIGTERM during calls over %s: the server rejects new calls, cuts none before the deadline, and exits",
+  async (_, transports, callsEach) => {
     await using server = await startServer({ transports, shutdownTimeoutMs });
     const callers: FakeCaller[] = [];
-    for (const transport of transports) callers.push(...(await dialMany(server, transport)));
+    for (const transport of transports) {
+      callers.push(...(await Promise.all(Array.from({ length: callsEach }, () => dialers[transport](server)))));
+    }
     await Promise.all(callers.map(expectEcho));
     server.terminate();
     const terminatedMs = performance.now();
@@ -56,10 +57,6 @@ test.each(groups.map((transports) => ({ transports })))(
     await expectEndings(server, { "caller-left": leaving.length, shutdown: staying.length });
   },
 );
-
-function dialMany(server: Server, transport: ServerTransport): Promise<FakeCaller[]> {
-  return Promise.all(Array.from({ length: callsEach }, () => dialers[transport](server)));
-}
 
 async function closedAt(caller: FakeCaller): Promise<number> {
   await caller.closed;
