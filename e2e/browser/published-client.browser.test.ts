@@ -20,7 +20,8 @@ describe.each(["webrtc", "websocket"] as const)("over %s", (transport) => {
   const { echoBot, start, openPage, expectEcho, expectEnded } = browser.over(transport);
 
   async function call(bot = echoBot): Promise<Call> {
-    const running = await start(bot, { pluginOptions: { webrtc: { callerTimeout: 3 } } }, addPublishedClient);
+    const options = transport === "webrtc" ? { pluginOptions: { webrtc: { callerTimeout: 3 } } } : {};
+    const running = await start(bot, options, addPublishedClient);
     const caller = await openPage(running.origin);
     const client = await openPublishedClient(caller, running.origin, transport);
     expect(await client.connectToBot()).toMatchObject({ version: expect.stringMatching(/^2\./) });

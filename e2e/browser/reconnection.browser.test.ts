@@ -42,25 +42,26 @@ const clients = [
   ["the published client", openPublishedClient],
 ] as const;
 
-test.each(clients)(
-  "%s continues with the same bot after 3 s without a network, and no text is lost",
-  async (_, open) => {
-    const { running, caller, network, connections } = await openWithNetwork(10);
-    const client = await open(caller, running.origin, "webrtc");
-    await client.connectToBot();
-    await expectEcho(caller);
-    network.cut(true);
-    const exchanged = client.exchange("Can you hear me?");
-    await sleep(3_000); // the outage
-    expect(network.dropped()).toBeGreaterThan(100);
-    network.cut(false);
-    await exchanged;
-    await client.exchange("And now?");
-    await expectEcho(caller);
-    expect(connections).toMatchObject([{ pcId: expect.stringMatching(/\.1$/), state: "connected" }]);
-    expect(running.runner.sessions.counts).toEqual({ pending: 0, active: 1 });
-  },
-);
+test("both clients continue with the same bot after 3 s without a network, and no text is lost", async () => {
+  await Promise.all(
+    clients.map(async ([name, open]) => {
+      const { running, caller, network, connections } = await openWithNetwork(10);
+      const client = await open(caller, running.origin, "webrtc");
+      await client.connectToBot();
+      await expectEcho(caller);
+      network.cut(true);
+      const exchanged = client.exchange("Can you hear me?");
+      await sleep(3_000); // the outage
+      expect(network.dropped(), name).toBeGreaterThan(100);
+      network.cut(false);
+      await exchanged;
+      await client.exchange("And now?");
+      await expectEcho(caller);
+      expect(connections, name).toMatchObject([{ pcId: expect.stringMatching(/\.1$/), state: "connected" }]);
+      expect(running.runner.sessions.counts).toEqual({ pending: 0, active: 1 });
+    }),
+  );
+});
 
 test("both clients replace a peer after a longer outage, with the same session and bot", async () => {
   await Promise.all(
