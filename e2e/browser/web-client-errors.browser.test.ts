@@ -1,5 +1,6 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createTransport } from "pipecat-runner";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { CallerPage } from "./caller-page.ts";
@@ -192,15 +193,21 @@ describe("over webrtc", () => {
     // With `announceIp`, the runner binds the port on all addresses.
     const webrtc = { udpPorts: [port, port], announceIp: "127.0.0.1" };
     const running = await start(echoBot, { pluginOptions: { webrtc } });
-    const client = await openWebClient(await openPage(running.origin), running.origin);
+    const caller = await openPage(running.origin);
+    await caller.page.clock.install();
+    const client = await openWebClient(caller, running.origin);
     await client.connect.click();
-    await client.expectNotice(/^The connection to the bot failed: .+ UDP port/);
+    const shown = client.expectNotice(/^The connection to the bot failed: .+ UDP port/).then(() => true);
+    // Skips the client's pauses between its offers.
+    while (!(await Promise.race([shown, sleep(200)]))) await caller.page.clock.fastForward(1_000);
   });
 
   test("a network that passes HTTP only is reported with a hint", async () => {
     const running = await start(echoBot);
     const caller = await openPage(running.origin);
+    await caller.page.clock.install();
     const client = await openWebClient(caller, running.origin);
+    const answered = caller.page.waitForResponse("**/api/offer");
     await caller.page.route("**/api/offer", async (route) => {
       if (route.request().method() === "PATCH") return route.fulfill({ json: { status: "success" } });
       const response = await route.fetch();
@@ -208,6 +215,8 @@ describe("over webrtc", () => {
       await route.fulfill({ response, json: { ...answer, sdp: answer.sdp.replaceAll(/^a=candidate:.*\r\n/gm, "") } });
     });
     await client.connect.click();
+    await answered;
+    await caller.page.clock.fastForward(15_000);
     await client.expectNotice(/^Could not connect to the bot within 15 seconds\. A firewall may block WebRTC\./);
     await caller.page.unroute("**/api/offer");
     await client.connectToBot();
