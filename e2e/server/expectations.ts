@@ -8,7 +8,7 @@ import type { LogLine, Server } from "./server.ts";
 const releaseTimeoutMs = 5_000;
 
 /**
- * Heap bytes that a session may leave behind: Node still learns about code that ran a few dozen times. After two thousand
+ * Heap bytes that a session may leave behind: Node still optimizes code that ran a few dozen times. After two thousand
  * sessions it is 50 bytes.
  */
 const leftBytes = 5_000;

@@ -55,7 +55,7 @@ const client = createBrowserClient({
   chromium: PIPECAT_CHROMIUM || undefined,
   bundleUrl: DAILY_BUNDLE_URL || undefined,
 });
-// Without the mark of bots, which ignore each other.
+// Without `botUserData`, because bots ignore each other.
 const caller = client.open({
   joined: nothing,
   event({ action, data }) {

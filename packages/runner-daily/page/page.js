@@ -47,7 +47,7 @@ async function join({ url, token, userName, userData, sampleRate, bitrate, recei
     // Overrides the room: a client does not become ready before it receives audio from the bot.
     startAudioOff: false,
     startVideoOff: true,
-    // Otherwise video would be received, and paid for, in vain.
+    // Otherwise the bot would receive, and pay for, video that it does not use.
     subscribeToTracksAutomatically: false,
     dailyConfig: {
       micAudioMode: bitrate === undefined ? "speech" : { bitrate, stereo: false },

@@ -141,7 +141,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
     aliases.set(session.owner, own);
     if (own.has(key) || live.has(key)) {
       throw new RunnerError("SESSION_ALIAS_TAKEN", `Another session has the alias "${key}".`, {
-        fix: "End that session first, or use an alias that tells the two apart.",
+        fix: "End that session first, or use an alias that distinguishes the two.",
       });
     }
     if (get(session.id)) own.set(key, session);
