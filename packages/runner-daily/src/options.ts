@@ -80,7 +80,7 @@ export const dailyOptions: OptionTable<DailyOptions> = {
     flag: "dialin",
     env: "DAILY_DIALIN",
     default: true,
-    description: "Accept phone calls at POST /daily-dialin-webhook",
+    description: "Accept phone calls at POST /daily-dialin-webhook (default); --no-dialin rejects them",
     schema: Type.Boolean(),
   },
   pinlessHmacSecret: {
@@ -95,7 +95,7 @@ export const dailyOptions: OptionTable<DailyOptions> = {
   verifySignatures: {
     flag: "verify-signatures",
     default: true,
-    description: "Reject calls that their carrier did not sign",
+    description: "Reject calls that their carrier did not sign; --no-verify-signatures accepts them",
     schema: Type.Boolean(),
   },
   dialinWithoutBrowser: {
@@ -108,7 +108,7 @@ export const dailyOptions: OptionTable<DailyOptions> = {
   chromium: {
     flag: "chromium",
     env: "PIPECAT_CHROMIUM",
-    description: "Chromium with which bots join rooms (default: the first installed one)",
+    description: "Chromium that bots use to join rooms (default: the first installed one)",
     schema: Type.String({ minLength: 1 }),
     placeholder: "path",
   },

@@ -4,7 +4,7 @@ import Type from "typebox";
 
 /** The options of the whatsapp transport. */
 export interface WhatsAppOptions extends CallSettings, Partial<Credentials> {
-  /** Whether a missing credential stops the start. */
+  /** Whether the runner does not start if a credential is missing. */
   readonly whatsapp: boolean;
   /** The URL of the Graph API with its version. */
   readonly apiUrl: string;
@@ -42,7 +42,7 @@ export const whatsappOptions: OptionTable<WhatsAppOptions> = {
   ...credentialOptions,
   whatsapp: {
     flag: "whatsapp",
-    description: "Stop the start unless the four WHATSAPP_… variables are set",
+    description: "Do not start unless the four WHATSAPP_… variables are set",
     schema: Type.Boolean(),
     default: false,
   },
