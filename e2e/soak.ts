@@ -186,6 +186,8 @@ for (const transport of transports) {
   console.log(
     `  left: ${left.join("; ") || "nothing"}; per session: ${inKb(bytesPerSession.live)} live, ${inKb(bytesPerSession.resident)} resident`,
   );
-  console.log(`  drained with ${drainingCalls} calls: ${drainFailures.join("; ") || "no call cut, no new call accepted"}`);
+  console.log(
+    `  drained with ${drainingCalls} calls: ${drainFailures.join("; ") || "no call cut, no new call accepted"}`,
+  );
   if (left.length > 0 || drainFailures.length > 0 || bytesPerSession.live > maxBytesPerSession) process.exitCode = 1;
 }
