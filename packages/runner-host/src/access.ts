@@ -289,7 +289,11 @@ export function createSocketTokens(secret: string | Buffer = randomBytes(32)) {
     requireUnused(session: Session): void {
       if (used.has(session)) throw tokenInvalid("The token was used before.");
     },
-    use: (session: Session) => void used.add(session),
-    restore: (session: Session) => void used.delete(session),
+    use(session: Session): void {
+      used.add(session);
+    },
+    restore(session: Session): void {
+      used.delete(session);
+    },
   };
 }

@@ -204,7 +204,7 @@ export async function firstCall(fixture: Fixture, scripted: ScriptedBot): Promis
 }
 
 /** The only session of a runner. */
-export function onlySession(runner: Runner) {
+export function onlySession(runner: Runner): Session {
   const [session, ...others] = runner.sessions;
   expect(session !== undefined && others.length === 0, `the runner has ${others.length + (session ? 1 : 0)} sessions`);
   return session;

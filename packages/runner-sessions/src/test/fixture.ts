@@ -37,7 +37,11 @@ export function createEngineFixture(options: Partial<SessionEngineOptions> = {})
 }
 
 /** A port that records how it is used. It closes at once, or never. */
-export function createFakePort({ hangs = false } = {}): { port: MediaPort; calls: string[]; deadlines: AbortSignal[] } {
+export function createFakePort({ hangs = false }: { readonly hangs?: boolean } = {}): {
+  port: MediaPort;
+  calls: string[];
+  deadlines: AbortSignal[];
+} {
   const calls: string[] = [];
   const deadlines: AbortSignal[] = [];
   const port: MediaPort = {

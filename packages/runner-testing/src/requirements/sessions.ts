@@ -7,7 +7,8 @@ import type { Answer } from "../http.ts";
 
 const body = { text: "Grüße, 世界 🙂", list: [1, null, true, { deep: [] }] };
 
-export const withStart = ({ start }: TransportAdapter) => (start === false ? "it has no start request" : undefined);
+export const withStart = ({ start }: TransportAdapter): string | undefined =>
+  start === false ? "it has no start request" : undefined;
 
 /** How a session begins. */
 export const sessions: readonly Requirement[] = [
