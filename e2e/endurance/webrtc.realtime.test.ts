@@ -120,8 +120,8 @@ function openEndpoint(): URL {
   return new URL(`http://127.0.0.1:${server.port}/api/offer`);
 }
 
-test("200 calls, 20 at a time, that end in every way, leave nothing behind", { timeout: 300_000 }, async (context) => {
-  const count = 200;
+test("600 calls, 20 at a time, that end in every way, leave nothing behind", { timeout: 300_000 }, async (context) => {
+  const count = 600;
   const callOf = (index: number) => calls[index % calls.length] as (typeof calls)[number];
   await expectNothingLeft(context, server, {
     count,
