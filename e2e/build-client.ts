@@ -9,7 +9,7 @@ export default async function buildClient(): Promise<void> {
   if (existsSync(join(clientRoot, "index.html"))) return;
   const client = dirname(clientRoot);
   const vite = join(client, "node_modules/vite/bin/vite.js");
-  // In a process of its own: under vitest's NODE_ENV React would be built for development, and left there for others to serve.
+  // In a child process: with vitest's NODE_ENV, the build would contain React's development version.
   const env = { ...process.env, NODE_ENV: "production" };
   await promisify(execFile)(process.execPath, [vite, "build"], { cwd: client, env });
 }

@@ -20,7 +20,7 @@ const flagsFor = (microphone: string): string[] => [
   `--use-file-for-fake-audio-capture=${microphone}`,
 ];
 
-/** A browser, and the folder of its microphone's file. */
+/** A browser with a fake microphone. Dispose it to remove the microphone's file. */
 export interface RunningBrowser extends AsyncDisposable {
   readonly browser: Browser;
 }

@@ -18,7 +18,7 @@ const toleranceDb: Readonly<Record<WebTransport, number>> = { websocket: 1, webr
 /** After an interruption the bot must be silent within 150 ms; three times that for busy machines. */
 export const silentWithinMs = 450;
 
-/** The level of a muted microphone in dBFS is below, that of 500 ms of a voice above. */
+/** In dBFS: above the level of a muted microphone, and below that of 500 ms of a voice. */
 export const silenceDb = -60;
 
 /**

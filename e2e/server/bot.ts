@@ -7,10 +7,9 @@ import { bot as exampleBot } from "../../apps/echo-bot/bot.ts";
 
 /**
  * How the bot fails: `{"crash": "timer"}` in the body of the session. With `asked` and `return` it waits for a request to
- * `/sessions/{id}/crash`; with `return` it then returns instead of throwing. With `listener`, it throws in a listener for the
- * caller's messages.
+ * `/sessions/{id}/crash`; with `return` it then returns instead of throwing.
  */
-export type Crash = "body" | "later" | "timer" | "promise" | "listener" | "asked" | "return";
+export type Crash = "body" | "later" | "timer" | "promise" | "asked" | "return";
 
 /** The example bot, unless the session's body asks for a failure. On the phone, the key 0 hangs up. */
 export async function bot(args: RunnerArguments): Promise<void> {
@@ -21,7 +20,7 @@ export async function bot(args: RunnerArguments): Promise<void> {
   if (crash === "body") fail();
   if (crash === "timer") setTimeout(fail, 20);
   if (crash === "promise") void Promise.resolve().then(fail);
-  const ends: Promise<void>[] = [echo(args, crash === "listener" ? fail : undefined)];
+  const ends: Promise<void>[] = [echo(args)];
   if (crash === "later") ends.push(new Promise((_, reject) => setTimeout(reject, 20)));
   if (crash === "asked") ends.push(requested(args).then(fail));
   if (crash === "return") ends.push(requested(args));
@@ -37,19 +36,15 @@ async function requested({ session }: RunnerArguments): Promise<void> {
   });
 }
 
-async function echo(args: RunnerArguments, onMessage?: () => void): Promise<void> {
-  const isWeb = args.transport === "websocket" || args.transport === "webrtc";
-  if (isWeb && onMessage === undefined) return await exampleBot(args);
+async function echo(args: RunnerArguments): Promise<void> {
+  if (args.transport === "websocket" || args.transport === "webrtc") return await exampleBot(args);
   const audio = () => ({ audioInEnabled: true, audioOutEnabled: true });
   const transport = await createTransport(args, {
     exotel: audio,
     plivo: audio,
     telnyx: audio,
     twilio: audio,
-    webrtc: audio,
-    websocket: audio,
   });
   transport.on("dtmf", (key) => key === "0" && void transport.close());
-  if (onMessage !== undefined) transport.on("appMessage", onMessage);
   await transport.input.pipeTo(transport.output);
 }
