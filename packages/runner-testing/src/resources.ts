@@ -69,8 +69,8 @@ export async function countSettledResources(): Promise<Resources> {
 
 /** The timers that were started since `watchTimers`, including those after `unref()`, which Node's own counts exclude. */
 export interface TimerWatch {
-  /** How many of these timers can still fire. */
-  count(): Promise<number>;
+  /** Those that can still fire: where each was started, as `setInterval at connect (/…/port.ts:12:3)`. */
+  running(): Promise<string[]>;
   stop(): void;
 }
 
@@ -79,22 +79,25 @@ export interface TimerWatch {
  * end by themselves; Node's HTTP uses some.
  */
 export function watchTimers(): TimerWatch {
-  const alive = new Set<number>();
+  const alive = new Map<number, string>();
   const hook = createHook({
     init(id, type, _, timer: { readonly _idleTimeout?: number; readonly _repeat?: number | null }) {
       if (type !== "Timeout") return;
       const { _idleTimeout: delayMs = 0, _repeat: repeats = null } = timer;
-      if (repeats !== null || delayMs > 1_000) alive.add(id);
+      if (repeats === null && delayMs <= 1_000) return;
+      const stack = new Error().stack?.split("\n").slice(1) ?? [];
+      const caller = stack.findLastIndex((line) => line.includes("node:internal/timers")) + 2;
+      alive.set(id, `${repeats === null ? "setTimeout" : "setInterval"} ${stack[caller]?.trim() ?? ""}`);
     },
     destroy(id) {
       alive.delete(id);
     },
   }).enable();
   return {
-    async count() {
+    async running() {
       // Node reports destroyed timers in an immediate of its own.
       for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
-      return alive.size;
+      return [...alive.values()];
     },
     stop() {
       hook.disable();

@@ -92,8 +92,8 @@ async function expectNothingLeft(fixture: Fixture, work: () => Promise<void>): P
     await work();
     const left = await settleResources(before, fixture.timeoutMs);
     expect(left.length === 0, `still open: ${left.join(", ")}`);
-    const running = await timers.count();
-    expect(running === 0, `${running} timers still run that do not keep the process alive`);
+    const running = await timers.running();
+    expect(running.length === 0, `timers still run: ${running.join(", ")}`);
   } finally {
     timers.stop();
   }
