@@ -295,3 +295,19 @@ test("the signal is aborted when the session is over, so that leftovers of the b
   await session.ended;
   expect(signal?.aborted).toBe(true);
 });
+
+test("a port that is rejected is closed: nobody else would do it", async () => {
+  const { port, calls } = createFakePort();
+  const failing: MediaPort = {
+    ...port,
+    extend() {
+      throw new Error("extend failed");
+    },
+  };
+  const { create, log } = createEngineFixture({ bot: (args) => connect(args) });
+  const session = create();
+  session.run({}, () => failing);
+  expect(await session.ended).toBe("bot-failed");
+  expect(calls).toEqual(["close: transport-failed"]);
+  expect(log.events("error")).toEqual(["bot failed"]);
+});
