@@ -228,6 +228,21 @@ describe("output", () => {
     expect(warnings.length).toBe(1);
   });
 
+  test("continues when bufferedBytes throws, with error events", async () => {
+    const port = {
+      bufferedBytes() {
+        throw new Error("gone");
+      },
+    };
+    const { transport, clock } = createFakeCall({ port });
+    const errors: string[] = [];
+    transport.on("error", ({ message }) => errors.push(message));
+    const writer = transport.output.getWriter();
+    await Promise.all([writer.write(steady(5, 100)), clock.advance(500)]);
+    expect(errors).toEqual(Array(5).fill("gone"));
+    expect(transport.counters.outputDropped).toBe(5);
+  });
+
   test("continues when the wire throws, with error events", async () => {
     let broken = true;
     const { transport, clock, warnings } = createFakeCall({

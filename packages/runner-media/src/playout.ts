@@ -154,8 +154,12 @@ export function createPlayout(options: PlayoutOptions): Playout {
 
   /** Whether the wire took the frame. */
   function put(frame: AudioFrame): boolean {
-    if (port.bufferedBytes && port.bufferedBytes() > maxBufferedBytes) return false;
-    return attempt(() => port.send(frame));
+    let fits = true;
+    const sent = attempt(() => {
+      fits = (port.bufferedBytes?.() ?? 0) <= maxBufferedBytes;
+      if (fits) port.send(frame);
+    });
+    return sent && fits;
   }
 
   function attempt(act: () => void): boolean {
