@@ -6,7 +6,7 @@ import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { pingMs } from "./sockets.ts";
 import { type FakeArguments, fakePlugin, neverConnected } from "./test/fake-plugin.ts";
-import { openSocket, type RunnerFixture, startRunner } from "./test/fixture.ts";
+import { connect, openSocket, type RunnerFixture, startRunner } from "./test/fixture.ts";
 
 /** A runner with one socket route at `/echo`. */
 function withSocket(route: Partial<SocketRoute>): Promise<RunnerFixture> {
@@ -282,6 +282,59 @@ test.each([
   expect(String((await once(good, "message"))[0])).toBe("still here");
 });
 
+test.each(["message", "closed"])("the rejection of an async %s handler ends only its session", async (name) => {
+  const accept: SocketRoute["accept"] = (socket, { session }) => {
+    session.run<FakeArguments>({ socket: socket.raw }, neverConnected);
+    const handler = async () => {
+      throw new Error("handler failed");
+    };
+    return { message: () => undefined, [name]: handler };
+  };
+  await using host = await withSocket({ accept });
+  const socket = open(host, "/echo");
+  await once(socket, "open");
+  socket.send("x");
+  if (name === "closed") socket.close();
+  await expect.poll(() => host.log.messages("error")).toEqual(["transport failed"]);
+  await expect.poll(() => host.runner.sessions.counts).toEqual({ pending: 0, active: 0 });
+});
+
+test("the host notices that a caller leaves whose session was started after accept", async () => {
+  const started = vi.fn();
+  const accept: SocketRoute["accept"] = (socket, { session }) => {
+    setTimeout(() => {
+      session.run<FakeArguments>({ socket: socket.raw }, () => ({
+        sampleRates: [16_000],
+        frameMs: 20,
+        send: () => undefined,
+        close: () => undefined,
+      }));
+      started();
+    });
+    return { message: () => undefined };
+  };
+  await using host = await startRunner({
+    bot: async (args) => await (await connect(args)).closed,
+    plugins: [fakePlugin({ opened: { sockets: [{ path: "/echo", access: "caller", accept }] } })],
+  });
+  const socket = open(host, "/echo");
+  await once(socket, "open");
+  await expect.poll(() => started.mock.calls.length).toBe(1);
+  const [session] = host.runner.sessions;
+  socket.close();
+  expect(await session?.ended).toBe("caller-left");
+});
+
+test("the socket of an unannounced caller closes with its session, also before the bot runs", async () => {
+  const accept: SocketRoute["accept"] = (_socket, { session }) => ({ message: () => void session.end("abandoned") });
+  await using host = await withSocket({ accept });
+  const socket = open(host, "/echo");
+  await once(socket, "open");
+  const closed = closing(socket);
+  socket.send("end");
+  expect(await closed).toEqual([1000, "abandoned"]);
+});
+
 test("an exception for a session that has not started rejects the socket, and the session stays pending", async () => {
   await using host = await withSocket({
     accept: (_socket, { session }) => ({
@@ -329,6 +382,17 @@ test("several plugins may have one socket path: the owner of the session serves 
   expect(await openSocket(host, "/ws")).toBe("open");
   expect(await openSocket(host, `/ws/${three}?rejected`)).toBe("403 SIGNATURE_INVALID");
   await expect.poll(() => served).toEqual(["second", "first", "first"]);
+});
+
+test("on a path of several transports, a session's socket is as protected as the strictest of them", async () => {
+  const plugin = (name: string, access: SocketRoute["access"]) =>
+    fakePlugin({ name, opened: { sockets: [{ path: "/ws", access, accept: echo }] } });
+  const plugins = [plugin("loose", "open"), plugin("strict", "caller")];
+  await using host = await startRunner({ webSocketAuth: "token", plugins });
+  const { id, credential } = (await host.post("/start", { transport: "strict" })).body;
+  expect(await openSocket(host, `/ws/${id}`)).toBe("401 TOKEN_REQUIRED");
+  expect(await openSocket(host, `/ws/${credential}`)).toBe("open");
+  expect(await openSocket(host, "/ws")).toBe("open");
 });
 
 test("a session of another transport cannot be opened on a socket path", async () => {

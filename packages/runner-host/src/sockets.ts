@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
+  type Access,
   type CallerSocket,
   type CloseReason,
   isRunnerError,
@@ -74,9 +75,11 @@ export function createSockets(
     if (!first) throw notFound();
     const isAnnounced = credential !== undefined || shown.bearer !== undefined;
     const facts = { url, request, isAnnounced };
-    access.requireOrigin(first.route.access, shown);
+    // Which plugin has the session is known only later.
+    const routeAccess = credential === undefined ? first.route.access : strictest(candidates);
+    access.requireOrigin(routeAccess, shown);
     const isVerified = await verify(first.route, facts);
-    const admission = access.admit(first.route.access, shown, isVerified);
+    const admission = access.admit(routeAccess, shown, isVerified);
     const { session } = admission;
     try {
       const owned = session ? candidates.find(({ owner }) => owner === session.owner) : first;
@@ -147,6 +150,12 @@ function findRoutes(routes: readonly OwnedSocketRoute[], request: IncomingMessag
   return { candidates, credential: decodeLeniently(path.slice(slash + 1)), url };
 }
 
+/** The access that satisfies every route of a path. */
+function strictest(routes: readonly OwnedSocketRoute[]): Access {
+  const present = routes.map(({ route }) => route.access);
+  return (["caller", "carrier"] as const).find((access) => present.includes(access)) ?? "open";
+}
+
 /** Leaves a segment that cannot be decoded unchanged, as the router does. */
 function decodeLeniently(segment: string): string {
   try {
@@ -206,18 +215,25 @@ function serve(
     if (!ownsSession && session && session !== announced) void session.end("transport-failed");
   }
 
-  /** Runs a handler in the session's scope. An exception ends the session of this socket, or rejects the caller. */
+  /** Runs a handler in the session's scope. An exception or rejection ends the session of this socket, or rejects the caller. */
   function call<Result>(handler: () => Result): Result | undefined {
     const wasPending = session?.state !== "active";
     const noticeStart = () => {
-      if (wasPending && session?.state === "active") ownsSession = true;
+      if ((wasPending || session !== announced) && session?.state === "active") ownsSession = true;
     };
-    try {
-      return session && ownsSession ? session.inScope(handler) : handler();
-    } catch (error) {
+    const fail = (error: unknown) => {
       noticeStart();
       if (session && ownsSession) session.fail(error, "transport-failed");
       else reject(error);
+    };
+    noticeStart();
+    try {
+      const result = session && ownsSession ? session.inScope(handler) : handler();
+      // TypeScript accepts async handlers.
+      if (result instanceof Promise) result.then(noticeStart, fail);
+      return result;
+    } catch (error) {
+      fail(error);
       return undefined;
     } finally {
       noticeStart();
@@ -226,7 +242,11 @@ function serve(
 
   /** Closes the socket with its session: last, because cleanup runs in reverse order of registration. */
   function closeWith(owner: HostSession): HostSession {
-    owner.onEnd((reason, deadline) => (ownsSession ? callerSocket.close(reason, deadline) : undefined));
+    owner.onEnd((reason, deadline) => {
+      if (ownsSession) return callerSocket.close(reason, deadline);
+      // Its bot never ran, and nobody else can use the socket.
+      if (owner !== announced) void callerSocket.close(reason);
+    });
     return owner;
   }
 

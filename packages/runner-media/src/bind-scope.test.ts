@@ -45,3 +45,14 @@ test("an exception in a bound callback is uncaught in its own scope, and later c
     ["second", undefined],
   ]);
 });
+
+test("the rejection of an async callback goes to onError, in the callback's scope", async () => {
+  const storage = new AsyncLocalStorage<string>();
+  const errors: unknown[] = [];
+  const callback = async () => {
+    throw new Error("rejected");
+  };
+  const onError = (error: unknown) => errors.push([error, storage.getStore()]);
+  storage.run("bound", () => bindScope(callback, onError))();
+  await expect.poll(() => errors).toEqual([[new Error("rejected"), "bound"]]);
+});

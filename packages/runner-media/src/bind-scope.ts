@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 
 /**
  * Binds `callback` to the current asynchronous scope for all later calls. An exception does not reach the caller: it goes
- * to `onError`, in that scope; without `onError` it becomes an uncaught exception of that scope.
+ * to `onError`, in that scope, as does the rejection of an async callback; without `onError` both are uncaught in that scope.
  */
 export function bindScope<Args extends readonly unknown[]>(
   callback: (...args: Args) => void,
@@ -11,7 +11,8 @@ export function bindScope<Args extends readonly unknown[]>(
   const scope = AsyncLocalStorage.snapshot();
   return (...args) => {
     try {
-      scope(callback, ...args);
+      const result: unknown = scope(callback, ...args);
+      if (onError && result instanceof Promise) result.catch((error: unknown) => scope(onError, error));
     } catch (error) {
       if (onError) return scope(onError, error);
       // In an immediate: on Node 22 a microtask that throws has lost its scope, and on Node 24 a tick that throws leaves the
