@@ -543,6 +543,32 @@ test("another runner's token is rejected, unless both have the same secret", () 
   expect(createSocketTokens(shared).check(createSocketTokens(shared).create(session("abc")))).toBe("abc");
 });
 
+test("with tokens, the URL of a session on an open socket route works", async () => {
+  const accept: SocketRoute["accept"] = (_socket, { session }) => {
+    session.alias("reached");
+    return { message: () => undefined };
+  };
+  const plugin = fakePlugin({ opened: { sockets: [{ path: "/fake", access: "open", accept }] } });
+  await using host = await startRunner({ webSocketAuth: "token", plugins: [plugin] });
+  const { credential } = (await host.post("/start")).body;
+  expect(await openSocket(host, `/fake/${credential}`)).toBe("open");
+});
+
+test("admit leaves a token of another transport's session valid", async () => {
+  let other: RunnerContext | undefined;
+  const plugin = fakePlugin({
+    name: "other",
+    open(runner) {
+      other = runner;
+      return {};
+    },
+  });
+  await using host = await startRunner({ webSocketAuth: "token", plugins: [fakePlugin(), plugin] });
+  const { credential } = (await host.post("/start", { transport: "fake" })).body;
+  expect(() => other?.admit({ credential: String(credential) })).toThrow("does not exist");
+  expect(await openSocket(host, `/fake/${credential}`)).toBe("open");
+});
+
 test("a session's token is single-use, unless its use is restored", () => {
   const tokens = createSocketTokens();
   const one = session("one");

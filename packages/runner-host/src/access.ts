@@ -132,9 +132,9 @@ export function createAccessControl(
     requireOrigin,
     admit(access, shown, isVerified) {
       const { credential, bearer, origin } = shown;
-      if (access === "open") return admission(credential);
       requireOrigin(access, shown);
       if (usesTokens && credential?.includes(".")) return redeem(credential, undefined);
+      if (access === "open") return admission(credential);
       if (safeEqual(apiKey, bearer)) return admission(credential);
       if (usesTokens) {
         if (bearer !== undefined) return redeem(bearer, credential);

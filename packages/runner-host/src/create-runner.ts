@@ -103,8 +103,11 @@ export function createRunner(options: RunnerOptions): Runner {
       admit({ credential, key, origin }: Credentials) {
         const shown = { credential, bearer: key, origin, isOwnOrigin: false };
         try {
-          const { session } = access.admit("caller", shown, false);
-          if (session && session.owner !== name) throw sessionUnknown();
+          const { session, release: restoreToken } = access.admit("caller", shown, false);
+          if (session && session.owner !== name) {
+            restoreToken();
+            throw sessionUnknown();
+          }
           return session ?? create(plugin, { reserve: true });
         } catch (error) {
           metrics.countRejection(errorReply(error).body.code);
