@@ -207,3 +207,18 @@ test("access is checked before the body is read: an endless body without a key g
   expect(performance.now() - fromMs).toBeLessThan(2_500);
   expect(host.runner.sessions.counts.pending).toBe(0);
 });
+
+test.each(["application/json", "application/x-www-form-urlencoded", "text/plain"])(
+  "/start takes a body that a route of your own has read and passed on: %s",
+  async (type) => {
+    await using host = await startRunner({
+      prepare: ({ router }) => void router.post("/start", (_ctx, next) => next()),
+    });
+    const init = { method: "POST", headers: { "content-type": type } };
+    const response = await host.fetch("/start", { ...init, body: '{"body":{"a":1}}' });
+    expect(response.status).toBe(200);
+    const { id } = (await response.json()) as { id: string };
+    expect(host.runner.sessions.find(id)?.body).toEqual({ a: 1 });
+    expect((await host.fetch("/start", { ...init, body: "[]" })).status).toBe(400);
+  },
+);

@@ -10,7 +10,7 @@ const defaultMaxBody = 1024 * 1024;
 /**
  * Reads the body of a request: its text into `ctx.request.rawBody`, and the parsed JSON, form or text into `ctx.request.body`;
  * both are undefined without one. With `as: "json"`, any content type but multipart is parsed as JSON. Leaves bodies of other content types
- * unread, such as uploads.
+ * unread, such as uploads. Takes a body as it is that middleware or a route before this one has read.
  *
  * Throws BODY_INVALID (400), BODY_TOO_LARGE (413) or REQUEST_INVALID (400, 415). Use it after access control.
  */
@@ -43,6 +43,13 @@ export function readBody({
         fix: "Send it without Content-Encoding.",
       });
     }
+    const { rawBody, body } = (ctx as unknown as RouteContext).request;
+    if (rawBody !== undefined || body !== undefined) {
+      if (as === "json" && rawBody !== undefined && !ctx.is("json", "+json")) {
+        (ctx.request as { body?: unknown }).body = parseJson(rawBody);
+      }
+      return await next();
+    }
     if (as === "json" || ctx.is("+json")) ctx.req.headers["content-type"] = "application/json";
     return await parse(ctx as never, async () => {
       const request = ctx.request as { body?: unknown };
@@ -50,6 +57,15 @@ export function readBody({
       await next();
     });
   };
+}
+
+function parseJson(text: string): unknown {
+  if (text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new RunnerError("BODY_INVALID", "The body is not valid JSON.", { cause });
+  }
 }
 
 function bodyError(cause: Error, maxBody: number): RunnerError {

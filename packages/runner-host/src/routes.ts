@@ -101,16 +101,7 @@ function addPluginRoute(router: Router, route: HttpRoute, access: AccessControl)
     return route.handle(context, next);
   };
   const checks = route.access === "caller" ? [keyCheck(access)] : [];
-  router.register(path, [route.method].flat(), [...checks, readBodyOnce({ maxBody }), handle]);
-}
-
-/** Reads the body unless an earlier route, which passed the request on, has read it. */
-function readBodyOnce(options: { readonly maxBody: number | undefined }) {
-  const read = readBody(options);
-  return (ctx: Context, next: Next) => {
-    const { rawBody } = (ctx as unknown as RouteContext).request;
-    return rawBody === undefined ? read(ctx, next) : next();
-  };
+  router.register(path, [route.method].flat(), [...checks, readBody({ maxBody }), handle]);
 }
 
 function keyCheck({ requireKey }: AccessControl) {
@@ -123,7 +114,7 @@ function keyCheck({ requireKey }: AccessControl) {
 /** Requests below `/sessions/{id}` that no transport answered go to the bot. */
 function addBotRoutes(router: Router, { engine }: RouteOptions): void {
   router.register("/sessions/:sessionId{/*path}", methods, [
-    readBodyOnce({ maxBody: undefined }),
+    readBody(),
     async (ctx: Context & { params: Record<string, string> }) => {
       ctx.params.path ??= "";
       await answerByBot(findSession(engine, ctx.params.sessionId ?? ""), ctx);
