@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { text } from "node:stream/consumers";
 import { errorStatus, RunnerError } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { errorReply } from "./errors.ts";
@@ -105,4 +108,30 @@ test("docs/errors.md explains all error codes with their statuses", () => {
   const entries = [...text.matchAll(/^### ([A-Z_]+)\n\nStatus (\d+)\. .+\n\n_What to do:_ .+\n/gm)];
   expect(Object.fromEntries(entries.map(([, code, status]) => [code, Number(status)]))).toEqual(errorStatus);
   expect(text.match(/^###/gm)).toHaveLength(Object.keys(errorStatus).length);
+});
+
+test("requests that are rejected before their body arrived leave no listeners on their connection", async () => {
+  let listeners = 0;
+  await using host = await startRunner({
+    apiKey: "sixteen-characters",
+    prepare({ app }) {
+      app.use((ctx, next) => {
+        listeners = ctx.req.socket.listenerCount("close");
+        return next();
+      });
+    },
+  });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const counts: number[] = [];
+  for (let count = 0; count < 4; count++) {
+    const sent = request(new URL("/start", host.runner.url), { method: "POST", agent });
+    sent.write("{");
+    const [response] = await once(sent, "response");
+    sent.end("}");
+    expect(response.statusCode).toBe(401);
+    await text(response);
+    counts.push(listeners);
+  }
+  agent.destroy();
+  expect(counts[3]).toBe(counts[1]);
 });

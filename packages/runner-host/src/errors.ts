@@ -88,14 +88,16 @@ function lingeringClose(request: IncomingMessage, response: ServerResponse): voi
   response.shouldKeepAlive = true; // Otherwise Node closes the connection with the response.
   response.once("finish", () => {
     const close = () => socket.destroySoon();
+    const stop = () => clearTimeout(timer);
     const end = () => {
-      clearTimeout(timer);
+      stop();
+      socket.off("close", stop);
       if (!keepAlive) close();
     };
     const timer = setTimeout(close, lingerMs);
     if (request.complete) return end();
     request.once("end", end);
-    socket.once("close", () => clearTimeout(timer));
+    socket.once("close", stop);
   });
 }
 
