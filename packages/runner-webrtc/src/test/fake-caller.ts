@@ -97,7 +97,7 @@ export async function connectCaller(
     throw error;
   }
   // The real client sends one per second. Tests use shorter timeouts.
-  pings = setInterval(() => sendData(`ping: ${Date.now()}`), 250);
+  if (!hasLeft) pings = setInterval(() => sendData(`ping: ${Date.now()}`), 250);
   peer.connection.connectionStateChange.subscribe((state) => {
     if (state === "closed" || state === "failed") void leave();
   });
