@@ -120,12 +120,13 @@ function openEndpoint(): URL {
   return new URL(`http://127.0.0.1:${server.port}/api/offer`);
 }
 
-test("600 calls, 20 at a time, that end in every way, leave nothing behind", { timeout: 300_000 }, async (context) => {
-  const count = 600;
+test("400 calls, 20 at a time, that end in every way, leave nothing behind", { timeout: 300_000 }, async (context) => {
+  const count = 400;
   const callOf = (index: number) => calls[index % calls.length] as (typeof calls)[number];
   await expectNothingLeft(context, server, {
     count,
     atATime: 20,
+    warmUp: 200,
     session: (index) => callOf(index)[1](),
     async end() {
       while ((await server.ask("counts")).active > 0) await sleep(100);
