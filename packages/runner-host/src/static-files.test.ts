@@ -324,3 +324,18 @@ test("a transport's route for / passes other requests on to the client", async (
   expect(await (await host.fetch("/?CallSid=CA1")).text()).toBe("<Response/>");
   expect((await host.fetch("/")).status).toBe(307);
 });
+
+test("a file that becomes shorter while it is sent closes the connection", async () => {
+  await using host = await startRunner({ folder });
+  const path = join(folder, "shrinking.bin");
+  writeFileSync(path, "");
+  truncateSync(path, 100_000_000);
+  const connection = connect(Number(host.runner.url.port), "127.0.0.1");
+  connection.write("GET /files/shrinking.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await once(connection, "data");
+  connection.pause();
+  truncateSync(path, 1);
+  connection.resume();
+  connection.on("error", () => undefined); // It may be reset.
+  await once(connection, "close");
+});

@@ -1,3 +1,4 @@
+import type { ReadStream } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { basename, join, sep } from "node:path";
 import type { Router } from "@koa/router";
@@ -49,6 +50,12 @@ function sendFile(ctx: Context, file: { root: string; name: string }, headers: F
       cacheControl: false,
     });
     stream.on("headers", () => ctx.set(headers));
+    stream.on("stream", (file: ReadStream) => {
+      file.once("end", () => {
+        // The file became shorter. The client would take the next response on this connection for the rest of it.
+        if (file.bytesRead < Number(ctx.res.getHeader("content-length"))) ctx.res.destroy();
+      });
+    });
     stream.on("error", (cause: Error & { status?: number; headers?: Readonly<Record<string, string>> }) => {
       ctx.respond = true;
       ctx.res.statusCode = 404;
