@@ -43,6 +43,14 @@ test("buffers the last 500 ms of audio", () => {
   expect(buffered.dropped).toEqual({ audioMs: 199_500, messages: 0, keys: 0, events: 0 });
 });
 
+test("a frame with the sample rate 0 does not lift the limit of 500 ms", () => {
+  const { buffered, call, receiver, received } = open();
+  call.audio({ ...audio(320, 0), sampleRate: 0 });
+  for (let n = 0; n < 100; n++) call.audio(audio(320, n));
+  buffered.attach(receiver);
+  expect(received).toEqual(Array.from({ length: 25 }, (_, n) => `audio 320 of ${75 + n}`));
+});
+
 test("buffers at most 100 frames, however short, and a long frame as a whole", () => {
   const short = open();
   for (let n = 0; n < 500; n++) short.call.audio(audio(1, n));

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { type AudioFrame, durationMs } from "@pipecat-ts/audio";
 import type { Call, CloseReason } from "@pipecat-ts/runner-core";
 import { estimateBytes } from "./estimate-bytes.ts";
+import { frameFault } from "./frame-check.ts";
 
 /** A `Call` and its early-media buffer, which holds events until the bot's transport is built. */
 export interface BufferedCall {
@@ -48,7 +49,8 @@ export function createBufferedCall(onLeft: (reason: CloseReason) => void): Buffe
   const dropped = { audioMs: 0, messages: 0, keys: 0, events: 0 };
 
   function bufferAudio(frame: AudioFrame): void {
-    if (!(frame?.samples instanceof Int16Array)) return;
+    // A sample rate of 0 would make the sum of durations infinite for good.
+    if (frameFault(frame) !== undefined) return;
     audio.push(frame);
     audioMs += durationMs(frame);
     while (audio.length > 1 && (audioMs > maxAudioMs || audio.length > maxAudioFrames)) {
