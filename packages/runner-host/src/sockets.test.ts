@@ -335,6 +335,24 @@ test("the socket of an unannounced caller closes with its session, also before t
   expect(await closed).toEqual([1000, "abandoned"]);
 });
 
+test("close with a deadline that has passed does not wait for the caller", async () => {
+  const { promise: accepted, resolve: accept } = Promise.withResolvers<CallerSocket>();
+  await using host = await withSocket({
+    accept(socket) {
+      accept(socket);
+      return echo(socket);
+    },
+  });
+  const socket = open(host, "/echo");
+  socket.on("open", () => socket.pause());
+  socket.on("error", () => undefined); // It may be reset.
+  const callerSocket = await accepted;
+  const closed = callerSocket.close("shutdown", AbortSignal.abort());
+  const waited = new Promise((resolve) => setTimeout(() => resolve("waited"), 500));
+  expect(await Promise.race([closed, waited])).toBeUndefined();
+  socket.terminate();
+});
+
 test("an exception for a session that has not started rejects the socket, and the session stays pending", async () => {
   await using host = await withSocket({
     accept: (_socket, { session }) => ({

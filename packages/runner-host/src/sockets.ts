@@ -309,6 +309,7 @@ function createCallerSocket(socket: WebSocket, maxPayload: number, reject: (erro
           resolve();
         });
         socket.close(code, reason);
+        if (deadline?.aborted) terminate();
       });
     },
     reject,
