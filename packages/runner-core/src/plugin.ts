@@ -137,7 +137,8 @@ export interface SocketRoute {
   verify?(request: Omit<SocketRequest, "session">): boolean | Refusal | Promise<boolean | Refusal>;
   /**
    * Takes an open socket, and returns handlers for what arrives on it. The host owns the listeners: it calls the handlers in
-   * the session's scope, in order, and starts with the first message. An exception ends this session only.
+   * the session's scope, in order, and starts with the first message. An exception ends this session only. Call `session.run`
+   * in `accept` or in a handler, not later: this is how the host knows which socket carries the session.
    *
    * When `accept` throws, the host closes the socket: with 1013 for AT_CAPACITY and DRAINING, 1008 for other errors below
    * status 500, otherwise 1011.
