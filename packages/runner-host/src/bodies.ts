@@ -1,6 +1,5 @@
 import { type RouteContext, RunnerError } from "@pipecat-ts/runner-core";
 import type { Context, Middleware } from "koa";
-import { koaBody } from "koa-body";
 import type { TSchema } from "typebox";
 import { Check, Errors } from "typebox/value";
 
@@ -21,19 +20,21 @@ export function readBody({
   maxBody?: number | undefined;
   as?: "json";
 } = {}): Middleware {
-  const parse = koaBody({
-    includeUnparsed: true,
-    jsonStrict: false,
-    jsonLimit: maxBody,
-    formLimit: maxBody,
-    textLimit: maxBody,
-    // Fields are strings: dots and brackets in their names mean nothing, and the last of several with one name counts.
-    queryString: { allowDots: false, depth: 0, parseArrays: false, duplicates: "last" },
-    parsedMethods: ["POST", "PUT", "PATCH", "DELETE"] as never,
-    onError(error) {
-      throw bodyError(error, maxBody);
-    },
-  });
+  let parser: Promise<Middleware> | undefined;
+  const loadParser = async (): Promise<Middleware> =>
+    (await loadBodyParser()).koaBody({
+      includeUnparsed: true,
+      jsonStrict: false,
+      jsonLimit: maxBody,
+      formLimit: maxBody,
+      textLimit: maxBody,
+      // Fields are strings: dots and brackets in their names mean nothing, and the last of several with one name counts.
+      queryString: { allowDots: false, depth: 0, parseArrays: false, duplicates: "last" },
+      parsedMethods: ["POST", "PUT", "PATCH", "DELETE"] as never,
+      onError(error) {
+        throw bodyError(error, maxBody);
+      },
+    }) as Middleware;
   return async (ctx, next) => {
     if (ctx.is() === null || ctx.is("multipart/*")) return await next();
     const encoding = ctx.get("content-encoding").toLowerCase();
@@ -51,7 +52,8 @@ export function readBody({
       return await next();
     }
     if (as === "json" || ctx.is("+json")) ctx.req.headers["content-type"] = "application/json";
-    return await parse(ctx as never, async () => {
+    parser ??= loadParser();
+    return await (await parser)(ctx, async () => {
       const request = ctx.request as { body?: unknown };
       if (ctx.is("json") && request.body === "") request.body = undefined;
       await next();
@@ -66,6 +68,11 @@ function parseJson(text: string): unknown {
   } catch (cause) {
     throw new RunnerError("BODY_INVALID", "The body is not valid JSON.", { cause });
   }
+}
+
+/** koa-body, whose import takes longer than that of the rest of the host: loaded after the server listens, or with the first body. */
+export function loadBodyParser(): Promise<typeof import("koa-body")> {
+  return import("koa-body");
 }
 
 function bodyError(cause: Error, maxBody: number): RunnerError {

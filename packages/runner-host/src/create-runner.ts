@@ -5,7 +5,7 @@ import { type Credentials, isExposed, type RunnerContext, type TransportPlugin }
 import { createSessionEngine, type HostSession } from "@pipecat-ts/runner-sessions";
 import Koa from "koa";
 import { createAccessControl, sessionUnknown } from "./access.ts";
-import { readBody } from "./bodies.ts";
+import { loadBodyParser, readBody } from "./bodies.ts";
 import { answerErrors, errorReply } from "./errors.ts";
 import { createLogger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
@@ -146,6 +146,7 @@ export function createRunner(options: RunnerOptions): Runner {
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
     server = await openServer(settings.host, settings.port, app.callback(), sockets.attach);
+    setImmediate(() => void loadBodyParser());
   }
 
   /** Closes the plugins first, because they may send a last message on their sockets. */
