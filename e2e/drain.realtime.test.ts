@@ -17,10 +17,10 @@ const rejections: Readonly<Record<ServerTransport, readonly [call: Dial, rejecti
   plivo: [dialers.plivo, /<Hangup reason="busy"\/>/],
   exotel: [dialers.exotel, /answered 503 .*"DRAINING"/],
 };
-/** WebRTC calls need more of the processor, so that they have a server of their own and are fewer. */
+/** WebRTC calls need more of the processor, so that they have a server of their own. */
 const groups: readonly (readonly [names: string, transports: readonly ServerTransport[], callsEach: number])[] = [
   ["WebSocket and the phone carriers", ["websocket", "twilio", "telnyx", "plivo", "exotel"], 20],
-  ["WebRTC", ["webrtc"], 10],
+  ["WebRTC", ["webrtc"], 20],
 ];
 
 test.each(groups)(
