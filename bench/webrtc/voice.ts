@@ -10,7 +10,7 @@ export const markEvery = 25;
 const periods = 8;
 
 /**
- * 4 s of quiet syllables in Opus packets of 20 ms. Every 25th packet is a mark: 20 dB louder, so that it can be found in the
+ * 4 s of quiet syllables in Opus packets of 20 ms. Every 25th packet is a mark: 20 dB louder, to be found in the
  * echo after any number of codecs.
  */
 export async function markedVoice(): Promise<Uint8Array[]> {

@@ -29,7 +29,7 @@ type Loose<Params> = Params | (Params & { readonly [unknownParam: string]: unkno
 
 /**
  * Rejects factories that return a param which their transport does not have, and names it. TypeScript alone accepts
- * unknown keys in the result of an arrow function, so that a misspelled param would be ignored.
+ * unknown keys in the result of an arrow function, and would ignore a misspelled param.
  */
 export type CheckedFactories<Factories> = [TransportName] extends [never]
   ? unknown

@@ -37,6 +37,7 @@ export {
   type SocketHandlers,
   type SocketRequest,
   type SocketRoute,
+  type SocketUpgrade,
   type StartBody,
   type StartReply,
   type StartRequest,

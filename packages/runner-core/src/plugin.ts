@@ -131,10 +131,10 @@ export interface SocketRoute {
   /** Largest message in bytes. Default 1 MiB. A larger message closes the socket with 1009. */
   readonly maxPayload?: number;
   /**
-   * Verifies a vendor's upgrade request, before the upgrade. Returns true when the vendor sent it: the request then needs no
+   * Verifies a vendor's upgrade request. Returns true when the vendor sent it: a request that names no session then needs no
    * token. Returns false when nothing proves that. To reject the request, it returns a `Refusal` or throws a RunnerError.
    */
-  verify?(request: Omit<SocketRequest, "session">): boolean | Refusal | Promise<boolean | Refusal>;
+  verify?(request: SocketUpgrade): boolean | Refusal | Promise<boolean | Refusal>;
   /**
    * Takes an open socket, and returns handlers for what arrives on it. The host owns the listeners: it calls the handlers in
    * the session's scope, in order, and starts with the first message. An exception ends this session only. Call `session.run`
@@ -154,8 +154,16 @@ export interface SocketHandlers {
   closed?(code: number): void;
 }
 
-/** An upgrade request. */
-export interface SocketRequest {
+/** An upgrade request whose socket is not open yet. */
+export interface SocketUpgrade {
+  /** The pending session that the URL's id or token names. */
+  readonly session: Session | undefined;
+  readonly url: URL;
+  readonly request: IncomingMessage;
+}
+
+/** The upgrade request of an open socket. */
+export interface SocketRequest extends Omit<SocketUpgrade, "session"> {
   /**
    * The session of the caller: the pending session that the URL's id or token names, already checked; for an unannounced
    * caller a new session, created when this is read for the first time. Throws AT_CAPACITY or DRAINING then.
@@ -163,8 +171,6 @@ export interface SocketRequest {
   readonly session: Session;
   /** Whether the URL named the session. */
   readonly isAnnounced: boolean;
-  readonly url: URL;
-  readonly request: IncomingMessage;
 }
 
 /** One caller's WebSocket. All methods are safe after it closed. */

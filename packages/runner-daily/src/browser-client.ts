@@ -107,7 +107,7 @@ export function createBrowserCall(options: BrowserCallOptions, listener: DailyCa
     }
     joined = false;
     rejectPending(callEnded());
-    // Afterwards the server and the browser exist, so that they can be closed.
+    // Now the server and the browser exist and can be closed.
     await joining?.catch(() => undefined);
     await Promise.all([chromium?.kill(), server?.close()]);
   }
@@ -149,7 +149,7 @@ export function createBrowserCall(options: BrowserCallOptions, listener: DailyCa
 }
 
 function callEnded(): RunnerError {
-  return new RunnerError("CALL_ENDED", "The bot is no longer in its room.");
+  return new RunnerError("CALL_ENDED", "The bot has left its room.");
 }
 
 function crashed(status: string): RunnerError {

@@ -11,7 +11,7 @@ export function findSdk(resolve: (file: string) => string = createRequire(import
   let file: string;
   let version: unknown;
   try {
-    // The package has no `exports`, so that each of its files can be resolved.
+    // Each of its files can be resolved, because the package has no `exports`.
     const manifest = resolve("@daily-co/daily-js/package.json");
     version = (JSON.parse(readFileSync(manifest, "utf8")) as { readonly version?: unknown }).version;
     file = join(dirname(manifest), "dist/daily.js");

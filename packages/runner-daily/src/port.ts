@@ -33,7 +33,7 @@ export interface ConnectDailyOptions {
   readonly emptyRoomTimeoutMs?: number;
   /** Connects the phone call that is on hold to a SIP address of the room; `undefined` without one. */
   readonly connectPhoneCall?: ((sipEndpoint: string) => Promise<void>) | undefined;
-  /** Called before the bot joins. Close the call when it is no longer needed, also while the bot joins. */
+  /** Called before the bot joins. Close the call when the session ends, also while the bot joins. */
   opened?(daily: DailyCall): void;
 }
 
@@ -47,7 +47,7 @@ const systemClock: Clock = {
 
 /**
  * How long the bot stays after the page has played its last audio, in ms: the audio is still in the network and in the
- * jitter buffers of the callers, who drop it when the bot leaves.
+ * jitter buffers of the callers, which drop it when the bot leaves.
  */
 const lastAudioMs = 300;
 

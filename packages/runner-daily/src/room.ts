@@ -179,7 +179,7 @@ const receivedMs = 300;
 const mutedMs = 2_000;
 
 /**
- * Daily announces participants before their media connection works, so that a greeting at that time would be lost.
+ * Daily announces participants before their media connection works: a greeting at that time would be lost.
  * `ready` is called once: when 300 ms of audio have arrived, or 2 s after the first caller joined.
  */
 export function createMediaReady(clock: Clock, ready: () => void): MediaReady {

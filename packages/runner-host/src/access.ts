@@ -12,8 +12,8 @@ import {
 import { type HostSession, pendingMs, type SessionEngine } from "@pipecat-ts/runner-sessions";
 import type { AccessOptions } from "./runner.ts";
 
-/** What a caller sends to open a socket, or a connection to a transport's own server. */
-export interface Shown {
+/** What a caller presents to open a socket, or a connection to a transport's own server. */
+export interface PresentedCredentials {
   /** The session id or token in the URL. */
   readonly credential?: string | undefined;
   /** The API key or token in a header or query. */
@@ -48,16 +48,16 @@ export interface AccessControl {
    * which may only start calls of their own.
    */
   requireOperator(request: IncomingMessage): void;
-  /** The credentials and the origin of an upgrade request. */
-  shownBy(request: IncomingMessage, url: URL, credential: string | undefined): Shown;
+  /** The credentials of an upgrade request. */
+  credentialsOf(request: IncomingMessage, url: URL, credential: string | undefined): PresentedCredentials;
   /** Throws ORIGIN_REFUSED for pages of other origins, before their request can consume a token. */
-  requireOrigin(access: Access, shown: Shown): void;
+  requireOrigin(access: Access, presented: PresentedCredentials): void;
   /**
    * Admits a caller of a socket or of a transport's own server. `isVerified`: the vendor sent the request. Throws
    * ORIGIN_REFUSED, KEY_REQUIRED, TOKEN_REQUIRED, TOKEN_INVALID, SESSION_UNKNOWN, SESSION_NOT_PENDING, DRAINING or
    * AT_CAPACITY.
    */
-  admit(access: Access, shown: Shown, isVerified: boolean): Admission;
+  admit(access: Access, presented: PresentedCredentials, isVerified: boolean): Admission;
   /** See `RunnerContext.credential`. */
   credential(session: Session): string;
 }
@@ -72,12 +72,13 @@ export function createAccessControl(
   const tokens = createSocketTokens(webSocketSecret);
   const usesTokens = webSocketAuth === "token";
   const hasKey = apiKey !== undefined;
+  const checkHost = createHostCheck(settings, hasKey, logger);
 
   function requireKey(request: IncomingMessage): void {
     if (hasKey && !safeEqual(apiKey, bearerOf(request))) throw keyRequired();
   }
 
-  function requireOrigin(routeAccess: Access, { origin, isOwnOrigin }: Shown): void {
+  function requireOrigin(routeAccess: Access, { origin, isOwnOrigin }: PresentedCredentials): void {
     if (routeAccess !== "open") origins.require(origin, isOwnOrigin);
   }
 
@@ -111,9 +112,9 @@ export function createAccessControl(
   return {
     restrictsOrigins: origins.restricted,
     allowsOrigin: (request) => origins.allows(request.headers.origin, origins.isOwn(request)),
-    checkHost: createHostCheck(settings, hasKey, logger),
+    checkHost,
     checkRequest(request) {
-      this.checkHost(request);
+      checkHost(request);
       origins.require(request.headers.origin, origins.isOwn(request));
     },
     requireKey,
@@ -121,7 +122,7 @@ export function createAccessControl(
       requireKey(request);
       if (!hasKey) origins.requireListed(request.headers.origin, origins.isOwn(request));
     },
-    shownBy(request, url, credential) {
+    credentialsOf(request, url, credential) {
       return {
         credential,
         bearer: bearerOf(request) ?? url.searchParams.get("token") ?? undefined,
@@ -130,9 +131,9 @@ export function createAccessControl(
       };
     },
     requireOrigin,
-    admit(access, shown, isVerified) {
-      const { credential, bearer, origin } = shown;
-      requireOrigin(access, shown);
+    admit(access, presented, isVerified) {
+      const { credential, bearer, origin } = presented;
+      requireOrigin(access, presented);
       if (usesTokens && credential?.includes(".")) return redeem(credential, undefined);
       if (access === "open") return admission(credential);
       if (safeEqual(apiKey, bearer)) return admission(credential);

@@ -8,8 +8,8 @@ const defaultMaxBody = 1024 * 1024;
 
 /**
  * Reads the body of a request: its text into `ctx.request.rawBody`, and the parsed JSON, form or text into `ctx.request.body`;
- * both are undefined without one. With `as: "json"`, any content type but multipart is parsed as JSON. Leaves bodies of other content types
- * unread, such as uploads. Takes a body as it is that middleware or a route before this one has read.
+ * both are undefined without one. With `as: "json"`, any content type but multipart is parsed as JSON. Does not read bodies of
+ * other content types, such as uploads, and does not read a body again that earlier middleware has read.
  *
  * Throws BODY_INVALID (400), BODY_TOO_LARGE (413) or REQUEST_INVALID (400, 415). Use it after access control.
  */
@@ -47,7 +47,7 @@ export function readBody({
     const { rawBody, body } = (ctx as unknown as RouteContext).request;
     if (rawBody !== undefined || body !== undefined) {
       if (as === "json" && rawBody !== undefined && !ctx.is("json", "+json")) {
-        (ctx.request as { body?: unknown }).body = parseJson(rawBody);
+        (ctx.request as { body?: unknown }).body = parseJson(rawBody, maxBody);
       }
       return await next();
     }
@@ -61,16 +61,16 @@ export function readBody({
   };
 }
 
-function parseJson(text: string): unknown {
+function parseJson(text: string, maxBody: number): unknown {
   if (text === "") return undefined;
   try {
     return JSON.parse(text);
-  } catch (cause) {
-    throw new RunnerError("BODY_INVALID", "The body is not valid JSON.", { cause });
+  } catch (error) {
+    throw bodyError(error as Error, maxBody);
   }
 }
 
-/** koa-body, whose import takes longer than that of the rest of the host: loaded after the server listens, or with the first body. */
+/** Imports koa-body, which takes longer than the rest of the host: after the server listens, or for the first body. */
 export function loadBodyParser(): Promise<typeof import("koa-body")> {
   return import("koa-body");
 }

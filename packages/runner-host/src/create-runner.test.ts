@@ -5,10 +5,10 @@ import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { createRunner } from "./create-runner.ts";
 import { fakePlugin, neverConnected } from "./test/fake-plugin.ts";
-import { connect, recordLog, startRunner } from "./test/fixture.ts";
+import { connect, createRecordedLog, startRunner } from "./test/fixture.ts";
 
 /** The reasons of ended sessions. */
-const ended = (log: ReturnType<typeof recordLog>) =>
+const ended = (log: ReturnType<typeof createRecordedLog>) =>
   log.lines.filter(({ message }) => message === "session ended").map(({ fields }) => fields.reason);
 
 test("localhost opens both loopback addresses, on one port", async () => {
@@ -35,7 +35,7 @@ test.each(["127.0.0.1", "::1"])(
     const { port } = taken.address() as { port: number };
     const close = vi.fn(async () => undefined);
     const plugins = [fakePlugin({ opened: { close } })];
-    const runner = createRunner({ bot: () => undefined, plugins, port, logger: recordLog() });
+    const runner = createRunner({ bot: () => undefined, plugins, port, logger: createRecordedLog() });
     await expect(runner.listen()).rejects.toMatchObject({
       code: "PORT_IN_USE",
       message: `Port ${port} is in use on ${address}.`,
@@ -53,12 +53,12 @@ test.each(["127.0.0.1", "::1"])(
 );
 
 test("a host that is not an address of this machine rejects with OPTION_INVALID", async () => {
-  const runner = createRunner({ bot: () => undefined, host: "203.0.113.7", port: 0, logger: recordLog() });
+  const runner = createRunner({ bot: () => undefined, host: "203.0.113.7", port: 0, logger: createRecordedLog() });
   await expect(runner.listen()).rejects.toMatchObject({ code: "OPTION_INVALID" });
 });
 
 test("before listen(), the URL throws and transports are empty; after close(), listen() rejects", async () => {
-  const runner = createRunner({ bot: () => undefined, plugins: [fakePlugin()], port: 0, logger: recordLog() });
+  const runner = createRunner({ bot: () => undefined, plugins: [fakePlugin()], port: 0, logger: createRecordedLog() });
   expect(() => runner.url).toThrow("before listen()");
   expect(runner.transports).toEqual([]);
   await runner.close();
@@ -193,23 +193,23 @@ test("direct() runs one bot, which handles signals itself, and then closes the r
     }),
   });
   const bot = (args: object) => void seen.push(args);
-  const runner = createRunner({ bot, plugins: [plugin], logger: recordLog(), env: {} });
+  const runner = createRunner({ bot, plugins: [plugin], logger: createRecordedLog(), env: {} });
   await runner.direct("fake");
   expect(seen).toMatchObject([{ handleSigint: true, handleSigterm: true, transport: "fake" }]);
   expect(close).toHaveBeenCalledTimes(1);
   const unnamed = createRunner({
     bot,
     plugins: [fakePlugin({ name: "served" }), plugin],
-    logger: recordLog(),
+    logger: createRecordedLog(),
     env: {},
   });
   await unnamed.direct();
   expect(seen).toHaveLength(2);
   for (const name of ["fake", undefined]) {
-    const without = createRunner({ bot, plugins: [fakePlugin()], logger: recordLog(), env: {} });
+    const without = createRunner({ bot, plugins: [fakePlugin()], logger: createRecordedLog(), env: {} });
     await expect(without.direct(name)).rejects.toMatchObject({ code: "TRANSPORT_UNAVAILABLE" });
   }
-  await expect(createRunner({ bot, logger: recordLog() }).direct("fake")).rejects.toMatchObject({
+  await expect(createRunner({ bot, logger: createRecordedLog() }).direct("fake")).rejects.toMatchObject({
     code: "TRANSPORT_UNKNOWN",
   });
 });

@@ -15,7 +15,7 @@ import { boundUrl, createPublicUrls } from "./public-url.ts";
 import { addRoutes, unauthenticatedRoutes } from "./routes.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
 import { type HttpServer, openServer } from "./server.ts";
-import { createSockets, type OwnedSocketRoute, type Sockets } from "./sockets.ts";
+import { createSockets, type PluginSocketRoute, type Sockets } from "./sockets.ts";
 import { addClientRoutes, addFolderRoutes, createFileSender, requireFolder } from "./static-files.ts";
 
 /** How long live sessions have when the runner closes, from the abort of their signals until they are ended by force, in ms. */
@@ -101,9 +101,10 @@ export function createRunner(options: RunnerOptions): Runner {
       createSession: (begin) => create(plugin, begin),
       findSession: (idOrAlias) => engine.find(name, idOrAlias),
       admit({ credential, key, origin }: Credentials) {
-        const shown = { credential, bearer: key, origin, isOwnOrigin: false };
+        const isOwnOrigin = URL.parse(origin ?? "")?.host === publicUrl("/").host;
         try {
-          const { session, release: restoreToken } = access.admit("caller", shown, false);
+          const presented = { credential, bearer: key, origin, isOwnOrigin };
+          const { session, release: restoreToken } = access.admit("caller", presented, false);
           if (session && session.owner !== name) {
             restoreToken();
             throw sessionUnknown();
@@ -124,7 +125,7 @@ export function createRunner(options: RunnerOptions): Runner {
   }
   const pluginSources = { plugins, pluginOptions, env, logger, contextFor };
 
-  function socketRoutes(): OwnedSocketRoute[] {
+  function socketRoutes(): PluginSocketRoute[] {
     return transports.flatMap(({ plugin, open }) =>
       (open?.sockets ?? []).map((route) => ({
         owner: plugin.name,

@@ -3,12 +3,12 @@ import Type from "typebox";
 import { expect, test, vi } from "vitest";
 import { createRunner } from "./create-runner.ts";
 import { fakePlugin } from "./test/fake-plugin.ts";
-import { recordLog, startRunner } from "./test/fixture.ts";
+import { createRecordedLog, startRunner } from "./test/fixture.ts";
 
 const bot = () => undefined;
 
 function createUnopened(plugins: Parameters<typeof createRunner>[0]["plugins"] & object, more: object = {}) {
-  return createRunner({ bot, plugins, port: 0, logger: recordLog(), env: {}, ...more });
+  return createRunner({ bot, plugins, port: 0, logger: createRecordedLog(), env: {}, ...more });
 }
 
 test("a plugin that is unavailable is not opened, and the others are", async () => {

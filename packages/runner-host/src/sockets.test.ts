@@ -390,12 +390,16 @@ test("several plugins may have one socket path: the owner of the session serves 
         ],
       },
     });
-  const rejectMarked: SocketRoute["verify"] = ({ url }) =>
-    url.search !== "?rejected" || { status: 403, code: "SIGNATURE_INVALID", detail: "The signature is not valid." };
-  await using host = await startRunner({ plugins: [plugin("first"), plugin("second", rejectMarked)] });
+  const refusal = { status: 403, code: "SIGNATURE_INVALID", detail: "The signature is not valid." };
+  const rejectsOther: SocketRoute["verify"] = ({ url }) => url.search !== "?other" || refusal;
+  const rejectsMarked: SocketRoute["verify"] = ({ url }) => url.search !== "?rejected" || refusal;
+  await using host = await startRunner({
+    plugins: [plugin("first", rejectsOther), plugin("second", rejectsMarked)],
+  });
   const start = async (transport: string) => String((await host.post("/start", { transport })).body.id);
   const [one, two, three] = [await start("first"), await start("second"), await start("second")];
-  expect(await openSocket(host, `/ws/${two}`)).toBe("open");
+  expect(await openSocket(host, `/ws/${two}?other`), "only the owner verifies").toBe("open");
+  expect(await openSocket(host, `/ws/${one}?other`)).toBe("403 SIGNATURE_INVALID");
   expect(await openSocket(host, `/ws/${one}`)).toBe("open");
   expect(await openSocket(host, "/ws")).toBe("open");
   expect(await openSocket(host, `/ws/${three}?rejected`)).toBe("403 SIGNATURE_INVALID");

@@ -11,6 +11,7 @@ import {
   type SocketHandlers,
   type SocketRequest,
   type SocketRoute,
+  type SocketUpgrade,
   withTimeout,
 } from "@pipecat-ts/runner-core";
 import type { HostSession } from "@pipecat-ts/runner-sessions";
@@ -40,7 +41,7 @@ const closeCodes: Partial<Record<CloseReason, number>> = {
 };
 
 /** A socket route and the plugin that has it. */
-export interface OwnedSocketRoute {
+export interface PluginSocketRoute {
   readonly owner: string;
   readonly route: SocketRoute;
   readonly logger: Logger;
@@ -57,8 +58,8 @@ export interface Sockets {
 }
 
 export function createSockets(
-  routes: readonly OwnedSocketRoute[],
-  access: Pick<AccessControl, "checkHost" | "shownBy" | "requireOrigin" | "admit">,
+  routes: readonly PluginSocketRoute[],
+  access: Pick<AccessControl, "checkHost" | "credentialsOf" | "requireOrigin" | "admit">,
   logger: Logger,
   countRejection: (code: string) => void,
 ): Sockets {
@@ -70,28 +71,27 @@ export function createSockets(
   async function upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
     access.checkHost(request);
     const { candidates, credential, url } = findRoutes(routes, request);
-    const shown = access.shownBy(request, url, credential);
     const [first] = candidates;
     if (!first) throw notFound();
-    const isAnnounced = credential !== undefined || shown.bearer !== undefined;
-    const facts = { url, request, isAnnounced };
+    const presented = access.credentialsOf(request, url, credential);
     // Which plugin has the session is known only later.
     const routeAccess = credential === undefined ? first.route.access : strictest(candidates);
-    access.requireOrigin(routeAccess, shown);
-    const isVerified = await verify(first.route, facts);
-    const admission = access.admit(routeAccess, shown, isVerified);
+    access.requireOrigin(routeAccess, presented);
+    const namesNothing = credential === undefined && presented.bearer === undefined;
+    const isVerified = namesNothing && (await verify(first.route, { session: undefined, url, request }));
+    const admission = access.admit(routeAccess, presented, isVerified);
+    // A failed handshake makes the token valid again, unless the session runs.
+    connection.once("close", admission.release);
     const { session } = admission;
     try {
-      const owned = session ? candidates.find(({ owner }) => owner === session.owner) : first;
-      if (!owned) throw sessionUnknown();
-      if (owned !== first) await verify(owned.route, facts);
-      // A failed handshake makes the token valid again, unless the session runs.
-      connection.once("close", admission.release);
-      servers.get(owned.route)?.handleUpgrade(request, connection, head, (socket) => {
+      const chosen = session ? candidates.find(({ owner }) => owner === session.owner) : first;
+      if (!chosen) throw sessionUnknown();
+      if (!namesNothing) await verify(chosen.route, { session, url, request });
+      servers.get(chosen.route)?.handleUpgrade(request, connection, head, (socket) => {
         open.add(socket);
         socket.once("close", () => open.delete(socket));
         liveness.watch(socket, connection as Socket);
-        serve(owned, socket, { ...facts, isAnnounced: session !== undefined }, session, countRejection);
+        serve(chosen, socket, { session, url, request }, countRejection);
       });
     } catch (error) {
       admission.release();
@@ -138,7 +138,7 @@ function createServer(route: SocketRoute, reject: (connection: Duplex, error: un
 }
 
 /** The routes of the requested path, and the credential behind it. */
-function findRoutes(routes: readonly OwnedSocketRoute[], request: IncomingMessage) {
+function findRoutes(routes: readonly PluginSocketRoute[], request: IncomingMessage) {
   // Not `new URL(path, base)`: a path like //host would replace the host.
   const url = URL.parse(`http://localhost${request.url?.startsWith("/") ? request.url : "/"}`);
   if (!url) throw notFound();
@@ -151,7 +151,7 @@ function findRoutes(routes: readonly OwnedSocketRoute[], request: IncomingMessag
 }
 
 /** The access that satisfies every route of a path. */
-function strictest(routes: readonly OwnedSocketRoute[]): Access {
+function strictest(routes: readonly PluginSocketRoute[]): Access {
   const present = routes.map(({ route }) => route.access);
   return (["caller", "carrier"] as const).find((access) => present.includes(access)) ?? "open";
 }
@@ -172,18 +172,17 @@ function notFound(): RunnerError {
 }
 
 /** Whether the vendor sent the request. Throws the route's refusal. */
-async function verify(route: SocketRoute, request: Omit<SocketRequest, "session">): Promise<boolean> {
-  const result = (await route.verify?.(request)) ?? false;
+async function verify(route: SocketRoute, upgrade: SocketUpgrade): Promise<boolean> {
+  const result = (await route.verify?.(upgrade)) ?? false;
   if (typeof result === "boolean") return result;
   throw new RunnerError(result.code, result.detail, { status: result.status });
 }
 
 /** Connects an open socket with its route's handlers, and with the session that runs on it. */
 function serve(
-  { route, logger, createSession }: OwnedSocketRoute,
+  { route, logger, createSession }: PluginSocketRoute,
   socket: WebSocket,
-  facts: Omit<SocketRequest, "session">,
-  announced: HostSession | undefined,
+  { session: announced, url, request: upgradeRequest }: SocketUpgrade & { readonly session: HostSession | undefined },
   countRejection: (code: string) => void,
 ): void {
   let session = announced;
@@ -195,7 +194,9 @@ function serve(
 
   const callerSocket = createCallerSocket(socket, route.maxPayload ?? defaultMaxPayload, reject);
   const request: SocketRequest = {
-    ...facts,
+    url,
+    request: upgradeRequest,
+    isAnnounced: announced !== undefined,
     get session() {
       session ??= closeWith(createSession());
       return session;

@@ -1,4 +1,5 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
+import type { MediaPort } from "@pipecat-ts/runner-core";
 import { describe, expect, test } from "vitest";
 import { counting, createFakeCall, type FakeCall, steady, values } from "./test/fake-call.ts";
 import { settle } from "./test/fake-clock.ts";
@@ -341,6 +342,18 @@ describe("sendMessage", () => {
     process.off("unhandledRejection", listener);
     expect(unhandled).toEqual([]);
   });
+});
+
+test("a port whose extend throws is closed", () => {
+  const closed: string[] = [];
+  const port: Partial<MediaPort> = {
+    extend() {
+      throw new Error("no methods");
+    },
+    close: (reason) => void closed.push(reason),
+  };
+  expect(() => createFakeCall({ port })).toThrow("no methods");
+  expect(closed).toEqual(["transport-failed"]);
 });
 
 test("a wire that cannot be opened leaves no timer", () => {

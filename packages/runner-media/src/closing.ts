@@ -37,14 +37,15 @@ export async function playOut({ clock, logger, lock, playout }: PlayOutOptions, 
     stalled.abort();
   }
 
-  async function played(): Promise<void> {
-    const lease = lock.acquire();
-    await lease.acquired;
-    await playout.played(playout.queue.endMs);
-    lease.release();
-  }
-
   watch();
-  await withTimeout(played(), AbortSignal.any([cutoff, stalled.signal]));
+  await withTimeout(allPlayed(lock, playout), AbortSignal.any([cutoff, stalled.signal]));
   cancel?.();
+}
+
+/** Resolves when everything enqueued before was played or dropped. Audio that is enqueued later waits for it. */
+export async function allPlayed(lock: OutputLock, playout: Pick<Playout, "played" | "queue">): Promise<void> {
+  const lease = lock.acquire();
+  await lease.acquired;
+  await playout.played(playout.queue.endMs);
+  lease.release();
 }

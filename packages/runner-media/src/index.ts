@@ -3,6 +3,6 @@ export { type BufferedCall, createBufferedCall } from "./call.ts";
 export type { MediaCounters } from "./counters.ts";
 export { estimateBytes } from "./estimate-bytes.ts";
 export type { LagHistogram } from "./lag-histogram.ts";
-export { checkParams, createMedia, type Media, type MediaOptions } from "./media-transport.ts";
+export { checkParams, createMedia, type Media, type MediaOptions, wireCloseMs } from "./media-transport.ts";
 export { createPacer, type MeasuredPacer, type PacerOptions, systemClock } from "./pacer.ts";
-export { createSelfOwnedCall, createStandaloneTransport, type SelfOwnedCallOptions } from "./standalone.ts";
+export { createStandaloneCall, createStandaloneTransport, type StandaloneOptions } from "./standalone.ts";

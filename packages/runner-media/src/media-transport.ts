@@ -11,7 +11,7 @@ import {
   type TransportParams,
   withTimeout,
 } from "@pipecat-ts/runner-core";
-import { playOut } from "./closing.ts";
+import { allPlayed, playOut } from "./closing.ts";
 import { createDropCounters, type MediaCounters } from "./counters.ts";
 import { createCallEvents } from "./events.ts";
 import { createInputAudio } from "./input-audio.ts";
@@ -48,6 +48,9 @@ export interface Media {
   close(reason: CloseReason, deadline: AbortSignal): Promise<void>;
 }
 
+/** How long a wire may take to close, in ms. */
+export const wireCloseMs = 3_000;
+
 /** Throws OPTION_INVALID for params that no transport supports. */
 export function checkParams(name: string, { audioInSampleRate = 16_000 }: TransportParams): void {
   if (Number.isInteger(audioInSampleRate / 50) && audioInSampleRate >= 8_000 && audioInSampleRate <= 192_000) return;
@@ -60,9 +63,21 @@ export function checkParams(name: string, { audioInSampleRate = 16_000 }: Transp
  * Builds the media layer of one call on its port. Nothing is sent before `receiver.connected()`; until then the bot's audio is
  * queued.
  *
- * Call it in the session's asynchronous scope: streams, events and ticks of the call run in it. Throws OPTION_INVALID.
+ * Call it in the session's asynchronous scope: streams, events and ticks of the call run in it. Throws OPTION_INVALID, or the
+ * error of the port's `extend`; it then closes the port.
  */
 export function createMedia(options: MediaOptions): Media {
+  try {
+    return buildMedia(options);
+  } catch (error) {
+    const { port, logger } = options;
+    const closed = (async () => await port.close("transport-failed", AbortSignal.timeout(wireCloseMs)))();
+    closed.catch((err: unknown) => logger.warn({ err }, "the wire failed to close"));
+    throw error;
+  }
+}
+
+function buildMedia(options: MediaOptions): Media {
   const { name, params, port, pacer, logger } = options;
   const { audioInEnabled = true, audioOutEnabled = true, audioInSampleRate = 16_000 } = params;
   checkParams(name, params);
@@ -151,13 +166,6 @@ export function createMedia(options: MediaOptions): Media {
     });
   }
 
-  async function played(): Promise<void> {
-    const lease = lock.acquire();
-    await lease.acquired;
-    await playout.played(playout.queue.endMs);
-    lease.release();
-  }
-
   const transport: Media["transport"] = {
     name,
     counters: drops.counters,
@@ -194,7 +202,11 @@ export function createMedia(options: MediaOptions): Media {
   };
   Object.assign(
     transport,
-    port.extend?.({ transport, played, createInput: () => createInputAudio(audioInSampleRate, drops) }),
+    port.extend?.({
+      transport,
+      played: () => allPlayed(lock, playout),
+      createInput: () => createInputAudio(audioInSampleRate, drops),
+    }),
   );
 
   return {

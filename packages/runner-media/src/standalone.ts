@@ -1,11 +1,11 @@
 import type { Call, CloseReason, Logger, MediaPort, Pacer, Transport, TransportParams } from "@pipecat-ts/runner-core";
 import { createBufferedCall } from "./call.ts";
 import type { MediaCounters } from "./counters.ts";
-import { checkParams, createMedia, type Media } from "./media-transport.ts";
+import { checkParams, createMedia, type Media, wireCloseMs } from "./media-transport.ts";
 import { createPacer } from "./pacer.ts";
 
 /** A call without a runner. */
-export interface SelfOwnedCallOptions {
+export interface StandaloneOptions {
   /** The transport's name. */
   readonly name: string;
   readonly params?: TransportParams;
@@ -14,23 +14,20 @@ export interface SelfOwnedCallOptions {
   readonly pacer?: Pacer;
 }
 
-/** How long a wire may take to close, in ms. */
-const closeMs = 3_000;
-
 /**
- * Builds a `Transport` without a runner, for example on a socket of your own: `connect` opens the wire, and reports what the caller
- * does through `call`. Call it in the asynchronous scope of the bot. Rejects with OPTION_INVALID, or with the error of `connect`.
+ * Builds a `Transport` without a runner, for example on a socket of your own. `connect` opens the wire, and reports through `call`
+ * what the caller does. Call this function in the asynchronous scope of the bot. Rejects with OPTION_INVALID, or with the error of `connect`.
  */
 export async function createStandaloneTransport(
-  options: SelfOwnedCallOptions & { connect(call: Call): MediaPort | Promise<MediaPort> },
+  options: StandaloneOptions & { connect(call: Call): MediaPort | Promise<MediaPort> },
 ): Promise<Transport> {
   checkParams(options.name, options.params ?? {});
-  const owned = createSelfOwnedCall(options);
-  return owned.attach(await options.connect(owned.call));
+  const standalone = createStandaloneCall(options);
+  return standalone.attach(await options.connect(standalone.call));
 }
 
 /** A call that ends itself when its caller leaves or its bot closes the transport: what the session engine does in a runner. */
-export function createSelfOwnedCall({ name, params = {}, logger, pacer = createPacer() }: SelfOwnedCallOptions): {
+export function createStandaloneCall({ name, params = {}, logger, pacer = createPacer() }: StandaloneOptions): {
   readonly call: Call;
   /** Builds the transport. Throws OPTION_INVALID. */
   attach(port: MediaPort): Transport & { readonly counters: MediaCounters };
@@ -49,7 +46,7 @@ export function createSelfOwnedCall({ name, params = {}, logger, pacer = createP
   async function closeMedia(opened: Media, reason: CloseReason): Promise<void> {
     if (reason === "bot-finished") await opened.playOut(cutoff.signal);
     const deadline = new AbortController();
-    const cancel = pacer.clock.after(closeMs, () => deadline.abort());
+    const cancel = pacer.clock.after(wireCloseMs, () => deadline.abort());
     await opened.close(reason, deadline.signal);
     cancel();
   }

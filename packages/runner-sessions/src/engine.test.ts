@@ -25,7 +25,7 @@ test("a session whose caller does not connect is abandoned after 120 s", async (
   expect(engine.counts).toEqual({ pending: 0, active: 0 });
   expect(engine.get(session.id)).toBeUndefined();
   expect(session.signal.aborted).toBe(true);
-  expect(log.lines.filter(({ event }) => event === "session ended")).toMatchObject([
+  expect(log.lines.filter(({ message }) => message === "session ended")).toMatchObject([
     { fields: { session: session.id, reason: "abandoned", durationMs: 120_000 } },
   ]);
 });
@@ -174,7 +174,7 @@ test("shutting down gives bots 2 s, and then ends their sessions by force", asyn
   await vi.advanceTimersByTimeAsync(2_000);
   await down;
   expect(await session.ended).toBe("shutdown");
-  expect(log.events("warn")).toEqual(["bot still ran when the runner closed"]);
+  expect(log.messages("warn")).toEqual(["bot still ran when the runner closed"]);
   expect(engine.counts).toEqual({ pending: 0, active: 0 });
 });
 

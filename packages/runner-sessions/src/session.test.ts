@@ -120,7 +120,7 @@ test("a bot that throws is logged once with its error and ends its session at on
   expect(await session.ended).toBe("bot-failed");
   expect(calls).toEqual(["close: bot-failed"]);
   expect(log.lines.filter(({ level }) => level === "error")).toMatchObject([
-    { event: "bot failed", fields: { err: failure, session: session.id } },
+    { message: "bot failed", fields: { err: failure, session: session.id } },
   ]);
 });
 
@@ -156,7 +156,7 @@ test.each([
   call.connected();
   expect(await session.ended).toBe("bot-failed");
   const errors = log.lines.filter(({ level, fields }) => level === "error" && fields.session === session.id);
-  expect(errors).toMatchObject([{ event: "bot failed", fields: { err: failure } }]);
+  expect(errors).toMatchObject([{ message: "bot failed", fields: { err: failure } }]);
   await bystander.ended.catch(() => undefined);
 });
 
@@ -177,7 +177,7 @@ test("an exception in a transport's bound callback, or in its tick, ends its ses
   await vi.advanceTimersByTimeAsync(30);
   stop();
   expect(await Promise.all([bound.ended, ticking.ended])).toEqual(["transport-failed", "transport-failed"]);
-  expect(log.events("error")).toEqual(["transport failed", "transport failed"]);
+  expect(log.messages("error")).toEqual(["transport failed", "transport failed"]);
 });
 
 test("a bot that throws before it awaits anything ends only its own session", async () => {
@@ -213,14 +213,14 @@ test("a bot that stops at its abort signal has not failed", async () => {
   await settle();
   await session.end("ended-by-request");
   expect(await session.ended).toBe("ended-by-request");
-  expect(log.events("error")).toEqual([]);
+  expect(log.messages("error")).toEqual([]);
 });
 
 test("a wire that opens after its session ended is closed, and blocks no other session", async () => {
-  const { port, calls } = createFakePort();
+  const { port, calls, deadlines } = createFakePort();
   const opening = Promise.withResolvers<MediaPort>();
   const errors: unknown[] = [];
-  const { create } = createEngineFixture({
+  const { create, log } = createEngineFixture({
     bot: (args) => connect(args).catch((error) => errors.push(error)),
   });
   const session = create();
@@ -231,6 +231,8 @@ test("a wire that opens after its session ended is closed, and blocks no other s
   opening.resolve(port);
   await settle();
   expect(calls).toEqual(["close: transport-failed"]);
+  expect(deadlines[0]?.aborted, "it has time to close").toBe(false);
+  expect(log.messages("warn")).toEqual([]);
 });
 
 test("a caller who left before the bot listened: the bot gets the buffered audio, and then the end of the stream", async () => {
@@ -272,7 +274,7 @@ test("an error after the end of its session is logged", async () => {
   session.run({}, neverConnected);
   await session.ended;
   session.fail(new Error("late"), "bot-failed");
-  expect(log.events("error")).toEqual(["bot failed"]);
+  expect(log.messages("error")).toEqual(["bot failed"]);
 });
 
 test("cleanup that ends its own session does not wait for itself", async () => {
@@ -280,7 +282,7 @@ test("cleanup that ends its own session does not wait for itself", async () => {
   const session = create();
   session.onEnd(() => session.end("shutdown"));
   await session.end("ended-by-request");
-  expect(log.events("error")).toEqual([]);
+  expect(log.messages("error")).toEqual([]);
 });
 
 test("the signal is aborted when the session is over, so that leftovers of the bot stop", async () => {
@@ -309,5 +311,5 @@ test("a port that is rejected is closed: nobody else would do it", async () => {
   session.run({}, () => failing);
   expect(await session.ended).toBe("bot-failed");
   expect(calls).toEqual(["close: transport-failed"]);
-  expect(log.events("error")).toEqual(["bot failed"]);
+  expect(log.messages("error")).toEqual(["bot failed"]);
 });

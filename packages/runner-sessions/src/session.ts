@@ -20,8 +20,8 @@ import {
   type Transport,
   type TransportParams,
 } from "@pipecat-ts/runner-core";
-import { checkParams, createBufferedCall, createMedia, type Media } from "@pipecat-ts/runner-media";
-import { createDisposables, createTermination, type Release, type Termination, terminationMs } from "./termination.ts";
+import { checkParams, createBufferedCall, createMedia } from "@pipecat-ts/runner-media";
+import { createDisposables, createTermination, type Release, type Termination } from "./termination.ts";
 
 /** How long a pending session waits for its caller, in ms. */
 export const pendingMs = 120_000;
@@ -158,27 +158,6 @@ export function createSession(options: SessionOptions): HostSession {
     }
   }
 
-  /** Throws what `createMedia` throws; nobody else would close the port then. */
-  function buildMedia(port: MediaPort, params: TransportParams, { closeRequested }: Termination): Media {
-    const { pacer } = options;
-    const onListenerError = (error: unknown) => fail(error, "bot-failed");
-    try {
-      return createMedia({
-        name: transportName,
-        params,
-        port,
-        pacer,
-        logger,
-        onClose: closeRequested,
-        onListenerError,
-      });
-    } catch (error) {
-      const closed = (async () => await port.close("transport-failed", AbortSignal.timeout(terminationMs.wire)))();
-      closed.catch((err: unknown) => logger.warn({ err }, "the wire failed to close"));
-      throw error;
-    }
-  }
-
   const botSession: BotSession = Object.freeze({
     id,
     logger,
@@ -236,7 +215,15 @@ export function createSession(options: SessionOptions): HostSession {
       async function build(params: TransportParams): Promise<Transport> {
         checkParams(transportName, params);
         const port = await connect(params as ParamsOf<Args["transport"]>);
-        const media = buildMedia(port, params, active);
+        const media = createMedia({
+          name: transportName,
+          params,
+          port,
+          pacer: options.pacer,
+          logger,
+          onClose: active.closeRequested,
+          onListenerError: (error) => fail(error, "bot-failed"),
+        });
         options.transportBuilt(session, media.transport);
         buffered.attach(media.receiver);
         active.mediaOpened(media);

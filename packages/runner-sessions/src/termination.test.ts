@@ -90,7 +90,7 @@ test("a bot that continues is aborted 10 s after the caller left, and the sessio
   expect(steps).not.toContain("finish: bot-stuck");
   await vi.advanceTimersByTimeAsync(1);
   expect(steps.at(-1)).toBe("finish: bot-stuck");
-  expect(log.events("error")).toEqual(["bot ignored its abort signal"]);
+  expect(log.messages("error")).toEqual(["bot ignored its abort signal"]);
 });
 
 test("a bot that stops at its abort signal ends with caller-left", async () => {
@@ -249,7 +249,7 @@ test("a forced end does not wait for bot or wire", async () => {
   termination.forceEnd();
   await settle();
   expect(steps.at(-1)).toBe("finish: shutdown");
-  expect(log.events("warn")).toEqual(["bot still ran when the runner closed"]);
+  expect(log.messages("warn")).toEqual(["bot still ran when the runner closed"]);
 });
 
 test("cleanup runs once in reverse order, whatever fails, with a deadline", async () => {
@@ -278,7 +278,7 @@ test("cleanup runs once in reverse order, whatever fails, with a deadline", asyn
   await disposed;
   expect(deadline?.aborted).toBe(true);
   expect(released).toEqual(["last", "hangs", "throws", "first: ended-by-request"]);
-  expect(log.events("error")).toEqual(["cleanup did not end in time", "cleanup failed"]);
+  expect(log.messages("error")).toEqual(["cleanup did not end in time", "cleanup failed"]);
   disposables.add((reason) => released.push(`late: ${reason}`));
   expect(released.at(-1)).toBe("late: ended-by-request");
 });

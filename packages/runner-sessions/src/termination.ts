@@ -1,14 +1,12 @@
 import { type CloseReason, type Logger, withTimeout } from "@pipecat-ts/runner-core";
-import type { Media } from "@pipecat-ts/runner-media";
+import { type Media, wireCloseMs } from "@pipecat-ts/runner-media";
 
 /** The timeouts of a termination, in ms. */
-export const terminationMs = {
+const terminationMs = {
   /** From when the caller leaves or the bot closes its transport, until the signal of a bot that still runs aborts. */
   botGrace: 10_000,
   /** From the abort of the signal until the session ends without the bot. */
   botAbort: 5_000,
-  /** For the wire to close. */
-  wire: 3_000,
 } as const;
 
 export interface TerminationOptions {
@@ -80,8 +78,10 @@ export function createTermination({ logger, abort, finish }: TerminationOptions)
     if (playsOut) await media.playOut(cutoff.signal);
     wireCut = true;
     const deadline = new AbortController();
-    const late = setTimeout(() => deadline.abort(), terminationMs.wire);
-    await media.close(reason ?? wireClosing ?? "bot-finished", AbortSignal.any([deadline.signal, forced.signal]));
+    const late = setTimeout(() => deadline.abort(), wireCloseMs);
+    // A wire that opens after the end still gets its time to close.
+    const limit = finished ? deadline.signal : AbortSignal.any([deadline.signal, forced.signal]);
+    await media.close(reason ?? wireClosing ?? "bot-finished", limit);
     clearTimeout(late);
   }
 
@@ -172,8 +172,9 @@ export function createDisposables(logger: Logger): Disposables {
     const releasing = (async () => await release(reason, deadline.signal))().catch((err: unknown) => {
       logger.error({ err }, "cleanup failed");
     });
-    if (!(await withTimeout(releasing, releaseMs))) logger.error({ afterMs: releaseMs }, "cleanup did not end in time");
+    if (await withTimeout(releasing, releaseMs)) return;
     deadline.abort();
+    logger.error({ afterMs: releaseMs }, "cleanup did not end in time");
   }
 
   return {

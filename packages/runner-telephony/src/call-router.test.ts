@@ -287,6 +287,22 @@ describe("signed upgrade requests", () => {
     expect(fixture.calls[0]?.args.transport).toBe("bell");
   });
 
+  test("are required before the upgrade on a URL from the webhook's reply", async () => {
+    const runner = await fixture.open({ publicUrl });
+    const body = new URLSearchParams({ call: "A1" }).toString();
+    const headers = {
+      "x-acme": signAcme("https://bots.example.com/acme", body, "a key"),
+      "content-type": "application/x-www-form-urlencoded",
+      connection: "close",
+    };
+    const reply = await fetch(new URL("/acme", runner.url), { method: "POST", headers, body });
+    const path = /\/ws\/[^"]+/.exec(await reply.text())?.[0] ?? "";
+    expect(await dial(runner, path)).toBe(403);
+    expect(await dial(runner, path, signed(path, "another key"))).toBe(403);
+    (await opened(runner, path, signed(path))).send(announce("A1"));
+    await expect.poll(() => fixture.calls.length).toBe(1);
+  });
+
   test("are not required for a URL from /start", async () => {
     const runner = await fixture.open({ publicUrl });
     (await opened(runner, await start(runner))).send(announce("A1"));
@@ -376,7 +392,7 @@ describe("the start message", () => {
     expect(closed).toEqual([[1009, "start message too large"]]);
   });
 
-  test("is no longer awaited after the socket closed", () => {
+  test("is not awaited after the socket closed", () => {
     awaitOn().handlers.closed?.(1000);
   });
 });

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type {
   CallData,
   CallerSocket,
@@ -45,7 +46,7 @@ export interface CallRouter {
    * Whether any carrier signed the upgrade request. Throws SIGNATURE_INVALID when the only signature is invalid, or when a
    * signature is missing and all carriers require one.
    */
-  verify(request: Omit<SocketRequest, "session">): boolean;
+  verify(request: IncomingMessage): boolean;
   accept(socket: CallerSocket, request: SocketRequest): SocketHandlers;
 }
 
@@ -61,11 +62,11 @@ function createCallRouter(): CallRouter {
       carriers.add(carrier);
       return () => carriers.delete(carrier);
     },
-    verify({ request, isAnnounced }) {
+    verify(request) {
       const all = [...carriers];
       const signatures = all.map(({ verification }) => verification.checkUpgrade(request));
       if (signatures.includes("valid")) return true;
-      const isRequired = !isAnnounced && all.every(({ verification }) => !verification.allowsUpgrade(request, false));
+      const isRequired = all.every(({ verification }) => !verification.allowsUpgrade(request, false));
       const rejecting = all[signatures.indexOf("invalid")] ?? (isRequired ? all[0] : undefined);
       if (rejecting) throw signatureInvalid(rejecting.title);
       return false;

@@ -81,7 +81,7 @@ export interface CarrierDocument {
 
 /** How the carrier signs its requests. */
 export interface CarrierSignatures<Options> {
-  /** Whether the signature covers the public URL, so that it cannot be verified without that URL. */
+  /** Whether the signature covers the public URL. It cannot be verified without that URL then. */
   readonly coverUrl: boolean;
   /** The secret or public key to verify with; `undefined` when it is not configured. */
   secret(options: Options): string | undefined;

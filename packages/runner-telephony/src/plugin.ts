@@ -77,9 +77,7 @@ function openCarrier<Options extends CarrierOptions>(
 
   function answer(started: StartedCall): SocketHandlers {
     const { session: named, callData, request } = started;
-    const byWebhook = named !== undefined && webhookData.has(named);
-    // A socket URL from POST /start needs no signature: a web page may use it to act as a phone.
-    if ((!named || byWebhook) && !verification.allowsUpgrade(request.request, byWebhook)) throw signatureInvalid(title);
+    if (!named && !verification.allowsUpgrade(request.request, false)) throw signatureInvalid(title);
     if (named && named.state !== "pending") {
       throw new RunnerError("SESSION_NOT_PENDING", "The caller of this session is already connected.", {
         fix: "Use each socket URL for one call.",
@@ -92,6 +90,14 @@ function openCarrier<Options extends CarrierOptions>(
       void session.end("transport-failed");
       throw error;
     }
+  }
+
+  /** Verifies the socket of a session. One from POST /start needs no signature: a web page may use it to act as a phone. */
+  function verifyNamed(session: Session, request: IncomingMessage): boolean {
+    const signature = verification.checkUpgrade(request);
+    const isRejected = webhookData.has(session) && !verification.allowsUpgrade(request, true);
+    if (signature === "invalid" || isRejected) throw signatureInvalid(title);
+    return signature === "valid";
   }
 
   function run(session: Session, { start, callData: announced, socket, request }: StartedCall): SocketHandlers {
@@ -134,8 +140,7 @@ function openCarrier<Options extends CarrierOptions>(
       {
         path: socketPath,
         access: "carrier",
-        // The host may ask any carrier that shares the path.
-        verify: router.verify,
+        verify: ({ session, request }) => (session ? verifyNamed(session, request) : router.verify(request)),
         accept: (socket, request) =>
           request.isAnnounced ? awaitStart([routed], socket, request, request.session) : router.accept(socket, request),
       },

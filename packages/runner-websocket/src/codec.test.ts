@@ -12,7 +12,7 @@ describe("decode", () => {
     });
   });
 
-  test("copies the samples, so that the network's buffer can be reused", () => {
+  test("copies the samples, because the network's buffer is reused", () => {
     const buffer = Buffer.from(golden);
     const { frame } = decode(buffer);
     buffer.fill(0xff);

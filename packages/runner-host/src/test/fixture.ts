@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import type { Bot, Logger, LogLine, RunnerArguments, Transport } from "@pipecat-ts/runner-core";
-import { connectKey } from "@pipecat-ts/runner-core";
+import type { Bot } from "@pipecat-ts/runner-core";
 import { WebSocket } from "ws";
+import { connect, createRecordedLog, type RecordedLog } from "../../../runner-sessions/src/test/fixture.ts";
 import { createRunner } from "../create-runner.ts";
 import type { Runner, RunnerOptions } from "../runner.ts";
 import { fakePlugin } from "./fake-plugin.ts";
@@ -10,7 +10,7 @@ import { fakePlugin } from "./fake-plugin.ts";
 /** A runner that listens. `await using` closes it. */
 export interface RunnerFixture extends AsyncDisposable {
   readonly runner: Runner;
-  readonly log: ReturnType<typeof recordLog>;
+  readonly log: RecordedLog;
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** Posts JSON, and returns the status and the JSON of the response. */
   post(path: string, body?: unknown): Promise<{ status: number; headers: Headers; body: Record<string, unknown> }>;
@@ -22,7 +22,7 @@ export async function startRunner(
   options: Partial<RunnerOptions> & { readonly prepare?: (runner: Runner) => void } = {},
 ): Promise<RunnerFixture> {
   const { prepare, ...rest } = options;
-  const log = recordLog();
+  const log = createRecordedLog();
   const bot: Bot = async ({ signal }) => {
     if (!signal.aborted) await once(signal, "abort");
   };
@@ -69,36 +69,4 @@ export async function openSocket(
   ]);
 }
 
-/** What `createTransport` does, without the types of a transport. */
-export function connect(args: RunnerArguments, params = {}): Promise<Transport> {
-  return (args as unknown as { [connectKey]: (given: object) => Promise<Transport> })[connectKey](params);
-}
-
-export interface RecordedLine {
-  readonly level: string;
-  readonly message: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-}
-
-/** A logger that keeps its lines. */
-export function recordLog(): Logger & { readonly lines: RecordedLine[]; messages(level?: string): string[] } {
-  const lines: RecordedLine[] = [];
-  const create = (bindings: object): Logger => {
-    const at =
-      (level: string): LogLine =>
-      (fields: object | string, message?: string) => {
-        if (typeof fields === "string") lines.push({ level, message: fields, fields: { ...bindings } });
-        else lines.push({ level, message: message ?? "", fields: { ...bindings, ...fields } });
-      };
-    return {
-      debug: at("debug"),
-      info: at("info"),
-      warn: at("warn"),
-      error: at("error"),
-      child: (more) => create({ ...bindings, ...more }),
-    };
-  };
-  const messages = (level?: string) =>
-    lines.filter((line) => level === undefined || line.level === level).map((line) => line.message);
-  return { ...create({}), lines, messages };
-}
+export { connect, createRecordedLog };

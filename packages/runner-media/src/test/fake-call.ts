@@ -1,14 +1,14 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import type { Call, CloseReason, Logger, MediaPort, Pacer, TransportParams } from "@pipecat-ts/runner-core";
 import { createPacer } from "../pacer.ts";
-import { createSelfOwnedCall } from "../standalone.ts";
+import { createStandaloneCall } from "../standalone.ts";
 import { createFakeClock, type FakeClock } from "./fake-clock.ts";
 
 /** One call on a fake wire that records everything. */
 export interface FakeCall {
   readonly clock: FakeClock;
   readonly pacer: Pacer;
-  readonly transport: ReturnType<ReturnType<typeof createSelfOwnedCall>["attach"]>;
+  readonly transport: ReturnType<ReturnType<typeof createStandaloneCall>["attach"]>;
   readonly caller: Call;
   /** Sent frames and when they were sent. */
   readonly sent: { readonly atMs: number; readonly frame: AudioFrame }[];
@@ -46,7 +46,7 @@ export function createFakeCall(options: FakeCallOptions = {}): FakeCall {
   const hangUps: CloseReason[] = [];
   const warnings: string[] = [];
 
-  const owned = createSelfOwnedCall({
+  const owned = createStandaloneCall({
     name: "fake",
     params: options.params ?? {},
     pacer,

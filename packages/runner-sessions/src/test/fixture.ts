@@ -13,10 +13,10 @@ export interface EngineFixture {
 export interface RecordedLog extends Logger {
   readonly lines: {
     readonly level: string;
-    readonly event: string;
+    readonly message: string;
     readonly fields: Readonly<Record<string, unknown>>;
   }[];
-  events(level: string): string[];
+  messages(level?: string): string[];
 }
 
 /** Runs until its signal aborts. */
@@ -70,9 +70,9 @@ export function createRecordedLog(): RecordedLog {
   const create = (bindings: object): Logger => {
     const at =
       (level: string): LogLine =>
-      (fields: object | string, event?: string) => {
-        if (typeof fields === "string") lines.push({ level, event: fields, fields: { ...bindings } });
-        else lines.push({ level, event: event ?? "", fields: { ...bindings, ...fields } });
+      (fields: object | string, message?: string) => {
+        if (typeof fields === "string") lines.push({ level, message: fields, fields: { ...bindings } });
+        else lines.push({ level, message: message ?? "", fields: { ...bindings, ...fields } });
       };
     return {
       debug: at("debug"),
@@ -82,6 +82,7 @@ export function createRecordedLog(): RecordedLog {
       child: (more) => create({ ...bindings, ...more }),
     };
   };
-  const events = (level: string) => lines.filter((line) => line.level === level).map(({ event }) => event);
-  return { ...create({}), lines, events };
+  const messages = (level?: string) =>
+    lines.filter((line) => level === undefined || line.level === level).map(({ message }) => message);
+  return { ...create({}), lines, messages };
 }

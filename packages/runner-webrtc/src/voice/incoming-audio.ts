@@ -157,7 +157,7 @@ export function createIncomingAudio(options: IncomingAudioOptions): IncomingAudi
   };
 }
 
-/** Fades from one frame to the next one within 5 ms, so that a frame can be skipped without a click. */
+/** Fades from one frame to the next one within 5 ms, to skip a frame without a click. */
 function crossfade(from: Int16Array, to: Int16Array): Int16Array {
   const length = to.length / 4;
   return to.map((sample, index) => {

@@ -17,7 +17,7 @@ export interface Fault {
   readonly does: string;
   /** The requirements that must detect it. */
   readonly breaks: readonly string[];
-  /** The broken transport. `cleanUp` registers a function that runs when it is no longer needed. */
+  /** The broken transport. `cleanUp` registers a function that runs after the test. */
   adapter(cleanUp: (release: () => void) => void): TransportAdapter;
 }
 
