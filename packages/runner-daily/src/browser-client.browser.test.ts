@@ -152,6 +152,20 @@ describe("joining", () => {
     await expectNoBrowser();
   });
 
+  test("a join that is closed when the room has admitted the bot rejects, and the bot leaves the room", async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    admission = () => promise;
+    const { call } = open();
+    const joining = call.join(request());
+    joining.catch(() => undefined);
+    await until("the room has admitted it", () => server.names("room").length > 0, 10_000);
+    await call.close();
+    await expect(joining).rejects.toMatchObject({ code: "CALL_ENDED" });
+    expect([server.names("room"), server.lost]).toEqual([[], 0]);
+    resolve();
+    await expectNoBrowser();
+  });
+
   test("a browser that is killed during the join is DAILY_BROWSER_CRASHED", async () => {
     const { call } = open();
     const joining = call.join(request());

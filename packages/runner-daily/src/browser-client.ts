@@ -101,7 +101,8 @@ export function createBrowserCall(options: BrowserCallOptions, listener: DailyCa
 
   async function release(deadline: AbortSignal | undefined): Promise<void> {
     link?.mute();
-    if (link && joined) {
+    if (link) {
+      // Also during the join: the other participants may already see the bot.
       const limit = AbortSignal.timeout(leaveTimeoutMs);
       await withTimeout(link.request({ command: "leave" }), deadline ? AbortSignal.any([limit, deadline]) : limit);
     }
@@ -128,10 +129,10 @@ export function createBrowserCall(options: BrowserCallOptions, listener: DailyCa
         listener.joined(participants);
         link?.send({ command: "events" });
       } catch (error) {
+        const isClosing = closing !== undefined;
         await close();
-        throw isRunnerError(error) && error.code === "DAILY_CALL_FAILED"
-          ? joinError(error.cause as SdkFailure, bundleUrl)
-          : error;
+        if (!isRunnerError(error) || error.code !== "DAILY_CALL_FAILED") throw error;
+        throw isClosing ? callEnded() : joinError(error.cause as SdkFailure, bundleUrl);
       }
     },
     sendAudio: (samples) => link?.sendAudio(samples),

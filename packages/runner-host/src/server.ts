@@ -1,5 +1,5 @@
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import { answerParserErrors } from "./errors.ts";
 import { boundUrl } from "./public-url.ts";
@@ -32,12 +32,33 @@ export async function openServer(
     server.keepAliveTimeout = 75_000;
     server.requestTimeout = 60_000;
     server.headersTimeout = 20_000;
-    server.on("request", handle);
+    server.on("request", oneAtATime(handle));
     answerParserErrors(server);
     attachSockets(server);
     return server;
   });
   return { url: boundUrl(host, portOf(servers[0])), close: () => closeAll(servers) };
+}
+
+/**
+ * Handles the requests of one connection one after the other, and stops reading from the connection while one waits. Otherwise
+ * Node would handle all requests of a packet at once, and a client can send thousands before it reads a response.
+ */
+function oneAtATime(handle: RequestListener): RequestListener {
+  const latest = new WeakMap<Socket, ServerResponse>();
+  return (request, response) => {
+    const { socket } = request;
+    const previous = latest.get(socket);
+    latest.set(socket, response);
+    if (!previous || previous.closed) return handle(request, response);
+    // The previous request has arrived completely. Node resumes the socket after each request of a packet.
+    process.nextTick(() => previous.closed || socket.pause());
+    previous.once("close", () => {
+      if (socket.destroyed) return;
+      if (latest.get(socket) === response) socket.resume();
+      handle(request, response);
+    });
+  };
 }
 
 async function openAll(addresses: readonly string[], port: number, create: () => Server): Promise<Server[]> {
