@@ -8,6 +8,7 @@ import { createPacerObserver, usageSince } from "../usage.ts";
 
 const observer = createPacerObserver();
 const runner = createRunner({
+  maxSessions: Number.POSITIVE_INFINITY,
   async bot(args) {
     const { audioInSampleRate } = args.body as { readonly audioInSampleRate: number };
     const transport = await createTransport(args, { twilio: () => ({ audioInSampleRate }) });

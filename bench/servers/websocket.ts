@@ -6,7 +6,12 @@ import { answerParent } from "../children.ts";
 import { createPacerObserver, usageSince } from "../usage.ts";
 
 const observer = createPacerObserver();
-const runner = createRunner({ bot, plugins: [websocket, observer.plugin], port: 0 });
+const runner = createRunner({
+  bot,
+  plugins: [websocket, observer.plugin],
+  maxSessions: Number.POSITIVE_INFINITY,
+  port: 0,
+});
 await runner.listen();
 
 answerParent(({ ask }) => {

@@ -23,7 +23,13 @@ const logger: Logger = {
 };
 
 const observer = createPacerObserver();
-const runner = createRunner({ bot, plugins: [webrtc, observer.plugin], port: 0, logger });
+const runner = createRunner({
+  bot,
+  plugins: [webrtc, observer.plugin],
+  maxSessions: Number.POSITIVE_INFINITY,
+  port: 0,
+  logger,
+});
 await runner.listen();
 
 answerParent(async ({ ask }) => {

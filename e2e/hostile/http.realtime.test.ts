@@ -86,6 +86,22 @@ const invalid: Readonly<Record<string, string>> = {
   TLS: Buffer.from("16030102000100fc0303", "hex").toString("latin1"),
 };
 
+test("8 clients that send bodies in one-byte chunks, again and again, get 400 and disturb nobody", async () => {
+  const chunks = `${head("POST /start", "Transfer-Encoding: chunked")}${"1\r\nx\r\n".repeat(50_000)}`;
+  const endsAt = performance.now() + 3_000;
+  const flood = async () => {
+    let statuses = 0;
+    while (performance.now() < endsAt) {
+      const answers = await exchange(fixture.server.port, chunks, 1);
+      expect(answers).toMatchObject([{ status: 400, body: expect.stringContaining("too many small pieces") }]);
+      statuses++;
+    }
+    return statuses;
+  };
+  const counts = await Promise.all(Array.from({ length: 8 }, flood));
+  expect(Math.min(...counts)).toBeGreaterThan(1);
+});
+
 test("invalid HTTP gets 400 and closes the connection", async () => {
   for (const [what, bytes] of Object.entries(invalid)) {
     const answers = await exchange(fixture.server.port, bytes);

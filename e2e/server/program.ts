@@ -27,6 +27,7 @@ const { transports = ["websocket"], ...options } = JSON.parse(process.argv[2] ??
 const imports = transports === "all" ? Object.values(installed) : transports.map((name) => installed[name]);
 const plugins = (await Promise.all(imports.map((load) => load()))).map((module) => module.default);
 const runner = createRunner({
+  maxSessions: Number.POSITIVE_INFINITY,
   ...options,
   bot(args) {
     meter.watch(args);

@@ -1,12 +1,11 @@
 import { dirname, resolve } from "node:path";
-import { type OptionDefinition, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
+import { closest, type OptionDefinition, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
 import { runnerFlags } from "@pipecat-ts/runner-host";
 import { type CAC, cac } from "cac";
 import { findBot, type LoadedBot, loadBot } from "./bot-file.ts";
 import {
   camelCase,
   checkBotOptions,
-  closest,
   commandFlags,
   type Flag,
   type FlagGroup,

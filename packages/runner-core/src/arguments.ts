@@ -56,6 +56,16 @@ export interface BotSession {
    */
   onEnd(release: (reason: CloseReason, deadline: AbortSignal) => unknown): void;
   /**
+   * Sets how long this call may last, in ms from the start of its bot, instead of `--max-call-duration`; `Infinity`: without a
+   * limit. Throws OPTION_INVALID.
+   */
+  limitDuration(ms: number): void;
+  /**
+   * Registers a goodbye: it runs when the call has reached its maximum duration, for example to let the bot say so. When it has
+   * settled, or after 10 s, queued audio is played and the call ends with `time-limit`. `deadline` aborts after the 10 s.
+   */
+  onTimeLimit(goodbye: (deadline: AbortSignal) => unknown): void;
+  /**
    * Answers requests to `/sessions/{id}/{path}` that the transport does not answer itself. `ctx.params.path` is `path`.
    * The runner answers `GET` and `DELETE /sessions/{id}` itself.
    */

@@ -7,6 +7,7 @@ export type {
   SessionArguments,
   TransportName,
 } from "./arguments.ts";
+export { closest } from "./closest.ts";
 export {
   type CheckedFactories,
   type Connect,

@@ -7,7 +7,7 @@ import type { CloseReason } from "./transport.ts";
 export type SessionState = "pending" | "active" | "ended";
 
 /** One caller, from the start request to the end of the bot. Created by `RunnerContext.createSession`. */
-export interface Session extends Omit<BotSession, "onRequest"> {
+export interface Session extends Omit<BotSession, "onRequest" | "limitDuration" | "onTimeLimit"> {
   readonly state: SessionState;
   /** `body` of the start request, or `undefined`. Once the bot runs, it is `args.body`. */
   readonly body: unknown;
@@ -32,7 +32,8 @@ export interface Session extends Omit<BotSession, "onRequest"> {
   alias(key: string): void;
   /**
    * Ends the session. Resolves, and never rejects, when it has ended. With `caller-left` the bot has 10 s before `signal`
-   * aborts; with any other reason `signal` aborts at once.
+   * aborts; with
+   * `time-limit` queued audio is played before that; with any other reason `signal` aborts at once.
    */
   end(reason: CloseReason): Promise<void>;
 }

@@ -17,6 +17,8 @@ export interface RunnerSettings {
   readonly requireAuth: boolean;
   /** How many sessions may be active at once; `Infinity` without a limit. */
   readonly maxSessions: number;
+  /** How long a call may last, in ms; `Infinity` without a limit. A bot can set another limit with `args.session.limitDuration`. */
+  readonly maxCallDurationMs: number;
   /** How long live sessions may continue after a shutdown request, in ms. */
   readonly shutdownTimeoutMs: number;
   /** The flags of the command line, by camelCase name; `{}` for a runner created in code. */

@@ -15,6 +15,7 @@ export type CloseReason =
   | "caller-left" // the caller hung up, closed the page, or lost the network
   | "bot-finished" // the bot returned, or closed the transport
   | "bot-failed" // the bot, or one of its listeners, threw
+  | "time-limit" // the call reached its maximum duration
   | "bot-stuck" // the bot still ran 5 s after its signal was aborted
   | "abandoned" // started, but no caller connected within 120 s
   | "evicted" // started, and displaced by newer starts before a caller connected

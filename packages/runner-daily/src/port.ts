@@ -134,7 +134,7 @@ export async function connectDaily(call: Call, options: ConnectDailyOptions): Pr
     bufferedBytes: () => daily.bufferedBytes,
     extend: (media) => ({ ...extend(media) }),
     async close(reason, deadline) {
-      if (reason === "bot-finished") await pause(lastAudioMs, clock, deadline);
+      if (reason === "bot-finished" || reason === "time-limit") await pause(lastAudioMs, clock, deadline);
       room.emit("callStateUpdated", "leaving");
       await daily.close(deadline);
       room.stop();

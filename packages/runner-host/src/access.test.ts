@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import { connect } from "node:net";
+import { hostname } from "node:os";
 import { text } from "node:stream/consumers";
 import { type RunnerContext, RunnerError, type Session, type SocketRoute } from "@pipecat-ts/runner-core";
 import { pendingMs } from "@pipecat-ts/runner-sessions";
@@ -67,8 +68,8 @@ test("with an API key, the routes of callers require it", async () => {
   expect([rejected.body.code, rejected.headers.get("www-authenticate")]).toEqual(["KEY_REQUIRED", "Bearer"]);
 });
 
-test("by default, CORS allows all origins, without credentials", async () => {
-  await using host = await startRunner();
+test("without allowedOrigins, CORS of an exposed server allows all origins, without credentials", async () => {
+  await using host = await startRunner({ host: "0.0.0.0" });
   const { headers } = await host.fetch("/status", { headers: { origin: "https://any.example" } });
   expect([headers.get("access-control-allow-origin"), headers.get("access-control-allow-credentials")]).toEqual([
     "*",
@@ -102,8 +103,37 @@ test("with allowedOrigins, only pages of these origins and of this server may ca
   expect((await host.post("/start")).status).toBe(200);
 });
 
-test("without allowedOrigins, pages of other origins may start calls, and cannot read about other calls", async () => {
-  await using host = await startRunner({ folder: import.meta.dirname });
+test("without allowedOrigins, a loopback server without a key rejects pages of other machines, over HTTP and WebSocket", async () => {
+  await using host = await startRunner({ publicUrl: "https://bots.example.com" });
+  const start = async (origin: string) => {
+    const response = await host.fetch("/start", { method: "POST", headers: { origin } });
+    return [response.status, response.headers.get("access-control-allow-origin")];
+  };
+  for (const origin of [
+    "http://localhost:5173",
+    "http://127.0.0.1:3000",
+    "https://bots.example.com",
+    "capacitor://localhost",
+  ]) {
+    expect(await start(origin)).toEqual([200, origin]);
+  }
+  const { id } = (await host.post("/start")).body;
+  for (const origin of ["https://evil.example", "http://localhost.evil.example", "http://192.168.0.7", "null"]) {
+    expect([origin, ...(await start(origin))]).toEqual([origin, 403, null]);
+    expect(await openSocket(host, `/fake/${id}`, { origin })).toBe("403 ORIGIN_REFUSED");
+  }
+  const rejected = await host.fetch("/start", { method: "POST", headers: { origin: "https://a.example" } });
+  expect(await rejected.text()).toContain("Add the origin to --allowed-origins; * allows all pages.");
+  expect(await openSocket(host, `/fake/${id}`)).toBe("open");
+  for (const options of [{ allowedOrigins: ["*"] }, { apiKey }, { host: "0.0.0.0" }]) {
+    await using open = await startRunner(options);
+    const headers = { origin: "https://any.example", authorization: `Bearer ${apiKey}` };
+    expect((await open.fetch("/start", { method: "POST", headers })).status).toBe(200);
+  }
+});
+
+test("without allowedOrigins and a key, an exposed server lets all pages start calls, but not read about other calls", async () => {
+  await using host = await startRunner({ host: "0.0.0.0", folder: import.meta.dirname });
   const send = async (path: string, origin?: string) =>
     (await host.fetch(path, { headers: origin === undefined ? {} : { origin } })).status;
   for (const path of ["/sessions", "/metrics", "/files/access.test.ts"]) {
@@ -151,11 +181,31 @@ test("a loopback server without a key rejects foreign host names, over HTTP and 
   expect(await openSocket(host, `/fake/${id}`)).toBe("open");
 });
 
-test("a server with a key, or on all networks, accepts any host name", async () => {
-  await using keyed = await startRunner({ apiKey });
-  expect(await get(keyed, "/status", { host: "evil.example" })).toBe("200");
-  await using open = await startRunner({ host: "0.0.0.0" });
-  expect(await get(open, "/status", { host: "evil.example" })).toBe("200");
+test("a server without a key on all networks accepts IP addresses and its own names only", async () => {
+  await using open = await startRunner({ host: "0.0.0.0", publicUrl: "https://bots.example.com" });
+  const own = hostname().toUpperCase();
+  for (const name of ["192.168.0.7:7860", "[fd00::7]", "localhost", own, `${own}.local`, "bots.example.com"]) {
+    expect([name, await get(open, "/status", { host: name })]).toEqual([name, "200"]);
+  }
+  for (const name of ["evil.example", `${own}.evil.example`, "192.168.0.7.nip.io"]) {
+    expect([name, await get(open, "/status", { host: name })]).toEqual([name, "403 HOST_REFUSED"]);
+  }
+});
+
+test("a server with a key, or behind a trusted proxy, accepts any host name", async () => {
+  for (const options of [{ apiKey }, { host: "0.0.0.0", trustProxy: true }]) {
+    await using host = await startRunner(options);
+    expect(await get(host, "/status", { host: "evil.example" })).toBe("200");
+  }
+});
+
+test("several Host headers get 400, over HTTP and WebSocket", async () => {
+  await using host = await startRunner({ apiKey });
+  for (const upgrade of ["", "Connection: Upgrade\r\nUpgrade: websocket\r\n"]) {
+    const socket = connect(Number(host.runner.url.port), "127.0.0.1");
+    socket.end(`GET /fake HTTP/1.1\r\nHost: localhost\r\nhost: evil.example\r\n${upgrade}\r\n`);
+    expect(await text(socket)).toMatch(/^HTTP\/1.1 400 .*several Host headers/s);
+  }
 });
 
 test("an exposed server lists its unauthenticated routes", async () => {

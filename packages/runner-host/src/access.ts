@@ -1,5 +1,7 @@
 import { createHmac, randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
+import { hostname } from "node:os";
 import {
   type Access,
   isLoopback,
@@ -37,9 +39,9 @@ export interface AccessControl {
   readonly restrictsOrigins: boolean;
   /** Whether the page that sent the request may call; true for programs other than pages. */
   allowsOrigin(request: IncomingMessage): boolean;
-  /** For every request. Throws HOST_REFUSED or ORIGIN_REFUSED. */
+  /** For every request. Throws REQUEST_INVALID, HOST_REFUSED or ORIGIN_REFUSED. */
   checkRequest(request: IncomingMessage): void;
-  /** Throws HOST_REFUSED for a host name that does not belong to this server. */
+  /** Throws REQUEST_INVALID for several host names, and HOST_REFUSED for one that does not belong to this server. */
   checkHost(request: IncomingMessage): void;
   /** Throws KEY_REQUIRED unless the request carries the API key, or none is set. */
   requireKey(request: IncomingMessage): void;
@@ -68,10 +70,10 @@ export function createAccessControl(
   logger: Logger,
   engine: Pick<SessionEngine, "get" | "draining" | "assertAccepting">,
 ): AccessControl {
-  const origins = createOrigins(allowedOrigins, settings);
+  const hasKey = apiKey !== undefined;
+  const origins = createOrigins(allowedOrigins, settings, hasKey);
   const tokens = createSocketTokens(webSocketSecret);
   const usesTokens = webSocketAuth === "token";
-  const hasKey = apiKey !== undefined;
   const checkHost = createHostCheck(settings, hasKey, logger);
 
   function requireKey(request: IncomingMessage): void {
@@ -145,7 +147,7 @@ export function createAccessControl(
         });
       }
       if (access === "carrier") return admission(credential);
-      if (origins.restricted && origin === undefined) {
+      if (origins.requiresOrigin && origin === undefined) {
         throw originRefused("A caller without an Origin needs a token or the API key.");
       }
       // Only those who started a session, with the key, know its id.
@@ -194,7 +196,7 @@ function keyRequired(): RunnerError {
 
 function originRefused(message: string): RunnerError {
   return new RunnerError("ORIGIN_REFUSED", message, {
-    fix: "Ask the operator to list the origin in --allowed-origins.",
+    fix: "Add the origin to --allowed-origins; * allows all pages.",
   });
 }
 
@@ -205,31 +207,44 @@ function tokenInvalid(message: string): RunnerError {
 }
 
 /**
- * Compares origins as text, ignoring case, with the list and with this server's own, which serves the web client. An empty list
- * or `*` allows every origin.
+ * Compares origins as text, ignoring case, with the list and with this server's own, which serves the web client. `*` allows every
+ * origin. So does an empty list, unless the runner listens on a loopback address without a key: then only pages of this machine may
+ * call, because any page in its user's browser reaches the server.
  */
 function createOrigins(
   list: readonly string[],
-  { publicUrl, trustProxy }: Pick<RunnerSettings, "publicUrl" | "trustProxy">,
+  { host, publicUrl, trustProxy }: Pick<RunnerSettings, "host" | "publicUrl" | "trustProxy">,
+  hasKey: boolean,
 ) {
   const listed = new Set(list.map((origin) => origin.toLowerCase()));
-  const restricted = listed.size > 0 && !listed.has("*");
+  const allowsLoopback = listed.size === 0 && !hasKey && isLoopback(host);
+  const requiresOrigin = listed.size > 0 && !listed.has("*");
+  const restricted = requiresOrigin || allowsLoopback;
 
   function isListed(origin: string | undefined, isOwn: boolean): boolean {
     return origin === undefined || isOwn || listed.has("*") || listed.has(origin.toLowerCase());
   }
 
-  function requireListed(origin: string | undefined, isOwn: boolean): void {
-    if (!isListed(origin, isOwn)) throw originRefused(`Pages of ${origin?.slice(0, 100)} may not call this server.`);
+  function notAllowed(origin: string | undefined): RunnerError {
+    return originRefused(`Pages of ${origin?.slice(0, 100)} may not call this server.`);
+  }
+
+  function allows(origin: string | undefined, isOwn: boolean): boolean {
+    if (!restricted || isListed(origin, isOwn)) return true;
+    return allowsLoopback && isLoopback(URL.parse(origin ?? "")?.hostname ?? "");
   }
 
   return {
     restricted,
-    allows: (origin: string | undefined, isOwn: boolean) => !restricted || isListed(origin, isOwn),
+    /** Whether callers without an `Origin`, programs, are rejected too. */
+    requiresOrigin,
+    allows,
     require(origin: string | undefined, isOwn: boolean) {
-      if (restricted) requireListed(origin, isOwn);
+      if (!allows(origin, isOwn)) throw notAllowed(origin);
     },
-    requireListed,
+    requireListed(origin: string | undefined, isOwn: boolean) {
+      if (!isListed(origin, isOwn)) throw notAllowed(origin);
+    },
     isOwn({ headers }: IncomingMessage): boolean {
       const url = URL.parse(headers.origin ?? "");
       if (!url || url.host === "") return false;
@@ -242,21 +257,34 @@ function createOrigins(
 }
 
 /**
- * Prevents DNS rebinding: a page of any site can let its own host name resolve to this machine, and is then same-origin with
- * servers here. A loopback server without a key therefore accepts only loopback names and the configured public one. The
- * first rejection is logged, because it may come from a tunnel that is not configured.
+ * Rejects requests with several `Host` headers, which proxies and servers may read differently, and prevents DNS rebinding: a page
+ * of any site can let its own host name resolve to this machine or its network, and is then same-origin with servers there. A
+ * server without a key therefore accepts only loopback names and the configured public one; on other addresses also IP addresses
+ * and the machine's own name, and behind a trusted proxy all names. The first rejection is logged, because it may come from a
+ * tunnel that is not configured.
  */
 export function createHostCheck(
-  { host, publicUrl }: Pick<RunnerSettings, "host" | "publicUrl">,
+  { host, publicUrl, trustProxy }: Pick<RunnerSettings, "host" | "publicUrl" | "trustProxy">,
   hasKey: boolean,
   logger: Logger,
-): (request: IncomingMessage) => void {
-  if (hasKey || !isLoopback(host)) return () => undefined;
+): (request: Pick<IncomingMessage, "headers" | "rawHeaders">) => void {
+  const isLocal = isLoopback(host);
+  const acceptsAll = hasKey || (trustProxy && !isLocal);
+  const ownNames = [hostname(), `${hostname()}.local`].map((name) => name.toLowerCase());
   let warnedOnce = false;
-  return ({ headers }) => {
+
+  function isOwn(name: string): boolean {
+    if (isLoopback(name) || name === publicUrl?.hostname) return true;
+    return !isLocal && (ownNames.includes(name) || isIP(name.replace(/^\[|\]$/g, "")) > 0);
+  }
+
+  return ({ headers, rawHeaders }) => {
+    if (rawHeaders.filter((text, index) => index % 2 === 0 && /^host$/i.test(text)).length > 1) {
+      throw new RunnerError("REQUEST_INVALID", "The request has several Host headers.", { fix: "Send one." });
+    }
     const name = URL.parse(`http://${headers.host}`)?.hostname ?? "";
-    if (isLoopback(name) || name === publicUrl?.hostname) return;
-    const fix = "Use localhost, or announce a tunnel or proxy with --public-url or --proxy.";
+    if (acceptsAll || isOwn(name)) return;
+    const fix = "Use localhost or an IP address, or announce a tunnel or proxy with --public-url or --proxy.";
     if (!warnedOnce) logger.warn({ host: name, fix }, "request to an unknown host name rejected");
     warnedOnce = true;
     throw new RunnerError("HOST_REFUSED", "This server does not have this host name.", { fix });

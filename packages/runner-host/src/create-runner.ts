@@ -6,6 +6,7 @@ import { createSessionEngine, type HostSession } from "@pipecat-ts/runner-sessio
 import Koa from "koa";
 import { createAccessControl, sessionUnknown } from "./access.ts";
 import { loadBodyParser, readBody } from "./bodies.ts";
+import { createConnectionGuard, defaultLimits } from "./connections.ts";
 import { answerErrors, errorReply } from "./errors.ts";
 import { createLogger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
@@ -34,6 +35,7 @@ export function createRunner(options: RunnerOptions): Runner {
       bot,
       defaultBody: options.body,
       maxSessions: settings.maxSessions,
+      maxCallDurationMs: settings.maxCallDurationMs,
       cliArgs: settings.cliArgs,
       handlesSignals: () => !serving,
       onTransport(session, transport) {
@@ -146,7 +148,8 @@ export function createRunner(options: RunnerOptions): Runner {
     if (folder !== undefined) addFolderRoutes(routes, folder, sendFrom, access);
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
-    server = await openServer(settings.host, settings.port, app.callback(), sockets.attach);
+    const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
+    server = await openServer(settings.host, settings.port, app.callback(), guard, sockets.attach);
     setImmediate(() => void loadBodyParser());
   }
 

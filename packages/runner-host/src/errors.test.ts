@@ -8,7 +8,7 @@ import { errorReply } from "./errors.ts";
 import { startRunner } from "./test/fixture.ts";
 
 test("a path without a route gets 404 JSON, from other origins too", async () => {
-  await using host = await startRunner();
+  await using host = await startRunner({ allowedOrigins: ["*"] });
   const response = await host.fetch("/nowhere", { headers: { origin: "https://shop.example" } });
   expect(response.status).toBe(404);
   expect(response.headers.get("access-control-allow-origin")).toBe("*");
@@ -17,7 +17,7 @@ test("a path without a route gets 404 JSON, from other origins too", async () =>
 });
 
 test("a method that a route does not support gets 405 JSON, which names the supported ones", async () => {
-  await using host = await startRunner();
+  await using host = await startRunner({ allowedOrigins: ["*"] });
   const response = await host.fetch("/start");
   expect([response.status, response.headers.get("allow")]).toEqual([405, "POST"]);
   expect(await response.json()).toEqual({
@@ -27,7 +27,7 @@ test("a method that a route does not support gets 405 JSON, which names the supp
 });
 
 test.each(["GET", "POST", "PUT", "PATCH", "DELETE"])("CORS allows %s to pages of all origins", async (method) => {
-  await using host = await startRunner();
+  await using host = await startRunner({ allowedOrigins: ["*"] });
   const response = await host.fetch("/start", {
     method: "OPTIONS",
     headers: {

@@ -32,7 +32,8 @@ export function answerErrors(logger: Logger, countRejection: (code: string) => v
       rejectUnanswered(ctx);
     } catch (err) {
       const reply = errorReply(err);
-      countRejection(reply.body.code);
+      // Otherwise the client is gone, or has another response.
+      if (ctx.req.socket.writable) countRejection(reply.body.code);
       // Without the path: it may contain a session's token.
       const fields = { method: ctx.method, route: ctx._matchedRoute, code: reply.body.code, status: reply.status };
       if (reply.status === 500) logger.error({ ...fields, err }, "request failed");
@@ -101,8 +102,11 @@ function lingeringClose(request: IncomingMessage, response: ServerResponse): voi
   });
 }
 
-/** Writes an error to a connection without a response object (a rejected upgrade, an unparsable request), and closes it. */
-export function writeRawResponse(connection: Duplex, { status, headers, body }: ErrorReply): void {
+/**
+ * Writes an error to a connection without a response object (a rejected upgrade, an unparsable request), and closes it. With
+ * `closes` false, the client has to close its end.
+ */
+export function writeRawResponse(connection: Duplex, { status, headers, body }: ErrorReply, closes = true): void {
   if (!connection.writable) {
     connection.destroy();
     return;
@@ -114,7 +118,7 @@ export function writeRawResponse(connection: Duplex, { status, headers, body }: 
     "Content-Type": "application/json; charset=utf-8",
     "Content-Length": String(Buffer.byteLength(text)),
   }).map(([name, value]) => `${name}: ${value}\r\n`);
-  connection.once("finish", () => connection.destroy());
+  if (closes) connection.once("finish", () => connection.destroy());
   connection.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Error"}\r\n${head.join("")}\r\n${text}`);
 }
 

@@ -8,6 +8,8 @@ export interface Metrics {
   text(): Promise<string>;
   /** Counts a rejected request, socket or caller. */
   countRejection(code: string): void;
+  /** Counts a connection that was closed before its first byte was read. */
+  connectionRefused(reason: string): void;
   sessionEnded(transport: string, reason: CloseReason): void;
   /** Counts what a bot's transport does, until the returned function is called. */
   follow(name: string, transport: Transport): () => void;
@@ -41,6 +43,12 @@ export function createMetrics(sources: {
     name: "pipecat_rejections_total",
     help: "Rejected requests, sockets and callers, by error code.",
     labelNames: ["code"],
+    registers,
+  });
+  const refusedConnections = new Counter({
+    name: "pipecat_connections_refused_total",
+    help: "Connections that were closed because too many were open: of all clients, of one client, or for lack of file descriptors.",
+    labelNames: ["reason"],
     registers,
   });
   const firstAudio = new Histogram({
@@ -84,6 +92,9 @@ export function createMetrics(sources: {
     },
     countRejection(code) {
       rejections.inc({ code: Object.hasOwn(errorStatus, code) ? code : "OTHER" });
+    },
+    connectionRefused(reason) {
+      refusedConnections.inc({ reason: reason.replaceAll(" ", "-") });
     },
     sessionEnded(transport, reason) {
       endedSessions.inc({ transport, reason });

@@ -15,7 +15,8 @@ test("defaults", () => {
     publicUrl: undefined,
     trustProxy: false,
     requireAuth: false,
-    maxSessions: Number.POSITIVE_INFINITY,
+    maxSessions: 40,
+    maxCallDurationMs: Number.POSITIVE_INFINITY,
     shutdownTimeoutMs: 1_800_000,
     cliArgs: {},
   };
@@ -31,6 +32,7 @@ test("flags override environment variables, and seconds become milliseconds", ()
     PIPECAT_RUNNER_PUBLIC_URL: "https://bots.example.com",
     PIPECAT_RUNNER_TRUST_PROXY: "yes",
     PIPECAT_RUNNER_MAX_SESSIONS: "50",
+    PIPECAT_RUNNER_MAX_CALL_DURATION: "90",
     PIPECAT_RUNNER_SHUTDOWN_TIMEOUT: "30",
   };
   expect(fromFlags({ port: "0" }, env)).toMatchObject({
@@ -40,6 +42,7 @@ test("flags override environment variables, and seconds become milliseconds", ()
     publicUrl: new URL("https://bots.example.com"),
     trustProxy: true,
     maxSessions: 50,
+    maxCallDurationMs: 90_000,
     shutdownTimeoutMs: 30_000,
   });
 });
@@ -91,7 +94,9 @@ test.each([
   { port: 80.5 },
   { port: -1 },
   { host: "" },
-  { maxSessions: 0 },
+  { maxSessions: -1 },
+  { maxCallDurationMs: 0 },
+  { maxCallDurationMs: 3_000_000_000 },
   { shutdownTimeoutMs: -1 },
   { shutdownTimeoutMs: 3_000_000_000 },
   { trustProxy: "maybe" as never },
@@ -99,14 +104,20 @@ test.each([
   expect(() => createSettings(options)).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
 });
 
+test("--max-sessions 0 is without a limit", () => {
+  expect(fromFlags({ maxSessions: "0" }).maxSessions).toBe(Number.POSITIVE_INFINITY);
+});
+
 test("settings in code are kept unchanged", () => {
   const { settings } = createSettings({
     maxSessions: Number.POSITIVE_INFINITY,
+    maxCallDurationMs: 1_500,
     shutdownTimeoutMs: 1_500,
     cliArgs: { a: 1 },
   });
   expect(settings).toMatchObject({
     maxSessions: Number.POSITIVE_INFINITY,
+    maxCallDurationMs: 1_500,
     shutdownTimeoutMs: 1_500,
     cliArgs: { a: 1 },
   });

@@ -11,7 +11,10 @@ export interface RunnerFlags extends AccessOptions {
   readonly publicUrl: string | undefined;
   readonly proxy: string | undefined;
   readonly trustProxy: boolean;
-  readonly maxSessions: number | undefined;
+  /** 0 without a limit. */
+  readonly maxSessions: number;
+  /** In seconds; `undefined` without a limit. */
+  readonly maxCallDuration: number | undefined;
   /** In seconds. */
   readonly shutdownTimeout: number;
   readonly folder: string | undefined;
@@ -67,9 +70,18 @@ export const runnerFlags: OptionTable<RunnerFlags> = {
   maxSessions: {
     flag: "max-sessions",
     env: "PIPECAT_RUNNER_MAX_SESSIONS",
-    description: "Maximum number of active sessions (default: no limit)",
-    schema: Type.Integer({ minimum: 1 }),
+    // A WebRTC call takes up to 2 % of a core (bench/README.md), and the bot needs some.
+    default: 40,
+    description: "Maximum number of calls at once; 0 for no limit",
+    schema: Type.Integer({ minimum: 0 }),
     placeholder: "count",
+  },
+  maxCallDuration: {
+    flag: "max-call-duration",
+    env: "PIPECAT_RUNNER_MAX_CALL_DURATION",
+    description: "Seconds after which a call ends, after a goodbye (default: no limit)",
+    schema: Type.Number({ exclusiveMinimum: 0, maximum: 604_800, description: "a number of seconds from 1 to 604800" }),
+    placeholder: "seconds",
   },
   shutdownTimeout: {
     flag: "shutdown-timeout",
@@ -125,15 +137,24 @@ export function runnerOptionsFrom(
 ): Partial<AccessOptions> &
   Pick<
     RunnerOptions,
-    "host" | "port" | "transport" | "publicUrl" | "trustProxy" | "maxSessions" | "shutdownTimeoutMs" | "folder"
+    | "host"
+    | "port"
+    | "transport"
+    | "publicUrl"
+    | "trustProxy"
+    | "maxSessions"
+    | "maxCallDurationMs"
+    | "shutdownTimeoutMs"
+    | "folder"
   > {
-  const { proxy, publicUrl, shutdownTimeout, maxSessions, transport, ...rest } = flags;
+  const { proxy, publicUrl, shutdownTimeout, maxSessions, maxCallDuration, transport, ...rest } = flags;
   const url =
     publicUrl ?? (proxy === undefined ? undefined : `https://${proxy.replace(/^[a-z][a-z0-9+.-]*:\/\//i, "")}`);
   return {
     ...rest,
     transport,
-    maxSessions: maxSessions ?? Number.POSITIVE_INFINITY,
+    maxSessions: maxSessions || Number.POSITIVE_INFINITY,
+    maxCallDurationMs: (maxCallDuration ?? Number.POSITIVE_INFINITY) * 1000,
     shutdownTimeoutMs: shutdownTimeout * 1000,
     ...(url !== undefined && { publicUrl: url }),
   };
@@ -145,7 +166,7 @@ export function createSettings(options: Omit<RunnerOptions, "bot">): {
   readonly settings: RunnerSettings;
   readonly access: AccessOptions;
 } {
-  const { maxSessions, shutdownTimeoutMs, publicUrl } = options;
+  const { maxSessions, maxCallDurationMs = Number.POSITIVE_INFINITY, shutdownTimeoutMs, publicUrl } = options;
   const flags = resolveOptions(runnerFlags, {
     given: {
       host: options.host,
@@ -153,7 +174,8 @@ export function createSettings(options: Omit<RunnerOptions, "bot">): {
       transport: options.transport,
       publicUrl: publicUrl?.toString(),
       trustProxy: options.trustProxy,
-      maxSessions: maxSessions === Number.POSITIVE_INFINITY ? undefined : maxSessions,
+      maxSessions: maxSessions === Number.POSITIVE_INFINITY ? 0 : maxSessions,
+      maxCallDuration: maxCallDurationMs === Number.POSITIVE_INFINITY ? undefined : maxCallDurationMs / 1000,
       shutdownTimeout: shutdownTimeoutMs === undefined ? undefined : shutdownTimeoutMs / 1000,
       apiKey: options.apiKey,
       webSocketAuth: options.webSocketAuth,
@@ -172,7 +194,8 @@ export function createSettings(options: Omit<RunnerOptions, "bot">): {
       publicUrl: flags.publicUrl === undefined ? undefined : parsePublicUrl(flags.publicUrl),
       trustProxy: flags.trustProxy,
       requireAuth: apiKey !== undefined || webSocketAuth === "token",
-      maxSessions: flags.maxSessions ?? Number.POSITIVE_INFINITY,
+      maxSessions: flags.maxSessions || Number.POSITIVE_INFINITY,
+      maxCallDurationMs: (flags.maxCallDuration ?? Number.POSITIVE_INFINITY) * 1000,
       shutdownTimeoutMs: flags.shutdownTimeout * 1000,
       cliArgs: Object.freeze({ ...options.cliArgs }),
     }),

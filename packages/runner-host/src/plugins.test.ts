@@ -80,11 +80,20 @@ test("restricted to one transport, only plugins that are always open are opened 
   ]);
 });
 
-test.each(["other", "helper"])("restricted to %s, which callers cannot choose, listen() rejects", async (transport) => {
+test.each([
+  ["other", 'The transport "other" is not installed. Installed: "fake".', /^Install its package: https:/],
+  ["fale", 'The transport "fale" is not installed. Installed: "fake".', /^Did you mean "fake"\?$/],
+  [
+    "helper",
+    '"helper" is installed, but runs beside every transport.',
+    /^Choose another one, or none\. Installed: "fake"\.$/,
+  ],
+])("restricted to %s, which callers cannot choose, listen() rejects", async (transport, message, fix) => {
   const plugins = [fakePlugin(), fakePlugin({ name: "helper", alwaysOpen: true })];
   await expect(createUnopened(plugins, { transport }).listen()).rejects.toMatchObject({
     code: "TRANSPORT_UNKNOWN",
-    message: expect.stringContaining('Installed: "fake".'),
+    message,
+    fix: expect.stringMatching(fix),
   });
 });
 

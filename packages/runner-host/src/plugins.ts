@@ -1,6 +1,7 @@
 import {
   type Availability,
   checkPlugin,
+  closest,
   isRunnerError,
   type Logger,
   type OpenTransport,
@@ -194,17 +195,24 @@ export function findDirect(transports: readonly InstalledTransport[], name?: str
 
 /** The installed transport with this name. Throws TRANSPORT_UNKNOWN, which lists what is installed. */
 export function findTransport(name: string, transports: readonly InstalledTransport[]): InstalledTransport {
-  const found = transports.find((transport) => transport.name === name && isNameable(transport));
-  if (found) return found;
-  const suffix = /^[a-z][a-z0-9-]{0,39}$/.test(name) ? name : "<name>";
+  const named = transports.find((transport) => transport.name === name);
+  if (named && isNameable(named)) return named;
+  if (named) {
+    throw new RunnerError("TRANSPORT_UNKNOWN", `"${name}" is installed, but runs beside every transport.`, {
+      fix: `Choose another one, or none. ${installed(transports)}`,
+    });
+  }
+  const names = transports.filter(isNameable).map((transport) => transport.name);
+  const similar = closest(name.slice(0, 40), names);
   throw new RunnerError(
     "TRANSPORT_UNKNOWN",
     `The transport ${JSON.stringify(name.slice(0, 40))} is not installed. ${installed(transports)}`,
-    {
-      fix: `Install its package: npm i @pipecat-ts/runner-${suffix}, or for a phone carrier @pipecat-ts/runner-telephony-${suffix}.`,
-    },
+    { fix: similar === undefined ? installFix : `Did you mean "${similar}"?` },
   );
 }
+
+/** Names no package: that one may not exist, or may be anyone's. */
+const installFix = "Install its package: https://github.com/pipecat-ts/pipecat-runner#transports lists them.";
 
 function nothingStartable(transports: readonly InstalledTransport[]): RunnerError {
   const broken = transports.flatMap(({ name, availability }) =>
@@ -214,7 +222,7 @@ function nothingStartable(transports: readonly InstalledTransport[]): RunnerErro
     return new RunnerError("TRANSPORT_UNAVAILABLE", `All installed transports are unavailable. ${broken.join(" ")}`);
   }
   return new RunnerError("TRANSPORT_UNKNOWN", "No transport that callers can choose is installed.", {
-    fix: "Install one: npm i @pipecat-ts/runner-<name>.",
+    fix: installFix.replace("its package", "one"),
   });
 }
 

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
+import type { ConnectionGuard } from "./connections.ts";
 import { answerParserErrors } from "./errors.ts";
 import { boundUrl } from "./public-url.ts";
 
@@ -22,16 +23,21 @@ export async function openServer(
   host: string,
   port: number,
   handle: RequestListener,
+  guard: ConnectionGuard,
   attachSockets: (server: Server) => void,
 ): Promise<HttpServer> {
   const addresses = host === "localhost" ? ["127.0.0.1", "::1"] : [host.replace(/^\[|\]$/g, "")];
   const servers = await openAll(addresses, port, () => {
     // Upgrades to other protocols, such as h2c, are optional for their clients and are ignored.
-    const server = createServer({ shouldUpgradeCallback: ({ headers }) => /^websocket$/i.test(headers.upgrade ?? "") });
+    const server = createServer({
+      shouldUpgradeCallback: ({ headers }) => /^websocket$/i.test(headers.upgrade ?? ""),
+      connectionsCheckingInterval: 5_000,
+    });
     // Longer than the 60 s of common load balancers, which otherwise send requests into connections that just closed.
     server.keepAliveTimeout = 75_000;
     server.requestTimeout = 60_000;
     server.headersTimeout = 20_000;
+    guard.attach(server);
     server.on("request", oneAtATime(handle));
     answerParserErrors(server);
     attachSockets(server);

@@ -21,6 +21,8 @@ export interface SessionEngineOptions {
   readonly defaultBody?: unknown;
   /** How many sessions may be active at once; `Infinity` without a limit. */
   readonly maxSessions: number;
+  /** How long a call may last, in ms; `Infinity` without a limit. */
+  readonly maxCallDurationMs: number;
   readonly cliArgs: Readonly<Record<string, unknown>>;
   /** Whether bots handle SIGINT and SIGTERM themselves. Read for each session. */
   handlesSignals(): boolean;
@@ -76,7 +78,7 @@ export interface SessionEngine {
 }
 
 export function createSessionEngine(options: SessionEngineOptions, logger: Logger): SessionEngine {
-  const { bot, defaultBody, maxSessions, cliArgs } = options;
+  const { bot, defaultBody, maxSessions, maxCallDurationMs, cliArgs } = options;
   const maxPending = Number.isFinite(maxSessions) ? 4 * maxSessions : defaultMaxPending;
   const storage = new AsyncLocalStorage<HostSession>();
   /** Every session that is not released yet, by id. */
@@ -172,6 +174,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
         body,
         defaultBody,
         pacer,
+        maxDurationMs: maxCallDurationMs,
         cliArgs,
         handlesSignals: options.handlesSignals(),
         inScope: (of, work) => storage.run(of, work),

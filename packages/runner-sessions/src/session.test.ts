@@ -65,6 +65,83 @@ test("the bot of a plugin with `runsAs` gets that transport name", async () => {
   expect(session.owner).toBe("messenger");
 });
 
+test("a call of the maximum duration ends with time-limit, after the bot's goodbye", async () => {
+  const { port, calls } = createFakePort();
+  const { create } = createEngineFixture({
+    maxCallDurationMs: 60_000,
+    async bot(args) {
+      const transport = await connect(args);
+      args.session.onTimeLimit(() => new Promise((resolve) => setTimeout(resolve, 3_000)));
+      args.session.onTimeLimit(() => void calls.push("goodbye"));
+      await transport.closed;
+    },
+  });
+  const session = create();
+  await vi.advanceTimersByTimeAsync(30_000);
+  session.run({}, async () => port);
+  await vi.advanceTimersByTimeAsync(59_900);
+  expect(calls).toEqual([]);
+  await vi.advanceTimersByTimeAsync(200);
+  expect(calls).toEqual(["goodbye"]);
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(await session.ended).toBe("time-limit");
+  expect(calls).toEqual(["goodbye", "close: time-limit"]);
+});
+
+test("a goodbye that does not end is abandoned after 10 s, with its deadline aborted; one that throws fails the bot", async () => {
+  let deadline: AbortSignal | undefined;
+  const goodbyes = [
+    (given: AbortSignal) => {
+      deadline = given;
+      return new Promise(() => undefined);
+    },
+    () => Promise.reject(new Error("no voice")),
+  ];
+  const { create } = createEngineFixture({
+    maxCallDurationMs: 1_000,
+    bot({ session, signal }) {
+      session.onTimeLimit(goodbyes.shift() as () => unknown);
+      return untilAborted({ signal } as RunnerArguments);
+    },
+  });
+  const [endless, failing] = [create(), create()];
+  endless.run({}, neverConnected);
+  await settle();
+  failing.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(1_100);
+  expect(await failing.ended).toBe("bot-failed");
+  expect([endless.state, deadline?.aborted]).toEqual(["active", false]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(deadline?.aborted).toBe(true);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(await endless.ended).toBe("time-limit");
+});
+
+test("a bot sets a limit of its own, counted from its start, and removes it with Infinity", async () => {
+  const limits = [5_000, Number.POSITIVE_INFINITY];
+  const { create } = createEngineFixture({
+    maxCallDurationMs: 60_000,
+    async bot({ session, signal }) {
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      session.limitDuration(limits.shift() ?? 0);
+      await untilAborted({ signal } as RunnerArguments);
+    },
+  });
+  const [short, endless] = [create(), create()];
+  short.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(1);
+  endless.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(15_100);
+  expect(await short.ended).toBe("time-limit");
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  expect(endless.state).toBe("active");
+  await endless.end("shutdown");
+  const invalid = create();
+  invalid.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(await invalid.ended).toBe("bot-failed");
+});
+
 test("a session is run once", async () => {
   const { create } = createEngineFixture();
   const session = create();

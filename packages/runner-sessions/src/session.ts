@@ -19,12 +19,18 @@ import {
   type SessionState,
   type Transport,
   type TransportParams,
+  withTimeout,
 } from "@pipecat-ts/runner-core";
 import { checkParams, createBufferedCall, createMedia } from "@pipecat-ts/runner-media";
 import { createDisposables, createTermination, type Release, type Termination } from "./termination.ts";
 
 /** How long a pending session waits for its caller, in ms. */
 export const pendingMs = 120_000;
+
+/** How long a bot may say goodbye when its call has reached its maximum duration, in ms. */
+const goodbyeMs = 10_000;
+/** Longer timers of Node fire at once: 24.8 days. */
+const longestTimerMs = 2 ** 31 - 1;
 
 /** A handler that a bot registered with `onRequest`. */
 export type RequestHandler = Parameters<BotSession["onRequest"]>[0];
@@ -63,6 +69,8 @@ export interface SessionOptions {
   /** `args.body` when neither the start request nor the transport has one. */
   readonly defaultBody: unknown;
   readonly pacer: Pacer;
+  /** How long the call may last from the start of its bot, in ms. */
+  readonly maxDurationMs: number;
   readonly cliArgs: Readonly<Record<string, unknown>>;
   /** Whether the bot handles SIGINT and SIGTERM itself. */
   readonly handlesSignals: boolean;
@@ -95,6 +103,9 @@ export function createSession(options: SessionOptions): HostSession {
   let termination: Termination | undefined;
   let call: Call | undefined;
   let hasFailed = false;
+  const goodbyes: Parameters<BotSession["onTimeLimit"]>[0][] = [];
+  let activeSinceMs = 0;
+  let timeLimit: NodeJS.Timeout | undefined;
   const abandoned = setTimeout(() => void finish("abandoned"), pendingMs);
 
   function inScope<Result>(work: () => Result): Result {
@@ -109,6 +120,7 @@ export function createSession(options: SessionOptions): HostSession {
   async function finish(reason: CloseReason): Promise<void> {
     if (state === "ended") return;
     clearTimeout(abandoned);
+    clearTimeout(timeLimit);
     state = "ended";
     options.ending(session);
     if (!controller.signal.aborted) abort(reason);
@@ -143,6 +155,27 @@ export function createSession(options: SessionOptions): HostSession {
     };
   }
 
+  function limitDuration(ms: number): void {
+    if (!(ms > 0)) {
+      throw new RunnerError("OPTION_INVALID", `limitDuration: ${ms} is not a duration.`, {
+        fix: "Use a number of ms above 0, or Infinity.",
+      });
+    }
+    clearTimeout(timeLimit);
+    if (state === "ended" || ms === Number.POSITIVE_INFINITY) return;
+    const leftMs = activeSinceMs + ms - performance.now();
+    timeLimit = setTimeout(() => void endByTimeLimit(), Math.min(Math.max(0, leftMs), longestTimerMs));
+  }
+
+  async function endByTimeLimit(): Promise<void> {
+    logger.info({ durationMs: Math.round(performance.now() - activeSinceMs) }, "maximum call duration reached");
+    const deadline = new AbortController();
+    const said = goodbyes.map(async (goodbye) => await inScope(() => goodbye(deadline.signal)));
+    const goodbyesSaid = Promise.all(said).catch((error: unknown) => fail(error, "bot-failed"));
+    if (!(await withTimeout(goodbyesSaid, goodbyeMs))) deadline.abort();
+    await session.end("time-limit");
+  }
+
   async function runBot(args: object, end: Termination): Promise<void> {
     // The transport that called run() finishes first.
     await null;
@@ -163,6 +196,8 @@ export function createSession(options: SessionOptions): HostSession {
     logger,
     onEnd: (release: Release) => disposables.add(release),
     onRequest: (handler: RequestHandler) => void requestHandlers.push(handler),
+    limitDuration,
+    onTimeLimit: (goodbye: (typeof goodbyes)[number]) => void goodbyes.push(goodbye),
     bind: <Args extends readonly unknown[]>(callback: (...args: Args) => unknown) => bind(callback, "bot-failed"),
   });
 
@@ -202,6 +237,8 @@ export function createSession(options: SessionOptions): HostSession {
       options.activate(session);
       clearTimeout(abandoned);
       state = "active";
+      activeSinceMs = performance.now();
+      limitDuration(options.maxDurationMs);
       transportName = owner.runsAs ?? owner.name;
       const active = createTermination({ logger, abort, finish: (reason) => void finish(reason) });
       termination = active;

@@ -203,6 +203,38 @@ test("a shutdown cuts off playout", async () => {
   expect(steps).toEqual(["play out", "abort: shutdown", "close: shutdown", "finish: shutdown"]);
 });
 
+test("at the time limit, queued audio plays out, and the session ends with time-limit when the bot returns", async () => {
+  const { termination, steps, playedOut, settle } = begin();
+  termination.end("time-limit");
+  await settle();
+  expect(steps).toEqual(["play out"]);
+  playedOut();
+  await settle();
+  termination.botReturned();
+  expect(steps).toEqual(["play out", "close: time-limit", "finish: time-limit"]);
+});
+
+test("a bot that returns while its last audio plays at the time limit ends with time-limit", async () => {
+  const { termination, steps, playedOut, settle } = begin();
+  termination.end("time-limit");
+  termination.botReturned();
+  playedOut();
+  await settle();
+  expect(steps.at(-1)).toBe("finish: time-limit");
+});
+
+test("a bot that runs on after the time limit is aborted 10 s later", async () => {
+  const { termination, steps, playedOut } = begin();
+  termination.end("time-limit");
+  playedOut();
+  await vi.advanceTimersByTimeAsync(9_900);
+  expect(steps).not.toContain("abort: time-limit");
+  await vi.advanceTimersByTimeAsync(200);
+  expect(steps.at(-1)).toBe("abort: time-limit");
+  termination.botReturned();
+  expect(steps.at(-1)).toBe("finish: time-limit");
+});
+
 test("the first reason counts, and a session finishes once", async () => {
   const { termination, steps, settle } = begin();
   termination.end("ended-by-request");

@@ -30,7 +30,10 @@ export interface Termination {
   closeRequested(reason: CloseReason): void;
   botReturned(): void;
   botFailed(): void;
-  /** Ends the session for any other cause. `caller-left` gives the bot its 10 s; any other reason aborts it at once. */
+  /**
+   * Ends the session for any other cause. `caller-left` gives the bot its 10 s, and so does `time-limit` after the queued audio; any
+   * other reason aborts it at once.
+   */
   end(reason: CloseReason): void;
   /** Ends the session now, without waiting for bot or wire. */
   forceEnd(): void;
@@ -63,9 +66,9 @@ export function createTermination({ logger, abort, finish }: TerminationOptions)
     wireClosing = because;
     void closeMedia(playsOut).then(() => {
       wireClosed = true;
-      if (botDone) finishWith("bot-finished");
+      if (botDone) finishWith(because);
       else if (reason === undefined) {
-        // The bot closed its transport and still runs.
+        // The transport is closed and the bot still runs.
         reason = because;
         after(terminationMs.botGrace, () => stop(because));
       }
@@ -141,6 +144,7 @@ export function createTermination({ logger, abort, finish }: TerminationOptions)
     },
     end(because) {
       if (because === "caller-left") callerLeft(because);
+      else if (because === "time-limit") closeWire(because, true);
       else stop(because);
     },
     forceEnd() {

@@ -47,6 +47,7 @@ export async function fuzzPhoneCall({
   const logger = createRecordingLogger();
   let keys = 0;
   const runner = createRunner({
+    maxSessions: Number.POSITIVE_INFINITY,
     async bot(args) {
       const transport = await connectBot(args);
       transport.on("dtmf", (key) => {

@@ -48,7 +48,8 @@ export function openWebRTCPort(connection: Connection, { params, opus, pacer }: 
     clear: audio.clear,
     sendMessage: connection.sendMessage,
     async close(reason, deadline) {
-      if (reason === "bot-finished" && connection.state === "connected") await sendTrailingSilence(deadline);
+      if ((reason === "bot-finished" || reason === "time-limit") && connection.state === "connected")
+        await sendTrailingSilence(deadline);
       audio.close();
       await connection.close(reason, deadline);
     },

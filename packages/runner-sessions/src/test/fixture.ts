@@ -29,7 +29,14 @@ export const untilAborted: Bot = ({ signal }) =>
 export function createEngineFixture(options: Partial<SessionEngineOptions> = {}): EngineFixture {
   const log = createRecordedLog();
   const engine = createSessionEngine(
-    { bot: untilAborted, maxSessions: Number.POSITIVE_INFINITY, cliArgs: {}, handlesSignals: () => false, ...options },
+    {
+      bot: untilAborted,
+      maxSessions: Number.POSITIVE_INFINITY,
+      maxCallDurationMs: Number.POSITIVE_INFINITY,
+      cliArgs: {},
+      handlesSignals: () => false,
+      ...options,
+    },
     log,
   );
   const owner = { name: "fake", logger: log };

@@ -70,6 +70,7 @@ async function runCheck({ adapter }: Fixture, given: Readonly<Record<string, unk
     trustProxy: false,
     requireAuth: false,
     maxSessions: Number.POSITIVE_INFINITY,
+    maxCallDurationMs: Number.POSITIVE_INFINITY,
     shutdownTimeoutMs: 0,
     cliArgs: {},
   });
