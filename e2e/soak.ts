@@ -110,7 +110,7 @@ async function vanish(server: Server, dial: Dial): Promise<void> {
 
 /** The bot may fail before the caller is connected. */
 async function crash(server: Server, dial: Dial, how: "body" | "timer"): Promise<void> {
-  const caller = await dial(server, how).catch(() => undefined);
+  const caller = await dial(server, { crash: how }).catch(() => undefined);
   await caller?.closed;
 }
 

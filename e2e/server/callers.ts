@@ -7,16 +7,18 @@ import { excerpt, type FakeCaller, join, measurePitch, tone } from "@pipecat-ts/
 import type { FakeCarrier } from "@pipecat-ts/runner-testing/phone";
 import { expect } from "vitest";
 import { toneMs } from "../../packages/runner-testing/src/speech.ts";
-import type { Crash } from "./bot.ts";
 import type { Server, ServerTransport } from "./server.ts";
 
-/** Calls a server over one transport; `crash` makes the bot fail. Rejects when the server rejects the call. */
-export type Dial = (server: Server, crash?: Crash) => Promise<FakeCaller>;
+/** Where fake callers can call. */
+export type Callable = Pick<Server, "port" | "call" | "callByWebRTC">;
+
+/** Calls a server over one transport, with the body of the session. Rejects when the server rejects the call. */
+export type Dial = (server: Callable, body?: object) => Promise<FakeCaller>;
 
 /** How to call over each transport. Phone calls are not signed, because the server has no public URL. */
 export const dialers: Readonly<Record<ServerTransport, Dial>> = {
-  websocket: (server, crash) => server.call({ body: { crash } }),
-  webrtc: (server, crash) => server.callByWebRTC({ body: { crash } }),
+  websocket: (server, body = {}) => server.call({ body }),
+  webrtc: (server, body = {}) => server.callByWebRTC({ body }),
   twilio: byPhone("twilio", createFakeTwilio({ accountSid: "AC0123", authToken: "Twilio's token" })),
   telnyx: byPhone("telnyx", createFakeTelnyx(createTelnyxAccount("Telnyx's key"))),
   plivo: byPhone("plivo", createFakePlivo({ authId: "MA0123", authToken: "Plivo's token" })),
@@ -27,9 +29,9 @@ export const dialers: Readonly<Record<ServerTransport, Dial>> = {
 };
 
 function byPhone(name: string, carrier: FakeCarrier): Dial {
-  return ({ port }, crash) => {
-    const body = Buffer.from(JSON.stringify({ crash })).toString("base64url");
-    return carrier.call({ at: new URL(`http://127.0.0.1:${port}`), path: `/${name}?body=${body}` });
+  return ({ port }, body = {}) => {
+    const encoded = Buffer.from(JSON.stringify(body)).toString("base64url");
+    return carrier.call({ at: new URL(`http://127.0.0.1:${port}`), path: `/${name}?body=${encoded}` });
   };
 }
 
