@@ -2,11 +2,12 @@
  * `node attacker.ts NAME PORT MS [BODY]`: does one thing to a runner on this machine for some time, and exits. A process of its own, so
  * that its work does not delay the callers that are measured.
  */
-import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { connectCaller as connectByWebRTC } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
 import { encodeAudio, encodeMessage } from "../../packages/runner-websocket/src/codec.ts";
+import { FrameSchema } from "../../packages/runner-websocket/src/generated/frames_pb.ts";
 import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
 import { speak } from "../server/callers.ts";
 
@@ -34,8 +35,11 @@ const attacks: Readonly<Record<string, () => Promise<unknown>>> = {
   /** One caller with messages that nest 28,000 levels deep, or in lists of 130,000 pieces. */
   "deep messages": () =>
     whileCalling(async (caller) => {
-      const tree = JSON.parse(`${'{"children":['.repeat(5_000)}${"]}".repeat(5_000)}`);
-      caller.socket.send(encodeMessage({ label: "rtvi-ai", type: "ui-snapshot", id: "1", data: { tree } }));
+      const tree = `${'{"children":['.repeat(28_000)}${"]}".repeat(28_000)}`;
+      const text = `{"label":"rtvi-ai","type":"ui-snapshot","id":"1","data":{"tree":${tree}}}`;
+      caller.socket.send(
+        toBinary(FrameSchema, create(FrameSchema, { frame: { case: "message", value: { data: text } } })),
+      );
       const pieces = Array.from({ length: 130_000 }, () => "AAAA");
       caller.socket.send(
         encodeMessage({ label: "rtvi-ai", type: "raw-audio-batch", id: "2", data: { base64AudioBatch: pieces } }),
@@ -132,7 +136,7 @@ async function whileCalling(work: (caller: WebSocketCaller) => Promise<void>): P
     while (!isOver() && caller.socket.readyState === caller.socket.OPEN) {
       await work(caller);
       while (caller.socket.bufferedAmount > 0 && caller.socket.readyState === caller.socket.OPEN && !isOver()) {
-        await Promise.race([sleep(10), once(caller.socket, "close")]);
+        await sleep(10);
       }
     }
     caller.drop();

@@ -18,7 +18,7 @@ export interface DrilledRunner extends Callable {
   pacerLag(): Promise<number | undefined>;
   /** Its resident memory in bytes, after it had time to collect garbage. */
   memory(): number;
-  /** Sends SIGTERM. Resolves with the exit code, or with "killed" when it did not exit within 10 s. */
+  /** Sends SIGINT. Resolves with the exit code, or with "killed" when it did not exit within 10 s. */
   stop(): Promise<number | "killed" | null>;
 }
 
@@ -100,7 +100,7 @@ export async function startRunner(options: DrilledRunnerOptions = {}): Promise<D
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
       const exited = once(child, "exit");
-      child.kill("SIGTERM");
+      child.kill("SIGINT");
       const killed = sleep(10_000, "killed" as const, { ref: false });
       const [code] = await Promise.race([exited, killed.then((text) => [text])]);
       if (code === "killed") child.kill("SIGKILL");

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import type { Context } from "koa";
@@ -128,6 +129,16 @@ test.each([
     const reply = await sendBytes(host, `${head(type, `Content-Length: ${body.length}`)}${body}`);
     expect(reply).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   }
+});
+
+test("a client that asks for it is told that the connection closes, also when its body is rejected", async () => {
+  await using host = await startEchoServer();
+  const socket = connect(Number(host.runner.url.port), "127.0.0.1");
+  socket.write(head("Content-Type: text/plain", "Content-Encoding: gzip", "Content-Length: 2"));
+  const [first] = await once(socket, "data");
+  expect(String(first)).toMatch(/^HTTP\/1\.1 415 .*\r\nConnection: close\r\n/s);
+  socket.write("{}");
+  await text(socket);
 });
 
 test("the chunks of a chunked body are joined", async () => {

@@ -1,4 +1,4 @@
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import { type Server, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { isRunnerError, type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { Context, Middleware, Next } from "koa";
@@ -42,9 +42,9 @@ export function answerErrors(logger: Logger, countRejection: (code: string) => v
         ctx.res.destroy();
         return;
       }
-      lingeringClose(ctx.req, ctx.res);
-      ctx.respond = true;
       ctx.set(reply.headers);
+      if (!ctx.req.complete) return answerBeforeBody(ctx, reply);
+      ctx.respond = true;
       ctx.status = reply.status;
       ctx.body = reply.body;
     }
@@ -78,28 +78,24 @@ function fromKoa(error: unknown): { status: number; code: string; message: strin
 const lingerMs = 1_000;
 
 /**
- * Discards the rest of a rejected body for up to 1 s, then closes the connection. A connection that is closed with unread
- * bytes is reset, and the client never reads the response. Call it before the response is sent.
+ * Answers at once, and discards the rest of the body for up to 1 s before it ends the response. A connection that is closed with
+ * unread bytes is reset, and the client never reads the response.
  */
-function lingeringClose(request: IncomingMessage, response: ServerResponse): void {
-  if (request.complete) return;
-  const { socket } = request;
-  const keepAlive = response.shouldKeepAlive;
-  request.resume();
-  response.shouldKeepAlive = true; // Otherwise Node closes the connection with the response.
-  response.once("finish", () => {
-    const close = () => socket.destroySoon();
-    const stop = () => clearTimeout(timer);
-    const end = () => {
-      stop();
-      socket.off("close", stop);
-      if (!keepAlive) close();
-    };
-    const timer = setTimeout(close, lingerMs);
-    if (request.complete) return end();
-    request.once("end", end);
-    socket.once("close", stop);
+function answerBeforeBody(ctx: Context, { status, body }: ErrorReply): void {
+  const { req, res } = ctx;
+  const text = JSON.stringify(body);
+  ctx.respond = false; // Koa would end the response.
+  res.writeHead(status, {
+    "Content-Type": "application/json; charset=utf-8",
+    "Content-Length": Buffer.byteLength(text),
   });
+  if (ctx.method !== "HEAD") res.write(text);
+  const timer = setTimeout(() => {
+    res.end();
+    req.socket.destroySoon();
+  }, lingerMs);
+  res.once("close", () => clearTimeout(timer));
+  req.once("end", () => res.end()).resume();
 }
 
 /**
