@@ -43,6 +43,7 @@ export function createRunner(options: RunnerOptions): Runner {
         return metrics.follow(session.transport, transport);
       },
       onEnded: (session, reason) => metrics.sessionEnded(session.transport, reason),
+      onBlocked: metrics.eventLoopBlocked,
     },
     logger,
   );

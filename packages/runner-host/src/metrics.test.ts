@@ -116,6 +116,19 @@ test("scraping changes no metric, and process metrics are added by the first scr
   expect(Object.keys(first).filter((name) => /eventloop_lag_(min|max|mean|p\d+)/.test(name))).toEqual([]);
 });
 
+test("a bot that holds the event loop is counted, and named in the log", async () => {
+  await using host = await startRunner({ bot: () => holdEventLoop(210) });
+  const { id } = await host.call();
+  await expect.poll(() => scrape(host)).toMatchObject({ pipecat_event_loop_blocked_seconds_count: 1 });
+  const { pipecat_event_loop_blocked_seconds_sum: seconds } = await scrape(host);
+  expect(seconds).toBeGreaterThanOrEqual(0.21);
+  expect(host.log.lines).toContainEqual({
+    level: "warn",
+    message: "event loop blocked",
+    fields: { transport: "fake", session: id, durationMs: Math.round((seconds ?? 0) * 1_000) },
+  });
+});
+
 test("with an API key, /metrics requires it", async () => {
   const apiKey = "sixteen-characters";
   await using host = await startRunner({ apiKey });
@@ -154,6 +167,11 @@ function audioPlugin(onCall: (call: Call) => void): TransportPlugin {
       ],
     },
   });
+}
+
+function holdEventLoop(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
 }
 
 function frame() {

@@ -1,5 +1,5 @@
 import { type CallCounters, type CloseReason, errorStatus, type Transport } from "@pipecat-ts/runner-core";
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry, Summary } from "prom-client";
 
 /** The metrics of one runner for Prometheus. All label values are bounded: none contains what callers send. */
 export interface Metrics {
@@ -11,6 +11,8 @@ export interface Metrics {
   /** Counts a connection that was closed before its first byte was read. */
   connectionRefused(reason: string): void;
   sessionEnded(transport: string, reason: CloseReason): void;
+  /** Code held the event loop for `ms`. */
+  eventLoopBlocked(ms: number): void;
   /** Counts what a bot's transport does, until the returned function is called. */
   follow(name: string, transport: Transport): () => void;
 }
@@ -58,6 +60,12 @@ export function createMetrics(sources: {
     buckets: [0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10],
     registers,
   });
+  const blocked = new Summary({
+    name: "pipecat_event_loop_blocked_seconds",
+    help: "Times for which code held the event loop, each at least 0.2 s.",
+    percentiles: [],
+    registers,
+  });
   const drops = createDropCounter(registers);
   new Gauge({
     name: "pipecat_sessions",
@@ -98,6 +106,9 @@ export function createMetrics(sources: {
     },
     sessionEnded(transport, reason) {
       endedSessions.inc({ transport, reason });
+    },
+    eventLoopBlocked(ms) {
+      blocked.observe(ms / 1000);
     },
     follow(name, transport) {
       const createdMs = performance.now();

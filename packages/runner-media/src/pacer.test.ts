@@ -43,6 +43,17 @@ describe("a pacer", () => {
     expect(ticks.slice(7)).toEqual(["a120"]);
   });
 
+  test("reports once per run that the event loop was more than 200 ms late", async () => {
+    const clock = createFakeClock(0);
+    const lags: number[] = [];
+    const pacer = createPacer({ clock, onLate: (lagMs) => lags.push(lagMs) });
+    for (let count = 0; count < 3; count++) pacer.every(20, () => undefined);
+    await clock.stall(220);
+    expect(lags).toEqual([]);
+    await clock.stall(300);
+    expect(lags).toEqual([280]);
+  });
+
   test("restarts a series that is more than 200 ms late instead of sending a burst", async () => {
     const clock = createFakeClock(0);
     const due: number[] = [];

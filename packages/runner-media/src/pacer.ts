@@ -23,6 +23,8 @@ export interface PacerOptions {
   readonly clock?: Clock;
   /** Receives what a tick throws, in the scope of that tick. Default: an uncaught exception of that scope. */
   onError?(error: unknown): void;
+  /** The event loop ran more than 200 ms after a tick was due. Called once per late run, before its ticks. */
+  onLate?(lagMs: number): void;
 }
 
 /** Lag at which a series starts again. */
@@ -43,7 +45,7 @@ interface Ticker {
  * The one media timer of a runner. Starts no timer before the first `every`, and holds none after the last series stopped. Create it
  * outside of any session: its timer keeps the asynchronous scope in which it was created.
  */
-export function createPacer({ clock = systemClock, onError }: PacerOptions = {}): MeasuredPacer {
+export function createPacer({ clock = systemClock, onError, onLate }: PacerOptions = {}): MeasuredPacer {
   const outside = AsyncLocalStorage.snapshot();
   const lag = createLagHistogram();
   /** The earliest due first. */
@@ -71,6 +73,8 @@ export function createPacer({ clock = systemClock, onError }: PacerOptions = {})
     disarm = undefined;
     armedFor = Number.POSITIVE_INFINITY;
     const nowMs = clock.now();
+    const lagMs = nowMs - (queue[0]?.dueMs ?? nowMs);
+    if (lagMs > rebaseMs) onLate?.(lagMs);
     for (let ticker = queue[0]; ticker && ticker.dueMs < nowMs + earlyMs; ticker = queue[0]) {
       queue.shift();
       if (!ticker.stopped) advance(ticker, nowMs);

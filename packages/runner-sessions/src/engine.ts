@@ -9,6 +9,7 @@ import {
 } from "@pipecat-ts/runner-core";
 import { createPacer, estimateBytes, type MeasuredPacer } from "@pipecat-ts/runner-media";
 import { createSession, type HostSession, type SessionOwner } from "./session.ts";
+import { createWatchdog } from "./watchdog.ts";
 
 /** Memory of the bodies of all pending sessions, in bytes. */
 const maxPendingBytes = 32 * 1024 * 1024;
@@ -29,6 +30,8 @@ export interface SessionEngineOptions {
   /** A bot's transport is built. Returns what to do when its session ends. */
   onTransport?(session: HostSession, transport: Transport): () => void;
   onEnded?(session: HostSession, reason: CloseReason): void;
+  /** Code held the event loop for `durationMs`, at least 200 ms. */
+  onBlocked?(durationMs: number): void;
 }
 
 /** The sessions of one runner. */
@@ -93,13 +96,29 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
   const aliases = new Map<string, Map<string, HostSession>>();
   let draining = false;
 
-  const pacer = createPacer({
+  const watchdog = createWatchdog<HostSession>({
+    current: () => storage.getStore(),
+    onBlocked: (durationMs) => options.onBlocked?.(durationMs),
+    warn(session, durationMs) {
+      (session?.logger ?? logger).warn({ durationMs: Math.round(durationMs) }, "event loop blocked");
+    },
+  });
+  const timer = createPacer({
+    onLate: watchdog.late,
     onError(error) {
       const session = storage.getStore();
       if (session) session.fail(error, "transport-failed");
       else logger.error({ err: error }, "a media timer failed outside of any session");
     },
   });
+  const pacer: MeasuredPacer = {
+    ...timer,
+    every: (periodMs, tick) =>
+      timer.every(periodMs, (dueMs) => {
+        const session = storage.getStore();
+        return session ? watchdog.enter(session, () => tick(dueMs)) : tick(dueMs);
+      }),
+  };
 
   function get(id: string): HostSession | undefined {
     const session = live.get(id);
@@ -177,7 +196,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
         maxDurationMs: maxCallDurationMs,
         cliArgs,
         handlesSignals: options.handlesSignals(),
-        inScope: (of, work) => storage.run(of, work),
+        inScope: (of, work) => watchdog.enter(of, () => storage.run(of, work)),
         activate(activated) {
           assertAccepting(activated);
           leavePending(activated);
