@@ -26,10 +26,14 @@ const shutDownMs = 2_000;
 export function createRunner(options: RunnerOptions): Runner {
   const { bot, plugins = [], pluginOptions = {}, env = process.env, clientRoot, folder } = options;
   const { settings, access: accessOptions } = createSettings(options);
-  const logger = options.logger ?? createLogger();
+  const logger: RunnerOptions["logger"] & object = options.logger ?? createLogger();
   const shared = new Map<string, unknown>();
   let serving = true;
-  const metrics = createMetrics({ sessions: () => engine, lag: () => engine.pacer.lag });
+  const metrics = createMetrics({
+    sessions: () => engine,
+    lag: () => engine.pacer.lag,
+    droppedLogLines: () => logger.droppedLines ?? 0,
+  });
   const engine = createSessionEngine(
     {
       bot,

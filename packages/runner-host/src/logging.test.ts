@@ -1,9 +1,15 @@
+import { EventEmitter } from "node:events";
 import { Writable } from "node:stream";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { createLogger, type LoggerOptions } from "./logging.ts";
 
 function capture(options: LoggerOptions & { readonly isTTY?: boolean } = {}) {
   const { isTTY = false, ...rest } = options;
+  const { stream, written } = sink();
+  return { logger: createLogger({ stream: Object.assign(stream, { isTTY }), env: {}, ...rest }), written };
+}
+
+function sink() {
   let written = "";
   const stream = new Writable({
     write(chunk, _encoding, done) {
@@ -11,8 +17,7 @@ function capture(options: LoggerOptions & { readonly isTTY?: boolean } = {}) {
       done();
     },
   });
-  const logger = createLogger({ stream: Object.assign(stream, { isTTY }), env: {}, ...rest });
-  return { logger, written: () => written };
+  return { stream, written: () => written };
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the test looks for color codes
@@ -34,15 +39,15 @@ test("without a terminal, lines are JSON with time, level, session, fields, and 
   });
 });
 
-test("on a terminal, lines are for people, with colors unless NO_COLOR is set", async () => {
+test("on a terminal, lines are for people, with colors unless NO_COLOR is set", () => {
   const terminal = capture({ isTTY: true });
   terminal.logger.child({ transport: "fake", session: "01234567-89ab" }).info({ reason: "x" }, "session ended");
-  await expect.poll(terminal.written).toContain("[fake 01234567] session ended");
+  expect(terminal.written()).toContain("[fake 01234567] session ended");
   expect(terminal.written()).toMatch(color);
   expect(terminal.written()).not.toContain("89ab");
   const plain = capture({ isTTY: true, env: { NO_COLOR: "1" } });
   plain.logger.info("hello");
-  await expect.poll(plain.written).toContain("hello");
+  expect(plain.written()).toContain("hello");
   expect(plain.written()).not.toMatch(color);
 });
 
@@ -53,4 +58,39 @@ test("lines below the level are not written", () => {
   const verbose = capture({ level: "debug" });
   verbose.logger.debug("x");
   expect(verbose.written()).toContain('"msg":"x"');
+});
+
+test("a stream that fails is reported once on the other stream, and its dropped lines when it works again", async () => {
+  let works = false;
+  let written = "";
+  const stream = Object.assign(new EventEmitter(), {
+    write(line: string, done: (error?: Error) => void) {
+      if (works) written += line;
+      process.nextTick(done, works ? undefined : Object.assign(new Error("no space"), { code: "ENOSPC" }));
+    },
+  });
+  const other = sink();
+  vi.useFakeTimers();
+  try {
+    const logger = createLogger({ stream: stream as never, fallback: other.stream, env: {} });
+    const child = logger.child({ session: "1" });
+    for (let count = 0; count < 3; count++) child.info("lost");
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(logger.droppedLines).toBe(3);
+    expect(JSON.parse(other.written())).toMatchObject({
+      level: 40,
+      code: "ENOSPC",
+      msg: "log cannot be written; lines are dropped",
+    });
+    works = true;
+    child.info("back");
+    await vi.advanceTimersByTimeAsync(0);
+  } finally {
+    vi.useRealTimers();
+  }
+  const lines = written.split("\n").filter((line) => line !== "");
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+    { session: "1", msg: "back" },
+    { level: 40, lines: 3, msg: "log lines dropped" },
+  ]);
 });

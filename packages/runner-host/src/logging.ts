@@ -1,39 +1,65 @@
 import type { Logger } from "@pipecat-ts/runner-core";
 import pino from "pino";
-import pretty from "pino-pretty";
+import { prettyFactory } from "pino-pretty";
+import { createLogOutput, type LogStream } from "./log-output.ts";
 
 /** How a runner logs. */
 export interface LoggerOptions {
   /** Default `info`. */
   readonly level?: "debug" | "info" | "warn" | "error" | "silent";
-  /** Lines for people instead of JSON. Default: when `stream` is a terminal. */
+  /** Lines for people instead of JSON. Default: when the stream is a terminal. */
   readonly pretty?: boolean;
-  /** Colors. Default: when `stream` is a terminal and NO_COLOR is not set. */
+  /** Colors. Default: when the stream is a terminal and NO_COLOR is not set. */
   readonly color?: boolean;
   /** Default: stdout. */
-  readonly stream?: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly stream?: LogStream;
+  /** Gets one line when `stream` cannot be written. Default: stderr, or stdout if `stream` is stderr. */
+  readonly fallback?: LogStream;
   /** Default: the process's environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Logs with pino: JSON lines, or lines for people on a terminal. */
-export function createLogger(options: LoggerOptions = {}): Logger {
-  const { level = "info", stream = process.stdout, env = process.env } = options;
+/** A logger that counts the lines it dropped. */
+export interface CountingLogger extends Logger {
+  /** Lines that could not be written, of this logger and its children. */
+  readonly droppedLines: number;
+  /** Counts and reports a line that the program dropped itself because nobody reads its output. */
+  countDropped(): void;
+}
+
+/**
+ * Logs with pino: JSON lines, or lines for people on a terminal. Logging never throws, blocks, or uses unbounded
+ * memory: lines that `stream` does not take are dropped and counted. The first of them is reported on `fallback`, and
+ * the number of dropped lines on `stream` when it works again.
+ */
+export function createLogger(options: LoggerOptions = {}): CountingLogger {
+  const { stream = process.stdout } = options;
+  const { fallback = stream === process.stderr ? process.stdout : process.stderr } = options;
+  const output = createLogOutput(stream, {
+    onFailed: (code) => reporter.warn({ code }, "log cannot be written; lines are dropped"),
+    onRestored: (lines) => logger.warn({ lines }, "log lines dropped"),
+  });
+  const reports = createLogOutput(fallback, { onFailed: () => undefined, onRestored: () => undefined });
+  const logger = createPino(options, stream, output.write);
+  const reporter = createPino(options, fallback, reports.write);
+  return Object.defineProperties(logger, {
+    droppedLines: { get: () => output.droppedLines },
+    countDropped: { value: output.countDropped },
+  }) as CountingLogger;
+}
+
+function createPino(options: LoggerOptions, stream: LogStream, write: (line: string) => void): Logger {
+  const { level = "info", env = process.env } = options;
   const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  if (!(options.pretty ?? stream.isTTY === true)) return pino(settings, stream);
-  const colorize = options.color ?? (stream.isTTY === true && !env.NO_COLOR);
-  return pino(
-    settings,
-    pretty({
-      colorize,
-      ignore: "session,transport",
-      singleLine: true,
-      translateTime: "SYS:HH:MM:ss.l",
-      messageFormat,
-      destination: stream,
-      sync: true,
-    }),
-  );
+  if (!(options.pretty ?? stream.isTTY === true)) return pino(settings, { write });
+  const format = prettyFactory({
+    colorize: options.color ?? (stream.isTTY === true && !env.NO_COLOR),
+    ignore: "session,transport",
+    singleLine: true,
+    translateTime: "SYS:HH:MM:ss.l",
+    messageFormat,
+  });
+  return pino(settings, { write: (line) => write(format(line)) });
 }
 
 /** Puts the transport and the first eight characters of the session id in front of the event. */

@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
+import { PassThrough, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import type { Call, TransportPlugin } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
+import { createLogger } from "./logging.ts";
 import { type FakeArguments, fakePlugin } from "./test/fake-plugin.ts";
 import { connect, openSocket, type RunnerFixture, startRunner } from "./test/fixture.ts";
 
@@ -114,6 +116,15 @@ test("scraping changes no metric, and process metrics are added by the first scr
   expect(first).toHaveProperty('pipecat_rejections_total{code="NOT_FOUND"}', 1);
   expect(own(await scrape(host))).toEqual(own(first));
   expect(Object.keys(first).filter((name) => /eventloop_lag_(min|max|mean|p\d+)/.test(name))).toEqual([]);
+});
+
+test("log lines that the logger dropped are counted", async () => {
+  const stream = new Writable({ write: (_chunk, _encoding, done) => done(new Error("no reader")) });
+  const logger = createLogger({ stream, fallback: new PassThrough() });
+  await using host = await startRunner({ logger });
+  logger.info("lost");
+  await expect.poll(() => logger.droppedLines).toBeGreaterThan(0);
+  expect(await scrape(host)).toMatchObject({ pipecat_log_lines_dropped_total: logger.droppedLines });
 });
 
 test("a bot that holds the event loop is counted, and named in the log", async () => {

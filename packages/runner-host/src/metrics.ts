@@ -30,6 +30,7 @@ const lagBounds = [1, 2, 5, 10, 20, 50, 100, 200];
 export function createMetrics(sources: {
   sessions(): Iterable<{ readonly transport: string; readonly state: string }>;
   lag(): Lag;
+  droppedLogLines(): number;
 }): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -67,6 +68,15 @@ export function createMetrics(sources: {
     registers,
   });
   const drops = createDropCounter(registers);
+  new Counter({
+    name: "pipecat_log_lines_dropped_total",
+    help: "Log lines that could not be written.",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(sources.droppedLogLines());
+    },
+  });
   new Gauge({
     name: "pipecat_sessions",
     help: "Live sessions, by transport and state.",

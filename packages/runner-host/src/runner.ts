@@ -9,6 +9,7 @@ import type {
   TransportPlugin,
 } from "@pipecat-ts/runner-core";
 import type Koa from "koa";
+import type { CountingLogger } from "./logging.ts";
 
 /** Who may call a runner. */
 export interface AccessOptions {
@@ -38,8 +39,8 @@ export interface RunnerOptions
   readonly folder?: string | undefined;
   /** `args.body` for callers that send none. */
   readonly body?: unknown;
-  /** Default: a pino logger to stdout at level `info`. */
-  readonly logger?: Logger;
+  /** Default: `createLogger()`, which logs to stdout at level `info`. The metrics include its `droppedLines`. */
+  readonly logger?: Logger & Partial<CountingLogger>;
   /** Default: the process's environment. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
