@@ -29,10 +29,10 @@ async function timeBareNode(): Promise<number> {
 
 async function timeListening(): Promise<number> {
   const start = performance.now();
-  const child = spawn(process.execPath, [cli, bot, "--port", "0"], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [cli, bot, "--port", "0"], { stdio: ["ignore", "ignore", "pipe"] });
   try {
     let printed = "";
-    for await (const chunk of child.stdout) {
+    for await (const chunk of child.stderr) {
       printed += chunk;
       if (/http:\/\/localhost:[1-9]/.test(printed)) return performance.now() - start;
     }

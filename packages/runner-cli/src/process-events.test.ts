@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { handleUncaughtErrors, stopOnSignals } from "./process-events.ts";
 
 function setUp(active = 0) {
@@ -57,21 +57,53 @@ test("stopOnSignals rejects when the runner cannot stop, and removes the listene
   expect(source.eventNames()).toEqual([]);
 });
 
-test.each([
-  ["unhandledRejection", true, { logs: 0, crashes: 0 }],
-  ["uncaughtException", true, { logs: 0, crashes: 0 }],
-  ["unhandledRejection", false, { logs: 1, crashes: 0 }],
-  ["uncaughtException", false, { logs: 1, crashes: 1 }],
-])("%s that belongs to a session (%s)", (event, belongs, { logs, crashes }) => {
-  const source = new EventEmitter();
+/** Handles uncaught errors of a fake process. `belongs`: whether they belong to a session. */
+function handleErrors(belongs: boolean) {
+  const source = Object.assign(new EventEmitter(), { exit: vi.fn() });
   const runner = { handleUncaught: vi.fn(() => belongs) };
-  const logger = { error: vi.fn() };
+  const logger = { error: vi.fn(), debug: vi.fn() };
   const crash = vi.fn();
   handleUncaughtErrors(runner, logger as never, crash, source);
-  const err = new Error("stray");
-  source.emit(event, err);
-  expect(runner.handleUncaught).toHaveBeenCalledExactlyOnceWith(err);
-  expect(logger.error).toHaveBeenCalledTimes(logs);
-  if (logs > 0) expect(logger.error).toHaveBeenCalledWith({ err }, expect.any(String));
-  expect(crash).toHaveBeenCalledTimes(crashes);
+  return { source, runner, logger, crash };
+}
+
+describe("uncaught errors", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  test.each([
+    ["unhandledRejection", true, { logs: 0, crashes: 0 }],
+    ["uncaughtException", true, { logs: 0, crashes: 0 }],
+    ["unhandledRejection", false, { logs: 1, crashes: 0 }],
+    ["uncaughtException", false, { logs: 1, crashes: 1 }],
+  ])("%s that belongs to a session (%s)", (event, belongs, { logs, crashes }) => {
+    const { source, runner, logger, crash } = handleErrors(belongs);
+    const err = new Error("stray");
+    source.emit(event, err);
+    expect(runner.handleUncaught).toHaveBeenCalledExactlyOnceWith(err);
+    expect(logger.error).toHaveBeenCalledTimes(logs);
+    if (logs > 0) expect(logger.error).toHaveBeenCalledWith({ err }, expect.any(String));
+    expect(crash).toHaveBeenCalledTimes(crashes);
+    expect(vi.getTimerCount()).toBe(crashes);
+  });
+
+  test("the runner is stopped once, and the process exits with 1 after 5 s at the latest", () => {
+    const { source, logger, crash } = handleErrors(false);
+    for (let count = 0; count < 3; count++) source.emit("uncaughtException", new Error(`${count}`));
+    expect(crash).toHaveBeenCalledOnce();
+    expect(logger.error).toHaveBeenCalledOnce();
+    vi.advanceTimersByTime(4_999);
+    expect(source.exit).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(source.exit).toHaveBeenCalledExactlyOnceWith(1);
+  });
+
+  test("the process exits with 1 at once when an exception cannot be handled", () => {
+    const { source, logger } = handleErrors(false);
+    logger.error.mockImplementation(() => {
+      throw new Error("cannot log");
+    });
+    source.emit("uncaughtException", new Error("first"));
+    expect(source.exit).toHaveBeenCalledExactlyOnceWith(1);
+  });
 });

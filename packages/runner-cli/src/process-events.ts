@@ -49,12 +49,16 @@ export function stopOnSignals(
 /** The parts of `process` that error handling uses. */
 export interface ErrorSource {
   on(event: "unhandledRejection" | "uncaughtException", listener: (error: unknown) => void): unknown;
+  exit(code: number): unknown;
 }
+
+/** From an uncaught exception outside every session until the process exits at the latest, in ms. */
+export const crashMs = 5_000;
 
 /**
  * Handles uncaught errors. An error that belongs to a session, such as one thrown in a bot's timer, ends that
  * session only. Without a session, a rejection is logged; an exception leaves the process in an unknown state, so `crash`
- * is called.
+ * is called, once, to stop it. If the process still runs after 5 s, or if handling an exception fails, it exits with 1.
  */
 export function handleUncaughtErrors(
   runner: Pick<Runner, "handleUncaught">,
@@ -62,12 +66,28 @@ export function handleUncaughtErrors(
   crash: () => void,
   source: ErrorSource,
 ): void {
+  let crashing = false;
+
+  function handleException(err: unknown): void {
+    if (runner.handleUncaught(err)) return;
+    if (crashing) {
+      logger.debug({ err }, "further uncaught exception outside every session");
+      return;
+    }
+    crashing = true;
+    setTimeout(() => source.exit(1), crashMs);
+    logger.error({ err }, "uncaught exception outside every session; the runner stops");
+    crash();
+  }
+
   source.on("unhandledRejection", (err) => {
     if (!runner.handleUncaught(err)) logger.error({ err }, "unhandled rejection outside every session");
   });
   source.on("uncaughtException", (err) => {
-    if (runner.handleUncaught(err)) return;
-    logger.error({ err }, "uncaught exception outside every session; the runner stops");
-    crash();
+    try {
+      handleException(err);
+    } catch {
+      source.exit(1); // An exception in this listener would end the process with 7.
+    }
   });
 }

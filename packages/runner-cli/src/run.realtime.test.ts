@@ -32,9 +32,9 @@ test("a bot is found and runs once per caller, with its body, flags and .env", a
   const program = startProgram(folder, [bin, ...argv], { OWN: "from-environment" });
 
   const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)(?:.|\n)*\n\n/);
-  expect(program.stdout).toContain("runs src/bot.ts");
-  expect(program.stdout).toMatch(/fake +ready\n +POST http:\/\/localhost:[1-9]\d*\/start/);
-  expect(program.stdout).toMatch(
+  expect(program.stderr).toContain("runs src/bot.ts");
+  expect(program.stderr).toMatch(/fake +ready\n +POST http:\/\/localhost:[1-9]\d*\/start/);
+  expect(program.stderr).toMatch(
     /broken-transport +off\n +Cannot load it: Cannot find package 'not-there'\.\n +Run: npm install\n/,
   );
 
@@ -51,8 +51,12 @@ test("a bot is found and runs once per caller, with its body, flags and .env", a
   program.signal("SIGINT");
   expect(await program.ended).toBe(0);
   expect(program.stdout.match(/evaluated/g)).toHaveLength(1);
-  expect(program.stdout.match(/runs src\/bot\.ts/g)).toHaveLength(1);
-  expect(program.stderr).toBe("");
+  expect(program.stderr.match(/runs src\/bot\.ts/g)).toHaveLength(1);
+  const printed = program.stdout.trimEnd().split("\n");
+  expect(
+    printed.filter((line) => !line.startsWith("{")),
+    "stdout has the bot's lines and the log",
+  ).toEqual(["evaluated", expect.stringMatching(/^called /)]);
 });
 
 test("`node bot.ts` runs the same file, also without import.meta.main", async () => {
@@ -75,7 +79,7 @@ test("--direct runs one bot without a server, until it returns or SIGINT arrives
   const direct = startProgram(folder, [bin, "-d", "--no-fake-loud"]);
   expect(await direct.ended).toBe(0);
   expect(direct.stdout).toMatch(/called {"body":{"direct":true,.*"cliArgs":{"direct":true,"fakeLoud":false}/);
-  expect(direct.stdout).not.toContain("http://");
+  expect(direct.stderr).toBe("");
 
   const waiting = createProject({
     "package.json": manifestWithTransport,
@@ -296,17 +300,34 @@ test("an uncaught error ends its session only; outside every session it ends the
   expect(await program.ended).toBe(1);
 });
 
-test("SIGTERM rejects new calls and lets live calls continue; a second signal exits at once", async () => {
-  const { program, url } = await start();
-  const session = await call(url);
-  await program.printed(new RegExp(`running ${session}`));
-  program.signal("SIGTERM");
-  await program.printed(/waiting for calls to end/);
-  await expect(call(url)).rejects.toThrow(/503|fetch failed/);
-  expect(program.stdout).not.toContain("stopped");
-  program.signal("SIGTERM");
-  expect(await program.ended).toBe(143);
+test("an uncaught exception outside the session of --direct ends the program with 1", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": failingBot });
+  const program = startProgram(folder, [bin, "--direct"]);
+  await program.printed(/running/);
+  program.signal("SIGUSR2");
+  await program.printed(/a rejection outside sessions/);
+  program.signal("SIGUSR2");
+  expect(await program.ended).toBe(1);
+  expect(program.stdout).toMatch(/an exception outside sessions(?:.|\n)+stopped/);
 });
+
+test.each([
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+] as const)(
+  "%s rejects new calls and lets live calls continue; a second signal exits at once",
+  async (signal, code) => {
+    const { program, url } = await start();
+    const session = await call(url);
+    await program.printed(new RegExp(`running ${session}`));
+    program.signal(signal);
+    await program.printed(/waiting for calls to end/);
+    await expect(call(url)).rejects.toThrow(/503|fetch failed/);
+    expect(program.stdout).not.toContain("stopped");
+    program.signal(signal);
+    expect(await program.ended).toBe(code);
+  },
+);
 
 test("SIGINT aborts live bots and exits with 0", async () => {
   const { program, url } = await start();

@@ -10,6 +10,7 @@ import { bannerText, failureText } from "./output.ts";
 import type { FoundPlugins } from "./plugins.ts";
 import { handleUncaughtErrors, stopOnSignals } from "./process-events.ts";
 import { shownPath } from "./project.ts";
+import { boundStandardStreams, flushStandardStreams, prepareStandardStreams } from "./standard-streams.ts";
 import { watchBot } from "./watch.ts";
 
 /**
@@ -21,12 +22,15 @@ import { watchBot } from "./watch.ts";
  */
 export async function run(argv: readonly string[], itself?: string): Promise<void> {
   const { version, verbose } = parsePartly(argv, [runnerGroup]).given[runnerGroup.name] ?? {};
+  prepareStandardStreams();
+  let code = 1;
   try {
-    process.exit(version ? printVersion() : await execute(argv, itself));
+    code = version ? printVersion() : await execute(argv, itself);
   } catch (error) {
     console.error(failureText(error, verbose === true, process.stderr));
-    process.exit(1);
   }
+  await flushStandardStreams();
+  process.exit(code);
 }
 
 async function execute(argv: readonly string[], itself: string | undefined): Promise<number> {
@@ -37,6 +41,7 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   if (found.plugins.length === 0) throw noTransport(line);
 
   const logger = createLogger({ level: verbose ? "debug" : "info" });
+  boundStandardStreams(logger.countDropped);
   for (const { name, cause } of found.failures) logger.debug({ err: cause, package: name }, "transport not loaded");
   for (const { reason, fix } of found.duplicates) logger.warn(`${reason} ${fix}`);
   const hasClient = existsSync(join(clientRoot, "index.html"));
@@ -52,36 +57,58 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
     cliArgs: line.cliArgs,
     logger,
   });
-  const stopped = runUntilStopped(runner, logger).finally(() => watched?.close());
-  if (direct) return await Promise.race([runDirectly(runner, settings.transport), stopped]);
+  const end = stopOnEvents(runner, logger);
+  const stopped = end.stopped.finally(() => watched?.close());
+  if (direct) {
+    await Promise.race([runDirectly(runner, settings.transport), stopped]);
+    return end.exitCode;
+  }
   await runner.listen();
   const { url, transports, unauthenticatedRoutes } = runner;
   const { version } = readManifest();
   const facts = { version, bot: shownPath(bot.file), url, hasClient, transports, failures: found.failures };
-  console.log(bannerText({ ...facts, unauthenticatedRoutes }, process.stdout));
+  // On stderr: stdout has only the log, for `pipecat-runner bot.ts | jq`.
+  console.error(bannerText({ ...facts, unauthenticatedRoutes }, process.stderr));
   if (open) await openBrowser(url, logger);
-  return stopped;
+  await stopped;
+  return end.exitCode;
 }
 
-/** Resolves to the exit code when the bot has ended. */
-async function runDirectly(runner: Runner, transport: string | undefined): Promise<number> {
+/** Resolves when the bot has ended. */
+async function runDirectly(runner: Runner, transport: string | undefined): Promise<void> {
   // Keeps the process alive while the bot waits: there may be no server or socket that does.
   const alive = setInterval(() => undefined, 2 ** 30);
   try {
     await runner.direct(transport);
-    return 0;
   } finally {
     clearInterval(alive);
   }
 }
 
-/** Resolves to the exit code when a signal, or an uncaught exception outside every session, has stopped the runner. */
-function runUntilStopped(runner: Runner, logger: Logger): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const crash = () => void runner.close().then(() => resolve(1), reject);
+/** The end of the program. */
+interface ProgramEnd {
+  /** Resolves when a signal, or an uncaught exception outside every session, has stopped the runner. */
+  readonly stopped: Promise<void>;
+  /** 1 after an uncaught exception outside every session, also if a signal or the bot's end stops the runner first; else 0. */
+  readonly exitCode: number;
+}
+
+function stopOnEvents(runner: Runner, logger: Logger): ProgramEnd {
+  let exitCode = 0;
+  const stopped = new Promise<void>((resolve, reject) => {
+    function crash(): void {
+      exitCode = 1;
+      runner.close().then(resolve, reject);
+    }
     handleUncaughtErrors(runner, logger, crash, process);
-    stopOnSignals(runner, logger, process).then(() => resolve(0), reject);
+    stopOnSignals(runner, logger, process).then(resolve, reject);
   });
+  return {
+    stopped,
+    get exitCode() {
+      return exitCode;
+    },
+  };
 }
 
 /** Parses a file of JSON. Throws OPTION_INVALID, which names the flag. */

@@ -13,17 +13,30 @@ export interface Program {
   /** Resolves with the first match in the output; rejects when the process ends without one. */
   printed(pattern: RegExp): Promise<RegExpMatchArray>;
   signal(name: NodeJS.Signals): void;
+  /** Stops reading stdout, or continues. */
+  pauseStdout(): void;
+  resumeStdout(): void;
+  /** Closes the read ends of these pipes, as `| head` does at its end. */
+  closePipes(...names: readonly ("stdout" | "stderr")[]): void;
   /** Resolves to the exit code. */
   readonly ended: Promise<number | null>;
 }
 
-/** Starts Node in a folder, without the environment variables of the developer that would change its output. */
-export function startProgram(folder: string, argv: readonly string[], env: Record<string, string> = {}): Program {
+/**
+ * Starts Node in a folder, without the environment variables of the developer that would change its output. `stdout`
+ * may be a file descriptor, which is not read.
+ */
+export function startProgram(
+  folder: string,
+  argv: readonly string[],
+  env: Record<string, string> = {},
+  stdout: "pipe" | number = "pipe",
+): Program {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(ENV|PIPECAT_|FAKE_|.*COLOR)/.test(name));
   const child = spawn(process.execPath, argv, {
     cwd: folder,
     env: { ...Object.fromEntries(inherited), ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", stdout, "pipe"],
   });
   const text = { stdout: "", stderr: "" };
   const waiting: (() => void)[] = [];
@@ -31,8 +44,8 @@ export function startProgram(folder: string, argv: readonly string[], env: Recor
     text[name] += chunk;
     for (const wake of waiting.splice(0)) wake();
   };
-  child.stdout.setEncoding("utf8").on("data", collect("stdout"));
-  child.stderr.setEncoding("utf8").on("data", collect("stderr"));
+  child.stdout?.setEncoding("utf8").on("data", collect("stdout"));
+  child.stderr?.setEncoding("utf8").on("data", collect("stderr"));
   const more = () => new Promise<boolean>((resolve) => waiting.push(() => resolve(true)));
   const ended = once(child, "close").then(([code]) => code as number | null);
   onTestFinished(async () => {
@@ -48,6 +61,11 @@ export function startProgram(folder: string, argv: readonly string[], env: Recor
     },
     ended,
     signal: (name) => void child.kill(name),
+    pauseStdout: () => void child.stdout?.pause(),
+    resumeStdout: () => void child.stdout?.resume(),
+    closePipes(...names) {
+      for (const name of names) child[name]?.destroy();
+    },
     async printed(pattern) {
       for (;;) {
         const match = `${text.stdout}\n${text.stderr}`.match(pattern);
