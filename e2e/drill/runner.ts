@@ -61,7 +61,10 @@ export async function startRunner(options: DrilledRunnerOptions = {}): Promise<D
   const count = (text: string) => counts.set(text, (counts.get(text) ?? 0) + 1);
   let listens = false;
   if (child.stdout) createInterface({ input: child.stdout }).on("line", (line) => readLog(line, count));
-  createInterface({ input: child.stderr as NodeJS.ReadableStream }).on("line", (line) => listens && count(line.trim()));
+  createInterface({ input: child.stderr as NodeJS.ReadableStream }).on("line", (line) => {
+    if (line.startsWith("{")) readLog(line, count);
+    else if (listens) count(line.trim());
+  });
   const url = `http://127.0.0.1:${port}`;
   for (const deadline = performance.now() + 20_000; !listens; await sleep(50)) {
     listens = await fetch(`${url}/livez`).then(
