@@ -8,6 +8,7 @@ const facts: BannerFacts = {
   bot: "bot.ts",
   url: new URL("http://localhost:7860/"),
   hasClient: true,
+  maxSessions: 40,
   transports: [
     {
       name: "letter",
@@ -60,7 +61,14 @@ test("a pipe gets plain text: every transport with its address, or what it lacks
   runner-drum    off
                  Cannot load it: torn.
                  Update it.
+
+  Up to 40 calls at once (--max-sessions).
 `);
+});
+
+test("without a limit of calls, the banner tells how to set one", () => {
+  const text = bannerText({ ...facts, maxSessions: Number.POSITIVE_INFINITY }, stream());
+  expect(text).toContain("No limit of calls: set one with --max-sessions.");
 });
 
 test("a terminal gets colors, within its width", () => {

@@ -12,6 +12,8 @@ export interface BannerFacts {
   readonly url: URL;
   /** Whether the web client is served there. */
   readonly hasClient: boolean;
+  /** Calls at once; `Infinity` without a limit. */
+  readonly maxSessions: number;
   readonly transports: readonly TransportReport[];
   readonly failures: readonly PluginFailure[];
   /** Routes that anyone who reaches the runner from another host may use. */
@@ -51,9 +53,17 @@ export function bannerText(facts: BannerFacts, stream: NodeJS.WriteStream): stri
     `  ${paint(["bold", "underline"], address)}  ${paint("dim", note)}`,
     "",
     ...lines,
+    "",
+    `  ${paint("dim", limitText(facts.maxSessions))}`,
     ...exposureLines(facts.unauthenticatedRoutes, stream.columns).map((line) => paint("yellow", line)),
     "",
   ].join("\n");
+}
+
+function limitText(maxSessions: number): string {
+  return maxSessions === Number.POSITIVE_INFINITY
+    ? "No limit of calls: set one with --max-sessions."
+    : `Up to ${maxSessions} calls at once (--max-sessions).`;
 }
 
 function exposureLines(routes: readonly string[], columns: number): readonly string[] {

@@ -66,7 +66,16 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   await runner.listen();
   const { url, transports, unauthenticatedRoutes } = runner;
   const { version } = readManifest();
-  const facts = { version, bot: shownPath(bot.file), url, hasClient, transports, failures: found.failures };
+  const { maxSessions = Number.POSITIVE_INFINITY } = settings;
+  const facts = {
+    version,
+    bot: shownPath(bot.file),
+    url,
+    hasClient,
+    maxSessions,
+    transports,
+    failures: found.failures,
+  };
   // On stderr: stdout has only the log, for `pipecat-runner bot.ts | jq`.
   console.error(bannerText({ ...facts, unauthenticatedRoutes }, process.stderr));
   if (open) await openBrowser(url, logger);
