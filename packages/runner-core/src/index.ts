@@ -46,6 +46,7 @@ export {
   type TransportPlugin,
 } from "./plugin.ts";
 export type { Call, CallInput, Clock, MediaPort, Pacer, PortMedia } from "./port.ts";
+export { createRateLimit, type RateLimit, type RateLimitOptions } from "./rate-limit.ts";
 export {
   createRestClient,
   type RestAnswer,
