@@ -4,7 +4,7 @@ import { cut, tone, until } from "@pipecat-ts/runner-testing";
 import { expect, test } from "vitest";
 import { speak } from "../../packages/runner-testing/src/speech.ts";
 import type { WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
-import { expectEcho } from "../server/callers.ts";
+import { expectEcho, speak as startSpeaking } from "../server/callers.ts";
 import { endingReasons } from "../server/expectations.ts";
 import { createRandom, useServer } from "./fixture.ts";
 import { dial, exchange, frame, handshake, head, openRawWebSocket, type RawConnection } from "./raw-connection.ts";
@@ -91,6 +91,67 @@ test("a call survives 20,000 random messages, half of which begin like a frame",
   await expectEcho(caller);
   await caller.hangUp();
 });
+
+test("a caller whose sample rate changes with every frame is heard, and disturbs nobody", async () => {
+  const caller = await fixture.call();
+  const frames = Array.from({ length: 2_500 }, (_, index) =>
+    audioMessage(Buffer.alloc(2), 21_001 + 2 * (index % 2), 1),
+  );
+  await expectNoGap(async () => {
+    for (let batch = 0; batch < 4; batch++) {
+      for (const message of frames) caller.socket.send(message);
+      await until("the server has read it", () => caller.socket.bufferedAmount === 0, 5_000);
+      await fixture.server.ask("counts");
+    }
+  });
+  expect(fixture.server.takeLog().filter(({ level }) => level === 40)).toHaveLength(1);
+  // The sample rate may change again 500 ms later.
+  await expectEcho(caller);
+  await caller.hangUp();
+});
+
+test("a caller that sends 50,000 messages at once is disconnected with 1008, and disturbs nobody", async () => {
+  const json = JSON.stringify({ label: "rtvi-ai", type: "send-text", id: "1", data: { content: "x" } });
+  const flood = Buffer.concat(Array.from({ length: 50_000 }, () => frame(0x82, textMessage(json))));
+  await expectNoGap(async () => {
+    const { socket, closed, closeCode } = await openRawWebSocket(fixture.server.port);
+    socket.write(flood);
+    await closed;
+    expect(closeCode()).toBe(1008);
+  });
+  expect(endingReasons(fixture.server)[0]).toBe("rate-exceeded");
+});
+
+test("a caller that sends 1,000 messages at once keeps its call, and the bot gets the first ones", async () => {
+  const caller = await fixture.call();
+  caller.sendMessage({ label: "rtvi-ai", type: "client-ready", id: "1", data: { version: "2.1.0" } });
+  await until("the bot is ready", () => caller.messages.length > 0, 5_000);
+  const text = { label: "rtvi-ai", type: "send-text", id: "2", data: { content: "x" } };
+  for (let count = 0; count < 1_000; count++) caller.sendMessage(text);
+  await expectEcho(caller);
+  expect(caller.messages.length).toBeGreaterThanOrEqual(300);
+  expect(caller.messages.length).toBeLessThan(700);
+  await caller.hangUp();
+  await expectReason("caller-left");
+});
+
+/** The longest pause that other callers may hear, in ms: an attack that blocks the server is heard for seconds. */
+const maxGapMs = 300;
+
+/** Another caller hears its echo without a gap during an attack. */
+async function expectNoGap(attack: () => Promise<void>): Promise<void> {
+  const other = await fixture.call();
+  const stop = startSpeaking(other);
+  await expectEcho(other);
+  const beganMs = performance.now();
+  await attack();
+  await expectEcho(other);
+  stop();
+  const times = other.playout.played().flatMap(({ atMs }) => (atMs >= beganMs - 100 ? [atMs] : []));
+  const gaps = times.map((atMs, index) => atMs - (times[index - 1] ?? atMs));
+  expect(Math.max(...gaps), "longest gap in ms").toBeLessThan(maxGapMs);
+  await other.hangUp();
+}
 
 test("frames that violate the WebSocket protocol end the call with the right close code", async () => {
   const text = Buffer.from("hello");

@@ -26,7 +26,8 @@ export interface ResamplerOptions {
  *
  * Output sample 0 has the time of input sample 0. Therefore the last 24 samples at the lower rate (1.5 ms at 16,000 Hz, 3 ms
  * at 8,000 Hz) wait for the next input or for `flush`. Clips values beyond 16 bits. Holds at most 150 KB, and 4 KB for common
- * rates. Throws a RangeError if a rate is out of range.
+ * rates. The first resampler of a pair of rates takes up to 1.3 ms to create, later ones a few microseconds. Throws a RangeError
+ * if a rate is out of range.
  */
 export function createResampler(options: ResamplerOptions): Resampler {
   const { fromRate, toRate } = options;
@@ -45,10 +46,27 @@ const pieceSamples = 1_024;
 /** Shared by all resamplers of the process, because it has code and scratch memory but no state of a stream. */
 let shared: Filter | undefined;
 
+/** The kernels of recent ratios, the most recent one last: a call's resamplers in both directions, and those of other calls. */
+const kernels = new Map<string, FilterKernel>();
+/** At most 2 MB. */
+const maxKernels = 16;
+
+function kernelOf(from: number, to: number): FilterKernel {
+  const ratio = `${from}:${to}`;
+  const kernel = kernels.get(ratio) ?? { ...createKernel(from, to), from, to };
+  kernels.delete(ratio);
+  kernels.set(ratio, kernel);
+  for (const oldest of kernels.keys()) {
+    if (kernels.size <= maxKernels) break;
+    kernels.delete(oldest);
+  }
+  return kernel;
+}
+
 function createStream(from: number, to: number): Resampler {
   shared ??= createFilter();
   const filter = shared;
-  const kernel: FilterKernel = { ...createKernel(from, to), from, to };
+  const kernel = kernelOf(from, to);
   const { taps } = kernel;
   const silence = taps / 2 - 1; // zeros before the first sample
   // Input samples that later outputs need. The next output lies `part / to` samples after input sample `taps / 2 - 1` of
@@ -222,12 +240,15 @@ function createFilter(): Filter {
   const { buffer } = exports.memory;
   const weights = new Float32Array(buffer, weightsAt, (inputAt - weightsAt) / 4);
   const output = new Int16Array(buffer, outputAt);
+  let loaded: FilterKernel | undefined;
 
   return {
     input: new Int16Array(buffer, inputAt, (floatsAt - inputAt) / 2),
     run(kernel, length, part, count) {
       const { taps, phases, from, to } = kernel;
-      weights.set(kernel.weights);
+      // Up to 128 KB: more work than filtering a short frame.
+      if (kernel !== loaded) weights.set(kernel.weights);
+      loaded = kernel;
       exports.toFloats(inputAt, length, floatsAt);
       exports.filter(floatsAt, weightsAt, taps, phases, part, from, to, outputAt, count);
       return output.subarray(0, count);

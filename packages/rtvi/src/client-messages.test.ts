@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { RTVIEvents } from "./client-events.ts";
 import { createRTVI, type RTVI } from "./rtvi.ts";
 import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
@@ -21,6 +21,11 @@ function collect<E extends keyof RTVIEvents>(event: E): RTVIEvents[E][] {
 
 const result = { function_name: "f", tool_call_id: "c1", arguments: {}, result: "ok" };
 const root = { ref: "e1", role: "generic" };
+/** A tree of so many levels. */
+const nested = (levels: number): object =>
+  Array.from({ length: levels - 1 }).reduce<object>((inner) => ({ ...root, children: [inner] }), root);
+/** A node with so many children. */
+const wide = (children: number): object => ({ ...root, children: Array.from({ length: children }, () => root) });
 const audio = { base64Audio: "AQD+/w==", sampleRate: 16_000, numChannels: 1 };
 
 describe("keys", () => {
@@ -45,12 +50,18 @@ describe("keys", () => {
     expect(fromTransport).toEqual(["A", "2"]);
   });
 
-  it("without a listener are answered once per message; phone keys are not answered", () => {
+  it("without a listener are held in order; a message that is dropped is answered, and phone keys are not", () => {
     for (let n = 0; n < 60; n++) transport.emit("dtmf", "1");
     expect(transport.sent).toEqual([]);
-    transport.client("dtmf", { buttons: Array.from({ length: 120 }, () => "2") }, "many");
-    expect(transport.sent.map(({ type, id }) => `${type} ${id}`)).toEqual(["error-response many"]);
-    expect(collect("dtmf")).toEqual(Array.from({ length: 50 }, () => "2"));
+    for (let n = 0; n < 45; n++) transport.client("dtmf", { buttons: ["2", "3"] }, `m${n}`);
+    transport.emit("dtmf", "4");
+    expect(collect("dtmf").join("")).toBe(`1111${"23".repeat(45)}4`);
+    expect(transport.sent).toEqual([]);
+  });
+
+  it("without a listener are answered when 50 newer messages are held", () => {
+    for (let n = 0; n < 52; n++) transport.client("dtmf", { buttons: ["2", "3"] }, `m${n}`);
+    expect(transport.sent.map(({ type, id }) => `${type} ${id}`)).toEqual(["error-response m0", "error-response m1"]);
   });
 });
 
@@ -98,15 +109,21 @@ describe("snapshots", () => {
     expect(collect("uiSnapshot")).toMatchObject([{ tree: { captured_at: 60 } }]);
   });
 
-  it("may be deeper than the call stack", () => {
-    const depth = 20_000;
-    const level = '{"ref":"e","role":"list","children":[';
-    const text = `${level.repeat(depth)}${JSON.stringify(root)}${"]}".repeat(depth)}`;
-    const seen = vi.fn();
-    rtvi.on("uiSnapshot", seen);
-    transport.client("ui-snapshot", { tree: { root: JSON.parse(text), captured_at: 1 } });
-    expect(seen).toHaveBeenCalledOnce();
-    expect(transport.failures).toEqual([]);
+  it.each([
+    ["levels", "data.tree must not have more than 50 levels", nested(51), nested(50)],
+    ["nodes", "data.tree must not have more than 2000 nodes", wide(2_000), wide(1_999)],
+    [
+      "nodes in lists of children",
+      "data.tree must not have more than 2000 nodes",
+      { ...root, children: [wide(1_500), wide(1_500)] },
+      root,
+    ],
+  ])("have a bound of %s", (_, problem, above, below) => {
+    const seen = collect("uiSnapshot");
+    transport.client("ui-snapshot", { tree: { root: above, captured_at: 1 } });
+    expect(transport.sent.map(({ data }) => data)).toEqual([{ error: `Invalid message: ${problem}` }]);
+    transport.client("ui-snapshot", { tree: { root: below, captured_at: 2 } });
+    expect(seen).toMatchObject([{ tree: { captured_at: 2 } }]);
   });
 });
 
@@ -116,7 +133,10 @@ describe("invalid data is answered with the field's name and emits no event", ()
     ["dtmf", "dtmf", { buttons: [] }, "data.buttons must not have fewer than 1 items"],
     ["dtmf", "dtmf", { buttons: ["1", "A"] }, "data.buttons.1 must match pattern"],
     ["dtmf", "dtmf", { buttons: "12" }, "data.buttons must be array"],
-    ["dtmf", "dtmf", { button: "12" }, "data.button must match pattern"],
+    ["dtmf", "dtmf", { button: "12" }, "data.button must"],
+    ["dtmf", "dtmf", { buttons: Array(51).fill("1") }, "data.buttons must not have more than 50 items"],
+    ["clientMessage", "client-message", { t: "x".repeat(1_001) }, "data.t must not have more than 1000 characters"],
+    ["sendText", "send-text", { content: "x".repeat(1_000_001) }, "data.content must not have more than 1000000"],
     [
       "llmFunctionCallResult",
       "llm-function-call-result",
@@ -163,6 +183,12 @@ describe("invalid data is answered with the field's name and emits no event", ()
     ["rawAudio", "raw-audio", { ...audio, sampleRate: 0 }, "data.sampleRate must be >= 1000"],
     ["rawAudio", "raw-audio", { base64Audio: "AQA=" }, "data must have required properties sampleRate, numChannels"],
     ["rawAudio", "raw-audio-batch", { ...audio, base64AudioBatch: [7] }, "data.base64AudioBatch.0 must be string"],
+    [
+      "rawAudio",
+      "raw-audio-batch",
+      { ...audio, base64AudioBatch: Array(501).fill("AQA=") },
+      "data.base64AudioBatch must not have more than 500 items",
+    ],
   ])("%s: %s with %j", (event, type, data, problem) => {
     const events = collect(event);
     transport.client(type, data, "bad");
@@ -170,6 +196,24 @@ describe("invalid data is answered with the field's name and emits no event", ()
     expect(transport.sent[0]?.data).toEqual({ error: expect.stringContaining(`Invalid message: ${problem}`) });
     expect(events).toEqual([]);
     expect(transport.failures).toEqual([]);
+  });
+});
+
+describe("a message without a listener", () => {
+  it("is not validated before a listener is registered", () => {
+    transport.client("ui-event", { payload: 1 }, "bad");
+    transport.client("ui-event", { event: "opened" }, "good");
+    expect(transport.sent).toEqual([]);
+    expect(collect("uiEvent")).toMatchObject([{ id: "good" }]);
+    expect(transport.sent).toMatchObject([{ type: "error-response", id: "bad" }]);
+  });
+
+  it("is held with others up to 2 MiB together, and dropped ones are answered", () => {
+    for (let n = 0; n < 5; n++) transport.client("send-text", { content: "x".repeat(400_000) }, `m${n}`);
+    expect(transport.sent.map(({ type, id }) => `${type} ${id}`)).toEqual(
+      ["m0", "m1", "m2"].map((id) => `error-response ${id}`),
+    );
+    expect(collect("sendText").map(({ id }) => id)).toEqual(["m3", "m4"]);
   });
 });
 

@@ -1,6 +1,6 @@
 import Type, { type Static, type TSchema } from "typebox";
 import type { ClientRequest, RawAudio, RTVIEvents, UISnapshot } from "./client-events.ts";
-import { problemWith } from "./messages.ts";
+import { longText, problemWith, shortText } from "./messages.ts";
 
 /** The answers a bot can give to a message. */
 export interface Answers extends ClientRequest {
@@ -19,8 +19,15 @@ export interface ClientMessageRow {
   read(data: unknown, answers: Answers): readonly RTVIEvents[keyof RTVIEvents][];
 }
 
-const optionalText = Type.Optional(Type.Union([Type.String(), Type.Null()]));
-const key = Type.String({ pattern: "^[0-9*#]$" });
+/** Keys in one message: a phone number and a PIN fit. */
+const maxKeys = 50;
+const key = Type.String({ pattern: "^[0-9*#]$", maxLength: 1 });
+/** Pieces in one message. The Daily client sends at most 10, of 512 samples each. */
+const maxPieces = 500;
+/** Arguments and results of functions: objects whose values are not validated. */
+const record = Type.Record(Type.String(), Type.Unknown(), { maxProperties: 1_000 });
+
+const optional = <S extends TSchema>(schema: S) => Type.Optional(Type.Union([schema, Type.Null()]));
 
 /** All client messages except `client-ready`, by type. */
 export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
@@ -28,7 +35,7 @@ export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
     "client-message",
     row({
       event: "clientMessage",
-      schema: Type.Object({ t: Type.String(), d: Type.Optional(Type.Unknown()) }),
+      schema: Type.Object({ t: shortText, d: Type.Optional(Type.Unknown()) }),
       read: ({ t, d }, { id, error, respond }) => [
         { id, type: t, data: d, error, respond: (data) => respond(t, data) },
       ],
@@ -39,7 +46,7 @@ export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
     row({
       event: "sendText",
       schema: Type.Object({
-        content: Type.String(),
+        content: longText,
         options: Type.Optional(
           Type.Union([
             Type.Object({
@@ -67,7 +74,7 @@ export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
       event: "dtmf",
       // Protocol 2.1 sends a sequence of keys in `buttons`, protocol 2.0 each key in a `button`.
       schema: Type.Object({
-        buttons: Type.Optional(Type.Array(key, { minItems: 1 })),
+        buttons: Type.Optional(Type.Array(key, { minItems: 1, maxItems: maxKeys })),
         button: Type.Optional(key),
       }),
       check: ({ buttons, button }) => (buttons ?? button) === undefined && "data must have required properties buttons",
@@ -79,10 +86,10 @@ export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
     row({
       event: "llmFunctionCallResult",
       schema: Type.Object({
-        function_name: Type.String(),
-        tool_call_id: Type.String(),
-        arguments: Type.Record(Type.String(), Type.Unknown()),
-        result: Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.String()]),
+        function_name: shortText,
+        tool_call_id: shortText,
+        arguments: record,
+        result: Type.Union([record, longText]),
       }),
       read: ({ function_name, tool_call_id, arguments: args, result }, { id, error }) => [
         { id, callId: tool_call_id, name: function_name, args, result, error },
@@ -93,7 +100,7 @@ export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
     "ui-event",
     row({
       event: "uiEvent",
-      schema: Type.Object({ event: Type.String(), payload: Type.Optional(Type.Unknown()) }),
+      schema: Type.Object({ event: shortText, payload: Type.Optional(Type.Unknown()) }),
       read: ({ event, payload }, { id, error }) => [{ id, event, payload, error }],
     }),
   ],
@@ -111,7 +118,7 @@ export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
     "ui-cancel-job-group",
     row({
       event: "uiCancelJobGroup",
-      schema: Type.Object({ job_id: Type.String(), reason: optionalText }),
+      schema: Type.Object({ job_id: shortText, reason: optional(longText) }),
       read: ({ job_id, reason }, { id, error }) => [{ id, jobId: job_id, reason: reason ?? undefined, error }],
     }),
   ],
@@ -149,12 +156,12 @@ interface RawAudioData {
 }
 
 function rawAudioRow(): ClientMessageRow {
-  const base64 = Type.String({ pattern: "^[A-Za-z0-9+/]*={0,2}$" });
+  const base64 = Type.String({ pattern: "^[A-Za-z0-9+/]*={0,2}$", maxLength: 1_000_000 });
   return row({
     event: "rawAudio",
     schema: Type.Object({
       base64Audio: Type.Optional(base64),
-      base64AudioBatch: Type.Optional(Type.Array(base64)),
+      base64AudioBatch: Type.Optional(Type.Array(base64, { maxItems: maxPieces })),
       sampleRate: Type.Integer({ minimum: 1_000, maximum: 192_000 }),
       numChannels: Type.Integer({ minimum: 1, maximum: 8 }),
     }),
@@ -181,45 +188,52 @@ function piecesOf({ base64Audio = "", base64AudioBatch = [] }: RawAudioData): re
 
 function decode(piece: string): Int16Array {
   const bytes = Buffer.from(piece, "base64");
-  return Int16Array.from({ length: bytes.length / 2 }, (_, index) => bytes.readInt16LE(index * 2));
+  const samples = new Int16Array(bytes.length / 2);
+  for (let index = 0; index < samples.length; index++) samples[index] = bytes.readInt16LE(index * 2);
+  return samples;
 }
 
-const text = Type.Optional(Type.Union([Type.String(), Type.Null()]));
-const integer = Type.Optional(Type.Union([Type.Integer(), Type.Null()]));
+/** Elements of a page. client-js 1.13 sends at most 200, and 10 levels. */
+const maxNodes = 2_000;
+const maxLevels = 50;
+/** States of an element: ARIA has 10. */
+const maxStates = 50;
+
+/** -1 is ARIA's unknown number of rows or columns. */
+const integer = optional(Type.Integer({ minimum: -1, maximum: 2 ** 31 }));
 
 const snapshot = Type.Object({
   root: Type.Object({}),
-  captured_at: Type.Number(),
-  selection: Type.Optional(
-    Type.Union([
-      Type.Object({ ref: Type.String(), text: Type.String(), start_offset: integer, end_offset: integer }),
-      Type.Null(),
-    ]),
-  ),
+  captured_at: Type.Number({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+  selection: optional(Type.Object({ ref: shortText, text: longText, start_offset: integer, end_offset: integer })),
 });
 const node = Type.Object({
-  ref: Type.String(),
-  role: Type.String(),
-  name: text,
-  value: text,
-  state: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
+  ref: shortText,
+  role: shortText,
+  name: optional(longText),
+  value: optional(longText),
+  state: optional(Type.Array(shortText, { maxItems: maxStates })),
   level: integer,
   colcount: integer,
   rowcount: integer,
-  children: Type.Optional(Type.Union([Type.Array(Type.Object({})), Type.Null()])),
+  children: optional(Type.Array(Type.Object({}), { maxItems: maxNodes })),
 });
 
-/** Describes what is wrong with a snapshot and names the field. Iterative, because a tree may be deeper than the call stack. */
+/** Describes what is wrong with a snapshot and names the field. */
 function snapshotProblem(tree: unknown, name: string): string | undefined {
   const problem = problemWith(snapshot, tree, name);
   if (problem !== undefined) return problem;
-  const open = [{ element: (tree as UISnapshot).root, name: `${name}.root` }];
+  let nodes = 0;
+  const open = [{ element: (tree as UISnapshot).root, name: `${name}.root`, level: 1 }];
   for (let next = open.pop(); next; next = open.pop()) {
-    const { element, name: path } = next;
+    const { element, name: path, level } = next;
+    nodes += 1;
+    if (nodes > maxNodes) return `${name} must not have more than ${maxNodes} nodes`;
+    if (level > maxLevels) return `${name} must not have more than ${maxLevels} levels`;
     const nodeProblem = problemWith(node, element, path);
     if (nodeProblem !== undefined) return nodeProblem;
     element.children?.forEach((child, index) => {
-      open.push({ element: child, name: `${path}.children.${index}` });
+      open.push({ element: child, name: `${path}.children.${index}`, level: level + 1 });
     });
   }
   return undefined;

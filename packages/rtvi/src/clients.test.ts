@@ -271,6 +271,7 @@ describe("client-js 1.13.1", () => {
     });
 
     it("unsupported and invalid messages, and receives errors", async () => {
+      rtvi.on("sendText", () => undefined);
       await client.appendToContext({ role: "user", content: "remember" });
       await client.sendText(7 as never);
       expect(callbacks.slice(1)).toMatchObject([

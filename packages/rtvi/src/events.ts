@@ -1,28 +1,38 @@
-/** The number of events of one name that are held while the name has no listener. */
-const maxHeld = 50;
+import { dropOldest } from "./messages.ts";
 
 /** Events that are held, in order, until a listener is registered. A bot may therefore register its listeners late. */
 export interface HeldEvents<Events> {
-  /** Registers a listener, delivers the held events to it and returns a function that removes it. Does not catch the listener's errors. */
+  /** Registers a listener, delivers what is held for it and returns a function that removes it. Does not catch the listener's errors. */
   on<E extends keyof Events>(event: E, listener: (value: Events[E]) => void): () => void;
+  /** Whether the event has a listener. */
+  has(event: keyof Events): boolean;
   /** Calls the listeners, or holds the event if there are none. */
-  emit<E extends keyof Events>(event: E, value: Events[E], options?: HoldOptions): void;
-  /** Removes the held events of one name and returns their number. */
+  emit<E extends keyof Events>(event: E, value: Events[E]): void;
+  /** Holds a message that becomes events of this name, until the name has a listener. `deliver` then emits them. */
+  hold(event: keyof Events, deliver: () => void, options: HoldOptions): void;
+  /** Removes what is held for one name and returns the number of items. */
   take(event: keyof Events): number;
   /** Removes all listeners and held events. */
   close(): void;
 }
 
-/** How an event is held while it has no listener. */
+/** How a message is held. */
 export interface HoldOptions {
-  /** The number of events of this name to hold, including this one. Default 50. */
-  readonly most?: number;
-  /** Called if the event is dropped because too many are held. */
+  /** Its estimated memory. */
+  readonly bytes: number;
+  /** The number of items of this name to hold, including this one. Default 50. */
+  readonly most?: number | undefined;
+  /** Called if the message is dropped because too much is held. */
   refuse?(): void;
 }
 
+interface Held {
+  readonly deliver: () => void;
+  readonly bytes: number;
+  readonly refuse?: (() => void) | undefined;
+}
+
 export function createHeldEvents<Events>(): HeldEvents<Events> {
-  type Held = { readonly value: never; readonly refuse: (() => void) | undefined };
   const listeners = new Map<keyof Events, Set<(value: never) => void>>();
   const held = new Map<keyof Events, Held[]>();
 
@@ -31,30 +41,32 @@ export function createHeldEvents<Events>(): HeldEvents<Events> {
     map.set(event, value);
     return value;
   };
+  const has = (event: keyof Events): boolean => (listeners.get(event)?.size ?? 0) > 0;
+  const push = (event: keyof Events, item: Held, most?: number): void => {
+    const items = entry(held, event, () => []);
+    items.push(item);
+    for (const { refuse } of dropOldest(items, ({ bytes }) => bytes, most)) refuse?.();
+  };
+  const emit = <E extends keyof Events>(event: E, value: Events[E]): void => {
+    const registered = [...(listeners.get(event) ?? [])];
+    if (registered.length === 0) push(event, { deliver: () => emit(event, value), bytes: 0 });
+    else for (const listener of registered) listener(value as never);
+  };
 
   return {
+    has,
+    emit,
     on(event, listener) {
       const registered = (value: never): void => listener(value);
       entry(listeners, event, () => new Set()).add(registered);
-      const waiting = entry(held, event, () => []);
-      for (let next = waiting.shift(); next; next = waiting.shift()) registered(next.value);
+      const items = entry(held, event, () => []);
+      for (let next = items.shift(); next; next = items.shift()) next.deliver();
       return () => {
         listeners.get(event)?.delete(registered);
       };
     },
-    emit(event, value, { most = maxHeld, refuse } = {}) {
-      const registered = listeners.get(event);
-      if (registered && registered.size > 0) {
-        for (const listener of [...registered]) listener(value as never);
-        return;
-      }
-      const waiting = entry(held, event, () => []);
-      waiting.push({ value: value as never, refuse });
-      if (waiting.length > most) waiting.shift()?.refuse?.();
-    },
-    take(event) {
-      return held.get(event)?.splice(0).length ?? 0;
-    },
+    hold: (event, deliver, { bytes, refuse, most }) => push(event, { deliver, bytes, refuse }, most),
+    take: (event) => held.get(event)?.splice(0).length ?? 0,
     close() {
       listeners.clear();
       held.clear();

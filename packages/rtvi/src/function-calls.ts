@@ -15,6 +15,8 @@ export interface FunctionCallOptions {
 /** The pending calls of client functions. */
 export interface FunctionCalls {
   call(name: string, args?: Readonly<Record<string, unknown>>, options?: FunctionCallOptions): Promise<FunctionResult>;
+  /** Whether a call waits for its result. */
+  readonly pending: boolean;
   /** Resolves the pending call with its result. Returns false if no call with this id is pending. */
   settle(callId: string, result: FunctionResult): boolean;
   /** Rejects all pending calls, because the client is gone. */
@@ -86,6 +88,9 @@ export function createFunctionCalls(senders: RTVISenders, handshake: Handshake):
       });
       answer.catch(() => undefined); // callers may ignore the rejection
       return answer;
+    },
+    get pending() {
+      return pending.size > 0;
     },
     settle(callId, result) {
       const call = pending.get(callId);

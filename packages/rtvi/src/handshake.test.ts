@@ -70,6 +70,16 @@ describe("client-ready", () => {
     expect(warnings).toHaveLength(1);
   });
 
+  it("does not repeat a version, an id or a type of more than 1,000 characters", () => {
+    const long = "1".repeat(1_001);
+    const transport = greeted();
+    transport.client("client-ready", { version: `1.0.${long}` }, "r1");
+    transport.client("client-ready", {}, long);
+    transport.client(long, {}, "r2");
+    expect(transport.sent.map(({ type }) => type)).toEqual(["error-response", "bot-ready", "error", "error"]);
+    expect(JSON.stringify(transport.sent)).not.toContain(long);
+  });
+
   it("shortens a long version and removes its line breaks", () => {
     const { transport, warnings } = greetedWithLog();
     transport.client("client-ready", { version: `9\n${"9".repeat(10_000)}` });

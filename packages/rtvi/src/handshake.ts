@@ -1,7 +1,18 @@
 import Type from "typebox";
 import { Check } from "typebox/value";
 import manifest from "../package.json" with { type: "json" };
-import { type ClientEnvelope, envelopeProblem, isRTVI, protocolVersion, quote, recognizeEnvelope } from "./messages.ts";
+import {
+  type ClientEnvelope,
+  dropOldest,
+  envelopeProblem,
+  estimateBytes,
+  isRTVI,
+  maxHeldBytes,
+  protocolVersion,
+  quote,
+  recognizeEnvelope,
+  shortText,
+} from "./messages.ts";
 import { serverMessage } from "./server-messages.ts";
 import { type RTVILogger, type RTVITransport, sendMessage } from "./transport.ts";
 
@@ -43,7 +54,7 @@ export interface Handshake {
   client: RTVIClient | undefined;
   /** Called with each client that becomes ready, after `bot-ready` was sent. */
   readonly listeners: Set<(client: RTVIClient) => void>;
-  /** The client's messages that were not received yet, oldest first. Holds the latest 50. */
+  /** The client's messages that were not received yet, oldest first. Holds the latest 50, of at most 2 MiB together. */
   readonly held: ClientEnvelope[];
   /** Receives all later client messages except `client-ready`. */
   receive: ((message: ClientEnvelope) => void) | undefined;
@@ -52,7 +63,6 @@ export interface Handshake {
   rtvi: unknown;
 }
 
-const maxHeld = 50;
 const handshakeKey = Symbol.for("pipecat.rtvi");
 
 /**
@@ -108,8 +118,11 @@ function startHandshake(transport: RTVITransport, options: HandshakeOptions): Ha
     for (const listener of [...handshake.listeners]) listener(client);
   };
 
+  const bytesOf = new WeakMap<ClientEnvelope, number>();
   const hold = (message: ClientEnvelope): void => {
-    if (handshake.held.push(message) > maxHeld) handshake.held.shift();
+    bytesOf.set(message, estimateBytes(message, maxHeldBytes));
+    handshake.held.push(message);
+    dropOldest(handshake.held, (held) => bytesOf.get(held) ?? 0);
   };
 
   const removeListener = transport.on(
@@ -134,9 +147,9 @@ function startHandshake(transport: RTVITransport, options: HandshakeOptions): Ha
   return handshake;
 }
 
-const optionalText = Type.Optional(Type.Union([Type.String(), Type.Null()]));
+const optionalText = Type.Optional(Type.Union([shortText, Type.Null()]));
 const aboutClient = Type.Object({
-  library: Type.String(),
+  library: shortText,
   library_version: optionalText,
   platform: optionalText,
   platform_version: optionalText,
@@ -148,7 +161,7 @@ const aboutClient = Type.Object({
  */
 function readClient(data: unknown): { readonly client: RTVIClient; readonly warning: string | undefined } {
   const { version, about } = (data ?? {}) as { readonly version?: unknown; readonly about?: unknown };
-  const text = typeof version === "string" && version !== "" ? version : undefined;
+  const text = typeof version === "string" && version !== "" && Check(shortText, version) ? version : undefined;
   const major = text === undefined ? undefined : majorOf(text);
   return {
     client: {

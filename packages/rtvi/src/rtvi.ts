@@ -4,7 +4,7 @@ import { type Answers, clientMessages } from "./client-messages.ts";
 import { createHeldEvents } from "./events.ts";
 import { createFunctionCalls, type FunctionCallOptions } from "./function-calls.ts";
 import { type Handshake, type HandshakeOptions, handshakeOf, type RTVIClient } from "./handshake.ts";
-import { type ClientEnvelope, quote } from "./messages.ts";
+import { type ClientEnvelope, estimateBytes, maxHeldBytes, quote } from "./messages.ts";
 import { createOutbox } from "./outbox.ts";
 import { createSenders, type RTVISenders } from "./senders.ts";
 import type { RTVITransport } from "./transport.ts";
@@ -24,9 +24,9 @@ export interface RTVI extends RTVISenders {
   /** The client. Undefined until it is ready. */
   readonly client: RTVIClient | undefined;
   /**
-   * Registers a listener for client events and returns a function that removes it. Events that arrived before the first
-   * listener were held (50 of each kind, one `uiSnapshot`) and are delivered in order before this method returns. An
-   * exception in a listener reaches the transport, which ends the session.
+   * Registers a listener for client events and returns a function that removes it. Messages that arrived before the first
+   * listener were held (the latest 50 of each kind, at most 2 MiB; one `uiSnapshot`), and are validated and delivered in order
+   * before this method returns. An exception in a listener reaches the transport, which ends the session.
    */
   on<E extends keyof RTVIEvents>(event: E, listener: (value: RTVIEvents[E]) => void): () => void;
   /** Shows text that is not spoken. It is sent after the text of earlier speech. */
@@ -53,8 +53,8 @@ export interface RTVI extends RTVISenders {
  * Creates the bot's side of RTVI for a transport. A second call for the same transport returns the same object. If the host
  * has not called `answerHandshake`, this function does, with `options`; otherwise `options` have no effect.
  *
- * From then on, unknown message types and invalid data are answered with an `error-response`. Messages that arrived earlier
- * were held (the latest 50). The bot's `appMessage` listeners still receive all messages.
+ * From then on, unknown message types, and invalid data of messages that have a listener, are answered with an
+ * `error-response`. Messages that arrived earlier were held (the latest 50, at most 2 MiB). The bot's `appMessage` listeners still receive all messages.
  *
  * `bot-started-speaking` and `bot-stopped-speaking` are sent automatically: call this function before the bot speaks.
  */
@@ -86,17 +86,22 @@ function startRTVI(transport: RTVITransport, handshake: Handshake): RTVI {
     };
     const row = clientMessages.get(type);
     if (row === undefined) return void answers.error(`Unsupported type ${quote(type)}`);
-    const problem = row.problem(data ?? {});
-    if (problem !== undefined) return void answers.error(`Invalid message: ${problem}`);
-    let refused = false;
-    const refuse = (): void => {
-      if (!refused) void answers.error(`The bot does not handle ${type}`);
-      refused = true;
+    const deliver = (): void => {
+      const problem = row.problem(data ?? {});
+      if (problem !== undefined) return void answers.error(`Invalid message: ${problem}`);
+      for (const value of row.read(data ?? {}, answers)) {
+        if (row.event === "llmFunctionCallResult" && settle(value as FunctionCallResult)) continue;
+        events.emit(row.event, value as never);
+      }
     };
-    for (const value of row.read(data ?? {}, answers)) {
-      if (row.event === "llmFunctionCallResult" && settle(value as FunctionCallResult)) continue;
-      events.emit(row.event, value as never, row.latestOnly ? { most: 1 } : { refuse });
-    }
+    const refuse = (): void => void answers.error(`The bot does not handle ${type}`);
+    // A message that nobody listens to costs nothing but its memory.
+    if (events.has(row.event) || (row.event === "llmFunctionCallResult" && calls.pending)) deliver();
+    else
+      events.hold(row.event, deliver, {
+        bytes: estimateBytes(data, maxHeldBytes),
+        ...(row.latestOnly ? { most: 1 } : { refuse }),
+      });
     if (row.event === "disconnectBot") queueMicrotask(closeIfUnhandled);
   };
   const settle = ({ callId, result }: FunctionCallResult): boolean => calls.settle(callId, result);

@@ -20,6 +20,7 @@ export {
   type TransportsByTransport,
 } from "./create-transport.ts";
 export { errorStatus, isRunnerError, RunnerError, type RunnerErrorCode } from "./errors.ts";
+export { type ParsedJson, parseJson } from "./json.ts";
 export type { Logger, LogLine } from "./logger.ts";
 export { type OptionDefinition, type OptionSources, type OptionTable, optionLabel, resolveOptions } from "./options.ts";
 export {
@@ -45,6 +46,7 @@ export {
   type TransportPlugin,
 } from "./plugin.ts";
 export type { Call, CallInput, Clock, MediaPort, Pacer, PortMedia } from "./port.ts";
+export { createRateLimit, type RateLimit, type RateLimitOptions } from "./rate-limit.ts";
 export {
   createRestClient,
   type RestAnswer,

@@ -75,6 +75,9 @@ export interface CallInput {
  *
  * Until the bot calls `createTransport`, the runner buffers the last 500 ms of audio, the first 50 messages of at most
  * 1 MiB together, and the first 50 keys, and counts the rest.
+ *
+ * At most 100 messages and 20 keys per second reach the bot (300 and 50 at once); the rest is counted. A caller that sends ten
+ * times as much for 5 s is disconnected: the call ends with `rate-exceeded`.
  */
 export interface Call {
   /** The wire is up: audio flows in both directions. */

@@ -20,6 +20,7 @@ export type CloseReason =
   | "abandoned" // started, but no caller connected within 120 s
   | "evicted" // started, and displaced by newer starts before a caller connected
   | "transport-failed" // the transport could not continue
+  | "rate-exceeded" // the caller sent far more messages than a client does
   | "ended-by-request" // a request to the runner ended the session
   | "shutdown"; // the runner stopped
 
@@ -56,7 +57,8 @@ export interface ListenOptions {
 /**
  * How a bot listens and speaks. Identical on every transport.
  *
- * Up to 50 events of each name are buffered until the first listener for that name is registered.
+ * Up to 50 events of each name, and messages of about 1 MiB together, are buffered until the first listener for that name is
+ * registered.
  */
 export interface Transport<Events extends TransportEvents = TransportEvents> {
   /** The name of the transport, as in `args.transport`. */

@@ -3,12 +3,15 @@ import Type, { type TSchema } from "typebox";
 import { Check, Errors } from "typebox/value";
 
 const flag = Type.Optional(Type.Boolean());
-const text = Type.Optional(Type.String());
+/** Names, regions, languages and URLs. */
+const anyText = Type.String({ maxLength: 2_048 });
+const text = Type.Optional(anyText);
 const count = Type.Optional(Type.Integer({ minimum: 0 }));
 /** Seconds since 1970. Fractions are rounded down, because Daily accepts whole numbers only. */
 const time = Type.Optional(Type.Number({ minimum: 0 }));
-const table = Type.Optional(Type.Record(Type.String(), Type.Unknown()));
-const bucket = Type.Optional(Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Boolean(), Type.Null()]));
+const record = Type.Record(Type.String(), Type.Unknown(), { maxProperties: 100 });
+const table = Type.Optional(record);
+const bucket = Type.Optional(Type.Union([record, Type.Boolean(), Type.Null()]));
 
 const sip = Type.Optional(
   Type.Union([
@@ -52,10 +55,10 @@ const roomSchema = Type.Object({
   start_video_off: flag,
   start_audio_off: flag,
   owner_only_broadcast: flag,
-  enable_recording: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  enable_recording: Type.Optional(Type.Union([anyText, Type.Null()])),
   recordings_bucket: bucket,
   transcription_bucket: bucket,
-  geo: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  geo: Type.Optional(Type.Union([anyText, Type.Null()])),
   lang: text,
   permissions: table,
   sip,
@@ -73,7 +76,7 @@ const tokenSchema = Type.Object({
   user_id: Type.Optional(Type.String({ maxLength: 36 })),
   enable_screenshare: flag,
   enable_prejoin_ui: flag,
-  enable_recording: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  enable_recording: Type.Optional(Type.Union([anyText, Type.Null()])),
   start_video_off: flag,
   start_audio_off: flag,
   start_cloud_recording: flag,

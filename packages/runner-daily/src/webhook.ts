@@ -78,18 +78,24 @@ export interface DialinCall {
   readonly sipHeaders?: Readonly<Record<string, unknown>>;
 }
 
+/** Longest text of a webhook. Call ids and numbers of Daily have at most 100 characters. */
+const maxTextLength = 1_000;
+/** SIP headers of a call that are passed to the bot. */
+const maxSipHeaders = 100;
+
 /** Parses a webhook body: a call, or the `test` that Daily sends during setup. Throws BODY_INVALID, which names the field. */
 function parseDialin(rawBody: string): DialinCall | "test" {
   const body = parseObject(rawBody);
   if (body.test || body.Test) return "test";
   const text = (...names: readonly [string, ...string[]]): string => {
     const value = names.map((name) => body[name]).find((candidate) => candidate !== undefined);
-    if (typeof value === "string" && value !== "") return value;
-    throw invalid(`"${names[0]}" in the body must be a non-empty string`);
+    if (typeof value === "string" && value !== "" && value.length <= maxTextLength) return value;
+    throw invalid(`"${names[0]}" in the body must be a string of 1 to ${maxTextLength} characters`);
   };
   const { sipHeaders } = body;
   const hasHeaders = sipHeaders !== undefined && sipHeaders !== null;
-  if (hasHeaders && !isObject(sipHeaders)) throw invalid('"sipHeaders" in the body must be an object');
+  if (hasHeaders && !(isObject(sipHeaders) && Object.keys(sipHeaders).length <= maxSipHeaders))
+    throw invalid(`"sipHeaders" in the body must be an object of at most ${maxSipHeaders} headers`);
   return {
     callId: text("callId"),
     callDomain: text("callDomain"),

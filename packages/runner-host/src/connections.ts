@@ -20,10 +20,10 @@ export interface ConnectionLimits {
 
 /** The limits of a runner with this number of sessions at most. */
 export function defaultLimits(maxSessions: number): ConnectionLimits {
-  const sessions = Number.isFinite(maxSessions) ? maxSessions : 0;
+  const hasLimit = Number.isFinite(maxSessions);
   return {
-    connections: Math.max(10_000, 8 * sessions),
-    connectionsPerClient: Math.max(1_000, 4 * sessions),
+    connections: hasLimit ? Math.max(10_000, 8 * maxSessions) : Number.POSITIVE_INFINITY,
+    connectionsPerClient: hasLimit ? Math.max(1_000, 4 * maxSessions) : Number.POSITIVE_INFINITY,
     descriptor: highestDescriptor(),
     bodies: 64 * 1024 * 1024,
     bodiesPerClient: 16 * 1024 * 1024,

@@ -60,11 +60,11 @@ test("large bodies evict the oldest pending sessions, and never an active one", 
   expect(host.runner.sessions.counts.pending).toBe(16);
 });
 
-test("1,000 silent connections do not block the server, and close() closes them", async () => {
+test("900 silent connections do not block the server, and close() closes them", async () => {
   const host = await startRunner();
   const port = Number(host.runner.url.port);
   const idle = await Promise.all(
-    Array.from({ length: 1_000 }, async () => {
+    Array.from({ length: 900 }, async () => {
       const socket = connect(port, "127.0.0.1");
       socket.on("error", () => undefined);
       await once(socket, "connect");

@@ -187,6 +187,33 @@ test("close() closes the connections of a caller that does not answer the close 
   await Promise.all(closed);
 });
 
+test("a caller that sends more than 50 pings at once is closed with 1008, and no other caller", async () => {
+  await using host = await withSocket({});
+  const [good, bad] = [open(host, "/echo"), open(host, "/echo")];
+  await Promise.all([once(good, "open"), once(bad, "open")]);
+  for (let count = 0; count < 50; count++) good.ping();
+  for (let count = 0; count < 150; count++) bad.ping();
+  bad.send("hello");
+  const answers = vi.fn();
+  bad.on("message", answers);
+  expect(await closing(bad)).toEqual([1008, "RATE_EXCEEDED"]);
+  expect(answers).not.toHaveBeenCalled();
+  good.send("hello");
+  expect(String((await once(good, "message"))[0])).toBe("hello");
+  expect(host.log.messages("warn")).toEqual(["WebSocket rejected"]);
+});
+
+test("a caller that sends more than 20,000 messages at once is closed with 1008", async () => {
+  const message = vi.fn();
+  await using host = await withSocket({ accept: () => ({ message }) });
+  const socket = open(host, "/echo");
+  await once(socket, "open");
+  for (let count = 0; count < 30_000; count++) socket.send("x");
+  expect(await closing(socket)).toEqual([1008, "RATE_EXCEEDED"]);
+  expect(message.mock.calls.length).toBeGreaterThanOrEqual(20_000);
+  expect(message.mock.calls.length).toBeLessThan(30_000);
+});
+
 test("sockets whose network is gone are terminated, and sockets that answer pings are not", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   try {

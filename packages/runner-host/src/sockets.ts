@@ -5,8 +5,10 @@ import {
   type Access,
   type CallerSocket,
   type CloseReason,
+  createRateLimit,
   isRunnerError,
   type Logger,
+  type RateLimitOptions,
   RunnerError,
   type SocketHandlers,
   type SocketRequest,
@@ -31,12 +33,17 @@ const shutdownCloseMs = 500;
 const lingerMs = 2_000;
 /** Ping interval in ms. A socket that sends nothing during one, not even the pong, is terminated. */
 export const pingMs = 20_000;
+/** Pings of a caller, each of which is answered: 100 in 10 s. Clients send one in 10 s or less often. */
+const callerPings = { perSecond: 5, burst: 50 };
+/** Messages of a caller, audio included. Clients and carriers send 50 per second, and after a pause of the network more at once. */
+const callerMessages = { perSecond: 2_000, burst: 20_000 };
 
 /** RFC 6455 section 7.4. Reasons without an entry close with 1000. */
 const closeCodes: Partial<Record<CloseReason, number>> = {
   "bot-failed": 1011,
   "bot-stuck": 1011,
   "transport-failed": 1011,
+  "rate-exceeded": 1008,
   shutdown: 1001,
 };
 
@@ -210,7 +217,7 @@ function serve(
     countRejection(body.code);
     if (status === 500) logger.error({ err, route: route.path }, "WebSocket rejected");
     else logger.warn({ code: body.code, reason: body.detail, route: route.path }, "WebSocket rejected");
-    const code = status === 429 || status === 503 ? 1013 : status < 500 ? 1008 : 1011;
+    const code = body.code === "AT_CAPACITY" || status === 503 ? 1013 : status < 500 ? 1008 : 1011;
     // RFC 6455 section 5.5: a close reason has at most 123 bytes.
     socket.close(code, body.code.slice(0, 123));
     if (!ownsSession && session && session !== announced) void session.end("transport-failed");
@@ -251,8 +258,16 @@ function serve(
     return owner;
   }
 
+  const messages = createRateLimit(callerMessages);
+  const pings = createRateLimit(callerPings);
   socket.on("message", (data, isBinary) => {
-    if (handlers && !rejected) call(() => handlers?.message(data as Buffer, isBinary));
+    // A caller that ignores the close frame may send for another second.
+    if (!handlers || !callerSocket.isOpen) return;
+    if (messages.take()) call(() => handlers?.message(data as Buffer, isBinary));
+    else reject(rateExceeded("messages", callerMessages));
+  });
+  socket.on("ping", () => {
+    if (!pings.take()) reject(rateExceeded("pings", callerPings));
   });
   // ws closes the socket by itself; `close` follows.
   socket.on("error", (err) => {
@@ -315,6 +330,12 @@ function createCallerSocket(socket: WebSocket, maxPayload: number, reject: (erro
     },
     reject,
   };
+}
+
+function rateExceeded(what: string, { perSecond }: RateLimitOptions): RunnerError {
+  return new RunnerError("RATE_EXCEEDED", `The caller sent more than ${perSecond} ${what} per second.`, {
+    fix: "Send one ping per 20 s, and audio in frames of 10 to 40 ms.",
+  });
 }
 
 function callEnded(cause?: unknown): RunnerError {

@@ -2,6 +2,8 @@ import type { AudioFrame } from "@pipecat-ts/audio";
 import type { Call } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { createBufferedCall } from "./call.ts";
+import { recordingLogger } from "./test/fake-call.ts";
+import { createFakeClock } from "./test/fake-clock.ts";
 
 test("delivers buffered events, messages first, then later events at once", () => {
   const { buffered, call, receiver, received } = open();
@@ -77,11 +79,12 @@ test("buffers the first 50 messages, of about 1 MiB together", () => {
   expect(large.received).toHaveLength(3);
 });
 
-test("buffers the first 50 keys and the first 50 other events", () => {
-  const { buffered, call, receiver, received } = open();
+test("buffers the first 50 keys and the first 50 other events", async () => {
+  const { buffered, call, receiver, received, clock } = open();
   for (let n = 0; n < 60; n++) call.dtmf(String(n % 10));
   for (let n = 0; n < 60; n++) call.event("ping", n);
   buffered.attach(receiver);
+  await clock.advance(50);
   call.dtmf("#");
   expect(received).toEqual([
     ...Array.from({ length: 50 }, (_, n) => `dtmf ${n % 10}`),
@@ -118,6 +121,63 @@ test("ignores early audio that is not a frame", () => {
   expect(received).toEqual([]);
 });
 
+test("admits 300 messages at once and 100 per second, counts the rest, and warns once", async () => {
+  const { buffered, call, receiver, received, clock, warnings } = open();
+  buffered.attach(receiver);
+  for (let n = 0; n < 1_000; n++) call.message(n);
+  expect(received).toEqual(Array.from({ length: 300 }, (_, n) => `message ${n}`));
+  for (let second = 0; second < 10; second++) {
+    await clock.advance(1_000);
+    for (let n = 0; n < 200; n++) call.message(n);
+  }
+  expect(received).toHaveLength(1_300);
+  expect(buffered.dropped.messages).toBe(700 + 1_000);
+  expect(warnings).toEqual(["message dropped: too many per second; further ones are only counted"]);
+  call.audio(audio(320, 1));
+  expect(received.at(-1)).toBe("audio 320 of 1");
+});
+
+test("admits 50 keys at once and 20 per second, apart from messages", async () => {
+  const { buffered, call, receiver, received, clock } = open();
+  buffered.attach(receiver);
+  for (let n = 0; n < 100; n++) call.dtmf("1");
+  expect(received).toHaveLength(50);
+  await clock.advance(1_000);
+  for (let n = 0; n < 100; n++) call.dtmf("1");
+  expect(received).toHaveLength(70);
+  call.message("hello");
+  expect(received.at(-1)).toBe("message hello");
+  expect(buffered.dropped).toMatchObject({ keys: 130, messages: 0 });
+});
+
+test.each<[string, (call: Call) => void]>([
+  ["messages", (call) => call.message("x")],
+  ["keys", (call) => call.dtmf("1")],
+  ["other events", (call) => call.event("trackStatus")],
+])("disconnects a caller that sends 5,000 %s at once, or more than 1,000 per second", async (_, send) => {
+  const { buffered, call, receiver, received, left, clock, warnings } = open();
+  buffered.attach(receiver);
+  for (let second = 0; second < 10; second++) {
+    for (let n = 0; n < 1_000; n++) send(call);
+    await clock.advance(1_000);
+  }
+  expect(left).toEqual([]);
+  for (let n = 0; n < 5_001; n++) send(call);
+  expect(left).toEqual(["rate-exceeded"]);
+  expect(received.at(-1)).toBe("left rate-exceeded");
+  for (let n = 0; n < 5_000; n++) send(call);
+  expect(received.at(-1)).toBe("left rate-exceeded");
+  expect(warnings.filter((warning) => warning.startsWith("caller disconnected"))).toHaveLength(1);
+});
+
+test("delivers the events of a transport after the caller left", () => {
+  const { buffered, call, receiver, received } = open();
+  buffered.attach(receiver);
+  call.left();
+  call.event("roomClosed");
+  expect(received).toEqual(["left caller-left", "roomClosed "]);
+});
+
 function open() {
   const received: string[] = [];
   const left: string[] = [];
@@ -134,8 +194,11 @@ function open() {
     event: (name, ...args) => received.push(`${name} ${args.join()}`),
     left: (reason) => received.push(`left ${reason}`),
   };
-  const buffered = createBufferedCall((reason) => left.push(reason));
-  return { buffered, call: buffered.call, receiver, received, left };
+  const clock = createFakeClock();
+  const warnings: string[] = [];
+  const logger = recordingLogger(warnings);
+  const buffered = createBufferedCall({ clock, logger, onLeft: (reason) => left.push(reason) });
+  return { buffered, call: buffered.call, receiver, received, left, clock, warnings };
 }
 
 /** A frame at 16 kHz whose samples all have one value. */

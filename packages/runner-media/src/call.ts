@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { type AudioFrame, durationMs } from "@pipecat-ts/audio";
-import type { Call, CloseReason } from "@pipecat-ts/runner-core";
+import { type Call, type Clock, type CloseReason, createRateLimit, type Logger } from "@pipecat-ts/runner-core";
 import { estimateBytes } from "./estimate-bytes.ts";
 import { frameFault } from "./frame-check.ts";
 
@@ -10,7 +10,7 @@ export interface BufferedCall {
   readonly call: Call;
   /** Delivers buffered events to `receiver`, messages before audio, and every later event at once. */
   attach(receiver: Call): void;
-  /** What did not fit into the buffer: audio in ms, and the number of messages, keys and other events. */
+  /** What did not fit into the buffer, or exceeded a rate: audio in ms, and the number of messages, keys and other events. */
   readonly dropped: {
     readonly audioMs: number;
     readonly messages: number;
@@ -18,6 +18,23 @@ export interface BufferedCall {
     readonly events: number;
   };
 }
+
+export interface BufferedCallOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called once, after `receiver.left`. */
+  onLeft(reason: CloseReason): void;
+}
+
+/**
+ * Messages of a caller. Pipecat's clients send a few per second; small-webrtc-transport and the Daily client send what they
+ * queued before the bot was ready at once, the latter three batches per second of recorded audio.
+ */
+const messageRate = { perSecond: 100, burst: 300 };
+/** Keys of a caller. A person presses 10 per second; a client may send a number of 15 digits at once. */
+const keyRate = { perSecond: 20, burst: 50 };
+/** Messages, keys and other events above which a caller is disconnected: ten times the rate of messages for 5 s. */
+const floodRate = { perSecond: 1_000, burst: 5_000 };
 
 const maxAudioMs = 500;
 /** 500 ms in frames of 5 ms. Bounds the cost of frames with one sample. */
@@ -32,10 +49,12 @@ const maxEvents = 50;
  * Buffers the last 500 ms of audio, the first 50 messages of about 1 MiB together, because later messages build on the first, the
  * first 50 keys, and the first 50 other events.
  *
- * Create it in the session's asynchronous scope: everything that a call sets off runs in it. `onLeft` is called once, in that
- * scope, after `receiver.left`.
+ * At most 100 messages and 20 keys per second reach the bot, with bursts of 300 and 50. More are dropped and counted, and the
+ * first is logged. A caller that sends ten times as much for 5 s is disconnected: the call ends with `rate-exceeded`.
+ *
+ * Create it in the session's asynchronous scope: everything that a call sets off runs in it.
  */
-export function createBufferedCall(onLeft: (reason: CloseReason) => void): BufferedCall {
+export function createBufferedCall({ clock, logger, onLeft }: BufferedCallOptions): BufferedCall {
   const scope = AsyncLocalStorage.snapshot();
   let receiver: Call | undefined;
   let isConnected = false;
@@ -47,6 +66,31 @@ export function createBufferedCall(onLeft: (reason: CloseReason) => void): Buffe
   let audio: AudioFrame[] = [];
   let audioMs = 0;
   const dropped = { audioMs: 0, messages: 0, keys: 0, events: 0 };
+  const rates = { messages: createRateLimit(messageRate, clock.now), keys: createRateLimit(keyRate, clock.now) };
+  const flood = createRateLimit(floodRate, clock.now);
+  const warned = new Set<"messages" | "keys">();
+
+  function leave(reason: CloseReason): void {
+    if (leftReason !== undefined) return;
+    leftReason = reason;
+    if (receiver) scope(receiver.left, reason);
+    scope(onLeft, reason);
+  }
+
+  /** Whether the caller may report another event. Ends the call of a caller that floods it. */
+  function admit(kind?: "messages" | "keys"): boolean {
+    if (kind !== undefined && leftReason !== undefined) return false;
+    if (!flood.take()) {
+      if (leftReason === undefined) logger.warn(floodRate, "caller disconnected: too many messages");
+      leave("rate-exceeded");
+      return false;
+    }
+    if (kind === undefined || rates[kind].take()) return true;
+    dropped[kind] += 1;
+    if (!warned.has(kind)) logger.warn({ kind }, "message dropped: too many per second; further ones are only counted");
+    warned.add(kind);
+    return false;
+  }
 
   function bufferAudio(frame: AudioFrame): void {
     // A sample rate of 0 would make the sum of durations infinite for good.
@@ -89,12 +133,12 @@ export function createBufferedCall(onLeft: (reason: CloseReason) => void): Buffe
         else bufferAudio(frame);
       },
       message(message, sender) {
-        if (leftReason !== undefined) return;
+        if (!admit("messages")) return;
         if (receiver) scope(receiver.message, message, sender);
         else bufferMessage(message, sender);
       },
       dtmf(key) {
-        if (leftReason !== undefined) return;
+        if (!admit("keys")) return;
         if (receiver) scope(receiver.dtmf, key);
         else if (keys.length < maxKeys) keys.push(key);
         else dropped.keys += 1;
@@ -103,19 +147,16 @@ export function createBufferedCall(onLeft: (reason: CloseReason) => void): Buffe
         if (receiver) scope(receiver.played, mark);
       },
       error(error) {
+        if (!admit()) return;
         if (receiver) scope(receiver.error, error);
         else bufferEvent((to) => to.error(error));
       },
       event(name, ...args) {
+        if (!admit()) return;
         if (receiver) scope(receiver.event, name, ...args);
         else bufferEvent((to) => to.event(name, ...args));
       },
-      left(reason = "caller-left") {
-        if (leftReason !== undefined) return;
-        leftReason = reason;
-        if (receiver) scope(receiver.left, reason);
-        scope(onLeft, reason);
-      },
+      left: (reason = "caller-left") => leave(reason),
     },
     attach(to) {
       receiver = to;

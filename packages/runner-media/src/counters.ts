@@ -10,6 +10,8 @@ export interface MediaCounters {
   readonly inputUnread: number;
   /** Frames from the wire that were not valid audio. */
   readonly inputInvalid: number;
+  /** Frames from the wire that were dropped because their sample rate changed too often. */
+  readonly inputRateDropped: number;
   /** Frames of the bot's audio that were sent. */
   readonly outputFrames: number;
   /** Frames of the bot's audio that the wire did not take: more than 1 MiB was buffered, or it threw. */
@@ -20,7 +22,7 @@ export interface MediaCounters {
   readonly outputStaleMs: number;
   /** Gaps within an utterance because the bot's audio was late. */
   readonly outputGaps: number;
-  /** Events dropped because 50 of their name were buffered without a listener. */
+  /** Events dropped because 50 of their name, or messages of 1 MiB, were buffered without a listener. */
   readonly eventsDropped: number;
 }
 
@@ -37,6 +39,7 @@ export function createDropCounters(logger: Logger): DropCounters {
     inputDropped: 0,
     inputUnread: 0,
     inputInvalid: 0,
+    inputRateDropped: 0,
     outputFrames: 0,
     outputDropped: 0,
     outputInvalid: 0,

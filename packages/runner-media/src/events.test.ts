@@ -48,6 +48,19 @@ describe("events", () => {
     expect(received).toEqual(["a1", "a2", "b2", "a3"]);
   });
 
+  test("are buffered up to about 1 MiB of messages, and other events are still buffered", async () => {
+    const { transport, caller } = createFakeCall();
+    for (let index = 0; index < 10; index++) caller.message(`${index}${"x".repeat(300_000)}`);
+    caller.message("small");
+    caller.dtmf("1");
+    expect(transport.counters.eventsDropped).toBe(8);
+    const received: string[] = [];
+    transport.on("appMessage", (message) => received.push(String(message).slice(0, 1)));
+    transport.on("dtmf", (digit) => received.push(`key ${digit}`));
+    await settle();
+    expect(received).toEqual(["0", "1", "2", "key 1"]);
+  });
+
   test("are buffered up to 50 of each name, and dropped ones are counted", async () => {
     const { transport, caller } = createFakeCall();
     for (let index = 0; index < 60; index++) caller.message(index);

@@ -1,6 +1,7 @@
 import type { ListenOptions, Logger, Transport, TransportEvents } from "@pipecat-ts/runner-core";
 import { bindScope } from "./bind-scope.ts";
 import type { DropCounters } from "./counters.ts";
+import { estimateBytes } from "./estimate-bytes.ts";
 
 /** The events of one call and their listeners. */
 export interface CallEvents<Events extends TransportEvents = TransportEvents> {
@@ -8,9 +9,9 @@ export interface CallEvents<Events extends TransportEvents = TransportEvents> {
   /** The same for an event that only this transport has. */
   emitOwn(event: string, ...args: readonly unknown[]): void;
   /**
-   * Registers a listener and returns a function that removes it. Up to 50 events of each name are buffered until the first
-   * listener without `tap`; it gets them in order in the next microtask, before anything newer. A tap gets them too, and
-   * leaves them buffered.
+   * Registers a listener and returns a function that removes it. Up to 50 events of each name, and messages of about 1 MiB
+   * together, are buffered until the first listener without `tap`; it gets them in order in the next microtask, before anything
+   * newer. A tap gets them too, and leaves them buffered.
    *
    * A listener runs in the asynchronous scope in which it was registered. An exception in one goes to `onError` of
    * `createCallEvents`, and the other listeners are still called.
@@ -19,6 +20,8 @@ export interface CallEvents<Events extends TransportEvents = TransportEvents> {
 }
 
 const maxBuffered = 50;
+/** In memory: about 1 MiB of text. */
+const maxMessageBytes = 2 * 1024 * 1024;
 
 type Args = readonly unknown[];
 
@@ -41,6 +44,7 @@ export function createCallEvents<Events extends TransportEvents = TransportEvent
   onError?: (error: unknown) => void,
 ): CallEvents<Events> {
   const channels = new Map<string, Channel>();
+  let messageBytes = 0;
 
   function channelOf(event: string): Channel {
     const known = channels.get(event);
@@ -51,9 +55,16 @@ export function createCallEvents<Events extends TransportEvents = TransportEvent
   }
 
   function buffer(event: string, buffered: Args[], args: Args): void {
-    if (buffered.length < maxBuffered) buffered.push(args);
+    const fits = buffered.length < maxBuffered && (event !== "appMessage" || messageFits(args[0]));
+    if (fits) buffered.push(args);
     // Few bots listen to every event, so this does not deserve a warning.
     else if (drops.counters.eventsDropped++ === 0) logger.debug({ event }, "event dropped: no listener");
+  }
+
+  /** Once a message does not fit, none does: later messages build on the first, and need not be measured. */
+  function messageFits(message: unknown): boolean {
+    if (messageBytes <= maxMessageBytes) messageBytes += estimateBytes(message, maxMessageBytes);
+    return messageBytes <= maxMessageBytes;
   }
 
   function emit(event: string, ...args: Args): void {

@@ -64,17 +64,46 @@ describe("input", () => {
   });
 
   test("loses no audio when the sample rate changes during the call", async () => {
-    const { transport, caller } = createFakeCall();
+    const { transport, caller, clock } = createFakeCall();
     const { frames } = collect(transport.input);
     for (const rate of [16_000, 8_000, 48_000, 16_000]) {
-      for (let index = 0; index < 10; index++) {
+      for (let index = 0; index < 25; index++) {
         caller.audio(steady(1_000, 20, rate));
-        await settle();
+        await clock.advance(20);
       }
     }
-    expect(frames.length).toBe(40);
+    expect(frames.length).toBe(100);
     const odd = frames.flatMap(({ samples }) => [...samples]).filter((sample) => Math.abs(sample - 1_000) > 600);
     expect(odd).toEqual([]);
+  });
+
+  test("takes one change of the sample rate per 500 ms, drops and counts other rates, and warns once", async () => {
+    const { transport, caller, clock, warnings } = createFakeCall();
+    const { frames } = collect(transport.input);
+    caller.audio(steady(1_000, 20, 8_000));
+    for (let passedMs = 0; passedMs < 1_000; passedMs += 20) {
+      caller.audio(steady(1_000, 20, 21_001));
+      caller.audio(steady(-1_000, 20, 21_003));
+      await clock.advance(20);
+    }
+    // 21,001 Hz until 21,003 Hz is taken after 500 ms.
+    expect(transport.counters.inputRateDropped).toBe(49);
+    expect(frames.map(({ samples }) => Math.sign(samples[160] ?? 0))).toEqual([
+      ...Array(27).fill(1),
+      ...Array(24).fill(-1),
+    ]);
+    expect(warnings).toHaveLength(1);
+  });
+
+  test("takes another number of channels with every frame", async () => {
+    const { transport, caller, clock } = createFakeCall();
+    const { frames } = collect(transport.input);
+    for (let index = 0; index < 100; index++) {
+      caller.audio(steady(1_000, 20, 48_000, (index % 8) + 1));
+      await clock.advance(20);
+    }
+    expect(transport.counters).toMatchObject({ inputRateDropped: 0, inputInvalid: 0 });
+    expect(frames.slice(1).every(({ samples }) => samples.every((sample) => Math.abs(sample - 1_000) <= 2))).toBe(true);
   });
 
   test("buffers 500 ms, then drops the oldest frames, counts them, and logs once", async () => {

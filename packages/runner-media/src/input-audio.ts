@@ -1,22 +1,29 @@
 import { type AudioFrame, createChunker, createResampler, mixToMono, type Resampler } from "@pipecat-ts/audio";
-import type { CallInput } from "@pipecat-ts/runner-core";
+import { type CallInput, type Clock, createRateLimit } from "@pipecat-ts/runner-core";
 import type { DropCounters } from "./counters.ts";
 import { frameFault } from "./frame-check.ts";
 
 /** Frames of 20 ms that are buffered for a reader: 500 ms. */
 const bufferedFrames = 25;
+/** Changes of the sample rate. Each may create a resampler kernel, which takes 1 ms. */
+const rateChanges = { perSecond: 2, burst: 1 };
 
 /**
  * Converts the caller's audio to mono frames of exactly 20 ms at `sampleRate`, a multiple of 50 Hz.
  *
  * A reader that falls behind loses the oldest frames, which count as `inputDropped`. Before its first read they count as
  * `inputUnread`: a bot that greets first, or that never uses `input`, loses nothing that it wanted.
+ *
+ * The sample rate may change once per 500 ms. Until then, frames at another rate are dropped and count as
+ * `inputRateDropped`. The number of channels may change with every frame: mixing holds no state.
  */
-export function createInputAudio(sampleRate: number, drops: DropCounters): CallInput {
+export function createInputAudio(sampleRate: number, drops: DropCounters, clock: Clock): CallInput {
   const frameSamples = sampleRate / 50;
   const chunker = createChunker(frameSamples);
   const readers = new Set<FrameReader>();
-  let fromRate = sampleRate;
+  const rateLimit = createRateLimit(rateChanges, clock.now);
+  /** The sample rate of the caller; `undefined` before the first frame. */
+  let fromRate: number | undefined;
   let resampler: Resampler | undefined;
   let ended = false;
 
@@ -45,8 +52,12 @@ export function createInputAudio(sampleRate: number, drops: DropCounters): CallI
       const fault = frameFault(frame);
       if (fault !== undefined) return drops.add("inputInvalid", `input frame skipped: ${fault}`);
       if (frame.samples.length === 0) return;
+      if (frame.sampleRate !== fromRate) {
+        if (fromRate !== undefined && !rateLimit.take())
+          return drops.add("inputRateDropped", "input frame dropped: the sample rate changed twice within 500 ms");
+        changeRate(frame.sampleRate);
+      }
       const mono = mixToMono(newest(frame, drops));
-      if (mono.sampleRate !== fromRate) changeRate(mono.sampleRate);
       if (resampler) chunk(resampler.process(mono.samples));
       else if (mono.samples.length === frameSamples && chunker.pending === 0) deliver(mono);
       else chunk(mono.samples);

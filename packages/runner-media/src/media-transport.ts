@@ -84,7 +84,7 @@ function buildMedia(options: MediaOptions): Media {
   const { clock } = pacer;
   const drops = createDropCounters(logger);
   const events = createCallEvents(drops, logger, options.onListenerError);
-  const inputAudio = createInputAudio(audioInSampleRate, drops);
+  const inputAudio = createInputAudio(audioInSampleRate, drops, clock);
   if (!audioInEnabled) inputAudio.end();
   const input = inputAudio.listen();
   const lock = createOutputLock();
@@ -205,7 +205,7 @@ function buildMedia(options: MediaOptions): Media {
     port.extend?.({
       transport,
       played: () => allPlayed(lock, playout),
-      createInput: () => createInputAudio(audioInSampleRate, drops),
+      createInput: () => createInputAudio(audioInSampleRate, drops, clock),
     }),
   );
 

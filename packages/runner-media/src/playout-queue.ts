@@ -15,6 +15,8 @@ const maxQueuedMs = 200;
  * The queue of the bot's audio. It converts audio to wire frames only when one is due, so that an interruption only has to
  * clear this queue, and a frame of ten minutes costs no more at a time than one of 20 ms.
  *
+ * The bot may change the rate with every frame: the bot is trusted, and kernels of recent rates are cached.
+ *
  * Positions are milliseconds of all audio that was ever pushed, and never go back.
  */
 export interface PlayoutQueue {

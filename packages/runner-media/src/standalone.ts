@@ -51,7 +51,7 @@ export function createStandaloneCall({ name, params = {}, logger, pacer = create
     cancel();
   }
 
-  const buffered = createBufferedCall(close);
+  const buffered = createBufferedCall({ clock: pacer.clock, logger, onLeft: close });
   return {
     call: buffered.call,
     attach(port) {

@@ -242,11 +242,14 @@ export function createSession(options: SessionOptions): HostSession {
       transportName = owner.runsAs ?? owner.name;
       const active = createTermination({ logger, abort, finish: (reason) => void finish(reason) });
       termination = active;
-      const buffered = inScope(() => createBufferedCall(active.callerLeft));
+      const buffered = inScope(() =>
+        createBufferedCall({ clock: options.pacer.clock, logger, onLeft: active.callerLeft }),
+      );
       call = buffered.call;
       session.onEnd(() => {
         const dropped = buffered.dropped;
-        if (Object.values(dropped).some((count) => count > 0)) logger.info(dropped, "early media dropped");
+        if (Object.values(dropped).some((count) => count > 0))
+          logger.info(dropped, "caller media and messages dropped");
       });
 
       async function build(params: TransportParams): Promise<Transport> {

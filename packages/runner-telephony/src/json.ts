@@ -1,3 +1,5 @@
+import { parseJson } from "@pipecat-ts/runner-core";
+
 /** A JSON object as received: any field may be missing or have any type. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -6,12 +8,8 @@ const maxTextLength = 512;
 
 /** The JSON object in a text; `undefined` for anything else. */
 export function parseObject(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined; // Not JSON: the media stream counts the message.
-  }
+  const { value } = parseJson(text);
+  return isObject(value) ? value : undefined;
 }
 
 /** The object in a field; an empty object when there is none. */

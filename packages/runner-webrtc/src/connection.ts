@@ -125,7 +125,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     const received = parseChannelText(text);
     if (received === undefined) {
       skippedMessages += 1;
-      if (skippedMessages === 1) logger.warn("message skipped: not JSON"); // Further ones are only counted.
+      if (skippedMessages === 1) logger.warn("message skipped: not JSON, or too complex"); // Further ones are only counted.
     } else if (received.kind === "app") call?.message(received.message);
     else if (received.kind === "trackStatus") call?.event("trackStatus", received.track, received.enabled);
   }

@@ -1,3 +1,5 @@
+import { parseJson } from "@pipecat-ts/runner-core";
+
 /**
  * A text that Pipecat's WebRTC clients send on their data channel. Source: small-webrtc-transport 1.10.8
  * (https://github.com/pipecat-ai/pipecat-client-web-transports).
@@ -16,11 +18,11 @@ export type ChannelMessage =
 export const callerTracks = ["microphone", "camera", "screen"] as const;
 export type CallerTrack = (typeof callerTracks)[number];
 
-/** Parses a text of the data channel. Returns `undefined` when it is neither JSON nor a ping. */
+/** Parses a text of the data channel. Returns `undefined` when it is neither a ping nor JSON that `parseJson` accepts. */
 export function parseChannelText(text: string): ChannelMessage | undefined {
   if (text.startsWith("ping")) return { kind: "ping" };
-  const message = parseJson(text);
-  if (message === undefined) return undefined;
+  const { value: message, fault } = parseJson(text);
+  if (fault !== undefined) return undefined;
   const { type, message: signal } = Object(message) as { readonly type?: unknown; readonly message?: unknown };
   return type === "signalling" ? parseSignal(Object(signal)) : { kind: "app", message };
 }
@@ -30,14 +32,6 @@ function parseSignal(signal: Readonly<Record<string, unknown>>): ChannelMessage 
   if (signal.type !== "trackStatus" || track === undefined || typeof signal.enabled !== "boolean")
     return { kind: "signaling" };
   return { kind: "trackStatus", track, enabled: signal.enabled };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // The connection counts it.
-  }
 }
 
 /** `renegotiate` asks the client for a new offer on the same peer; `peerLeft` tells it that the bot ended the call. */

@@ -31,20 +31,24 @@ const maxCandidates = 64;
 
 const orNull = (schema: TSchema): TSchema => Type.Optional(Type.Union([schema, Type.Null()]));
 
+/** The runner's ids have 36 characters; candidates and section names of browsers have at most 200. */
+const shortText: TSchema = Type.String({ maxLength: 1_000 });
+
 const offerSchema: TSchema = Type.Object({
-  sdp: Type.String(),
+  // Chromium's offers with all codecs have 10,000 characters.
+  sdp: Type.String({ maxLength: 1_000_000 }),
   type: Type.Literal("offer"),
-  pc_id: orNull(Type.String()),
+  pc_id: orNull(shortText),
   restart_pc: orNull(Type.Boolean()),
 });
 
 const candidatesSchema: TSchema = Type.Object({
-  pc_id: Type.String(),
+  pc_id: shortText,
   candidates: Type.Array(
     Type.Object({
-      candidate: Type.String(),
-      sdp_mid: orNull(Type.String()),
-      sdp_mline_index: orNull(Type.Integer({ minimum: 0 })),
+      candidate: shortText,
+      sdp_mid: orNull(shortText),
+      sdp_mline_index: orNull(Type.Integer({ minimum: 0, maximum: 65_535 })),
     }),
     { maxItems: maxCandidates },
   ),

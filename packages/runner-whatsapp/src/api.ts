@@ -32,12 +32,14 @@ export interface WhatsAppApiOptions {
 
 const successSchema: TSchema = Type.Object({ success: Type.Literal(true) });
 
+const text: TSchema = Type.Optional(Type.String({ maxLength: 10_000 }));
+
 const errorSchema: TSchema = Type.Object({
   error: Type.Object({
-    message: Type.Optional(Type.String()),
+    message: text,
     code: Type.Optional(Type.Number()),
     error_subcode: Type.Optional(Type.Number()),
-    error_data: Type.Optional(Type.Object({ details: Type.Optional(Type.String()) })),
+    error_data: Type.Optional(Type.Object({ details: text })),
   }),
 });
 

@@ -39,36 +39,40 @@ export interface CallObject {
 }
 
 const id: TSchema = Type.String({ minLength: 1, maxLength: 1_024 });
-const text: TSchema = Type.Optional(Type.Union([Type.String(), Type.Null()]));
+/** Phone numbers, names and payloads. */
+const shortText: TSchema = Type.String({ maxLength: 1_024 });
+const text: TSchema = Type.Optional(Type.Union([shortText, Type.Null()]));
+/** Meta sends at most 1,000 updates in one webhook (https://developers.facebook.com/docs/graph-api/webhooks/getting-started). */
+const list: TSchema = Type.Array(Type.Unknown(), { maxItems: 1_000 });
 
 const connectSchema: TSchema = Type.Object({
   id,
-  from: Type.String(),
-  to: Type.String(),
+  from: shortText,
+  to: shortText,
   event: Type.Literal("connect"),
   timestamp: text,
   direction: text,
   deeplink_payload: text,
   cta_payload: text,
-  session: Type.Object({ sdp: Type.String(), sdp_type: Type.Literal("offer") }),
+  session: Type.Object({ sdp: Type.String({ maxLength: 1_000_000 }), sdp_type: Type.Literal("offer") }),
 });
 
 const terminateSchema: TSchema = Type.Object({ id, event: Type.Literal("terminate") });
 
-const contactSchema: TSchema = Type.Object({ wa_id: Type.String(), profile: Type.Object({ name: Type.String() }) });
+const contactSchema: TSchema = Type.Object({ wa_id: shortText, profile: Type.Object({ name: shortText }) });
 
 const changeSchema: TSchema = Type.Object({
   field: Type.Literal("calls"),
   value: Type.Object({
-    metadata: Type.Object({ phone_number_id: Type.String() }),
-    contacts: Type.Optional(Type.Array(Type.Unknown())),
-    calls: Type.Array(Type.Unknown()),
+    metadata: Type.Object({ phone_number_id: shortText }),
+    contacts: Type.Optional(list),
+    calls: list,
   }),
 });
 
 const webhookSchema: TSchema = Type.Object({
   object: Type.Literal("whatsapp_business_account"),
-  entry: Type.Array(Type.Object({ changes: Type.Array(Type.Unknown()) })),
+  entry: Type.Array(Type.Object({ changes: list }), { maxItems: 1_000 }),
 });
 
 interface Contact {

@@ -107,7 +107,8 @@ function runs(frames: readonly AudioFrame[]): [number, number][] {
   return found.map(([value, ms]) => [value, Math.round(ms * 100) / 100]);
 }
 
-function recordingLogger(warnings: string[]): Logger {
+/** A logger that records warnings and errors. */
+export function recordingLogger(warnings: string[]): Logger {
   const note = (...line: [string] | [object, string]) => void warnings.push(String(line.at(-1)));
   const logger: Logger = {
     debug: () => undefined,
