@@ -85,6 +85,7 @@ const headers = [
   "Expect: 100-continue",
   "Origin: null",
   "Origin: http://127.0.0.1.evil.example",
+  "Origin: http://localhost:5173",
   "Authorization: Bearer x",
   `Authorization: Bearer ${key}`,
   "Authorization: Bearer ID.9999999999.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",

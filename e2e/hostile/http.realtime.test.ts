@@ -231,8 +231,8 @@ test("JSON that nests 100,000 levels deep gets a response", async () => {
   const [lists, objects] = ["[".repeat(400_000), '{"a":'.repeat(100_000)];
   await expectAnswers([
     [lists, "400 BODY_INVALID"],
-    [`{"body":${lists}${"]".repeat(400_000)}}`, "200 a session"],
-    [`{"body":${objects}1${"}".repeat(100_000)}}`, "200 a session"],
+    [`{"body":${lists}${"]".repeat(400_000)}}`, "400 BODY_INVALID"],
+    [`{"body":${objects}1${"}".repeat(100_000)}}`, "400 BODY_INVALID"],
   ]);
 });
 

@@ -141,6 +141,18 @@ test("a client that asks for it is told that the connection closes, also when it
   await text(socket);
 });
 
+test.each([
+  ["20,001 values", `[${"0,".repeat(20_000)}0]`, "more than 20000 values"],
+  ["129 levels", `${"[".repeat(129)}${"]".repeat(129)}`, "more than 128 levels"],
+])("JSON with %s gets 400 before it is parsed", async (_what, body, detail) => {
+  await using host = await startEchoServer();
+  const response = await host.fetch("/echo", { method: "POST", headers: { "content-type": "application/json" }, body });
+  expect([response.status, await response.json()]).toEqual([
+    400,
+    { code: "BODY_INVALID", detail: expect.stringContaining(detail) },
+  ]);
+});
+
 test("the chunks of a chunked body are joined", async () => {
   await using host = await startEchoServer();
   const reply = await sendBytes(

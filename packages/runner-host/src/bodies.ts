@@ -1,4 +1,4 @@
-import { type RouteContext, RunnerError } from "@pipecat-ts/runner-core";
+import { isRunnerError, jsonExcess, type RouteContext, RunnerError } from "@pipecat-ts/runner-core";
 import type { Context, Middleware } from "koa";
 import type { TSchema } from "typebox";
 import { Check, Errors } from "typebox/value";
@@ -24,8 +24,9 @@ export function readBody({
   const loadParser = async (): Promise<Middleware> =>
     (await loadBodyParser()).koaBody({
       includeUnparsed: true,
-      jsonStrict: false,
-      jsonLimit: maxBody,
+      // Parsed here, with bounds that koa-body does not have.
+      json: false,
+      textTypes: ["text/*", "json"],
       formLimit: maxBody,
       textLimit: maxBody,
       // Fields are strings: dots and brackets in their names mean nothing, and the last of several with one name counts.
@@ -47,7 +48,7 @@ export function readBody({
     const { rawBody, body } = (ctx as unknown as RouteContext).request;
     if (rawBody !== undefined || body !== undefined) {
       if (as === "json" && rawBody !== undefined && !ctx.is("json", "+json")) {
-        (ctx.request as { body?: unknown }).body = parseJson(rawBody, maxBody);
+        (ctx.request as { body?: unknown }).body = jsonOf(rawBody);
       }
       return await next();
     }
@@ -55,19 +56,32 @@ export function readBody({
     parser ??= loadParser();
     return await (await parser)(ctx, async () => {
       const request = ctx.request as { body?: unknown };
-      if (ctx.is("json") && request.body === "") request.body = undefined;
+      if (ctx.is("json")) request.body = jsonOf(String(request.body ?? ""));
       await next();
     });
   };
 }
 
-function parseJson(text: string, maxBody: number): unknown {
+/** The value of a JSON body, `undefined` for an empty one. Throws BODY_INVALID. */
+function jsonOf(text: string): unknown {
   if (text === "") return undefined;
+  const excess = jsonExcess(text);
+  if (excess !== undefined) throw new RunnerError("BODY_INVALID", `The body is ${excess}.`);
   try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw bodyError(error as Error, maxBody);
+    const value: unknown = JSON.parse(text);
+    if (/__proto__|\\u/.test(text)) rejectPrototypes(value);
+    return value;
+  } catch (cause) {
+    if (isRunnerError(cause)) throw cause;
+    throw new RunnerError("BODY_INVALID", `The body is not valid JSON: ${(cause as Error).message}.`, { cause });
   }
+}
+
+/** Copying a field of this name with `Object.assign` would replace the prototype of the copy. */
+function rejectPrototypes(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  if (Object.hasOwn(value, "__proto__")) throw new RunnerError("BODY_INVALID", "The body has a field __proto__.");
+  for (const item of Object.values(value)) rejectPrototypes(item);
 }
 
 /** Imports koa-body, which takes longer than the rest of the host: after the server listens, or for the first body. */
@@ -85,7 +99,7 @@ function bodyError(cause: Error, maxBody: number): RunnerError {
   if (type !== undefined) {
     return new RunnerError("REQUEST_INVALID", "The request ended before its body did.", { cause });
   }
-  return new RunnerError("BODY_INVALID", `The body is not valid JSON: ${cause.message}.`, { cause });
+  return new RunnerError("BODY_INVALID", `The body cannot be read: ${cause.message}.`, { cause });
 }
 
 /** Throws BODY_INVALID, which names the field, when a parsed body does not match `schema`. */
