@@ -118,7 +118,7 @@ test("with an API key and without a carrier's secret, its webhook rejects everyo
     }
   }
   expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
-  expect(runner.unauthenticatedRoutes).toEqual(["WS /ws"]);
+  expect(runner.unauthenticatedRoutes).toEqual([]);
 });
 
 test("pipecat-runner bot.ts -t twilio -x my.ngrok.io takes a call", async () => {

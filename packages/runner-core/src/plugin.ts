@@ -95,7 +95,8 @@ export interface StartReply {
  * - `carrier`: a vendor's server, which the route verifies itself, for example with a signature. If nothing can verify it and
  *   `settings.requireAuth` is set, the route must reject it.
  *
- * With `--ws-auth token`, `caller` and `carrier` sockets require the token of a session, unless `SocketRoute.verify` returns true.
+ * With `--ws-auth token`, `caller` and `carrier` sockets require the token of a session; with only `--api-key`, a session's URL or
+ * the key. Neither is required when `SocketRoute.verify` returns true for a request that names no session.
  */
 export type Access = "open" | "caller" | "carrier";
 
@@ -132,7 +133,8 @@ export interface SocketRoute {
   readonly maxPayload?: number;
   /**
    * Verifies a vendor's upgrade request. Returns true when the vendor sent it: a request that names no session then needs no
-   * token. Returns false when nothing proves that. To reject the request, it returns a `Refusal` or throws a RunnerError.
+   * token and no API key. Returns false when nothing proves that. To reject the request, it returns a `Refusal` or throws a
+   * RunnerError.
    */
   verify?(request: SocketUpgrade): boolean | Refusal | Promise<boolean | Refusal>;
   /**

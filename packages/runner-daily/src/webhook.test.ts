@@ -88,6 +88,13 @@ describe("a phone call", () => {
 });
 
 describe("other requests", () => {
+  test("with more than 64 KiB get 413, and start nothing", async () => {
+    const opened = await open();
+    const { status, body } = await opened.post(path, { ...call, sipHeaders: { "X-Long": "x".repeat(65_536) } });
+    expect([status, body.code]).toEqual([413, "BODY_TOO_LARGE"]);
+    expect(opened.calls).toEqual([]);
+  });
+
   test.each([{ test: true }, { Test: "test" }])(
     "%j, the test during setup, is answered and starts nothing",
     async (ping) => {
@@ -103,6 +110,9 @@ describe("other requests", () => {
     ["a callId of another type", { ...call, callId: 7 }, "callId"],
     ["no callDomain", { ...call, callDomain: null }, "callDomain"],
     ["SIP headers of another type", { ...call, sipHeaders: "x" }, "sipHeaders"],
+    ["a very long From", { ...call, From: "5551234567".repeat(52) }, "From"],
+    ["a very long callId", { ...call, callId: "x".repeat(513) }, "callId"],
+    ["many SIP headers", { ...call, sipHeaders: Object.fromEntries(Array(129).fill("x").entries()) }, "sipHeaders"],
     ["an array", [], "JSON object"],
     ["invalid JSON", "{From:", "JSON"],
     ["an empty body", "", "JSON"],

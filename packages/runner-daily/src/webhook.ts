@@ -12,6 +12,9 @@ export interface DialinRouteOptions {
   answer(call: DialinCall): Promise<Readonly<Record<string, unknown>>>;
 }
 
+/** Largest body in bytes. Real ones have about 500, and the SIP headers. */
+const maxBody = 65_536;
+
 /**
  * The webhook that Daily calls when a phone number of the account rings.
  * https://docs.daily.co/guides/products/dial-in-dial-out/dialin-pinless
@@ -24,6 +27,7 @@ export function createDialinRoute(options: DialinRouteOptions): HttpRoute {
     method: "POST",
     path: "/daily-dialin-webhook",
     access: "carrier",
+    maxBody,
     async handle(ctx) {
       const { rawBody = "" } = ctx.request;
       const call = parseDialin(rawBody);
@@ -79,9 +83,9 @@ export interface DialinCall {
 }
 
 /** Longest text of a webhook. Call ids and numbers of Daily have at most 100 characters. */
-const maxTextLength = 1_000;
+const maxTextLength = 512;
 /** SIP headers of a call that are passed to the bot. */
-const maxSipHeaders = 100;
+const maxSipHeaders = 128;
 
 /** Parses a webhook body: a call, or the `test` that Daily sends during setup. Throws BODY_INVALID, which names the field. */
 function parseDialin(rawBody: string): DialinCall | "test" {
@@ -94,8 +98,9 @@ function parseDialin(rawBody: string): DialinCall | "test" {
   };
   const { sipHeaders } = body;
   const hasHeaders = sipHeaders !== undefined && sipHeaders !== null;
-  if (hasHeaders && !(isObject(sipHeaders) && Object.keys(sipHeaders).length <= maxSipHeaders))
-    throw invalid(`"sipHeaders" in the body must be an object of at most ${maxSipHeaders} headers`);
+  if (hasHeaders && !(isObject(sipHeaders) && Object.keys(sipHeaders).length <= maxSipHeaders)) {
+    throw invalid(`"sipHeaders" in the body must be an object with at most ${maxSipHeaders} fields`);
+  }
   return {
     callId: text("callId"),
     callDomain: text("callDomain"),

@@ -468,7 +468,7 @@ test("the API key opens sockets like a token, also without a session", async () 
   expect(await openSocket(host, `/bare?token=${key}`)).toBe("open");
 });
 
-test("with a key and without tokens, a caller's socket without a session requires the key; carriers and session ids do not", async () => {
+test("with a key and without tokens, a socket without a session requires the key or a verified vendor", async () => {
   const apiKey = "key-without-spaces";
   const headers = { authorization: `Bearer ${apiKey}` };
   await using host = await startRunner({ apiKey, plugins: [fakePlugin(), withBareSocket("caller")] });
@@ -477,8 +477,14 @@ test("with a key and without tokens, a caller's socket without a session require
   expect(await openSocket(host, "/bare", headers)).toBe("open");
   const { id } = await start(host, headers);
   expect(await openSocket(host, `/fake/${id}`)).toBe("open");
-  await using phones = await startRunner({ apiKey, plugins: [withBareSocket("carrier")] });
-  expect(await openSocket(phones, "/bare")).toBe("open");
+  const verify: SocketRoute["verify"] = ({ request }) => request.headers["x-signed"] === "yes";
+  await using phones = await startRunner({ apiKey, plugins: [withBareSocket("carrier", { verify })] });
+  expect(await openSocket(phones, "/bare")).toBe("401 KEY_REQUIRED");
+  expect(await openSocket(phones, "/bare", { "x-signed": "no" })).toBe("401 KEY_REQUIRED");
+  expect(await openSocket(phones, "/bare", { "x-signed": "yes" })).toBe("open");
+  expect(await openSocket(phones, `/bare?token=${apiKey}`)).toBe("open");
+  await using open = await startRunner({ plugins: [withBareSocket("carrier")] });
+  expect(await openSocket(open, "/bare")).toBe("open");
 });
 
 test("with allowedOrigins, callers' sockets require one of these origins; carriers and tokens do not", async () => {

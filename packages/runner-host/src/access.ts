@@ -146,12 +146,11 @@ export function createAccessControl(
           fix: "Open the URL from the reply of POST /start, or send its token as Authorization: Bearer or ?token=.",
         });
       }
-      if (access === "carrier") return admission(credential);
-      if (origins.requiresOrigin && origin === undefined) {
+      if (access === "caller" && origins.requiresOrigin && origin === undefined) {
         throw originRefused("A caller without an Origin needs a token or the API key.");
       }
-      // Only those who started a session, with the key, know its id.
-      if (hasKey && credential === undefined) throw keyRequired();
+      // Only those who started a session, with the key or with a verified webhook, know its id.
+      if (hasKey && credential === undefined && !isVerified) throw keyRequired(access);
       return admission(credential);
     },
     credential: (session) => (usesTokens ? tokens.create(session) : session.id),
@@ -188,9 +187,10 @@ function bearerOf({ headers }: IncomingMessage): string | undefined {
   return /^bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
 }
 
-function keyRequired(): RunnerError {
+function keyRequired(access: Access = "caller"): RunnerError {
+  const forVendors = "Open the URL from the reply of the webhook or of POST /start, or add ?token=<key>.";
   return new RunnerError("KEY_REQUIRED", "This server requires its API key.", {
-    fix: "Send the header Authorization: Bearer <key>.",
+    fix: access === "carrier" ? forVendors : "Send the header Authorization: Bearer <key>.",
   });
 }
 

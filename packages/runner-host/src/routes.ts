@@ -154,7 +154,7 @@ export function unauthenticatedRoutes(
       .filter(({ access, acceptsUnverified }) => isUnauthenticated(access) || acceptsUnverified === true)
       .map(({ method, path }) => `${[method].flat()[0]} ${path}`),
     ...sockets
-      .filter(({ access }) => webSocketAuth === "none" && (isUnauthenticated(access) || access === "carrier"))
+      .filter(({ access }) => webSocketAuth === "none" && apiKey === undefined && access !== "open")
       .map(({ path }) => `WS ${path}`),
   ].filter((path, index, all) => all.indexOf(path) === index && !/^[A-Z]+ \/sessions/.test(path));
 }

@@ -4,6 +4,7 @@ import {
   bytesIn,
   type CallCodec,
   type CallEvent,
+  type CarrierIds,
   createPcmReader,
   dtmfEvent,
   type JsonObject,
@@ -14,6 +15,15 @@ import {
   textIn,
   textsIn,
 } from "@pipecat-ts/runner-telephony";
+
+/**
+ * Letters and digits, as in the examples of https://developer.exotel.com/docs/agentstream/websocket-protocol, which do not state
+ * their number.
+ */
+export const ids: CarrierIds = { call: /^[\w-]{1,64}$/, stream: /^[\w-]{1,64}$/ };
+
+/** The messages that may arrive before `start`. */
+export const earlyEvents: readonly string[] = ["connected", "media", "dtmf"];
 
 /**
  * The call of Exotel's `start` message. Values that the documentation shows as texts may be numbers.

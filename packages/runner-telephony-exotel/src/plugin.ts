@@ -1,6 +1,6 @@
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import { createTelephonyPlugin } from "@pipecat-ts/runner-telephony";
-import { createCodec, recognizeCall } from "./codec.ts";
+import { createCodec, earlyEvents, ids, recognizeCall } from "./codec.ts";
 import { type ExotelOptions, options } from "./options.ts";
 import { signatures } from "./signature.ts";
 import { webhook } from "./webhook.ts";
@@ -10,7 +10,8 @@ const plugin: TransportPlugin<ExotelOptions> = createTelephonyPlugin({
   name: "exotel",
   title: "Exotel",
   options,
-  wire: { recognizeCall, createCodec },
+  ids,
+  wire: { earlyEvents, recognizeCall, createCodec },
   webhook,
   signatures,
   banner: (webhookUrl, socketUrl) => `Set the URL of a Voicebot applet to ${socketUrl.href} or ${webhookUrl.href}`,

@@ -7,7 +7,7 @@ import type { ExotelOptions } from "./options.ts";
  * https://developer.exotel.com/docs/agentstream/stream-voicebot-applet
  */
 export const signatures: CarrierSignatures<ExotelOptions> = {
-  coverUrl: false,
+  covers: "request",
   fix: "Set EXOTEL_API_KEY and EXOTEL_API_TOKEN, and put them into the applet's URL: wss://<key>:<token>@<host>/ws.",
   secret({ apiKey, apiToken }) {
     return apiKey !== undefined && apiToken !== undefined ? basicAuthorization(apiKey, apiToken) : undefined;

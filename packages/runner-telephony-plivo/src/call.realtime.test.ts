@@ -23,7 +23,7 @@ test.each([
       call: { publicUrl, path: "/" },
       levelToleranceDb,
     });
-    expect(api.requests).toMatchObject([{ method: "DELETE", path: expect.stringMatching(/\/Call\/call-[^/]+\/$/) }]);
+    expect(api.requests).toMatchObject([{ method: "DELETE", path: expect.stringMatching(/\/Call\/[^/]+\/$/) }]);
   } finally {
     await api.close();
   }

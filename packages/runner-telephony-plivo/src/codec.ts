@@ -4,6 +4,7 @@ import {
   bytesIn,
   type CallCodec,
   type CallEvent,
+  type CarrierIds,
   createPcmReader,
   dtmfEvent,
   type JsonObject,
@@ -13,6 +14,14 @@ import {
   present,
   textIn,
 } from "@pipecat-ts/runner-telephony";
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** UUIDs, as in the examples of https://www.plivo.com/docs/voice/audio-streaming/audio-streaming */
+export const ids: CarrierIds = { call: uuid, stream: uuid };
+
+/** The messages that may arrive before `start`. */
+export const earlyEvents: readonly string[] = ["media", "dtmf"];
 
 /**
  * The call of Plivo's `start` message, which is the first one. Plivo sends no message at the end: it closes the socket.

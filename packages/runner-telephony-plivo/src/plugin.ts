@@ -1,7 +1,7 @@
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import { createTelephonyPlugin } from "@pipecat-ts/runner-telephony";
 import { api } from "./api.ts";
-import { createCodec, recognizeCall } from "./codec.ts";
+import { createCodec, earlyEvents, ids, recognizeCall } from "./codec.ts";
 import { options, type PlivoOptions } from "./options.ts";
 import { signatures } from "./signature.ts";
 import { webhook } from "./webhook.ts";
@@ -11,7 +11,8 @@ const plugin: TransportPlugin<PlivoOptions> = createTelephonyPlugin({
   name: "plivo",
   title: "Plivo",
   options,
-  wire: { endsSilently: true, recognizeCall, createCodec },
+  ids,
+  wire: { earlyEvents, endsSilently: true, recognizeCall, createCodec },
   webhook,
   signatures,
   api,

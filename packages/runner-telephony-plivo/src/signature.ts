@@ -5,11 +5,13 @@ import type { PlivoOptions } from "./options.ts";
 
 /** Plivo's request signatures, version 3: https://www.plivo.com/docs/voice/concepts/signature-validation */
 export const signatures: CarrierSignatures<PlivoOptions> = {
-  coverUrl: true,
+  covers: "url",
   fix: "Set PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN.",
   secret: ({ authToken }) => authToken,
   requireUpgrade: ({ verifySockets }) => verifySockets,
-  verifyWebhook: (request, token) => check(request, token, [request.url]) === "valid",
+  // The signature covers a form, and no other body.
+  verifyWebhook: (request, token) =>
+    (request.rawBody === "" || request.form.size > 0) && check(request, token, [request.url]) === "valid",
   // Plivo does not document which scheme the signed URL has. A signature that matches none may be valid nevertheless, so it
   // counts as missing unless sockets must be verified.
   verifyUpgrade(request, token, { verifySockets }) {
@@ -45,12 +47,15 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** Most signatures in one header. Plivo sends one for each auth token of the account. */
+const maxSignatures = 8;
+
 /** The account and its main account each sign the request, and each header may list several signatures. */
 function check({ method, headers, form }: SignedRequest, token: string, urls: readonly string[]): UpgradeSignature {
   const nonce = headers["x-plivo-signature-v3-nonce"];
   const given = ["x-plivo-signature-v3", "x-plivo-signature-ma-v3"]
     .flatMap((name) => [headers[name] ?? []].flat())
-    .flatMap((list) => list.split(","));
+    .flatMap((list) => list.split(",", maxSignatures));
   if (given.length === 0) return "missing";
   if (typeof nonce !== "string") return "invalid";
   const expected = urls.filter((url) => URL.canParse(url)).map((url) => sign(method, url, form, nonce, token));

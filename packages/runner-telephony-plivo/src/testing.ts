@@ -22,6 +22,7 @@ function createDialect({ authId, authToken }: PlivoAccount, method: "GET" | "POS
   }
   return {
     name: "plivo",
+    newIds: () => ({ callId: randomUUID(), streamId: randomUUID() }),
     webhook({ callId, from, to }, url) {
       const fields = { CallUUID: callId, From: from, To: to, CallStatus: "ringing", Event: "StartApp" };
       const form = new URLSearchParams({ ...fields, Direction: "inbound" });

@@ -20,10 +20,12 @@ test.each([
       carrier,
       api,
       runner: { publicUrl },
-      call: { publicUrl, callId: "v3:a/b+c==" },
+      call: { publicUrl, callId: "v3:a/b+c/d-e_f/0123==" },
       levelToleranceDb: 1.5,
     });
-    expect(api.requests).toMatchObject([{ method: "POST", path: "/v2/calls/v3%3Aa%2Fb%2Bc%3D%3D/actions/hangup" }]);
+    expect(api.requests).toMatchObject([
+      { method: "POST", path: "/v2/calls/v3%3Aa%2Fb%2Bc%2Fd-e_f%2F0123%3D%3D/actions/hangup" },
+    ]);
   } finally {
     await api.close();
   }

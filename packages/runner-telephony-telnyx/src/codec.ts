@@ -4,6 +4,7 @@ import {
   bytesIn,
   type CallCodec,
   type CallEvent,
+  type CarrierIds,
   dtmfEvent,
   type JsonObject,
   numberIn,
@@ -14,6 +15,21 @@ import {
   textsIn,
 } from "@pipecat-ts/runner-telephony";
 import type { TelnyxOptions } from "./options.ts";
+
+/**
+ * A version and base64, and a UUID, as in the examples of
+ * https://developers.telnyx.com/api-reference/websockets/stream-call-media-over-websocket
+ */
+export const ids: CarrierIds = {
+  call: /^v\d:[\w+/=-]{16,128}$/,
+  stream: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i,
+};
+
+/** The messages that may arrive before `start`. */
+export const earlyEvents: readonly string[] = ["connected", "media", "dtmf", "error"];
+
+/** Longest `client_state`, in characters. Telnyx documents no limit. */
+const maxClientState = 8_192;
 
 /**
  * The call of Telnyx's `start` message.
@@ -30,7 +46,7 @@ export function recognizeCall(message: JsonObject): CallData | undefined {
       from: textIn(start, "from"),
       to: textIn(start, "to"),
       callSessionId: textIn(start, "call_session_id"),
-      clientState: textIn(start, "client_state"),
+      clientState: textIn(start, "client_state", maxClientState),
       body: textsIn(start, "custom_parameters"),
     }),
   };

@@ -1,4 +1,5 @@
-import { createTransport, resolveOptions } from "@pipecat-ts/runner-core";
+import { sign } from "node:crypto";
+import { createTransport, resolveOptions, type SessionArguments } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import type { PhoneTransport } from "@pipecat-ts/runner-telephony";
 import { createRecordingLogger, findGaps, join, tone } from "@pipecat-ts/runner-testing";
@@ -15,9 +16,11 @@ const logger = createRecordingLogger();
 let api: FakeApi;
 let runner: Runner;
 let bots: PhoneTransport[];
+let received: SessionArguments[];
 
 beforeEach(async () => {
   bots = [];
+  received = [];
   api = await telnyx.openApi();
   runner = createRunner(setUp());
   await runner.listen();
@@ -30,6 +33,7 @@ afterEach(async () => {
 function setUp(): RunnerOptions {
   return {
     async bot(args) {
+      received.push(args);
       const transport = (await createTransport(args, { telnyx: () => ({}) })) as PhoneTransport;
       bots.push(transport);
       await transport.closed;
@@ -66,9 +70,10 @@ describe("the API", () => {
     await transport.sendDtmf("12w#");
     await transport.transferTo("+15550123");
     await phone.closed;
+    const path = `/v2/calls/${encodeURIComponent(phone.callId)}/actions`;
     expect(api.requests).toMatchObject([
-      { path: `/v2/calls/${phone.callId}/actions/send_dtmf`, body: '{"digits":"12w#"}' },
-      { path: `/v2/calls/${phone.callId}/actions/transfer`, body: '{"to":"+15550123"}' },
+      { path: `${path}/send_dtmf`, body: '{"digits":"12w#"}' },
+      { path: `${path}/transfer`, body: '{"to":"+15550123"}' },
     ]);
   });
 });
@@ -122,4 +127,60 @@ test("reorders frames", async () => {
   await phone.hangUp();
   await reading;
   expect(findGaps(join(frames))).toEqual([]);
+});
+
+describe("a replayed webhook", () => {
+  const callId = `v3:${"A".repeat(54)}`;
+  const form = new URLSearchParams({ CallSid: callId, From: "+15550100", To: "+15550199" }).toString();
+
+  /** The headers of a request that Telnyx signed: of its body only. */
+  function signed(body: string) {
+    const timestamp = String(Math.floor(Date.now() / 1000));
+    const signature = sign(null, Buffer.from(`${timestamp}|${body}`), account.privateKey).toString("base64");
+    return { "telnyx-timestamp": timestamp, "telnyx-signature-ed25519": signature, connection: "close" };
+  }
+
+  function replay(query: string, body: string | undefined, headers: Record<string, string> = signed(body ?? "")) {
+    return fetch(new URL(`/telnyx${query}`, runner.url), {
+      method: body === undefined ? "GET" : "POST",
+      headers: { "content-type": "application/x-www-form-urlencoded", ...headers },
+      ...(body === undefined ? {} : { body }),
+    });
+  }
+
+  test("does not change the body of the bot, the call or the numbers with a query, and a log line says so", async () => {
+    const headers = signed(form);
+    const query = `?body=${Buffer.from('{"admin":true}').toString("base64url")}&ConnectionId=7&CallSid=other&From=%2B1`;
+    const reply = await (await replay(query, form, headers)).text();
+    // Telnyx does not sign the socket either.
+    const socket = new WebSocket(`${/wss?:\/\/[^"]+/.exec(reply)?.[0]}${query}`);
+    socket.onopen = () => {
+      const start = { call_control_id: callId, from: "+15550111" };
+      socket.send(JSON.stringify({ event: "start", stream_id: "32DE0DEA-53CB-4B21-89A4-9E1819C043BC", start }));
+    };
+    await expect.poll(() => received.length).toBe(1);
+    expect(received[0]?.body).toBe(undefined);
+    expect(received[0]?.callData).toMatchObject({ callId, from: "+15550100", to: "+15550199" });
+    expect(received[0]?.callData).not.toHaveProperty("connectionId");
+    expect(logger.lines).toContainEqual(
+      expect.objectContaining({ level: "warn", message: "?body= ignored: Telnyx does not sign the query" }),
+    );
+    socket.close();
+  });
+
+  test("may have a signed body parameter", async () => {
+    const body = `${form}&body=${Buffer.from('{"order":7}').toString("base64url")}`;
+    expect((await replay("", body)).status).toBe(200);
+    expect([...runner.sessions][0]?.body).toEqual({ order: 7 });
+  });
+
+  test("without a body is rejected, with the fix, because nothing in it is signed", async () => {
+    const answer = await replay(`?${form}`, undefined);
+    expect(answer.status).toBe(403);
+    expect(await answer.json()).toEqual({
+      code: "SIGNATURE_INVALID",
+      detail: expect.stringContaining("Set the method of the webhook to POST."),
+    });
+    expect(runner.sessions.counts.pending).toBe(0);
+  });
 });

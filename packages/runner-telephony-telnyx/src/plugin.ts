@@ -1,7 +1,7 @@
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import { createTelephonyPlugin } from "@pipecat-ts/runner-telephony";
 import { api } from "./api.ts";
-import { createCodec, recognizeCall } from "./codec.ts";
+import { createCodec, earlyEvents, ids, recognizeCall } from "./codec.ts";
 import { options, type TelnyxOptions } from "./options.ts";
 import { signatures } from "./signature.ts";
 import { webhook } from "./webhook.ts";
@@ -11,7 +11,8 @@ const plugin: TransportPlugin<TelnyxOptions> = createTelephonyPlugin({
   name: "telnyx",
   title: "Telnyx",
   options,
-  wire: { recognizeCall, createCodec },
+  ids,
+  wire: { earlyEvents, recognizeCall, createCodec },
   webhook,
   signatures,
   api,

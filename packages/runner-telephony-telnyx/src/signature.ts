@@ -10,7 +10,7 @@ const spkiHead = Buffer.from("302a300506032b6570032100", "hex");
 
 /** Telnyx's webhook signatures: https://developers.telnyx.com/docs/messaging/messages/receiving-webhooks#webhook-signing */
 export const signatures: CarrierSignatures<TelnyxOptions> = {
-  coverUrl: false,
+  covers: "body",
   fix: "Set TELNYX_PUBLIC_KEY.",
   secret: ({ publicKey }) => publicKey,
   verifyWebhook({ headers, rawBody }, publicKey) {

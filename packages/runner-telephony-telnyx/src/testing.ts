@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID, sign } from "node:crypto";
 import { decodeAlaw, decodeMulaw, encodeAlaw, encodeMulaw } from "@pipecat-ts/audio";
 import { createFakeCarrier, type FakeCarrier, type PhoneDialect } from "@pipecat-ts/runner-testing/phone";
 
@@ -25,6 +25,7 @@ export function createFakeTelnyx(account: TelnyxAccount, leg: "PCMU" | "PCMA" = 
 function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: "PCMU" | "PCMA"): PhoneDialect {
   return {
     name: "telnyx",
+    newIds: () => ({ callId: `v3:${randomBytes(40).toString("base64url")}`, streamId: randomUUID() }),
     webhook({ callId, from, to }, url) {
       const body = new URLSearchParams({ AccountSid: "account-1", CallSid: callId, From: from, To: to }).toString();
       const timestamp = String(Math.floor(Date.now() / 1000));

@@ -86,6 +86,15 @@ describe("hanging up with an emulator of Twilio's API", () => {
   });
 });
 
+test("no request is made for a call of an unknown account", () => {
+  for (const accountSid of [undefined, ""]) {
+    const call = { streamId: "MZ1", callId: "CA1", ...(accountSid === undefined ? {} : { accountSid }) };
+    expect(() => api.hangUp(call, { ...settings(), accountSid: undefined })).toThrow(
+      expect.objectContaining({ code: "CARRIER_CREDENTIALS_MISSING", fix: expect.stringContaining("ACCOUNT_SID") }),
+    );
+  }
+});
+
 test("a transfer dials the number or the SIP URI", () => {
   const call = { streamId: "MZ1", callId: "CA1" };
   const documentUrl = () => new URL("https://bots.example.com");

@@ -1,4 +1,4 @@
-import type { CallData } from "@pipecat-ts/runner-core";
+import { type CallData, RunnerError } from "@pipecat-ts/runner-core";
 import {
   type ApiRequest,
   apiPath,
@@ -25,7 +25,10 @@ export const api: CarrierApi<TwilioOptions> = {
 };
 
 function update(call: CallData, fields: Readonly<Record<string, string>>, options: TwilioOptions): ApiRequest {
-  const { accountSid = String(call.accountSid ?? ""), authToken = "" } = options;
+  const { accountSid = call.accountSid, authToken = "" } = options;
+  if (typeof accountSid !== "string" || accountSid === "") {
+    throw new RunnerError("CARRIER_CREDENTIALS_MISSING", "The account of the call is not known.", { fix: api.fix });
+  }
   return {
     method: "POST",
     url: apiPath(baseUrl(options), "2010-04-01", "Accounts", accountSid, "Calls", `${call.callId}.json`),

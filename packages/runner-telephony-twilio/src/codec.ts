@@ -4,6 +4,7 @@ import {
   bytesIn,
   type CallCodec,
   type CallEvent,
+  type CarrierIds,
   dtmfEvent,
   type JsonObject,
   numberIn,
@@ -13,6 +14,12 @@ import {
   textIn,
   textsIn,
 } from "@pipecat-ts/runner-telephony";
+
+/** Two letters and 32 hexadecimal digits: https://www.twilio.com/docs/glossary/what-is-a-sid */
+export const ids: CarrierIds = { call: /^CA[0-9a-f]{32}$/i, stream: /^MZ[0-9a-f]{32}$/i };
+
+/** The messages that may arrive before `start`. */
+export const earlyEvents: readonly string[] = ["connected", "media", "dtmf"];
 
 /**
  * The call of Twilio's `start` message. A web page that acts as a phone sends the two ids only.

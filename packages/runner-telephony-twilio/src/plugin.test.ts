@@ -32,6 +32,10 @@ function setUp(): RunnerOptions {
   };
 }
 
+function withApi(apiUrl: string): RunnerOptions {
+  return { ...setUp(), pluginOptions: { twilio: { authToken: "a token", apiUrl } } };
+}
+
 test("a web page that acts as a phone needs two ids and the URL of a start request, and no signature", async () => {
   const started = await fetch(new URL("/start", runner.url), {
     method: "POST",
@@ -84,4 +88,26 @@ test("TwiML of your own passes parameters to the bot; Twilio drops the query of 
   expect(bots[0]?.callData).toMatchObject({ callId: phone.callId, from: "+15550100" });
   await phone.hangUp();
   await Promise.all([local.close(), site.close()]);
+});
+
+test("the API is asked only about calls and accounts that Twilio itself named", async () => {
+  const api = await openFakeApi(() => ({ status: 200 }));
+  const account = { accountSid: `AC${"1".repeat(32)}`, authToken: "a token" };
+  const publicUrl = "https://bots.example.com";
+  const runners = [createRunner(withApi(api.url)), createRunner({ ...withApi(api.url), publicUrl })] as const;
+  const [unverified, verified] = runners;
+  for (const each of runners) await each.listen();
+  const twilio = createFakeTwilio(account);
+  const calls = [
+    await twilio.call({ at: unverified.url }),
+    await twilio.call({ at: unverified.url, socketUrl: `ws://${unverified.url.host}/ws` }),
+    await twilio.call({ at: verified.url, publicUrl: new URL(publicUrl) }),
+  ];
+  await expect.poll(() => bots.length).toBe(3);
+  for (const call of calls) call.drop();
+  await expect.poll(() => runners.map(({ sessions }) => sessions.counts.active)).toEqual([0, 0]);
+  expect(api.requests.map(({ path }) => path)).toEqual([
+    `/2010-04-01/Accounts/${account.accountSid}/Calls/${calls[2]?.callId}.json`,
+  ]);
+  await Promise.all([...runners.map((each) => each.close()), api.close()]);
 });

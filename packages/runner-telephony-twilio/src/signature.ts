@@ -5,7 +5,7 @@ import type { TwilioOptions } from "./options.ts";
 
 /** Twilio's request signatures: https://www.twilio.com/docs/usage/security#validating-requests */
 export const signatures: CarrierSignatures<TwilioOptions> = {
-  coverUrl: true,
+  covers: "url",
   fix: "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
   secret: ({ authToken }) => authToken,
   verifyWebhook(request, token) {

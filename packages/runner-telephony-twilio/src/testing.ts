@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { decodeMulaw, encodeMulaw } from "@pipecat-ts/audio";
 import { createFakeCarrier, type FakeCarrier, type PhoneDialect } from "@pipecat-ts/runner-testing/phone";
 import { sign } from "./signature.ts";
@@ -17,6 +18,7 @@ export function createFakeTwilio(account: TwilioAccount): FakeCarrier {
 function createDialect({ accountSid, authToken }: TwilioAccount): PhoneDialect {
   return {
     name: "twilio",
+    newIds: () => ({ callId: `CA${hexDigits()}`, streamId: `MZ${hexDigits()}` }),
     webhook({ callId, from, to }, url) {
       const fields = { CallSid: callId, AccountSid: accountSid, From: from, To: to, Direction: "inbound" };
       const form = new URLSearchParams({ ...fields, CallStatus: "ringing", ApiVersion: "2010-04-01" });
@@ -104,4 +106,8 @@ function parametersOf(document: string): Readonly<Record<string, string>> {
 
 function elementsOf({ children }: XmlTree): readonly XmlTree[] {
   return children.filter((child) => typeof child !== "string");
+}
+
+function hexDigits(): string {
+  return randomBytes(16).toString("hex");
 }

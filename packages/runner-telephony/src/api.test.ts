@@ -10,7 +10,11 @@ let api: FakeApi | undefined;
 afterEach(async () => await api?.close());
 
 /** The control of one call, at an API that answers with these statuses in turn. */
-async function openControl(statuses: readonly number[], more: Partial<CarrierApi<AcmeOptions>> = {}) {
+async function openControl(
+  statuses: readonly number[],
+  more: Partial<CarrierApi<AcmeOptions>> = {},
+  isVerified = true,
+) {
   const left = [...statuses];
   api = await openFakeApi(() => ({ status: left.shift() ?? 500, body: '{"number":"+15550100"}' }));
   const acme = createAcme();
@@ -19,6 +23,8 @@ async function openControl(statuses: readonly number[], more: Partial<CarrierApi
     carrier: { ...acme, api: { ...(acme.api as CarrierApi<AcmeOptions>), ...more } },
     options: resolveOptions(acme.options, { given: { key: "secret", apiUrl: api.url }, env: {} }),
     call: { streamId: "S1", callId: "A1" },
+    isVerified,
+    verificationFix: "Set ACME_KEY.",
     rest: createRestClient({ vendor: "Acme", unreachable: "CARRIER_REFUSED", retryDelayMs: 1 }),
     logger,
     documentUrl: () => new URL("https://bots.example.com/acme"),
@@ -61,6 +67,21 @@ describe("hanging up", () => {
     await control.hangUp();
     expect(logger.lines).toMatchObject([{ level: "warn", message: "hang-up failed" }]);
   });
+});
+
+test("a call that the carrier did not name gets no API request, and one log line says so", async () => {
+  const { control, logger, requests } = await openControl([200], { sendDtmf: () => ({}) as never }, false);
+  expect(control.sendDtmf).toBe(undefined);
+  expect(() => control.requireHangUp()).toThrow(expect.objectContaining({ code: "CALL_UNVERIFIED" }));
+  await expect(control.transfer("+15550123", async () => undefined)).rejects.toMatchObject({
+    code: "CALL_UNVERIFIED",
+    status: 403,
+    fix: "Set ACME_KEY.",
+  });
+  await control.hangUp();
+  await control.hangUp();
+  expect(requests).toEqual([]);
+  expect(logger.lines).toMatchObject([{ level: "warn", fields: { code: "CALL_UNVERIFIED", fix: "Set ACME_KEY." } }]);
 });
 
 test("a rejected transfer names the status and a fix, and nothing private", async () => {

@@ -5,12 +5,15 @@ import type { ApiRequest, Carrier, CarrierOptions } from "./carrier.ts";
 export interface CallControl {
   /** Hangs up, once. Resolves, and never rejects, when that succeeded or failed; failures are logged. */
   hangUp(): Promise<void>;
-  /** Throws CARRIER_CREDENTIALS_MISSING when the carrier has an API that can hang up, but no credentials are configured. */
+  /**
+   * Throws when the carrier has an API that cannot be used: CARRIER_CREDENTIALS_MISSING without credentials, CALL_UNVERIFIED
+   * when the carrier did not name the call.
+   */
   requireHangUp(): void;
   /**
    * Transfers the call to `number` once `ready` resolves. Rejects with TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING,
-   * PUBLIC_URL_MISSING, CARRIER_REFUSED, or the error of `ready`; the call then continues. Rejects with TRANSFER_UNDER_WAY,
-   * and has no effect, unless every earlier transfer was rejected.
+   * CALL_UNVERIFIED, PUBLIC_URL_MISSING, CARRIER_REFUSED, or the error of `ready`; the call then continues. Rejects with
+   * TRANSFER_UNDER_WAY, and has no effect, unless every earlier transfer was rejected.
    */
   transfer(number: string, ready: () => Promise<void>): Promise<void>;
   /** Sends DTMF; absent when the API cannot. Rejects with CARRIER_REFUSED. */
@@ -23,6 +26,10 @@ export interface CallControlOptions<Options extends CarrierOptions> {
   readonly carrier: Carrier<Options>;
   readonly options: Options;
   readonly call: CallData;
+  /** Whether the carrier named the call. Requests about another one could concern any call of the account. */
+  readonly isVerified: boolean;
+  /** What to do so that the carrier's calls are verified. */
+  readonly verificationFix: string;
   readonly rest: RestClient;
   readonly logger: Logger;
   /** The URL of the document that connects a call to `number`. Throws PUBLIC_URL_MISSING. */
@@ -30,9 +37,10 @@ export interface CallControlOptions<Options extends CarrierOptions> {
 }
 
 export function createCallControl<Options extends CarrierOptions>(settings: CallControlOptions<Options>): CallControl {
-  const { carrier, options, call, rest, logger } = settings;
+  const { carrier, options, call, isVerified, verificationFix: fix, rest, logger } = settings;
   const { title } = carrier;
-  const api = carrier.api?.isReady(options) ? carrier.api : undefined;
+  const configured = carrier.api?.isReady(options) ? carrier.api : undefined;
+  const api = isVerified ? configured : undefined;
   const sendDtmf = api?.sendDtmf;
   let hangingUp: Promise<void> | undefined;
   let transferring: Promise<boolean> | undefined;
@@ -51,6 +59,7 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
   }
 
   async function hangUp(): Promise<void> {
+    if (configured && !api) logger.warn({ code: "CALL_UNVERIFIED", fix }, "call not hung up, only its socket closed");
     if (!api) return;
     try {
       await send("hang up", { ...api.hangUp(call, options), attempts: 2, idempotent: true });
@@ -60,7 +69,11 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
     }
   }
 
-  function credentialsMissing(what: string): RunnerError {
+  function apiUnavailable(what: string): RunnerError {
+    if (configured) {
+      const message = `The call cannot be ${what}: nothing proves that ${title} sent it.`;
+      return new RunnerError("CALL_UNVERIFIED", message, { fix });
+    }
     const message = `The call cannot be ${what}: the credentials of ${title} are not configured.`;
     return new RunnerError("CARRIER_CREDENTIALS_MISSING", message, { fix: carrier.api?.fix ?? "" });
   }
@@ -71,7 +84,7 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
       return hangingUp;
     },
     requireHangUp() {
-      if (carrier.api && !api) throw credentialsMissing("hung up");
+      if (carrier.api && !api) throw apiUnavailable("hung up");
     },
     async transfer(number, ready) {
       if (!carrier.api?.transfer) {
@@ -79,7 +92,7 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
           fix: `Close the transport: ${title} then continues with the next step of its flow.`,
         });
       }
-      if (!api?.transfer) throw credentialsMissing("transferred");
+      if (!api?.transfer) throw apiUnavailable("transferred");
       const request = api.transfer(call, number, options, () => settings.documentUrl(number));
       if (transferring) {
         throw new RunnerError("TRANSFER_UNDER_WAY", "The call is already being transferred.", {

@@ -16,13 +16,14 @@ export interface PhoneTransport extends Transport, PhoneMethods {}
 export interface PhoneMethods {
   /**
    * Plays queued audio and hangs up, also when `autoHangUp` is false. Resolves when the call has ended. Rejects with
-   * CARRIER_CREDENTIALS_MISSING when the carrier's API is not configured; the call then continues.
+   * CARRIER_CREDENTIALS_MISSING when the carrier's API is not configured, and with CALL_UNVERIFIED when nothing proves that the
+   * carrier sent the call; the call then continues.
    */
   hangUp(): Promise<void>;
   /**
    * Plays queued audio and transfers the caller to `number`: E.164 (`+15550100`) or a SIP URI. Resolves when the carrier has
    * accepted; the session then ends. Rejects with PHONE_NUMBER_INVALID, CALL_ENDED, TRANSFER_UNSUPPORTED,
-   * CARRIER_CREDENTIALS_MISSING, PUBLIC_URL_MISSING or CARRIER_REFUSED; the call then continues. Rejects with
+   * CARRIER_CREDENTIALS_MISSING, CALL_UNVERIFIED, PUBLIC_URL_MISSING or CARRIER_REFUSED; the call then continues. Rejects with
    * TRANSFER_UNDER_WAY, and has no effect, while another transfer is in progress or accepted.
    */
   transferTo(number: string): Promise<void>;

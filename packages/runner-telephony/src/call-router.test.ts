@@ -1,5 +1,7 @@
 import { once } from "node:events";
+import type { RunnerContext, RunnerError } from "@pipecat-ts/runner-core";
 import type { Runner } from "@pipecat-ts/runner-host";
+import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { awaitStart, type RoutedCarrier } from "./call-router.ts";
@@ -42,10 +44,10 @@ async function opened(runner: Runner, path: string, headers = {}): Promise<WebSo
   return socket;
 }
 
-async function start(runner: Runner, transport = "acme", body?: unknown): Promise<string> {
+async function start(runner: Runner, transport = "acme", body?: unknown, apiKey = ""): Promise<string> {
   const answer = await fetch(new URL("/start", runner.url), {
     method: "POST",
-    headers: { "content-type": "application/json", connection: "close" },
+    headers: { "content-type": "application/json", authorization: `Bearer ${apiKey}`, connection: "close" },
     body: JSON.stringify({ transport, body }),
   });
   return new URL(((await answer.json()) as { wsUrl: string }).wsUrl).pathname;
@@ -68,7 +70,7 @@ describe("two carriers on one socket path", () => {
     const socket = await opened(runner, await start(runner, "bell"));
     for (let n = 0; n < 5; n++) socket.send(announce("A1"));
     const [code, reason] = await once(socket, "close");
-    expect([code, String(reason)]).toEqual([1008, "not a known carrier"]);
+    expect([code, String(reason)]).toEqual([1008, "START_MESSAGE_MISSING"]);
     expect(runner.sessions.counts).toEqual({ pending: 1, active: 0 });
   });
 
@@ -106,20 +108,144 @@ describe("two carriers on one socket path", () => {
   });
 });
 
-test.each([".", "..", "\ud800"])(
-  "a start message with the call id %j is ignored, and no API request is sent",
-  async (id) => {
+describe("the call id of a start message", () => {
+  test.each([".", "..", "a/b", "A1?x", "x".repeat(65)])("must have the carrier's shape, not %j", async (id) => {
     const runner = await fixture.open();
     const socket = await opened(runner, "/ws");
     socket.send(announce(id));
-    socket.send(announce("A1"));
+    const [code, reason] = await once(socket, "close");
+    expect([code, String(reason)]).toEqual([1008, "CALL_ID_INVALID"]);
+    expect(fixture.calls).toEqual([]);
+    expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
+  });
+
+  test("may be anything on the socket of a start request, and several pages may have the same one", async () => {
+    const runner = await fixture.open();
+    for (const count of [1, 2]) {
+      (await opened(runner, await start(runner))).send(announce("a web page / 1"));
+      await expect.poll(() => fixture.calls.length).toBe(count);
+    }
+  });
+});
+
+describe("with an API key, a socket without a session", () => {
+  const apiKey = "a-key-of-sixteen-letters";
+  const publicUrl = new URL("https://bots.example.com");
+  const signed = { "x-acme": signAcme("https://bots.example.com/ws", "", "a key") };
+
+  test("requires proof: a signature, or the key", async () => {
+    const runner = await fixture.open({ apiKey, publicUrl });
+    expect(await dial(runner, "/ws")).toBe(401);
+    expect(await dial(runner, "/ws?token=another-key-of-letters")).toBe(401);
+    expect(await dial(runner, "/ws", { authorization: "Basic YTpi" })).toBe(401);
+    const accepted: readonly [path: string, headers: object, carrier: string][] = [
+      ["/ws", signed, "acme"],
+      [`/ws?token=${apiKey}`, {}, "bell"],
+      ["/ws", { authorization: `Bearer ${apiKey}` }, "bell"],
+    ];
+    for (const [index, [path, headers, carrier]] of accepted.entries()) {
+      (await opened(runner, path, headers)).send(announce(`A${index}`, carrier));
+      await expect.poll(() => fixture.calls.length).toBe(index + 1);
+    }
+  });
+
+  test.each([
+    ["without the carrier's secret", { acme: { key: undefined }, publicUrl }],
+    ["without a public URL", {}],
+    ["with --no-verify-signatures", { acme: { verifySignatures: false }, publicUrl }],
+  ])("requires it also %s, and its start message starts no bot", async (_, options) => {
+    const runner = await fixture.open({ apiKey, ...options });
+    expect(await dial(runner, "/ws", signed)).toBe(401);
+    expect(fixture.calls).toEqual([]);
+  });
+
+  test("is refused, while the socket of a verified webhook and of a start request with the key are accepted", async () => {
+    const runner = await fixture.open({ apiKey, publicUrl });
+    const phone = await fixture.phone.call({ at: runner.url, publicUrl });
     await expect.poll(() => fixture.calls.length).toBe(1);
-    expect(fixture.calls[0]?.args.callData?.callId).toBe("A1");
+    (await opened(runner, await start(runner, "bell", undefined, apiKey))).send(announce("B1", "bell"));
+    await expect.poll(() => fixture.calls.length).toBe(2);
+    await phone.hangUp();
+  });
+});
+
+describe("an API request concerns", () => {
+  const publicUrl = new URL("https://bots.example.com");
+  const key = "a key";
+  const signed = (path: string) => ({ "x-acme": signAcme(`https://bots.example.com${path}`, "", key) });
+
+  /** The socket path in the reply to a webhook. */
+  async function announced(runner: Runner, call: string): Promise<string> {
+    const body = new URLSearchParams({ call }).toString();
+    const headers = {
+      "x-acme": signAcme("https://bots.example.com/acme", body, key),
+      "content-type": "application/x-www-form-urlencoded",
+      connection: "close",
+    };
+    const reply = await fetch(new URL("/acme", runner.url), { method: "POST", headers, body });
+    return /\/ws\/[^"]+/.exec(await reply.text())?.[0] ?? "";
+  }
+
+  /** Makes a call that breaks, and returns the ids of the calls that the runner then hangs up. */
+  async function hungUp(runner: Runner, path: string, headers: object, call: string): Promise<readonly string[]> {
+    const count = fixture.api.requests.length;
+    const socket = await opened(runner, path, headers);
+    socket.send(announce(call));
+    await expect.poll(() => runner.sessions.counts.active).toBe(1);
     socket.terminate();
     await expect.poll(() => runner.sessions.counts.active).toBe(0);
-    expect(fixture.api.requests).toMatchObject([{ method: "DELETE", path: "/calls/A1" }]);
-  },
-);
+    return fixture.api.requests.slice(count).map((request) => request.path.slice("/calls/".length));
+  }
+
+  test("a call that a signed upgrade request or a verified webhook named", async () => {
+    const runner = await fixture.open({ publicUrl });
+    expect(await hungUp(runner, "/ws", signed("/ws"), "A1")).toEqual(["A1"]);
+    const path = await announced(runner, "A2");
+    expect(await hungUp(runner, path, signed(path), "A2")).toEqual(["A2"]);
+  });
+
+  test("no call that only its socket named", async () => {
+    const runner = await fixture.open();
+    expect(await hungUp(runner, "/ws", {}, "A1")).toEqual([]);
+    expect(await hungUp(runner, await start(runner), {}, "A2")).toEqual([]);
+    expect(await hungUp(runner, await announced(runner, "A3"), {}, "A3")).toEqual([]);
+    const warnings = fixture.logger.lines.filter(({ message }) => message.startsWith("call not hung up"));
+    expect(warnings).toHaveLength(3);
+    expect(warnings[0]).toMatchObject({ fields: { fix: "Start with --proxy <public hostname>." } });
+  });
+
+  test("no call that an accepted but unverified webhook named", async () => {
+    const runner = await fixture.open({ publicUrl, acme: { verifySignatures: false } });
+    expect(await hungUp(runner, await announced(runner, "A1"), {}, "A1")).toEqual([]);
+  });
+
+  test("no other call than the one that the webhook named, where sockets are not signed", async () => {
+    const acme = createAcme();
+    const { verifyUpgrade: _, ...signatures } = acme.signatures ?? ({} as never);
+    const runner = await fixture.open({ publicUrl, plugins: [createTelephonyPlugin({ ...acme, signatures })] });
+    expect(await hungUp(runner, await announced(runner, "A1"), {}, "A1")).toEqual(["A1"]);
+    expect(await hungUp(runner, await announced(runner, "A2"), {}, "A3")).toEqual([]);
+    expect(await hungUp(runner, "/ws", {}, "A4")).toEqual([]);
+  });
+
+  test("the verified call, although an unverified socket names the same one", async () => {
+    const acme = createAcme();
+    const { verifyUpgrade: _, ...signatures } = acme.signatures ?? ({} as never);
+    const runner = await fixture.open({ publicUrl, plugins: [createTelephonyPlugin({ ...acme, signatures })] });
+    const path = await announced(runner, "A1");
+    const [expected] = runner.sessions;
+    const intruder = await opened(runner, "/ws");
+    intruder.send(announce("A1"));
+    await expect.poll(() => fixture.calls.length).toBe(1);
+    expect(fixture.calls[0]?.args.sessionId).not.toBe(expected?.id);
+    (await opened(runner, path)).send(announce("A1"));
+    await expect.poll(() => fixture.calls.length).toBe(2);
+    expect(fixture.calls[1]?.args.sessionId).toBe(expected?.id);
+    intruder.terminate();
+    await expect.poll(() => runner.sessions.counts.active).toBe(1);
+    expect(fixture.api.requests).toEqual([]);
+  });
+});
 
 describe("args.body", () => {
   const inUrl = `?body=${Buffer.from('{"in":"url"}').toString("base64url")}`;
@@ -319,6 +445,34 @@ describe("signed upgrade requests", () => {
   });
 });
 
+test("audio that arrives before the start message reaches the bot, in order", async () => {
+  const runner = await fixture.open();
+  const socket = await opened(runner, "/ws");
+  const audio = (value: number) => {
+    const payload = Buffer.from(Int16Array.from({ length: 160 }, () => value).buffer).toString("base64");
+    return JSON.stringify({ event: "media", payload });
+  };
+  socket.send('{"event":"connected"}');
+  for (let n = 1; n <= 6; n++) socket.send(audio(n * 1_000));
+  socket.send(announce("A1"));
+  for (let n = 7; n <= 8; n++) socket.send(audio(n * 1_000));
+  await expect.poll(() => fixture.calls.length).toBe(1);
+  const levels: number[] = [];
+  for await (const { samples } of fixture.calls[0]?.transport.input ?? []) {
+    // The middle of each piece: the resampler smooths its edges.
+    levels.push(Math.round((samples[samples.length / 2] ?? 0) / 1_000));
+    if (levels.length === 7) break;
+  }
+  expect(levels).toEqual([1, 2, 3, 4, 5, 6, 7]);
+});
+
+test("a message above 64 KiB closes the socket with 1009", async () => {
+  const runner = await fixture.open();
+  const socket = await opened(runner, "/ws");
+  socket.send("x".repeat(65_537));
+  expect((await once(socket, "close"))[0]).toBe(1009);
+});
+
 describe("the start message", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => {
@@ -327,69 +481,89 @@ describe("the start message", () => {
   });
 
   function awaitOn(recognizes: (message: JsonObject) => boolean = ({ event }) => event === "start") {
-    const closed: [number, string][] = [];
+    const rejected: [string, string][] = [];
+    const logger = createRecordingLogger();
     const answered: Buffer[] = [];
     const carrier = {
+      runner: { logger } as Partial<RunnerContext> as RunnerContext,
+      earlyEvents: ["connected", "media"],
+      acceptsAnyIds: () => true,
       recognizeCall: (message: JsonObject) => (recognizes(message) ? { streamId: "S1", callId: "A1" } : undefined),
       answer: () => ({ message: (data: Buffer) => void answered.push(data) }),
     } as Partial<RoutedCarrier> as RoutedCarrier;
     const socket = {
       isOpen: true,
-      raw: {
-        close(code: number, reason: string) {
-          socket.isOpen = false;
-          closed.push([code, reason]);
-        },
+      reject({ code, message }: RunnerError) {
+        socket.isOpen = false;
+        rejected.push([code, message]);
       },
     };
     const handlers = awaitStart([carrier], socket as never, {} as never);
     const receive = (message: unknown, isBinary = false) =>
       handlers.message(Buffer.from(typeof message === "string" ? message : JSON.stringify(message)), isBinary);
-    return { closed, answered, receive, handlers };
+    return { rejected, answered, receive, handlers, logger };
   }
 
   test("is the last one that the router reads", () => {
     const seen: JsonObject[] = [];
-    const { receive, closed, answered } = awaitOn((message) => seen.push(message) === 2);
-    receive({ event: "connected" });
+    const { receive, rejected, answered } = awaitOn((message) => seen.push(message) === 2);
+    receive({ event: "other" });
     receive({ event: "start" });
     receive({ event: "media" });
-    expect(seen).toEqual([{ event: "connected" }, { event: "start" }]);
+    expect(seen).toEqual([{ event: "other" }, { event: "start" }]);
     expect(answered.map(String)).toEqual(['{"event":"media"}']);
-    expect(closed).toEqual([]);
+    expect(rejected).toEqual([]);
   });
 
-  test("must be among the first five messages", () => {
-    const { receive, closed } = awaitOn();
+  test("may follow audio, which the call gets afterwards, in order", () => {
+    const { receive, rejected, answered, logger } = awaitOn();
+    receive({ event: "connected" });
+    for (let n = 0; n < 49; n++) receive({ event: "media", n });
+    receive({ event: "start" });
+    receive({ event: "media", n: 49 });
+    const numbers = answered.map((data) => JSON.parse(String(data)).n);
+    expect(numbers).toEqual([undefined, ...Array.from({ length: 50 }, (_, n) => n)]);
+    expect([rejected, logger.lines]).toEqual([[], []]);
+  });
+
+  test("may follow any amount of audio within 10 s; the newest second is held, and one log line counts the rest", () => {
+    const { receive, rejected, answered, logger } = awaitOn();
+    for (let n = 0; n < 500; n++) receive({ event: "media", n });
+    for (let n = 0; n < 4; n++) receive({ event: "media", payload: "x".repeat(20_000) });
+    receive({ event: "start" });
+    expect(answered.map((data) => data.length)).toEqual([20_030, 20_030, 20_030]);
+    expect(rejected).toEqual([]);
+    expect(logger.lines).toMatchObject([
+      { level: "warn", fields: { dropped: 501 }, message: "early messages dropped" },
+    ]);
+  });
+
+  test("must be among the first five messages that are not a carrier's", () => {
+    const { receive, rejected } = awaitOn();
     receive("junk");
     receive("[]");
     receive({ event: "start" }, true);
+    receive({ event: ["media"] });
     receive({ event: "media" });
-    expect(closed).toEqual([]);
+    expect(rejected).toEqual([]);
     receive({});
     receive({ event: "start" });
-    expect(closed).toEqual([[1008, "not a known carrier"]]);
+    expect(rejected).toEqual([["START_MESSAGE_MISSING", "None of the first 5 messages is a known carrier's."]]);
   });
 
   test("may be the fifth message", () => {
-    const { receive, closed } = awaitOn();
+    const { receive, rejected } = awaitOn();
     for (let n = 0; n < 4; n++) receive({});
     receive({ event: "start" });
-    expect(closed).toEqual([]);
+    expect(rejected).toEqual([]);
   });
 
   test("must arrive within 10 s", () => {
-    const { closed } = awaitOn();
+    const { rejected } = awaitOn();
     vi.advanceTimersByTime(9_999);
-    expect(closed).toEqual([]);
+    expect(rejected).toEqual([]);
     vi.advanceTimersByTime(1);
-    expect(closed).toEqual([[1008, "no start message within 10 s"]]);
-  });
-
-  test("must not exceed 64 KiB", () => {
-    const { receive, closed } = awaitOn();
-    receive({ event: "start", filling: "x".repeat(65_536) });
-    expect(closed).toEqual([[1009, "start message too large"]]);
+    expect(rejected).toEqual([["START_MESSAGE_MISSING", "No start message arrived within 10 s."]]);
   });
 
   test("is not awaited after the socket closed", () => {

@@ -13,6 +13,7 @@ export interface Carrier<Options extends CarrierOptions = CarrierOptions> {
   /** The carrier's name in sentences: `Twilio`. */
   readonly title: string;
   readonly options: OptionTable<Options>;
+  readonly ids: CarrierIds;
   readonly wire: CarrierWire<Options>;
   readonly webhook: CarrierWebhook<Options>;
   readonly signatures?: CarrierSignatures<Options>;
@@ -28,10 +29,18 @@ export interface CarrierOptions {
   readonly verifySignatures: boolean;
 }
 
+/** The shape of the carrier's ids, as it documents them. Calls with other ids are rejected. */
+export interface CarrierIds {
+  readonly call: RegExp;
+  readonly stream: RegExp;
+}
+
 /** The messages on the media stream socket. */
 export interface CarrierWire<Options> {
   /** Whether the carrier ends a call by closing the socket, without a `stop` message. Default false. */
   readonly endsSilently?: boolean;
+  /** The `event` of each message that may arrive before the start message. */
+  readonly earlyEvents: readonly string[];
   /**
    * The call, if `message` is this carrier's start message; otherwise `undefined`. It must not accept the start message of
    * another carrier. `body` holds the custom parameters of the call.
@@ -81,8 +90,11 @@ export interface CarrierDocument {
 
 /** How the carrier signs its requests. */
 export interface CarrierSignatures<Options> {
-  /** Whether the signature covers the public URL. It cannot be verified without that URL then. */
-  readonly coverUrl: boolean;
+  /**
+   * What the signature of a webhook covers. `url`: the public URL with its query, and the form; it cannot be verified without
+   * that URL. `body`: the body only, so the query is not used. `request`: everything, because the request carries a secret.
+   */
+  readonly covers: "url" | "body" | "request";
   /** The secret or public key to verify with; `undefined` when it is not configured. */
   secret(options: Options): string | undefined;
   /** How to configure the secret: `Set TWILIO_AUTH_TOKEN.` */

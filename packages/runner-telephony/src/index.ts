@@ -5,6 +5,7 @@ export type {
   Carrier,
   CarrierApi,
   CarrierDocument,
+  CarrierIds,
   CarrierOptions,
   CarrierSignatures,
   CarrierWebhook,

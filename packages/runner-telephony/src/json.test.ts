@@ -57,6 +57,13 @@ test("textsIn returns the text fields of an object", () => {
   expect(textsIn({ custom: "a=1" }, "custom")).toBe(undefined);
 });
 
+test("textsIn returns at most 64 fields, and none that are long", () => {
+  const many = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`p${n}`, "1"]));
+  expect(Object.keys(textsIn({ custom: many }, "custom") ?? {})).toHaveLength(64);
+  const long = { a: "x".repeat(4_096), b: "x".repeat(4_097), ["c".repeat(513)]: "1" };
+  expect(Object.keys(textsIn({ custom: long }, "custom") ?? {})).toEqual(["a"]);
+});
+
 test("present removes undefined fields and keeps empty ones", () => {
   expect(Object.keys(present({ a: undefined, b: "", c: 0, d: null }))).toEqual(["b", "c", "d"]);
 });

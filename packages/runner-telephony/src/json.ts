@@ -4,7 +4,11 @@ import { parseJson } from "@pipecat-ts/runner-core";
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Longest accepted text, in characters. Ids and numbers of carriers have about 80. */
-const maxTextLength = 512;
+export const maxTextLength = 512;
+/** Most entries of an object of texts. Exotel allows 3 custom parameters; the others document no number. */
+const maxTexts = 64;
+/** Longest text in such an object, in characters. Twilio allows 500 for a name and its value. */
+const maxParameterLength = 4_096;
 
 /** The JSON object in a text; `undefined` for anything else. */
 export function parseObject(text: string): JsonObject | undefined {
@@ -19,13 +23,13 @@ export function objectIn(parent: JsonObject, key: string): JsonObject {
 }
 
 /**
- * The text in a field, which may also be a number. `undefined` when it is empty, longer than 512 characters, or contains a
- * lone surrogate, which no URL can carry.
+ * The text in a field, which may also be a number. `undefined` when it is empty, longer than `maxLength` characters, or contains
+ * a lone surrogate, which no URL can carry.
  */
-export function textIn(parent: JsonObject, key: string): string | undefined {
+export function textIn(parent: JsonObject, key: string, maxLength: number = maxTextLength): string | undefined {
   const value = parent[key];
   if (typeof value === "number") return String(value);
-  const isText = typeof value === "string" && value !== "" && value.length <= maxTextLength && value.isWellFormed();
+  const isText = typeof value === "string" && value !== "" && value.length <= maxLength && value.isWellFormed();
   return isText ? value : undefined;
 }
 
@@ -46,12 +50,16 @@ export function bytesIn(parent: JsonObject, key: string): Buffer | undefined {
   return bytes.length > 0 && bytes.length === Math.floor(((value.length - padding) * 3) / 4) ? bytes : undefined;
 }
 
-/** The text fields of an object in a field, such as custom parameters; `undefined` when there are none. */
+/**
+ * The text fields of an object in a field, such as custom parameters: the first 64, of at most 4,096 characters each.
+ * `undefined` when there are none.
+ */
 export function textsIn(parent: JsonObject, key: string): Readonly<Record<string, string>> | undefined {
   const texts = Object.entries(objectIn(parent, key)).filter((entry): entry is [string, string] => {
-    return typeof entry[1] === "string";
+    const [name, value] = entry;
+    return typeof value === "string" && value.length <= maxParameterLength && name.length <= maxTextLength;
   });
-  return texts.length === 0 ? undefined : Object.fromEntries(texts);
+  return texts.length === 0 ? undefined : Object.fromEntries(texts.slice(0, maxTexts));
 }
 
 /** The object without its `undefined` fields, so that spreading it over another object keeps that object's values. */

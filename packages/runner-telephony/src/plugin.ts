@@ -15,7 +15,15 @@ import {
   type TransportPlugin,
 } from "@pipecat-ts/runner-core";
 import { createCallControl } from "./api.ts";
-import { awaitStart, callRouterOf, type RoutedCarrier, type StartedCall, socketPath } from "./call-router.ts";
+import {
+  awaitStart,
+  callRouterOf,
+  hasValidIds,
+  maxMessageBytes,
+  type RoutedCarrier,
+  type StartedCall,
+  socketPath,
+} from "./call-router.ts";
 import type { Carrier, CarrierOptions, WebhookCall } from "./carrier.ts";
 import { createMediaStream } from "./port.ts";
 import { createSignatureVerification, signatureInvalid, webhookPolicy } from "./signature.ts";
@@ -54,17 +62,25 @@ function openCarrier<Options extends CarrierOptions>(
   const rest = createRestClient({ vendor: title, unreachable: "CARRIER_REFUSED" });
   const verification = createSignatureVerification(carrier, options, settings);
   /** What the webhook reported about the call of a session. Sessions of `/start` have no entry. */
-  const webhookData = new WeakMap<Session, WebhookCall["callData"]>();
+  const webhookCalls = new WeakMap<Session, Partial<WebhookCall>>();
   const pendingCalls = {
-    find(callId: string): Session | undefined {
-      const session = runner.findSession(callId);
-      return session?.state === "pending" ? session : undefined;
-    },
+    find: (callId: string) => findPending(callId, verification.verifiesWebhooks),
     add(session: Session, call: WebhookCall | undefined): void {
-      webhookData.set(session, call?.callData ?? {});
-      if (call && !runner.findSession(call.callId)) session.alias(call.callId);
+      webhookCalls.set(session, call ?? {});
+      const alias = call && aliasOf(call.callId, verification.verifiesWebhooks);
+      if (alias !== undefined && !runner.findSession(alias)) session.alias(alias);
     },
   };
+
+  /** Anyone can name any call: a caller that is not verified must neither find nor block a verified call. */
+  function aliasOf(callId: string, isVerified: boolean): string {
+    return isVerified ? callId : `unverified:${callId}`;
+  }
+
+  function findPending(callId: string, isVerified: boolean): Session | undefined {
+    const session = runner.findSession(aliasOf(callId, isVerified));
+    return session?.state === "pending" ? session : undefined;
+  }
 
   function documentUrl(number: string, request: IncomingMessage): URL {
     const url = runner.url(`/${name}`, request);
@@ -83,7 +99,8 @@ function openCarrier<Options extends CarrierOptions>(
         fix: "Use each socket URL for one call.",
       });
     }
-    const session = named ?? pendingCalls.find(callData.callId) ?? runner.createSession();
+    const isSigned = verification.checkUpgrade(request.request) === "valid";
+    const session = named ?? findPending(callData.callId, isSigned) ?? runner.createSession();
     try {
       return run(session, started);
     } catch (error) {
@@ -95,22 +112,42 @@ function openCarrier<Options extends CarrierOptions>(
   /** Verifies the socket of a session. One from POST /start needs no signature: a web page may use it to act as a phone. */
   function verifyNamed(session: Session, request: IncomingMessage): boolean {
     const signature = verification.checkUpgrade(request);
-    const isRejected = webhookData.has(session) && !verification.allowsUpgrade(request, true);
+    const isRejected = webhookCalls.has(session) && !verification.allowsUpgrade(request, true);
     if (signature === "invalid" || isRejected) throw signatureInvalid(title);
     return signature === "valid";
   }
 
-  function run(session: Session, { start, callData: announced, socket, request }: StartedCall): SocketHandlers {
+  /** A web page that acts as a phone, on the socket of a session from POST /start, makes up its ids. */
+  function acceptsAnyIds(named: Session | undefined): boolean {
+    return named !== undefined && !webhookCalls.has(named);
+  }
+
+  /** Whether the carrier named the call, in a signed upgrade request or in a verified webhook. Others may name any call. */
+  function isVerifiedCall(session: Session, call: CallData, request: IncomingMessage): boolean {
+    if (!hasValidIds(carrier, call)) return false;
+    if (verification.checkUpgrade(request) === "valid") return true;
+    return verification.verifiesWebhooks && webhookCalls.get(session)?.callId === call.callId;
+  }
+
+  function run(session: Session, started: StartedCall): SocketHandlers {
+    const { start, callData: announced, socket, request, session: named } = started;
     const codec = wire.createCodec(start, announced, options);
-    const query = request.url.searchParams;
-    const callData: CallData = { ...numbersInQuery(query), ...webhookData.get(session), ...announced };
-    // Rejects a second socket for a call in progress.
-    if (runner.findSession(callData.callId) !== session) session.alias(callData.callId);
+    const fromWebhook = webhookCalls.get(session);
+    // The URL in a webhook reply has no such query.
+    const query = fromWebhook ? new URLSearchParams() : request.url.searchParams;
+    const callData: CallData = { ...numbersInQuery(query), ...announced, ...fromWebhook?.callData };
+    const isVerified = isVerifiedCall(session, callData, request.request);
+    const alias = aliasOf(callData.callId, isVerified);
+    // Rejects a second socket for a call in progress. Web pages that act as phones may all have the same id.
+    const isPage = acceptsAnyIds(named) && !isVerified;
+    if (!isPage && runner.findSession(alias) !== session) session.alias(alias);
     const { logger } = session;
     const control = createCallControl({
       carrier,
       options,
       call: callData,
+      isVerified,
+      verificationFix: verification.fix ?? "Let the webhook of this runner answer the call.",
       rest,
       logger,
       documentUrl: (number) => documentUrl(number, request.request),
@@ -131,7 +168,16 @@ function openCarrier<Options extends CarrierOptions>(
     };
   }
 
-  const routed: RoutedCarrier = { runner, title, verification, recognizeCall: wire.recognizeCall, answer };
+  const routed: RoutedCarrier = {
+    runner,
+    title,
+    ids: carrier.ids,
+    earlyEvents: wire.earlyEvents,
+    verification,
+    recognizeCall: wire.recognizeCall,
+    acceptsAnyIds,
+    answer,
+  };
   const router = callRouterOf(runner);
   const removeFromRouter = router.add(routed);
   return {
@@ -140,6 +186,7 @@ function openCarrier<Options extends CarrierOptions>(
       {
         path: socketPath,
         access: "carrier",
+        maxPayload: maxMessageBytes,
         verify: ({ session, request }) => (session ? verifyNamed(session, request) : router.verify(request)),
         accept: (socket, request) =>
           request.isAnnounced ? awaitStart([routed], socket, request, request.session) : router.accept(socket, request),
@@ -180,7 +227,8 @@ function availabilityOf<Options extends CarrierOptions>(
   if (policy === "reject") {
     limits.push({ reason: `Calls are rejected: requests from ${title} cannot be verified.`, fix });
   } else if (policy === "accept" && isExposed(settings)) {
-    limits.push({ reason: `Anyone can pretend to be ${title}.`, fix });
+    const consequence = api?.isReady(options) ? ", so the runner does not hang up or transfer calls" : "";
+    limits.push({ reason: `Anyone can pretend to be ${title}${consequence}.`, fix });
   }
   if (limits.length === 0) return { state: "ready" };
   return {

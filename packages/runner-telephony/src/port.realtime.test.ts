@@ -4,14 +4,16 @@ import type { PhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { afterEach, describe, expect, test } from "vitest";
 import { connectPhone, createFixture, type Fixture, type FixtureOptions } from "./test/fixture.ts";
 
+// The runner verifies calls with it, and uses the API for verified calls only.
+const publicUrl = new URL("https://bots.example.com");
 let fixture: Fixture;
 afterEach(async () => await fixture.close());
 
 /** A call whose bot has its transport. */
 async function call(options: FixtureOptions = {}, answer?: Parameters<typeof createFixture>[0]) {
   fixture = await createFixture(answer);
-  const runner = await fixture.open(options);
-  const phone = await fixture.phone.call({ at: runner.url });
+  const runner = await fixture.open({ publicUrl, ...options });
+  const phone = await fixture.phone.call({ at: runner.url, publicUrl });
   await expect.poll(() => fixture.calls.length).toBe(1);
   const [bot] = fixture.calls;
   if (!bot) throw new Error("no bot was called");
@@ -98,8 +100,8 @@ describe("a call ends", () => {
 
   test("when the bot returns without createTransport: the carrier is asked to hang up", async () => {
     fixture = await createFixture();
-    const runner = await fixture.open({ bot: () => undefined });
-    const phone = await fixture.phone.call({ at: runner.url });
+    const runner = await fixture.open({ publicUrl, bot: () => undefined });
+    const phone = await fixture.phone.call({ at: runner.url, publicUrl });
     await phone.closed;
     expect(fixture.api.requests).toHaveLength(1);
   });
@@ -107,8 +109,8 @@ describe("a call ends", () => {
   test("with caller-left when the caller hangs up before createTransport", async () => {
     fixture = await createFixture();
     const connecting = Promise.withResolvers<void>();
-    const runner = await fixture.open({ bot: () => connecting.promise });
-    const phone = await fixture.phone.call({ at: runner.url });
+    const runner = await fixture.open({ publicUrl, bot: () => connecting.promise });
+    const phone = await fixture.phone.call({ at: runner.url, publicUrl });
     await expect.poll(() => runner.sessions.counts.active).toBe(1);
     const [session] = runner.sessions;
     await phone.hangUp();
@@ -277,7 +279,7 @@ describe("DTMF", () => {
         await transport.closed;
       },
     });
-    const phone = await fixture.phone.call({ at: runner.url });
+    const phone = await fixture.phone.call({ at: runner.url, publicUrl });
     for (const digit of ["1", "#", "x", "12"]) phone.press(digit);
     await expect.poll(() => runner.sessions.counts.active).toBe(1);
     connecting.resolve();
@@ -314,9 +316,9 @@ describe("barge-in", () => {
 
 test("playedMs counts the audio that the carrier confirmed, also over a slow network", async () => {
   fixture = await createFixture();
-  const runner = await fixture.open();
+  const runner = await fixture.open({ publicUrl });
   const delayMs = 300;
-  await fixture.phone.call({ at: runner.url, network: { delayMs } });
+  await fixture.phone.call({ at: runner.url, publicUrl, network: { delayMs } });
   await expect.poll(() => fixture.calls.length).toBe(1);
   const began = performance.now();
   const { playedMs, interrupted } = (await fixture.calls[0]?.transport.play(voice(440, 200)).done) ?? {};
@@ -347,14 +349,14 @@ describe("unknown messages", () => {
       .toMatchObject([{ fields: { skippedMessages: 8, carrierErrors: 3 } }]);
   });
 
-  test("above 1 MiB close the socket with 1009 and end only this call", async () => {
+  test("above 64 KiB close the socket with 1009 and end only this call", async () => {
     const { phone, runner } = await call();
-    const other = await fixture.phone.call({ at: runner.url });
+    const other = await fixture.phone.call({ at: runner.url, publicUrl });
     await expect.poll(() => runner.sessions.counts.active).toBe(2);
-    phone.sendRaw(`{"event":"media","payload":"${"A".repeat(1024 * 1024)}"}`);
+    phone.sendRaw(`{"event":"media","payload":"${"A".repeat(65_536)}"}`);
     await expect(phone.closed).resolves.toMatchObject({ code: 1009 });
     await expect.poll(() => runner.sessions.counts.active).toBe(1);
-    other.sendRaw(`{"event":"media","payload":"${"A".repeat(1_000_000)}"}`);
+    other.sendRaw(`{"event":"media","payload":"${"A".repeat(65_000)}"}`);
     other.press("1");
     const digit = new Promise((resolve) => fixture.calls[1]?.transport.on("dtmf", resolve));
     await expect(digit).resolves.toBe("1");
@@ -364,8 +366,12 @@ describe("unknown messages", () => {
 describe("the caller's audio", () => {
   test("is reordered, and lost pieces are replaced with silence", async () => {
     fixture = await createFixture();
-    const runner = await fixture.open();
-    const phone = await fixture.phone.call({ at: runner.url, network: { swapEvery: 5, dropEvery: 7, delayMs: 20 } });
+    const runner = await fixture.open({ publicUrl });
+    const phone = await fixture.phone.call({
+      at: runner.url,
+      publicUrl,
+      network: { swapEvery: 5, dropEvery: 7, delayMs: 20 },
+    });
     await expect.poll(() => fixture.calls.length).toBe(1);
     const frames: AudioFrame[] = [];
     const reading = (async () => {
@@ -387,8 +393,9 @@ test("a second socket for an active call is rejected", async () => {
   const { phone, runner } = await call();
   const second = await fixture.phone.call({
     at: runner.url,
+    publicUrl,
     callId: phone.callId,
-    socketUrl: `ws://${runner.url.host}/ws`,
+    socketUrl: "wss://bots.example.com/ws",
   });
   await expect(second.closed).resolves.toEqual({ code: 1008, reason: "SESSION_ALIAS_TAKEN" });
   expect(runner.sessions.counts).toEqual({ pending: 0, active: 1 });
@@ -398,7 +405,7 @@ test("a second socket for an active call is rejected", async () => {
 
 test("an exception in the codec ends only its call", async () => {
   const { phone, runner } = await call();
-  const other = await fixture.phone.call({ at: runner.url });
+  const other = await fixture.phone.call({ at: runner.url, publicUrl });
   await expect.poll(() => runner.sessions.counts.active).toBe(2);
   phone.sendRaw('{"explode":true}');
   await phone.closed;

@@ -67,6 +67,15 @@ describe("the webhook", () => {
     expect((await post(runner, "/acme", { call: "A1", other: "x".repeat(60_000) })).status).toBe(200);
   });
 
+  test("does not use values of more than 512 characters", async () => {
+    const runner = await fixture.open();
+    const long = { from: "1".repeat(513), to: "1".repeat(512) };
+    await fixture.phone.call({ at: runner.url, ...long, callId: "A2" });
+    await expect.poll(() => fixture.calls.length).toBe(1);
+    expect(fixture.calls[0]?.args.callData).toMatchObject({ callId: "A2", to: long.to });
+    expect(fixture.calls[0]?.args.callData).not.toHaveProperty("from");
+  });
+
   test("answers a repeated request with the same session", async () => {
     const runner = await fixture.open();
     const answers = [await post(runner, "/acme", { call: "A1" }), await post(runner, "/acme", { call: "A1" })];
@@ -156,6 +165,28 @@ test("a configured public URL may be unencrypted", async () => {
 
 describe("signatures", () => {
   const url = "https://bots.example.com/voice/acme";
+
+  test("are checked for at most 256 parameters in the form and in the query, repeated ones included", async () => {
+    const runner = await fixture.open({ publicUrl });
+    const send = (query: string, body: string) => {
+      const signature = signAcme(`${url}${query}`, body, "a key");
+      const headers = { "content-type": "application/x-www-form-urlencoded", "x-acme": signature };
+      return fetch(new URL(`/acme${query}`, runner.url), {
+        method: "POST",
+        body,
+        headers: { ...headers, connection: "close" },
+      });
+    };
+    for (const [query, body] of [
+      ["", `call=A1${"&a=1".repeat(256)}`],
+      [`?a=1${"&a=1".repeat(256)}`, "call=A1"],
+    ] as const) {
+      const answer = await send(query, body);
+      expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ code: "REQUEST_INVALID" })]);
+    }
+    expect(runner.sessions.counts.pending).toBe(0);
+    expect((await send(`?a=1${"&a=1".repeat(255)}`, `call=A1${"&a=1".repeat(255)}`)).status).toBe(200);
+  });
 
   test("are verified before anything else", async () => {
     const runner = await fixture.open({ publicUrl });
@@ -259,7 +290,7 @@ describe("the banner", () => {
     expect(await report({ trustProxy: true })).toMatchObject({
       availability: {
         state: "limited",
-        reason: "Anyone can pretend to be Acme.",
+        reason: "Anyone can pretend to be Acme, so the runner does not hang up or transfer calls.",
         fix: "Start with --proxy <public hostname>.",
       },
     });

@@ -10,7 +10,7 @@ import {
 import { isPhoneNumber } from "./api.ts";
 import { socketPath } from "./call-router.ts";
 import type { Carrier, CarrierDocument, CarrierOptions, WebhookCall, WebhookRequest } from "./carrier.ts";
-import { present } from "./json.ts";
+import { maxTextLength, present } from "./json.ts";
 import type { SignatureVerification } from "./signature.ts";
 
 /** The sessions of calls that a webhook announced and whose socket is not open yet. */
@@ -44,9 +44,27 @@ export function createWebhook<Options extends CarrierOptions>(settings: WebhookO
   const { runner, carrier, options, verification, pendingCalls } = settings;
   const { title, webhook } = carrier;
   let warnedOnce = false;
+  let warnedOfQuery = false;
 
-  function answer(ctx: RouteContext, parameters: Parameters, call: WebhookCall | undefined): CarrierDocument {
+  function recognizeCall(parameters: Parameters): WebhookCall | undefined {
+    const call = webhook.recognizeCall(parameters);
+    return call && carrier.ids.call.test(call.callId) ? call : undefined;
+  }
+
+  /** The parameters that the carrier sent, and nobody else. */
+  function verifiedParameters(ctx: RouteContext, { query, body }: RequestParameters): Parameters {
     verification.verifyWebhook(ctx);
+    if (verification.coversQuery) return { ...query, ...body };
+    if (query.body !== undefined && !warnedOfQuery) {
+      warnedOfQuery = true;
+      const fix = "Pass data with POST /start: put the URL of its reply into a document of your own.";
+      runner.logger.warn({ fix }, `?body= ignored: ${title} does not sign the query`);
+    }
+    return body;
+  }
+
+  function answer(ctx: RouteContext, parameters: Parameters): CarrierDocument {
+    const call = recognizeCall(parameters);
     const { [transferParameter]: number } = parameters;
     if (number !== undefined && webhook.transfer && isPhoneNumber(number)) return webhook.transfer(number);
     if (call?.ended) {
@@ -98,10 +116,9 @@ export function createWebhook<Options extends CarrierOptions>(settings: WebhookO
       acceptsUnverified: verification.acceptsUnverified,
       maxBody,
       handle(ctx, next) {
-        const parameters = parametersOf(ctx);
-        const call = webhook.recognizeCall(parameters);
-        if (isShared && ctx.method === "GET" && !call) return next();
-        const { type, body } = answer(ctx, parameters, call);
+        const given = parametersOf(ctx);
+        if (isShared && ctx.method === "GET" && !recognizeCall(given.query)) return next();
+        const { type, body } = answer(ctx, verifiedParameters(ctx, given));
         ctx.status = 200;
         ctx.type = type;
         ctx.body = body;
@@ -115,12 +132,23 @@ export function createWebhook<Options extends CarrierOptions>(settings: WebhookO
 
 type Parameters = Readonly<Record<string, string>>;
 
-/** The parameters of a webhook request, from its form or JSON body and its URL. */
-function parametersOf(ctx: RouteContext): Parameters {
-  const { body } = ctx.request;
-  const fields = { ...ctx.query, ...(typeof body === "object" && body !== null ? body : {}) };
+/** The parameters of a webhook request by their place. Those of its form or JSON body win over those of its query. */
+interface RequestParameters {
+  readonly query: Parameters;
+  readonly body: Parameters;
+}
+
+function parametersOf({ query, request: { body } }: RouteContext): RequestParameters {
+  return { query: textsOf(query), body: textsOf(typeof body === "object" && body !== null ? body : {}) };
+}
+
+/** The texts that are short enough to be used. */
+function textsOf(fields: object): Parameters {
   return Object.fromEntries(
-    Object.entries(fields).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+    Object.entries(fields).filter((entry): entry is [string, string] => {
+      const [name, value] = entry;
+      return typeof value === "string" && value.length <= (name === "body" ? maxBodyParameter : maxTextLength);
+    }),
   );
 }
 

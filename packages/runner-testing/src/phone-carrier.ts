@@ -9,6 +9,8 @@ import { type CallFacts, type CallOptions, type FarEnd, openCall, type PhoneCall
 export interface PhoneDialect {
   /** The name of its transport. */
   readonly name: string;
+  /** Ids for a new call, in the shape of the carrier's. Default: texts with a UUID. */
+  newIds?(): Pick<CallFacts, "callId" | "streamId">;
   /** The signed webhook request for an incoming call. Without it, calls start on the socket. */
   webhook?(call: CallFacts, url: URL): PhoneRequest;
   /** The socket URL in the webhook's reply. Throws an Error when the reply rejects the call. */
@@ -68,8 +70,9 @@ export function createFakeCarrier(dialect: PhoneDialect): FakeCarrier {
   return {
     async call(options) {
       const { at, publicUrl = at, socketUrl, from = "+15550100", to = "+15550199" } = options;
-      const callId = options.callId ?? `call-${randomUUID()}`;
-      const facts: CallFacts = { callId, streamId: `stream-${randomUUID()}`, from, to, document: "" };
+      const ids = dialect.newIds?.() ?? { callId: `call-${randomUUID()}`, streamId: `stream-${randomUUID()}` };
+      const { callId = ids.callId } = options;
+      const facts: CallFacts = { ...ids, callId, from, to, document: "" };
       const local = (url: URL) => localUrl(url, publicUrl, at);
       const reply = socketUrl === undefined ? await requestWebhook(facts, options, publicUrl, local) : undefined;
       const url = new URL(socketUrl ?? reply?.socketUrl ?? bareSocketUrl(publicUrl));

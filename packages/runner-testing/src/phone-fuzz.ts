@@ -27,12 +27,10 @@ const timeoutMs = 10_000;
 
 /** Call ids that no carrier uses, but an attacker may. In a URL path, some of them would name every call of an account. */
 const invalidIds = [".", "..", "\ud83d", "%2e", "%2E%2e", "../..", "a/../..", "x?y", "x#y"];
-/** The invalid ids that can occur in a path, encoded. */
-const invalidSegments = invalidIds.filter((id) => id.isWellFormed() && !/^\.+$/.test(id)).map(encodeURIComponent);
 
 /**
  * Sends malformed messages to a live call, and places calls with invalid ids. The call continues, its bot still gets the
- * caller's keys, nothing is logged as an error, and every request to the API concerns a single call. Throws an AssertionError.
+ * caller's keys, nothing is logged as an error, and the API gets no request. Throws an AssertionError.
  */
 export async function fuzzPhoneCall({
   plugin,
@@ -89,10 +87,8 @@ export async function fuzzPhoneCall({
   } finally {
     await runner.close();
   }
-  if (!api) return;
-  const unsafe = api.requests.filter(({ path }) => !invalidSegments.some((segment) => path.includes(segment)));
-  expect(api.requests.length > 0, "the API got no request for the interrupted calls");
-  expect(unsafe.length === 0, `the API got ${JSON.stringify(unsafe.map(({ method, path }) => [method, path]))}`);
+  const requests = api?.requests.map(({ method, path }) => [method, path]) ?? [];
+  expect(requests.length === 0, `the API got ${JSON.stringify(requests)}`);
 }
 
 /**

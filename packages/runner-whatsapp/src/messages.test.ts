@@ -3,6 +3,7 @@ import { parseCallEvents } from "./messages.ts";
 import { business, connectOf, numbers, terminateOf, webhookOf } from "./test/webhooks.ts";
 
 const { phoneNumberId } = business;
+const offer = (sdp: string) => ({ sdp, sdp_type: "offer" });
 
 test("parses the begin and the end of a call", () => {
   expect(parseCallEvents(connectOf("wacid.1", "v=0"))).toEqual([
@@ -44,11 +45,29 @@ test("optional fields may be null, and the caller's name may be missing", () => 
     ]);
 });
 
+test("of several contacts with one number, the first counts", () => {
+  const call = { id: "wacid.1", from: "1", to: "2", event: "connect", session: offer("v=0") };
+  const contacts = ["Ada", "Eve"].map((name) => ({ wa_id: "1", profile: { name } }));
+  expect(parseCallEvents(webhookOf(call, { contacts }))).toMatchObject([{ callerName: "Ada" }]);
+});
+
+test("rejects more than 1,000 changes, or calls and contacts", () => {
+  const call = { id: "wacid.1", event: "terminate" };
+  const calls = (length: number) => webhookOf(call, { calls: Array(length).fill(call) });
+  expect(parseCallEvents(calls(999))).toHaveLength(999);
+  const tooMany = expect.objectContaining({ code: "BODY_INVALID" });
+  expect(() => parseCallEvents(calls(1_000))).toThrow(tooMany);
+  const changes = Array(1_001).fill(0);
+  expect(() => parseCallEvents({ object: "whatsapp_business_account", entry: [{ changes }] })).toThrow(tooMany);
+});
+
 test.each([
   ["a call without an offer", { id: "wacid.1", from: "1", to: "2", event: "connect" }],
   ["an answer", { id: "wacid.1", from: "1", to: "2", event: "connect", session: { sdp: "", sdp_type: "answer" } }],
   ["a call without an id", { from: "1", to: "2", event: "terminate" }],
   ["a very long id", { id: "x".repeat(2_000), event: "terminate" }],
+  ["a very long number", { id: "wacid.1", from: "1".repeat(65), to: "2", event: "connect", session: offer("v=0") }],
+  ["a very long offer", { id: "wacid.1", from: "1", to: "2", event: "connect", session: offer("v".repeat(65_537)) }],
   ["an unknown event", { id: "wacid.1", event: "hold" }],
   ["a number instead of an object", 7],
 ])("ignores %s", (_, call) => {

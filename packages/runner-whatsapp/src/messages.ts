@@ -1,5 +1,6 @@
+import { maxJsonValues, RunnerError } from "@pipecat-ts/runner-core";
 import Type, { type TSchema } from "typebox";
-import { Check } from "typebox/value";
+import { Compile, type Validator } from "typebox/compile";
 
 /** An event of one call, from a webhook. */
 export type CallEvent = CallConnect | CallTerminate;
@@ -38,42 +39,58 @@ export interface CallObject {
   readonly session: { readonly sdp: string; readonly sdp_type: "offer" };
 }
 
+/** Most changes, and most calls and contacts, in one webhook. WhatsApp sends at most 1,000 updates. */
+const maxItems = 1_000;
+/** Longer lists are rejected with an error, so the schemas accept every list that a body can have. */
+const list: TSchema = Type.Array(Type.Unknown(), { maxItems: maxJsonValues });
 const id: TSchema = Type.String({ minLength: 1, maxLength: 1_024 });
-/** Phone numbers, names and payloads. */
-const shortText: TSchema = Type.String({ maxLength: 1_024 });
-const text: TSchema = Type.Optional(Type.Union([shortText, Type.Null()]));
-/** Meta sends at most 1,000 updates in one webhook (https://developers.facebook.com/docs/graph-api/webhooks/getting-started). */
-const list: TSchema = Type.Array(Type.Unknown(), { maxItems: 1_000 });
+/** A phone number, or the id of one. */
+const number: TSchema = Type.String({ maxLength: 64 });
+const text: TSchema = Type.Optional(Type.Union([Type.String({ maxLength: 4_096 }), Type.Null()]));
+/** Real offers have about 3,000 characters. */
+const maxSdpLength = 65_536;
+const maxNameLength = 1_024;
 
-const connectSchema: TSchema = Type.Object({
-  id,
-  from: shortText,
-  to: shortText,
-  event: Type.Literal("connect"),
-  timestamp: text,
-  direction: text,
-  deeplink_payload: text,
-  cta_payload: text,
-  session: Type.Object({ sdp: Type.String({ maxLength: 1_000_000 }), sdp_type: Type.Literal("offer") }),
-});
-
-const terminateSchema: TSchema = Type.Object({ id, event: Type.Literal("terminate") });
-
-const contactSchema: TSchema = Type.Object({ wa_id: shortText, profile: Type.Object({ name: shortText }) });
-
-const changeSchema: TSchema = Type.Object({
-  field: Type.Literal("calls"),
-  value: Type.Object({
-    metadata: Type.Object({ phone_number_id: shortText }),
-    contacts: Type.Optional(list),
-    calls: list,
+const connectValidator: Validator = Compile(
+  Type.Object({
+    id,
+    from: number,
+    to: number,
+    event: Type.Literal("connect"),
+    timestamp: text,
+    direction: text,
+    deeplink_payload: text,
+    cta_payload: text,
+    session: Type.Object({ sdp: Type.String({ maxLength: maxSdpLength }), sdp_type: Type.Literal("offer") }),
   }),
-});
+);
 
-const webhookSchema: TSchema = Type.Object({
-  object: Type.Literal("whatsapp_business_account"),
-  entry: Type.Array(Type.Object({ changes: list }), { maxItems: 1_000 }),
-});
+const terminateValidator: Validator = Compile(Type.Object({ id, event: Type.Literal("terminate") }));
+
+const contactValidator: Validator = Compile(
+  Type.Object({
+    wa_id: number,
+    profile: Type.Object({ name: Type.String({ maxLength: maxNameLength }) }),
+  }),
+);
+
+const changeValidator: Validator = Compile(
+  Type.Object({
+    field: Type.Literal("calls"),
+    value: Type.Object({
+      metadata: Type.Object({ phone_number_id: number }),
+      contacts: Type.Optional(list),
+      calls: list,
+    }),
+  }),
+);
+
+const webhookValidator: Validator = Compile(
+  Type.Object({
+    object: Type.Literal("whatsapp_business_account"),
+    entry: Type.Array(Type.Object({ changes: list }), { maxItems: maxJsonValues }),
+  }),
+);
 
 interface Contact {
   readonly wa_id: string;
@@ -92,26 +109,40 @@ interface Webhook {
 
 /**
  * Parses the body of a webhook into its call events, in order. Ignores everything else: messages, statuses, and calls that the
- * business makes. Source: https://developers.facebook.com/docs/whatsapp/cloud-api/calling/user-initiated-calls.
+ * business makes. Throws BODY_INVALID for more than 1,000 changes, calls and contacts. Source:
+ * https://developers.facebook.com/docs/whatsapp/cloud-api/calling/user-initiated-calls.
  */
 export function parseCallEvents(body: unknown): CallEvent[] {
-  if (!is<Webhook>(body, webhookSchema)) return [];
-  return body.entry
-    .flatMap(({ changes }) => changes)
-    .flatMap((each) => (is<Change>(each, changeSchema) ? [each.value] : []))
-    .flatMap(({ calls, contacts = [], metadata }) =>
-      calls.flatMap((call) => parseCall(call, contacts, metadata.phone_number_id) ?? []),
-    );
+  if (!is<Webhook>(body, webhookValidator)) return [];
+  const changes = body.entry.flatMap((entry) => entry.changes);
+  requireFew(changes.length);
+  const values = changes.flatMap((each) => (is<Change>(each, changeValidator) ? [each.value] : []));
+  requireFew(values.reduce((count, { calls, contacts = [] }) => count + calls.length + contacts.length, 0));
+  return values.flatMap(({ calls, contacts, metadata }) => {
+    const names = namesOf(contacts);
+    return calls.flatMap((call) => parseCall(call, names, metadata.phone_number_id) ?? []);
+  });
 }
 
-function parseCall(call: unknown, contacts: readonly unknown[], phoneNumberId: string): CallEvent | undefined {
-  if (is<{ readonly id: string }>(call, terminateSchema)) return { kind: "terminate", callId: call.id, phoneNumberId };
-  if (!is<CallObject>(call, connectSchema) || call.direction === "BUSINESS_INITIATED") return undefined;
-  const callers = contacts.filter((each) => is<Contact>(each, contactSchema));
-  const callerName = callers.find(({ wa_id }) => wa_id === call.from)?.profile.name;
+function requireFew(count: number): void {
+  if (count <= maxItems) return;
+  throw new RunnerError("BODY_INVALID", `The webhook has more than ${maxItems} changes, calls and contacts.`);
+}
+
+/** The profile names by number; the first one counts. */
+function namesOf(contacts: readonly unknown[] = []): ReadonlyMap<string, string> {
+  const callers = contacts.filter((each) => is<Contact>(each, contactValidator));
+  return new Map(callers.reverse().map(({ wa_id, profile }) => [wa_id, profile.name]));
+}
+
+function parseCall(call: unknown, names: ReadonlyMap<string, string>, phoneNumberId: string): CallEvent | undefined {
+  if (is<{ readonly id: string }>(call, terminateValidator))
+    return { kind: "terminate", callId: call.id, phoneNumberId };
+  if (!is<CallObject>(call, connectValidator) || call.direction === "BUSINESS_INITIATED") return undefined;
+  const callerName = names.get(call.from);
   return { kind: "connect", callId: call.id, phoneNumberId, sdp: call.session.sdp, call, callerName };
 }
 
-function is<T>(value: unknown, schema: TSchema): value is T {
-  return Check(schema, value);
+function is<T>(value: unknown, validator: Validator): value is T {
+  return validator.Check(value);
 }

@@ -29,7 +29,9 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
       apiUrl: apiUrlOption("ACME_API_URL", "https://api.acme.example"),
       verifySignatures: verifySignaturesOption(),
     },
+    ids: { call: /^[\w-]{1,64}$/, stream: /^[\w-]{1,64}$/ },
     wire: {
+      earlyEvents: ["connected", "media"],
       recognizeCall(message) {
         if (message.explode === "start") throw new TypeError("this carrier is broken");
         const [streamId, callId] = [textIn(message, "stream"), textIn(objectIn(message, name), "call")];
@@ -63,7 +65,7 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
       ended: xmlDocument(element("Bye")),
     },
     signatures: {
-      coverUrl: true,
+      covers: "url",
       fix: "Set ACME_KEY.",
       secret: ({ key }) => key,
       verifyWebhook: ({ url, rawBody, headers }, key) =>
