@@ -307,3 +307,17 @@ it("removes its listeners after the call, and sends nothing", async () => {
   await rtvi.sendServerMessage("too late");
   expect(transport.sent).toEqual([]);
 });
+
+it("logs many listeners of one event once, with the code that registered the 21st", () => {
+  const warn = vi.fn();
+  const rtvi = createRTVI(createFakeTransport(), { logger: { warn } });
+  for (let count = 0; count < 20; count++) rtvi.on("clientMessage", () => undefined)();
+  for (let count = 0; count < 20; count++) rtvi.on("clientMessage", () => undefined);
+  expect(warn).not.toHaveBeenCalled();
+  for (let count = 0; count < 5; count++) rtvi.on("clientMessage", () => undefined);
+  const err = expect.objectContaining({ stack: expect.stringContaining("rtvi.test.ts") });
+  expect(warn).toHaveBeenCalledExactlyOnceWith(
+    { event: "clientMessage", err },
+    expect.stringContaining("on() returns"),
+  );
+});

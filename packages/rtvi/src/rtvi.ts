@@ -69,7 +69,7 @@ function startRTVI(transport: RTVITransport, handshake: Handshake): RTVI {
   const senders = createSenders(outbox);
   const outputs = createBotOutputs(outbox, handshake.logger);
   const calls = createFunctionCalls(senders, handshake);
-  const events = createHeldEvents<RTVIEvents>();
+  const events = createHeldEvents<RTVIEvents>(handshake.logger);
 
   const ready = new Promise<RTVIClient | undefined>((resolve) => {
     if (handshake.client) resolve(handshake.client);

@@ -8,7 +8,7 @@ import { commandFlags } from "./flags.ts";
 import { readManifest } from "./manifest.ts";
 import { bannerText, failureText } from "./output.ts";
 import type { FoundPlugins } from "./plugins.ts";
-import { handleUncaughtErrors, stopOnSignals } from "./process-events.ts";
+import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
 import { shownPath } from "./project.ts";
 import { boundStandardStreams, flushStandardStreams, prepareStandardStreams } from "./standard-streams.ts";
 import { watchBot } from "./watch.ts";
@@ -110,6 +110,7 @@ function stopOnEvents(runner: Runner, logger: Logger): ProgramEnd {
       runner.close().then(resolve, reject);
     }
     handleUncaughtErrors(runner, logger, crash, process);
+    nameLeakedListeners(runner, process);
     stopOnSignals(runner, logger, process).then(resolve, reject);
   });
   return {
