@@ -10,7 +10,12 @@ import { bannerText, failureText } from "./output.ts";
 import type { FoundPlugins } from "./plugins.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
 import { shownPath } from "./project.ts";
-import { boundStandardStreams, flushStandardStreams, prepareStandardStreams } from "./standard-streams.ts";
+import {
+  boundStandardStreams,
+  flushStandardStreams,
+  prepareStandardStreams,
+  sendConsoleToStderr,
+} from "./standard-streams.ts";
 import { watchBot } from "./watch.ts";
 
 /**
@@ -21,8 +26,9 @@ import { watchBot } from "./watch.ts";
  * every session; 130 or 143 after a second signal.
  */
 export async function run(argv: readonly string[], itself?: string): Promise<void> {
-  const { version, verbose } = parsePartly(argv, [runnerGroup]).given[runnerGroup.name] ?? {};
+  const { version, help, verbose } = parsePartly(argv, [runnerGroup]).given[runnerGroup.name] ?? {};
   prepareStandardStreams();
+  if (!version && !help) sendConsoleToStderr();
   let code = 1;
   try {
     code = version ? printVersion() : await execute(argv, itself);
@@ -76,7 +82,7 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
     transports,
     failures: found.failures,
   };
-  // On stderr: stdout has only the log, for `pipecat-runner bot.ts | jq`.
+  // On stderr, because stdout is for the log.
   console.error(bannerText({ ...facts, unauthenticatedRoutes }, process.stderr));
   if (open) await openBrowser(url, logger);
   await stopped;

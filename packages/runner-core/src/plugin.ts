@@ -162,6 +162,8 @@ export interface SocketUpgrade {
   readonly session: Session | undefined;
   readonly url: URL;
   readonly request: IncomingMessage;
+  /** Whether the caller presented the API key of the runner. */
+  readonly hasKey: boolean;
 }
 
 /** The upgrade request of an open socket. */

@@ -154,7 +154,14 @@ export function createRunner(options: RunnerOptions): Runner {
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
     const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
-    server = await openServer(settings.host, settings.port, app.callback(), guard, sockets.attach);
+    server = await openServer(
+      settings.host,
+      settings.port,
+      app.callback(),
+      guard,
+      metrics.countRejection,
+      sockets.attach,
+    );
     setImmediate(() => void loadBodyParser());
   }
 

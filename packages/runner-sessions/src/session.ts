@@ -32,6 +32,9 @@ const goodbyeMs = 10_000;
 /** Longer timers of Node fire at once: 24.8 days. */
 const longestTimerMs = 2 ** 31 - 1;
 
+/** The error in the log after `throw undefined`. */
+const nothingThrown = "undefined was thrown";
+
 /** A handler that a bot registered with `onRequest`. */
 export type RequestHandler = Parameters<BotSession["onRequest"]>[0];
 
@@ -137,7 +140,7 @@ export function createSession(options: SessionOptions): HostSession {
       return;
     }
     hasFailed = true;
-    logger.error({ err }, reason === "bot-failed" ? "bot failed" : "transport failed");
+    logger.error({ err: err ?? nothingThrown }, reason === "bot-failed" ? "bot failed" : "transport failed");
     if (state !== "ended") void session.end(reason);
   }
 
@@ -185,7 +188,7 @@ export function createSession(options: SessionOptions): HostSession {
     } catch (err) {
       if (controller.signal.aborted && isAbort(err)) logger.debug({ err }, "bot stopped");
       else if (hasFailed) logger.debug({ err }, "further error in a failed session");
-      else logger.error({ err }, "bot failed");
+      else logger.error({ err: err ?? nothingThrown }, "bot failed");
       hasFailed = true;
       end.botFailed();
     }
