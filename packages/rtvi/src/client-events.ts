@@ -30,6 +30,11 @@ export interface RTVIEvents {
    */
   rawAudio: RawAudio & ClientRequest;
   /**
+   * An eval harness sets the messages that the bot's context starts from. Replace the context; do not answer. Only with the
+   * option `evals`.
+   */
+  evalContext: EvalContext;
+  /**
    * The client asks the bot to end the call: `disconnectBot` of client-js. Without a listener, the transport is closed after
    * the queued audio has played. With a listener, the bot ends the call itself. Register it right after `createRTVI`.
    */
@@ -91,6 +96,12 @@ export interface UISnapshotMessage extends ClientRequest {
 export interface JobGroupCancellation extends ClientRequest {
   readonly jobId: string;
   readonly reason: string | undefined;
+}
+
+/** The messages that the bot's context starts from. */
+export interface EvalContext extends ClientRequest {
+  /** As the scenario has them, usually with `role` and `content`. Not validated. */
+  readonly messages: readonly Readonly<Record<string, unknown>>[];
 }
 
 /** Audio from a message. */
