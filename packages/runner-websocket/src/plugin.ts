@@ -35,11 +35,11 @@ function accept(socket: CallerSocket, { session }: SocketRequest): SocketHandler
     if (decoder.dropped === 1) logger.warn({ reason }, "message skipped; further ones are only counted");
   });
   const { promise: formatKnown, resolve: resolveFormat } = Promise.withResolvers<void>();
-  const timeout = setTimeout(resolveFormat, firstMessageMs);
   const call = session.run<WebSocketRunnerArguments>({ websocket: socket.raw }, async (params) => {
     await formatKnown;
     return createWebSocketPort(socket, params, decoder);
   });
+  const timeout = setTimeout(resolveFormat, firstMessageMs);
   call.connected();
   return {
     message(data, isBinary) {
