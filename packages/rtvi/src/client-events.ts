@@ -26,7 +26,8 @@ export interface RTVIEvents {
   uiCancelJobGroup: JobGroupCancellation;
   /**
    * Caller audio that arrived in messages. The Daily client sends audio that it recorded before the bot was ready. This audio
-   * is not part of `transport.input`, which is a real-time stream.
+   * is not part of `transport.input`, which is a real-time stream. A transport whose callers send all audio this way reads the
+   * messages itself.
    */
   rawAudio: RawAudio & ClientRequest;
   /**

@@ -10,11 +10,10 @@ const maxWaiting = 100;
 /** Sends all of the bot's RTVI messages, in order. */
 export interface Outbox {
   /**
-   * Sends a message in the client's protocol, or holds it until the client is ready. A message that this protocol does not
-   * have is not sent. Resolves when it was sent or held, so that bots do not hang if
-   * the client never becomes ready (a phone). Rejects with a TypeError that names the field if `data` does not match the
-   * message's schema, or with the transport's error. The rejection may be ignored. After the call it sends nothing and
-   * resolves.
+   * Sends a message in the client's protocol, or holds it until the client is ready. Does not send a message that this
+   * protocol does not have. Resolves when the message was sent or held, so that bots do not hang if the client never becomes
+   * ready (a phone). Rejects with a TypeError that names the field if `data` does not match the message's schema, or with the
+   * transport's error. The rejection may be ignored. After the call it sends nothing and resolves.
    */
   send<T extends ServerMessageType>(type: T, data: ServerMessages[T], id?: string): Promise<void>;
   /** Drops the held messages. */
