@@ -10,7 +10,7 @@ import { createRunner } from "pipecat-runner";
 import { expect, test } from "vitest";
 import { bot } from "./bot.ts";
 
-/** A Python with `pipecat-ai==1.14.0 questionary rich typer jinja2 websockets soundfile onnxruntime`. */
+/** A Python with `pipecat-ai==1.14.0 questionary rich typer jinja2 websockets`. */
 const python = process.env.PIPECAT_PYTHON;
 
 test.skipIf(python === undefined)(
