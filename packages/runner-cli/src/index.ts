@@ -1,4 +1,4 @@
-export { createRTVI, type RTVI } from "@pipecat-ts/rtvi";
+export { createRTVI, type RTVI, type RTVIOptions } from "@pipecat-ts/rtvi";
 export {
   type Bot,
   type BotSession,

@@ -65,6 +65,7 @@ export type {
   ListenOptions,
   Playback,
   Transport,
+  TransportCapabilities,
   TransportEvents,
   TransportParams,
 } from "./transport.ts";
