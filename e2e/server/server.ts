@@ -55,7 +55,13 @@ const timeoutMs = 20_000;
 export interface ServerOptions
   extends Pick<
     RunnerOptions,
-    "maxSessions" | "shutdownTimeoutMs" | "folder" | "apiKey" | "webSocketAuth" | "allowedOrigins" | "pluginOptions"
+    | "maxSessions"
+    | "shutdownTimeoutMs"
+    | "downloadsFolder"
+    | "apiKey"
+    | "webSocketAuth"
+    | "allowedOrigins"
+    | "pluginOptions"
   > {
   /** Default: websocket alone. `all` adds Daily and WhatsApp. */
   readonly transports?: readonly ServerTransport[] | "all";

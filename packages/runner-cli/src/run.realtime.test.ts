@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -72,6 +72,22 @@ test("`node bot.ts` runs the same file, also without import.meta.main", async ()
   expect(program.stdout.match(/evaluated/g)).toHaveLength(1);
   program.signal("SIGTERM");
   expect(await program.ended).toBe(0);
+});
+
+test.each([
+  ["-u", { PIPECAT_UPLOADS_FOLDER: "unused" }],
+  ["PIPECAT_UPLOADS_FOLDER", { PIPECAT_UPLOADS_FOLDER: "in" }],
+])("%s names the folder of uploads, and --uploads-folder-max-files how many stay", async (name, env) => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": printingBot });
+  const flags = [...(name === "-u" ? ["-u", "in"] : []), "--uploads-folder-max-files", "2"];
+  const program = startProgram(folder, [bin, "--port", "0", ...flags], env);
+  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  for (let index = 0; index < 3; index++) {
+    const body = new FormData();
+    body.set("file", new Blob(["x"]), "x.txt");
+    expect((await fetch(new URL("/files", url), { method: "POST", body })).status).toBe(200);
+  }
+  expect(readdirSync(join(folder, "in"))).toHaveLength(2);
 });
 
 test("--direct runs one bot without a server, until it returns or SIGINT arrives", async () => {
@@ -246,7 +262,7 @@ test("--runner-body is the body for callers without one, and --folder serves fil
   const missing = startProgram(folder, [bin, "--port", "0", "-f", "nowhere"]);
   expect(await Promise.all([broken.ended, missing.ended])).toEqual([1, 1]);
   expect(broken.stderr).toMatch(/--runner-body: body\.json is not a JSON file/);
-  expect(missing.stderr).toMatch(/--folder.*"nowhere"/);
+  expect(missing.stderr).toMatch(/--downloads-folder.*"nowhere"/);
 });
 
 /** Fails as its caller asks, or waits for its abort signal. SIGUSR2 causes errors outside every session. */

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { clientRoot } from "@pipecat-ts/browser-client";
 import { type Logger, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
+import { createFileStorage } from "@pipecat-ts/runner-files";
 import { createLogger, createRunner, type Runner, runnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
 import { type CommandLine, parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
 import { commandFlags } from "./flags.ts";
@@ -37,7 +38,9 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   const line = await readCommandLine(argv, itself);
   if (line === undefined) return 0;
   const { found, given, bot } = line;
-  const { verbose, open, direct, runnerBody } = resolveOptions(commandFlags, { given });
+  const { verbose, open, direct, runnerBody, uploadsFolder, uploadsFolderMaxFiles } = resolveOptions(commandFlags, {
+    given,
+  });
   if (found.plugins.length === 0) throw noTransport(line);
 
   const logger = createLogger({ level: verbose ? "debug" : "info" });
@@ -51,6 +54,9 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
     ...settings,
     ...(hasClient && { clientRoot }),
     ...(runnerBody !== undefined && { body: readRunnerBody(runnerBody) }),
+    ...(uploadsFolder !== undefined && {
+      fileStorage: createFileStorage({ folder: uploadsFolder, maxFiles: uploadsFolderMaxFiles }),
+    }),
     bot: watched?.bot ?? bot.bot,
     plugins: found.plugins,
     pluginOptions: line.pluginOptions,

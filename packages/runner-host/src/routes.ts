@@ -1,22 +1,28 @@
 import type { Router } from "@koa/router";
-import { type HttpRoute, type RouteContext, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
-import type { HostSession, SessionEngine } from "@pipecat-ts/runner-sessions";
+import {
+  type HttpRoute,
+  type RouteContext,
+  type RunnerContext,
+  RunnerError,
+  withTimeout,
+} from "@pipecat-ts/runner-core";
+import type { HostSession } from "@pipecat-ts/runner-sessions";
 import type { Context, Next } from "koa";
 import { type AccessControl, findSession } from "./access.ts";
 import { checkBody, readBody, startBodyOf } from "./bodies.ts";
 import type { Metrics } from "./metrics.ts";
 import { chooseTransport, type InstalledTransport, isStartable } from "./plugins.ts";
+import { addUploadRoutes, type UploadRouteOptions } from "./uploads.ts";
 
 const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 /** What the routes of a runner need. */
-export interface RouteOptions {
+export interface RouteOptions extends UploadRouteOptions {
   readonly transports: readonly InstalledTransport[];
   /** The only transport that callers may use. */
   readonly restrictedTo: string | undefined;
-  readonly engine: SessionEngine;
-  readonly access: AccessControl;
   readonly metrics: Metrics;
+  readonly url: RunnerContext["url"];
 }
 
 /** Adds all routes but files, in their order of precedence. Each checks access before it reads a body. */
@@ -24,6 +30,7 @@ export function addRoutes(router: Router, options: RouteOptions): void {
   addHealthRoutes(router, options);
   addStartRoute(router, options);
   addSessionRoutes(router, options);
+  addUploadRoutes(router, options);
   for (const { open } of options.transports) {
     for (const route of open?.routes ?? []) addPluginRoute(router, route, options.access);
   }
@@ -50,7 +57,8 @@ function addHealthRoutes(router: Router, { transports, engine, access, metrics }
 }
 
 /** `POST /start`. Any content type but multipart counts as JSON, because curl sends JSON as a form unless told otherwise. */
-function addStartRoute(router: Router, { transports, restrictedTo, engine, access }: RouteOptions): void {
+function addStartRoute(router: Router, options: RouteOptions): void {
+  const { transports, restrictedTo, engine, access, fileStorage, url } = options;
   const requireKey = keyCheck(access);
   router.post("/start", requireKey, readBody({ as: "json" }), async (ctx) => {
     const body = startBodyOf(ctx);
@@ -59,6 +67,10 @@ function addStartRoute(router: Router, { transports, restrictedTo, engine, acces
     const reply = await transport.start({ body, request: ctx.req });
     ctx.set("X-Session-Id", reply.sessionId);
     ctx.body = reply.body;
+    if (!reply.extensible || fileStorage === undefined) return;
+    // Without the origin, as in Pipecat's own runner: clients resolve it against the URL of /start.
+    const { pathname } = url(`/sessions/${reply.sessionId}/files`, ctx.req);
+    ctx.body = { ...reply.body, fileUploadUrl: pathname };
   });
 }
 
@@ -140,7 +152,7 @@ async function answerByBot(session: HostSession, ctx: Context): Promise<void> {
  */
 export function unauthenticatedRoutes(
   { apiKey, webSocketAuth }: { readonly apiKey: string | undefined; readonly webSocketAuth: string },
-  hasFolder: boolean,
+  serves: { readonly downloads: boolean; readonly uploads: boolean },
   transports: readonly InstalledTransport[],
 ): readonly string[] {
   const opened = transports.flatMap(({ open }) => open ?? []);
@@ -149,7 +161,8 @@ export function unauthenticatedRoutes(
   const isUnauthenticated = (access: string) => access === "caller" && apiKey === undefined;
   return [
     ...(apiKey === undefined ? ["POST /start", "/sessions", "/metrics"] : []),
-    ...(apiKey === undefined && hasFolder ? ["/files"] : []),
+    ...(apiKey === undefined && serves.downloads ? ["GET /files"] : []),
+    ...(apiKey === undefined && serves.uploads ? ["POST /files"] : []),
     ...routes
       .filter(({ access, acceptsUnverified }) => isUnauthenticated(access) || acceptsUnverified === true)
       .map(({ method, path }) => `${[method].flat()[0]} ${path}`),

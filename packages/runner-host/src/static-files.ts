@@ -93,7 +93,7 @@ async function findFile(folder: string, path: string): Promise<{ root: string; n
 export async function requireFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined);
   if (found?.isDirectory()) return;
-  throw new RunnerError("OPTION_INVALID", `--folder: "${folder}" is not a directory.`, {
+  throw new RunnerError("OPTION_INVALID", `--downloads-folder: "${folder}" is not a directory.`, {
     fix: "Create it, or name another.",
   });
 }

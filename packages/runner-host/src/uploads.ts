@@ -1,0 +1,67 @@
+import type { Router } from "@koa/router";
+import { type FileStorage, RunnerError } from "@pipecat-ts/runner-core";
+import { receiveFile } from "@pipecat-ts/runner-files";
+import type { HostSession, SessionEngine } from "@pipecat-ts/runner-sessions";
+import type { Context } from "koa";
+import { type AccessControl, findSession } from "./access.ts";
+import type { ConnectionGuard } from "./connections.ts";
+
+/** Uploads in progress. Each holds a file descriptor and up to 50 MiB of the disk. */
+const maxUploads = 10;
+/** Files that one session may upload. */
+const maxSessionFiles = 100;
+
+export interface UploadRouteOptions {
+  readonly engine: SessionEngine;
+  readonly access: AccessControl;
+  /** Undefined when uploads are off. */
+  readonly fileStorage: FileStorage | undefined;
+  readonly guard: Pick<ConnectionGuard, "streams">;
+}
+
+/**
+ * `POST /files` stores a file; `POST /sessions/{id}/files` stores one until the session ends. Both reply with the file as RTVI's
+ * `send-file` has it: `{name, source: {type: "url", url}, format}`.
+ */
+export function addUploadRoutes(router: Router, { engine, access, fileStorage, guard }: UploadRouteOptions): void {
+  const counts = new WeakMap<HostSession, number>();
+  let uploads = 0;
+
+  async function answer(ctx: Context, session?: HostSession): Promise<void> {
+    if (fileStorage === undefined) {
+      throw new RunnerError("UPLOADS_DISABLED", "This server does not accept files.", {
+        fix: "Start it with --uploads-folder <path>.",
+      });
+    }
+    if (session) count(session);
+    if (uploads >= maxUploads) {
+      throw new RunnerError("AT_CAPACITY", `${maxUploads} files are being received already.`, {
+        status: 503,
+        fix: "Try again in a moment.",
+      });
+    }
+    uploads += 1;
+    guard.streams(ctx.req);
+    const { name, url, format } = await receiveFile(ctx.req, fileStorage).finally(() => {
+      uploads -= 1;
+    });
+    session?.onEnd(() => fileStorage.delete(url));
+    ctx.body = { name, source: { type: "url", url }, format };
+  }
+
+  function count(session: HostSession): void {
+    const files = (counts.get(session) ?? 0) + 1;
+    if (files > maxSessionFiles) {
+      throw new RunnerError("AT_CAPACITY", `This session has sent ${maxSessionFiles} files.`, {
+        fix: "Start another session.",
+      });
+    }
+    counts.set(session, files);
+  }
+
+  router.post("/files", (ctx) => {
+    access.requireKey(ctx.req);
+    return answer(ctx);
+  });
+  router.post("/sessions/:sessionId/files", (ctx) => answer(ctx, findSession(engine, ctx.params.sessionId ?? "")));
+}
