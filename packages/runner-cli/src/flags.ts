@@ -33,7 +33,7 @@ export const commandFlags: OptionTable<CommandFlags> = {
   open: { flag: "open", description: "Open the web client in the browser", schema: Type.Boolean(), default: false },
   runnerBody: {
     flag: "runner-body",
-    description: "JSON file with the body for callers that send none",
+    description: "YAML or JSON file with the body for callers that send none",
     schema: Type.String({ minLength: 1 }),
     placeholder: "file",
   },

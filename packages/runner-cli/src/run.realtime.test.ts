@@ -90,6 +90,15 @@ test.each([
   expect(readdirSync(join(folder, "in"))).toHaveLength(2);
 });
 
+test("a former name of a transport selects it, with a warning", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": printingBot });
+  const program = startProgram(folder, [bin, "--port", "0", "-t", "forgery"]);
+  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  expect(program.stdout).toMatch(/"transport":"forgery","fix":"Use --transport fake\.".*deprecated name/);
+  await call(url);
+  await program.printed(/called /);
+});
+
 test("--direct runs one bot without a server, until it returns or SIGINT arrives", async () => {
   const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": printingBot });
   const direct = startProgram(folder, [bin, "-d", "--no-fake-loud"]);
@@ -245,6 +254,7 @@ test("--runner-body is the body for callers without one, and --folder serves fil
   const folder = createProject({
     "package.json": manifestWithTransport,
     "body.json": '{"user": "anna"}',
+    "body.yaml": "user: &user anna\nfriends: [*user]",
     "out/a.txt": "hello",
     "bot.js": `export const bot = ({ body }) => console.log("body " + JSON.stringify(body));`,
   });
@@ -254,6 +264,10 @@ test("--runner-body is the body for callers without one, and --folder serves fil
   await fetch(new URL("/start", url), { method: "POST", body: '{"transport": "fake"}' });
   await program.printed(/body .*"user":"anna"/);
   expect(await (await fetch(new URL("/files/a.txt", url))).text()).toBe("hello");
+  const withYaml = startProgram(folder, [bin, "--port", "0", "--runner-body", "body.yaml"]);
+  const [, yamlUrl = ""] = await withYaml.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  await fetch(new URL("/start", yamlUrl), { method: "POST", body: '{"transport": "fake"}' });
+  await withYaml.printed(/body .*"user":"anna","friends":\["anna"\]/);
   program.signal("SIGINT");
   expect(await program.ended).toBe(0);
 
@@ -261,7 +275,7 @@ test("--runner-body is the body for callers without one, and --folder serves fil
   const broken = startProgram(folder, argv);
   const missing = startProgram(folder, [bin, "--port", "0", "-f", "nowhere"]);
   expect(await Promise.all([broken.ended, missing.ended])).toEqual([1, 1]);
-  expect(broken.stderr).toMatch(/--runner-body: body\.json is not a JSON file/);
+  expect(broken.stderr).toMatch(/--runner-body: body\.json:1:2 cannot be read: /);
   expect(missing.stderr).toMatch(/--downloads-folder.*"nowhere"/);
 });
 

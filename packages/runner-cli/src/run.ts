@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { clientRoot } from "@pipecat-ts/browser-client";
 import { type Logger, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
@@ -11,6 +11,7 @@ import { bannerText, failureText } from "./output.ts";
 import type { FoundPlugins } from "./plugins.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
 import { shownPath } from "./project.ts";
+import { readRunnerBody } from "./runner-body.ts";
 import { boundStandardStreams, flushStandardStreams, prepareStandardStreams } from "./standard-streams.ts";
 import { watchBot } from "./watch.ts";
 
@@ -49,7 +50,7 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   for (const { reason, fix } of found.duplicates) logger.warn(`${reason} ${fix}`);
   const hasClient = existsSync(join(clientRoot, "index.html"));
   const watched = line.modules && watchBot(bot, line.modules, logger);
-  const settings = runnerOptionsFrom(resolveOptions(runnerFlags, { given }));
+  const settings = withPresentName(runnerOptionsFrom(resolveOptions(runnerFlags, { given })), found.plugins, logger);
   const runner = createRunner({
     ...settings,
     ...(hasClient && { clientRoot }),
@@ -89,6 +90,19 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   return end.exitCode;
 }
 
+/** Replaces a former name of a transport in `--transport`, and warns. */
+function withPresentName<Options extends { readonly transport?: string | undefined }>(
+  options: Options,
+  plugins: FoundPlugins["plugins"],
+  logger: Logger,
+): Options {
+  const { transport = "" } = options;
+  const renamed = plugins.find(({ advanced }) => advanced?.formerNames?.includes(transport));
+  if (renamed === undefined) return options;
+  logger.warn({ transport, fix: `Use --transport ${renamed.name}.` }, "deprecated name of a transport");
+  return { ...options, transport: renamed.name };
+}
+
 /** Resolves when the bot has ended. */
 async function runDirectly(runner: Runner, transport: string | undefined): Promise<void> {
   // Keeps the process alive while the bot waits: there may be no server or socket that does.
@@ -125,19 +139,6 @@ function stopOnEvents(runner: Runner, logger: Logger): ProgramEnd {
       return exitCode;
     },
   };
-}
-
-/** Parses a file of JSON. Throws OPTION_INVALID, which names the flag. */
-function readRunnerBody(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, "utf8"));
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new RunnerError("OPTION_INVALID", `--runner-body: ${shownPath(file)} is not a JSON file: ${message}.`, {
-      fix: "Name a file that contains the body as JSON.",
-      cause,
-    });
-  }
 }
 
 function noTransport({ found, project }: Pick<CommandLine, "found" | "project">): RunnerError {

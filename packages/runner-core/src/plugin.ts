@@ -31,6 +31,8 @@ export interface TransportPlugin<Options = unknown> {
     readonly rank?: number;
     /** Opened also when the runner is restricted to another transport, and never chosen by `/start`: for a vendor's webhook. */
     readonly alwaysOpen?: boolean;
+    /** Names that `--transport` still accepts for this transport, with a warning. */
+    readonly formerNames?: readonly string[];
     /**
      * The value of `args.transport` in its bots, when it differs from `name`: for a service that uses the media of another
      * transport.

@@ -132,7 +132,7 @@ export const runnerFlags: OptionTable<RunnerFlags> = {
     flag: "allowed-origins",
     env: "PIPECAT_ALLOWED_ORIGINS",
     default: [],
-    description: "Comma-separated origins whose pages may call (default: all)",
+    description: "Origins whose pages may call: several values, or separated by commas (default: all)",
     schema: Type.Array(Type.String()),
     placeholder: "origins",
   },

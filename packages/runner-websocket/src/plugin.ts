@@ -9,6 +9,8 @@ const path = "/ws-client";
 const plugin: TransportPlugin = {
   apiVersion: 1,
   name: "websocket",
+  // Pipecat's eval harness connects with a plain WebSocket, and its own runner still accepts `-t eval`.
+  advanced: { formerNames: ["eval"] },
   open: (runner) => ({
     sockets: [{ path, access: "caller", accept }],
     start({ body, request }) {
