@@ -13,7 +13,8 @@ const allowedDependencies: Readonly<Record<string, readonly string[]>> = {
   "runner-media": ["runner-core", "audio"],
   "runner-sessions": ["runner-media", "runner-core", "audio"],
   "runner-files": ["runner-core"],
-  "runner-host": ["runner-sessions", "runner-files", "runner-core", "rtvi"],
+  "runner-openapi": ["runner-core"],
+  "runner-host": ["runner-sessions", "runner-files", "runner-openapi", "runner-core", "rtvi"],
   "runner-cli": ["runner-host", "runner-files", "runner-core", "rtvi", "browser-client"],
   "runner-testing": ["runner-host", "runner-sessions", "runner-media", "runner-core", "audio"],
   "runner-telephony": ["runner-core", "audio"],
@@ -27,6 +28,7 @@ const withoutTransportNames = [
   "runner-media",
   "runner-sessions",
   "runner-files",
+  "runner-openapi",
   "runner-host",
   "runner-cli",
 ];

@@ -120,9 +120,11 @@ export interface HttpRoute {
   readonly access: Access;
   /** Set it on a `carrier` route that accepts unverified requests. On a public server, the banner lists it as unauthenticated. */
   readonly acceptsUnverified?: boolean;
+  /** One line for `/openapi.json` and `/docs`. */
+  readonly summary?: string;
   /** Largest body in bytes. Default 1 MiB. A larger body gets 413. */
   readonly maxBody?: number;
-  /** The schema of the parsed body. Other bodies get a 400 that names the field. */
+  /** The schema of the parsed body, also in `/openapi.json`. Other bodies get a 400 that names the field. */
   readonly schema?: TSchema;
   /** `next()` passes the request on: to the next route for this path, and finally to the web client. */
   handle(ctx: RouteContext, next: Next): unknown;

@@ -218,6 +218,7 @@ test("an exposed server lists its unauthenticated routes", async () => {
     "POST /start",
     "/sessions",
     "/metrics",
+    "/openapi.json",
     "POST /caller",
     "WS /fake",
   ]);
@@ -229,6 +230,7 @@ test("an exposed server lists its unauthenticated routes", async () => {
     "POST /start",
     "/sessions",
     "/metrics",
+    "/openapi.json",
     "POST /caller",
   ]);
   expect(await unauthenticatedRoutes({ host: "0.0.0.0", downloadsFolder: import.meta.dirname })).toContain(

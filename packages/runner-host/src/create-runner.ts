@@ -17,7 +17,7 @@ import { addRoutes, unauthenticatedRoutes } from "./routes.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
 import { type HttpServer, openServer } from "./server.ts";
 import { createSockets, type PluginSocketRoute, type Sockets } from "./sockets.ts";
-import { addClientRoutes, addFolderRoutes, createFileSender, requireFolder } from "./static-files.ts";
+import { addClientRoutes, createFileSender, requireFolder } from "./static-files.ts";
 
 /** How long live sessions have when the runner closes, from the abort of their signals until they are ended by force, in ms. */
 const shutDownMs = 2_000;
@@ -160,8 +160,10 @@ export function createRunner(options: RunnerOptions): Runner {
     const sendFrom = createFileSender();
     const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
     const restrictedTo = settings.transport;
-    addRoutes(routes, { transports, restrictedTo, engine, access, metrics, url: publicUrl, fileStorage, guard });
-    if (downloadsFolder !== undefined) addFolderRoutes(routes, downloadsFolder, sendFrom, access);
+    addRoutes(routes, {
+      ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, fileStorage, guard },
+      ...{ downloadsFolder, sendFrom, userRouter: router, requiresKey: accessOptions.apiKey !== undefined },
+    });
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
     server = await openServer(settings.host, settings.port, app.callback(), guard, sockets.attach);

@@ -8,7 +8,8 @@ import { text } from "node:stream/consumers";
 import { Router } from "@koa/router";
 import Koa from "koa";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { addFolderRoutes, createFileSender } from "./static-files.ts";
+import { addRoute } from "./route.ts";
+import { createFileSender, downloadRoutes } from "./static-files.ts";
 import { fakePlugin } from "./test/fake-plugin.ts";
 import { type RunnerFixture, startRunner } from "./test/fixture.ts";
 
@@ -184,7 +185,8 @@ test("with an API key, files require it", async () => {
 
 test("the connection of a client that does not read its file is closed", async () => {
   const router = new Router();
-  addFolderRoutes(router, folder, createFileSender(100), { requireOperator: () => undefined });
+  const access = { requireKey: () => undefined, requireOperator: () => undefined };
+  for (const route of downloadRoutes(folder, createFileSender(100))) addRoute(router, route, access);
   const app = new Koa().use(router.routes());
   app.silent = true;
   const server = app.listen(0, "127.0.0.1");

@@ -1,19 +1,26 @@
-import type { Router } from "@koa/router";
 import { type FileStorage, RunnerError } from "@pipecat-ts/runner-core";
 import { receiveFile } from "@pipecat-ts/runner-files";
 import type { HostSession, SessionEngine } from "@pipecat-ts/runner-sessions";
 import type { Context } from "koa";
-import { type AccessControl, findSession } from "./access.ts";
+import { findSession } from "./access.ts";
 import type { ConnectionGuard } from "./connections.ts";
+import type { HostRoute } from "./route.ts";
 
 /** Uploads in progress. Each holds a file descriptor and up to 50 MiB of the disk. */
 const maxUploads = 10;
+const uploadBody = {
+  type: "multipart/form-data",
+  schema: {
+    type: "object",
+    required: ["file"],
+    properties: { file: { contentMediaType: "application/octet-stream" } },
+  },
+};
 /** Files that one session may upload. */
 const maxSessionFiles = 100;
 
 export interface UploadRouteOptions {
   readonly engine: SessionEngine;
-  readonly access: AccessControl;
   /** Undefined when uploads are off. */
   readonly fileStorage: FileStorage | undefined;
   readonly guard: Pick<ConnectionGuard, "streams">;
@@ -23,7 +30,7 @@ export interface UploadRouteOptions {
  * `POST /files` stores a file; `POST /sessions/{id}/files` stores one until the session ends. Both reply with the file as RTVI's
  * `send-file` has it: `{name, source: {type: "url", url}, format}`.
  */
-export function addUploadRoutes(router: Router, { engine, access, fileStorage, guard }: UploadRouteOptions): void {
+export function uploadRoutes({ engine, fileStorage, guard }: UploadRouteOptions): HostRoute[] {
   const counts = new WeakMap<HostSession, number>();
   let uploads = 0;
 
@@ -59,9 +66,19 @@ export function addUploadRoutes(router: Router, { engine, access, fileStorage, g
     counts.set(session, files);
   }
 
-  router.post("/files", (ctx) => {
-    access.requireKey(ctx.req);
-    return answer(ctx);
-  });
-  router.post("/sessions/:sessionId/files", (ctx) => answer(ctx, findSession(engine, ctx.params.sessionId ?? "")));
+  const route = { method: "POST", access: "caller", body: uploadBody } as const;
+  return [
+    {
+      ...route,
+      path: "/files",
+      summary: "Stores a file, of at most 50 MiB",
+      handle: (ctx) => answer(ctx),
+    },
+    {
+      ...route,
+      path: "/sessions/:sessionId/files",
+      summary: "Stores a file until the session ends",
+      handle: (ctx) => answer(ctx, findSession(engine, ctx.params.sessionId ?? "")),
+    },
+  ];
 }
