@@ -63,6 +63,7 @@ export interface ServerOptions
     | "allowedOrigins"
     | "pluginOptions"
   > {
+  readonly uploadsFolder?: string;
   /** Default: websocket alone. `all` adds Daily and WhatsApp. */
   readonly transports?: readonly ServerTransport[] | "all";
 }
