@@ -98,7 +98,7 @@ function withPresentName<Options extends { readonly transport?: string | undefin
 ): Options {
   const { transport = "" } = options;
   const renamed = plugins.find(({ advanced }) => advanced?.formerNames?.includes(transport));
-  if (renamed === undefined) return options;
+  if (renamed === undefined || plugins.some(({ name }) => name === transport)) return options;
   logger.warn({ transport, fix: `Use --transport ${renamed.name}.` }, "deprecated name of a transport");
   return { ...options, transport: renamed.name };
 }

@@ -3,7 +3,7 @@ import { RunnerError } from "@pipecat-ts/runner-core";
 import { LineCounter, parseDocument, visit } from "yaml";
 import { shownPath } from "./project.ts";
 
-/** How many values the aliases of a YAML file may add: a short file could otherwise stand for gigabytes. */
+/** How often a file may use an anchor, times the aliases in its value: a short file could otherwise stand for gigabytes. */
 const maxAliases = 100;
 
 /**

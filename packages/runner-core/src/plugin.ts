@@ -87,7 +87,10 @@ export interface StartReply {
   readonly sessionId: string;
   /** The JSON reply, exactly as this transport's clients expect it. */
   readonly body: Readonly<Record<string, unknown>>;
-  /** Whether the transport's clients ignore keys that they do not know. The host then adds `fileUploadUrl`, unless uploads are off. */
+  /**
+   * Whether the transport's clients ignore keys that they do not know. The host then adds `fileUploadUrl`, unless uploads are
+   * off.
+   */
   readonly extensible?: boolean;
 }
 

@@ -47,7 +47,10 @@ export type RefusalReason = "all clients" | "one client" | "file descriptors";
 export interface ConnectionGuard {
   /** Call it before other listeners are added to the server. */
   attach(server: Server): void;
-  /** The body of this request does not wait in memory: it is stored, or discarded, as fast as it arrives. Call it before the body is read. */
+  /**
+   * The body of this request does not wait in memory: it is stored, or discarded, as fast as it arrives. Call it before the body
+   * is read.
+   */
   streams(request: IncomingMessage): void;
 }
 

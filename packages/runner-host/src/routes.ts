@@ -85,7 +85,8 @@ function healthRoutes({ transports, engine, metrics }: RouteOptions): HostRoute[
 /** `POST /start`. Any content type but multipart counts as JSON, because curl sends JSON as a form unless told otherwise. */
 function startRoute({ transports, restrictedTo, engine, fileStorage, url }: RouteOptions): HostRoute {
   const names = transports.filter(isStartable).map(({ name }) => name);
-  const schema = { type: "object", properties: { transport: { enum: names }, body: {} } };
+  const named = names.length > 0 ? { enum: names } : {};
+  const schema = { type: "object", properties: { transport: named, body: {} } };
   return {
     method: "POST",
     path: "/start",

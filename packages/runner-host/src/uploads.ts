@@ -40,7 +40,11 @@ export function uploadRoutes({ engine, fileStorage, guard }: UploadRouteOptions)
         fix: "Start it with --uploads-folder <path>.",
       });
     }
-    if (session) count(session);
+    if (session && countOf(session) >= maxSessionFiles) {
+      throw new RunnerError("AT_CAPACITY", `This session has sent ${maxSessionFiles} files.`, {
+        fix: "Start another session.",
+      });
+    }
     if (uploads >= maxUploads) {
       throw new RunnerError("AT_CAPACITY", `${maxUploads} files are being received already.`, {
         status: 503,
@@ -52,18 +56,15 @@ export function uploadRoutes({ engine, fileStorage, guard }: UploadRouteOptions)
     const { name, url, format } = await receiveFile(ctx.req, fileStorage).finally(() => {
       uploads -= 1;
     });
-    session?.onEnd(() => fileStorage.delete(url));
+    if (session) {
+      counts.set(session, countOf(session) + 1);
+      session.onEnd(() => fileStorage.delete(url));
+    }
     ctx.body = { name, source: { type: "url", url }, format };
   }
 
-  function count(session: HostSession): void {
-    const files = (counts.get(session) ?? 0) + 1;
-    if (files > maxSessionFiles) {
-      throw new RunnerError("AT_CAPACITY", `This session has sent ${maxSessionFiles} files.`, {
-        fix: "Start another session.",
-      });
-    }
-    counts.set(session, files);
+  function countOf(session: HostSession): number {
+    return counts.get(session) ?? 0;
   }
 
   const route = { method: "POST", access: "caller", body: uploadBody } as const;

@@ -77,7 +77,7 @@ export function createOpenApi({ routes, sockets, requiresKey, url }: OpenApiFact
 }
 
 const accessNotes: Readonly<Record<string, string>> = {
-  carrier: "Requests are verified, for example by the vendor's signature.",
+  carrier: "Called by a vendor's server.",
   operator: "Concerns all callers: without an API key, pages of other origins are rejected.",
 };
 
