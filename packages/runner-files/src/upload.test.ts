@@ -61,3 +61,10 @@ test.each<[string, Buffer, string?]>([
   const { user, system } = process.cpuUsage(cpu);
   expect(((user + system) * 1000) / body.length).toBeLessThan(byteNanos);
 });
+
+test("bytes that belong to no part are bounded too", async () => {
+  const body = Buffer.concat([Buffer.alloc(51 * mebibyte), multipart(fileHeaders, Buffer.from("x"))]);
+  await expect(receiveFile(requestOf(body, "b"), discarding)).rejects.toThrow(
+    expect.objectContaining({ code: "BODY_TOO_LARGE" }),
+  );
+});

@@ -7,8 +7,8 @@ import { lookup } from "mime-types";
 export const maxFileBytes: number = 50 * 1024 * 1024;
 /** What a request may have beside the file, in bytes: boundaries, headers of parts, and fields. */
 const maxOtherBytes = 64 * 1024;
-/** A client sends one file; a few fields more are ignored. */
-const maxFields = 16;
+/** A client sends one file; 16 fields beside it are ignored. */
+const maxParts = 17;
 
 /** A stored file, as the client described it. */
 export interface UploadedFile {
@@ -44,8 +44,7 @@ export async function receiveFile(request: IncomingMessage, storage: FileStorage
       if (field !== "file") reject(invalid("The file is in another field."));
     })
     .once("filesLimit", () => reject(invalid("The body has several files.")))
-    .once("fieldsLimit", () => reject(invalid(`The body has more than ${maxFields} fields.`)))
-    .once("partsLimit", () => reject(invalid(`The body has more than ${maxFields + 1} parts.`)))
+    .once("partsLimit", () => reject(invalid(`The body has more than ${maxParts} parts.`)))
     .on("error", (cause) => reject(malformed(cause)))
     .once("finish", resolve);
   function count({ length }: Buffer): void {
@@ -87,8 +86,7 @@ function createParser({ headers }: IncomingMessage): BusboyInstance {
       headers: { ...headers, "content-type": type },
       limits: {
         files: 1,
-        fields: maxFields,
-        parts: maxFields + 1,
+        parts: maxParts,
         fileSize: maxFileBytes,
         fieldSize: 1024,
         headerPairs: 20,

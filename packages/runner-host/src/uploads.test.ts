@@ -59,6 +59,14 @@ async function post(host: RunnerFixture, body: string, path = "/files"): Promise
   return await text(socket);
 }
 
+/** Fields without content. */
+function fields(
+  count: number,
+  headers = 'Content-Disposition: form-data; name="x"',
+): [headers: string, content: string][] {
+  return Array.from({ length: count }, () => [headers, ""]);
+}
+
 const fileHeaders = 'Content-Disposition: form-data; name="file"; filename="a.txt"';
 
 test("POST /files stores a file, and replies with what RTVI's send-file takes", async () => {
@@ -214,6 +222,9 @@ test.each([
   ["an empty file", multipart([fileHeaders, ""])],
   ["a file in another field", multipart(['Content-Disposition: form-data; name="other"; filename="a"', "x"])],
   ["a field without a file", multipart(['Content-Disposition: form-data; name="file"', "x"])],
+  ["17 fields beside the file", multipart(...fields(17), [fileHeaders, "x"])],
+  ["17 nameless parts beside the file", multipart(...fields(17, "X: y"), [fileHeaders, "x"])],
+  ["9,000 bytes of headers before the name", multipart([`X: ${"y".repeat(9_000)}\r\n${fileHeaders}`, "x"])],
   ["no parts", multipart()],
   ["no bytes", ""],
   ["no closing boundary", multipart([fileHeaders, "x"]).slice(0, -7)],
@@ -237,6 +248,23 @@ test.each([
   await using host = await startUploads();
   const response = await host.fetch("/files", { method: "POST", headers: { "content-type": type }, body: "{}" });
   expect([response.status, await response.json()]).toMatchObject([400, { code: "BODY_INVALID" }]);
+});
+
+test("16 fields beside the file are ignored", async () => {
+  await using host = await startUploads();
+  expect(await post(host, multipart(...fields(16), [fileHeaders, "x"]))).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+test("a boundary that makes the content type longer than 200 characters gets 400", async () => {
+  await using host = await startUploads();
+  const boundary = "b".repeat(171);
+  const headers = { "content-type": `multipart/form-data; boundary=${boundary}` };
+  const body = multipart([fileHeaders, "x"]).replaceAll("--b", `--${boundary}`);
+  const statusOf = async (more: object) => (await host.fetch("/files", { method: "POST", body, ...more })).status;
+  expect(await statusOf({ headers })).toBe(400);
+  const shorter = body.replaceAll(boundary, boundary.slice(1));
+  const type = `multipart/form-data; boundary=${boundary.slice(1)}`;
+  expect(await statusOf({ headers: { "content-type": type }, body: shorter })).toBe(200);
 });
 
 test("a client that leaves in the middle of a file leaves no file", async () => {
