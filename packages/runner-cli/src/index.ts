@@ -5,6 +5,7 @@ export {
   type CallData,
   type CloseReason,
   createTransport,
+  type FileStorage,
   type Interruption,
   isRunnerError,
   type Logger,

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -68,6 +68,31 @@ test("`node bot.ts` runs the same file, also without import.meta.main", async ()
   expect(program.stdout.match(/evaluated/g)).toHaveLength(1);
   program.signal("SIGTERM");
   expect(await program.ended).toBe(0);
+});
+
+test.each([
+  ["-u", { PIPECAT_UPLOADS_FOLDER: "unused" }],
+  ["PIPECAT_UPLOADS_FOLDER", { PIPECAT_UPLOADS_FOLDER: "in" }],
+])("%s names the folder of uploads, and --uploads-folder-max-files how many stay", async (name, env) => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": printingBot });
+  const flags = [...(name === "-u" ? ["-u", "in"] : []), "--uploads-folder-max-files", "2"];
+  const program = startProgram(folder, [bin, "--port", "0", ...flags], env);
+  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  for (let index = 0; index < 3; index++) {
+    const body = new FormData();
+    body.set("file", new Blob(["x"]), "x.txt");
+    expect((await fetch(new URL("/files", url), { method: "POST", body })).status).toBe(200);
+  }
+  expect(readdirSync(join(folder, "in"))).toHaveLength(2);
+});
+
+test("a former name of a transport selects it, with a warning", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": printingBot });
+  const program = startProgram(folder, [bin, "--port", "0", "-t", "forgery"]);
+  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  expect(program.stdout).toMatch(/"transport":"forgery","fix":"Use --transport fake\.".*deprecated name/);
+  await call(url);
+  await program.printed(/called /);
 });
 
 test("--direct runs one bot without a server, until it returns or SIGINT arrives", async () => {
@@ -226,6 +251,7 @@ test("--runner-body is the body for callers without one, and --folder serves fil
   const folder = createProject({
     "package.json": manifestWithTransport,
     "body.json": '{"user": "anna"}',
+    "body.yaml": "user: &user anna\nfriends: [*user]",
     "out/a.txt": "hello",
     "bot.js": `export const bot = ({ body }) => console.log("body " + JSON.stringify(body));`,
   });
@@ -235,6 +261,10 @@ test("--runner-body is the body for callers without one, and --folder serves fil
   await fetch(new URL("/start", url), { method: "POST", body: '{"transport": "fake"}' });
   await program.printed(/body .*"user":"anna"/);
   expect(await (await fetch(new URL("/files/a.txt", url))).text()).toBe("hello");
+  const withYaml = startProgram(folder, [bin, "--port", "0", "--runner-body", "body.yaml"]);
+  const [, yamlUrl = ""] = await withYaml.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  await fetch(new URL("/start", yamlUrl), { method: "POST", body: '{"transport": "fake"}' });
+  await withYaml.printed(/body .*"user":"anna","friends":\["anna"\]/);
   program.signal("SIGINT");
   expect(await program.ended).toBe(0);
 
@@ -242,8 +272,8 @@ test("--runner-body is the body for callers without one, and --folder serves fil
   const broken = startProgram(folder, argv);
   const missing = startProgram(folder, [bin, "--port", "0", "-f", "nowhere"]);
   expect(await Promise.all([broken.ended, missing.ended])).toEqual([1, 1]);
-  expect(broken.stderr).toMatch(/--runner-body: body\.json is not a JSON file/);
-  expect(missing.stderr).toMatch(/--folder.*"nowhere"/);
+  expect(broken.stderr).toMatch(/--runner-body: body\.json:1:2 cannot be read: /);
+  expect(missing.stderr).toMatch(/--downloads-folder.*"nowhere"/);
 });
 
 /** Fails as its caller asks, or waits for its abort signal. SIGUSR2 causes errors outside every session. */

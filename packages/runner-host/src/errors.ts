@@ -19,7 +19,7 @@ export function errorReply(error: unknown): ErrorReply {
   }
   const { status, code, message, fix } = known;
   const headers: Record<string, string> = {
-    ...((status === 429 || status === 503) && { "Retry-After": "5" }),
+    ...((status === 429 || status === 503) && code !== "UPLOADS_DISABLED" && { "Retry-After": "5" }),
     ...(status === 401 && { "WWW-Authenticate": "Bearer" }),
   };
   return { status, headers, body: { detail: fix === undefined ? message : `${message} ${fix}`, code } };

@@ -6,6 +6,7 @@ import {
   type CloseReason,
   type Connect,
   connectKey,
+  type FileStorage,
   isRunnerError,
   type Logger,
   type MediaPort,
@@ -75,6 +76,7 @@ export interface SessionOptions {
   /** How long the call may last from the start of its bot, in ms. */
   readonly maxDurationMs: number;
   readonly cliArgs: Readonly<Record<string, unknown>>;
+  readonly fileStorage?: FileStorage | undefined;
   /** Whether the bot handles SIGINT and SIGTERM itself. */
   readonly handlesSignals: boolean;
   inScope<Result>(session: HostSession, work: () => Result): Result;
@@ -283,6 +285,7 @@ export function createSession(options: SessionOptions): HostSession {
         handleSigint: options.handlesSignals,
         handleSigterm: options.handlesSignals,
         cliArgs: options.cliArgs,
+        ...(options.fileStorage && { fileStorage: options.fileStorage }),
         [connectKey]: connectOnce(controller.signal, build),
       };
       logger.info("session started");

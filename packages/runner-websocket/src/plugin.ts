@@ -15,6 +15,8 @@ const firstMessageMs = 500;
 const plugin: TransportPlugin = {
   apiVersion: 1,
   name: "websocket",
+  // Pipecat's eval harness connects with a plain WebSocket, and its own runner still accepts `-t eval`.
+  advanced: { formerNames: ["eval"] },
   open: (runner) => ({
     sockets: [{ path, access: "caller", accept }],
     start({ body, request }) {
