@@ -70,8 +70,7 @@ function exposureLines(routes: readonly string[], columns: number): readonly str
   if (routes.length === 0) return [];
   const list = routes.map((route) => route.replaceAll(" ", "\u00a0")).join(", ");
   const warning = `Anyone who knows this address can use ${list}.`;
-  const fix =
-    "Add --api-key\u00a0<16+\u00a0characters> to require a key, and --ws-auth\u00a0token to require a token per socket.";
+  const fix = "Add --api-key\u00a0<16+\u00a0characters> to require a key.";
   return ["", ...wrap(`${warning} ${fix}`, widthBeside(2, columns)).map((line) => `  ${line}`)];
 }
 

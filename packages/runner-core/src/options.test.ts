@@ -192,7 +192,7 @@ describe("resolveOptions: the error for a bad value", () => {
         expect.unreachable();
       } catch (error) {
         const { message, fix, stack, cause } = error as Error & { fix: string };
-        expect(message).toMatch(/--pin.* cannot be the given value \(not shown\)\.$|^PIN/);
+        expect(message).toMatch(/--pin.*: the value is not valid\.$|^PIN/);
         expect([message, fix, stack, String(cause)].join()).not.toContain("hunter2");
       }
     }

@@ -81,8 +81,9 @@ function convert(text: string, { parse, schema }: OptionDefinition): unknown {
 function invalidOption(origin: string, definition: OptionDefinition, raw: unknown): RunnerError {
   const others = labelsOf(definition).filter((label) => label !== origin);
   const source = others.length === 0 ? origin : `${origin} (or ${others.join(", ")})`;
-  const shown = definition.secret ? "the given value (not shown)" : typeof raw === "string" ? `"${raw}"` : inspect(raw);
-  return new RunnerError("OPTION_INVALID", `${source} cannot be ${shown}.`, {
+  const shown = typeof raw === "string" ? `"${raw}"` : inspect(raw);
+  const message = definition.secret ? `${source}: the value is not valid.` : `${source} cannot be ${shown}.`;
+  return new RunnerError("OPTION_INVALID", message, {
     fix: `Use ${describeSchema(definition.schema)}.`,
   });
 }

@@ -273,7 +273,10 @@ describe("GET /daily", () => {
   });
 
   test.each([
-    ["a link on another site", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" }],
+    [
+      "a link on another site",
+      { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" },
+    ],
     ["the address bar", { "sec-fetch-site": "none", "sec-fetch-mode": "navigate" }],
     ["the server's own page", { "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors" }],
   ])("opens a room for %s", async (_, headers) => {

@@ -79,7 +79,8 @@ export function createAccessControl(
   const checkHost = createHostCheck(settings, hasKey, logger);
 
   function requireKey(request: IncomingMessage): void {
-    if (hasKey && !safeEqual(apiKey, bearerOf(request))) throw keyRequired();
+    if (hasKey && !safeEqual(apiKey, bearerOf(request)))
+      throw keyRequired("Send the header Authorization: Bearer <key>.");
   }
 
   function requireOrigin(routeAccess: Access, { origin, isOwnOrigin }: PresentedCredentials): void {
@@ -154,7 +155,10 @@ export function createAccessControl(
         throw originRefused("A caller without an Origin needs a token or the API key.");
       }
       // Only those who started a session, with the key or with a verified webhook, know its id.
-      if (hasKey && credential === undefined && !isVerified) throw keyRequired(access);
+      if (hasKey && credential === undefined && !isVerified) {
+        const vendors = access === "carrier" ? " of the webhook or" : "";
+        throw keyRequired(`Open the URL from the reply${vendors} of POST /start, or add ?token=<key>.`);
+      }
       return admission(credential);
     },
     credential: (session) => (usesTokens ? tokens.create(session) : session.id),
@@ -191,11 +195,8 @@ function bearerOf({ headers }: IncomingMessage): string | undefined {
   return /^bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1];
 }
 
-function keyRequired(access: Access = "caller"): RunnerError {
-  const forVendors = "Open the URL from the reply of the webhook or of POST /start, or add ?token=<key>.";
-  return new RunnerError("KEY_REQUIRED", "This server requires its API key.", {
-    fix: access === "carrier" ? forVendors : "Send the header Authorization: Bearer <key>.",
-  });
+function keyRequired(fix: string): RunnerError {
+  return new RunnerError("KEY_REQUIRED", "This server requires its API key.", { fix });
 }
 
 function originRefused(message: string): RunnerError {

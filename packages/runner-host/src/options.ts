@@ -81,7 +81,11 @@ export const runnerFlags: OptionTable<RunnerFlags> = {
     flag: "max-call-duration",
     env: "PIPECAT_RUNNER_MAX_CALL_DURATION",
     description: "Seconds after which a call ends, after a goodbye (default: no limit)",
-    schema: Type.Number({ exclusiveMinimum: 0, maximum: 604_800, description: "a number of seconds from 1 to 604800" }),
+    schema: Type.Number({
+      minimum: 1,
+      maximum: 604_800,
+      description: "a number of seconds from 1 to 604800, or omit it",
+    }),
     placeholder: "seconds",
   },
   shutdownTimeout: {
@@ -132,7 +136,8 @@ export const runnerFlags: OptionTable<RunnerFlags> = {
     flag: "allowed-origins",
     env: "PIPECAT_ALLOWED_ORIGINS",
     default: [],
-    description: "Origins whose pages may call: several values, or separated by commas (default: all)",
+    description:
+      "Origins whose pages may call: several values, or separated by commas (default: all; on localhost without a key, this machine)",
     schema: Type.Array(Type.String()),
     placeholder: "origins",
   },

@@ -99,7 +99,8 @@ export function createSockets(
         open.add(socket);
         socket.once("close", () => open.delete(socket));
         liveness.watch(socket, connection as Socket);
-        serve(chosen, socket, { session, url, request, hasKey }, countRejection);
+        const isShared = session === undefined && candidates.length > 1;
+        serve(isShared ? { ...chosen, logger } : chosen, socket, { session, url, request, hasKey }, countRejection);
       });
     } catch (error) {
       admission.release();

@@ -59,7 +59,8 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
   }
 
   async function hangUp(): Promise<void> {
-    if (configured && !api) logger.warn({ code: "CALL_UNVERIFIED", fix }, "call not hung up, only its socket closed");
+    if (configured && !api)
+      logger.warn({ code: "CALL_UNVERIFIED", fix }, "socket closed without hang-up: call not verified");
     if (!api) return;
     try {
       await send("hang up", { ...api.hangUp(call, options), attempts: 2, idempotent: true });

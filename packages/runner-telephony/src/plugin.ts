@@ -144,7 +144,11 @@ function openCarrier<Options extends CarrierOptions>(
     const alias = aliasOf(callData.callId, isVerified);
     // Rejects a second socket for a call in progress. Web pages that act as phones may all have the same id.
     const isPage = acceptsAnyIds(named) && !isVerified;
-    if (!isPage && runner.findSession(alias) !== session) session.alias(alias);
+    const other = runner.findSession(alias);
+    if (!isPage && other !== session) {
+      if (other) throw callConnected();
+      session.alias(alias);
+    }
     const { logger } = session;
     const control = createCallControl({
       carrier,
@@ -211,6 +215,11 @@ function openCarrier<Options extends CarrierOptions>(
 }
 
 /** What is missing for calls of this carrier. The transport works without it, with limits. */
+function callConnected(): RunnerError {
+  const fix = "Open one WebSocket for each call.";
+  return new RunnerError("SESSION_ALIAS_TAKEN", "This call already has a WebSocket.", { fix });
+}
+
 function sessionMissing(title: string): RunnerError {
   return new RunnerError("SIGNATURE_INVALID", `${title} does not sign WebSockets, and this one names no session.`, {
     fix: "Let the runner's webhook answer the call, or set --api-key and add ?token=<key> to the URL.",

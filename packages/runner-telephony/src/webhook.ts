@@ -57,7 +57,8 @@ export function createWebhook<Options extends CarrierOptions>(settings: WebhookO
     if (verification.coversQuery) return { ...query, ...body };
     if (query.body !== undefined && !warnedOfQuery) {
       warnedOfQuery = true;
-      const fix = "Pass data with POST /start: put the URL of its reply into a document of your own.";
+      const fix =
+        "Pass data with POST /start, and put the URL of its reply into a document of your own. The runner cannot hang up such calls.";
       runner.logger.warn({ fix }, `?body= ignored: ${title} does not sign the query`);
     }
     return body;
