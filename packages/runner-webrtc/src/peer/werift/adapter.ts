@@ -2,7 +2,6 @@ import {
   Candidate,
   type RTCDataChannel,
   type RTCDtlsTransport,
-  type RTCIceTransport,
   RTCPeerConnection,
   type RtcpPacket,
   RtcpRrPacket,
@@ -179,7 +178,7 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
     const isFirst = !started.has(dtls);
     started.add(dtls);
     if (!isFirst && before?.usernameFragment === now.usernameFragment && before.password === now.password) return;
-    const connecting = isFirst ? connect(dtls) : dtls.iceTransport.start();
+    const connecting = isFirst ? connect(dtls) : dtls.iceTransport.connection.connect();
     connecting.catch((err) => {
       if (!closing.signal.aborted) logger.debug({ err }, "webrtc connection failed");
       if (dtls === voiceDtls) setState("failed");
@@ -189,7 +188,7 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
   async function connect(dtls: RTCDtlsTransport): Promise<void> {
     if (dtls === voiceDtls) setState("connecting");
     ignoreRepeatedHelloVerify(dtls);
-    await connectIce(dtls.iceTransport);
+    await dtls.iceTransport.connection.connect();
     await dtls.start();
     skipUsedRecordNumbers(dtls);
     holdKeyObjects(dtls);
@@ -273,22 +272,6 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
     },
     close,
   };
-}
-
-/**
- * Resolves once ICE has a valid candidate pair. If the caller restarts ICE before that, werift runs two checks at once and
- * settles only one of them.
- */
-async function connectIce(ice: RTCIceTransport): Promise<void> {
-  const { promise: connected, resolve } = Promise.withResolvers<void>();
-  const { unSubscribe } = ice.onStateChange.subscribe((state) => {
-    if (state === "connected") resolve();
-  });
-  try {
-    await Promise.race([ice.start(), connected]);
-  } finally {
-    unSubscribe();
-  }
 }
 
 /** The share of packets from source `ssrc` that were lost since the last report, in % (RFC 3550, section 6.4.1). */

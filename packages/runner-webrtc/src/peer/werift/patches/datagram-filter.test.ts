@@ -80,6 +80,12 @@ describe("before a call is connected", () => {
     return dtlsTransport;
   }
 
+  const filtered = (dtls: RTCDtlsTransport) => ({
+    dtls,
+    previousAddresses: { includes: () => false },
+    ignored: vi.fn<() => void>(),
+  });
+
   /** The start of a DTLS handshake record. */
   const handshake = Buffer.from("16fefd", "hex");
 
@@ -88,7 +94,7 @@ describe("before a call is connected", () => {
     const socket = await openUdpTransport("127.0.0.1", undefined);
     onTestFinished(() => socket.close());
     const protocol = createStunProtocol(socket);
-    filterSocket(protocol, socket, dtls, () => undefined);
+    filterSocket(protocol, socket, filtered(dtls));
     const received: Buffer[] = [];
     protocol.onDataReceived.subscribe((data) => received.push(data));
     socket.onData(handshake, ["192.0.2.1", 9]);
@@ -102,11 +108,11 @@ describe("before a call is connected", () => {
     const socket = await openUdpTransport("127.0.0.1", undefined);
     onTestFinished(() => socket.close());
     const turn = new TurnProtocol(["127.0.0.1", 9], "caller", "secret", 600, socket as unknown as Transport);
-    const ignored = vi.fn<() => void>();
-    filterRelay(new StunOverTurnProtocol(turn), await openTransport(), ignored);
+    const transport = filtered(await openTransport());
+    filterRelay(new StunOverTurnProtocol(turn), transport);
     turn.onData.execute(handshake, ["192.0.2.1", 9]);
-    expect(ignored).not.toHaveBeenCalled();
+    expect(transport.ignored).not.toHaveBeenCalled();
     turn.onData.execute(handshake, ["192.0.2.2", 9]);
-    expect(ignored).toHaveBeenCalledOnce();
+    expect(transport.ignored).toHaveBeenCalledOnce();
   });
 });

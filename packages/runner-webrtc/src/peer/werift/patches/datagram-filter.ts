@@ -7,6 +7,7 @@ import {
 } from "werift";
 import type { SocketAddress, UdpTransport } from "../../udp-transport.ts";
 import { onDtlsSocket } from "../dtls-socket.ts";
+import type { PreviousAddresses } from "./ice-restart.ts";
 
 /** The largest media packet that is accepted, in bytes. An Ethernet frame carries 1,500. */
 const packetLimit = 2_048;
@@ -19,12 +20,19 @@ const earlyLimit = 2;
 
 type Receive = UdpTransport["onData"];
 
+/** The transport whose datagrams are filtered. */
+export interface FilteredTransport {
+  readonly dtls: RTCDtlsTransport;
+  readonly previousAddresses: PreviousAddresses;
+  /** Called for each datagram that is dropped. */
+  ignored(): void;
+}
+
 /**
  * Private members: `StunProtocol.datagramReceived`, `StunOverTurnProtocol.handleStunMessage`.
  *
  * Filters the datagrams of a socket: STUN requests must carry our password (RFC 8445, section 7.3), everything else must come
- * from a candidate of the caller and, if it is RTP, have a valid header. `ignored` is called for each datagram that is dropped.
- * Handshake datagrams that arrive before werift listens are buffered, because the caller would repeat them only after a while.
+ * from a candidate of the caller and, if it is RTP, have a valid header. Handshake datagrams that arrive before werift listens are buffered, because the caller would repeat them only after a while.
  *
  * Without this patch, anyone who knows the port can end a call (a DTLS alert), inject packets, or block the process for
  * seconds (an RTP header extension of 262,140 bytes).
@@ -32,31 +40,26 @@ type Receive = UdpTransport["onData"];
  * Upstream issues: "ICE: binding requests are accepted without a valid MESSAGE-INTEGRITY", "ICE: data from addresses that are
  * not candidates reaches DTLS and SRTP", "RTP: an extension longer than the packet blocks the parser".
  */
-export function filterSocket(
-  protocol: StunProtocol,
-  socket: UdpTransport,
-  dtls: RTCDtlsTransport,
-  ignored: () => void,
-): void {
+export function filterSocket(protocol: StunProtocol, socket: UdpTransport, transport: FilteredTransport): void {
   const { datagramReceived } = protocol as unknown as StunProtocolInternals;
-  socket.onData = filter(protocol, datagramReceived.bind(protocol), dtls, ignored);
+  socket.onData = filter(protocol, datagramReceived.bind(protocol), transport);
 }
 
 /** The same for datagrams that a TURN server relays. */
-export function filterRelay(protocol: StunOverTurnProtocol, dtls: RTCDtlsTransport, ignored: () => void): void {
+export function filterRelay(protocol: StunOverTurnProtocol, transport: FilteredTransport): void {
   const internals = protocol as unknown as RelayInternals;
-  internals.handleStunMessage = filter(protocol, internals.handleStunMessage, dtls, ignored);
+  internals.handleStunMessage = filter(protocol, internals.handleStunMessage, transport);
 }
 
 function filter(
   protocol: Pick<StunProtocol, "onDataReceived">,
   receiveStun: Receive,
-  dtls: RTCDtlsTransport,
-  ignored: () => void,
+  { dtls, previousAddresses, ignored }: FilteredTransport,
 ): Receive {
   const ice = dtls.iceTransport.connection as Connection;
   const early: Buffer[] = [];
   let listening = false;
+  const isCaller = (from: SocketAddress): boolean => hasCandidate(ice, from) || previousAddresses.includes(from);
   onDtlsSocket(dtls, () => {
     listening = true;
     for (const data of early.splice(0)) protocol.onDataReceived.execute(data);
@@ -65,7 +68,7 @@ function filter(
     if (isStun(data)) {
       if (isAuthentic(data, ice)) receiveStun(data, from);
       else ignored();
-    } else if (!isCaller(from, ice) || (isMedia(data) && !isRtcp(data) && !isValidRtp(data))) ignored();
+    } else if (!isCaller(from) || (isMedia(data) && !isRtcp(data) && !isValidRtp(data))) ignored();
     else if (listening) protocol.onDataReceived.execute(data);
     else if (early.length < earlyLimit) early.push(data);
   };
@@ -111,7 +114,7 @@ function isAuthentic(data: Buffer, ice: Connection): boolean {
   return parseMessage(data, Buffer.from(ice.userHistory[usernameFragment] ?? "")) !== undefined;
 }
 
-function isCaller([host, port]: SocketAddress, ice: Connection): boolean {
+function hasCandidate(ice: Connection, [host, port]: SocketAddress): boolean {
   const nominated = ice.nominated?.remoteCandidate;
   if (nominated?.port === port && nominated.host === host) return true;
   return ice.remoteCandidates.some((candidate) => candidate.port === port && candidate.host === host);
