@@ -37,7 +37,7 @@ async function argumentsOf(sessionId: string): Promise<SmallWebRTCRunnerArgument
 }
 
 describe("POST /start", () => {
-  const servers = [{ urls: "stun:127.0.0.1:9" }];
+  const servers = [{ urls: ["stun:127.0.0.1:9"] }];
 
   test("replies with the session's id, and omits iceConfig without servers", async () => {
     const { json, headers } = await start(runner);
@@ -54,8 +54,13 @@ describe("POST /start", () => {
       });
   });
 
+  test("lists the URLs of a server that was configured with one", async () => {
+    const own = await open({ pluginOptions: { webrtc: { iceServers: [{ urls: "stun:127.0.0.1:9" }] } } });
+    expect((await start(own)).json).toMatchObject({ iceConfig: { iceServers: servers } });
+  });
+
   test("replies with a default server only on request", async () => {
-    const iceConfig = { iceServers: [{ urls: "stun:stun.l.google.com:19302" }] };
+    const iceConfig = { iceServers: [{ urls: ["stun:stun.l.google.com:19302"] }] };
     const { json } = await start(runner, { enableDefaultIceServers: true });
     expect(json).toEqual({ sessionId: expect.any(String), iceConfig });
     const { json: other } = await start(runner, { enableDefaultIceServers: "true" });

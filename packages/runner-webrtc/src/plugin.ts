@@ -2,9 +2,10 @@ import { RunnerError, type Session, type StartBody, type TransportPlugin } from 
 import { openCalls } from "./calls.ts";
 import { offerRoutes } from "./offer-routes.ts";
 import { esp32Options, type WebRTCOptions, webrtcOptions } from "./options.ts";
+import type { IceServer } from "./peer/peer.ts";
 
 /** For a client that asks for default ICE servers when none are configured, as in Pipecat's own runner. */
-const defaultIceServers = [{ urls: "stun:stun.l.google.com:19302" }];
+const defaultIceServers: WebRTCOptions["iceServers"] = [{ urls: "stun:stun.l.google.com:19302" }];
 
 /** Takes calls from Pipecat's SmallWebRTC clients. */
 const plugin: TransportPlugin<WebRTCOptions> = {
@@ -39,6 +40,11 @@ const plugin: TransportPlugin<WebRTCOptions> = {
 };
 export default plugin;
 
-function iceServersFor(body: StartBody, { iceServers }: WebRTCOptions): WebRTCOptions["iceServers"] {
-  return iceServers.length === 0 && body.enableDefaultIceServers === true ? defaultIceServers : iceServers;
+/** Pipecat's Android and iOS clients read `urls` only as a list. */
+function iceServersFor(
+  body: StartBody,
+  { iceServers }: WebRTCOptions,
+): (IceServer & { readonly urls: readonly string[] })[] {
+  const servers = iceServers.length === 0 && body.enableDefaultIceServers === true ? defaultIceServers : iceServers;
+  return servers.map((server) => ({ ...server, urls: [server.urls].flat() }));
 }
