@@ -1,5 +1,6 @@
 import { RunnerError, type Session, type StartBody, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { openCalls } from "./calls.ts";
+import { createConnectingCallers } from "./connecting.ts";
 import { offerRoutes } from "./offer-routes.ts";
 import { esp32Options, type WebRTCOptions, webrtcOptions } from "./options.ts";
 import type { IceServer } from "./peer/peer.ts";
@@ -14,7 +15,7 @@ const plugin: TransportPlugin<WebRTCOptions> = {
   options: webrtcOptions,
   advanced: { rank: 100 },
   async open(runner, options) {
-    const { host } = runner.settings;
+    const { host, maxSessions } = runner.settings;
     const calls = await openCalls(runner, options.esp32 ? esp32Options(options, host) : options);
 
     function findSession(sessionId: string): Session {
@@ -26,7 +27,12 @@ const plugin: TransportPlugin<WebRTCOptions> = {
     }
 
     return {
-      routes: offerRoutes({ calls, createSession: (body) => runner.createSession({ body }), findSession }),
+      routes: offerRoutes({
+        calls,
+        connecting: createConnectingCallers(maxSessions),
+        createSession: (body) => runner.createSession({ body }),
+        findSession,
+      }),
       start({ body }) {
         const { id } = runner.createSession({ body: body.body });
         const iceServers = iceServersFor(body, options);

@@ -26,6 +26,11 @@ describe("parsing the offer of", () => {
     expect(audio).toMatchObject({ mid: "section-0", midOffered: false });
   });
 
+  test("a bundle has no section without a mid, whatever the group says", () => {
+    const named = voiceAlone.replace("t=0 0", "t=0 0\r\na=group:BUNDLE section-0");
+    expect(parseOffer(named).bundle).toEqual([]);
+  });
+
   test("a bundle is limited to the offer's sections", () => {
     const unknown = Array.from({ length: 20_000 }, (_, index) => `x${index}`).join(" ");
     expect(parseOffer(chromium.replace("BUNDLE 0 1 2", `BUNDLE 0 ${unknown} 1 0 2`)).bundle).toEqual(["0", "1", "2"]);

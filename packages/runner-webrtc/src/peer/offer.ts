@@ -68,6 +68,18 @@ export interface OfferedData extends OfferedSection, OfferedTransport {
 /** The longest accepted SDP, in characters. A browser's offer with camera and screen has fewer than 20,000. */
 const maxLength = 131_072;
 
+/** The maximum number of lines. Such an offer of Chromium with all codecs has fewer than 1,000. */
+const maxLines = 4_000;
+
+/** The maximum number of formats and codecs of a section that are read: RTP has 128 payload types. */
+const maxCodecs = 128;
+
+/** The longest name of a section, in characters. Browsers number them. */
+const maxMidLength = 255;
+
+/** The maximum number of candidates in the offer that are tried for each transport. */
+const maxCandidates = 64;
+
 /** The maximum number of sections, because the work per section adds up. Clients offer at most a dozen. */
 const maxSections = 64;
 
@@ -77,13 +89,16 @@ export function parseOffer(text: string): Offer {
   if (sdp.sections.length > maxSections)
     throw offerInvalid(`has ${sdp.sections.length} sections. The maximum is ${maxSections}`);
   const sections = sdp.sections.map(describe);
+  if (sections.some(({ mid }) => mid.length > maxMidLength))
+    throw offerInvalid(`has an a=mid of more than ${maxMidLength} characters`);
   const indexByMid = new Map(sections.map(({ mid }, index) => [mid, index]));
   if (indexByMid.size < sections.length) throw offerInvalid("has two sections with the same a=mid");
   const [audioSection, playbackSection] = findAudio(sections, sdp);
   const dataSection = sections.find((section) => isData(section) && section.open);
   if (audioSection === undefined)
     throw offerInvalid("has no audio", "Add an audio track or transceiver before createOffer().");
-  const bundle = findBundle(sdp, audioSection.mid).filter((mid) => indexByMid.has(mid));
+  const named = new Set(sections.filter(({ midOffered }) => midOffered).map(({ mid }) => mid));
+  const bundle = findBundle(sdp, audioSection.mid).filter((mid) => named.has(mid));
   const served = bundle.filter((mid) => mid === audioSection.mid || mid === dataSection?.mid);
   const transportOf = (section: OfferedSection): OfferedTransport => {
     // The first served section of a bundle has the transport attributes (RFC 9143, section 7.3.1). Others may omit them.
@@ -102,6 +117,11 @@ export function parseOffer(text: string): Offer {
     bundle,
     iceLite: attribute(sdp.attributes, "ice-lite") !== undefined,
   };
+}
+
+/** Whether audio and data share a transport. */
+export function bundlesData({ audio, data, bundle }: Offer): boolean {
+  return data !== undefined && bundle.includes(audio.mid) && bundle.includes(data.mid);
 }
 
 /** The section of the caller's audio, and the one of the bot's if they differ: one only sends, and the other receives. */
@@ -172,7 +192,8 @@ function findOpus(section: SdpSection): number | undefined {
 
 /** The payload types and names of a section's codecs. */
 function parseCodecs({ attributes }: SdpSection): string[][] {
-  return attributeValues(attributes, "rtpmap").map((value) => value.split(/ +/));
+  const values = attributeValues(attributes, "rtpmap").slice(0, maxCodecs);
+  return values.map((value) => value.split(/ +/, 2));
 }
 
 /** The direction of a section, or else of the whole offer (RFC 8866, section 6.7). */
@@ -209,7 +230,7 @@ function parseTransport(media: string, attributes: readonly SdpAttribute[]): Off
     password,
     fingerprints: parseFingerprints(attributeValues(attributes, "fingerprint"), media),
     setup,
-    candidates: attributeValues(attributes, "candidate"),
+    candidates: attributeValues(attributes, "candidate").slice(0, maxCandidates),
   };
 }
 
@@ -253,6 +274,7 @@ function parseSdp(text: string): Sdp {
   if (text.length > maxLength) throw offerInvalid(`has ${text.length} characters. The maximum is ${maxLength}`);
   const lines = text.split(/\r\n|\n|\r/);
   while (lines.at(-1) === "") lines.pop();
+  if (lines.length > maxLines) throw offerInvalid(`has ${lines.length} lines. The maximum is ${maxLines}`);
   if (lines[0] !== "v=0") throw offerInvalid(`is not SDP: it starts with ${quote(lines[0] ?? "")} instead of "v=0"`);
   const attributes: SdpAttribute[] = [];
   const sections: (SdpSection & { readonly attributes: SdpAttribute[] })[] = [];
@@ -269,7 +291,7 @@ function parseMediaLine(line: string, number: number): SdpSection & { readonly a
   const [, media, port, protocol, formats] = match ?? [];
   if (media === undefined || protocol === undefined || formats === undefined)
     throw offerInvalid(`has ${quote(line)} in line ${number}, which is not a complete media line`);
-  return { media, port: Number(port), protocol, formats: formats.trim().split(/ +/), attributes: [] };
+  return { media, port: Number(port), protocol, formats: formats.trim().split(/ +/, maxCodecs), attributes: [] };
 }
 
 function parseAttribute(line: string): SdpAttribute {

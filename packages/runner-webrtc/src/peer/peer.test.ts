@@ -240,6 +240,34 @@ describe("an offer", () => {
     expect(sources).toEqual(directions.map((direction) => (/send/.test(direction ?? "") ? 1 : 0)));
   });
 
+  test.each([
+    ["moves data into the bundle", chromium.replace("BUNDLE 0 1 2", "BUNDLE 0 1"), chromium],
+    [
+      "leaves out the group",
+      chromium.slice(0, chromium.indexOf("m=video")),
+      chromium.slice(0, chromium.indexOf("m=video")).replace(/a=group.*\r\n/, ""),
+    ],
+    ["leaves out the data", chromium, chromium.slice(0, chromium.indexOf("m=video"))],
+    ["renames the sections", chromium, chromium.replaceAll(/mid:(\d)/g, "mid:a$1").replace("0 1 2", "a0 a1 a2")],
+    [
+      "puts the data first",
+      chromium,
+      `${chromium.slice(0, chromium.indexOf("m="))}${parts(chromium).data}${parts(chromium).audio}`,
+    ],
+  ])("that %s is answered", async (_, first, second) => {
+    const { peer } = openPeer();
+    readAnswer(await peer.answer(first), first);
+    readAnswer(await peer.answer(second), second);
+  });
+
+  test("that removes data from the bundle is rejected", async () => {
+    const { peer } = openPeer();
+    await peer.answer(chromium);
+    const separate = chromium.replace("BUNDLE 0 1 2", "BUNDLE 0 1");
+    await expect(peer.answer(separate)).rejects.toMatchObject({ code: "OFFER_INVALID" });
+    readAnswer(await peer.answer(chromium), chromium);
+  });
+
   test("that is invalid is rejected, and the next one is answered", async () => {
     const { peer, events } = openPeer();
     await expect(peer.answer("v=0\r\n")).rejects.toMatchObject({ code: "OFFER_INVALID" });

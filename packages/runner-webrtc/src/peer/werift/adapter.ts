@@ -15,6 +15,7 @@ import type { PeerCounters, PeerListener, PeerOptions, PeerState } from "../peer
 import { createGathering, type Gathering } from "./gathering.ts";
 import { disableAutomaticConnect } from "./patches/automatic-connect.ts";
 import { catchDataChannelErrors } from "./patches/data-channel-errors.ts";
+import { candidateLimit } from "./patches/datagram-filter.ts";
 import { boundHandshakes } from "./patches/handshake-bounds.ts";
 import { stopRetransmission } from "./patches/handshake-timers.ts";
 import { skipUsedRecordNumbers } from "./patches/record-numbers.ts";
@@ -50,9 +51,6 @@ export interface CallerChannel {
 
 /** The largest message that we accept, in bytes. Other servers for Pipecat's clients announce the same. */
 const maxMessageBytes = 65_536;
-
-/** The maximum number of remote candidates per transport. A laptop on three networks with relays has about 20. */
-const candidateLimit = 64;
 
 /** The maximum number of data channels per call, open or closed: werift keeps some state of each. */
 const channelLimit = 16;

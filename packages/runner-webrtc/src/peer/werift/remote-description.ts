@@ -1,21 +1,21 @@
-import type { Offer, OfferedTransport } from "../offer.ts";
+import { bundlesData, type Offer, type OfferedTransport } from "../offer.ts";
 
 /**
  * Writes the part of an offer that werift needs: Opus and the data channel, with names and an order that do not depend on the
  * offer. It leaves out candidates, which the adapter adds one by one. Two audio sections in one bundle become one: werift gets
  * the caller's packets from the transport, and only needs the payload type to send.
  */
-export function writeRemoteDescription({ audio, playback, data, bundle, iceLite }: Offer): string {
+export function writeRemoteDescription(offer: Offer): string {
+  const { audio, playback, data } = offer;
   const { opusPayloadType } = playback ?? audio;
-  const mids = [audio.mid, data?.mid].map((mid) => mid !== undefined && bundle.includes(mid));
-  const bundled = ["audio", "data"].filter((_, index) => mids[index]);
   const lines = [
     "v=0",
     "o=- 1 1 IN IP4 0.0.0.0",
     "s=-",
     "t=0 0",
-    ...(iceLite ? ["a=ice-lite"] : []),
-    ...(bundled.length === 0 ? [] : [`a=group:BUNDLE ${bundled.join(" ")}`]),
+    ...(offer.iceLite ? ["a=ice-lite"] : []),
+    // A later offer may leave out the group of a single section. werift would reject it.
+    `a=group:BUNDLE audio${bundlesData(offer) ? " data" : ""}`,
     `m=audio 9 UDP/TLS/RTP/SAVPF ${opusPayloadType}`,
     ...transportLines("audio", audio),
     `a=${playback === undefined ? audio.direction : "sendrecv"}`,
