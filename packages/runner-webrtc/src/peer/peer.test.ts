@@ -293,6 +293,17 @@ describe("candidates", () => {
     expect(peer.counters.candidatesIgnored).toBe(2);
   });
 
+  test("beyond 512 after one offer are ignored, and those of the next offer are used", async () => {
+    const { peer } = openPeer();
+    await peer.answer(voiceAlone);
+    for (let count = 0; count < 600; count++)
+      peer.addCandidate({ candidate: "candidate:1 1 udp 1 192.0.2.1 9 typ host", sdpMLineIndex: 0 });
+    expect(peer.counters.candidatesIgnored).toBe(600 - 512);
+    await peer.answer(voiceAlone);
+    peer.addCandidate({ candidate: "candidate:1 1 udp 1 192.0.2.1 9 typ host", sdpMLineIndex: 0 });
+    expect(peer.counters.candidatesIgnored).toBe(600 - 512);
+  });
+
   test.each(["in the offer", "trickled"])("with an mDNS name %s are tried at the resolved address", async (how) => {
     await startMdnsResponder("a-b.local", "127.0.0.1");
     const caller = createSocket("udp4").bind(0, "127.0.0.1");

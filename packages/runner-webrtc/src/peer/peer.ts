@@ -20,7 +20,7 @@ const trickledLimit = 512;
 export function createPeer(
   options: PeerOptions,
   listener: PeerListener,
-  names: MdnsResolver = createMdnsResolver(),
+  names: MdnsResolver = createMdnsResolver({}, options.mdnsQueries),
 ): Peer {
   let early: RemoteCandidate[] = [];
   let adapter: WeriftAdapter | undefined;

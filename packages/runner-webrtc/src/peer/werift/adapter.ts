@@ -20,6 +20,7 @@ import { boundHandshakes } from "./patches/handshake-bounds.ts";
 import { stopRetransmission } from "./patches/handshake-timers.ts";
 import { skipUsedRecordNumbers } from "./patches/record-numbers.ts";
 import { ignoreRepeatedHelloVerify } from "./patches/repeated-hello-verify.ts";
+import { keepReportsOnly } from "./patches/rtcp-reports.ts";
 import { guardSctpInput } from "./patches/sctp-input.ts";
 import { markReceivedInConstantTime } from "./patches/sctp-received-numbers.ts";
 import { createAudioSender } from "./patches/sender-reports.ts";
@@ -191,6 +192,7 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
     skipUsedRecordNumbers(dtls);
     holdKeyObjects(dtls);
     countRollovers(dtls);
+    keepReportsOnly(dtls);
     await startData(dtls);
   }
 

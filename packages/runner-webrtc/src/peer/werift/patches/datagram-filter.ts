@@ -17,8 +17,11 @@ const packetLimit = 2_048;
 /** The longest RTP header extension that is accepted, in 32-bit words. Browsers send 8. */
 const extensionLimit = 64;
 
-/** Datagrams of a caller. Audio takes 50 to 100 per second, and a data channel as many as it has messages of 1 KiB. */
-const datagramRate = { perSecond: 2_000, burst: 4_000 };
+/** Datagrams of a caller. Audio takes 50 to 100 per second, and a message on a data channel one per KiB. */
+const datagramRate = { perSecond: 500, burst: 2_000 };
+
+/** The maximum number of DTLS records in a datagram. A flight of a handshake has up to six. */
+const recordLimit = 16;
 
 /** Handshake datagrams of a caller: its side of a handshake has about five, and repeats lost ones after 50 ms or more. */
 const handshakeRate = { perSecond: 20, burst: 100 };
@@ -101,8 +104,8 @@ function filter(
 
   function isAcceptedData(data: Buffer, from: SocketAddress): boolean {
     if (!isCaller(from) || !rates.datagrams.take()) return false;
-    if (isHandshake(data)) return rates.handshakes.take();
-    return !isMedia(data) || isRtcp(data) || isValidRtp(data);
+    if (isMedia(data)) return isRtcp(data) || isValidRtp(data);
+    return hasFewRecords(data) && (!isHandshake(data) || rates.handshakes.take());
   }
 
   return (data, from) => {
@@ -122,6 +125,13 @@ function isStun(data: Buffer): boolean {
 /** RFC 6347, section 4.1: the content type. */
 function isHandshake(data: Buffer): boolean {
   return data[0] === 22;
+}
+
+/** Whether the records of a datagram (RFC 6347, section 4.1) are few. werift decrypts each of them. */
+export function hasFewRecords(data: Buffer): boolean {
+  let records = 0;
+  for (let position = 0; position + 13 <= data.length; position += 13 + data.readUInt16BE(position + 11)) records += 1;
+  return records <= recordLimit;
 }
 
 function isMedia(data: Buffer): boolean {
