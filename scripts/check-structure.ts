@@ -12,8 +12,10 @@ const allowedDependencies: Readonly<Record<string, readonly string[]>> = {
   "runner-core": ["audio"],
   "runner-media": ["runner-core", "audio"],
   "runner-sessions": ["runner-media", "runner-core", "audio"],
-  "runner-host": ["runner-sessions", "runner-core", "rtvi"],
-  "runner-cli": ["runner-host", "runner-core", "rtvi", "browser-client"],
+  "runner-files": ["runner-core"],
+  "runner-openapi": ["runner-core"],
+  "runner-host": ["runner-sessions", "runner-files", "runner-openapi", "runner-core", "rtvi"],
+  "runner-cli": ["runner-host", "runner-files", "runner-core", "rtvi", "browser-client"],
   "runner-testing": ["runner-host", "runner-sessions", "runner-media", "runner-core", "audio"],
   "runner-telephony": ["runner-core", "audio"],
   // A carrier's `testing` module needs runner-testing, an optional peer dependency.
@@ -21,7 +23,15 @@ const allowedDependencies: Readonly<Record<string, readonly string[]>> = {
   "runner-whatsapp": ["runner-webrtc", "runner-core", "audio"],
   "runner-*": ["runner-core", "audio"],
 };
-const withoutTransportNames = ["runner-core", "runner-media", "runner-sessions", "runner-host", "runner-cli"];
+const withoutTransportNames = [
+  "runner-core",
+  "runner-media",
+  "runner-sessions",
+  "runner-files",
+  "runner-openapi",
+  "runner-host",
+  "runner-cli",
+];
 const transportNames = /\b(websocket|webrtc|daily|twilio|telnyx|plivo|exotel|whatsapp)["'`]/i;
 
 const root = dirname(import.meta.dirname);

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { dialers } from "../server/callers.ts";
+import { dialers, twilioAccount } from "../server/callers.ts";
 import type { BotFault } from "./bot.ts";
 import type { DrilledRunner, DrilledRunnerOptions } from "./runner.ts";
 
@@ -17,7 +17,7 @@ export interface Fault {
 }
 
 const attacker = join(import.meta.dirname, "attacker.ts");
-const account = { TWILIO_ACCOUNT_SID: "AC00000000000000000000000000000000", TWILIO_AUTH_TOKEN: "a token of a drill" };
+const account = { TWILIO_ACCOUNT_SID: twilioAccount.accountSid, TWILIO_AUTH_TOKEN: twilioAccount.authToken };
 
 /** All faults. `silentPort`: a server on this machine that accepts connections and never answers. */
 export function listFaults(silentPort: number): readonly Fault[] {
@@ -107,7 +107,7 @@ function pausedCallers(name: string, pauseMs: number): Fault {
 function phoneCalls(name: string, apiUrl: string): Fault {
   return {
     name,
-    runner: { args: ["--no-verify-signatures"], env: { ...account, TWILIO_API_URL: apiUrl } },
+    runner: { env: { ...account, TWILIO_API_URL: apiUrl } },
     async run(runner, ms) {
       const callers = await Promise.all(
         Array.from({ length: 5 }, () => dialers.twilio(runner, { fault: "return", ms: 500 } satisfies BotFault)),

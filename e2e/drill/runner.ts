@@ -37,18 +37,10 @@ const bot = join(import.meta.dirname, "bot.ts");
 export async function startRunner(options: DrilledRunnerOptions = {}): Promise<DrilledRunner> {
   const { args = [], env = {}, stdout = "pipe", maxFiles } = options;
   const port = await freePort();
-  const command = [
-    process.execPath,
-    main,
-    bot,
-    "--port",
-    `${port}`,
-    "--host",
-    "127.0.0.1",
-    "--max-sessions",
-    "0",
-    ...args,
-  ];
+  const url = `http://127.0.0.1:${port}`;
+  // With its public URL, it can verify the signatures of phone calls.
+  const settings = ["--port", `${port}`, "--host", "127.0.0.1", "--public-url", url, "--max-sessions", "0"];
+  const command = [process.execPath, main, bot, ...settings, ...args];
   const limit = maxFiles === undefined ? [] : ["prlimit", `--nofile=${maxFiles}:${maxFiles}`];
   const pin = existsSync("/usr/bin/taskset") ? ["taskset", "-c", "0"] : [];
   const [program = "", ...rest] = [...limit, ...pin, ...command];
@@ -65,7 +57,6 @@ export async function startRunner(options: DrilledRunnerOptions = {}): Promise<D
     if (line.startsWith("{")) readLog(line, count);
     else if (listens) count(line.trim());
   });
-  const url = `http://127.0.0.1:${port}`;
   for (const deadline = performance.now() + 20_000; !listens; await sleep(50)) {
     listens = await fetch(`${url}/livez`).then(
       () => true,

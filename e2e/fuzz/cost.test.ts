@@ -54,7 +54,7 @@ function receive(): Process {
   return (message) => {
     const frame = decoder.decode(message, true);
     if (frame?.kind === "audio") input.push(frame.audio);
-    else if (frame) transport.emit("appMessage", frame.message);
+    else if (frame?.kind === "message") transport.emit("appMessage", frame.message);
   };
 }
 
@@ -113,6 +113,42 @@ const jsons: Readonly<Record<string, string>> = {
 };
 for (const [name, json] of Object.entries(jsons))
   inputs.set(`JSON: ${name}`, { messages: [field(4, field(1, Buffer.from(json)))], process: receive() });
+
+/** The same between the text message of a caller that speaks RTVI as JSON, and the bot's listeners. */
+function receiveText(): Process {
+  const decoder = createDecoder(() => undefined);
+  decoder.decode(Buffer.from(JSON.stringify({ label: "rtvi-ai", type: "client-ready", id: "1" })), false);
+  const input = createInputAudio(16_000, createDropCounters(recordingLogger([])), systemClock);
+  const transport = createListening();
+  return (message) => {
+    const frame = decoder.decode(message, false);
+    if (frame?.kind === "audio") input.push(frame.audio);
+    else if (frame?.kind === "message") transport.emit("appMessage", frame.message);
+  };
+}
+function addText(name: string, count: number, type: string, data: object): void {
+  const message = Buffer.from(JSON.stringify({ label: "rtvi-ai", type, id: "1", data }));
+  inputs.set(`text: ${name}`, { messages: times(count, message), process: receiveText() });
+}
+
+addText("2,500 samples", 2_500, "raw-audio", { base64Audio: "AQA=", sampleRate: 16_000, numChannels: 1 });
+addText("9 s of audio", 1, "raw-audio", { base64Audio: "AQAC".repeat(200_000), sampleRate: 32_000, numChannels: 1 });
+addText("audio that is not base64", 1, "raw-audio", {
+  base64Audio: `${"AQAC".repeat(249_000)}!`,
+  sampleRate: 16_000,
+  numChannels: 1,
+});
+addText("19,000 pieces of audio", 1, "raw-audio-batch", {
+  base64AudioBatch: times(19_000, "AQAC".repeat(12)),
+  sampleRate: 16_000,
+  numChannels: 1,
+});
+addText("500 pieces of audio", 1, "raw-audio-batch", {
+  base64AudioBatch: times(500, "AQAC".repeat(400)),
+  sampleRate: 32_000,
+  numChannels: 1,
+});
+addText("1 MiB of text", 1, "send-text", { content: fill("x").slice(1_000) });
 
 const root = { ref: "e", role: "list" };
 const nested = (levels: number) => times(levels, 0).reduce<object>((inner) => ({ ...root, children: [inner] }), root);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { clientMessages } from "../../packages/rtvi/src/client-messages.ts";
+import { evalContext } from "../../packages/rtvi/src/evals.ts";
 import { answerHandshake, createRTVI } from "../../packages/rtvi/src/index.ts";
 import { createFakeTransport } from "../../packages/rtvi/src/test/fake-transport.ts";
 import { fuzz } from "./fuzz.ts";
@@ -34,8 +35,21 @@ const key = fc.constantFrom(..."0123456789*#A");
 
 /** The data of each type of message, mostly with the right fields. */
 const dataOf: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
-  "client-ready": fields({ version: fc.constantFrom("2.1.0", "1.0.0", "x"), about: fields({ library: text }) }),
-  "client-message": fields({ t: text, d: fc.jsonValue() }),
+  "client-ready": fields({
+    version: fc.constantFrom("2.2.0", "2.1.0", "1.0.0", "x"),
+    about: fields({ library: text }),
+  }),
+  "client-message": fields({
+    t: fc.oneof(text, fc.constantFrom("eval-context", "eval-configure")),
+    d: fc.oneof(
+      fc.jsonValue(),
+      fields({ messages: fc.array(fields({ role: text, content: text }), { maxLength: 3 }) }),
+      fields({
+        llm_markers: fc.boolean(),
+        function_call_report_level: fc.dictionary(text, fc.constantFrom("full", "none")),
+      }),
+    ),
+  }),
   "send-text": fields({ content: text, options: fields({ run_immediately: fc.boolean() }) }),
   dtmf: fields({ buttons: fc.array(key, { maxLength: 120 }), button: key }),
   "llm-function-call-result": fields({
@@ -71,11 +85,11 @@ test("the arbitraries have all types of messages", () => {
 test("messages of any content become events or are answered, whether or not the bot listens", async () => {
   const events = new Map<string, number>();
   let answers = 0;
-  const listened = [...new Set([...clientMessages.values()].map(({ event }) => event))];
+  const listened = [...new Set([...clientMessages.values(), evalContext].map(({ event }) => event))];
   await fuzz(fc.tuple(fc.array(message, { maxLength: 5 }), fc.boolean()), ([messages, late]) => {
     const transport = createFakeTransport();
     answerHandshake(transport);
-    const rtvi = createRTVI(transport);
+    const rtvi = createRTVI(transport, { evals: true });
     const listen = () => {
       for (const event of listened) rtvi.on(event, () => void events.set(event, (events.get(event) ?? 0) + 1));
     };
@@ -84,7 +98,7 @@ test("messages of any content become events or are answered, whether or not the 
     if (late) listen();
     expect(transport.failures).toEqual([]);
     answers += transport.sent.length;
-    // An answer never repeats more than an id, a type and a field's name.
+    // An answer never repeats more than an id, a type and a field's name. `user-input` repeats a text.
     for (const each of transport.sent) expect(JSON.stringify(each).length).toBeLessThan(8_000);
   });
   expect(Object.fromEntries(events)).toEqual(Object.fromEntries(listened.map((event) => [event, expect.any(Number)])));

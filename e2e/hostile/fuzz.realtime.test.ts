@@ -1,10 +1,14 @@
-import { readFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
 import { type Server, startServer } from "../server/server.ts";
 import { createRandom, type Random, useServer } from "./fixture.ts";
 import { exchange, handshake, head } from "./raw-connection.ts";
 
-const fixture = useServer({ folder: import.meta.dirname, transports: "all" });
+const uploadsFolder = mkdtempSync(join(tmpdir(), "pipecat-fuzz-"));
+afterAll(() => rmSync(uploadsFolder, { recursive: true }));
+const fixture = useServer({ downloadsFolder: import.meta.dirname, uploadsFolder, transports: "all" });
 const carriers = ["twilio", "telnyx", "plivo", "exotel"];
 const key = "the-key-of-this-runner";
 
@@ -150,7 +154,8 @@ test("2,000 random requests to a runner with API key, tokens and origins get no 
     apiKey: key,
     webSocketAuth: "token",
     allowedOrigins: ["https://app.example.com"],
-    folder: import.meta.dirname,
+    downloadsFolder: import.meta.dirname,
+    uploadsFolder,
   });
   const seen = await fuzz(server, 4, 2_000, async () => "an-unknown-session");
   expect([...seen]).toEqual(expect.arrayContaining([200, 401, 403, 404]));

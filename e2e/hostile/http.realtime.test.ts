@@ -126,11 +126,11 @@ test("junk after a request gets 400, after the response or instead of it, and cl
   }
 });
 
-test("1,000 requests in one write are answered in order", async () => {
+test("17 requests in one write are answered in order, the 18th gets 429, and the others nothing", async () => {
   const paths = ["/status", "/nowhere", "/livez", "/sessions/nobody/x"];
   const requests = Array.from({ length: 1_000 }, (_, index) => head(`GET ${paths[index % 4]}`));
-  const answers = await exchange(fixture.server.port, requests.join(""), 1_000);
-  expect(answers.map(({ status }) => status)).toEqual(requests.map((_, index) => [200, 404, 200, 404][index % 4]));
+  const statuses = (await exchange(fixture.server.port, requests.join(""))).map(({ status }) => status);
+  expect(statuses).toEqual([...Array.from({ length: 17 }, (_, index) => [200, 404, 200, 404][index % 4]), 429]);
 });
 
 test("a request that waits for the response before it gets its whole body", async () => {

@@ -13,7 +13,7 @@ const fixture = useServer();
 const second = Buffer.alloc(32_000, 1);
 const invalid: Readonly<Record<string, string | Buffer>> = {
   "a text": "hello",
-  "a text that is JSON": '{"label":"rtvi-ai","type":"client-ready","id":"1"}',
+  "a text that is JSON": '{"label":"rtvi","type":"client-ready","id":"1"}',
   "a long text": "x".repeat(1_000_000),
   "an empty message": Buffer.alloc(0),
   "a null byte": Buffer.from([0]),

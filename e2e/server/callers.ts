@@ -15,11 +15,14 @@ export type Callable = Pick<Server, "port" | "call" | "callByWebRTC">;
 /** Calls a server over one transport, with the body of the session. Rejects when the server rejects the call. */
 export type Dial = (server: Callable, body?: object) => Promise<FakeCaller>;
 
-/** How to call over each transport. Phone calls are not signed, because the server has no public URL. */
+/** The account of the phone calls over Twilio. */
+export const twilioAccount = { accountSid: "AC0123", authToken: "Twilio's token" } as const;
+
+/** How to call over each transport. Phone calls are signed for the server's own URL. */
 export const dialers: Readonly<Record<ServerTransport, Dial>> = {
   websocket: (server, body = {}) => server.call({ body }),
   webrtc: (server, body = {}) => server.callByWebRTC({ body }),
-  twilio: byPhone("twilio", createFakeTwilio({ accountSid: "AC0123", authToken: "Twilio's token" })),
+  twilio: byPhone("twilio", createFakeTwilio(twilioAccount)),
   telnyx: byPhone("telnyx", createFakeTelnyx(createTelnyxAccount("Telnyx's key"))),
   plivo: byPhone("plivo", createFakePlivo({ authId: "MA0123", authToken: "Plivo's token" })),
   exotel: byPhone(

@@ -4,6 +4,7 @@
  */
 import { mock } from "node:test";
 import { clientRoot } from "@pipecat-ts/browser-client";
+import { createFileStorage } from "@pipecat-ts/runner-files";
 import { createLogger, createRunner } from "@pipecat-ts/runner-host";
 import { handleUncaughtErrors, stopOnSignals } from "../../packages/runner-cli/src/process-events.ts";
 import { bot } from "./bot.ts";
@@ -23,12 +24,17 @@ const installed = {
   daily: () => import("@pipecat-ts/runner-daily/plugin"),
   whatsapp: () => import("@pipecat-ts/runner-whatsapp/plugin"),
 };
-const { transports = ["websocket"], ...options } = JSON.parse(process.argv[2] ?? "{}") as ServerOptions;
+const {
+  transports = ["websocket"],
+  uploadsFolder: folder,
+  ...options
+} = JSON.parse(process.argv[2] ?? "{}") as ServerOptions;
 const imports = transports === "all" ? Object.values(installed) : transports.map((name) => installed[name]);
 const plugins = (await Promise.all(imports.map((load) => load()))).map((module) => module.default);
 const runner = createRunner({
   maxSessions: Number.POSITIVE_INFINITY,
   ...options,
+  ...(folder !== undefined && { fileStorage: createFileStorage({ folder }) }),
   bot(args) {
     meter.watch(args);
     return bot(args);

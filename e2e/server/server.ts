@@ -55,8 +55,15 @@ const timeoutMs = 20_000;
 export interface ServerOptions
   extends Pick<
     RunnerOptions,
-    "maxSessions" | "shutdownTimeoutMs" | "folder" | "apiKey" | "webSocketAuth" | "allowedOrigins" | "pluginOptions"
+    | "maxSessions"
+    | "shutdownTimeoutMs"
+    | "downloadsFolder"
+    | "apiKey"
+    | "webSocketAuth"
+    | "allowedOrigins"
+    | "pluginOptions"
   > {
+  readonly uploadsFolder?: string;
   /** Default: websocket alone. `all` adds Daily and WhatsApp. */
   readonly transports?: readonly ServerTransport[] | "all";
 }

@@ -227,7 +227,7 @@ describe("output for a protocol 1 client", () => {
   });
 
   it("sends text that is not spoken with spoken: false", () => {
-    void rtvi.botOutput("Look.", { aggregatedBy: "code" });
+    void rtvi.botOutput("Look.", { outputType: "code" });
     expect(outputs()).toEqual([{ text: "Look.", aggregated_by: "code", spoken: false }]);
   });
 

@@ -4,8 +4,11 @@ import type { RTVILogger } from "./transport.ts";
 
 /** How the bot's text was split. */
 export interface BotOutputOptions {
-  /** `aggregated_by` on the wire: `sentence` or a name of the application. Default `sentence`, which the React kit joins to a paragraph. */
-  readonly aggregatedBy?: string;
+  /**
+   * The form of the text: `sentence`, `backchannel` (a short acknowledgment while the user talks, which clients before protocol
+   * 2.2 do not receive), or a name of the application. Default `sentence`, which the React kit joins to a paragraph.
+   */
+  readonly outputType?: string;
 }
 
 /** How a spoken text relates to its audio. */
@@ -72,13 +75,13 @@ export function createBotOutputs(outbox: Outbox, logger: RTVILogger | undefined)
   const endOf = (id: number): number => held.findLastIndex(({ segment }) => segment === id) + 1;
 
   return {
-    show(text, { aggregatedBy = "sentence" } = {}) {
+    show(text, { outputType = "sentence" } = {}) {
       lastId += 1;
-      const data = { text, aggregated_by: aggregatedBy, segment_id: lastId, will_be_spoken: false };
+      const data = { text, output_type: outputType, segment_id: lastId, will_be_spoken: false };
       return speaking || held.length === 0 ? send(data) : hold({ data });
     },
 
-    speak(text, { aggregatedBy = "sentence", playback } = {}) {
+    speak(text, { outputType = "sentence", playback } = {}) {
       lastId += 1;
       const id = lastId;
       let spoken = 0;
@@ -86,7 +89,7 @@ export function createBotOutputs(outbox: Outbox, logger: RTVILogger | undefined)
 
       const dataFor = (status: BotOutputData["spoken_status"] & string): BotOutputData => ({
         text,
-        aggregated_by: aggregatedBy,
+        output_type: outputType,
         segment_id: id,
         will_be_spoken: true,
         spoken_status: status,

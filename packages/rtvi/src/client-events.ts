@@ -26,9 +26,15 @@ export interface RTVIEvents {
   uiCancelJobGroup: JobGroupCancellation;
   /**
    * Caller audio that arrived in messages. The Daily client sends audio that it recorded before the bot was ready. This audio
-   * is not part of `transport.input`, which is a real-time stream.
+   * is not part of `transport.input`, which is a real-time stream. A transport whose callers send all audio this way reads the
+   * messages itself.
    */
   rawAudio: RawAudio & ClientRequest;
+  /**
+   * An eval harness sets the messages that the bot's context starts from. Replace the context; do not answer. Only with the
+   * option `evals`.
+   */
+  evalContext: EvalContext;
   /**
    * The client asks the bot to end the call: `disconnectBot` of client-js. Without a listener, the transport is closed after
    * the queued audio has played. With a listener, the bot ends the call itself. Register it right after `createRTVI`.
@@ -91,6 +97,12 @@ export interface UISnapshotMessage extends ClientRequest {
 export interface JobGroupCancellation extends ClientRequest {
   readonly jobId: string;
   readonly reason: string | undefined;
+}
+
+/** The messages that the bot's context starts from. */
+export interface EvalContext extends ClientRequest {
+  /** As the scenario has them, usually with `role` and `content`. Not validated. */
+  readonly messages: readonly Readonly<Record<string, unknown>>[];
 }
 
 /** Audio from a message. */

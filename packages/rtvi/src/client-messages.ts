@@ -1,4 +1,4 @@
-import Type, { type Static, type TSchema } from "typebox";
+import Type, { type Static, type TNull, type TOptional, type TSchema, type TUnion } from "typebox";
 import type { ClientRequest, RawAudio, RTVIEvents, UISnapshot } from "./client-events.ts";
 import { longText, problemWith, shortText } from "./messages.ts";
 
@@ -27,7 +27,10 @@ const maxPieces = 500;
 /** Arguments and results of functions: objects whose values are not validated. */
 const record = Type.Record(Type.String(), Type.Unknown(), { maxProperties: 1_000 });
 
-const optional = <S extends TSchema>(schema: S) => Type.Optional(Type.Union([schema, Type.Null()]));
+/** A field that may be missing or null. */
+export function optional<S extends TSchema>(schema: S): TOptional<TUnion<[S, TNull]>> {
+  return Type.Optional(Type.Union([schema, Type.Null()]));
+}
 
 /** All client messages except `client-ready`, by type. */
 export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
@@ -131,7 +134,7 @@ export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
 ]);
 
 /** `check` finds problems that the schema cannot express. */
-function row<E extends keyof RTVIEvents, S extends TSchema>(options: {
+export function row<E extends keyof RTVIEvents, S extends TSchema>(options: {
   readonly event: E;
   readonly latestOnly?: boolean;
   readonly schema: S;

@@ -167,7 +167,9 @@ describe("client-js 1.13.1", () => {
 
     it("no callback for unknown messages", async () => {
       await client.connect();
-      void rtvi.botInterrupted();
+      bot.emit("botInterrupted");
+      void rtvi.userInput({ text: "mhm", type: "backchannel" });
+      void rtvi.vadUserStartedSpeaking();
       void rtvi.userAudioLevel(0.5);
       void rtvi.botTtsAudio({ samples: Int16Array.of(1), sampleRate: 8_000, channels: 1 });
       expect(bot.sent).toHaveLength(4);

@@ -1,8 +1,12 @@
 import { dropOldest } from "./messages.ts";
+import type { RTVILogger } from "./transport.ts";
 
 /** Events that are held, in order, until a listener is registered. A bot may therefore register its listeners late. */
 export interface HeldEvents<Events> {
-  /** Registers a listener, delivers what is held for it and returns a function that removes it. Does not catch the listener's errors. */
+  /**
+   * Registers a listener, delivers what is held for it and returns a function that removes it. Does not catch the listener's
+   * errors. The 21st listener of an event is logged, with its stack.
+   */
   on<E extends keyof Events>(event: E, listener: (value: Events[E]) => void): () => void;
   /** Whether the event has a listener. */
   has(event: keyof Events): boolean;
@@ -32,9 +36,14 @@ interface Held {
   readonly refuse?: (() => void) | undefined;
 }
 
-export function createHeldEvents<Events>(): HeldEvents<Events> {
+/** More listeners of one event are probably registered again and again and never removed. */
+const usualListeners = 20;
+
+export function createHeldEvents<Events>(logger: RTVILogger | undefined): HeldEvents<Events> {
   const listeners = new Map<keyof Events, Set<(value: never) => void>>();
   const held = new Map<keyof Events, Held[]>();
+  /** The events whose many listeners were logged. */
+  const warned = new Set<keyof Events>();
 
   const entry = <V>(map: Map<keyof Events, V>, event: keyof Events, create: () => V): V => {
     const value = map.get(event) ?? create();
@@ -58,7 +67,13 @@ export function createHeldEvents<Events>(): HeldEvents<Events> {
     emit,
     on(event, listener) {
       const registered = (value: never): void => listener(value);
-      entry(listeners, event, () => new Set()).add(registered);
+      const others = entry(listeners, event, () => new Set());
+      others.add(registered);
+      if (others.size > usualListeners && !warned.has(event)) {
+        warned.add(event);
+        const err = new Error(`listener ${others.size} of "${String(event)}" was registered`);
+        logger?.warn({ event, err }, "many listeners of one event; call the function that on() returns to remove one");
+      }
       const items = entry(held, event, () => []);
       for (let next = items.shift(); next; next = items.shift()) next.deliver();
       return () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import manifest from "../package.json" with { type: "json" };
 import { answerHandshake } from "./handshake.ts";
+import { createRTVI } from "./rtvi.ts";
 import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
 
 function greeted(options?: Parameters<typeof answerHandshake>[1]): FakeTransport {
@@ -35,7 +36,9 @@ describe("client-ready", () => {
 
   it.each([
     ["2.0.0", "2.1.0"],
-    ["2.9.17", "2.1.0"],
+    ["2.1.99", "2.1.0"],
+    ["2.2.0", "2.2.0"],
+    ["2.9.17", "2.2.0"],
     ["1.0.0", "1.0.0"],
     ["1.4.0", "1.4.0"],
   ])("with version %s is answered with version %s and no warning", (version, answer) => {
@@ -52,10 +55,15 @@ describe("client-ready", () => {
     ["a number for version", { version: 2 }, "Client version unknown."],
     ["a version of two parts", { version: "2.1" }, "Invalid client version format (2.1)."],
     ["a version of words", { version: "two.one.zero" }, "Invalid client version format (two.one.zero)."],
-    ["a later major", { version: "3.0.0" }, "RTVI version 3.0.0 is not compatible with server protocol 2.1.0."],
-    ["an earlier major", { version: "0.3.0" }, "RTVI version 0.3.0 is not compatible with server protocol 2.1.0."],
-    ["a major that starts like ours", { version: "20.0.0" }, "RTVI version 20.0.0 is not compatible"],
-  ])("with %s gets a warning, and is answered anyway", (_, data, warning) => {
+    [
+      "a later major",
+      { version: "3.0.0" },
+      "RTVI version 3.0.0 is not compatible with server protocol 2.2.0.",
+      "2.2.0",
+    ],
+    ["an earlier major", { version: "0.3.0" }, "RTVI version 0.3.0 is not compatible with server protocol 2.2.0."],
+    ["a major that starts like ours", { version: "20.0.0" }, "RTVI version 20.0.0 is not compatible", "2.2.0"],
+  ])("with %s gets a warning, and is answered anyway", (_, data, warning, version = "2.1.0") => {
     const { transport, warnings } = greetedWithLog();
     transport.client("client-ready", data, "id");
     const [first, second, ...rest] = transport.sent;
@@ -65,9 +73,57 @@ describe("client-ready", () => {
       data: { error: expect.stringContaining(warning) },
     });
     expect(first?.data).toMatchObject({ error: expect.stringMatching(/ Compatibility issues may occur\.$/) });
-    expect(second).toMatchObject({ type: "bot-ready", id: "id", data: { version: "2.1.0" } });
+    expect(second).toMatchObject({ type: "bot-ready", id: "id", data: { version } });
     expect(rest).toEqual([]);
     expect(warnings).toHaveLength(1);
+  });
+
+  describe("from a client of protocol 2.2 is answered with capabilities:", () => {
+    const capabilities = (transport: FakeTransport, version = "2.2.0") => {
+      transport.client("client-ready", { version });
+      return (transport.sent.at(-1)?.data as { capabilities?: unknown } | undefined)?.capabilities;
+    };
+
+    it.each([
+      ["audio only", { audioIn: true, audioOut: true, videoIn: false, screenIn: false, videoOut: false }],
+      ["camera in, no audio out", { audioIn: true, audioOut: false, videoIn: true, screenIn: false, videoOut: false }],
+    ])("%s, as the transport says", (_, carried) => {
+      const { audioIn, audioOut, videoIn, screenIn, videoOut } = carried;
+      const transport = Object.assign(greeted(), { capabilities: carried });
+      expect(capabilities(transport)).toEqual({
+        audio_in: audioIn,
+        audio_out: audioOut,
+        video_in: videoIn,
+        screen_in: screenIn,
+        video_out: videoOut,
+      });
+    });
+
+    it("nothing that the transport does not say", () => {
+      expect(capabilities(greeted())).toEqual({});
+    });
+
+    it("metrics, if the bot says that it reports them", () => {
+      for (const metrics of [true, false]) {
+        const transport = greeted();
+        createRTVI(transport, { metrics });
+        expect(capabilities(transport)).toEqual({ metrics });
+      }
+    });
+
+    it("metrics, once the bot has reported them", () => {
+      const transport = greeted();
+      const rtvi = createRTVI(transport);
+      expect(capabilities(transport)).toEqual({});
+      void rtvi.metrics({ ttfb: [{ processor: "llm", value: 0.2 }] });
+      expect(capabilities(transport)).toEqual({ metrics: true });
+    });
+
+    it.each(["1.0.0", "2.0.0", "2.1.0"])("but not from a client of version %s", (version) => {
+      const transport = Object.assign(greeted(), { capabilities: { audioIn: true } });
+      createRTVI(transport, { metrics: true });
+      expect(capabilities(transport, version)).toBeUndefined();
+    });
   });
 
   it("does not repeat a version, an id or a type of more than 1,000 characters", () => {

@@ -2,18 +2,18 @@ import Type from "typebox";
 import { Check } from "typebox/value";
 import manifest from "../package.json" with { type: "json" };
 import {
-  type ClientEnvelope,
   dropOldest,
   envelopeProblem,
   estimateBytes,
   isRTVI,
   maxHeldBytes,
-  protocolVersion,
   quote,
+  type ReceivedMessage,
   recognizeEnvelope,
   shortText,
 } from "./messages.ts";
-import { serverMessage } from "./server-messages.ts";
+import { parseVersion, previousVersion, protocolVersion, type RTVIClient, speaks22 } from "./protocols.ts";
+import { type BotCapabilities, serverMessage } from "./server-messages.ts";
 import { type RTVILogger, type RTVITransport, sendMessage } from "./transport.ts";
 
 /** How a bot introduces itself to its clients. */
@@ -22,26 +22,6 @@ export interface HandshakeOptions {
   readonly about?: Readonly<Record<string, unknown>>;
   /** Receives warnings about unsupported client versions and about messages that could not be sent. Default: none. */
   readonly logger?: RTVILogger;
-}
-
-/** The client, as it described itself in `client-ready`. */
-export interface RTVIClient {
-  /** The client's protocol version: `2.1.0` from client-js 1.13. Undefined if it sent none. */
-  readonly version: string | undefined;
-  /** The client's library and platform. Undefined if it sent none, or if they do not match the protocol. */
-  readonly about: AboutClient | undefined;
-  /** Whether the client speaks protocol 1, which has a different `bot-output`. */
-  readonly legacy: boolean;
-}
-
-/** `about` in `client-ready`. Fields have the names they have on the wire. */
-export interface AboutClient {
-  /** For example `@pipecat-ai/client-js`. */
-  readonly library: string;
-  readonly library_version?: string | null;
-  readonly platform?: string | null;
-  readonly platform_version?: string | null;
-  readonly platform_details?: unknown;
 }
 
 /**
@@ -55,9 +35,11 @@ export interface Handshake {
   /** Called with each client that becomes ready, after `bot-ready` was sent. */
   readonly listeners: Set<(client: RTVIClient) => void>;
   /** The client's messages that were not received yet, oldest first. Holds the latest 50, of at most 2 MiB together. */
-  readonly held: ClientEnvelope[];
+  readonly held: ReceivedMessage[];
   /** Receives all later client messages except `client-ready`. */
-  receive: ((message: ClientEnvelope) => void) | undefined;
+  receive: ((message: ReceivedMessage) => void) | undefined;
+  /** Whether the bot reports metrics. Undefined if it has not said so. */
+  metrics: boolean | undefined;
   readonly logger: RTVILogger | undefined;
   /** The result of `createRTVI` for this transport. */
   rtvi: unknown;
@@ -93,6 +75,7 @@ function startHandshake(transport: RTVITransport, options: HandshakeOptions): Ha
     listeners: new Set(),
     held: [],
     receive: undefined,
+    metrics: undefined,
     logger,
     rtvi: undefined,
   };
@@ -113,13 +96,14 @@ function startHandshake(transport: RTVITransport, options: HandshakeOptions): Ha
       warnedVersion = true;
       send(serverMessage("error-response", { error: warning }, id));
     }
-    send(serverMessage("bot-ready", { version: versionFor(client), about }, id));
+    const capabilities = speaks22(client) ? { capabilities: capabilitiesOf(transport, handshake) } : {};
+    send(serverMessage("bot-ready", { version: versionFor(client), about, ...capabilities }, id));
     handshake.client = client;
     for (const listener of [...handshake.listeners]) listener(client);
   };
 
-  const bytesOf = new WeakMap<ClientEnvelope, number>();
-  const hold = (message: ClientEnvelope): void => {
+  const bytesOf = new WeakMap<ReceivedMessage, number>();
+  const hold = (message: ReceivedMessage): void => {
     bytesOf.set(message, estimateBytes(message, maxHeldBytes));
     handshake.held.push(message);
     dropOldest(handshake.held, (held) => bytesOf.get(held) ?? 0);
@@ -127,15 +111,15 @@ function startHandshake(transport: RTVITransport, options: HandshakeOptions): Ha
 
   const removeListener = transport.on(
     "appMessage",
-    (message) => {
+    (message, sender) => {
       if (!isRTVI(message)) return;
       const envelope = recognizeEnvelope(message);
       if (envelope === undefined) {
         const error = `Invalid RTVI transport message: ${envelopeProblem(message)}`;
         send(serverMessage("error", { error, fatal: false }));
       } else if (envelope.type === "client-ready") greet(envelope.id, envelope.data);
-      else if (handshake.receive) handshake.receive(envelope);
-      else hold(envelope);
+      else if (handshake.receive) handshake.receive({ ...envelope, sender });
+      else hold({ ...envelope, sender });
     },
     { tap: true },
   );
@@ -162,7 +146,7 @@ const aboutClient = Type.Object({
 function readClient(data: unknown): { readonly client: RTVIClient; readonly warning: string | undefined } {
   const { version, about } = (data ?? {}) as { readonly version?: unknown; readonly about?: unknown };
   const text = typeof version === "string" && version !== "" && Check(shortText, version) ? version : undefined;
-  const major = text === undefined ? undefined : majorOf(text);
+  const [major] = parseVersion(text ?? "") ?? [];
   return {
     client: {
       version: text,
@@ -173,14 +157,22 @@ function readClient(data: unknown): { readonly client: RTVIClient; readonly warn
   };
 }
 
-/** The version in `bot-ready`: ours, or the client's own if it speaks protocol 1, so that it does not expect 2.x messages. */
+/** The version in `bot-ready`: the client's own if it speaks protocol 1, so that it does not expect 2.x messages. */
 function versionFor(client: RTVIClient): string {
-  return client.legacy && client.version !== undefined ? client.version : protocolVersion;
+  if (client.legacy && client.version !== undefined) return client.version;
+  return speaks22(client) ? protocolVersion : previousVersion;
 }
 
-function majorOf(version: string): number | undefined {
-  const [, major] = /^(\d+)\.\d+\.\d+$/.exec(version) ?? [];
-  return major === undefined ? undefined : Number(major);
+/** What the bot does in this call. Clients keep their default for what is unknown, and therefore omitted. */
+function capabilitiesOf({ capabilities }: RTVITransport, { metrics }: Handshake): BotCapabilities {
+  return {
+    audio_in: capabilities?.audioIn,
+    audio_out: capabilities?.audioOut,
+    video_in: capabilities?.videoIn,
+    screen_in: capabilities?.screenIn,
+    video_out: capabilities?.videoOut,
+    metrics,
+  };
 }
 
 function versionWarning(version: string | undefined, major: number | undefined): string | undefined {

@@ -2,6 +2,7 @@ export type { BotOutputOptions, BotSpeechOptions, SpokenSegment } from "./bot-ou
 export type {
   ClientMessage,
   ClientRequest,
+  EvalContext,
   FunctionCallResult,
   FunctionResult,
   JobGroupCancellation,
@@ -16,10 +17,20 @@ export type {
   UISnapshotMessage,
 } from "./client-events.ts";
 export type { FunctionCallOptions } from "./function-calls.ts";
-export { type AboutClient, answerHandshake, type HandshakeOptions, type RTVIClient } from "./handshake.ts";
-export { createRTVI, type RTVI } from "./rtvi.ts";
-export type { FunctionCallEnd, FunctionCallProgress, RTVISenders, UserTranscription } from "./senders.ts";
+export { answerHandshake, type HandshakeOptions } from "./handshake.ts";
+export type { AboutClient, RTVIClient } from "./protocols.ts";
+export type { FunctionCallReportLevel, ReportOptions } from "./reports.ts";
+export { createRTVI, type RTVI, type RTVIOptions } from "./rtvi.ts";
 export type {
+  FunctionCallEnd,
+  FunctionCallProgress,
+  LlmMarker,
+  RTVISenders,
+  UserInput,
+  UserTranscription,
+} from "./senders.ts";
+export type {
+  BotCapabilities,
   Measurement,
   Metrics,
   SearchResponse,

@@ -4,9 +4,6 @@ import { Check, Errors } from "typebox/value";
 /** The `label` of every RTVI message. Messages with another label, or without one, belong to the application. */
 export const rtviLabel = "rtvi-ai";
 
-/** The protocol version of this package, which is that of client-js 1.13. */
-export const protocolVersion = "2.1.0";
-
 /** An RTVI message in either direction. */
 export interface RTVIMessage {
   readonly label: typeof rtviLabel;
@@ -20,6 +17,12 @@ export interface RTVIMessage {
 export interface ClientEnvelope extends RTVIMessage {
   readonly id: string;
   readonly data?: object | null;
+}
+
+/** A message as it arrived. */
+export interface ReceivedMessage extends ClientEnvelope {
+  /** The participant who sent it, if several share the call. */
+  readonly sender: string | undefined;
 }
 
 /** Names and ids. client-js sends ids of 8 characters, and language models use ids of 30 to 60. */

@@ -301,9 +301,23 @@ it("removes its listeners after the call, and sends nothing", async () => {
   const { transport, rtvi } = readyBot();
   const messages: ClientMessage[] = [];
   rtvi.on("clientMessage", (message) => messages.push(message));
-  expect(transport.listening).toBe(4);
+  expect(transport.listening).toBe(5);
   await transport.end();
   expect(transport.listening).toBe(0);
   await rtvi.sendServerMessage("too late");
   expect(transport.sent).toEqual([]);
+});
+
+it("logs many listeners of one event once, with the code that registered the 21st", () => {
+  const warn = vi.fn();
+  const rtvi = createRTVI(createFakeTransport(), { logger: { warn } });
+  for (let count = 0; count < 20; count++) rtvi.on("clientMessage", () => undefined)();
+  for (let count = 0; count < 20; count++) rtvi.on("clientMessage", () => undefined);
+  expect(warn).not.toHaveBeenCalled();
+  for (let count = 0; count < 5; count++) rtvi.on("clientMessage", () => undefined);
+  const err = expect.objectContaining({ stack: expect.stringContaining("rtvi.test.ts") });
+  expect(warn).toHaveBeenCalledExactlyOnceWith(
+    { event: "clientMessage", err },
+    expect.stringContaining("on() returns"),
+  );
 });

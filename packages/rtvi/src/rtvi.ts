@@ -1,13 +1,28 @@
 import { type BotOutputOptions, type BotSpeechOptions, createBotOutputs, type SpokenSegment } from "./bot-output.ts";
-import type { FunctionCallResult, FunctionResult, RTVIEvents } from "./client-events.ts";
+import type { FunctionCallResult, FunctionResult, RTVIEvents, SentText } from "./client-events.ts";
 import { type Answers, clientMessages } from "./client-messages.ts";
+import { configureReports, evalContext, unwrapEval } from "./evals.ts";
 import { createHeldEvents } from "./events.ts";
 import { createFunctionCalls, type FunctionCallOptions } from "./function-calls.ts";
-import { type Handshake, type HandshakeOptions, handshakeOf, type RTVIClient } from "./handshake.ts";
-import { type ClientEnvelope, estimateBytes, maxHeldBytes, quote } from "./messages.ts";
+import { type Handshake, type HandshakeOptions, handshakeOf } from "./handshake.ts";
+import { estimateBytes, maxHeldBytes, quote, type ReceivedMessage } from "./messages.ts";
 import { createOutbox } from "./outbox.ts";
+import type { RTVIClient } from "./protocols.ts";
+import { createReports, type ReportOptions } from "./reports.ts";
 import { createSenders, type RTVISenders } from "./senders.ts";
 import type { RTVITransport } from "./transport.ts";
+
+/** What a bot offers its clients. */
+export interface RTVIOptions extends HandshakeOptions, ReportOptions {
+  /** Whether the bot reports `metrics`, for the capabilities in `bot-ready`. Default: unknown until it does so. */
+  readonly metrics?: boolean;
+  /**
+   * Lets Pipecat's eval harness set the context (`evalContext`), raise the function-call report level and receive LLM markers.
+   * Every client can send what the harness sends: enable it for tests only. Default false, which leaves these messages to
+   * `clientMessage`.
+   */
+  readonly evals?: boolean;
+}
 
 /**
  * The bot's side of RTVI.
@@ -51,25 +66,28 @@ export interface RTVI extends RTVISenders {
 
 /**
  * Creates the bot's side of RTVI for a transport. A second call for the same transport returns the same object. If the host
- * has not called `answerHandshake`, this function does, with `options`; otherwise `options` have no effect.
+ * has not called `answerHandshake`, this function does, with `about` and `logger`; otherwise these two have no effect.
  *
  * From then on, unknown message types, and invalid data of messages that have a listener, are answered with an
  * `error-response`. Messages that arrived earlier were held (the latest 50, at most 2 MiB). The bot's `appMessage` listeners still receive all messages.
  *
- * `bot-started-speaking` and `bot-stopped-speaking` are sent automatically: call this function before the bot speaks.
+ * `bot-started-speaking`, `bot-stopped-speaking`, `bot-interrupted`, and `user-input` for the user's typed texts are sent
+ * automatically: call this function before the bot speaks.
  */
-export function createRTVI(transport: RTVITransport, options: HandshakeOptions = {}): RTVI {
+export function createRTVI(transport: RTVITransport, options: RTVIOptions = {}): RTVI {
   const handshake = handshakeOf(transport, options);
-  handshake.rtvi ??= startRTVI(transport, handshake);
+  handshake.rtvi ??= startRTVI(transport, handshake, options);
   return handshake.rtvi as RTVI;
 }
 
-function startRTVI(transport: RTVITransport, handshake: Handshake): RTVI {
+function startRTVI(transport: RTVITransport, handshake: Handshake, options: RTVIOptions): RTVI {
   const outbox = createOutbox(transport, handshake);
-  const senders = createSenders(outbox);
+  const reports = createReports(options);
+  const senders = createSenders(outbox, reports);
   const outputs = createBotOutputs(outbox, handshake.logger);
-  const calls = createFunctionCalls(senders, handshake);
-  const events = createHeldEvents<RTVIEvents>();
+  const calls = createFunctionCalls(createSenders(outbox, createReports({})), handshake);
+  handshake.metrics = options.metrics;
+  const events = createHeldEvents<RTVIEvents>(handshake.logger);
 
   const ready = new Promise<RTVIClient | undefined>((resolve) => {
     if (handshake.client) resolve(handshake.client);
@@ -78,19 +96,29 @@ function startRTVI(transport: RTVITransport, handshake: Handshake): RTVI {
     transport.closed.then(end, end);
   });
 
-  const receive = ({ type, id, data }: ClientEnvelope): void => {
+  const receive = (received: ReceivedMessage): void => {
+    const { type, id, data, sender } = options.evals ? unwrapEval(received) : received;
     const answers: Answers = {
       id,
       error: (error) => outbox.send("error-response", { error }, id),
       respond: (t, d) => outbox.send("server-response", d === undefined ? { t } : { t, d }, id),
     };
-    const row = clientMessages.get(type);
+    if (options.evals && type === "eval-configure") {
+      const problem = configureReports(reports, data ?? {});
+      if (problem !== undefined) void answers.error(`Invalid message: ${problem}`);
+      return;
+    }
+    const row = options.evals && type === "eval-context" ? evalContext : clientMessages.get(type);
     if (row === undefined) return void answers.error(`Unsupported type ${quote(type)}`);
     const deliver = (): void => {
       const problem = row.problem(data ?? {});
       if (problem !== undefined) return void answers.error(`Invalid message: ${problem}`);
       for (const value of row.read(data ?? {}, answers)) {
         if (row.event === "llmFunctionCallResult" && settle(value as FunctionCallResult)) continue;
+        if (row.event === "sendText") {
+          const { content: text } = value as SentText;
+          void senders.userInput({ text, type: "chat", userId: sender, messageId: id });
+        }
         events.emit(row.event, value as never);
       }
     };
@@ -127,6 +155,7 @@ function startRTVI(transport: RTVITransport, handshake: Handshake): RTVI {
       },
       { tap: true },
     ),
+    transport.on("botInterrupted", () => void outbox.send("bot-interrupted", undefined), { tap: true }),
     transport.on("dtmf", (key) => events.emit("dtmf", key), { tap: true }),
   ];
   handshake.receive = receive;
@@ -144,6 +173,10 @@ function startRTVI(transport: RTVITransport, handshake: Handshake): RTVI {
 
   return {
     ...senders,
+    metrics(metrics) {
+      handshake.metrics = true;
+      return senders.metrics(metrics);
+    },
     ready,
     get client() {
       return handshake.client;

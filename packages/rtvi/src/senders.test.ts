@@ -29,7 +29,7 @@ describe("each method sends its message", () => {
     ],
     [
       "bot-output",
-      (to) => to.botOutput("a list", { aggregatedBy: "code" }),
+      (to) => to.botOutput("a list", { outputType: "code" }),
       { text: "a list", aggregated_by: "code", segment_id: 1, will_be_spoken: false },
     ],
     ["llm-function-call-started", (to) => to.llmFunctionCallStarted(), {}],
@@ -50,7 +50,6 @@ describe("each method sends its message", () => {
       { command: "scroll_to", payload: { ref: "e42", behavior: "smooth" } },
     ],
     ["ui-command", (to) => to.uiCommand("confetti", 3), { command: "confetti", payload: 3 }],
-    ["bot-interrupted", (to) => to.botInterrupted()],
     ["vad-user-started-speaking", (to) => to.vadUserStartedSpeaking()],
     ["vad-user-stopped-speaking", (to) => to.vadUserStoppedSpeaking()],
     ["user-audio-level", (to) => to.userAudioLevel(0.5), { value: 0.5 }],

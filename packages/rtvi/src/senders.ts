@@ -1,6 +1,7 @@
 import type { RawAudioFrame } from "./client-events.ts";
 import type { Outbox } from "./outbox.ts";
-import type { Metrics, SearchResponse, UICommands, UIJobGroup } from "./server-messages.ts";
+import { type FunctionCallDetails, type Reports, visibleDetails } from "./reports.ts";
+import type { Metrics, SearchResponse, UICommands, UIJobGroup, UserInputData } from "./server-messages.ts";
 
 /**
  * Sends the bot's messages. Each method is named after its message and its callback in client-js: `botLlmText` sends
@@ -18,8 +19,16 @@ export interface RTVISenders {
   /** The bot ignores the caller for now. The client keeps sending audio. */
   userMuteStarted(): Promise<void>;
   userMuteStopped(): Promise<void>;
-  /** Shows the caller's speech as text. The next transcription replaces one that is not `final`. */
+  /**
+   * Shows the caller's speech as text: `user-input`, and `user-transcription` for older clients. The next transcription
+   * replaces one that is not `final`.
+   */
   userTranscription(transcription: UserTranscription): Promise<void>;
+  /**
+   * What the user said or typed, if it is not a transcription: for example a short "mhm" while the bot speaks. Typed text that
+   * arrives with `sendText` is sent automatically.
+   */
+  userInput(input: UserInput): Promise<void>;
   /** The caller's text as the language model received it. */
   userLlmText(text: string): Promise<void>;
 
@@ -28,6 +37,8 @@ export interface RTVISenders {
   /** A piece of the language model's answer, usually a token. Kits do not show it; use `botOutput` to show text. */
   botLlmText(text: string): Promise<void>;
   botLlmStopped(): Promise<void>;
+  /** A marker in the language model's answer that is not spoken. Sent only with the option `llmMarkers`, or to an eval that asks. */
+  botLlmMarker(marker: LlmMarker): Promise<void>;
   /** Speech synthesis started. When the caller hears the bot, `bot-started-speaking` is sent automatically. */
   botTtsStarted(): Promise<void>;
   /** A piece of the synthesized text, usually a word. */
@@ -55,9 +66,10 @@ export interface RTVISenders {
   /** Reports background jobs: `onUIJobGroup`, and `useUIJobGroups` of client-react. */
   uiJobGroup(step: UIJobGroup): Promise<void>;
 
-  /** The bot was interrupted. client-js 1.13 ignores this message and those below; other clients may use them. */
-  botInterrupted(): Promise<void>;
-  /** Voice activity started. It is not necessarily a turn of the caller. */
+  /**
+   * Voice activity started. It is not necessarily a turn of the caller. client-js 1.13 ignores this message and those below;
+   * other clients may use them.
+   */
   vadUserStartedSpeaking(): Promise<void>;
   vadUserStoppedSpeaking(): Promise<void>;
   /** The caller's volume, from 0 to 1. */
@@ -78,6 +90,33 @@ export interface UserTranscription {
   readonly timestamp?: string;
 }
 
+/** What the user said or typed. */
+export interface UserInput {
+  readonly text: string;
+  /** `chat`: typed; `backchannel`: said while the bot speaks, without interrupting it. */
+  readonly type: UserInputData["input_type"];
+  /** Default true. */
+  readonly final?: boolean;
+  /** Identifies the participant if several people share the call. */
+  readonly userId?: string | undefined;
+  /** ISO 8601. Default: now. */
+  readonly timestamp?: string;
+  /** The id of the client's message, if it came in one. */
+  readonly messageId?: string;
+}
+
+/** A marker in a language model's answer: text for the bot, not for the caller. */
+export interface LlmMarker {
+  /** The marker. Empty if the answer has none. */
+  readonly marker: string;
+  /** What the marker means. */
+  readonly kind?: string;
+  /** Everything that the model wrote, with the marker. */
+  readonly raw: string;
+  /** All markers that the bot recognizes. */
+  readonly markers?: readonly string[];
+}
+
 /** A function call in progress. Omit fields that the client must not see. */
 export interface FunctionCallProgress {
   /** The language model's id of the function call. */
@@ -95,7 +134,19 @@ export interface FunctionCallEnd {
   readonly result?: unknown;
 }
 
-export function createSenders({ send }: Pick<Outbox, "send">): RTVISenders {
+export function createSenders({ send }: Pick<Outbox, "send">, reports: Reports): RTVISenders {
+  const userInput = (input: UserInput): Promise<void> => {
+    const { text, type, final = true, userId, timestamp = new Date().toISOString(), messageId } = input;
+    return send("user-input", { text, input_type: type, timestamp, final, user_id: userId, msg_id: messageId });
+  };
+  const report = (
+    call: FunctionCallDetails,
+    sendVisible: (details: FunctionCallDetails) => Promise<void>,
+  ): Promise<void> => {
+    const details = visibleDetails(reports, call);
+    return details ? sendVisible(details) : Promise.resolve();
+  };
+
   return {
     sendServerMessage: (data) => send("server-message", data),
     error: (error, { fatal = false } = {}) => send("error", { error, fatal }),
@@ -104,31 +155,50 @@ export function createSenders({ send }: Pick<Outbox, "send">): RTVISenders {
     userStoppedSpeaking: () => send("user-stopped-speaking", undefined),
     userMuteStarted: () => send("user-mute-started", undefined),
     userMuteStopped: () => send("user-mute-stopped", undefined),
-    userTranscription: ({ text, final, userId = "", timestamp = new Date().toISOString() }) =>
-      send("user-transcription", { text, user_id: userId, timestamp, final }),
+    userInput,
+    userTranscription({ text, final, userId = "", timestamp = new Date().toISOString() }) {
+      const transcription = { text, user_id: userId, timestamp, final };
+      void userInput({ text, type: "transcription", final, userId, timestamp });
+      if (reports.rawTexts.stt) void send("stt-raw-text", transcription);
+      return send("user-transcription", transcription);
+    },
     userLlmText: (text) => send("user-llm-text", { text }),
 
     botLlmStarted: () => send("bot-llm-started", undefined),
-    botLlmText: (text) => send("bot-llm-text", { text }),
+    botLlmText(text) {
+      if (reports.rawTexts.llm) void send("llm-raw-text", { text });
+      return send("bot-llm-text", { text });
+    },
     botLlmStopped: () => send("bot-llm-stopped", undefined),
+    botLlmMarker({ marker, kind, raw, markers = [] }) {
+      if (!reports.llmMarkers) return Promise.resolve();
+      return send("bot-llm-marker", { text: marker, kind, raw, markers });
+    },
     botTtsStarted: () => send("bot-tts-started", undefined),
-    botTtsText: (text) => send("bot-tts-text", { text }),
+    botTtsText(text) {
+      if (reports.rawTexts.tts) void send("tts-raw-text", { text });
+      return send("bot-tts-text", { text });
+    },
     botTtsStopped: () => send("bot-tts-stopped", undefined),
     botTranscription: (text) => send("bot-transcription", { text }),
     botLlmSearchResponse: (response) => send("bot-llm-search-response", response),
 
-    llmFunctionCallStarted: ({ name } = {}) => send("llm-function-call-started", { function_name: name }),
-    llmFunctionCallInProgress: ({ callId, name, args }) =>
-      send("llm-function-call-in-progress", { tool_call_id: callId, function_name: name, arguments: args }),
-    llmFunctionCallStopped: ({ callId, cancelled = false, name, result }) =>
-      send("llm-function-call-stopped", { tool_call_id: callId, cancelled, function_name: name, result }),
+    llmFunctionCallStarted: (call = {}) =>
+      report(call, ({ name }) => send("llm-function-call-started", { function_name: name })),
+    llmFunctionCallInProgress: ({ callId, ...call }) =>
+      report(call, ({ name, args }) =>
+        send("llm-function-call-in-progress", { tool_call_id: callId, function_name: name, arguments: args }),
+      ),
+    llmFunctionCallStopped: ({ callId, cancelled = false, ...call }) =>
+      report(call, ({ name, result }) =>
+        send("llm-function-call-stopped", { tool_call_id: callId, cancelled, function_name: name, result }),
+      ),
 
     metrics: (metrics) => send("metrics", metrics),
 
     uiCommand: (command, payload?: unknown) => send("ui-command", { command, payload }),
     uiJobGroup: (step) => send("ui-job-group", { at: Date.now(), ...step }),
 
-    botInterrupted: () => send("bot-interrupted", undefined),
     vadUserStartedSpeaking: () => send("vad-user-started-speaking", undefined),
     vadUserStoppedSpeaking: () => send("vad-user-stopped-speaking", undefined),
     userAudioLevel: (value) => send("user-audio-level", { value }),

@@ -3,12 +3,16 @@ import { type RTVIMessage, rtviLabel } from "./messages.ts";
 
 /**
  * The bot's messages: each type with the shape of its `data`. Fields have the names they have on the wire; checked against
- * client-js 1.13.1 and client-react 1.8.2. `undefined` means that the message has no data. To add a message, add a row here
+ * client-js 1.13.1, client-react 1.8.2 and Pipecat 1.14.0. `undefined` means that the message has no data. To add a message, add a row here
  * and to `serverSchemas`, and a method to `RTVISenders`.
  */
 export interface ServerMessages {
   /** Answers `client-ready` and repeats its id. The client's `connect()` waits for it, and the React kit parses `version`. */
-  "bot-ready": { readonly version: string; readonly about?: Readonly<Record<string, unknown>> };
+  "bot-ready": {
+    readonly version: string;
+    readonly about?: Readonly<Record<string, unknown>>;
+    readonly capabilities?: BotCapabilities;
+  };
   /** The bot failed. `fatal` makes the client disconnect. */
   error: { readonly error: string; readonly fatal: boolean };
   /** Rejects a client's message and repeats its id. The client's pending request rejects and its `onMessageError` fires. */
@@ -21,6 +25,8 @@ export interface ServerMessages {
   "user-stopped-speaking": undefined;
   "user-mute-started": undefined;
   "user-mute-stopped": undefined;
+  /** What the user said or typed. */
+  "user-input": UserInputData;
   "user-transcription": UserTranscriptionData;
   "user-llm-text": TextData;
   "bot-started-speaking": undefined;
@@ -30,10 +36,20 @@ export interface ServerMessages {
   "bot-llm-started": undefined;
   "bot-llm-text": TextData;
   "bot-llm-stopped": undefined;
+  /** What the language model wrote beside the text to speak: a marker, its meaning, and the whole text. For evals. */
+  "bot-llm-marker": {
+    readonly text: string;
+    readonly kind?: string | undefined;
+    readonly raw: string;
+    readonly markers: readonly string[];
+  };
   "bot-llm-search-response": SearchResponse;
   "bot-tts-started": undefined;
   "bot-tts-text": TextData;
   "bot-tts-stopped": undefined;
+  "stt-raw-text": UserTranscriptionData;
+  "llm-raw-text": TextData;
+  "tts-raw-text": TextData;
   "llm-function-call-started": { readonly function_name?: string | undefined };
   /** The client runs its handler with this name, if it has one. */
   "llm-function-call-in-progress": FunctionCallData;
@@ -52,8 +68,9 @@ export interface ServerMessages {
   metrics: Metrics;
   "ui-command": { readonly command: string; readonly payload?: unknown };
   "ui-job-group": UIJobGroup;
-  /** Pipecat's Python runner sends this message and those below; client-js 1.13 ignores them. */
+  /** The bot's audio was dropped, so that clients can drop its text too. */
   "bot-interrupted": undefined;
+  /** Pipecat's Python runner sends this message and those below; client-js 1.13 ignores them. */
   "vad-user-started-speaking": undefined;
   "vad-user-stopped-speaking": undefined;
   "user-audio-level": { readonly value: number };
@@ -66,6 +83,29 @@ export type ServerMessageType = keyof ServerMessages;
 
 export interface TextData {
   readonly text: string;
+}
+
+/** What the bot does in this call, so that clients show only the controls that apply. Undefined means unknown. */
+export interface BotCapabilities {
+  readonly audio_in?: boolean | undefined;
+  readonly audio_out?: boolean | undefined;
+  readonly video_in?: boolean | undefined;
+  readonly screen_in?: boolean | undefined;
+  readonly video_out?: boolean | undefined;
+  readonly metrics?: boolean | undefined;
+}
+
+/** What the user said (`transcription`), typed (`chat`), or said while listening (`backchannel`, such as "mhm"). */
+export interface UserInputData {
+  readonly text: string;
+  readonly input_type: "transcription" | "chat" | "backchannel";
+  /** ISO 8601. */
+  readonly timestamp: string;
+  /** False for transcriptions that the next one replaces. */
+  readonly final: boolean;
+  readonly user_id?: string | undefined;
+  /** The id of the `send-text` that a typed text came in. */
+  readonly msg_id?: string | undefined;
 }
 
 /** A transcription of the caller's speech. `final` ends the user's bubble in the React kit; `timestamp` is ISO 8601. */
@@ -104,18 +144,12 @@ export interface SearchResponse {
  */
 export interface BotOutputData {
   readonly text: string;
-  readonly aggregated_by: string;
+  /** The form of the text: `sentence`, `backchannel`, or a name of the application. Older clients receive it as `aggregated_by`. */
+  readonly output_type: string;
   readonly segment_id: number;
   readonly will_be_spoken: boolean;
   readonly spoken_status?: "new" | "in-progress" | "completed";
   readonly spoken_progress?: { readonly accumulated_text: string; readonly remaining_text: string };
-}
-
-/** The `data` of `bot-output` in protocol 1: a spoken or unspoken sentence or word. */
-export interface LegacyBotOutputData {
-  readonly text: string;
-  readonly aggregated_by: string;
-  readonly spoken: boolean;
 }
 
 /** Creates the envelope of a message. `id` is set only if it answers a client's message. */
@@ -223,13 +257,23 @@ const text = Type.Object({ text: Type.String() });
 const level = Type.Object({ value: Type.Number() });
 const record = Type.Record(Type.String(), Type.Unknown());
 const name = Type.Optional(Type.String());
+const transcription = Type.Object({
+  text: Type.String(),
+  user_id: Type.String(),
+  timestamp: Type.String(),
+  final: Type.Boolean(),
+});
 const measurements = Type.Optional(
   Type.Array(Type.Object({ processor: Type.String(), model: name, value: Type.Number() })),
 );
 
 /** The types of `ServerMessages` as schemas, for bots that were not type-checked. */
 export const serverSchemas: { readonly [T in ServerMessageType]: TSchema } = {
-  "bot-ready": Type.Object({ version: Type.String(), about: Type.Optional(record) }),
+  "bot-ready": Type.Object({
+    version: Type.String(),
+    about: Type.Optional(record),
+    capabilities: Type.Optional(record),
+  }),
   error: Type.Object({ error: Type.String(), fatal: Type.Boolean() }),
   "error-response": Type.Object({ error: Type.String() }),
   "server-response": Type.Object({ t: Type.String(), d: Type.Optional(Type.Unknown()) }),
@@ -238,18 +282,21 @@ export const serverSchemas: { readonly [T in ServerMessageType]: TSchema } = {
   "user-stopped-speaking": Type.Undefined(),
   "user-mute-started": Type.Undefined(),
   "user-mute-stopped": Type.Undefined(),
-  "user-transcription": Type.Object({
+  "user-input": Type.Object({
     text: Type.String(),
-    user_id: Type.String(),
+    input_type: Type.Union(["transcription", "chat", "backchannel"].map((kind) => Type.Literal(kind))),
     timestamp: Type.String(),
     final: Type.Boolean(),
+    user_id: name,
+    msg_id: name,
   }),
+  "user-transcription": transcription,
   "user-llm-text": text,
   "bot-started-speaking": Type.Undefined(),
   "bot-stopped-speaking": Type.Undefined(),
   "bot-output": Type.Object({
     text: Type.String(),
-    aggregated_by: Type.String(),
+    output_type: Type.String(),
     segment_id: Type.Integer(),
     will_be_spoken: Type.Boolean(),
     spoken_status: Type.Optional(
@@ -261,6 +308,12 @@ export const serverSchemas: { readonly [T in ServerMessageType]: TSchema } = {
   "bot-llm-started": Type.Undefined(),
   "bot-llm-text": text,
   "bot-llm-stopped": Type.Undefined(),
+  "bot-llm-marker": Type.Object({
+    text: Type.String(),
+    kind: name,
+    raw: Type.String(),
+    markers: Type.Array(Type.String()),
+  }),
   "bot-llm-search-response": Type.Object({
     search_result: name,
     rendered_content: name,
@@ -275,6 +328,9 @@ export const serverSchemas: { readonly [T in ServerMessageType]: TSchema } = {
   "bot-tts-started": Type.Undefined(),
   "bot-tts-text": text,
   "bot-tts-stopped": Type.Undefined(),
+  "stt-raw-text": transcription,
+  "llm-raw-text": text,
+  "tts-raw-text": text,
   "llm-function-call-started": Type.Object({ function_name: name }),
   "llm-function-call-in-progress": Type.Object({
     tool_call_id: Type.String(),

@@ -1,20 +1,32 @@
 /**
- * The parts of a transport that RTVI uses: messages in both directions, when the bot starts and stops speaking, and phone
- * keys. The runner's `Transport` has this shape, and any other object with it works too.
+ * The parts of a transport that RTVI uses: messages in both directions, when the bot starts and stops speaking or is
+ * interrupted, phone keys, and what the call carries. The runner's `Transport` has this shape, and any other object with it works too.
  */
 export interface RTVITransport {
   /**
    * Registers a listener and returns a function that removes it. With `tap`, the listener also receives buffered events,
    * but leaves them in the buffer for the first listener without `tap`.
    */
-  on(event: "appMessage", listener: (message: unknown) => void, options?: { readonly tap?: boolean }): () => void;
   on(
-    event: "botStartedSpeaking" | "botStoppedSpeaking",
+    event: "appMessage",
+    listener: (message: unknown, sender?: string) => void,
+    options?: { readonly tap?: boolean },
+  ): () => void;
+  on(
+    event: "botStartedSpeaking" | "botStoppedSpeaking" | "botInterrupted",
     listener: () => void,
     options?: { readonly tap?: boolean },
   ): () => void;
   /** Registers a listener that receives phone keys, one per call. */
   on(event: "dtmf", listener: (key: string) => void, options?: { readonly tap?: boolean }): () => void;
+  /** What the bot receives and sends in this call. Missing fields are unknown. */
+  readonly capabilities?: {
+    readonly audioIn?: boolean;
+    readonly audioOut?: boolean;
+    readonly videoIn?: boolean;
+    readonly screenIn?: boolean;
+    readonly videoOut?: boolean;
+  };
   /** Sends one message as JSON. Messages arrive in the order they were sent. */
   sendMessage(message: unknown): Promise<void>;
   /** Settles when the call is over. */

@@ -32,6 +32,11 @@ export function findBot(named: string | undefined, folder: string): string {
   });
 }
 
+/** Whether a path has the ending of a bot's file. */
+export function isBotFile(path: string): boolean {
+  return /\.m?[jt]s$/.test(path);
+}
+
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }

@@ -81,6 +81,49 @@ test("the last of repeated flags counts; lists are joined", () => {
   expect(given).toMatchObject({ Options: { port: "2" }, phone: { numbers: "1,2,+3" } });
 });
 
+test("a list flag takes all values up to the next flag, the bot's file or --", () => {
+  const values = ["1", "2", "+3"];
+  const expected = { bot: "bot.ts", given: { phone: { numbers: "1,2,+3" } } };
+  expect(parse("bot.ts", "--phone-numbers", ...values)).toMatchObject(expected);
+  expect(parse("--phone-numbers", ...values, "bot.ts")).toMatchObject(expected);
+  expect(parse("--phone-numbers", ...values, "--open", "bot.ts")).toMatchObject(expected);
+  expect(parse("bot.ts", "--phone-numbers", "1", "--open", "--phone-numbers", "2", "+3")).toMatchObject(expected);
+  expect(parse("bot.ts", "--phone-numbers", "1,2", "+3", "-t", "phone")).toMatchObject(expected);
+  expect(parse("bot.ts", "--phone-numbers", ...values, "--", "x")).toMatchObject({
+    ...expected,
+    cliArgs: { "--": ["x"] },
+  });
+  expect(parse("bot.ts", "--phone-numbers", "a.ts", "b.ts").given.phone).toEqual({ numbers: "a.ts,b.ts" });
+  expect(parse("-v", "bot.ts", "--phone-numbers", "1", "b.js").given.phone).toEqual({ numbers: "1,b.js" });
+  expect(parseCommand(["--phone-numbers", "1", "b.ts"], [phone], false).given.phone).toEqual({ numbers: "1,b.ts" });
+  expect(() => parse("bot.ts", "--phone-numbers=1", "2")).toThrow(/Unexpected argument "2"/);
+  expect(() => parse("bot.ts", "--port", "1", "2")).toThrow(/Unexpected argument "2"/);
+});
+
+test("the bot is found behind the list of a flag that is not known yet", () => {
+  expect(parsePartly(["--phone-numbers", "1", "2", "dir/bot.mts", "-v"], [runner]).bot).toBe("dir/bot.mts");
+});
+
+test.each([
+  [["--dialin"], "--dialin is a flag of @pipecat-ts/runner-daily,", "npm install @pipecat-ts/runner-daily"],
+  [["--no-dialin"], "--dialin is a flag of", "npm install @pipecat-ts/runner-daily"],
+  [["--whatsapp"], "--whatsapp is a flag of", "npm install @pipecat-ts/runner-whatsapp"],
+  [["--esp32"], "--esp32 is a flag of", "npm install @pipecat-ts/runner-webrtc"],
+  [
+    ["--ice-servers", "a", "b"],
+    "--ice-servers is a flag of @pipecat-ts/runner-webrtc, @pipecat-ts/runner-whatsapp,",
+    "one of them",
+  ],
+])("a flag of a package that is not installed names the package: %j", (argv, message, fix) => {
+  expect(() => parse("bot.ts", ...argv)).toThrow(
+    expect.objectContaining({
+      code: "OPTION_INVALID",
+      message: expect.stringContaining(message),
+      fix: expect.stringContaining(fix),
+    }),
+  );
+});
+
 test("cliArgs has the converted flags without secrets, and the arguments after --", () => {
   const { cliArgs } = parse("--port", "80", "--phone-numbers", "1, 2", "--", "--mood", "007");
   expect(cliArgs).toEqual({ port: 80, phoneNumbers: ["1", "2"], "--": ["--mood", "007"] });

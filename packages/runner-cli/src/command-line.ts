@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import { closest, type OptionDefinition, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
 import { runnerFlags } from "@pipecat-ts/runner-host";
 import { type CAC, cac } from "cac";
-import { findBot, type LoadedBot, loadBot } from "./bot-file.ts";
+import { findBot, isBotFile, type LoadedBot, loadBot } from "./bot-file.ts";
 import {
   camelCase,
   checkBotOptions,
@@ -15,6 +15,7 @@ import {
   kebabCase,
   spelling,
 } from "./flags.ts";
+import { transportFlags } from "./generated/transport-flags.ts";
 import { readManifest } from "./manifest.ts";
 import { beside } from "./output.ts";
 import { type FoundPlugins, findPlugins } from "./plugins.ts";
@@ -95,19 +96,20 @@ export interface ParsedCommand {
 
 /** Parses the flags of `groups`, and ignores others and missing values. */
 export function parsePartly(argv: readonly string[], groups: readonly FlagGroup[]): Omit<ParsedCommand, "cliArgs"> {
-  const { cli, flags } = parse(argv, groups);
+  const { cli, flags } = parse(argv, groups, true);
   const given = givenOptions(cli, flags, groups);
-  return { bot: botOf(cli), given };
+  // The list of a flag that is not known yet may stand before the bot.
+  return { bot: cli.args.find(isBotFile) ?? botOf(cli), given };
 }
 
 /**
  * Parses a command line, without the program's name. A flag that several groups declare goes to all of them, a one-letter
- * flag to the first. `namesBot`: one argument may name the bot.
+ * flag to the first. A list flag takes all values up to the next flag. `namesBot`: one argument may name the bot.
  *
  * Throws OPTION_INVALID for an unknown flag, a missing or invalid value, and an unexpected argument.
  */
 export function parseCommand(argv: readonly string[], groups: readonly FlagGroup[], namesBot = true): ParsedCommand {
-  const { cli, flags } = parse(argv, groups);
+  const { cli, flags } = parse(argv, groups, namesBot);
   rejectUnknownFlags(cli, flags);
   for (const { key, definition } of flags) rejectMissingValue(key, definition, cli);
   const [surplus] = cli.args.slice(namesBot ? 1 : 0);
@@ -122,7 +124,7 @@ export function parseCommand(argv: readonly string[], groups: readonly FlagGroup
 }
 
 /** Declares the flags to cac and lets it parse. */
-function parse(argv: readonly string[], groups: readonly FlagGroup[]) {
+function parse(argv: readonly string[], groups: readonly FlagGroup[], namesBot: boolean) {
   const flags = flagsOf(groups);
   const cli = cac("pipecat-runner");
   const command = cli.command("[bot]").usage("[bot] [options] [-- arguments for the bot]");
@@ -131,8 +133,43 @@ function parse(argv: readonly string[], groups: readonly FlagGroup[]) {
     const isShortTaken = short !== undefined && command.hasOption(short) !== undefined;
     if (!command.hasOption(key)) command.option(spelling(isShortTaken ? long : definition), definition.description);
   }
-  cli.parse(["node", cli.name, ...argv], { run: false });
+  cli.parse(["node", cli.name, ...repeatListFlags(argv, flags, namesBot)], { run: false });
   return { cli, flags };
+}
+
+/**
+ * Repeats a list flag before each of its values, because cac takes one: `--numbers 1 2` becomes `--numbers 1 --numbers 2`. The list
+ * ends at the next flag, and at the file of the bot, unless an argument before names the bot.
+ */
+function repeatListFlags(argv: readonly string[], flags: readonly Flag[], namesBot: boolean): string[] {
+  const result: string[] = [];
+  let mayBeBot = namesBot;
+  let list: string | undefined;
+  /** Whether the last argument is a flag that takes the next one. */
+  let takesNext = false;
+  for (const [index, argument] of argv.entries()) {
+    if (argument === "--") return [...result, ...argv.slice(index)];
+    if (argument.startsWith("-")) {
+      const definition = flags.find((flag) => isSpelling(argument, flag))?.definition;
+      takesNext = !argument.includes("=") && !(definition && isSwitch(definition)) && !argument.startsWith("--no-");
+      list = takesNext && definition && isList(definition) ? argument : undefined;
+    } else if (takesNext) {
+      takesNext = false;
+    } else if (list !== undefined && !(mayBeBot && isBotFile(argument))) {
+      result.push(list);
+    } else {
+      mayBeBot = false;
+      list = undefined;
+    }
+    result.push(argument);
+  }
+  return result;
+}
+
+/** Whether an argument is `--flag`, `--flag=value`, or a group of one-letter flags that ends with this one. */
+function isSpelling(argument: string, { key, definition }: Flag): boolean {
+  const [name = ""] = argument.split("=");
+  return name.startsWith("--") ? camelCase(name.slice(2)) === key : name.at(-1) === definition.short;
 }
 
 function botOf(cli: CAC): string | undefined {
@@ -143,9 +180,20 @@ function botOf(cli: CAC): string | undefined {
 function rejectUnknownFlags({ options, matchedCommand }: CAC, flags: readonly Flag[]): void {
   for (const key of Object.keys(options)) {
     if (key === "--" || matchedCommand?.hasOption(key)) continue;
-    const name = key.length === 1 ? `-${key}` : `--${kebabCase(key)}`;
+    const flag = kebabCase(key);
+    const name = key.length === 1 ? `-${key}` : `--${flag}`;
+    const packages = Object.hasOwn(transportFlags, flag) ? (transportFlags[flag] ?? []) : [];
+    if (packages.length > 0) {
+      throw new RunnerError(
+        "OPTION_INVALID",
+        `${name} is a flag of ${packages.join(", ")}, which this project does not use.`,
+        {
+          fix: `Install ${packages.length > 1 ? "one of them" : "it"}: npm install ${packages.join(" | ")}`,
+        },
+      );
+    }
     const similar = closest(
-      kebabCase(key),
+      flag,
       flags.map(({ definition }) => `${definition.flag}`),
     );
     throw new RunnerError("OPTION_INVALID", `${name} is not a flag.`, {
@@ -206,7 +254,7 @@ export function printVersion(): number {
 }
 
 function printHelp(groups: readonly FlagGroup[], hidesBotFlags: boolean): void {
-  const { cli } = parse([], groups);
+  const { cli } = parse([], groups, false);
   const own = helpSections(groups, hidesBotFlags, process.stdout.columns);
   cli
     .version(readManifest().version)

@@ -14,6 +14,8 @@ export interface CommandFlags {
   readonly direct: boolean;
   readonly open: boolean;
   readonly runnerBody: string | undefined;
+  readonly uploadsFolder: string | undefined;
+  readonly uploadsFolderMaxFiles: number;
   readonly watch: boolean;
   readonly verbose: boolean;
   readonly version: boolean;
@@ -31,9 +33,24 @@ export const commandFlags: OptionTable<CommandFlags> = {
   open: { flag: "open", description: "Open the web client in the browser", schema: Type.Boolean(), default: false },
   runnerBody: {
     flag: "runner-body",
-    description: "JSON file with the body for callers that send none",
+    description: "YAML or JSON file with the body for callers that send none",
     schema: Type.String({ minLength: 1 }),
     placeholder: "file",
+  },
+  uploadsFolder: {
+    flag: "uploads-folder",
+    short: "u",
+    env: "PIPECAT_UPLOADS_FOLDER",
+    description: "Folder for files that callers upload to /files (default: no uploads)",
+    schema: Type.String({ minLength: 1 }),
+    placeholder: "path",
+  },
+  uploadsFolderMaxFiles: {
+    flag: "uploads-folder-max-files",
+    default: 10,
+    description: "Files to keep in the uploads folder, the oldest are deleted; 0 for no limit",
+    schema: Type.Integer({ minimum: 0 }),
+    placeholder: "count",
   },
   watch: {
     flag: "watch",

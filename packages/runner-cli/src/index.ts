@@ -1,10 +1,11 @@
-export { createRTVI, type RTVI } from "@pipecat-ts/rtvi";
+export { createRTVI, type RTVI, type RTVIOptions } from "@pipecat-ts/rtvi";
 export {
   type Bot,
   type BotSession,
   type CallData,
   type CloseReason,
   createTransport,
+  type FileStorage,
   type Interruption,
   isRunnerError,
   type Logger,

@@ -20,7 +20,7 @@ export async function bot(args) {
   const logging = setInterval(() => {
     for (let count = 0; count < 10; count++) {
       logger.info({ text }, "talking");
-      console.log(JSON.stringify({ msg: text }));
+      process.stdout.write(JSON.stringify({ msg: text }) + "\\n");
     }
   }, 10);
   args.session.onEnd(() => {

@@ -1,6 +1,7 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { EventEmitter } from "node:events";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { handleUncaughtErrors, stopOnSignals } from "./process-events.ts";
+import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
 
 function setUp(active = 0) {
   const source = Object.assign(new EventEmitter(), { exit: vi.fn() });
@@ -106,4 +107,26 @@ describe("uncaught errors", () => {
     source.emit("uncaughtException", new Error("first"));
     expect(source.exit).toHaveBeenCalledExactlyOnceWith(1);
   });
+});
+
+test("Node's warning about many listeners is logged with the session that registered them", async () => {
+  const storage = new AsyncLocalStorage<{ logger: { warn: ReturnType<typeof vi.fn> } }>();
+  const session = { logger: { warn: vi.fn() } };
+  const source = new EventEmitter();
+  nameLeakedListeners({ sessions: { current: () => storage.getStore() as never } }, source);
+  const forward = (warning: Error) => void source.emit("warning", warning);
+  process.on("warning", forward);
+  const leak = () => {
+    const emitter = new EventEmitter();
+    for (let count = 0; count < 11; count++) emitter.on("data", () => undefined);
+  };
+  leak();
+  storage.run(session, () => process.emitWarning("another one"));
+  storage.run(session, leak);
+  await expect.poll(() => session.logger.warn.mock.calls).toHaveLength(1);
+  process.off("warning", forward);
+  expect(session.logger.warn).toHaveBeenCalledWith(
+    { err: expect.objectContaining({ name: "MaxListenersExceededWarning" }) },
+    "many listeners of one emitter",
+  );
 });

@@ -91,3 +91,14 @@ export function handleUncaughtErrors(
     }
   });
 }
+
+/** Logs Node's warning about many listeners of an emitter with the session whose code registered them. */
+export function nameLeakedListeners(
+  runner: { readonly sessions: Pick<Runner["sessions"], "current"> },
+  source: { on(event: "warning", listener: (warning: Error) => void): unknown },
+): void {
+  source.on("warning", (err) => {
+    if (err.name !== "MaxListenersExceededWarning") return;
+    runner.sessions.current()?.logger.warn({ err }, "many listeners of one emitter");
+  });
+}

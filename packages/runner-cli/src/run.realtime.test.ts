@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -50,13 +50,9 @@ test("a bot is found and runs once per caller, with its body, flags and .env", a
 
   program.signal("SIGINT");
   expect(await program.ended).toBe(0);
-  expect(program.stdout.match(/evaluated/g)).toHaveLength(1);
+  expect(program.stderr.match(/evaluated/g), "what the bot prints goes to stderr").toHaveLength(1);
   expect(program.stderr.match(/runs src\/bot\.ts/g)).toHaveLength(1);
-  const printed = program.stdout.trimEnd().split("\n");
-  expect(
-    printed.filter((line) => !line.startsWith("{")),
-    "stdout has the bot's lines and the log",
-  ).toEqual(["evaluated", expect.stringMatching(/^called /)]);
+  for (const line of program.stdout.trimEnd().split("\n")) expect(JSON.parse(line)).toHaveProperty("msg");
 });
 
 test("`node bot.ts` runs the same file, also without import.meta.main", async () => {
@@ -74,12 +70,38 @@ test("`node bot.ts` runs the same file, also without import.meta.main", async ()
   expect(await program.ended).toBe(0);
 });
 
+test.each([
+  ["-u", { PIPECAT_UPLOADS_FOLDER: "unused" }],
+  ["PIPECAT_UPLOADS_FOLDER", { PIPECAT_UPLOADS_FOLDER: "in" }],
+])("%s names the folder of uploads, and --uploads-folder-max-files how many stay", async (name, env) => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": printingBot });
+  const flags = [...(name === "-u" ? ["-u", "in"] : []), "--uploads-folder-max-files", "2"];
+  const program = startProgram(folder, [bin, "--port", "0", ...flags], env);
+  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  for (let index = 0; index < 3; index++) {
+    const body = new FormData();
+    body.set("file", new Blob(["x"]), "x.txt");
+    expect((await fetch(new URL("/files", url), { method: "POST", body })).status).toBe(200);
+  }
+  expect(readdirSync(join(folder, "in"))).toHaveLength(2);
+});
+
+test("a former name of a transport selects it, with a warning", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": printingBot });
+  const program = startProgram(folder, [bin, "--port", "0", "-t", "forgery"]);
+  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  expect(program.stdout).toMatch(/"transport":"forgery","fix":"Use --transport fake\.".*deprecated name/);
+  await call(url);
+  await program.printed(/called /);
+});
+
 test("--direct runs one bot without a server, until it returns or SIGINT arrives", async () => {
   const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": printingBot });
   const direct = startProgram(folder, [bin, "-d", "--no-fake-loud"]);
   expect(await direct.ended).toBe(0);
-  expect(direct.stdout).toMatch(/called {"body":{"direct":true,.*"cliArgs":{"direct":true,"fakeLoud":false}/);
-  expect(direct.stderr).toBe("");
+  expect(direct.stderr).toMatch(
+    /^evaluated\ncalled {"body":{"direct":true,.*"cliArgs":{"direct":true,"fakeLoud":false}.*\n$/,
+  );
 
   const waiting = createProject({
     "package.json": manifestWithTransport,
@@ -90,7 +112,7 @@ test("--direct runs one bot without a server, until it returns or SIGINT arrives
   await interrupted.printed(/runs/);
   interrupted.signal("SIGINT");
   expect(await interrupted.ended).toBe(0);
-  expect(interrupted.stdout).toContain("leaves");
+  expect(interrupted.stderr).toContain("leaves");
 
   const other = startProgram(folder, [bin, "-d", "-t", "webrtc"]);
   expect(await other.ended).toBe(1);
@@ -185,7 +207,7 @@ test("a bot's own options are flags and variables, and args.cliArgs has their va
   const unknown = startProgram(folder, [bin, "--mod", "sad"]);
   const misplaced = startProgram(folder, [bin, "--loud", "other.js"]);
   expect(await Promise.all([wrong.ended, unknown.ended, misplaced.ended])).toEqual([1, 1, 1]);
-  expect(wrong.stderr).toMatch(/^error: --volume.*"12".*whole number from 0 to 11\.\n$/);
+  expect(wrong.stderr).toMatch(/^evaluated\nerror: --volume.*"12".*whole number from 0 to 11\.\n$/);
   expect(unknown.stderr).toMatch(/--mod is not a flag\. Did you mean --mood\?/);
   expect(misplaced.stderr).toMatch(
     /The bot "other\.js" follows a flag of its own\. Name the bot first: pipecat-runner other\.js/,
@@ -229,6 +251,7 @@ test("--runner-body is the body for callers without one, and --folder serves fil
   const folder = createProject({
     "package.json": manifestWithTransport,
     "body.json": '{"user": "anna"}',
+    "body.yaml": "user: &user anna\nfriends: [*user]",
     "out/a.txt": "hello",
     "bot.js": `export const bot = ({ body }) => console.log("body " + JSON.stringify(body));`,
   });
@@ -238,6 +261,10 @@ test("--runner-body is the body for callers without one, and --folder serves fil
   await fetch(new URL("/start", url), { method: "POST", body: '{"transport": "fake"}' });
   await program.printed(/body .*"user":"anna"/);
   expect(await (await fetch(new URL("/files/a.txt", url))).text()).toBe("hello");
+  const withYaml = startProgram(folder, [bin, "--port", "0", "--runner-body", "body.yaml"]);
+  const [, yamlUrl = ""] = await withYaml.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  await fetch(new URL("/start", yamlUrl), { method: "POST", body: '{"transport": "fake"}' });
+  await withYaml.printed(/body .*"user":"anna","friends":\["anna"\]/);
   program.signal("SIGINT");
   expect(await program.ended).toBe(0);
 
@@ -245,8 +272,8 @@ test("--runner-body is the body for callers without one, and --folder serves fil
   const broken = startProgram(folder, argv);
   const missing = startProgram(folder, [bin, "--port", "0", "-f", "nowhere"]);
   expect(await Promise.all([broken.ended, missing.ended])).toEqual([1, 1]);
-  expect(broken.stderr).toMatch(/--runner-body: body\.json is not a JSON file/);
-  expect(missing.stderr).toMatch(/--folder.*"nowhere"/);
+  expect(broken.stderr).toMatch(/--runner-body: body\.json:1:2 cannot be read: /);
+  expect(missing.stderr).toMatch(/--downloads-folder.*"nowhere"/);
 });
 
 /** Fails as its caller asks, or waits for its abort signal. SIGUSR2 causes errors outside every session. */
@@ -292,7 +319,7 @@ test("an uncaught error ends its session only; outside every session it ends the
 
   program.signal("SIGUSR2");
   await program.printed(/a rejection outside sessions/);
-  expect(program.stdout).not.toContain(`stopped ${healthy}`);
+  expect(program.stderr).not.toContain(`stopped ${healthy}`);
 
   program.signal("SIGUSR2");
   await program.printed(/an exception outside sessions/);
@@ -308,7 +335,8 @@ test("an uncaught exception outside the session of --direct ends the program wit
   await program.printed(/a rejection outside sessions/);
   program.signal("SIGUSR2");
   expect(await program.ended).toBe(1);
-  expect(program.stdout).toMatch(/an exception outside sessions(?:.|\n)+stopped/);
+  expect(program.stdout).toContain("an exception outside sessions");
+  expect(program.stderr).toContain("stopped");
 });
 
 test.each([
@@ -323,7 +351,7 @@ test.each([
     program.signal(signal);
     await program.printed(/waiting for calls to end/);
     await expect(call(url)).rejects.toThrow(/503|fetch failed/);
-    expect(program.stdout).not.toContain("stopped");
+    expect(program.stderr).not.toContain("stopped");
     program.signal(signal);
     expect(await program.ended).toBe(code);
   },
@@ -335,5 +363,5 @@ test("SIGINT aborts live bots and exits with 0", async () => {
   await program.printed(new RegExp(`running ${session}`));
   program.signal("SIGINT");
   expect(await program.ended).toBe(0);
-  expect(program.stdout).toContain(`stopped ${session}`);
+  expect(program.stderr).toContain(`stopped ${session}`);
 });

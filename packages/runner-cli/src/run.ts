@@ -1,16 +1,23 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { clientRoot } from "@pipecat-ts/browser-client";
 import { type Logger, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
+import { createFileStorage } from "@pipecat-ts/runner-files";
 import { createLogger, createRunner, type Runner, runnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
 import { type CommandLine, parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
 import { commandFlags } from "./flags.ts";
 import { readManifest } from "./manifest.ts";
 import { bannerText, failureText } from "./output.ts";
 import type { FoundPlugins } from "./plugins.ts";
-import { handleUncaughtErrors, stopOnSignals } from "./process-events.ts";
+import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
 import { shownPath } from "./project.ts";
-import { boundStandardStreams, flushStandardStreams, prepareStandardStreams } from "./standard-streams.ts";
+import { readRunnerBody } from "./runner-body.ts";
+import {
+  boundStandardStreams,
+  flushStandardStreams,
+  prepareStandardStreams,
+  sendConsoleToStderr,
+} from "./standard-streams.ts";
 import { watchBot } from "./watch.ts";
 
 /**
@@ -21,8 +28,9 @@ import { watchBot } from "./watch.ts";
  * every session; 130 or 143 after a second signal.
  */
 export async function run(argv: readonly string[], itself?: string): Promise<void> {
-  const { version, verbose } = parsePartly(argv, [runnerGroup]).given[runnerGroup.name] ?? {};
+  const { version, help, verbose } = parsePartly(argv, [runnerGroup]).given[runnerGroup.name] ?? {};
   prepareStandardStreams();
+  if (!version && !help) sendConsoleToStderr();
   let code = 1;
   try {
     code = version ? printVersion() : await execute(argv, itself);
@@ -37,7 +45,9 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   const line = await readCommandLine(argv, itself);
   if (line === undefined) return 0;
   const { found, given, bot } = line;
-  const { verbose, open, direct, runnerBody } = resolveOptions(commandFlags, { given });
+  const { verbose, open, direct, runnerBody, uploadsFolder, uploadsFolderMaxFiles } = resolveOptions(commandFlags, {
+    given,
+  });
   if (found.plugins.length === 0) throw noTransport(line);
 
   const logger = createLogger({ level: verbose ? "debug" : "info" });
@@ -46,11 +56,14 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   for (const { reason, fix } of found.duplicates) logger.warn(`${reason} ${fix}`);
   const hasClient = existsSync(join(clientRoot, "index.html"));
   const watched = line.modules && watchBot(bot, line.modules, logger);
-  const settings = runnerOptionsFrom(resolveOptions(runnerFlags, { given }));
+  const settings = withPresentName(runnerOptionsFrom(resolveOptions(runnerFlags, { given })), found.plugins, logger);
   const runner = createRunner({
     ...settings,
     ...(hasClient && { clientRoot }),
     ...(runnerBody !== undefined && { body: readRunnerBody(runnerBody) }),
+    ...(uploadsFolder !== undefined && {
+      fileStorage: createFileStorage({ folder: uploadsFolder, maxFiles: uploadsFolderMaxFiles }),
+    }),
     bot: watched?.bot ?? bot.bot,
     plugins: found.plugins,
     pluginOptions: line.pluginOptions,
@@ -76,11 +89,24 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
     transports,
     failures: found.failures,
   };
-  // On stderr: stdout has only the log, for `pipecat-runner bot.ts | jq`.
+  // On stderr, because stdout is for the log.
   console.error(bannerText({ ...facts, unauthenticatedRoutes }, process.stderr));
   if (open) await openBrowser(url, logger);
   await stopped;
   return end.exitCode;
+}
+
+/** Replaces a former name of a transport in `--transport`, and warns. */
+function withPresentName<Options extends { readonly transport?: string | undefined }>(
+  options: Options,
+  plugins: FoundPlugins["plugins"],
+  logger: Logger,
+): Options {
+  const { transport = "" } = options;
+  const renamed = plugins.find(({ advanced }) => advanced?.formerNames?.includes(transport));
+  if (renamed === undefined || plugins.some(({ name }) => name === transport)) return options;
+  logger.warn({ transport, fix: `Use --transport ${renamed.name}.` }, "deprecated name of a transport");
+  return { ...options, transport: renamed.name };
 }
 
 /** Resolves when the bot has ended. */
@@ -110,6 +136,7 @@ function stopOnEvents(runner: Runner, logger: Logger): ProgramEnd {
       runner.close().then(resolve, reject);
     }
     handleUncaughtErrors(runner, logger, crash, process);
+    nameLeakedListeners(runner, process);
     stopOnSignals(runner, logger, process).then(resolve, reject);
   });
   return {
@@ -118,19 +145,6 @@ function stopOnEvents(runner: Runner, logger: Logger): ProgramEnd {
       return exitCode;
     },
   };
-}
-
-/** Parses a file of JSON. Throws OPTION_INVALID, which names the flag. */
-function readRunnerBody(file: string): unknown {
-  try {
-    return JSON.parse(readFileSync(file, "utf8"));
-  } catch (cause) {
-    const { message } = cause as Error;
-    throw new RunnerError("OPTION_INVALID", `--runner-body: ${shownPath(file)} is not a JSON file: ${message}.`, {
-      fix: "Name a file that contains the body as JSON.",
-      cause,
-    });
-  }
 }
 
 function noTransport({ found, project }: Pick<CommandLine, "found" | "project">): RunnerError {

@@ -1,3 +1,4 @@
+import { Console } from "node:console";
 import { withTimeout } from "@pipecat-ts/runner-core";
 
 /** How long the program waits at its end until the readers of stdout and stderr have taken everything, in ms. */
@@ -17,6 +18,14 @@ export function prepareStandardStreams(): void {
     // Node has no public function for this. Pipes are non-blocking already, and files cannot be.
     if (stream.isTTY) (stream as Partial<Terminal>)._handle?.setBlocking?.(false);
   }
+}
+
+/**
+ * Sends what a bot prints with `console.log` to stderr, unless stdout is a terminal: stdout then has only log lines, for programs
+ * such as `jq` that read JSON.
+ */
+export function sendConsoleToStderr(): void {
+  if (!process.stdout.isTTY) Object.assign(console, new Console(process.stderr));
 }
 
 interface Terminal {

@@ -1,4 +1,5 @@
 import type { Context } from "koa";
+import type { FileStorage } from "./files.ts";
 import type { Logger } from "./logger.ts";
 import type { CloseReason } from "./transport.ts";
 
@@ -30,6 +31,8 @@ export interface SessionArguments<Name extends string = string> {
   readonly body: unknown;
   /** The phone call, on phone transports. */
   readonly callData?: CallData;
+  /** The files that callers upload to `/files` and `/sessions/{id}/files`; `undefined` when uploads are off. */
+  readonly fileStorage?: FileStorage | undefined;
   /** This session's log, HTTP requests and cleanup. */
   readonly session: BotSession;
   /**

@@ -15,6 +15,7 @@ export const errorStatus = {
   DRAINING: 503,
   DTMF_INTERRUPTED: 409,
   DTMF_INVALID: 400,
+  FILE_UNKNOWN: 404,
   HOST_REFUSED: 403,
   INTERNAL: 500,
   KEY_REQUIRED: 401,
@@ -49,6 +50,7 @@ export const errorStatus = {
   TRANSPORT_UNKNOWN: 400,
   TURN_UNREACHABLE: 503,
   UDP_PORTS_EXHAUSTED: 503,
+  UPLOADS_DISABLED: 503,
 } as const;
 
 /** A code of the runner; transports add further codes. */

@@ -20,6 +20,7 @@ export {
   type TransportsByTransport,
 } from "./create-transport.ts";
 export { errorStatus, isRunnerError, RunnerError, type RunnerErrorCode } from "./errors.ts";
+export type { FileStorage } from "./files.ts";
 export { jsonExcess, maxJsonValues, type ParsedJson, parseJson } from "./json.ts";
 export type { Logger, LogLine } from "./logger.ts";
 export { type OptionDefinition, type OptionSources, type OptionTable, optionLabel, resolveOptions } from "./options.ts";
@@ -65,6 +66,7 @@ export type {
   ListenOptions,
   Playback,
   Transport,
+  TransportCapabilities,
   TransportEvents,
   TransportParams,
 } from "./transport.ts";

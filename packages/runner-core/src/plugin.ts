@@ -31,6 +31,8 @@ export interface TransportPlugin<Options = unknown> {
     readonly rank?: number;
     /** Opened also when the runner is restricted to another transport, and never chosen by `/start`: for a vendor's webhook. */
     readonly alwaysOpen?: boolean;
+    /** Names that `--transport` still accepts for this transport, with a warning. */
+    readonly formerNames?: readonly string[];
     /**
      * The value of `args.transport` in its bots, when it differs from `name`: for a service that uses the media of another
      * transport.
@@ -85,6 +87,11 @@ export interface StartReply {
   readonly sessionId: string;
   /** The JSON reply, exactly as this transport's clients expect it. */
   readonly body: Readonly<Record<string, unknown>>;
+  /**
+   * Whether the transport's clients ignore keys that they do not know. The host then adds `fileUploadUrl`, unless uploads are
+   * off.
+   */
+  readonly extensible?: boolean;
 }
 
 /**
@@ -116,9 +123,11 @@ export interface HttpRoute {
   readonly access: Access;
   /** Set it on a `carrier` route that accepts unverified requests. On a public server, the banner lists it as unauthenticated. */
   readonly acceptsUnverified?: boolean;
+  /** One line for `/openapi.json` and `/docs`. */
+  readonly summary?: string;
   /** Largest body in bytes. Default 1 MiB. A larger body gets 413. */
   readonly maxBody?: number;
-  /** The schema of the parsed body. Other bodies get a 400 that names the field. */
+  /** The schema of the parsed body, also in `/openapi.json`. Other bodies get a 400 that names the field. */
   readonly schema?: TSchema;
   /** `next()` passes the request on: to the next route for this path, and finally to the web client. */
   handle(ctx: RouteContext, next: Next): unknown;
@@ -162,6 +171,8 @@ export interface SocketUpgrade {
   readonly session: Session | undefined;
   readonly url: URL;
   readonly request: IncomingMessage;
+  /** Whether the caller presented the API key of the runner. */
+  readonly hasKey: boolean;
 }
 
 /** The upgrade request of an open socket. */

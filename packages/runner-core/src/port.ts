@@ -1,5 +1,5 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
-import type { CloseReason, Transport } from "./transport.ts";
+import type { CloseReason, Transport, TransportCapabilities } from "./transport.ts";
 
 /**
  * How a transport puts one call on the wire: one audio frame, one message, one clear. The runner builds everything else
@@ -19,6 +19,8 @@ export interface MediaPort {
   readonly sendAheadMs?: number;
   /** Whether the wire needs silence while the bot says nothing: a frame every `frameMs` from the start. Default false. */
   readonly continuous?: boolean;
+  /** What the wire carries for this caller. Default: audio in both directions, and no video. The bot's params may disable audio too. */
+  readonly capabilities?: Partial<TransportCapabilities>;
   /** Sends one frame now: mono, at one of `sampleRates`, exactly `frameMs` long. The last frame of an utterance is padded with silence. */
   send(frame: AudioFrame): void;
   /** Makes the far end drop audio that it has not played. */

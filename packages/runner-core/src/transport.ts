@@ -41,6 +41,8 @@ export interface TransportEvents {
   botStartedSpeaking: [];
   /** The utterance was played to its end, or interrupted. */
   botStoppedSpeaking: [];
+  /** `interrupt()` was called. An utterance that it cuts off also ends with `botStoppedSpeaking`, after this event. */
+  botInterrupted: [];
   /** Something failed without ending the call. */
   error: [error: Error];
 }
@@ -54,6 +56,20 @@ export interface ListenOptions {
   readonly tap?: boolean;
 }
 
+/** What a bot receives and sends in one call, in addition to messages. */
+export interface TransportCapabilities {
+  /** The bot receives the caller's audio. */
+  readonly audioIn: boolean;
+  /** The bot's audio is sent to the caller. If false, audio is discarded, and a bot need not synthesize speech. */
+  readonly audioOut: boolean;
+  /** The bot receives the caller's camera. */
+  readonly videoIn: boolean;
+  /** The bot receives the caller's screen. */
+  readonly screenIn: boolean;
+  /** The bot sends video to the caller. */
+  readonly videoOut: boolean;
+}
+
 /**
  * How a bot listens and speaks. Identical on every transport.
  *
@@ -63,6 +79,8 @@ export interface ListenOptions {
 export interface Transport<Events extends TransportEvents = TransportEvents> {
   /** The name of the transport, as in `args.transport`. */
   readonly name: string;
+  /** What the bot receives and sends in this call: the params and the `MediaPort` decide. RTVI reports it to clients. */
+  readonly capabilities: TransportCapabilities;
   /**
    * The caller's audio: mono PCM16 frames of 20 ms at `audioInSampleRate`. Closes when the caller leaves. Buffers 500 ms, then
    * drops the oldest frames and counts them.

@@ -19,6 +19,7 @@ async function openRooms() {
     },
     plugins: [createDailyPlugin(() => rooms.client)],
     pluginOptions: { daily: { apiKey, apiUrl: api.url, emptyRoomTimeout: 1 } },
+    maxSessions: 100,
     host: "127.0.0.1",
     port: 0,
     env: {},

@@ -49,7 +49,7 @@ export function createDailyPlugin(createClient: (options: DailyOptions) => Daily
         routes: [createRoomRoute(() => start({})), ...(options.dialin ? [dialin] : [])],
         async start({ body }) {
           const started = await start({ body: body.body, ...readRoomRequest(body, roomUrl) });
-          return { sessionId: started.session.id, body: replyOf(started) };
+          return { sessionId: started.session.id, body: replyOf(started), extensible: true };
         },
         close: () => deletions.close(),
         advanced: {

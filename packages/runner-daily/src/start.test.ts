@@ -15,6 +15,7 @@ const { open } = daily;
 const start = { transport: "daily", createDailyRoom: true };
 const inSeconds = (hours: number) => Math.floor(Date.now() / 1000) + hours * 3_600;
 const sessionsOf = ({ runner }: DailyRunner) => ({ ...runner.sessions.counts });
+const neverCalled = () => Promise.reject(new Error("not called"));
 /** The claims of the requested tokens, in order. */
 const tokenClaims = () =>
   daily.api.requests.filter(({ path }) => path === "/meeting-tokens").map(({ body }) => body.properties);
@@ -55,6 +56,13 @@ describe("POST /start", () => {
     expect(readToken(args?.token ?? "")).toEqual({ ...claims, is_owner: true });
     expect(readToken(String(body.dailyToken))).toEqual({ ...claims, is_owner: false });
     expect(sessionsOf(opened)).toEqual({ pending: 0, active: 1 });
+  });
+
+  test("tells clients where to upload files, if uploads are on", async () => {
+    const fileStorage = { save: neverCalled, load: neverCalled, delete: neverCalled };
+    const opened = await open({ fileStorage });
+    const { body } = await opened.post("/start", start);
+    expect(body).toMatchObject({ fileUploadUrl: `/sessions/${body.sessionId}/files` });
   });
 
   test("createDailyRoom selects this transport beside other ones", async () => {

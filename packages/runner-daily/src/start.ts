@@ -132,6 +132,7 @@ export function createRoomRoute(start: () => Promise<{ readonly roomUrl: string 
     method: "GET",
     path: "/daily",
     access: "caller",
+    summary: "Starts a bot in a room, and redirects there",
     async handle(ctx) {
       if (ctx.method === "HEAD") {
         // HEAD only checks that the route exists, and must not create a room that costs money.

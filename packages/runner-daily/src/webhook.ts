@@ -27,6 +27,7 @@ export function createDialinRoute(options: DialinRouteOptions): HttpRoute {
     method: "POST",
     path: "/daily-dialin-webhook",
     access: "carrier",
+    summary: "Daily's webhook for phone calls",
     maxBody,
     async handle(ctx) {
       const { rawBody = "" } = ctx.request;

@@ -132,8 +132,20 @@ test("without allowedOrigins, a loopback server without a key rejects pages of o
   }
 });
 
+test("without allowedOrigins, a loopback server without a key may be linked from pages of other sites, and not embedded", async () => {
+  await using host = await startRunner();
+  const get = async (headers: Record<string, string>) => (await host.fetch("/livez", { headers })).status;
+  const site = { "sec-fetch-site": "cross-site" };
+  expect(await get({ ...site, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" })).toBe(200);
+  expect(await get({ ...site, "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image" })).toBe(403);
+  expect(await get({ ...site, "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe" })).toBe(403);
+  expect(await get({ "sec-fetch-site": "same-site", "sec-fetch-dest": "image" })).toBe(200);
+  await using listed = await startRunner({ apiKey });
+  expect((await listed.fetch("/livez", { headers: { ...site, "sec-fetch-dest": "image" } })).status).toBe(200);
+});
+
 test("without allowedOrigins and a key, an exposed server lets all pages start calls, but not read about other calls", async () => {
-  await using host = await startRunner({ host: "0.0.0.0", folder: import.meta.dirname });
+  await using host = await startRunner({ host: "0.0.0.0", downloadsFolder: import.meta.dirname });
   const send = async (path: string, origin?: string) =>
     (await host.fetch(path, { headers: origin === undefined ? {} : { origin } })).status;
   for (const path of ["/sessions", "/metrics", "/files/access.test.ts"]) {
@@ -218,6 +230,7 @@ test("an exposed server lists its unauthenticated routes", async () => {
     "POST /start",
     "/sessions",
     "/metrics",
+    "/openapi.json",
     "POST /caller",
     "WS /fake",
   ]);
@@ -229,10 +242,13 @@ test("an exposed server lists its unauthenticated routes", async () => {
     "POST /start",
     "/sessions",
     "/metrics",
+    "/openapi.json",
     "POST /caller",
   ]);
-  expect(await unauthenticatedRoutes({ host: "0.0.0.0", folder: import.meta.dirname })).toContain("/files");
-  expect(await unauthenticatedRoutes({ host: "0.0.0.0", apiKey, folder: import.meta.dirname })).toEqual([]);
+  expect(await unauthenticatedRoutes({ host: "0.0.0.0", downloadsFolder: import.meta.dirname })).toContain(
+    "GET /files",
+  );
+  expect(await unauthenticatedRoutes({ host: "0.0.0.0", apiKey, downloadsFolder: import.meta.dirname })).toEqual([]);
 });
 
 test("unauthenticated routes include carriers' routes with acceptsUnverified, also with a key", async () => {

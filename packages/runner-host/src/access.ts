@@ -54,6 +54,8 @@ export interface AccessControl {
   credentialsOf(request: IncomingMessage, url: URL, credential: string | undefined): PresentedCredentials;
   /** Throws ORIGIN_REFUSED for pages of other origins, before their request can consume a token. */
   requireOrigin(access: Access, presented: PresentedCredentials): void;
+  /** Whether the caller presents the API key. */
+  hasKey(presented: PresentedCredentials): boolean;
   /**
    * Admits a caller of a socket or of a transport's own server. `isVerified`: the vendor sent the request. Throws
    * ORIGIN_REFUSED, KEY_REQUIRED, TOKEN_REQUIRED, TOKEN_INVALID, SESSION_UNKNOWN, SESSION_NOT_PENDING, DRAINING or
@@ -118,6 +120,7 @@ export function createAccessControl(
     checkRequest(request) {
       checkHost(request);
       origins.require(request.headers.origin, origins.isOwn(request));
+      origins.requireNotEmbedded(request);
     },
     requireKey,
     requireOperator(request) {
@@ -133,6 +136,7 @@ export function createAccessControl(
       };
     },
     requireOrigin,
+    hasKey: ({ bearer }) => safeEqual(apiKey, bearer),
     admit(access, presented, isVerified) {
       const { credential, bearer, origin } = presented;
       requireOrigin(access, presented);
@@ -241,6 +245,16 @@ function createOrigins(
     allows,
     require(origin: string | undefined, isOwn: boolean) {
       if (!allows(origin, isOwn)) throw notAllowed(origin);
+    },
+    /**
+     * Browsers send no `Origin` with the pictures, frames and scripts of a page, but they say that another site requests them
+     * (https://www.w3.org/TR/fetch-metadata/). Links to this server are allowed.
+     */
+    requireNotEmbedded({ headers }: IncomingMessage) {
+      const isLink = headers["sec-fetch-dest"] === "document";
+      if (restricted && headers.origin === undefined && headers["sec-fetch-site"] === "cross-site" && !isLink) {
+        throw originRefused("Pages of other sites may not embed this server.");
+      }
     },
     requireListed(origin: string | undefined, isOwn: boolean) {
       if (!isListed(origin, isOwn)) throw notAllowed(origin);

@@ -18,7 +18,7 @@ export function readBody({
   as,
 }: {
   maxBody?: number | undefined;
-  as?: "json";
+  as?: "json" | undefined;
 } = {}): Middleware {
   let parser: Promise<Middleware> | undefined;
   const loadParser = async (): Promise<Middleware> =>

@@ -47,6 +47,11 @@ export type RefusalReason = "all clients" | "one client" | "file descriptors";
 export interface ConnectionGuard {
   /** Call it before other listeners are added to the server. */
   attach(server: Server): void;
+  /**
+   * The body of this request does not wait in memory: it is stored, or discarded, as fast as it arrives. Call it before the body
+   * is read.
+   */
+  streams(request: IncomingMessage): void;
 }
 
 export function createConnectionGuard(
@@ -56,6 +61,8 @@ export function createConnectionGuard(
 ): ConnectionGuard {
   const connections = new Map<string, number>();
   const bodies = new Map<string, number>();
+  /** For each request in progress, frees bytes that have left its stream. */
+  const release = new WeakMap<IncomingMessage, (amount: number) => void>();
   const logged = new Set<RefusalReason>();
   let openConnections = 0;
   let bodyBytes = 0;
@@ -139,6 +146,8 @@ export function createConnectionGuard(
       else writeRawResponse(socket, reply, false);
     }
 
+    release.set(request, (amount) => hold(-Math.min(amount, held)));
+
     const push = request.push.bind(request);
     request.push = (piece: Buffer | null, encoding?: BufferEncoding) => {
       if (rejected || (piece !== null && !receive(piece))) return false;
@@ -153,6 +162,9 @@ export function createConnectionGuard(
         boundBody(request, response);
         response.once("prefinish", () => request.socket.setTimeout(stallMs));
       });
+    },
+    streams(request) {
+      request.on("data", ({ length }: Buffer) => release.get(request)?.(length));
     },
   };
 }

@@ -17,14 +17,22 @@ import { addRoutes, unauthenticatedRoutes } from "./routes.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
 import { type HttpServer, openServer } from "./server.ts";
 import { createSockets, type PluginSocketRoute, type Sockets } from "./sockets.ts";
-import { addClientRoutes, addFolderRoutes, createFileSender, requireFolder } from "./static-files.ts";
+import { addClientRoutes, createFileSender, requireFolder } from "./static-files.ts";
 
 /** How long live sessions have when the runner closes, from the abort of their signals until they are ended by force, in ms. */
 const shutDownMs = 2_000;
 
 /** Assembles a runner. Opens nothing before `listen()`. Throws OPTION_INVALID. */
 export function createRunner(options: RunnerOptions): Runner {
-  const { bot, plugins = [], pluginOptions = {}, env = process.env, clientRoot, folder } = options;
+  const {
+    bot,
+    plugins = [],
+    pluginOptions = {},
+    env = process.env,
+    clientRoot,
+    downloadsFolder,
+    fileStorage,
+  } = options;
   const { settings, access: accessOptions } = createSettings(options);
   const logger: RunnerOptions["logger"] & object = options.logger ?? createLogger();
   const shared = new Map<string, unknown>();
@@ -41,6 +49,7 @@ export function createRunner(options: RunnerOptions): Runner {
       maxSessions: settings.maxSessions,
       maxCallDurationMs: settings.maxCallDurationMs,
       cliArgs: settings.cliArgs,
+      fileStorage,
       handlesSignals: () => !serving,
       onTransport(session, transport) {
         answerHandshake(transport, { logger: session.logger });
@@ -144,17 +153,27 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   async function open(): Promise<void> {
-    if (folder !== undefined) await requireFolder(folder);
+    if (downloadsFolder !== undefined) await requireFolder(downloadsFolder);
     transports = await openPlugins(pluginSources, settings.transport);
     sockets = createSockets(socketRoutes(), access, logger, metrics.countRejection);
     const routes = new Router();
     const sendFrom = createFileSender();
-    addRoutes(routes, { transports, restrictedTo: settings.transport, engine, access, metrics });
-    if (folder !== undefined) addFolderRoutes(routes, folder, sendFrom, access);
+    const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
+    const restrictedTo = settings.transport;
+    addRoutes(routes, {
+      ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, fileStorage, guard },
+      ...{ downloadsFolder, sendFrom, userRouter: router, requiresKey: accessOptions.apiKey !== undefined },
+    });
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
-    const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
-    server = await openServer(settings.host, settings.port, app.callback(), guard, sockets.attach);
+    server = await openServer(
+      settings.host,
+      settings.port,
+      app.callback(),
+      guard,
+      metrics.countRejection,
+      sockets.attach,
+    );
     setImmediate(() => void loadBodyParser());
   }
 
@@ -204,7 +223,8 @@ export function createRunner(options: RunnerOptions): Runner {
     },
     get unauthenticatedRoutes() {
       if (!server || !isExposed(settings)) return [];
-      return unauthenticatedRoutes(accessOptions, folder !== undefined, transports);
+      const serves = { downloads: downloadsFolder !== undefined, uploads: fileStorage !== undefined };
+      return unauthenticatedRoutes(accessOptions, serves, transports);
     },
     get url() {
       if (!server) throw new Error("The runner has no URL before listen().");

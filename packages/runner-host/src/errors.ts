@@ -1,5 +1,6 @@
-import { type Server, STATUS_CODES } from "node:http";
-import type { Duplex } from "node:stream";
+import { type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import { type Duplex, Stream } from "node:stream";
 import { isRunnerError, type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { Context, Middleware, Next } from "koa";
 
@@ -18,7 +19,7 @@ export function errorReply(error: unknown): ErrorReply {
   }
   const { status, code, message, fix } = known;
   const headers: Record<string, string> = {
-    ...((status === 429 || status === 503) && { "Retry-After": "5" }),
+    ...((status === 429 || status === 503) && code !== "UPLOADS_DISABLED" && { "Retry-After": "5" }),
     ...(status === 401 && { "WWW-Authenticate": "Bearer" }),
   };
   return { status, headers, body: { detail: fix === undefined ? message : `${message} ${fix}`, code } };
@@ -30,6 +31,7 @@ export function answerErrors(logger: Logger, countRejection: (code: string) => v
     try {
       await next();
       rejectUnanswered(ctx);
+      serializeBody(ctx);
     } catch (err) {
       const reply = errorReply(err);
       // Otherwise the client is gone, or has another response.
@@ -61,6 +63,15 @@ function rejectUnanswered(ctx: Context): void {
   });
 }
 
+/** Koa would serialize the body later, and answer a failure, such as a circular object, as plain text. */
+function serializeBody(ctx: Context): void {
+  if (ctx.respond === false || ctx.headerSent || ctx.response.is("json") !== "json") return;
+  const { body } = ctx;
+  const isSentAsIs = [Buffer, Stream, ReadableStream, Blob, Response].some((type) => body instanceof type);
+  if (body === null || typeof body !== "object" || isSentAsIs) return;
+  ctx.body = JSON.stringify(body);
+}
+
 function fromKoa(error: unknown): { status: number; code: string; message: string; fix?: undefined } | undefined {
   if (!(error instanceof Error)) return undefined;
   const { status, expose, message } = error as Error & { readonly status?: unknown; readonly expose?: unknown };
@@ -81,21 +92,27 @@ const lingerMs = 1_000;
  * Answers at once, and discards the rest of the body for up to 1 s before it ends the response. A connection that is closed with
  * unread bytes is reset, and the client never reads the response.
  */
-function answerBeforeBody(ctx: Context, { status, body }: ErrorReply): void {
+function answerBeforeBody(ctx: Context, reply: ErrorReply): void {
   const { req, res } = ctx;
-  const text = JSON.stringify(body);
   ctx.respond = false; // Koa would end the response.
-  res.writeHead(status, {
-    "Content-Type": "application/json; charset=utf-8",
-    "Content-Length": Buffer.byteLength(text),
-  });
-  if (ctx.method !== "HEAD") res.write(text);
+  writeReply(res, reply);
   const timer = setTimeout(() => {
     res.end();
     req.socket.destroySoon();
   }, lingerMs);
   res.once("close", () => clearTimeout(timer));
   req.once("end", () => res.end()).resume();
+}
+
+/** Writes an error as the response, and does not end it. */
+export function writeReply(response: ServerResponse, { status, headers, body }: ErrorReply): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    ...headers,
+    "Content-Type": "application/json; charset=utf-8",
+    "Content-Length": Buffer.byteLength(text),
+  });
+  if (response.req.method !== "HEAD") response.write(text);
 }
 
 /**
@@ -118,20 +135,33 @@ export function writeRawResponse(connection: Duplex, { status, headers, body }: 
   connection.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Error"}\r\n${head.join("")}\r\n${text}`);
 }
 
-/** Answers requests that Node's HTTP parser rejects with JSON too. */
-export function answerParserErrors(server: Server): void {
+/**
+ * Answers requests that Node's HTTP parser rejects, or that do not arrive in time, with JSON too. `latest` returns the response to
+ * the latest request of a connection: when it has begun, the connection is only closed.
+ */
+export function answerParserErrors(
+  server: Server,
+  latest: (socket: Socket) => ServerResponse | undefined,
+  countRejection: (code: string) => void,
+): void {
   const statusByCode: Readonly<Record<string, number>> = {
     HPE_HEADER_OVERFLOW: 431,
     HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
     ERR_HTTP_REQUEST_TIMEOUT: 408,
   };
   server.on("clientError", (error: NodeJS.ErrnoException, connection) => {
-    if (error.code === "ECONNRESET") {
+    const response = latest(connection as Socket);
+    if (error.code === "ECONNRESET" || (response?.headersSent && !response.closed)) {
       connection.destroy();
       return;
     }
     const status = statusByCode[error.code ?? ""] ?? 400;
-    const message = `The request is not valid HTTP: ${STATUS_CODES[status]}.`;
-    writeRawResponse(connection, errorReply(new RunnerError("REQUEST_INVALID", message, { status })));
+    const [message, fix] =
+      status === 408
+        ? ["The request did not arrive completely in time.", "Send the headers within 20 s and the body within 60 s."]
+        : [`The request is not valid HTTP: ${STATUS_CODES[status]}.`, undefined];
+    const rejection = new RunnerError("REQUEST_INVALID", message, { status, ...(fix && { fix }) });
+    countRejection(rejection.code);
+    writeRawResponse(connection, errorReply(rejection));
   });
 }

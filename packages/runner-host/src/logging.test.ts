@@ -94,3 +94,24 @@ test("a stream that fails is reported once on the other stream, and its dropped 
     { level: 40, lines: 3, msg: "log lines dropped" },
   ]);
 });
+
+test.each<[string, () => unknown]>([
+  ["a field", () => Object.defineProperty(new Error("g"), "detail", { enumerable: true, get: thrower })],
+  ["its cause", () => Object.defineProperty(new Error("c"), "cause", { get: thrower })],
+  ["its stack", () => Object.defineProperty(new Error("s"), "stack", { get: thrower })],
+  ["everything", revokedProxy],
+])("an error whose %s throws when it is read is logged without it", (_, create) => {
+  const { logger, written } = capture();
+  logger.child({ session: "1" }).error({ err: create() }, "bot failed");
+  expect(JSON.parse(written())).toMatchObject({ session: "1", msg: "bot failed", level: 50 });
+});
+
+function thrower(): never {
+  throw new Error("read");
+}
+
+function revokedProxy(): unknown {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}

@@ -50,7 +50,7 @@ export function createLogger(options: LoggerOptions = {}): CountingLogger {
 
 function createPino(options: LoggerOptions, stream: LogStream, write: (line: string) => void): Logger {
   const { level = "info", env = process.env } = options;
-  const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, hooks: { logMethod } };
   if (!(options.pretty ?? stream.isTTY === true)) return pino(settings, { write });
   const format = prettyFactory({
     colorize: options.color ?? (stream.isTTY === true && !env.NO_COLOR),
@@ -60,6 +60,15 @@ function createPino(options: LoggerOptions, stream: LogStream, write: (line: str
     messageFormat,
   });
   return pino(settings, { write: (line) => write(format(line)) });
+}
+
+/** Fields of a bot's error may throw when they are read. */
+function logMethod(this: pino.Logger, args: Parameters<pino.LogFn>, method: pino.LogFn): void {
+  try {
+    method.apply(this, args);
+  } catch {
+    method.call(this, { err: "an error that throws when it is read" }, String(args[1] ?? args[0]));
+  }
 }
 
 /** Puts the transport and the first eight characters of the session id in front of the event. */

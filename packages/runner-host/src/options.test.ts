@@ -47,6 +47,14 @@ test("flags override environment variables, and seconds become milliseconds", ()
   });
 });
 
+test("--folder is the former name of --downloads-folder", () => {
+  const folderOf = (given: object) =>
+    runnerOptionsFrom(resolveOptions(runnerFlags, { given: { ...given }, env: {} })).downloadsFolder;
+  expect(folderOf({ folder: "old" })).toBe("old");
+  expect(folderOf({ folder: "old", downloadsFolder: "new" })).toBe("new");
+  expect(folderOf({})).toBeUndefined();
+});
+
 test.each([
   [{}, false],
   [{ apiKey: "a-key-of-16-chars" }, true],

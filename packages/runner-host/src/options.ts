@@ -17,6 +17,7 @@ export interface RunnerFlags extends AccessOptions {
   readonly maxCallDuration: number | undefined;
   /** In seconds. */
   readonly shutdownTimeout: number;
+  readonly downloadsFolder: string | undefined;
   readonly folder: string | undefined;
 }
 
@@ -92,10 +93,16 @@ export const runnerFlags: OptionTable<RunnerFlags> = {
     schema: Type.Number({ minimum: 0, maximum: 604_800 }),
     placeholder: "seconds",
   },
-  folder: {
-    flag: "folder",
+  downloadsFolder: {
+    flag: "downloads-folder",
     short: "f",
     description: "Folder whose files can be downloaded at /files/",
+    schema: Type.String({ minLength: 1 }),
+    placeholder: "path",
+  },
+  folder: {
+    flag: "folder",
+    description: "Former name of --downloads-folder",
     schema: Type.String({ minLength: 1 }),
     placeholder: "path",
   },
@@ -125,7 +132,7 @@ export const runnerFlags: OptionTable<RunnerFlags> = {
     flag: "allowed-origins",
     env: "PIPECAT_ALLOWED_ORIGINS",
     default: [],
-    description: "Comma-separated origins whose pages may call (default: all)",
+    description: "Origins whose pages may call: several values, or separated by commas (default: all)",
     schema: Type.Array(Type.String()),
     placeholder: "origins",
   },
@@ -145,14 +152,15 @@ export function runnerOptionsFrom(
     | "maxSessions"
     | "maxCallDurationMs"
     | "shutdownTimeoutMs"
-    | "folder"
+    | "downloadsFolder"
   > {
-  const { proxy, publicUrl, shutdownTimeout, maxSessions, maxCallDuration, transport, ...rest } = flags;
+  const { proxy, publicUrl, shutdownTimeout, maxSessions, maxCallDuration, transport, folder, ...rest } = flags;
   const url =
     publicUrl ?? (proxy === undefined ? undefined : `https://${proxy.replace(/^[a-z][a-z0-9+.-]*:\/\//i, "")}`);
   return {
     ...rest,
     transport,
+    downloadsFolder: rest.downloadsFolder ?? folder,
     maxSessions: maxSessions || Number.POSITIVE_INFINITY,
     maxCallDurationMs: (maxCallDuration ?? Number.POSITIVE_INFINITY) * 1000,
     shutdownTimeoutMs: shutdownTimeout * 1000,

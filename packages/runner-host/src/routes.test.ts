@@ -271,6 +271,31 @@ test("an exception in a request handler of the bot gets 500, and the session con
   expect(host.runner.sessions.counts.active).toBe(1);
 });
 
+test.each([
+  ["a BigInt", () => ({ n: 1n })],
+  [
+    "a circular object",
+    () => {
+      const circular: { self?: object } = {};
+      circular.self = circular;
+      return circular;
+    },
+  ],
+])("a body of a bot that JSON cannot represent gets 500 as JSON, and is logged: %s", async (_, create) => {
+  await using host = await startRunner({
+    bot: async ({ session, signal }) => {
+      session.onRequest((ctx) => {
+        ctx.body = create();
+      });
+      await once(signal, "abort");
+    },
+  });
+  const { id } = await host.call();
+  const response = await host.fetch(`/sessions/${id}/x`);
+  expect([response.status, await response.json()]).toEqual([500, expect.objectContaining({ code: "INTERNAL" })]);
+  expect(host.log.messages("error")).toEqual(["request failed"]);
+});
+
 test("a request whose handler never answers ends with its session", async () => {
   await using host = await startRunner({
     bot: async ({ session, signal }) => {

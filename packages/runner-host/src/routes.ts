@@ -1,89 +1,159 @@
 import type { Router } from "@koa/router";
-import { type HttpRoute, type RouteContext, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
-import type { HostSession, SessionEngine } from "@pipecat-ts/runner-sessions";
-import type { Context, Next } from "koa";
+import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
+import type { HostSession } from "@pipecat-ts/runner-sessions";
+import type { Context } from "koa";
 import { type AccessControl, findSession } from "./access.ts";
-import { checkBody, readBody, startBodyOf } from "./bodies.ts";
+import { readBody, startBodyOf } from "./bodies.ts";
 import type { Metrics } from "./metrics.ts";
+import { type OpenApiOptions, openApiRoutes } from "./openapi.ts";
 import { chooseTransport, type InstalledTransport, isStartable } from "./plugins.ts";
-
-const methods = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+import { addRoute, type HostRoute, httpMethods, type TaggedRoute } from "./route.ts";
+import { downloadRoutes, type FileSender } from "./static-files.ts";
+import { type UploadRouteOptions, uploadRoutes } from "./uploads.ts";
 
 /** What the routes of a runner need. */
-export interface RouteOptions {
-  readonly transports: readonly InstalledTransport[];
+export interface RouteOptions extends UploadRouteOptions, Omit<OpenApiOptions, "routes"> {
   /** The only transport that callers may use. */
   readonly restrictedTo: string | undefined;
-  readonly engine: SessionEngine;
-  readonly access: AccessControl;
   readonly metrics: Metrics;
+  readonly access: AccessControl;
+  readonly downloadsFolder: string | undefined;
+  readonly sendFrom: FileSender;
 }
 
-/** Adds all routes but files, in their order of precedence. Each checks access before it reads a body. */
+/** Adds all routes but the client, in their order of precedence. Each checks access before it reads a body. */
 export function addRoutes(router: Router, options: RouteOptions): void {
-  addHealthRoutes(router, options);
-  addStartRoute(router, options);
-  addSessionRoutes(router, options);
-  for (const { open } of options.transports) {
-    for (const route of open?.routes ?? []) addPluginRoute(router, route, options.access);
-  }
+  const { transports, access } = options;
+  const own = [
+    ...healthRoutes(options),
+    startRoute(options),
+    ...sessionRoutes(options),
+    ...uploadRoutes(options),
+    ...downloadRoutes(options.downloadsFolder, options.sendFrom),
+  ].map((route) => ({ tag: "runner", route }));
+  const plugins = transports.flatMap(({ name, open }) => (open?.routes ?? []).map((route) => ({ tag: name, route })));
+  const all: readonly TaggedRoute[] = [...own, ...openApiRoutes({ ...options, routes: () => all }), ...plugins];
+  addSessionCheck(router, options);
+  for (const { route } of all) addRoute(router, route, access);
   addBotRoutes(router, options);
 }
 
 /** `/livez`: the process answers. `/readyz`: it takes new callers, 503 while it drains. `/status`: what `/start` can choose. `/metrics`. */
-function addHealthRoutes(router: Router, { transports, engine, access, metrics }: RouteOptions): void {
-  router.get("/livez", (ctx) => {
-    ctx.body = { status: "ok" };
-  });
-  router.get("/readyz", (ctx) => {
-    if (engine.draining) engine.assertAccepting();
-    ctx.body = { status: "ok" };
-  });
-  router.get("/status", (ctx) => {
-    ctx.body = { status: "ready", transports: transports.filter(isStartable).map(({ name }) => name) };
-  });
-  router.get("/metrics", async (ctx) => {
-    access.requireOperator(ctx.req);
-    ctx.body = await metrics.text();
-    ctx.set("Content-Type", metrics.contentType);
-  });
+function healthRoutes({ transports, engine, metrics }: RouteOptions): HostRoute[] {
+  return [
+    {
+      method: "GET",
+      path: "/livez",
+      access: "open",
+      summary: "Whether the process answers",
+      handle(ctx) {
+        ctx.body = { status: "ok" };
+      },
+    },
+    {
+      method: "GET",
+      path: "/readyz",
+      access: "open",
+      summary: "Whether new callers are accepted; 503 while draining",
+      handle(ctx) {
+        if (engine.draining) engine.assertAccepting();
+        ctx.body = { status: "ok" };
+      },
+    },
+    {
+      method: "GET",
+      path: "/status",
+      access: "open",
+      summary: "The transports that /start can choose",
+      handle(ctx) {
+        ctx.body = { status: "ready", transports: transports.filter(isStartable).map(({ name }) => name) };
+      },
+    },
+    {
+      method: "GET",
+      path: "/metrics",
+      access: "operator",
+      summary: "Metrics for Prometheus",
+      async handle(ctx) {
+        ctx.body = await metrics.text();
+        ctx.set("Content-Type", metrics.contentType);
+      },
+    },
+  ];
 }
 
 /** `POST /start`. Any content type but multipart counts as JSON, because curl sends JSON as a form unless told otherwise. */
-function addStartRoute(router: Router, { transports, restrictedTo, engine, access }: RouteOptions): void {
-  const requireKey = keyCheck(access);
-  router.post("/start", requireKey, readBody({ as: "json" }), async (ctx) => {
-    const body = startBodyOf(ctx);
-    const transport = chooseTransport(body, transports, restrictedTo);
-    engine.assertAccepting();
-    const reply = await transport.start({ body, request: ctx.req });
-    ctx.set("X-Session-Id", reply.sessionId);
-    ctx.body = reply.body;
+function startRoute({ transports, restrictedTo, engine, fileStorage, url }: RouteOptions): HostRoute {
+  const names = transports.filter(isStartable).map(({ name }) => name);
+  const named = names.length > 0 ? { enum: names } : {};
+  const schema = { type: "object", properties: { transport: named, body: {} } };
+  return {
+    method: "POST",
+    path: "/start",
+    access: "caller",
+    summary: "Starts a session. The reply depends on the transport; transports may read further fields",
+    bodyAs: "json",
+    body: { type: "application/json", schema, required: false },
+    async handle(ctx) {
+      const body = startBodyOf(ctx);
+      const transport = chooseTransport(body, transports, restrictedTo);
+      engine.assertAccepting();
+      const reply = await transport.start({ body, request: ctx.req });
+      ctx.set("X-Session-Id", reply.sessionId);
+      ctx.body = reply.body;
+      if (!reply.extensible || fileStorage === undefined) return;
+      // Without the origin, as in Pipecat's own runner: clients resolve it against the URL of /start.
+      const { pathname } = url(`/sessions/${reply.sessionId}/files`, ctx.req);
+      ctx.body = { ...reply.body, fileUploadUrl: pathname };
+    },
+  };
+}
+
+/** Below `/sessions/{id}`, nothing is answered without the key, or for a session that is not live. */
+function addSessionCheck(router: Router, { engine, access }: RouteOptions): void {
+  router.register("/sessions/:sessionId{/*path}", [...httpMethods], (ctx, next) => {
+    access.requireKey(ctx.req);
+    findSession(engine, ctx.params.sessionId ?? "");
+    return next();
   });
 }
 
 /**
  * `GET /sessions` lists live sessions, `GET /sessions/{id}` describes one, `DELETE /sessions/{id}` ends it and answers when it has
- * ended. Below `/sessions/{id}`, nothing is answered without the key, or for a session that is not live.
+ * ended.
  */
-function addSessionRoutes(router: Router, { engine, access }: RouteOptions): void {
-  router.register("/sessions/:sessionId{/*path}", methods, (ctx, next) => {
-    access.requireKey(ctx.req);
-    findSession(engine, ctx.params.sessionId ?? "");
-    return next();
-  });
-  router.get("/sessions", (ctx) => {
-    access.requireOperator(ctx.req);
-    ctx.body = { sessions: [...engine].filter(({ state }) => state !== "ended").map(report) };
-  });
-  router.get("/sessions/:sessionId", (ctx) => {
-    ctx.body = report(findSession(engine, ctx.params.sessionId ?? ""));
-  });
-  router.delete("/sessions/:sessionId", async (ctx) => {
-    const session = findSession(engine, ctx.params.sessionId ?? "");
-    await session.end("ended-by-request");
-    ctx.body = { ...report(session), reason: await session.ended };
-  });
+function sessionRoutes({ engine }: RouteOptions): HostRoute[] {
+  return [
+    {
+      method: "GET",
+      path: "/sessions",
+      access: "operator",
+      summary: "Lists live sessions",
+      handle(ctx) {
+        ctx.body = { sessions: [...engine].filter(({ state }) => state !== "ended").map(report) };
+      },
+    },
+    {
+      method: "GET",
+      path: "/sessions/:sessionId",
+      access: "caller",
+      summary: "Describes a session",
+      handle(ctx) {
+        ctx.body = report(findSession(engine, ctx.params.sessionId ?? ""));
+      },
+    },
+    {
+      method: "DELETE",
+      path: "/sessions/:sessionId",
+      access: "caller",
+      summary: "Ends a session, and answers when it has ended",
+      async handle(ctx) {
+        const session = findSession(engine, ctx.params.sessionId ?? "");
+        await session.end("ended-by-request");
+        ctx.body = { ...report(session), reason: await session.ended };
+      },
+    },
+  ];
 }
 
 /** Describes a session, without its body and its caller's data. Times are in ISO 8601 or ms. */
@@ -92,34 +162,19 @@ function report({ id, transport, state, startedAt }: HostSession): Readonly<Reco
   return { sessionId: id, transport, state, startedAt: startedAt.toISOString(), durationMs };
 }
 
-/** Several plugins may have one path: each passes on, with `next()`, the requests that are not meant for it. */
-function addPluginRoute(router: Router, route: HttpRoute, access: AccessControl): void {
-  const { path, schema, maxBody } = route;
-  const handle = (ctx: unknown, next: Next) => {
-    const context = ctx as RouteContext;
-    if (schema) checkBody(schema, context.request.body);
-    return route.handle(context, next);
-  };
-  const checks = route.access === "caller" ? [keyCheck(access)] : [];
-  router.register(path, [route.method].flat(), [...checks, readBody({ maxBody }), handle]);
-}
-
-function keyCheck({ requireKey }: AccessControl) {
-  return (ctx: Context, next: Next) => {
-    requireKey(ctx.req);
-    return next();
-  };
-}
-
 /** Requests below `/sessions/{id}` that no transport answered go to the bot. */
 function addBotRoutes(router: Router, { engine }: RouteOptions): void {
-  router.register("/sessions/:sessionId{/*path}", methods, [
-    readBody(),
-    async (ctx: Context & { params: Record<string, string> }) => {
-      ctx.params.path ??= "";
-      await answerByBot(findSession(engine, ctx.params.sessionId ?? ""), ctx);
-    },
-  ]);
+  router.register(
+    "/sessions/:sessionId{/*path}",
+    [...httpMethods],
+    [
+      readBody(),
+      async (ctx: Context & { params: Record<string, string> }) => {
+        ctx.params.path ??= "";
+        await answerByBot(findSession(engine, ctx.params.sessionId ?? ""), ctx);
+      },
+    ],
+  );
 }
 
 /** Calls the bot's handlers in order, until one answers. A handler that never does is abandoned with its session. */
@@ -140,7 +195,7 @@ async function answerByBot(session: HostSession, ctx: Context): Promise<void> {
  */
 export function unauthenticatedRoutes(
   { apiKey, webSocketAuth }: { readonly apiKey: string | undefined; readonly webSocketAuth: string },
-  hasFolder: boolean,
+  serves: { readonly downloads: boolean; readonly uploads: boolean },
   transports: readonly InstalledTransport[],
 ): readonly string[] {
   const opened = transports.flatMap(({ open }) => open ?? []);
@@ -148,8 +203,9 @@ export function unauthenticatedRoutes(
   const sockets = opened.flatMap((open) => open.sockets ?? []);
   const isUnauthenticated = (access: string) => access === "caller" && apiKey === undefined;
   return [
-    ...(apiKey === undefined ? ["POST /start", "/sessions", "/metrics"] : []),
-    ...(apiKey === undefined && hasFolder ? ["/files"] : []),
+    ...(apiKey === undefined ? ["POST /start", "/sessions", "/metrics", "/openapi.json"] : []),
+    ...(apiKey === undefined && serves.downloads ? ["GET /files"] : []),
+    ...(apiKey === undefined && serves.uploads ? ["POST /files"] : []),
     ...routes
       .filter(({ access, acceptsUnverified }) => isUnauthenticated(access) || acceptsUnverified === true)
       .map(({ method, path }) => `${[method].flat()[0]} ${path}`),

@@ -3,6 +3,7 @@ import type {
   Availability,
   Bot,
   CloseReason,
+  FileStorage,
   Logger,
   RunnerSettings,
   Session,
@@ -36,7 +37,9 @@ export interface RunnerOptions
   /** The folder of the built web client, served at `/client/`. Without it, `/` and `/client/` are 404. */
   readonly clientRoot?: string;
   /** The folder whose files can be downloaded from `/files/{path}`. */
-  readonly folder?: string | undefined;
+  readonly downloadsFolder?: string | undefined;
+  /** Stores the files that callers upload to `/files` and `/sessions/{id}/files`. Without it, both are 503. */
+  readonly fileStorage?: FileStorage | undefined;
   /** `args.body` for callers that send none. */
   readonly body?: unknown;
   /** Default: `createLogger()`, which logs to stdout at level `info`. The metrics include its `droppedLines`. */

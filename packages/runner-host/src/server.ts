@@ -1,12 +1,16 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import type { ConnectionGuard } from "./connections.ts";
-import { answerParserErrors } from "./errors.ts";
+import { answerParserErrors, errorReply, writeReply } from "./errors.ts";
 import { boundUrl } from "./public-url.ts";
 
 /** How long requests in progress may take when the server stops, in ms. */
 const closeMs = 500;
+/** How many requests of one connection may wait for the response to an earlier one. Browsers and proxies send none. */
+const maxWaiting = 16;
+/** How long a client may continue to send a body after the response, in ms. */
+const lingerMs = 1_000;
 
 /** The open port of a runner. */
 export interface HttpServer {
@@ -24,6 +28,7 @@ export async function openServer(
   port: number,
   handle: RequestListener,
   guard: ConnectionGuard,
+  countRejection: (code: string) => void,
   attachSockets: (server: Server) => void,
 ): Promise<HttpServer> {
   const addresses = host === "localhost" ? ["127.0.0.1", "::1"] : [host.replace(/^\[|\]$/g, "")];
@@ -38,8 +43,10 @@ export async function openServer(
     server.requestTimeout = 60_000;
     server.headersTimeout = 20_000;
     guard.attach(server);
-    server.on("request", oneAtATime(handle));
-    answerParserErrors(server);
+    const queue = createRequestQueue(handle, countRejection);
+    server.on("request", queue.add);
+    server.prependListener("upgrade", (_, connection) => queue.rejectUpgrade(connection as Socket));
+    answerParserErrors(server, queue.latest, countRejection);
     attachSockets(server);
     return server;
   });
@@ -48,23 +55,79 @@ export async function openServer(
 
 /**
  * Handles the requests of one connection one after the other, and stops reading from the connection while one waits. Otherwise
- * Node would handle all requests of a packet at once, and a client can send thousands before it reads a response.
+ * Node would handle all requests of a packet at once, and a client can send thousands before it reads a response. The 17th that
+ * waits gets 429, and the connection is closed.
  */
-function oneAtATime(handle: RequestListener): RequestListener {
-  const latest = new WeakMap<Socket, ServerResponse>();
-  return (request, response) => {
-    const { socket } = request;
-    const previous = latest.get(socket);
-    latest.set(socket, response);
-    if (!previous || previous.closed) return handle(request, response);
-    // The previous request has arrived completely. Node resumes the socket after each request of a packet.
-    process.nextTick(() => previous.closed || socket.pause());
-    previous.once("close", () => {
-      if (socket.destroyed) return;
-      if (latest.get(socket) === response) socket.resume();
-      handle(request, response);
+function createRequestQueue(handle: RequestListener, countRejection: (code: string) => void) {
+  interface Queue {
+    latest: ServerResponse;
+    waiting: number;
+    /** Nothing more is read from the connection. */
+    isFull: boolean;
+  }
+  const queues = new WeakMap<Socket, Queue>();
+
+  function next(queue: Queue, request: IncomingMessage, response: ServerResponse): void {
+    queue.waiting -= 1;
+    if (request.socket.destroyed) return;
+    if (queue.latest === response && !queue.isFull) request.socket.resume();
+    closeUnlessRead(request, response);
+    handle(request, response);
+  }
+
+  function reject(response: ServerResponse): void {
+    const error = new RunnerError("REQUEST_INVALID", `More than ${maxWaiting} requests wait for a response.`, {
+      status: 429,
+      fix: "Read the responses before you send more requests on this connection.",
     });
+    countRejection(error.code);
+    response.shouldKeepAlive = false;
+    writeReply(response, errorReply(error));
+    response.end();
+  }
+
+  return {
+    add(request: IncomingMessage, response: ServerResponse): void {
+      const { socket } = request;
+      const queue = queues.get(socket);
+      if (!queue || queue.latest.closed) {
+        queues.set(socket, { latest: response, waiting: 0, isFull: false });
+        closeUnlessRead(request, response);
+        handle(request, response);
+        return;
+      }
+      const previous = queue.latest;
+      // The previous request has arrived completely. Node resumes the socket after each request of a packet.
+      process.nextTick(() => previous.closed || socket.pause());
+      if (queue.isFull) return;
+      if (queue.waiting === maxWaiting) {
+        queue.isFull = true;
+        reject(response);
+        return;
+      }
+      queue.waiting += 1;
+      queue.latest = response;
+      // The event loop serves others in between.
+      previous.once("close", () => setImmediate(next, queue, request, response));
+    },
+    /** The response to the latest request of a connection. */
+    latest: (socket: Socket) => queues.get(socket)?.latest,
+    /** After an upgrade, the responses to earlier requests would be read as data of the new protocol. */
+    rejectUpgrade(socket: Socket): void {
+      const latest = queues.get(socket)?.latest;
+      if (latest && !latest.closed) socket.destroy();
+    },
   };
+}
+
+/** Closes the connection when the client still sends the body 1 s after the response: Node would read it for a minute. */
+function closeUnlessRead(request: IncomingMessage, response: ServerResponse): void {
+  response.once("finish", () => {
+    if (request.complete) return;
+    const timer = setTimeout(() => request.socket.destroy(), lingerMs);
+    request.once("end", () => clearTimeout(timer));
+    request.socket.once("close", () => clearTimeout(timer));
+  });
 }
 
 async function openAll(addresses: readonly string[], port: number, create: () => Server): Promise<Server[]> {

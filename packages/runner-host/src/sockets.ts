@@ -30,7 +30,7 @@ const closeMs = 1_000;
 /** The same when the server stops. */
 const shutdownCloseMs = 500;
 /** How long a connection stays open after the closing handshake for a client that does not close its end, in ms. */
-const lingerMs = 2_000;
+const lingerMs = 1_000;
 /** Ping interval in ms. A socket that sends nothing during one, not even the pong, is terminated. */
 export const pingMs = 20_000;
 /** Pings of a caller, each of which is answered: 100 in 10 s. Clients send one in 10 s or less often. */
@@ -66,7 +66,7 @@ export interface Sockets {
 
 export function createSockets(
   routes: readonly PluginSocketRoute[],
-  access: Pick<AccessControl, "checkHost" | "credentialsOf" | "requireOrigin" | "admit">,
+  access: Pick<AccessControl, "checkHost" | "credentialsOf" | "requireOrigin" | "hasKey" | "admit">,
   logger: Logger,
   countRejection: (code: string) => void,
 ): Sockets {
@@ -85,7 +85,7 @@ export function createSockets(
     const routeAccess = credential === undefined ? first.route.access : strictest(candidates);
     access.requireOrigin(routeAccess, presented);
     const namesNothing = credential === undefined && presented.bearer === undefined;
-    const isVerified = namesNothing && (await verify(first.route, { session: undefined, url, request }));
+    const isVerified = namesNothing && (await verify(first.route, { session: undefined, url, request, hasKey: false }));
     const admission = access.admit(routeAccess, presented, isVerified);
     // A failed handshake makes the token valid again, unless the session runs.
     connection.once("close", admission.release);
@@ -93,12 +93,13 @@ export function createSockets(
     try {
       const chosen = session ? candidates.find(({ owner }) => owner === session.owner) : first;
       if (!chosen) throw sessionUnknown();
-      if (!namesNothing) await verify(chosen.route, { session, url, request });
+      const hasKey = access.hasKey(presented);
+      if (!namesNothing) await verify(chosen.route, { session, url, request, hasKey });
       servers.get(chosen.route)?.handleUpgrade(request, connection, head, (socket) => {
         open.add(socket);
         socket.once("close", () => open.delete(socket));
         liveness.watch(socket, connection as Socket);
-        serve(chosen, socket, { session, url, request }, countRejection);
+        serve(chosen, socket, { session, url, request, hasKey }, countRejection);
       });
     } catch (error) {
       admission.release();
@@ -189,7 +190,12 @@ async function verify(route: SocketRoute, upgrade: SocketUpgrade): Promise<boole
 function serve(
   { route, logger, createSession }: PluginSocketRoute,
   socket: WebSocket,
-  { session: announced, url, request: upgradeRequest }: SocketUpgrade & { readonly session: HostSession | undefined },
+  {
+    session: announced,
+    url,
+    request: upgradeRequest,
+    hasKey,
+  }: SocketUpgrade & { readonly session: HostSession | undefined },
   countRejection: (code: string) => void,
 ): void {
   let session = announced;
@@ -203,6 +209,7 @@ function serve(
   const request: SocketRequest = {
     url,
     request: upgradeRequest,
+    hasKey,
     isAnnounced: announced !== undefined,
     get session() {
       session ??= closeWith(createSession());
@@ -220,6 +227,8 @@ function serve(
     const code = body.code === "AT_CAPACITY" || status === 503 ? 1013 : status < 500 ? 1008 : 1011;
     // RFC 6455 section 5.5: a close reason has at most 123 bytes.
     socket.close(code, body.code.slice(0, 123));
+    // The rest of a flood is not read. The connection is closed 1 s later.
+    if (body.code === "RATE_EXCEEDED") socket.pause();
     if (!ownsSession && session && session !== announced) void session.end("transport-failed");
   }
 
@@ -267,7 +276,7 @@ function serve(
     else reject(rateExceeded("messages", callerMessages));
   });
   socket.on("ping", () => {
-    if (!pings.take()) reject(rateExceeded("pings", callerPings));
+    if (callerSocket.isOpen && !pings.take()) reject(rateExceeded("pings", callerPings));
   });
   // ws closes the socket by itself; `close` follows.
   socket.on("error", (err) => {

@@ -8,7 +8,8 @@ import { text } from "node:stream/consumers";
 import { Router } from "@koa/router";
 import Koa from "koa";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { addFolderRoutes, createFileSender } from "./static-files.ts";
+import { addRoute } from "./route.ts";
+import { createFileSender, downloadRoutes } from "./static-files.ts";
 import { fakePlugin } from "./test/fake-plugin.ts";
 import { type RunnerFixture, startRunner } from "./test/fixture.ts";
 
@@ -73,14 +74,14 @@ test("a folder that does not exist, or is a file, is rejected with OPTION_INVALI
   for (const missing of [join(folder, "missing"), join(folder, "digits.txt")]) {
     const rejected = expect.objectContaining({
       code: "OPTION_INVALID",
-      message: expect.stringMatching(/^--folder: ".*" is not a directory\.$/),
+      message: expect.stringMatching(/^--downloads-folder: ".*" is not a directory\.$/),
     });
-    await expect(startRunner({ folder: missing })).rejects.toThrow(rejected);
+    await expect(startRunner({ downloadsFolder: missing })).rejects.toThrow(rejected);
   }
 });
 
 test("files are sent as downloads, so that none is shown as a page of this server", async () => {
-  await using host = await startRunner({ folder });
+  await using host = await startRunner({ downloadsFolder: folder });
   const page = await host.fetch("/files/sub/%C3%A4%20page.html");
   expect([page.status, await page.text()]).toEqual([200, "<script>"]);
   expect(page.headers.get("content-disposition")).toMatch(/^attachment; filename=/);
@@ -112,7 +113,7 @@ test.each([
   ["lines=0-1", 200, "0123456789", null],
   ["bytes", 200, "0123456789", null],
 ])("the range %s gets %i", async (range, status, body, contentRange) => {
-  await using host = await startRunner({ folder });
+  await using host = await startRunner({ downloadsFolder: folder });
   const response = await host.fetch("/files/digits.txt", { headers: { range } });
   expect([response.status, await response.text(), response.headers.get("content-range")]).toEqual([
     status,
@@ -122,7 +123,7 @@ test.each([
 });
 
 test("a conditional range of a file that has changed gets the whole file", async () => {
-  await using host = await startRunner({ folder });
+  await using host = await startRunner({ downloadsFolder: folder });
   const request = async (condition: string) =>
     (await host.fetch("/files/digits.txt", { headers: { range: "bytes=0-3", "if-range": condition } })).status;
   expect([await request((await etag(host)) ?? ""), await request('"old"')]).toEqual([206, 200]);
@@ -151,8 +152,6 @@ test.each([
   "/files/sub",
   "/files/sub/",
   "/files/.",
-  "/files/",
-  "/files",
   "/files/%E0%A4%A",
   "/files/%c0%ae%c0%ae/secret.txt",
   "/files/.env",
@@ -164,14 +163,20 @@ test.each([
   `/files/${"a".repeat(5_000)}`,
   `/files/${"a/".repeat(3_000)}b`,
 ])("%s gets 404", async (path) => {
-  await using host = await startRunner({ folder });
+  await using host = await startRunner({ downloadsFolder: folder });
   const { status, body } = await get(host, path);
   expect([status, JSON.parse(body).code]).toEqual([404, "NOT_FOUND"]);
 });
 
+test.each(["/files", "/files/"])("%s does not list the files", async (path) => {
+  await using host = await startRunner({ downloadsFolder: folder });
+  const { status, body } = await get(host, path);
+  expect([status, JSON.parse(body).code]).toEqual([405, "METHOD_NOT_ALLOWED"]);
+});
+
 test("with an API key, files require it", async () => {
   const apiKey = "sixteen-characters";
-  await using host = await startRunner({ folder, apiKey });
+  await using host = await startRunner({ downloadsFolder: folder, apiKey });
   expect((await host.fetch("/files/digits.txt")).status).toBe(401);
   expect((await host.fetch("/files/nothing")).status).toBe(401);
   const headers = { authorization: `Bearer ${apiKey}` };
@@ -180,7 +185,8 @@ test("with an API key, files require it", async () => {
 
 test("the connection of a client that does not read its file is closed", async () => {
   const router = new Router();
-  addFolderRoutes(router, folder, createFileSender(100), { requireOperator: () => undefined });
+  const access = { requireKey: () => undefined, requireOperator: () => undefined };
+  for (const route of downloadRoutes(folder, createFileSender(100))) addRoute(router, route, access);
   const app = new Koa().use(router.routes());
   app.silent = true;
   const server = app.listen(0, "127.0.0.1");
@@ -196,7 +202,7 @@ test("the connection of a client that does not read its file is closed", async (
 });
 
 test("at most 100 files are open for clients that do not read, and a file is closed when its client leaves", async () => {
-  await using host = await startRunner({ folder });
+  await using host = await startRunner({ downloadsFolder: folder });
   const stalled = Array.from({ length: 110 }, () => {
     const socket = connect(Number(host.runner.url.port), "127.0.0.1");
     socket.write("GET /files/endless.bin HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -326,7 +332,7 @@ test("a transport's route for / passes other requests on to the client", async (
 });
 
 test("a file that becomes shorter while it is sent closes the connection", async () => {
-  await using host = await startRunner({ folder });
+  await using host = await startRunner({ downloadsFolder: folder });
   const path = join(folder, "shrinking.bin");
   writeFileSync(path, "");
   truncateSync(path, 100_000_000);

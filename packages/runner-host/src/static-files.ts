@@ -5,7 +5,7 @@ import type { Router } from "@koa/router";
 import { RunnerError } from "@pipecat-ts/runner-core";
 import type { Context } from "koa";
 import send from "send";
-import type { AccessControl } from "./access.ts";
+import type { HostRoute } from "./route.ts";
 
 /** Files that are sent at once: each stays open until its client has read it. */
 const maxOpenFiles = 100;
@@ -93,27 +93,30 @@ async function findFile(folder: string, path: string): Promise<{ root: string; n
 export async function requireFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined);
   if (found?.isDirectory()) return;
-  throw new RunnerError("OPTION_INVALID", `--folder: "${folder}" is not a directory.`, {
+  throw new RunnerError("OPTION_INVALID", `--downloads-folder: "${folder}" is not a directory.`, {
     fix: "Create it, or name another.",
   });
 }
 
-/** Lets those who may start sessions download the files of a folder from `/files/{path}`. */
-export function addFolderRoutes(
-  router: Router,
-  folder: string,
-  sendFrom: FileSender,
-  access: Pick<AccessControl, "requireOperator">,
-): void {
-  router.get("/files/*path", async (ctx) => {
-    access.requireOperator(ctx.req);
-    const { path = "" } = ctx.params;
-    // As a download: a page among the files would have this server's origin.
-    ctx.attachment(basename(path));
-    const disposition = ctx.response.get("Content-Disposition");
-    ctx.remove("Content-Disposition");
-    await sendFrom(ctx, folder, path, { "Content-Disposition": disposition, "Cache-Control": "no-cache" });
-  });
+/** Lets those who may see other callers' data download the files of a folder from `/files/{path}`. */
+export function downloadRoutes(folder: string | undefined, sendFrom: FileSender): HostRoute[] {
+  if (folder === undefined) return [];
+  return [
+    {
+      method: "GET",
+      path: "/files/*path",
+      access: "operator",
+      summary: "Downloads a file of --downloads-folder",
+      async handle(ctx) {
+        const { path = "" } = ctx.params;
+        // As a download: a page among the files would have this server's origin.
+        ctx.attachment(basename(path));
+        const disposition = ctx.response.get("Content-Disposition");
+        ctx.remove("Content-Disposition");
+        await sendFrom(ctx, folder, path, { "Content-Disposition": disposition, "Cache-Control": "no-cache" });
+      },
+    },
+  ];
 }
 
 /**

@@ -185,4 +185,13 @@ describe("events", () => {
     await settle();
     expect(received).toEqual(["connected", "early", "early"]);
   });
+
+  test("with 21 listeners are logged once, with the code that registered the 21st", () => {
+    const { transport, warnings } = createFakeCall();
+    for (let count = 0; count < 20; count++) transport.on("dtmf", () => undefined)();
+    for (let count = 0; count < 20; count++) transport.on("dtmf", () => undefined);
+    expect(warnings).toEqual([]);
+    for (let count = 0; count < 5; count++) transport.on("dtmf", () => undefined);
+    expect(warnings).toEqual([expect.stringMatching(/^many listeners of one event/)]);
+  });
 });

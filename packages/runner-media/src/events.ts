@@ -14,12 +14,14 @@ export interface CallEvents<Events extends TransportEvents = TransportEvents> {
    * newer. A tap gets them too, and leaves them buffered.
    *
    * A listener runs in the asynchronous scope in which it was registered. An exception in one goes to `onError` of
-   * `createCallEvents`, and the other listeners are still called.
+   * `createCallEvents`, and the other listeners are still called. The 21st listener of an event is logged, with its stack.
    */
   readonly on: Transport<Events>["on"];
 }
 
 const maxBuffered = 50;
+/** More listeners of one event are probably registered again and again and never removed. */
+const usualListeners = 20;
 /** In memory: about 1 MiB of text. */
 const maxMessageBytes = 2 * 1024 * 1024;
 
@@ -29,6 +31,8 @@ interface Channel {
   readonly listeners: Set<Listener>;
   /** `undefined` after the first listener. */
   buffered: Args[] | undefined;
+  /** Whether its many listeners were logged. */
+  warned: boolean;
 }
 
 interface Listener {
@@ -49,7 +53,7 @@ export function createCallEvents<Events extends TransportEvents = TransportEvent
   function channelOf(event: string): Channel {
     const known = channels.get(event);
     if (known) return known;
-    const channel: Channel = { listeners: new Set(), buffered: [] };
+    const channel: Channel = { listeners: new Set(), buffered: [], warned: false };
     channels.set(event, channel);
     return channel;
   }
@@ -85,6 +89,11 @@ export function createCallEvents<Events extends TransportEvents = TransportEvent
       const listener: Listener = { tap, call, backlog: [...(channel.buffered ?? [])] };
       if (!tap) channel.buffered = undefined;
       channel.listeners.add(listener);
+      if (channel.listeners.size > usualListeners && !channel.warned) {
+        channel.warned = true;
+        const err = new Error(`listener ${channel.listeners.size} of "${event}" was registered`);
+        logger.warn({ event, err }, "many listeners of one event; call the function that on() returns to remove one");
+      }
       if (listener.backlog.length > 0) queueMicrotask(() => catchUp(channel, listener));
       return () => {
         if (!channel.listeners.delete(listener) || tap || listener.backlog.length === 0) return;

@@ -615,6 +615,22 @@ describe("interrupt", () => {
     expect(Math.abs(call.transport.interrupt().playedMs - 2_000)).toBeLessThanOrEqual(20);
   });
 
+  test("is an event each time it is called, before the bot's utterance stops, and none after the call", async () => {
+    const call = createFakeCall();
+    const seen: string[] = [];
+    for (const event of ["botStartedSpeaking", "botInterrupted", "botStoppedSpeaking"] as const)
+      call.transport.on(event, () => seen.push(event));
+    call.transport.play(gen([steady(1, 1_000)]));
+    await call.clock.advance(500);
+    call.transport.interrupt();
+    call.transport.interrupt();
+    await call.clock.advance(100);
+    expect(seen).toEqual(["botStartedSpeaking", "botInterrupted", "botStoppedSpeaking", "botInterrupted"]);
+    await call.transport.close("caller-left");
+    call.transport.interrupt();
+    expect(seen).toHaveLength(4);
+  });
+
   test("returns zero the second time in a row", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();

@@ -8,6 +8,7 @@ import {
   type Pacer,
   RunnerError,
   type Transport,
+  type TransportCapabilities,
   type TransportParams,
   withTimeout,
 } from "@pipecat-ts/runner-core";
@@ -80,12 +81,21 @@ export function createMedia(options: MediaOptions): Media {
 function buildMedia(options: MediaOptions): Media {
   const { name, params, port, pacer, logger } = options;
   const { audioInEnabled = true, audioOutEnabled = true, audioInSampleRate = 16_000 } = params;
+  const { audioIn = true, audioOut = true, ...video } = port.capabilities ?? {};
+  const capabilities: TransportCapabilities = {
+    audioIn: audioIn && audioInEnabled,
+    audioOut: audioOut && audioOutEnabled,
+    videoIn: false,
+    screenIn: false,
+    videoOut: false,
+    ...video,
+  };
   checkParams(name, params);
   const { clock } = pacer;
   const drops = createDropCounters(logger);
   const events = createCallEvents(drops, logger, options.onListenerError);
   const inputAudio = createInputAudio(audioInSampleRate, drops, clock);
-  if (!audioInEnabled) inputAudio.end();
+  if (!capabilities.audioIn) inputAudio.end();
   const input = inputAudio.listen();
   const lock = createOutputLock();
   const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<CloseReason>();
@@ -129,7 +139,7 @@ function buildMedia(options: MediaOptions): Media {
       if (lock.leases === 0) playout.interrupt();
     },
   });
-  if (!audioOutEnabled) output.seal();
+  if (!capabilities.audioOut) output.seal();
 
   function rejected(fault: string): void {
     drops.add("outputInvalid", `output frame skipped: ${fault}`);
@@ -168,6 +178,7 @@ function buildMedia(options: MediaOptions): Media {
 
   const transport: Media["transport"] = {
     name,
+    capabilities,
     counters: drops.counters,
     input,
     listen: inputAudio.listen,
@@ -176,11 +187,12 @@ function buildMedia(options: MediaOptions): Media {
     },
     play(audio) {
       const playback = playbacks.play(audio);
-      if (ended || !audioOutEnabled) playbacks.interrupt();
+      if (ended || !capabilities.audioOut) playbacks.interrupt();
       return playback;
     },
     interrupt(): Interruption {
       if (ended) return { playedMs: 0, droppedMs: 0 };
+      events.emit("botInterrupted");
       const currentMs = playbacks.current?.playedMs;
       playbacks.interrupt();
       const unwrittenMs = lock.newGeneration();

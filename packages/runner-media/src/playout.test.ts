@@ -191,6 +191,39 @@ describe("output", () => {
     expect(sent).toEqual([]);
   });
 
+  test("is discarded on a wire that does not carry it to this caller", async () => {
+    const { transport, clock, sent } = createFakeCall({ port: { capabilities: { audioOut: false } } });
+    await expect(transport.play(gen(counting(1, 10))).done).resolves.toEqual({ playedMs: 0, interrupted: true });
+    await clock.advance(1_000);
+    expect(sent).toEqual([]);
+  });
+
+  test.each([
+    ["by default", {}, {}, {}],
+    [
+      "with params that disable audio",
+      { audioInEnabled: false, audioOutEnabled: false },
+      {},
+      { audioIn: false, audioOut: false },
+    ],
+    [
+      "on a wire that carries video",
+      {},
+      { videoIn: true, screenIn: true, videoOut: true },
+      { videoIn: true, screenIn: true, videoOut: true },
+    ],
+    [
+      "on a wire without audio",
+      { audioInEnabled: true },
+      { audioIn: false, audioOut: false },
+      { audioIn: false, audioOut: false },
+    ],
+  ])("the bot can see what the call carries %s", (_, params, capabilities, expected) => {
+    const { transport } = createFakeCall({ params, port: { capabilities } });
+    const audioOnly = { audioIn: true, audioOut: true, videoIn: false, screenIn: false, videoOut: false };
+    expect(transport.capabilities).toEqual({ ...audioOnly, ...expected });
+  });
+
   test("does not block the event loop when a bot writes endlessly without a caller, or empty frames", async () => {
     for (const ms of [20, 0]) {
       const { transport, caller } = createFakeCall();

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import {
   type Bot,
   type CloseReason,
+  type FileStorage,
   type Logger,
   RunnerError,
   type Transport,
@@ -25,6 +26,8 @@ export interface SessionEngineOptions {
   /** How long a call may last, in ms; `Infinity` without a limit. */
   readonly maxCallDurationMs: number;
   readonly cliArgs: Readonly<Record<string, unknown>>;
+  /** `args.fileStorage`. */
+  readonly fileStorage?: FileStorage | undefined;
   /** Whether bots handle SIGINT and SIGTERM themselves. Read for each session. */
   handlesSignals(): boolean;
   /** A bot's transport is built. Returns what to do when its session ends. */
@@ -81,7 +84,7 @@ export interface SessionEngine {
 }
 
 export function createSessionEngine(options: SessionEngineOptions, logger: Logger): SessionEngine {
-  const { bot, defaultBody, maxSessions, maxCallDurationMs, cliArgs } = options;
+  const { bot, defaultBody, maxSessions, maxCallDurationMs, cliArgs, fileStorage } = options;
   const maxPending = Number.isFinite(maxSessions) ? 4 * maxSessions : defaultMaxPending;
   const storage = new AsyncLocalStorage<HostSession>();
   /** Every session that is not released yet, by id. */
@@ -195,6 +198,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
         pacer,
         maxDurationMs: maxCallDurationMs,
         cliArgs,
+        fileStorage,
         handlesSignals: options.handlesSignals(),
         inScope: (of, work) => watchdog.enter(of, () => storage.run(of, work)),
         activate(activated) {

@@ -201,6 +201,16 @@ test("a bot that throws is logged once with its error and ends its session at on
   ]);
 });
 
+test("a bot that throws undefined is logged with an error", async () => {
+  const { create, log } = createEngineFixture({ bot: () => Promise.reject(undefined) });
+  const session = create();
+  session.run({}, neverConnected);
+  expect(await session.ended).toBe("bot-failed");
+  expect(log.lines).toContainEqual(
+    expect.objectContaining({ fields: expect.objectContaining({ err: "undefined was thrown" }) }),
+  );
+});
+
 test.each([
   ["a listener of the bot", (transport: Transport, fails: () => never) => transport.on("clientConnected", fails)],
   [

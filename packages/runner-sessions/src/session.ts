@@ -6,6 +6,7 @@ import {
   type CloseReason,
   type Connect,
   connectKey,
+  type FileStorage,
   isRunnerError,
   type Logger,
   type MediaPort,
@@ -31,6 +32,9 @@ export const pendingMs = 120_000;
 const goodbyeMs = 10_000;
 /** Longer timers of Node fire at once: 24.8 days. */
 const longestTimerMs = 2 ** 31 - 1;
+
+/** The error in the log after `throw undefined`. */
+const nothingThrown = "undefined was thrown";
 
 /** A handler that a bot registered with `onRequest`. */
 export type RequestHandler = Parameters<BotSession["onRequest"]>[0];
@@ -72,6 +76,7 @@ export interface SessionOptions {
   /** How long the call may last from the start of its bot, in ms. */
   readonly maxDurationMs: number;
   readonly cliArgs: Readonly<Record<string, unknown>>;
+  readonly fileStorage?: FileStorage | undefined;
   /** Whether the bot handles SIGINT and SIGTERM itself. */
   readonly handlesSignals: boolean;
   inScope<Result>(session: HostSession, work: () => Result): Result;
@@ -137,7 +142,7 @@ export function createSession(options: SessionOptions): HostSession {
       return;
     }
     hasFailed = true;
-    logger.error({ err }, reason === "bot-failed" ? "bot failed" : "transport failed");
+    logger.error({ err: err ?? nothingThrown }, reason === "bot-failed" ? "bot failed" : "transport failed");
     if (state !== "ended") void session.end(reason);
   }
 
@@ -185,7 +190,7 @@ export function createSession(options: SessionOptions): HostSession {
     } catch (err) {
       if (controller.signal.aborted && isAbort(err)) logger.debug({ err }, "bot stopped");
       else if (hasFailed) logger.debug({ err }, "further error in a failed session");
-      else logger.error({ err }, "bot failed");
+      else logger.error({ err: err ?? nothingThrown }, "bot failed");
       hasFailed = true;
       end.botFailed();
     }
@@ -280,6 +285,7 @@ export function createSession(options: SessionOptions): HostSession {
         handleSigint: options.handlesSignals,
         handleSigterm: options.handlesSignals,
         cliArgs: options.cliArgs,
+        ...(options.fileStorage && { fileStorage: options.fileStorage }),
         [connectKey]: connectOnce(controller.signal, build),
       };
       logger.info("session started");

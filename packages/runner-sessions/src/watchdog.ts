@@ -58,7 +58,14 @@ export function createWatchdog<Session extends object>(options: WatchdogOptions<
   let observes = false;
   let observedMs = Number.NEGATIVE_INFINITY;
 
-  const hook = createHook({ before: () => begin(options.current() ?? unknown) });
+  const hook = createHook({
+    before() {
+      if (performance.now() - observedMs < observationMs) return begin(options.current() ?? unknown);
+      observes = false;
+      running = undefined;
+      hook.disable();
+    },
+  });
 
   function begin(next: object): void {
     const idle = nodeTiming.idleTime;
@@ -96,11 +103,6 @@ export function createWatchdog<Session extends object>(options: WatchdogOptions<
     observedMs = performance.now();
     observes = true;
     hook.enable();
-    setTimeout(() => {
-      observes = false;
-      hook.disable();
-      running = undefined;
-    }, observationMs).unref();
   }
 
   /** While all callbacks are observed, the next one ends the measurement. */

@@ -95,6 +95,29 @@ test("no request is made for a call of an unknown account", () => {
   }
 });
 
+test("an API key authenticates requests instead of the auth token, if its secret is set too", () => {
+  const credentialsOf = (given: Readonly<Record<string, string>>) => {
+    const { headers } = api.hangUp({ streamId: "MZ1", callId: "CA1" }, settings(given));
+    return Buffer.from(String(headers?.authorization).replace("Basic ", ""), "base64").toString();
+  };
+  const accountCredentials = `${account.accountSid}:${account.authToken}`;
+  expect(credentialsOf({ apiKey: "SK1", apiSecret: "secret" })).toBe("SK1:secret");
+  expect(credentialsOf({ apiKey: "SK1" })).toBe(accountCredentials);
+  expect(credentialsOf({})).toBe(accountCredentials);
+  const { url } = api.hangUp({ streamId: "MZ1", callId: "CA1" }, settings({ apiKey: "SK1", apiSecret: "secret" }));
+  expect(url.pathname).toContain(account.accountSid);
+});
+
+test.each([
+  [{ authToken: "x" }, true],
+  [{ apiKey: "x", apiSecret: "x" }, true],
+  [{ apiKey: "x" }, false],
+  [{ apiSecret: "x" }, false],
+  [{}, false],
+])("calls can be hung up with an auth token or a complete API key: %j", (given, isReady) => {
+  expect(api.isReady(resolveOptions(options, { given, env: {} }))).toBe(isReady);
+});
+
 test("a transfer dials the number or the SIP URI", () => {
   const call = { streamId: "MZ1", callId: "CA1" };
   const documentUrl = () => new URL("https://bots.example.com");

@@ -11,8 +11,9 @@ import { defaultApiUrl, type TwilioOptions } from "./options.ts";
 
 /** Twilio's REST API for calls: https://www.twilio.com/docs/voice/api/call-resource#update-a-call-resource */
 export const api: CarrierApi<TwilioOptions> = {
-  isReady: ({ authToken }) => authToken !== undefined,
-  fix: "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
+  isReady: ({ authToken, apiKey, apiSecret }) =>
+    authToken !== undefined || (apiKey !== undefined && apiSecret !== undefined),
+  fix: "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_SECRET.",
   hangUp: (call, options) => ({
     ...update(call, { Status: "completed" }, options),
     // Error 20404: the call has ended, and its resource is gone.
@@ -25,7 +26,7 @@ export const api: CarrierApi<TwilioOptions> = {
 };
 
 function update(call: CallData, fields: Readonly<Record<string, string>>, options: TwilioOptions): ApiRequest {
-  const { accountSid = call.accountSid, authToken = "" } = options;
+  const { accountSid = call.accountSid } = options;
   if (typeof accountSid !== "string" || accountSid === "") {
     throw new RunnerError("CARRIER_CREDENTIALS_MISSING", "The account of the call is not known.", { fix: api.fix });
   }
@@ -33,11 +34,17 @@ function update(call: CallData, fields: Readonly<Record<string, string>>, option
     method: "POST",
     url: apiPath(baseUrl(options), "2010-04-01", "Accounts", accountSid, "Calls", `${call.callId}.json`),
     headers: {
-      authorization: basicAuthorization(accountSid, authToken),
+      authorization: authorizationOf(accountSid, options),
       "content-type": "application/x-www-form-urlencoded",
     },
     body: new URLSearchParams(fields).toString(),
   };
+}
+
+/** An API key takes precedence, because it is given for these requests only; the auth token also verifies signatures. */
+function authorizationOf(accountSid: string, { apiKey, apiSecret, authToken = "" }: TwilioOptions): string {
+  if (apiKey !== undefined && apiSecret !== undefined) return basicAuthorization(apiKey, apiSecret);
+  return basicAuthorization(accountSid, authToken);
 }
 
 /** https://www.twilio.com/docs/global-infrastructure/using-the-twilio-rest-api-in-a-non-us-region */

@@ -225,16 +225,27 @@ describe("an API request concerns", () => {
     const runner = await fixture.open({ publicUrl, plugins: [createTelephonyPlugin({ ...acme, signatures })] });
     expect(await hungUp(runner, await announced(runner, "A1"), {}, "A1")).toEqual(["A1"]);
     expect(await hungUp(runner, await announced(runner, "A2"), {}, "A3")).toEqual([]);
-    expect(await hungUp(runner, "/ws", {}, "A4")).toEqual([]);
+    const socket = await opened(runner, "/ws");
+    socket.send(announce("A4"));
+    expect((await once(socket, "close")).map(String)).toEqual(["1008", "SIGNATURE_INVALID"]);
+  });
+
+  test("no call of a program with the key, whose socket needs no signature", async () => {
+    const apiKey = "a-key-of-16-chars";
+    const runner = await fixture.open({ publicUrl, apiKey, transport: "acme" });
+    expect(await dial(runner, "/ws", { authorization: "Bearer another-key-of-16" })).toBe(401);
+    expect(await hungUp(runner, `/ws?token=${apiKey}`, {}, "A1")).toEqual([]);
   });
 
   test("the verified call, although an unverified socket names the same one", async () => {
     const acme = createAcme();
     const { verifyUpgrade: _, ...signatures } = acme.signatures ?? ({} as never);
-    const runner = await fixture.open({ publicUrl, plugins: [createTelephonyPlugin({ ...acme, signatures })] });
+    const apiKey = "a-key-of-16-chars";
+    const plugins = [createTelephonyPlugin({ ...acme, signatures })];
+    const runner = await fixture.open({ publicUrl, apiKey, plugins });
     const path = await announced(runner, "A1");
     const [expected] = runner.sessions;
-    const intruder = await opened(runner, "/ws");
+    const intruder = await opened(runner, `/ws?token=${apiKey}`);
     intruder.send(announce("A1"));
     await expect.poll(() => fixture.calls.length).toBe(1);
     expect(fixture.calls[0]?.args.sessionId).not.toBe(expected?.id);

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from "node:http";
 import {
   type CallData,
   type CallerSocket,
@@ -7,6 +6,7 @@ import {
   type Session,
   type SocketHandlers,
   type SocketRequest,
+  type SocketUpgrade,
 } from "@pipecat-ts/runner-core";
 import type { CarrierIds } from "./carrier.ts";
 import { type JsonObject, parseObject } from "./json.ts";
@@ -55,9 +55,9 @@ export interface CallRouter {
   add(carrier: RoutedCarrier): () => void;
   /**
    * Whether any carrier signed the upgrade request. Throws SIGNATURE_INVALID when the only signature is invalid, or when a
-   * signature is missing and all carriers require one.
+   * signature is missing, all carriers require one, and the caller has no API key.
    */
-  verify(request: IncomingMessage): boolean;
+  verify(upgrade: SocketUpgrade): boolean;
   accept(socket: CallerSocket, request: SocketRequest): SocketHandlers;
 }
 
@@ -73,11 +73,11 @@ function createCallRouter(): CallRouter {
       carriers.add(carrier);
       return () => carriers.delete(carrier);
     },
-    verify(request) {
+    verify({ request, hasKey }) {
       const all = [...carriers];
       const signatures = all.map(({ verification }) => verification.checkUpgrade(request));
       if (signatures.includes("valid")) return true;
-      const isRequired = all.every(({ verification }) => !verification.allowsUpgrade(request, false));
+      const isRequired = !hasKey && all.every(({ verification }) => !verification.allowsUpgrade(request, false));
       const rejecting = all[signatures.indexOf("invalid")] ?? (isRequired ? all[0] : undefined);
       if (rejecting) throw signatureInvalid(rejecting.title);
       return false;

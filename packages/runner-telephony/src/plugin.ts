@@ -93,7 +93,11 @@ function openCarrier<Options extends CarrierOptions>(
 
   function answer(started: StartedCall): SocketHandlers {
     const { session: named, callData, request } = started;
-    if (!named && !verification.allowsUpgrade(request.request, false)) throw signatureInvalid(title);
+    if (!named && !request.hasKey) {
+      if (!verification.allowsUpgrade(request.request, false)) throw signatureInvalid(title);
+      // The socket follows the rule of the webhook, which rejects unsigned requests.
+      if (verification.verifiesWebhooks && !carrier.signatures?.verifyUpgrade) throw sessionMissing(title);
+    }
     if (named && named.state !== "pending") {
       throw new RunnerError("SESSION_NOT_PENDING", "The caller of this session is already connected.", {
         fix: "Use each socket URL for one call.",
@@ -187,7 +191,7 @@ function openCarrier<Options extends CarrierOptions>(
         path: socketPath,
         access: "carrier",
         maxPayload: maxMessageBytes,
-        verify: ({ session, request }) => (session ? verifyNamed(session, request) : router.verify(request)),
+        verify: (upgrade) => (upgrade.session ? verifyNamed(upgrade.session, upgrade.request) : router.verify(upgrade)),
         accept: (socket, request) =>
           request.isAnnounced ? awaitStart([routed], socket, request, request.session) : router.accept(socket, request),
       },
@@ -207,6 +211,12 @@ function openCarrier<Options extends CarrierOptions>(
 }
 
 /** What is missing for calls of this carrier. The transport works without it, with limits. */
+function sessionMissing(title: string): RunnerError {
+  return new RunnerError("SIGNATURE_INVALID", `${title} does not sign WebSockets, and this one names no session.`, {
+    fix: "Let the runner's webhook answer the call, or set --api-key and add ?token=<key> to the URL.",
+  });
+}
+
 function availabilityOf<Options extends CarrierOptions>(
   carrier: Carrier<Options>,
   options: Options,

@@ -113,6 +113,7 @@ export function createWebhook<Options extends CarrierOptions>(settings: WebhookO
       method: ["POST", "GET"],
       path,
       access: "carrier",
+      summary: "A carrier's webhook for phone calls",
       acceptsUnverified: verification.acceptsUnverified,
       maxBody,
       handle(ctx, next) {

@@ -140,8 +140,15 @@ export function offerRoutes({ calls, connecting, createSession, findSession }: O
   }
 
   return ["/api/offer", "/sessions/:sessionId/api/offer"].flatMap((path): HttpRoute[] => [
-    { method: "POST", path, access: "caller", schema: offerSchema, handle: answer },
-    { method: "PATCH", path, access: "caller", schema: candidatesSchema, handle: addCandidates },
+    { method: "POST", path, access: "caller", summary: "Answers an SDP offer", schema: offerSchema, handle: answer },
+    {
+      method: "PATCH",
+      path,
+      access: "caller",
+      summary: "Adds ICE candidates",
+      schema: candidatesSchema,
+      handle: addCandidates,
+    },
   ]);
 }
 

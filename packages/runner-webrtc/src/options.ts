@@ -33,7 +33,8 @@ export const callOptions: OptionTable<CallSettings> = {
     flag: "ice-servers",
     env: "PIPECAT_ICE_SERVERS",
     placeholder: "servers",
-    description: "STUN and TURN servers for the bot and its callers: URLs or JSON objects, separated by commas",
+    description:
+      "STUN and TURN servers for the bot and its callers: URLs or JSON objects, several values or separated by commas",
     schema: Type.Array(
       Type.Object({
         urls: urlOrUrls,

@@ -38,7 +38,7 @@ const plugin: TransportPlugin<WebRTCOptions> = {
         const iceServers = iceServersFor(body, options);
         // voice-ui-kit 0.14.0 cannot handle `iceConfig: null`.
         const iceConfig = iceServers.length > 0 ? { iceConfig: { iceServers } } : {};
-        return { sessionId: id, body: { sessionId: id, ...iceConfig } };
+        return { sessionId: id, body: { sessionId: id, ...iceConfig }, extensible: true };
       },
       advanced: { banner: () => [`${runner.url("/api/offer").href} accepts WebRTC offers`] },
     };

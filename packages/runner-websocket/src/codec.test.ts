@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { createDecoder, encodeAudio, encodeInterruption, encodeMessage } from "./codec.ts";
+import { createDecoder, type Decoder, encodeAudio, encodeInterruption, encodeMessage } from "./codec.ts";
+import { encodeBotAudio } from "./rtvi-json.ts";
 
 /** What a Pipecat client sends for 4 bytes of PCM, [1, 2], at 16 kHz mono. */
 const golden = bytes("12121205617564696f1a040100020020807d2801");
@@ -77,12 +78,8 @@ describe("decode", () => {
     expect(decode(bytes(hex))).toEqual({ frame: undefined, reasons: [reason], dropped: 1 });
   });
 
-  test("drops text messages, even those that contain a frame", () => {
-    expect(decode(golden, false)).toEqual({
-      frame: undefined,
-      reasons: ["text message instead of a binary frame"],
-      dropped: 1,
-    });
+  test("drops text messages that contain a frame", () => {
+    expect(decode(golden, false)).toMatchObject({ frame: undefined, dropped: 1 });
   });
 
   test("accepts 1 sample, the extreme rates, and stereo", () => {
@@ -136,6 +133,110 @@ describe("decode", () => {
   });
 });
 
+describe("the first message decides the format:", () => {
+  const ready = rtvi("client-ready", { version: "2.2.0" });
+
+  test("text with an RTVI message, after which binary messages are dropped", () => {
+    const { decoder, reasons } = open();
+    expect(decoder.format).toBeUndefined();
+    expect(text(decoder, ready)).toEqual({ kind: "message", message: ready });
+    expect(decoder.decode(golden, true)).toBeUndefined();
+    expect([decoder.format, reasons]).toEqual(["json", ["binary message instead of text"]]);
+    expect(text(decoder, { own: 1 })).toEqual({ kind: "message", message: { own: 1 } });
+  });
+
+  test("binary, after which text is dropped", () => {
+    const { decoder, reasons } = open();
+    decoder.decode(golden, true);
+    expect(text(decoder, ready)).toBeUndefined();
+    expect([decoder.format, reasons]).toEqual(["protobuf", ["text message instead of a binary frame"]]);
+  });
+
+  test("text without an RTVI message does not", () => {
+    const { decoder, reasons } = open();
+    for (const message of [{ own: 1 }, null, [ready], { label: "other" }])
+      expect(text(decoder, message)).toBeUndefined();
+    decoder.decode(Buffer.from("{"), false);
+    expect(decoder.format).toBeUndefined();
+    expect(reasons).toEqual([...Array(4).fill("text message that is not an RTVI message"), "text message is not JSON"]);
+  });
+});
+
+describe("RTVI as text", () => {
+  test("raw-audio and raw-audio-batch are the caller's audio", () => {
+    const { decoder } = open();
+    const audio = { samples: Int16Array.of(1, 2), sampleRate: 16_000, channels: 1 };
+    const wire = { sampleRate: 16_000, numChannels: 1 };
+    expect(text(decoder, rtvi("raw-audio", { ...wire, base64Audio: "AQACAA==" }))).toEqual({ kind: "audio", audio });
+    const batch = rtvi("raw-audio-batch", { ...wire, base64AudioBatch: ["AQA=", "", "AgA="] });
+    expect(text(decoder, batch)).toEqual({ kind: "audio", audio });
+  });
+
+  test.each([
+    ["no audio", {}, "raw-audio with missing or malformed fields"],
+    ["a number for audio", { base64Audio: 7 }, "raw-audio with missing or malformed fields"],
+    ["text that is not base64", { base64Audio: "AQA=!" }, "raw-audio with missing or malformed fields"],
+    [
+      "a rate that is not an integer",
+      { base64Audio: "AQA=", sampleRate: 16_000.5 },
+      "raw-audio with missing or malformed fields",
+    ],
+    ["text for channels", { base64Audio: "AQA=", numChannels: "1" }, "raw-audio with missing or malformed fields"],
+    ["half a sample", { base64Audio: "AQAC" }, "audio ends inside a sample"],
+    ["empty audio", { base64Audio: "" }, "audio without samples"],
+    ["a rate of 1 Hz", { base64Audio: "AQA=", sampleRate: 1 }, "audio at 1 Hz instead of 1000 to 192000 Hz"],
+    ["3 channels", { base64Audio: "AQA=", numChannels: 3 }, "audio with 3 channels instead of 1 or 2"],
+    ["501 pieces", { base64AudioBatch: Array(501).fill("AQA=") }, "audio with more than 500 pieces"],
+    ["more than 10 s", { base64Audio: "A".repeat(26_680), sampleRate: 1_000 }, "audio frame longer than 10000 ms"],
+  ])("drops raw-audio with %s", (_, data, reason) => {
+    const { decoder, reasons } = open();
+    text(decoder, rtvi("client-ready"));
+    expect(text(decoder, rtvi("raw-audio", { sampleRate: 16_000, numChannels: 1, ...data }))).toBeUndefined();
+    expect(reasons.map((each) => each.replace("text message is ", ""))).toEqual([reason]);
+  });
+
+  test.each([
+    ["both wishes", { skip_tts: true, capture_bot_audio: true }, { skipTts: true, captureBotAudio: true }],
+    ["neither", { skip_tts: false, capture_bot_images: true }, { skipTts: false, captureBotAudio: false }],
+    ["no wishes", undefined, { skipTts: false, captureBotAudio: false }],
+    ["values of other types", { skip_tts: "yes", capture_bot_audio: 1 }, { skipTts: false, captureBotAudio: false }],
+  ])("eval-connect as the first message sets the wishes of an eval harness: %s", (_, d, request) => {
+    const { decoder } = open();
+    expect(text(decoder, rtvi("client-message", { t: "eval-connect", d }))).toBeUndefined();
+    expect([decoder.evals, decoder.dropped]).toEqual([request, 0]);
+    expect(text(decoder, rtvi("client-message", { t: "eval-cancel", d: {} }))).toEqual({ kind: "evalCancel" });
+  });
+
+  test("eval messages of other callers change nothing", () => {
+    const { decoder } = open();
+    text(decoder, rtvi("client-ready"));
+    expect(text(decoder, rtvi("client-message", { t: "eval-connect", d: { skip_tts: true } }))).toBeUndefined();
+    expect(decoder.evals).toBeUndefined();
+    const cancel = rtvi("client-message", { t: "eval-cancel" });
+    expect(text(decoder, cancel)).toEqual({ kind: "message", message: cancel });
+  });
+
+  test("drops JSON that is too deep or has too many values", () => {
+    const { decoder, reasons } = open();
+    text(decoder, rtvi("client-ready"));
+    decoder.decode(Buffer.from("[".repeat(129)), false);
+    decoder.decode(Buffer.from(`[${"0,".repeat(20_001)}0]`), false);
+    expect(reasons).toEqual([
+      "text message is JSON with more than 128 levels",
+      "text message is JSON with more than 20000 values",
+    ]);
+  });
+
+  test("encodes the bot's audio as an eval harness reads it", () => {
+    const frame = { samples: Int16Array.of(1, 2), sampleRate: 24_000, channels: 1 };
+    expect(JSON.parse(encodeBotAudio(frame))).toEqual({
+      label: "rtvi-ai",
+      type: "eval-bot-audio",
+      data: { audio: "AQACAA==", sampleRate: 24_000 },
+    });
+  });
+});
+
 describe("encode", () => {
   test("encodes the bytes that clients read", () => {
     const audio = encodeAudio({ samples: Int16Array.of(1, 2), sampleRate: 24_000, channels: 1 });
@@ -159,9 +260,21 @@ describe("encode", () => {
   });
 });
 
-function decode(data: Uint8Array, isBinary = true) {
+function open() {
   const reasons: string[] = [];
-  const decoder = createDecoder((reason) => reasons.push(reason));
+  return { decoder: createDecoder((reason) => reasons.push(reason)), reasons };
+}
+
+function rtvi(type: string, data: unknown = {}) {
+  return { label: "rtvi-ai", type, id: "1", data };
+}
+
+function text(decoder: Decoder, message: unknown) {
+  return decoder.decode(Buffer.from(JSON.stringify(message)), false);
+}
+
+function decode(data: Uint8Array, isBinary = true) {
+  const { decoder, reasons } = open();
   const frame = decoder.decode(data, isBinary);
   return { frame, reasons, dropped: decoder.dropped };
 }

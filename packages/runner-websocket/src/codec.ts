@@ -3,14 +3,21 @@ import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { type AudioFrame, decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
 import { parseJson } from "@pipecat-ts/runner-core";
 import { type Frame, FrameSchema } from "./generated/frames_pb.ts";
+import { type EvalRequest, isRTVI, parseText } from "./rtvi-json.ts";
 
 /** What a caller sends. */
 export type WireFrame =
   | { readonly kind: "audio"; readonly audio: AudioFrame }
-  | { readonly kind: "message"; readonly message: unknown };
+  | { readonly kind: "message"; readonly message: unknown }
+  /** An eval harness ends the call. */
+  | { readonly kind: "evalCancel" };
 
-/** Decodes the messages of one caller. */
+/** Decodes the messages of one caller, whose first message decides the format: binary, or text with an RTVI message. */
 export interface Decoder {
+  /** Undefined until the first message. */
+  readonly format: "protobuf" | "json" | undefined;
+  /** What the eval harness asks for, if the caller is one. */
+  readonly evals: EvalRequest | undefined;
   /** Decodes one WebSocket message, or counts it and returns `undefined`. Never throws. Copies what it keeps. */
   decode(data: Uint8Array, isBinary: boolean): WireFrame | undefined;
   /** Number of dropped messages. */
@@ -30,6 +37,8 @@ const lastFrameKind = 4;
 /** The decoder of one caller. `onDropped` receives the reason for every dropped message. */
 export function createDecoder(onDropped: (reason: string) => void): Decoder {
   let dropped = 0;
+  let format: Decoder["format"];
+  let evals: EvalRequest | undefined;
 
   function drop(reason: string): undefined {
     dropped += 1;
@@ -37,14 +46,43 @@ export function createDecoder(onDropped: (reason: string) => void): Decoder {
   }
 
   function decode(data: Uint8Array, isBinary: boolean): WireFrame | undefined {
-    if (!isBinary) return drop("text message instead of a binary frame");
-    const frame = recognizeFrame(data);
-    if (frame?.case === "audio") {
-      const { audio: bytes, sampleRate, numChannels: channels } = frame.value;
-      const fault = faultOf(bytes.byteLength, sampleRate, channels);
-      if (fault !== undefined) return drop(fault);
-      return { kind: "audio", audio: { samples: decodePcm16(bytes), sampleRate, channels } };
+    if (format === "json") return isBinary ? drop("binary message instead of text") : decodeText(data);
+    if (isBinary) {
+      format = "protobuf";
+      return decodeBinary(data);
     }
+    return format === undefined ? decodeText(data) : drop("text message instead of a binary frame");
+  }
+
+  function decodeText(data: Uint8Array): WireFrame | undefined {
+    const frame = parseText(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString());
+    if (frame.kind === "fault") return drop(`text message is ${frame.fault}`);
+    const isFirst = format === undefined;
+    if (isFirst && frame.kind === "message" && !isRTVI(frame.message))
+      return drop("text message that is not an RTVI message");
+    format = "json";
+    switch (frame.kind) {
+      case "rawAudio":
+        return decodeAudio(frame.bytes, frame.sampleRate, frame.channels);
+      case "evalConnect":
+        if (isFirst) evals = frame.request;
+        return undefined;
+      case "evalCancel":
+        return evals ? { kind: "evalCancel" } : { kind: "message", message: frame.message };
+      default:
+        return frame;
+    }
+  }
+
+  function decodeAudio(bytes: Uint8Array, sampleRate: number, channels: number): WireFrame | undefined {
+    const fault = faultOf(bytes.byteLength, sampleRate, channels);
+    if (fault !== undefined) return drop(fault);
+    return { kind: "audio", audio: { samples: decodePcm16(bytes), sampleRate, channels } };
+  }
+
+  function decodeBinary(data: Uint8Array): WireFrame | undefined {
+    const frame = recognizeFrame(data);
+    if (frame?.case === "audio") return decodeAudio(frame.value.audio, frame.value.sampleRate, frame.value.numChannels);
     if (frame?.case === "message") {
       const { value, fault } = parseJson(frame.value.data);
       return fault === undefined ? { kind: "message", message: value } : drop(`message is ${fault}`);
@@ -54,6 +92,12 @@ export function createDecoder(onDropped: (reason: string) => void): Decoder {
 
   return {
     decode,
+    get format() {
+      return format;
+    },
+    get evals() {
+      return evals;
+    },
     get dropped() {
       return dropped;
     },
@@ -65,11 +109,16 @@ export function encodeAudio({ samples, sampleRate, channels }: AudioFrame): Uint
   return encode({ case: "audio", value: { audio: encodePcm16(samples), sampleRate, numChannels: channels } });
 }
 
-/** One app message. Throws a TypeError for values that JSON cannot represent. */
-export function encodeMessage(message: unknown): Uint8Array {
+/** One app message as text. Throws a TypeError for values that JSON cannot represent. */
+export function encodeText(message: unknown): string {
   const data = JSON.stringify(message) as string | undefined;
   if (data === undefined) throw new TypeError(`JSON cannot represent ${typeof message}.`);
-  return encode({ case: "message", value: { data } });
+  return data;
+}
+
+/** One app message. Throws a TypeError for values that JSON cannot represent. */
+export function encodeMessage(message: unknown): Uint8Array {
+  return encode({ case: "message", value: { data: encodeText(message) } });
 }
 
 /** Tells the client to drop audio that it has not played. */

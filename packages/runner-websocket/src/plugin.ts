@@ -5,10 +5,18 @@ import { createWebSocketPort } from "./port.ts";
 
 const path = "/ws-client";
 
-/** Calls over plain WebSockets, in Pipecat's protobuf frames. */
+/**
+ * How long a call waits for its first message, which decides the format, in ms. Pipecat's clients send one as soon as the socket is
+ * open, so it arrives after one round trip. A caller that sends nothing gets protobuf frames.
+ */
+const firstMessageMs = 500;
+
+/** Calls over plain WebSockets, in Pipecat's protobuf frames or in RTVI as JSON text. */
 const plugin: TransportPlugin = {
   apiVersion: 1,
   name: "websocket",
+  // Pipecat's eval harness connects with a plain WebSocket, and its own runner still accepts `-t eval`.
+  advanced: { formerNames: ["eval"] },
   open: (runner) => ({
     sockets: [{ path, access: "caller", accept }],
     start({ body, request }) {
@@ -16,7 +24,9 @@ const plugin: TransportPlugin = {
       // Only `wsUrl`: Pipecat's JavaScript client rejects unknown keys.
       return { sessionId: session.id, body: { wsUrl: runner.socketUrl(session, path, request).href } };
     },
-    advanced: { banner: () => [`${runner.url(path).href.replace(/^http/, "ws")} accepts protobuf frames`] },
+    advanced: {
+      banner: () => [`${runner.url(path).href.replace(/^http/, "ws")} accepts protobuf frames and RTVI as JSON`],
+    },
   }),
 };
 export default plugin;
@@ -26,17 +36,24 @@ function accept(socket: CallerSocket, { session }: SocketRequest): SocketHandler
   const decoder = createDecoder((reason) => {
     if (decoder.dropped === 1) logger.warn({ reason }, "message skipped; further ones are only counted");
   });
-  const call = session.run<WebSocketRunnerArguments>({ websocket: socket.raw }, (params) =>
-    createWebSocketPort(socket, params),
-  );
+  const { promise: formatKnown, resolve: resolveFormat } = Promise.withResolvers<void>();
+  const call = session.run<WebSocketRunnerArguments>({ websocket: socket.raw }, async (params) => {
+    await formatKnown;
+    return createWebSocketPort(socket, params, decoder);
+  });
+  const timeout = setTimeout(resolveFormat, firstMessageMs);
   call.connected();
   return {
     message(data, isBinary) {
       const frame = decoder.decode(data, isBinary);
+      if (decoder.format !== undefined) resolveFormat();
       if (frame?.kind === "audio") call.audio(frame.audio);
-      else if (frame) call.message(frame.message);
+      else if (frame?.kind === "message") call.message(frame.message);
+      else if (frame?.kind === "evalCancel") void session.end("ended-by-request");
     },
     closed() {
+      clearTimeout(timeout);
+      resolveFormat();
       if (decoder.dropped > 0) logger.info({ skippedMessages: decoder.dropped }, "messages skipped");
     },
   };

@@ -2,6 +2,7 @@ import type { CallerSocket } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { encodeAudio, encodeMessage } from "./codec.ts";
 import { createWebSocketPort } from "./port.ts";
+import { encodeBotAudio } from "./rtvi-json.ts";
 
 test("takes 24 kHz in frames of 40 ms, in real time", () => {
   const { port } = open();
@@ -24,6 +25,24 @@ test("sends audio at once, and an interruption on clear", () => {
   expect(sent).toEqual([hex(encodeAudio(frame)), "2a00"]);
 });
 
+test("to a caller that speaks text, sends messages as text, and neither audio nor interruptions", async () => {
+  const { port, sent } = open({}, { format: "json", evals: undefined });
+  port.send({ samples: new Int16Array(960), sampleRate: 24_000, channels: 1 });
+  port.clear?.();
+  await port.sendMessage?.({ hello: "you" });
+  expect(sent).toEqual(['{"hello":"you"}']);
+  await expect(port.sendMessage?.(undefined)).rejects.toThrow(TypeError);
+  expect(port.capabilities).toEqual({ audioOut: true });
+});
+
+test("sends audio as text to an eval harness that asks for it, and says when the bot must not speak", () => {
+  const { port, sent } = open({}, { format: "json", evals: { skipTts: true, captureBotAudio: true } });
+  const frame = { samples: new Int16Array(960).fill(7), sampleRate: 24_000, channels: 1 };
+  port.send(frame);
+  expect(sent).toEqual([encodeBotAudio(frame)]);
+  expect(port.capabilities).toEqual({ audioOut: false });
+});
+
 test("sends messages, and rejects values that JSON cannot represent", async () => {
   const { port, sent } = open();
   await port.sendMessage?.({ hello: "you" });
@@ -38,16 +57,19 @@ test("passes on the send buffer and the close", async () => {
   expect(closed).toEqual(["shutdown"]);
 });
 
-function open(params = {}) {
+function open(
+  params = {},
+  caller: Parameters<typeof createWebSocketPort>[2] = { format: "protobuf", evals: undefined },
+) {
   const sent: string[] = [];
   const closed: string[] = [];
   const socket = {
     bufferedBytes: 123_456,
-    send: (data: Uint8Array) => sent.push(hex(data)),
-    write: async (data: Uint8Array) => void sent.push(hex(data)),
+    send: (data: string | Uint8Array) => sent.push(typeof data === "string" ? data : hex(data)),
+    write: async (data: string | Uint8Array) => void sent.push(typeof data === "string" ? data : hex(data)),
     close: async (reason: string) => void closed.push(reason),
   } as unknown as CallerSocket;
-  return { port: createWebSocketPort(socket, params), sent, closed };
+  return { port: createWebSocketPort(socket, params, caller), sent, closed };
 }
 
 function hex(data: Uint8Array): string {

@@ -42,8 +42,8 @@ export function webhookRoutes({ appSecret, verificationToken, take }: WebhookOpt
   }
 
   return [
-    { method: "GET", path, access: "carrier", handle: verify },
-    { method: "POST", path, access: "carrier", handle: receive },
+    { method: "GET", path, access: "carrier", summary: "WhatsApp's check of the webhook", handle: verify },
+    { method: "POST", path, access: "carrier", summary: "WhatsApp's webhook for calls", handle: receive },
   ];
 }
 

@@ -1,8 +1,8 @@
 import type { RTVIMessage } from "../messages.ts";
 import type { RTVITransport } from "../transport.ts";
 
-type Event = "appMessage" | "botStartedSpeaking" | "botStoppedSpeaking" | "dtmf";
-type Listener = (value: never) => void;
+type Event = "appMessage" | "botStartedSpeaking" | "botStoppedSpeaking" | "botInterrupted" | "dtmf";
+type Listener = (value: never, sender?: string) => void;
 
 /** A transport for tests. It holds events like the runner's transport and records sent messages as the client receives them. */
 export interface FakeTransport extends RTVITransport {
@@ -15,7 +15,7 @@ export interface FakeTransport extends RTVITransport {
   readonly closeCalls: number;
   /** If set, every `sendMessage` rejects with it. */
   refusal: Error | undefined;
-  emit(event: Event, value?: unknown): void;
+  emit(event: Event, value?: unknown, sender?: string): void;
   /** Emits a client message in its envelope. */
   client(type: string, data?: unknown, id?: string): void;
   /** Ends the call as if the caller had left. */
@@ -26,7 +26,7 @@ export interface FakeTransport extends RTVITransport {
 
 export function createFakeTransport(): FakeTransport {
   const listeners = new Map<Listener, { readonly event: Event; readonly tap: boolean }>();
-  const held: { readonly event: Event; readonly value: unknown }[] = [];
+  const held: { readonly event: Event; readonly value: unknown; readonly sender: string | undefined }[] = [];
   let resolveClosed: (reason: unknown) => void = () => undefined;
   const closed = new Promise<unknown>((resolve) => {
     resolveClosed = resolve;
@@ -34,9 +34,9 @@ export function createFakeTransport(): FakeTransport {
   let closeCalls = 0;
   let ids = 0;
 
-  const call = (listener: Listener, value: unknown): void => {
+  const call = (listener: Listener, value: unknown, sender?: string): void => {
     try {
-      listener(value as never);
+      listener(value as never, sender);
     } catch (error) {
       fake.failures.push(error);
     }
@@ -54,11 +54,11 @@ export function createFakeTransport(): FakeTransport {
       return closeCalls;
     },
     on(event: Event, listener: Listener, { tap = false } = {}) {
-      const registered: Listener = (value) => listener(value);
+      const registered: Listener = (value, sender) => listener(value, sender);
       listeners.set(registered, { event, tap });
       for (const early of held.filter((each) => each.event === event)) {
         if (!tap) held.splice(held.indexOf(early), 1);
-        call(registered, early.value);
+        call(registered, early.value, early.sender);
       }
       return () => {
         listeners.delete(registered);
@@ -74,10 +74,10 @@ export function createFakeTransport(): FakeTransport {
       closeCalls += 1;
       await fake.end();
     },
-    emit(event, value) {
+    emit(event, value, sender) {
       const matching = [...listeners].filter(([, entry]) => entry.event === event);
-      if (matching.every(([, { tap }]) => tap)) held.push({ event, value });
-      for (const [listener] of matching) call(listener, value);
+      if (matching.every(([, { tap }]) => tap)) held.push({ event, value, sender });
+      for (const [listener] of matching) call(listener, value, sender);
     },
     client(type, data, id) {
       ids += 1;

@@ -11,6 +11,7 @@ interface FakeOptions {
 const plugin: TransportPlugin<FakeOptions> = {
   apiVersion: 1,
   name: "fake",
+  advanced: { formerNames: ["forgery"] },
   options: {
     greeting: {
       flag: "fake-greeting",

@@ -1,0 +1,2 @@
+export { createOpenApi, type OpenApiFacts, type OpenApiRoute, type OpenApiSocket } from "./document.ts";
+export { docsPage, docsPolicy } from "./page.ts";
