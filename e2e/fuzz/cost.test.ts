@@ -7,11 +7,10 @@ import { createInputAudio } from "../../packages/runner-media/src/input-audio.ts
 import { systemClock } from "../../packages/runner-media/src/pacer.ts";
 import { recordingLogger } from "../../packages/runner-media/src/test/fake-call.ts";
 import { createDecoder, encodeAudio, encodeMessage } from "../../packages/runner-websocket/src/codec.ts";
+import { expectCost, micros } from "./cost.ts";
 
 /** The largest message of a caller. */
 const maxBytes = 1024 * 1024;
-/** How long one message may block the event loop. */
-const maxBlockMs = 50;
 /** What a message may cost whatever its size, and each of its bytes in addition: four times the most expensive inputs below. */
 const messageMicros = 40;
 const byteMicros = 0.04;
@@ -236,27 +235,13 @@ inputs.set("audio: A-law", { messages: [fillBytes("55")], process: decodeAlaw })
 inputs.set("audio: a WAV file", { messages: [wav], process: attempt(parseWav) });
 inputs.set("audio: a WAV file with 130,000 chunks", { messages: [chunks], process: attempt(parseWav) });
 
-/** Processor time, because other programs on the machine must not count. */
-function micros(work: () => void): number {
-  const before = process.cpuUsage();
-  work();
-  const { user, system } = process.cpuUsage(before);
-  return user + system;
-}
-
-test.each([...inputs])("%s", (_, { messages, process: receiveMessage }) => {
-  // The least of some rounds: the first ones include the compiler.
-  const rounds = Array.from({ length: 8 }, () => messages.map((message) => micros(() => receiveMessage(message))));
-  const blocked = Math.min(...rounds.map((costs) => Math.max(...costs)));
-  const total = Math.min(...rounds.map((costs) => costs.reduce((sum, cost) => sum + cost)));
-  const bytes = messages.reduce((sum, { length }) => sum + length, 0);
-  expect(blocked / 1_000, "ms for one message").toBeLessThan(maxBlockMs);
-  expect(total, "µs for all messages").toBeLessThan(messageMicros * messages.length + byteMicros * bytes);
+test.each([...inputs])("%s", async (_, { messages, process: receiveMessage }) => {
+  await expectCost(messages, receiveMessage, { messageMicros, byteMicros });
 });
 
-test("500 resamplers for one pair of rates create one kernel, which takes 1 ms", () => {
+test("500 resamplers for one pair of rates create one kernel, which takes 1 ms", async () => {
   const create = () => {
     for (let count = 0; count < 500; count++) createResampler({ fromRate: 21_001, toRate: 16_000 });
   };
-  expect(Math.min(micros(create), micros(create)) / 1_000, "ms").toBeLessThan(50);
+  expect(Math.min(await micros(create), await micros(create)) / 1_000, "ms").toBeLessThan(50);
 });

@@ -39,3 +39,15 @@ export function isExposed({
 }: Pick<RunnerSettings, "host" | "publicUrl" | "trustProxy">): boolean {
   return trustProxy || !isLoopback(host) || (publicUrl !== undefined && !isLoopback(publicUrl.hostname));
 }
+
+/** The client of a connection, for limits: its IPv4 address, or its IPv6 network of 64 bits, which one customer has. */
+export function clientOf({ remoteAddress = "" }: { readonly remoteAddress?: string | undefined }): string {
+  const address = remoteAddress.replace(/^::ffff:(?=[\d.]+$)/i, "");
+  if (!address.includes(":")) return address;
+  const [head = [], tail = []] = address.split("::").map((part) => part.split(":"));
+  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => "0");
+  return [...head, ...zeros, ...tail]
+    .slice(0, 4)
+    .map((group) => group || "0")
+    .join(":");
+}

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type Logger, RunnerError } from "@pipecat-ts/runner-core";
+import { clientOf, type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import { errorReply, writeRawResponse } from "./errors.ts";
 
 /** What clients may hold at the same time. A client is an IPv4 address or an IPv6 network of 64 bits. */
@@ -179,18 +179,6 @@ function add(sums: Map<string, number>, key: string, amount: number): void {
   const sum = (sums.get(key) ?? 0) + amount;
   if (sum === 0) sums.delete(key);
   else sums.set(key, sum);
-}
-
-/** The IPv4 address of a client, or its IPv6 network of 64 bits, which one customer has. */
-export function clientOf({ remoteAddress = "" }: Pick<Socket, "remoteAddress">): string {
-  const address = remoteAddress.replace(/^::ffff:(?=[\d.]+$)/i, "");
-  if (!address.includes(":")) return address;
-  const [head = [], tail = []] = address.split("::").map((part) => part.split(":"));
-  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => "0");
-  return [...head, ...zeros, ...tail]
-    .slice(0, 4)
-    .map((group) => group || "0")
-    .join(":");
 }
 
 /** -1 where Node does not tell it. The system gives each connection the lowest free one. */

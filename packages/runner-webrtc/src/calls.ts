@@ -13,6 +13,7 @@ import {
 import type { SmallWebRTCConnection, SmallWebRTCRunnerArguments, WebRTCParams } from "./arguments.ts";
 import { type Connection, createConnection } from "./connection.ts";
 import { type CallsOptions, checkSettings } from "./options.ts";
+import { createMdnsQueries } from "./peer/mdns.ts";
 import type { PeerOptions } from "./peer/peer.ts";
 import { warmUp } from "./peer/werift/warm-up.ts";
 import type { CallerAnswer, CallerOffer, Peers } from "./peers.ts";
@@ -64,6 +65,7 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
   const { iceServers, relayOnly, announceIp, hostAddress, opensDtls, udpPorts } = options;
   const { pacer } = runner;
   const [opus] = await Promise.all([runner.shared("opus", loadOpus), warmUp(runner.logger)]);
+  const mdnsQueries = runner.shared("mdns-queries", createMdnsQueries);
   const connections = new WeakMap<Session, Connection>();
 
   function open(session: Session): Connection {
@@ -75,6 +77,7 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
       ...(hostAddress === undefined ? {} : { hostAddress }),
       ...(opensDtls === undefined ? {} : { opensDtls }),
       ...(udpPorts === undefined ? {} : { udpPorts }),
+      mdnsQueries,
       callerTimeoutMs: options.callerTimeout * 1000,
       opus,
       pacer,
@@ -121,7 +124,7 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
   };
 }
 
-export interface WebRTCConnectionOptions extends Partial<Omit<PeerOptions, "logger">> {
+export interface WebRTCConnectionOptions extends Partial<Omit<PeerOptions, "logger" | "mdnsQueries">> {
   readonly logger: Logger;
   readonly pacer: Pacer;
   /** How long a caller may send no packet, in ms. Default 10,000. */

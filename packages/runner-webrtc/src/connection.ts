@@ -1,4 +1,4 @@
-import type { Call, CloseReason, Pacer } from "@pipecat-ts/runner-core";
+import { type Call, type CloseReason, createRateLimit, type Pacer } from "@pipecat-ts/runner-core";
 import type { SmallWebRTCConnection } from "./arguments.ts";
 import { createDisconnectGrace, createLiveness } from "./liveness.ts";
 import { parseChannelText, signal } from "./messages.ts";
@@ -44,12 +44,18 @@ const flushTimeoutMs = 200;
 /** The default of `audioInSampleRate`. The caller's audio is decoded at this rate until the bot has chosen one. */
 const defaultSampleRate = 16_000;
 
+/** Texts of a caller, pings included. A client sends a ping per second, and messages of which at most 100 per second reach the bot. */
+const textRate = { perSecond: 1_000, burst: 2_000 };
+/** The longest text that is parsed, in characters. The answer announces as many bytes. */
+const maxTextLength = 65_536;
+
 export function createConnection(options: ConnectionOptions): Connection {
   const { logger, opus, pacer } = options;
   const { clock } = pacer;
   const { promise: left, resolve: resolveLeft } = Promise.withResolvers<CloseReason>();
   const { promise: connected, resolve: resolveConnected } = Promise.withResolvers<void>();
   const timers = new Set<() => void>();
+  const texts = createRateLimit(textRate, clock.now);
   let call: Call | undefined;
   let isConnected = false;
   let input: IncomingAudio | undefined;
@@ -122,10 +128,16 @@ export function createConnection(options: ConnectionOptions): Connection {
   }
 
   function receiveText(text: string): void {
-    const received = parseChannelText(text);
+    if (leftReason !== undefined) return;
+    if (!texts.take()) {
+      logger.warn(textRate, "caller disconnected: too many texts on the data channel");
+      leave("rate-exceeded");
+      return;
+    }
+    const received = text.length > maxTextLength ? undefined : parseChannelText(text);
     if (received === undefined) {
       skippedMessages += 1;
-      if (skippedMessages === 1) logger.warn("message skipped: not JSON, or too complex"); // Further ones are only counted.
+      if (skippedMessages === 1) logger.warn("message skipped: not JSON, too complex or too long"); // Further ones are only counted.
     } else if (received.kind === "app") call?.message(received.message);
     else if (received.kind === "trackStatus") call?.event("trackStatus", received.track, received.enabled);
   }

@@ -1,6 +1,7 @@
-import { type HttpRoute, type RouteContext, RunnerError, type Session } from "@pipecat-ts/runner-core";
+import { clientOf, type HttpRoute, type RouteContext, RunnerError, type Session } from "@pipecat-ts/runner-core";
 import Type, { type TSchema } from "typebox";
 import type { Calls } from "./calls.ts";
+import type { ConnectingCallers } from "./connecting.ts";
 
 /** `POST …/api/offer`, as small-webrtc-transport 1.10.8 and Pipecat's older clients send it. */
 interface OfferBody {
@@ -54,8 +55,17 @@ const candidatesSchema: TSchema = Type.Object({
   ),
 });
 
+interface OfferedSession {
+  readonly session: Session;
+  /** Whether this offer created it. */
+  readonly isNew: boolean;
+  /** Ends the caller's connecting. */
+  connected(): void;
+}
+
 export interface OfferRoutesOptions {
   readonly calls: Calls;
+  readonly connecting: ConnectingCallers;
   /** Creates a session for a caller who did not use `/start`. */
   createSession(body: unknown): Session;
   /** Finds a session that `/start` created. Throws SESSION_UNKNOWN. */
@@ -66,23 +76,37 @@ export interface OfferRoutesOptions {
  * The routes for offers and candidates. By the source of small-webrtc-transport 1.10.8, a 4xx answer ends the client's
  * attempts, and after a 5xx answer it tries again.
  */
-export function offerRoutes({ calls, createSession, findSession }: OfferRoutesOptions): HttpRoute[] {
-  function sessionOf(ctx: RouteContext, pcId: string | undefined, body: unknown): { session: Session; isNew: boolean } {
+export function offerRoutes({ calls, connecting, createSession, findSession }: OfferRoutesOptions): HttpRoute[] {
+  /** The sessions of callers that count as connecting, or did. */
+  const entered = new WeakSet<Session>();
+
+  /** The session of an offer, and the function that ends its first caller's connecting. */
+  function sessionOf(ctx: RouteContext, pcId: string | undefined, body: unknown): OfferedSession {
     const sessionId = sessionIdOf(ctx);
     if (pcId !== undefined) {
       const { session } = calls.find(pcId);
       requireSession(session, sessionId);
-      return { session, isNew: false };
+      return { session, isNew: false, connected: () => undefined };
     }
-    if (sessionId !== undefined) return { session: findSession(sessionId), isNew: false };
-    return { session: createSession(body), isNew: true };
+    const known = sessionId === undefined ? undefined : findSession(sessionId);
+    if (known !== undefined && entered.has(known)) return { session: known, isNew: false, connected: () => undefined };
+    const connected = connecting.enter(clientOf(ctx.req.socket));
+    try {
+      const session = known ?? createSession(body);
+      entered.add(session);
+      session.onEnd(connected);
+      return { session, isNew: known === undefined, connected };
+    } catch (error) {
+      connected();
+      throw error;
+    }
   }
 
   async function answer(ctx: RouteContext): Promise<void> {
     const { sdp, pc_id, restart_pc, request_data, requestData } = ctx.request.body as unknown as OfferBody;
     const pcId = pc_id ?? undefined;
     const body = [request_data, requestData].find(hasContent);
-    const { session, isNew } = sessionOf(ctx, pcId, body);
+    const { session, isNew, connected } = sessionOf(ctx, pcId, body);
     try {
       const answered = await calls.answer(session, {
         sdp,
@@ -93,9 +117,12 @@ export function offerRoutes({ calls, createSession, findSession }: OfferRoutesOp
           if (session.state === "pending") calls.start(session, body === undefined ? {} : { body });
         },
       });
+      void answered.connected.then(connected);
       ctx.set("X-Session-Id", session.id);
       ctx.body = { sdp: answered.sdp, type: "answer", pc_id: answered.pcId };
     } catch (error) {
+      connected();
+      entered.delete(session);
       if (isNew) await session.end("abandoned");
       throw error;
     }

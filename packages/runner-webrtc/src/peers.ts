@@ -1,4 +1,4 @@
-import { isRunnerError, RunnerError } from "@pipecat-ts/runner-core";
+import { createRateLimit, isRunnerError, RunnerError } from "@pipecat-ts/runner-core";
 import type { OutboxChannel } from "./outbox.ts";
 import { createPeer, type Peer, type PeerListener, type PeerOptions, type RemoteCandidate } from "./peer/peer.ts";
 
@@ -18,6 +18,11 @@ export interface CallerAnswer {
   readonly sdp: string;
   readonly pcId: string;
 }
+
+/** Offers of a caller: each costs some milliseconds. A client sends one per change of its tracks or network. */
+const offerRate = { perSecond: 5, burst: 50 };
+/** Offers of a caller for a new peer, which cost ten times as much. The published client waits 2 s between two. */
+const newPeerRate = { perSecond: 1, burst: 10 };
 
 export interface PeersOptions extends PeerOptions {
   readonly sessionId: string;
@@ -42,7 +47,8 @@ export interface Peers extends OutboxChannel {
   /**
    * Answers the first offer, an offer for the current peer, or one for a new peer. Calls are queued. Rejects as `Peer.answer`
    * does, or with the error that `admit` threw; the peers are then unchanged, except that UDP_PORTS_EXHAUSTED closes the peer
-   * that was to be replaced. Rejects with SESSION_NOT_PENDING for a second caller, with CALL_ENDED for an old peer.
+   * that was to be replaced. Rejects with SESSION_NOT_PENDING for a second caller, with CALL_ENDED for an old peer, and with
+   * RATE_EXCEEDED for offers in quick succession.
    */
   answer(offer: CallerOffer): Promise<CallerAnswer>;
   /** Ignores candidates for a peer that was replaced. */
@@ -66,6 +72,8 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
   let everConnected = false;
   let sealed = false;
   let queue: Promise<unknown> = Promise.resolve();
+  const offers = createRateLimit(offerRate);
+  const newPeers = createRateLimit(newPeerRate);
 
   function open(): NamedPeer {
     opened += 1;
@@ -108,6 +116,7 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
   }
 
   async function replace(offer: string, admit: (pcId: string) => void): Promise<CallerAnswer> {
+    if (!newPeers.take()) throw rateExceeded("offers for a new peer", newPeerRate.perSecond);
     const next = open();
     try {
       const sdp = await answerReplacing(next.peer, offer);
@@ -160,10 +169,11 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
       return current?.peer.packetsReceived ?? 0;
     },
     sendText: (text) => current?.peer.sendText(text),
-    answer(offer) {
+    async answer(offer) {
+      if (!offers.take()) throw rateExceeded("offers", offerRate.perSecond);
       const answered = queue.then(() => answer(offer));
       queue = answered.catch(() => undefined); // The caller of `answer` handles it.
-      return answered;
+      return await answered;
     },
     addCandidate(pcId, candidate) {
       if (current?.id === pcId) current.peer.addCandidate(candidate);
@@ -177,4 +187,10 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
       await current?.peer.close();
     },
   };
+}
+
+function rateExceeded(what: string, perSecond: number): RunnerError {
+  return new RunnerError("RATE_EXCEEDED", `The caller sent more than ${perSecond} ${what} per second.`, {
+    fix: "Wait for the answer before the next offer, and offer only when tracks or the network change.",
+  });
 }

@@ -1,6 +1,6 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import type { TransportPlugin } from "@pipecat-ts/runner-core";
+import type { RunnerArguments, TransportPlugin } from "@pipecat-ts/runner-core";
 import type { Runner } from "@pipecat-ts/runner-host";
 import { send, until } from "@pipecat-ts/runner-testing";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
@@ -11,14 +11,15 @@ import plugin from "./plugin.ts";
 import { echo, listen, offer, patch, pcIdOf, rejection, start } from "./test/fixture.ts";
 
 const timeoutMs = 10_000;
-/** The runner of most tests: closing one takes a while when callers are still connecting. */
+/** The runner of most tests, whose callers stay connecting: closing one takes a while. */
 let runner: Runner;
 const seen: SmallWebRTCRunnerArguments[] = [];
 beforeAll(async () => {
-  runner = await listen((args) => {
+  const bot = (args: RunnerArguments) => {
     seen.push(args as SmallWebRTCRunnerArguments);
     return echo(args);
-  });
+  };
+  runner = await listen(bot, { maxSessions: 100 });
 });
 afterAll(() => runner.close());
 
@@ -37,7 +38,7 @@ async function argumentsOf(sessionId: string): Promise<SmallWebRTCRunnerArgument
 }
 
 describe("POST /start", () => {
-  const servers = [{ urls: "stun:127.0.0.1:9" }];
+  const servers = [{ urls: ["stun:127.0.0.1:9"] }];
 
   test("replies with the session's id, and omits iceConfig without servers", async () => {
     const { json, headers } = await start(runner);
@@ -54,8 +55,13 @@ describe("POST /start", () => {
       });
   });
 
+  test("lists the URLs of a server that was configured with one", async () => {
+    const own = await open({ pluginOptions: { webrtc: { iceServers: [{ urls: "stun:127.0.0.1:9" }] } } });
+    expect((await start(own)).json).toMatchObject({ iceConfig: { iceServers: servers } });
+  });
+
   test("replies with a default server only on request", async () => {
-    const iceConfig = { iceServers: [{ urls: "stun:stun.l.google.com:19302" }] };
+    const iceConfig = { iceServers: [{ urls: ["stun:stun.l.google.com:19302"] }] };
     const { json } = await start(runner, { enableDefaultIceServers: true });
     expect(json).toEqual({ sessionId: expect.any(String), iceConfig });
     const { json: other } = await start(runner, { enableDefaultIceServers: "true" });
@@ -231,6 +237,20 @@ test("when the range of UDP ports is exhausted, offers get 503 until a port is f
   expect(await offer(own)).toMatchObject(rejection(503, "UDP_PORTS_EXHAUSTED"));
   expect(own.sessions.counts).toEqual({ pending: 0, active: 2 });
   await own.sessions.find(String(first.headers["x-session-id"]))?.end("ended-by-request");
+  expect((await offer(own)).status).toBe(200);
+});
+
+test("an address with 20 callers that are connecting gets 503 until one has ended", async () => {
+  const own = await open();
+  const answers = await Promise.all(Array.from({ length: 21 }, () => offer(own)));
+  const [rejected, ...others] = answers.filter(({ status }) => status !== 200);
+  expect(others).toEqual([]);
+  expect(rejected).toMatchObject(rejection(503, "AT_CAPACITY"));
+  expect(own.sessions.counts).toEqual({ pending: 0, active: 20 });
+  // An invalid offer does not take a place.
+  const [session] = own.sessions;
+  await session?.end("ended-by-request");
+  expect((await offer(own, { sdp: "v=0" })).status).toBe(400);
   expect((await offer(own)).status).toBe(200);
 });
 

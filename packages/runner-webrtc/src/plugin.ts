@@ -1,10 +1,12 @@
 import { RunnerError, type Session, type StartBody, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { openCalls } from "./calls.ts";
+import { createConnectingCallers } from "./connecting.ts";
 import { offerRoutes } from "./offer-routes.ts";
 import { esp32Options, type WebRTCOptions, webrtcOptions } from "./options.ts";
+import type { IceServer } from "./peer/peer.ts";
 
 /** For a client that asks for default ICE servers when none are configured, as in Pipecat's own runner. */
-const defaultIceServers = [{ urls: "stun:stun.l.google.com:19302" }];
+const defaultIceServers: WebRTCOptions["iceServers"] = [{ urls: "stun:stun.l.google.com:19302" }];
 
 /** Takes calls from Pipecat's SmallWebRTC clients. */
 const plugin: TransportPlugin<WebRTCOptions> = {
@@ -13,7 +15,7 @@ const plugin: TransportPlugin<WebRTCOptions> = {
   options: webrtcOptions,
   advanced: { rank: 100 },
   async open(runner, options) {
-    const { host } = runner.settings;
+    const { host, maxSessions } = runner.settings;
     const calls = await openCalls(runner, options.esp32 ? esp32Options(options, host) : options);
 
     function findSession(sessionId: string): Session {
@@ -25,7 +27,12 @@ const plugin: TransportPlugin<WebRTCOptions> = {
     }
 
     return {
-      routes: offerRoutes({ calls, createSession: (body) => runner.createSession({ body }), findSession }),
+      routes: offerRoutes({
+        calls,
+        connecting: createConnectingCallers(maxSessions),
+        createSession: (body) => runner.createSession({ body }),
+        findSession,
+      }),
       start({ body }) {
         const { id } = runner.createSession({ body: body.body });
         const iceServers = iceServersFor(body, options);
@@ -39,6 +46,11 @@ const plugin: TransportPlugin<WebRTCOptions> = {
 };
 export default plugin;
 
-function iceServersFor(body: StartBody, { iceServers }: WebRTCOptions): WebRTCOptions["iceServers"] {
-  return iceServers.length === 0 && body.enableDefaultIceServers === true ? defaultIceServers : iceServers;
+/** Pipecat's Android and iOS clients read `urls` only as a list. */
+function iceServersFor(
+  body: StartBody,
+  { iceServers }: WebRTCOptions,
+): (IceServer & { readonly urls: readonly string[] })[] {
+  const servers = iceServers.length === 0 && body.enableDefaultIceServers === true ? defaultIceServers : iceServers;
+  return servers.map((server) => ({ ...server, urls: [server.urls].flat() }));
 }

@@ -190,3 +190,15 @@ async function freePort(): Promise<number> {
   await once(socket, "close");
   return port;
 }
+
+test("offers in quick succession are rejected, and the call continues", async () => {
+  const { call } = await openFixture();
+  const caller = await call();
+  const sdp = await caller.peer.offer();
+  const offers = Array.from({ length: 100 }, () => sendOffer(caller.endpoint, { sdp, pc_id: caller.pcId }));
+  const rejected = (await Promise.allSettled(offers)).filter(({ status }) => status === "rejected");
+  expect(rejected.length).toBeGreaterThan(30);
+  expect(rejected.length).toBeLessThan(60);
+  for (const each of rejected) expect(String((each as PromiseRejectedResult).reason)).toMatch("429");
+  await hearEcho(caller, 440);
+});

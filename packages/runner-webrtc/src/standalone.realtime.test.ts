@@ -1,18 +1,30 @@
+import type { Pacer } from "@pipecat-ts/runner-core";
 import { createPacer, createStandaloneTransport } from "@pipecat-ts/runner-media";
 import { createRecordingLogger, cut, tone, until, within } from "@pipecat-ts/runner-testing";
 import { expect, onTestFinished, test } from "vitest";
-import { createWebRTCConnection } from "./index.ts";
-import { createPeerCaller } from "./peer/werift/test/peer-caller.ts";
+import { createWebRTCConnection, type WebRTCConnection } from "./index.ts";
+import { createPeerCaller, type PeerCaller } from "./peer/werift/test/peer-caller.ts";
+import { createSctpWriter, dataChunk, first, last, unordered } from "./peer/werift/test/sctp-writer.ts";
 import { loadOpus } from "./voice/opus.ts";
 
 const timeoutMs = 10_000;
 
-async function openTransport() {
-  const [logger, pacer] = [createRecordingLogger(), createPacer()];
+async function openTransport(pacer: Pacer = createPacer()) {
+  const logger = createRecordingLogger();
   const connection = await createWebRTCConnection({ logger, pacer });
   const transport = await createStandaloneTransport({ name: "webrtc", logger, pacer, connect: connection.open });
   onTestFinished(() => transport.close("shutdown"));
-  return { connection, transport };
+  return { connection, transport, logger };
+}
+
+/** Connects a caller that does not know how long a text may be. */
+async function connect(connection: WebRTCConnection): Promise<PeerCaller> {
+  const caller = createPeerCaller();
+  onTestFinished(() => caller.close());
+  const { sdp } = await connection.answer({ sdp: await caller.offer() });
+  await caller.accept(sdp.replace("max-message-size:65536", "max-message-size:1000000"));
+  await caller.connected(timeoutMs);
+  return caller;
 }
 
 test("a transport without a runner carries a call", async () => {
@@ -54,6 +66,37 @@ test("a transport without a runner can be closed before the first offer", async 
   const { connection, transport } = await openTransport();
   await transport.close();
   await expect(connection.answer({ sdp: "v=0" })).rejects.toMatchObject({ code: "CALL_ENDED" });
+});
+
+test("a caller that floods its data channel is disconnected", async () => {
+  const pacer = createPacer();
+  // Time stands still: the budget is not refilled.
+  const { connection, logger } = await openTransport({ ...pacer, clock: { ...pacer.clock, now: () => 0 } });
+  const caller = await connect(connection);
+  const sctp = createSctpWriter(caller.connection);
+  const pings = Array.from({ length: 2_001 }, (_, index) =>
+    dataChunk({
+      tsn: sctp.nextTsn + index,
+      stream: caller.channel?.id ?? 0,
+      flags: first | last | unordered,
+      content: "ping: 1",
+    }),
+  );
+  await sctp.sendChunks(pings);
+  expect(await within("the caller is disconnected", connection.left, timeoutMs)).toBe("rate-exceeded");
+  expect(logger.lines.map(({ message }) => message)).toContain(
+    "caller disconnected: too many texts on the data channel",
+  );
+});
+
+test("a text that is longer than the answer allows is skipped", async () => {
+  const { connection, transport } = await openTransport();
+  const received: unknown[] = [];
+  transport.on("appMessage", (message) => received.push(message));
+  const caller = await connect(connection);
+  for (const text of ["x".repeat(70_000), "short"]) caller.channel?.send(JSON.stringify(text));
+  await until("the bot gets the short text", () => received.length > 0, timeoutMs);
+  expect(received).toEqual(["short"]);
 });
 
 async function* utterance() {

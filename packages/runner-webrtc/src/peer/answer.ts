@@ -34,15 +34,28 @@ export interface LocalTransport {
 }
 
 /**
- * Writes the answer (RFC 8829, section 5.3): one section for each offered section. Sections without audio or data are rejected
- * with port 0.
+ * Writes the answer (RFC 8829, section 5.3): one section for each offered section. Other media in the bundle of the audio is
+ * answered with the shared transport and `a=inactive`, because a rejected section (port 0) breaks clients: Chromium if it is the
+ * first one of the bundle, aiortc in every place, and Pipecat's JavaScript client when the camera is turned on. All other
+ * sections are rejected.
  *
  * Pipecat's ESP32 client requires one fingerprint algorithm, candidates once per transport, lines shorter than 256 characters
  * and CRLF (https://github.com/pipecat-ai/pipecat-esp32, https://github.com/sepfy/libpeer).
  */
 export function writeAnswer(offer: Offer, local: LocalDescription): string {
-  const { audio, data } = offer;
-  const bundle = offer.bundle.filter((mid) => mid === audio.mid || mid === data?.mid);
+  const { audio, playback, data } = offer;
+  const answered = new Map<string, (withCandidates: boolean) => string[]>();
+  for (const section of offer.sections)
+    if (section.open && isMedia(section) && offer.bundle.includes(section.mid))
+      answered.set(section.mid, (withCandidates) => inactiveLines(section, local, withCandidates));
+  if (data !== undefined) answered.set(data.mid, (withCandidates) => dataLines(data, local, withCandidates));
+  answered.set(audio.mid, (withCandidates) =>
+    audioLines(audio, local, withCandidates, playback === undefined ? reversed[audio.direction] : "recvonly"),
+  );
+  if (playback !== undefined)
+    answered.set(playback.mid, (withCandidates) => audioLines(playback, local, withCandidates, "sendonly"));
+  const bundle = offer.bundle.filter((mid) => answered.has(mid));
+  const bundled = new Set(bundle.slice(1));
   const lines = [
     "v=0",
     `o=- ${local.ssrc} ${local.version} IN IP4 127.0.0.1`,
@@ -50,30 +63,51 @@ export function writeAnswer(offer: Offer, local: LocalDescription): string {
     "t=0 0",
     ...(bundle.length === 0 ? [] : [`a=group:BUNDLE ${bundle.join(" ")}`]),
     "a=msid-semantic:WMS *",
+    ...offer.sections.flatMap((section) => {
+      const write = answered.get(section.mid) ?? (() => rejectedLines(section));
+      return write(!bundled.has(section.mid));
+    }),
   ];
-  for (const section of offer.sections) {
-    const withCandidates = !bundle.slice(1).includes(section.mid);
-    if (section.mid === audio.mid) lines.push(...audioLines(audio, local, withCandidates));
-    else if (section.mid === data?.mid) lines.push(...dataLines(data, local, withCandidates));
-    else lines.push(...rejectedLines(section));
-  }
   return `${lines.join("\r\n")}\r\n`;
 }
 
-function audioLines(audio: OfferedAudio, local: LocalDescription, withCandidates: boolean): string[] {
+/** Whether a section carries RTP, encrypted with DTLS-SRTP. */
+function isMedia({ protocol }: OfferedSection): boolean {
+  return /(^|\/)RTP\/SAVPF?$/.test(protocol);
+}
+
+function audioLines(
+  audio: OfferedAudio,
+  local: LocalDescription,
+  withCandidates: boolean,
+  direction: Direction,
+): string[] {
   const type = audio.opusPayloadType;
+  const sends = direction === "sendrecv" || direction === "sendonly";
   return [
     `m=audio 9 ${audio.protocol} ${type}`,
     "c=IN IP4 0.0.0.0",
     "a=rtcp:9 IN IP4 0.0.0.0",
     ...transportLines(audio, local, local.audio, withCandidates),
-    `a=${reversed[audio.direction]}`,
+    `a=${direction}`,
     // Without an msid, a browser's `track` event has no stream.
-    "a=msid:bot voice",
+    ...(sends ? ["a=msid:bot voice"] : []),
     "a=rtcp-mux",
     `a=rtpmap:${type} opus/48000/2`,
     `a=fmtp:${type} minptime=10;useinbandfec=1`,
-    `a=ssrc:${local.ssrc} cname:bot`,
+    ...(sends ? [`a=ssrc:${local.ssrc} cname:bot`] : []),
+  ];
+}
+
+function inactiveLines(section: OfferedSection, local: LocalDescription, withCandidates: boolean): string[] {
+  return [
+    `m=${section.media} 9 ${section.protocol} ${section.formats[0]}`,
+    "c=IN IP4 0.0.0.0",
+    "a=rtcp:9 IN IP4 0.0.0.0",
+    ...transportLines(section, local, local.audio, withCandidates),
+    "a=inactive",
+    "a=rtcp-mux",
+    ...firstCodec(section),
   ];
 }
 
@@ -110,18 +144,28 @@ function rejectedLines(section: OfferedSection): string[] {
     `m=${section.media} 0 ${section.protocol} ${section.formats[0]}`,
     "c=IN IP4 0.0.0.0",
     ...midLine(section),
-    ...firstCodec(section).map((codec) => `a=rtpmap:${codec}`),
+    ...firstCodec(section),
     "a=inactive",
   ];
 }
 
+/** The name and parameters of a section's first codec. */
 function firstCodec({ formats, attributes }: OfferedSection): string[] {
-  return attributeValues(attributes, "rtpmap").filter((value) => value.startsWith(`${formats[0]} `));
+  return ["rtpmap", "fmtp"].flatMap((name) =>
+    attributeValues(attributes, name)
+      .filter((value) => value.startsWith(`${formats[0]} `))
+      .slice(0, 1)
+      .map((value) => `a=${name}:${value}`)
+      .filter((line) => line.length < maxLineLength),
+  );
 }
 
 function midLine({ mid, midOffered }: OfferedSection): string[] {
   return midOffered ? [`a=mid:${mid}`] : [];
 }
+
+/** The ESP32 client's limit. */
+const maxLineLength = 256;
 
 const reversed: Readonly<Record<Direction, Direction>> = {
   sendrecv: "sendrecv",

@@ -19,11 +19,15 @@ export interface ParsedCandidate {
   readonly usernameFragment: string | undefined;
 }
 
+/** The longest candidate that is parsed, in characters. Those of browsers have at most 200. */
+const maxLength = 1_000;
+
 const shape =
   /^(?:a=)?(?:candidate:)?(\S{1,64}) 1 udp (\d{1,10}) (\S{1,255}) (\d{1,5}) typ (host|srflx|prflx|relay)(?: |$)/i;
 
-/** Parses a candidate. Returns undefined if it is malformed, not UDP, or not a unicast address. */
+/** Parses a candidate. Returns undefined if it is malformed, too long, not UDP, or not a unicast address. */
 export function parseCandidate(text: string): ParsedCandidate | undefined {
+  if (text.length > maxLength) return undefined;
   const [, foundation = "", priority, host = "", port, type = ""] = text.trim().match(shape) ?? [];
   const reachable = isIP(host) !== 0 ? isUnicast(host) : /^[\w-]{1,63}\.local$/i.test(host);
   const portNumber = Number(port);

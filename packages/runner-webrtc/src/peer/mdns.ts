@@ -1,3 +1,6 @@
+import { createSocket } from "node:dgram";
+import { isIPv4 } from "node:net";
+import { createRateLimit } from "@pipecat-ts/runner-core";
 import multicastDns from "multicast-dns";
 
 /** Resolves `.local` names with multicast DNS (RFC 6762). Browsers use such names to hide their local addresses. */
@@ -24,19 +27,74 @@ const repeatMs = 400;
 /** The maximum number of names per caller. A browser has one per network interface; each query reaches the whole network. */
 const namesLimit = 16;
 
-/** Creates a resolver for one caller. It holds a socket only while a query is open. */
-export function createMdnsResolver(network: MdnsNetwork = {}): MdnsResolver {
+/** The maximum number of names that all callers of a runner wait for. */
+const waitingLimit = 64;
+
+/** The largest packet that is read, in bytes: an Ethernet frame. The answer to one question has about 100. */
+const packetLimit = 1_500;
+
+/** The maximum number of records in a packet. A printer announces about 20. */
+const recordLimit = 64;
+
+/** Packets that are read while a query is open: a network with a hundred devices sends fewer. */
+const packetRate = { perSecond: 200, burst: 400 };
+
+/** The queries of all callers. */
+export interface MdnsQueries {
+  /** Returns false when too many are open. */
+  enter(): boolean;
+  leave(): void;
+}
+
+export function createMdnsQueries(): MdnsQueries {
+  let waiting = 0;
+  return {
+    enter() {
+      if (waiting >= waitingLimit) return false;
+      waiting += 1;
+      return true;
+    },
+    leave() {
+      waiting -= 1;
+    },
+  };
+}
+
+/** Whether a packet is a response with few records (RFC 1035, section 4.1.1). The rest of it may be malformed. */
+export function isReadableResponse(packet: Buffer): boolean {
+  if (packet.length < 12 || packet.length > packetLimit || packet.readUInt8(2) < 128) return false;
+  const counts = [4, 6, 8, 10].map((offset) => packet.readUInt16BE(offset));
+  return counts.reduce((sum, count) => sum + count) <= recordLimit;
+}
+
+/**
+ * Creates a resolver for one caller. It holds a socket only while a query is open. `queries` are those of all callers of the
+ * runner.
+ */
+export function createMdnsResolver(
+  network: MdnsNetwork = {},
+  queries: MdnsQueries = createMdnsQueries(),
+): MdnsResolver {
   const pending = new Map<string, { readonly found: Promise<string | undefined>; settle(address?: string): void }>();
   let queried = 0;
   let socket: multicastDns.MulticastDNS | undefined;
+  const packets = createRateLimit(packetRate);
 
   function open(): multicastDns.MulticastDNS {
-    const opened = multicastDns({ ...network });
+    const udp = createSocket({ type: "udp4", reuseAddr: network.reuseAddr ?? true });
+    const emit = udp.emit.bind(udp) as (event: string, ...values: unknown[]) => boolean;
+    // multicast-dns decodes every packet of the network, queries included. It reports malformed ones as `warning`.
+    udp.emit = (event: string, ...values: unknown[]) => {
+      const [packet] = values;
+      if (event !== "message" || !Buffer.isBuffer(packet)) return emit(event, ...values);
+      return isReadableResponse(packet) && packets.take() && emit(event, ...values);
+    };
+    const opened = multicastDns({ ...network, socket: udp });
     // Another program may hold the port exclusively: then no name resolves.
     opened.on("error", settleAll);
     opened.on("response", ({ answers }) => {
       for (const answer of answers ?? [])
-        if (answer.type === "A") pending.get(answer.name.toLowerCase())?.settle(answer.data);
+        if (answer.type === "A" && isIPv4(answer.data)) pending.get(answer.name.toLowerCase())?.settle(answer.data);
     });
     return opened;
   }
@@ -54,7 +112,8 @@ export function createMdnsResolver(network: MdnsNetwork = {}): MdnsResolver {
     const settle = (address?: string): void => {
       clearInterval(repeat);
       clearTimeout(timeout);
-      pending.delete(name);
+      if (!pending.delete(name)) return;
+      queries.leave();
       resolve(address);
       if (pending.size > 0) return;
       socket?.destroy();
@@ -70,8 +129,9 @@ export function createMdnsResolver(network: MdnsNetwork = {}): MdnsResolver {
       const key = name.toLowerCase();
       const known = pending.get(key);
       if (known !== undefined) return known.found;
+      if (queried >= namesLimit || !queries.enter()) return undefined;
       queried += 1;
-      return queried > namesLimit ? undefined : query(key);
+      return query(key);
     },
     close: settleAll,
   };

@@ -26,9 +26,19 @@ describe("parsing the offer of", () => {
     expect(audio).toMatchObject({ mid: "section-0", midOffered: false });
   });
 
+  test("a bundle has no section without a mid, whatever the group says", () => {
+    const named = voiceAlone.replace("t=0 0", "t=0 0\r\na=group:BUNDLE section-0");
+    expect(parseOffer(named).bundle).toEqual([]);
+  });
+
   test("a bundle is limited to the offer's sections", () => {
     const unknown = Array.from({ length: 20_000 }, (_, index) => `x${index}`).join(" ");
     expect(parseOffer(chromium.replace("BUNDLE 0 1 2", `BUNDLE 0 ${unknown} 1 0 2`)).bundle).toEqual(["0", "1", "2"]);
+  });
+
+  test("64 candidates are tried", () => {
+    const candidates = "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n".repeat(100);
+    expect(parseOffer(voiceAlone + candidates).audio.candidates).toHaveLength(64);
   });
 
   test("a maximum message size of 0 means unlimited", () => {
@@ -53,6 +63,12 @@ describe("an invalid offer is rejected with the reason:", () => {
     ["cut off within a media line", chromium.slice(0, chromium.indexOf("m=audio") + 9), "not a complete media line"],
     ["cut off before the fingerprint", chromium.slice(0, chromium.indexOf("a=fingerprint")), "Opus|fingerprint"],
     ["video only", chromium.replace("m=audio", "m=video"), "no audio"],
+    [
+      "4,001 lines",
+      voiceAlone + "a=x\r\n".repeat(4_001 - voiceAlone.split("\r\n").length + 1),
+      "4001 lines. The maximum is 4000",
+    ],
+    ["a long section name", chromium.replace("a=mid:0", `a=mid:${"x".repeat(256)}`), "a=mid of more than 255"],
     ["rejected audio", chromium.replace("m=audio 9", "m=audio 0"), "no audio"],
     ["two fingerprints", chromium.replace(/sha-256 \S+/, `sha-256 ${other}AA`), "two different sha-256 fingerprints"],
     ["a malformed fingerprint", voiceAlone.replace(/sha-256 \S+/, "sha-256 AB:CD"), "malformed fingerprint"],

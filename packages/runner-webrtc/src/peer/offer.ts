@@ -4,8 +4,10 @@ import { RunnerError } from "@pipecat-ts/runner-core";
 export interface Offer {
   /** Every section in the offer's order. The answer has as many. */
   readonly sections: readonly OfferedSection[];
-  /** The section that carries the call's audio. */
+  /** The section that carries the caller's audio, and the bot's unless there is `playback`. */
   readonly audio: OfferedAudio;
+  /** The section that carries the bot's audio, if the caller offers one section for each direction. In the bundle of `audio`. */
+  readonly playback: OfferedAudio | undefined;
   /** The section for data channels, if there is one that we support. */
   readonly data: OfferedData | undefined;
   /** The sections in the audio's BUNDLE group (RFC 9143), by mid. Empty if there is none. */
@@ -66,6 +68,18 @@ export interface OfferedData extends OfferedSection, OfferedTransport {
 /** The longest accepted SDP, in characters. A browser's offer with camera and screen has fewer than 20,000. */
 const maxLength = 131_072;
 
+/** The maximum number of lines. Such an offer of Chromium with all codecs has fewer than 1,000. */
+const maxLines = 4_000;
+
+/** The maximum number of formats and codecs of a section that are read: RTP has 128 payload types. */
+const maxCodecs = 128;
+
+/** The longest name of a section, in characters. Browsers number them. */
+const maxMidLength = 255;
+
+/** The maximum number of candidates in the offer that are tried for each transport. */
+const maxCandidates = 64;
+
 /** The maximum number of sections, because the work per section adds up. Clients offer at most a dozen. */
 const maxSections = 64;
 
@@ -75,13 +89,16 @@ export function parseOffer(text: string): Offer {
   if (sdp.sections.length > maxSections)
     throw offerInvalid(`has ${sdp.sections.length} sections. The maximum is ${maxSections}`);
   const sections = sdp.sections.map(describe);
+  if (sections.some(({ mid }) => mid.length > maxMidLength))
+    throw offerInvalid(`has an a=mid of more than ${maxMidLength} characters`);
   const indexByMid = new Map(sections.map(({ mid }, index) => [mid, index]));
   if (indexByMid.size < sections.length) throw offerInvalid("has two sections with the same a=mid");
-  const audioSection = sections.find((section) => section.media === "audio" && section.open);
+  const [audioSection, playbackSection] = findAudio(sections, sdp);
   const dataSection = sections.find((section) => isData(section) && section.open);
   if (audioSection === undefined)
     throw offerInvalid("has no audio", "Add an audio track or transceiver before createOffer().");
-  const bundle = findBundle(sdp, audioSection.mid).filter((mid) => indexByMid.has(mid));
+  const named = new Set(sections.filter(({ midOffered }) => midOffered).map(({ mid }) => mid));
+  const bundle = findBundle(sdp, audioSection.mid).filter((mid) => named.has(mid));
   const served = bundle.filter((mid) => mid === audioSection.mid || mid === dataSection?.mid);
   const transportOf = (section: OfferedSection): OfferedTransport => {
     // The first served section of a bundle has the transport attributes (RFC 9143, section 7.3.1). Others may omit them.
@@ -91,14 +108,40 @@ export function parseOffer(text: string): Offer {
       ...sdp.attributes,
     ]);
   };
+  const audio = { ...audioSection, ...transportOf(audioSection), ...parseAudio(audioSection, sdp) };
   return {
     sections,
-    audio: { ...audioSection, ...transportOf(audioSection), ...parseAudio(audioSection, sdp) },
+    audio,
+    playback: playbackSection && { ...audio, ...playbackSection, ...parseAudio(playbackSection, sdp) },
     data: dataSection && { ...dataSection, ...transportOf(dataSection), ...parseData(dataSection) },
     bundle,
     iceLite: attribute(sdp.attributes, "ice-lite") !== undefined,
   };
 }
+
+/** Whether audio and data share a transport. */
+export function bundlesData({ audio, data, bundle }: Offer): boolean {
+  return data !== undefined && bundle.includes(audio.mid) && bundle.includes(data.mid);
+}
+
+/** The section of the caller's audio, and the one of the bot's if they differ: one only sends, and the other receives. */
+function findAudio(
+  sections: readonly OfferedSection[],
+  sdp: Sdp,
+): readonly [audio?: OfferedSection | undefined, playback?: OfferedSection | undefined] {
+  const offered = sections.filter(({ media, open }) => media === "audio" && open);
+  const first = offered.find((section) => parseDirection(section, sdp) !== "inactive") ?? offered[0];
+  const missing = first && opposite[parseDirection(first, sdp)];
+  if (first === undefined || missing === undefined) return [first];
+  const bundle = findBundle(sdp, first.mid);
+  const second = offered.find((section) => {
+    const fits = [missing, "sendrecv"].includes(parseDirection(section, sdp));
+    return fits && section !== first && bundle.includes(section.mid) && findOpus(section) !== undefined;
+  });
+  return missing === "recvonly" ? [first, second] : [second ?? first, second && first];
+}
+
+const opposite: Readonly<Partial<Record<Direction, Direction>>> = { sendonly: "recvonly", recvonly: "sendonly" };
 
 function findBundle(sdp: Sdp, mid: string): readonly string[] {
   const groups = attributeValues(sdp.attributes, "group").map((value) => value.split(/ +/));
@@ -123,24 +166,42 @@ function isData(section: OfferedSection): boolean {
 function parseAudio(section: SdpSection, sdp: Sdp): Pick<OfferedAudio, "opusPayloadType" | "ssrc" | "direction"> {
   if (!/(^|\/)RTP\/SAVPF?$/.test(section.protocol))
     throw offerInvalid(`has audio over ${quote(section.protocol)}, which is not encrypted with DTLS-SRTP`);
-  const codecs = attributeValues(section.attributes, "rtpmap").map((value) => value.split(/ +/));
-  const opus = codecs.find(([type, name]) => section.formats.includes(type ?? "") && /^opus\/48000/i.test(name ?? ""));
-  if (opus === undefined)
+  const opusPayloadType = findOpus(section);
+  if (opusPayloadType === undefined)
     throw offerInvalid(
-      `has no Opus audio. Its codecs are ${quote(codecs.map(([, name]) => name).join(", "))}`,
+      `has no Opus audio. Its codecs are ${quote(
+        parseCodecs(section)
+          .map(([, name]) => name)
+          .join(", "),
+      )}`,
       "Offer opus/48000/2, as browsers do by default.",
     );
   const source = attribute(section.attributes, "ssrc")?.match(/^\d+/)?.[0];
   return {
-    opusPayloadType: Number(opus[0]),
+    opusPayloadType,
     ssrc: source === undefined ? undefined : Number(source) >>> 0,
-    direction: parseDirection(section) ?? parseDirection(sdp) ?? "sendrecv",
+    direction: parseDirection(section, sdp),
   };
 }
 
-function parseDirection({ attributes }: Pick<Sdp, "attributes">): Direction | undefined {
-  const name = attributes.find((each) => /^(sendrecv|sendonly|recvonly|inactive)$/.test(each.name))?.name;
-  return name as Direction | undefined;
+function findOpus(section: SdpSection): number | undefined {
+  const formats = new Set(section.formats);
+  const opus = parseCodecs(section).find(([type = "", name = ""]) => formats.has(type) && /^opus\/48000/i.test(name));
+  return opus && Number(opus[0]);
+}
+
+/** The payload types and names of a section's codecs. */
+function parseCodecs({ attributes }: SdpSection): string[][] {
+  const values = attributeValues(attributes, "rtpmap").slice(0, maxCodecs);
+  return values.map((value) => value.split(/ +/, 2));
+}
+
+/** The direction of a section, or else of the whole offer (RFC 8866, section 6.7). */
+function parseDirection(section: SdpSection, sdp: Sdp): Direction {
+  const [found] = [section, sdp].flatMap(({ attributes }) =>
+    attributes.filter(({ name }) => /^(sendrecv|sendonly|recvonly|inactive)$/.test(name)),
+  );
+  return (found?.name ?? "sendrecv") as Direction;
 }
 
 function parseData(section: SdpSection): Pick<OfferedData, "sctpPort" | "maxMessageBytes"> {
@@ -169,7 +230,7 @@ function parseTransport(media: string, attributes: readonly SdpAttribute[]): Off
     password,
     fingerprints: parseFingerprints(attributeValues(attributes, "fingerprint"), media),
     setup,
-    candidates: attributeValues(attributes, "candidate"),
+    candidates: attributeValues(attributes, "candidate").slice(0, maxCandidates),
   };
 }
 
@@ -213,6 +274,7 @@ function parseSdp(text: string): Sdp {
   if (text.length > maxLength) throw offerInvalid(`has ${text.length} characters. The maximum is ${maxLength}`);
   const lines = text.split(/\r\n|\n|\r/);
   while (lines.at(-1) === "") lines.pop();
+  if (lines.length > maxLines) throw offerInvalid(`has ${lines.length} lines. The maximum is ${maxLines}`);
   if (lines[0] !== "v=0") throw offerInvalid(`is not SDP: it starts with ${quote(lines[0] ?? "")} instead of "v=0"`);
   const attributes: SdpAttribute[] = [];
   const sections: (SdpSection & { readonly attributes: SdpAttribute[] })[] = [];
@@ -229,7 +291,7 @@ function parseMediaLine(line: string, number: number): SdpSection & { readonly a
   const [, media, port, protocol, formats] = match ?? [];
   if (media === undefined || protocol === undefined || formats === undefined)
     throw offerInvalid(`has ${quote(line)} in line ${number}, which is not a complete media line`);
-  return { media, port: Number(port), protocol, formats: formats.trim().split(/ +/), attributes: [] };
+  return { media, port: Number(port), protocol, formats: formats.trim().split(/ +/, maxCodecs), attributes: [] };
 }
 
 function parseAttribute(line: string): SdpAttribute {

@@ -1,4 +1,5 @@
 import type { Logger } from "@pipecat-ts/runner-core";
+import type { MdnsQueries } from "./mdns.ts";
 
 export interface PeerOptions {
   /** STUN and TURN servers. Without any, only the host's own addresses are used. */
@@ -13,6 +14,8 @@ export interface PeerOptions {
   readonly udpPorts?: readonly [first: number, last: number];
   /** Whether to be the DTLS client if the offer allows both roles. Default false, because the caller connects sooner. */
   readonly opensDtls?: boolean;
+  /** The mDNS queries of all callers that share a limit. Default: this caller's alone. */
+  readonly mdnsQueries?: MdnsQueries;
   readonly logger: Logger;
 }
 

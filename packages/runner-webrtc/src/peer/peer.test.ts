@@ -168,9 +168,22 @@ test("a peer releases its sockets after data moved to the transport of the audio
   await vi.waitFor(() => expect(sockets()).toBe(0));
 });
 
+/** The sections of Chromium's offer. */
+function parts(offer: string): { readonly audio: string; readonly video: string; readonly data: string } {
+  const [audio = "", video = "", data = ""] = offer.split(/^(?=m=)/m).slice(1);
+  return { audio, video, data };
+}
+
+const answerTo: Readonly<Record<string, string>> = {
+  sendonly: "recvonly",
+  recvonly: "sendonly",
+  sendrecv: "sendrecv",
+  inactive: "inactive",
+};
+
 describe("an offer", () => {
   test.each([
-    ["of Chromium", chromium, "passive", [9, 0, 9]],
+    ["of Chromium", chromium, "passive", [9, 9, 9]],
     ["of Firefox", firefox, "passive", [9, 9]],
     ["of Safari", safari, "passive", [9, 9]],
     ["of the ESP32", esp32, "active", [9, 9]],
@@ -184,6 +197,75 @@ describe("an offer", () => {
     expect(sections[0]?.lines).toContain("a=sendrecv");
     for (const section of sections.filter(({ media, port }) => media === "application" && port > 0))
       expect(values(section, "max-message-size")).toEqual(["65536"]);
+  });
+
+  test("with other media gets it back inactive, with the transport of the bundle", async () => {
+    const { audio, video, data } = parts(chromium);
+    const another = audio.replace("a=mid:0", "a=mid:3").replaceAll("a=ssrc:1001", "a=ssrc:1003");
+    const slides = video.replace("a=mid:1", "a=mid:4");
+    const text = "m=text 9 UDP/TLS/RTP/SAVPF 98\r\nc=IN IP4 0.0.0.0\r\na=mid:5\r\na=rtpmap:98 t140/1000\r\n";
+    const head = chromium.slice(0, chromium.indexOf("m=")).replace("BUNDLE 0 1 2", "BUNDLE 1 0 3 4 5 2");
+    const offer = [head, video, audio, another, slides, text, data].join("");
+    const sections = readAnswer(await openPeer().peer.answer(offer), offer);
+    expect(sections.map(({ port }) => port)).toEqual([9, 9, 9, 9, 9, 9]);
+    const inactive = sections.filter(({ lines }) => lines.includes("a=inactive"));
+    expect(inactive.map((section) => values(section, "mid"))).toEqual([["1"], ["3"], ["4"], ["5"]]);
+    expect(inactive.map((section) => values(section, "rtpmap").length)).toEqual([1, 1, 1, 1]);
+    for (const { lines } of inactive) expect(lines).toContain("a=rtcp-mux");
+    // The first section of the bundle has the candidates, also if it is inactive (RFC 9143, section 7.3.3).
+    expect(sections.map((section) => values(section, "candidate").length > 0)).toEqual([true, ...Array(5).fill(false)]);
+  });
+
+  test("with media outside its bundle gets it back rejected", async () => {
+    const offer = chromium.replace("BUNDLE 0 1 2", "BUNDLE 0 2");
+    const sections = readAnswer(await openPeer().peer.answer(offer), offer);
+    expect(sections.map(({ port }) => port)).toEqual([9, 0, 9]);
+  });
+
+  test.each([
+    ["sendonly", "recvonly"],
+    ["recvonly", "sendonly"],
+    ["recvonly", "sendrecv"],
+    ["inactive", "sendrecv"],
+  ])("with audio sections that are %s and %s gets both directions", async (first, second) => {
+    const { audio, data } = parts(chromium);
+    const another = audio.replace("a=mid:0", "a=mid:1").replace("a=sendrecv", `a=${second}`);
+    const head = chromium.slice(0, chromium.indexOf("m="));
+    const offer = [head, audio.replace("a=sendrecv", `a=${first}`), another, data].join("");
+    const sections = readAnswer(await openPeer().peer.answer(offer), offer).slice(0, 2);
+    const directions = sections.map(({ lines }) => lines.find((line) => /^a=(sendrecv|.*only|inactive)$/.test(line)));
+    expect(directions).toEqual([`a=${answerTo[first]}`, first === "recvonly" ? "a=recvonly" : `a=${answerTo[second]}`]);
+    // The source belongs to the section that we send on.
+    const sources = sections.map((section) => values(section, "ssrc").length);
+    expect(sources).toEqual(directions.map((direction) => (/send/.test(direction ?? "") ? 1 : 0)));
+  });
+
+  test.each([
+    ["moves data into the bundle", chromium.replace("BUNDLE 0 1 2", "BUNDLE 0 1"), chromium],
+    [
+      "leaves out the group",
+      chromium.slice(0, chromium.indexOf("m=video")),
+      chromium.slice(0, chromium.indexOf("m=video")).replace(/a=group.*\r\n/, ""),
+    ],
+    ["leaves out the data", chromium, chromium.slice(0, chromium.indexOf("m=video"))],
+    ["renames the sections", chromium, chromium.replaceAll(/mid:(\d)/g, "mid:a$1").replace("0 1 2", "a0 a1 a2")],
+    [
+      "puts the data first",
+      chromium,
+      `${chromium.slice(0, chromium.indexOf("m="))}${parts(chromium).data}${parts(chromium).audio}`,
+    ],
+  ])("that %s is answered", async (_, first, second) => {
+    const { peer } = openPeer();
+    readAnswer(await peer.answer(first), first);
+    readAnswer(await peer.answer(second), second);
+  });
+
+  test("that removes data from the bundle is rejected", async () => {
+    const { peer } = openPeer();
+    await peer.answer(chromium);
+    const separate = chromium.replace("BUNDLE 0 1 2", "BUNDLE 0 1");
+    await expect(peer.answer(separate)).rejects.toMatchObject({ code: "OFFER_INVALID" });
+    readAnswer(await peer.answer(chromium), chromium);
   });
 
   test("that is invalid is rejected, and the next one is answered", async () => {
@@ -209,6 +291,17 @@ describe("candidates", () => {
     await vi.waitFor(() => expect(peer.state).toBe("connected"));
     // The end of candidates does not count. An unknown mid without an index falls back to the audio section.
     expect(peer.counters.candidatesIgnored).toBe(2);
+  });
+
+  test("beyond 512 after one offer are ignored, and those of the next offer are used", async () => {
+    const { peer } = openPeer();
+    await peer.answer(voiceAlone);
+    for (let count = 0; count < 600; count++)
+      peer.addCandidate({ candidate: "candidate:1 1 udp 1 192.0.2.1 9 typ host", sdpMLineIndex: 0 });
+    expect(peer.counters.candidatesIgnored).toBe(600 - 512);
+    await peer.answer(voiceAlone);
+    peer.addCandidate({ candidate: "candidate:1 1 udp 1 192.0.2.1 9 typ host", sdpMLineIndex: 0 });
+    expect(peer.counters.candidatesIgnored).toBe(600 - 512);
   });
 
   test.each(["in the offer", "trickled"])("with an mDNS name %s are tried at the resolved address", async (how) => {

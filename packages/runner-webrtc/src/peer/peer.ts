@@ -1,7 +1,7 @@
 import { RunnerError } from "@pipecat-ts/runner-core";
 import { type IceCandidate, locateCandidate } from "./candidate.ts";
 import { createMdnsResolver, type MdnsResolver } from "./mdns.ts";
-import { type Offer, offerInvalid, parseOffer } from "./offer.ts";
+import { bundlesData, type Offer, offerInvalid, parseOffer } from "./offer.ts";
 import type { Peer, PeerListener, PeerOptions, RemoteCandidate } from "./peer-contract.ts";
 import type { WeriftAdapter } from "./werift/adapter.ts";
 
@@ -10,6 +10,9 @@ export type * from "./peer-contract.ts";
 /** The maximum number of candidates that are buffered until there is an offer. */
 const earlyLimit = 64;
 
+/** The maximum number of candidates that are parsed after each offer. Browsers send about 20. */
+const trickledLimit = 512;
+
 /**
  * Creates a peer that waits for its offer. It holds no socket or timer until then. The first offer loads werift unless `warmUp`
  * has. `close()` also closes `names`.
@@ -17,13 +20,14 @@ const earlyLimit = 64;
 export function createPeer(
   options: PeerOptions,
   listener: PeerListener,
-  names: MdnsResolver = createMdnsResolver(),
+  names: MdnsResolver = createMdnsResolver({}, options.mdnsQueries),
 ): Peer {
   let early: RemoteCandidate[] = [];
   let adapter: WeriftAdapter | undefined;
   let offered: Offer | undefined;
   let answering = false;
   let candidatesIgnored = 0;
+  let trickled = 0;
   let closing: Promise<void> | undefined;
   let queue: Promise<unknown> = Promise.resolve();
 
@@ -46,6 +50,7 @@ export function createPeer(
     const data = (offer.data?.candidates ?? []).map((candidate) => ({ candidate, sdpMid: offer.data?.mid }));
     const known = [...audio, ...data, ...early].flatMap((candidate) => locate(candidate, offer) ?? []);
     early = [];
+    trickled = 0;
     try {
       const answerSdp = await opened.answer(offer, known);
       offered = offer;
@@ -68,27 +73,31 @@ export function createPeer(
     if (closing !== undefined) throw new RunnerError("CALL_ENDED", "The peer is closed.");
   }
 
-  function addCandidate(trickled: RemoteCandidate): void {
+  function addCandidate(remote: RemoteCandidate): void {
     if (closing !== undefined) return;
-    if (adapter === undefined || offered === undefined || answering) {
-      if (early.length < earlyLimit) early.push(trickled);
+    trickled += 1;
+    if (trickled > trickledLimit) candidatesIgnored += 1;
+    else if (adapter === undefined || offered === undefined || answering) {
+      if (early.length < earlyLimit) early.push(remote);
       else candidatesIgnored += 1;
-      return;
-    }
-    const candidate = locate(trickled, offered);
+    } else use(remote, adapter, offered);
+  }
+
+  function use(remote: RemoteCandidate, adapter: WeriftAdapter, offer: Offer): void {
+    const candidate = locate(remote, offer);
     if (candidate !== undefined && !adapter.addCandidate(candidate)) candidatesIgnored += 1;
   }
 
   /** Returns the candidate if it has an address. A name is resolved first, and added again with its address. */
-  function locate(trickled: RemoteCandidate, offer: Offer): IceCandidate | undefined {
+  function locate(remote: RemoteCandidate, offer: Offer): IceCandidate | undefined {
     // The end of candidates needs no action: the caller's own checks may still find a pair.
-    if (trickled.candidate === "") return undefined;
-    const candidate = locateCandidate(trickled, offer);
+    if (remote.candidate === "") return undefined;
+    const candidate = locateCandidate(remote, offer);
     if (candidate === undefined) candidatesIgnored += 1;
     if (candidate === undefined || !candidate.host.endsWith(".local")) return candidate;
     void names.resolve(candidate.host).then((address) => {
       if (address === undefined) candidatesIgnored += 1;
-      else addCandidate({ ...trickled, candidate: trickled.candidate.replace(candidate.host, address) });
+      else addCandidate({ ...remote, candidate: remote.candidate.replace(candidate.host, address) });
     });
     return undefined;
   }
@@ -157,7 +166,7 @@ function guardListener(listener: PeerListener, { logger }: PeerOptions, active: 
   };
 }
 
-/** A peer keeps one certificate. An offer with another one is from another caller, or from a caller that started over. */
+/** A peer keeps one certificate, and its bundle. An offer with another certificate is from another caller, or from a caller that started over. */
 function checkSameCaller(offer: Offer, before: Offer): void {
   const known = new Set(before.audio.fingerprints);
   if (!offer.audio.fingerprints.some((fingerprint) => known.has(fingerprint)))
@@ -165,4 +174,6 @@ function checkSameCaller(offer: Offer, before: Offer): void {
       "has another certificate (a=fingerprint) than the first offer of the call",
       "To replace the connection, set restart_pc.",
     );
+  if (bundlesData(before) && offer.data !== undefined && !bundlesData(offer))
+    throw offerInvalid("removes the data channel from the bundle of the audio (RFC 9143, section 7.5.3)");
 }

@@ -2,7 +2,6 @@ import {
   Candidate,
   type RTCDataChannel,
   type RTCDtlsTransport,
-  type RTCIceTransport,
   RTCPeerConnection,
   type RtcpPacket,
   RtcpRrPacket,
@@ -16,10 +15,12 @@ import type { PeerCounters, PeerListener, PeerOptions, PeerState } from "../peer
 import { createGathering, type Gathering } from "./gathering.ts";
 import { disableAutomaticConnect } from "./patches/automatic-connect.ts";
 import { catchDataChannelErrors } from "./patches/data-channel-errors.ts";
+import { candidateLimit } from "./patches/datagram-filter.ts";
 import { boundHandshakes } from "./patches/handshake-bounds.ts";
 import { stopRetransmission } from "./patches/handshake-timers.ts";
 import { skipUsedRecordNumbers } from "./patches/record-numbers.ts";
 import { ignoreRepeatedHelloVerify } from "./patches/repeated-hello-verify.ts";
+import { keepReportsOnly } from "./patches/rtcp-reports.ts";
 import { guardSctpInput } from "./patches/sctp-input.ts";
 import { markReceivedInConstantTime } from "./patches/sctp-received-numbers.ts";
 import { createAudioSender } from "./patches/sender-reports.ts";
@@ -51,9 +52,6 @@ export interface CallerChannel {
 
 /** The largest message that we accept, in bytes. Other servers for Pipecat's clients announce the same. */
 const maxMessageBytes = 65_536;
-
-/** The maximum number of remote candidates per transport. A laptop on three networks with relays has about 20. */
-const candidateLimit = 64;
 
 /** The maximum number of data channels per call, open or closed: werift keeps some state of each. */
 const channelLimit = 16;
@@ -179,7 +177,7 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
     const isFirst = !started.has(dtls);
     started.add(dtls);
     if (!isFirst && before?.usernameFragment === now.usernameFragment && before.password === now.password) return;
-    const connecting = isFirst ? connect(dtls) : dtls.iceTransport.start();
+    const connecting = isFirst ? connect(dtls) : dtls.iceTransport.connection.connect();
     connecting.catch((err) => {
       if (!closing.signal.aborted) logger.debug({ err }, "webrtc connection failed");
       if (dtls === voiceDtls) setState("failed");
@@ -189,11 +187,12 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
   async function connect(dtls: RTCDtlsTransport): Promise<void> {
     if (dtls === voiceDtls) setState("connecting");
     ignoreRepeatedHelloVerify(dtls);
-    await connectIce(dtls.iceTransport);
+    await dtls.iceTransport.connection.connect();
     await dtls.start();
     skipUsedRecordNumbers(dtls);
     holdKeyObjects(dtls);
     countRollovers(dtls);
+    keepReportsOnly(dtls);
     await startData(dtls);
   }
 
@@ -273,22 +272,6 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
     },
     close,
   };
-}
-
-/**
- * Resolves once ICE has a valid candidate pair. If the caller restarts ICE before that, werift runs two checks at once and
- * settles only one of them.
- */
-async function connectIce(ice: RTCIceTransport): Promise<void> {
-  const { promise: connected, resolve } = Promise.withResolvers<void>();
-  const { unSubscribe } = ice.onStateChange.subscribe((state) => {
-    if (state === "connected") resolve();
-  });
-  try {
-    await Promise.race([ice.start(), connected]);
-  } finally {
-    unSubscribe();
-  }
 }
 
 /** The share of packets from source `ssrc` that were lost since the last report, in % (RFC 3550, section 6.4.1). */

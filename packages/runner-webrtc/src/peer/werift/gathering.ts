@@ -13,7 +13,8 @@ import { parseIceServers, type ServerAddress } from "../ice-servers.ts";
 import type { PeerOptions } from "../peer-contract.ts";
 import { openUdpTransport, type UdpTransport } from "../udp-transport.ts";
 import { untilAborted, withDeadline } from "./deadline.ts";
-import { filterRelay, filterSocket } from "./patches/datagram-filter.ts";
+import { type FilteredTransport, filterRelay, filterSocket } from "./patches/datagram-filter.ts";
+import { keepPairDuringRestart } from "./patches/ice-restart.ts";
 import { addLocalCandidate, createStunProtocol } from "./patches/own-sockets.ts";
 import { allocateAtFirst } from "./turn.ts";
 
@@ -41,8 +42,12 @@ export function createGathering(dtls: RTCDtlsTransport, options: PeerOptions): G
   let datagramsIgnored = 0;
   let opened: Promise<void> | undefined;
 
-  const ignored = (): void => {
-    datagramsIgnored += 1;
+  const filtered: FilteredTransport = {
+    dtls,
+    previousAddresses: keepPairDuringRestart(dtls.iceTransport),
+    ignored() {
+      datagramsIgnored += 1;
+    },
   };
 
   async function open(signal: AbortSignal): Promise<void> {
@@ -54,7 +59,7 @@ export function createGathering(dtls: RTCDtlsTransport, options: PeerOptions): G
     if (signal.aborted) await relay?.close();
     signal.throwIfAborted();
     if (relay !== undefined) {
-      filterRelay(relay, dtls, ignored);
+      filterRelay(relay, filtered);
       addLocalCandidate(dtls.iceTransport, relay, relayCandidate(relay.turn));
     } else if (options.relayOnly === true)
       throw new RunnerError("TURN_UNREACHABLE", "No TURN server allocated an address, and --relay-only is set.", {
@@ -82,7 +87,7 @@ export function createGathering(dtls: RTCDtlsTransport, options: PeerOptions): G
   /** Adds a host candidate that announces `address`. */
   function addHost(socket: UdpTransport, address: string, index: number): StunProtocol {
     const protocol = createStunProtocol(socket);
-    filterSocket(protocol, socket, dtls, ignored);
+    filterSocket(protocol, socket, filtered);
     const priority = candidatePriority("host", { localPreference: 65_535 - index });
     const candidate = new Candidate(`${index + 1}`, 1, "udp", priority, address, socket.address.port, "host");
     addLocalCandidate(dtls.iceTransport, protocol, candidate);

@@ -1,40 +1,36 @@
-import type { Offer, OfferedTransport } from "../offer.ts";
+import { bundlesData, type Offer, type OfferedTransport } from "../offer.ts";
 
 /**
- * Writes the part of an offer that werift needs: Opus and the data channel. It leaves out rejected sections, and candidates,
- * which the adapter adds one by one.
+ * Writes the part of an offer that werift needs: Opus and the data channel, with names and an order that do not depend on the
+ * offer. It leaves out candidates, which the adapter adds one by one. Two audio sections in one bundle become one: werift gets
+ * the caller's packets from the transport, and only needs the payload type to send.
  */
 export function writeRemoteDescription(offer: Offer): string {
-  const { audio, data } = offer;
-  const served = offer.sections.filter(({ mid }) => mid === audio.mid || mid === data?.mid);
-  const bundle = offer.bundle.filter((mid) => served.some((section) => section.mid === mid));
+  const { audio, playback, data } = offer;
+  const { opusPayloadType } = playback ?? audio;
   const lines = [
     "v=0",
     "o=- 1 1 IN IP4 0.0.0.0",
     "s=-",
     "t=0 0",
     ...(offer.iceLite ? ["a=ice-lite"] : []),
-    ...(bundle.length === 0 ? [] : [`a=group:BUNDLE ${bundle.join(" ")}`]),
+    // A later offer may leave out the group of a single section. werift would reject it.
+    `a=group:BUNDLE audio${bundlesData(offer) ? " data" : ""}`,
+    `m=audio 9 UDP/TLS/RTP/SAVPF ${opusPayloadType}`,
+    ...transportLines("audio", audio),
+    `a=${playback === undefined ? audio.direction : "sendrecv"}`,
+    "a=rtcp-mux",
+    `a=rtpmap:${opusPayloadType} opus/48000/2`,
+    ...(audio.ssrc === undefined ? [] : [`a=ssrc:${audio.ssrc} cname:caller`]),
   ];
-  for (const { mid } of served) {
-    if (mid === audio.mid) {
-      lines.push(
-        `m=audio 9 UDP/TLS/RTP/SAVPF ${audio.opusPayloadType}`,
-        ...transportLines(mid, audio),
-        `a=${audio.direction}`,
-        "a=rtcp-mux",
-        `a=rtpmap:${audio.opusPayloadType} opus/48000/2`,
-        ...(audio.ssrc === undefined ? [] : [`a=ssrc:${audio.ssrc} cname:caller`]),
-      );
-    } else if (data !== undefined) {
-      const size = Number.isFinite(data.maxMessageBytes) ? data.maxMessageBytes : 0;
-      lines.push(
-        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
-        ...transportLines(mid, data),
-        `a=sctp-port:${data.sctpPort}`,
-        `a=max-message-size:${size}`,
-      );
-    }
+  if (data !== undefined) {
+    const size = Number.isFinite(data.maxMessageBytes) ? data.maxMessageBytes : 0;
+    lines.push(
+      "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+      ...transportLines("data", data),
+      `a=sctp-port:${data.sctpPort}`,
+      `a=max-message-size:${size}`,
+    );
   }
   return `${lines.join("\r\n")}\r\n`;
 }

@@ -3,6 +3,9 @@ import { once } from "node:events";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import {
   Candidate,
+  classes,
+  Message,
+  methods,
   type RTCDtlsTransport,
   RTCPeerConnection,
   StunOverTurnProtocol,
@@ -68,6 +71,61 @@ test("media of the caller with an endless header extension does not block the pr
   expect(performance.now() - start).toBeLessThan(1_000);
 });
 
+/** How many of `count` datagrams of a caller were ignored. Fails unless the call continues. */
+async function countIgnored(count: number, datagram: Buffer): Promise<number> {
+  const call = await openCall();
+  await exchangeAudio(call);
+  const ice = call.caller.connection.dtlsTransports[0]?.iceTransport.connection;
+  const { protocol, remoteAddr } = ice?.nominated ?? expect.fail("The call has no pair.");
+  const before = call.peer.counters.datagramsIgnored;
+  for (let sent = 0; sent < count; sent++) {
+    await protocol.sendData(datagram, remoteAddr);
+    // The kernel's buffer holds some hundred datagrams.
+    if (sent % 50 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await exchangeAudio(call);
+  return call.peer.counters.datagramsIgnored - before;
+}
+
+test("handshake datagrams of a caller are limited, and the call continues", async () => {
+  // A HelloRequest, which DTLS ignores.
+  const ignored = await countIgnored(300, Buffer.from("16fefd0000000000000005000c000000000000000000000000", "hex"));
+  expect(ignored).toBeGreaterThan(150);
+});
+
+test("datagrams with more than 16 records are ignored", async () => {
+  const record = Buffer.from("17fefd00000000000000000000", "hex");
+  expect(await countIgnored(10, Buffer.concat(Array.from({ length: 16 }, () => record)))).toBe(0);
+  expect(await countIgnored(10, Buffer.concat(Array.from({ length: 17 }, () => record)))).toBe(10);
+});
+
+test("datagrams larger than an Ethernet frame are ignored", async () => {
+  const ignored = await countIgnored(10, Buffer.concat([Buffer.from("17fefd", "hex"), Buffer.alloc(2_048)]));
+  expect(ignored).toBe(10);
+});
+
+test("a caller's checks from more than 64 addresses are ignored", async () => {
+  const call = await openCall();
+  await exchangeAudio(call);
+  const { sdp = "" } = call.caller.connection.remoteDescription ?? {};
+  const [, host = "", port] = sdp.match(/udp \d+ ([\d.]+) (\d+)/) ?? [];
+  const read = (name: string): string => sdp.match(new RegExp(`a=${name}:(.*)\r\n`))?.[1] ?? "";
+  const check = new Message(methods.BINDING, classes.REQUEST)
+    .setAttribute("USERNAME", `${read("ice-ufrag")}:them`)
+    .setAttribute("PRIORITY", 1)
+    .setAttribute("ICE-CONTROLLING", 1n)
+    .addMessageIntegrity(Buffer.from(read("ice-pwd")))
+    .addFingerprint().bytes;
+  for (let count = 0; count < 80; count++) {
+    const socket = createSocket("udp4").bind(0, host);
+    onTestFinished(() => void socket.close());
+    await once(socket, "listening");
+    socket.send(check, Number(port), host);
+  }
+  await vi.waitFor(() => expect(call.peer.counters.datagramsIgnored).toBeGreaterThanOrEqual(80 - 64));
+  await exchangeAudio(call);
+});
+
 describe("before a call is connected", () => {
   /** A transport whose caller is at 192.0.2.1, port 9. */
   async function openTransport(): Promise<RTCDtlsTransport> {
@@ -80,6 +138,12 @@ describe("before a call is connected", () => {
     return dtlsTransport;
   }
 
+  const filtered = (dtls: RTCDtlsTransport) => ({
+    dtls,
+    previousAddresses: { includes: () => false },
+    ignored: vi.fn<() => void>(),
+  });
+
   /** The start of a DTLS handshake record. */
   const handshake = Buffer.from("16fefd", "hex");
 
@@ -88,7 +152,7 @@ describe("before a call is connected", () => {
     const socket = await openUdpTransport("127.0.0.1", undefined);
     onTestFinished(() => socket.close());
     const protocol = createStunProtocol(socket);
-    filterSocket(protocol, socket, dtls, () => undefined);
+    filterSocket(protocol, socket, filtered(dtls));
     const received: Buffer[] = [];
     protocol.onDataReceived.subscribe((data) => received.push(data));
     socket.onData(handshake, ["192.0.2.1", 9]);
@@ -98,15 +162,26 @@ describe("before a call is connected", () => {
     await vi.waitFor(() => expect(received).toEqual([handshake]));
   });
 
+  test("datagrams of a caller are limited to 2,000 at once", async () => {
+    const socket = await openUdpTransport("127.0.0.1", undefined);
+    onTestFinished(() => socket.close());
+    const transport = filtered(await openTransport());
+    filterSocket(createStunProtocol(socket), socket, transport);
+    const media = packet("806f0001 00000000 00000001", 40);
+    for (let count = 0; count < 10_000; count++) socket.onData(media, ["192.0.2.1", 9]);
+    expect(transport.ignored.mock.calls.length).toBeGreaterThan(7_000);
+    expect(transport.ignored.mock.calls.length).toBeLessThanOrEqual(8_000);
+  });
+
   test("a relayed datagram of another sender is ignored", async () => {
     const socket = await openUdpTransport("127.0.0.1", undefined);
     onTestFinished(() => socket.close());
     const turn = new TurnProtocol(["127.0.0.1", 9], "caller", "secret", 600, socket as unknown as Transport);
-    const ignored = vi.fn<() => void>();
-    filterRelay(new StunOverTurnProtocol(turn), await openTransport(), ignored);
+    const transport = filtered(await openTransport());
+    filterRelay(new StunOverTurnProtocol(turn), transport);
     turn.onData.execute(handshake, ["192.0.2.1", 9]);
-    expect(ignored).not.toHaveBeenCalled();
+    expect(transport.ignored).not.toHaveBeenCalled();
     turn.onData.execute(handshake, ["192.0.2.2", 9]);
-    expect(ignored).toHaveBeenCalledOnce();
+    expect(transport.ignored).toHaveBeenCalledOnce();
   });
 });

@@ -1,3 +1,4 @@
+import { createRateLimit } from "@pipecat-ts/runner-core";
 import {
   type Connection,
   parseMessage,
@@ -7,65 +8,110 @@ import {
 } from "werift";
 import type { SocketAddress, UdpTransport } from "../../udp-transport.ts";
 import { onDtlsSocket } from "../dtls-socket.ts";
+import { readStun } from "../stun.ts";
+import type { PreviousAddresses } from "./ice-restart.ts";
 
-/** The largest media packet that is accepted, in bytes. An Ethernet frame carries 1,500. */
+/** The largest datagram that is accepted, in bytes. An Ethernet frame carries 1,500. */
 const packetLimit = 2_048;
 
 /** The longest RTP header extension that is accepted, in 32-bit words. Browsers send 8. */
 const extensionLimit = 64;
+
+/** Datagrams of a caller. Audio takes 50 to 100 per second, and a message on a data channel one per KiB. */
+const datagramRate = { perSecond: 500, burst: 2_000 };
+
+/** The maximum number of DTLS records in a datagram. A flight of a handshake has up to six. */
+const recordLimit = 16;
+
+/** Handshake datagrams of a caller: its side of a handshake has about five, and repeats lost ones after 50 ms or more. */
+const handshakeRate = { perSecond: 20, burst: 100 };
+
+/** Checks of a caller. Chromium sends 20 per second on each of a few pairs while it connects, and later one per pair and second. */
+const checkRate = { perSecond: 200, burst: 1_000 };
+
+/**
+ * The maximum number of addresses from which a caller may send checks, and of the candidates that it may announce. A laptop on
+ * three networks with relays has about 20.
+ */
+export const candidateLimit = 64;
 
 /** The maximum number of buffered handshake datagrams. The first flight is one datagram; the caller repeats lost ones. */
 const earlyLimit = 2;
 
 type Receive = UdpTransport["onData"];
 
+/** The transport whose datagrams are filtered. */
+export interface FilteredTransport {
+  readonly dtls: RTCDtlsTransport;
+  readonly previousAddresses: PreviousAddresses;
+  /** Called for each datagram that is dropped. */
+  ignored(): void;
+}
+
 /**
  * Private members: `StunProtocol.datagramReceived`, `StunOverTurnProtocol.handleStunMessage`.
  *
  * Filters the datagrams of a socket: STUN requests must carry our password (RFC 8445, section 7.3), everything else must come
- * from a candidate of the caller and, if it is RTP, have a valid header. `ignored` is called for each datagram that is dropped.
- * Handshake datagrams that arrive before werift listens are buffered, because the caller would repeat them only after a while.
+ * from a candidate of the caller and, if it is RTP, have a valid header. Handshake datagrams that arrive before werift listens are buffered, because the caller would repeat them only after a while.
  *
  * Without this patch, anyone who knows the port can end a call (a DTLS alert), inject packets, or block the process for
- * seconds (an RTP header extension of 262,140 bytes).
+ * seconds (an RTP header extension of 262,140 bytes, or a STUN message with thousands of checksums), and a caller can make us
+ * send checks to any number of addresses.
  *
  * Upstream issues: "ICE: binding requests are accepted without a valid MESSAGE-INTEGRITY", "ICE: data from addresses that are
- * not candidates reaches DTLS and SRTP", "RTP: an extension longer than the packet blocks the parser".
+ * not candidates reaches DTLS and SRTP", "RTP: an extension longer than the packet blocks the parser", "STUN: repeated FINGERPRINT
+ * attributes take quadratic time", "ICE: peer-reflexive candidates are not limited".
  */
-export function filterSocket(
-  protocol: StunProtocol,
-  socket: UdpTransport,
-  dtls: RTCDtlsTransport,
-  ignored: () => void,
-): void {
+export function filterSocket(protocol: StunProtocol, socket: UdpTransport, transport: FilteredTransport): void {
   const { datagramReceived } = protocol as unknown as StunProtocolInternals;
-  socket.onData = filter(protocol, datagramReceived.bind(protocol), dtls, ignored);
+  socket.onData = filter(protocol, datagramReceived.bind(protocol), transport);
 }
 
 /** The same for datagrams that a TURN server relays. */
-export function filterRelay(protocol: StunOverTurnProtocol, dtls: RTCDtlsTransport, ignored: () => void): void {
+export function filterRelay(protocol: StunOverTurnProtocol, transport: FilteredTransport): void {
   const internals = protocol as unknown as RelayInternals;
-  internals.handleStunMessage = filter(protocol, internals.handleStunMessage, dtls, ignored);
+  internals.handleStunMessage = filter(protocol, internals.handleStunMessage, transport);
 }
 
 function filter(
   protocol: Pick<StunProtocol, "onDataReceived">,
   receiveStun: Receive,
-  dtls: RTCDtlsTransport,
-  ignored: () => void,
+  { dtls, previousAddresses, ignored }: FilteredTransport,
 ): Receive {
   const ice = dtls.iceTransport.connection as Connection;
   const early: Buffer[] = [];
   let listening = false;
+  const isCaller = (from: SocketAddress): boolean => hasCandidate(ice, from) || previousAddresses.includes(from);
   onDtlsSocket(dtls, () => {
     listening = true;
     for (const data of early.splice(0)) protocol.onDataReceived.execute(data);
   });
+  const rates = {
+    datagrams: createRateLimit(datagramRate),
+    handshakes: createRateLimit(handshakeRate),
+    checks: createRateLimit(checkRate),
+  };
+
+  /** werift checks responses against the request that they answer. */
+  function isAcceptedStun(data: Buffer, from: SocketAddress): boolean {
+    const message = readStun(data);
+    if (message === undefined || message.isResponse) return message !== undefined;
+    const { receiver = "" } = message;
+    if (!Object.hasOwn(ice.userHistory, receiver) || !rates.checks.take()) return false;
+    if (ice.remoteCandidates.length >= candidateLimit && !isCaller(from)) return false;
+    return parseMessage(data, Buffer.from(ice.userHistory[receiver] ?? "")) !== undefined;
+  }
+
+  function isAcceptedData(data: Buffer, from: SocketAddress): boolean {
+    if (!isCaller(from) || !rates.datagrams.take()) return false;
+    if (isMedia(data)) return isRtcp(data) || isValidRtp(data);
+    return hasFewRecords(data) && (!isHandshake(data) || rates.handshakes.take());
+  }
+
   return (data, from) => {
-    if (isStun(data)) {
-      if (isAuthentic(data, ice)) receiveStun(data, from);
-      else ignored();
-    } else if (!isCaller(from, ice) || (isMedia(data) && !isRtcp(data) && !isValidRtp(data))) ignored();
+    const isSmall = data.length <= packetLimit;
+    if (isSmall && isStun(data) && isAcceptedStun(data, from)) receiveStun(data, from);
+    else if (!isSmall || isStun(data) || !isAcceptedData(data, from)) ignored();
     else if (listening) protocol.onDataReceived.execute(data);
     else if (early.length < earlyLimit) early.push(data);
   };
@@ -74,6 +120,18 @@ function filter(
 /** RFC 7983: the first byte distinguishes STUN, DTLS and media. */
 function isStun(data: Buffer): boolean {
   return (data[0] ?? 0) < 4;
+}
+
+/** RFC 6347, section 4.1: the content type. */
+function isHandshake(data: Buffer): boolean {
+  return data[0] === 22;
+}
+
+/** Whether the records of a datagram (RFC 6347, section 4.1) are few. werift decrypts each of them. */
+export function hasFewRecords(data: Buffer): boolean {
+  let records = 0;
+  for (let position = 0; position + 13 <= data.length; position += 13 + data.readUInt16BE(position + 11)) records += 1;
+  return records <= recordLimit;
 }
 
 function isMedia(data: Buffer): boolean {
@@ -101,17 +159,7 @@ export function isValidRtp(packet: Buffer): boolean {
   return words <= extensionLimit && sourcesEnd + 4 + 4 * words <= packet.length;
 }
 
-/** Checks the password of a request. werift checks responses against the request that they answer. */
-function isAuthentic(data: Buffer, ice: Connection): boolean {
-  const message = parseMessage(data);
-  if (message === undefined) return false;
-  if ((data.readUInt16BE(0) & 0x0110) !== 0) return true;
-  const [usernameFragment = ""] = String(message.getAttributeValue("USERNAME") ?? "").split(":");
-  if (!Object.hasOwn(ice.userHistory, usernameFragment)) return false;
-  return parseMessage(data, Buffer.from(ice.userHistory[usernameFragment] ?? "")) !== undefined;
-}
-
-function isCaller([host, port]: SocketAddress, ice: Connection): boolean {
+function hasCandidate(ice: Connection, [host, port]: SocketAddress): boolean {
   const nominated = ice.nominated?.remoteCandidate;
   if (nominated?.port === port && nominated.host === host) return true;
   return ice.remoteCandidates.some((candidate) => candidate.port === port && candidate.host === host);

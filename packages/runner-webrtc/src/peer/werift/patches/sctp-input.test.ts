@@ -46,6 +46,7 @@ test.each([
   ["SACK with gap blocks that repeat every chunk", sackChunk(1, Array(300).fill([0, 65_535]))],
   ["SACK without its fields", chunk(3, 0, Buffer.alloc(8))],
   ["SACK with fewer gap blocks than announced", chunk(3, 0, Buffer.from("0000000100010000ffffffff", "hex"))],
+  ["9 heartbeats", Buffer.concat(Array.from({ length: 9 }, () => chunk(4, 0, parameter)))],
   ["a packet larger than an Ethernet frame", chunk(cookieAck, 0, Buffer.alloc(2_048))],
 ])("invalid: %s", (_, chunks) => {
   expect(isValidSctp(sctpPacket(1, chunks))).toBe(false);

@@ -1,0 +1,41 @@
+import { expect } from "vitest";
+
+/** How long one message may block the event loop, in ms. */
+const maxBlockMs = 50;
+
+/** What a message may cost whatever its size, and each of its bytes in addition. */
+export interface Cost {
+  readonly messageMicros: number;
+  readonly byteMicros: number;
+}
+
+/** Processor time, because other programs on the machine must not count. */
+export async function micros(work: () => unknown): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return user + system;
+}
+
+/** Fails if one of the messages takes longer than 50 ms, or if all of them cost more than stated. */
+export async function expectCost<Message extends { readonly length: number }>(
+  messages: readonly Message[],
+  receive: (message: Message) => unknown,
+  { messageMicros, byteMicros }: Cost,
+): Promise<void> {
+  let blocked = Number.POSITIVE_INFINITY;
+  let total = Number.POSITIVE_INFINITY;
+  // The least of some rounds: the first ones include the compiler.
+  for (let round = 0; round < 8; round++) {
+    const costs: number[] = [];
+    for (const message of messages) costs.push(await micros(() => receive(message)));
+    blocked = Math.min(blocked, Math.max(...costs));
+    total = Math.min(
+      total,
+      costs.reduce((sum, cost) => sum + cost),
+    );
+  }
+  const bytes = messages.reduce((sum, { length }) => sum + length, 0);
+  expect(blocked / 1_000, "ms for one message").toBeLessThan(maxBlockMs);
+  expect(total, "µs for all messages").toBeLessThan(messageMicros * messages.length + byteMicros * bytes);
+}
