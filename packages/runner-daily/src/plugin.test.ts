@@ -51,7 +51,7 @@ describe("availability", () => {
     [{ roomUrl: "https://test.daily.co/" }, "--daily-room-url"],
     [{ roomUrl: "javascript:alert(1)" }, "--daily-room-url"],
     [{ apiUrl: "daily" }, "--daily-api-url"],
-    [{ pinlessHmacSecret: "not base64!" }, "not shown"],
+    [{ pinlessHmacSecret: "not base64!" }, "the value is not valid"],
   ])("%j stops the runner with the name of the option", async (options, text) => {
     await expect(check(options)).rejects.toMatchObject({
       code: "OPTION_INVALID",

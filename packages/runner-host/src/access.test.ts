@@ -266,7 +266,7 @@ test("unauthenticated routes include carriers' routes with acceptsUnverified, al
 });
 
 test.each([
-  [{ apiKey: "short" }, /--api-key .*not shown/],
+  [{ apiKey: "short" }, /--api-key .*: the value is not valid/],
   [{ webSocketSecret: "short" }, /PIPECAT_WEBSOCKET_SECRET|webSocketSecret/],
   [{ webSocketAuth: "maybe" as never }, /--ws-auth .*"maybe"/],
   [{ allowedOrigins: ["app.example.com"] }, /"app.example.com" is not an origin/],

@@ -209,7 +209,7 @@ describe("an API request concerns", () => {
     expect(await hungUp(runner, "/ws", {}, "A1")).toEqual([]);
     expect(await hungUp(runner, await start(runner), {}, "A2")).toEqual([]);
     expect(await hungUp(runner, await announced(runner, "A3"), {}, "A3")).toEqual([]);
-    const warnings = fixture.logger.lines.filter(({ message }) => message.startsWith("call not hung up"));
+    const warnings = fixture.logger.lines.filter(({ message }) => message.startsWith("socket closed without hang-up"));
     expect(warnings).toHaveLength(3);
     expect(warnings[0]).toMatchObject({ fields: { fix: "Start with --proxy <public hostname>." } });
   });
