@@ -19,6 +19,9 @@ export interface Fault {
 const attacker = join(import.meta.dirname, "attacker.ts");
 const account = { TWILIO_ACCOUNT_SID: twilioAccount.accountSid, TWILIO_AUTH_TOKEN: twilioAccount.authToken };
 
+/** Nothing listens there. */
+const deadTurnServer = { urls: "turn:127.0.0.1:9?transport=udp", username: "drill", credential: "secret" };
+
 /** All faults. `silentPort`: a server on this machine that accepts connections and never answers. */
 export function listFaults(silentPort: number): readonly Fault[] {
   return [
@@ -66,7 +69,7 @@ export function listFaults(silentPort: number): readonly Fault[] {
     },
     {
       name: "a TURN server that does not answer",
-      runner: { args: ["--ice-servers", "turn:user:secret@127.0.0.1:9?transport=udp"] },
+      runner: { args: ["--ice-servers", JSON.stringify(deadTurnServer)] },
       async run(runner, ms) {
         const caller = await runner.callByWebRTC().catch(() => undefined);
         await sleep(ms);

@@ -1,11 +1,13 @@
 /**
  * `pnpm drill [NAME …] [--seconds 10] [--rest 5]`: 30 WebSocket, 10 WebRTC and 10 Twilio callers hear their echo while a fault happens
  * beside them, one fault after another. `NAME` is part of a fault's name. Prints what the callers noticed and what the runner
- * reported, as the table of `docs/reliability.md`. Each fault gets a runner of its own, on one core. Exits with 1 when a fault
- * disturbed others that must not.
+ * reported, as the table of `docs/reliability.md`. Each fault gets a runner of its own, which has the first core for itself; callers
+ * and attackers share the others. Exits with 1 when a fault disturbed others that must not.
  */
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
+import { availableParallelism } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { durationMs } from "@pipecat-ts/audio";
@@ -92,6 +94,8 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { seconds: { type: "string", default: "10" }, rest: { type: "string", default: "5" } },
 });
+const lastCore = availableParallelism() - 1;
+if (lastCore > 0) spawnSync("taskset", ["-cp", `1-${lastCore}`, `${process.pid}`]);
 const silent = createServer().listen(0, "127.0.0.1");
 await once(silent, "listening");
 const inMb = (bytes: number) => Math.round(bytes / 1e6);
