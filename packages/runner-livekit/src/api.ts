@@ -3,12 +3,12 @@ import { type ApiKey, createToken } from "./token.ts";
 
 /** The part of LiveKit's room service that a runner needs. Methods reject with LIVEKIT_REFUSED or LIVEKIT_UNREACHABLE. */
 export interface RoomService {
-  /** Creates a room, or does nothing when it exists. */
+  /** Creates a room. A room that exists gets the default settings. */
   createRoom(name: string): Promise<void>;
   /** Resolves also when the room does not exist. */
   deleteRoom(name: string): Promise<void>;
-  /** Whether a room has as many participants as it may have. */
-  isFull(name: string): Promise<boolean>;
+  /** The state of a room; `undefined` when it does not exist. */
+  findRoom(name: string): Promise<{ readonly isFull: boolean } | undefined>;
   /** Waits until `limitMs` for requests in progress. */
   close(limitMs: number): Promise<void>;
 }
@@ -53,11 +53,11 @@ export function createRoomService(options: RoomServiceOptions): RoomService {
     async deleteRoom(name) {
       await send("DeleteRoom", { room: name }, { roomCreate: true }, [404]);
     },
-    async isFull(name) {
+    async findRoom(name) {
       const { rooms } = Object(await send("ListRooms", { names: [name] }, { roomList: true }));
       const [room] = Array.isArray(rooms) ? rooms : [];
       const { max_participants: limit = 0, num_participants: count = 0 } = Object(room);
-      return limit > 0 && count >= limit;
+      return room && { isFull: limit > 0 && count >= limit };
     },
     close: (limitMs) => client.close(limitMs),
   };

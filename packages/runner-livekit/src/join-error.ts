@@ -21,7 +21,7 @@ export function joinError(error: unknown): RunnerError {
       `The bot cannot join its room: LiveKit answers with status ${status}.`,
       {
         status: 502,
-        fix: "Check LIVEKIT_URL and the log of the LiveKit server. 500 can mean that the room is full.",
+        fix: "Check LIVEKIT_URL and the log of the LiveKit server.",
       },
     );
   }

@@ -33,7 +33,8 @@ function findNativePart(): void {
   createRequire(bindings).resolve(`@livekit/rtc-ffi-bindings-${process.platform}-${process.arch}${suffix}`);
 }
 
-function loadSdk(): Sdk {
+/** The SDK, loaded by the first call. Throws LIVEKIT_SDK_MISSING. */
+export function loadSdk(): Sdk {
   try {
     const sdk = require(sdkName) as Sdk;
     silence();
@@ -61,10 +62,11 @@ async function joinRoom(request: JoinRequest, listener: RoomListener): Promise<R
   const room = createRtcRoom(sdk, request, listener);
   const joining = room.join();
   try {
-    const limit = AbortSignal.any([AbortSignal.timeout(request.timeoutMs), request.signal]);
-    const settled = await withTimeout(joining, limit);
-    if (request.signal.aborted) throw callEnded();
-    if (!settled) throw joinTimeout(request.timeoutMs);
+    const { signal, timeoutMs } = request;
+    const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve));
+    const settled = signal.aborted || (await withTimeout(Promise.race([joining, aborted]), timeoutMs));
+    if (signal.aborted) throw callEnded();
+    if (!settled) throw joinTimeout(timeoutMs);
     await joining;
     return room.connection;
   } catch (error) {
@@ -220,9 +222,10 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
   async function close(): Promise<void> {
     for (const { reader } of audible.values()) void reader?.cancel().catch(() => undefined);
     audible.clear();
-    await room.disconnect().catch(() => undefined); // The server may be gone.
-    room.removeAllListeners();
-    await track?.close();
+    // Before the room, which drops the handle of the track. Each rejects when its native part is gone already.
+    await track?.close(false).catch(() => undefined);
+    await source?.close().catch(() => undefined);
+    await leaveRoom(room);
   }
 
   const connection: RoomConnection = {
@@ -280,6 +283,16 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
       for (const deliver of events) deliver();
     },
   };
+}
+
+/** Leaves a room of the SDK, and releases what the SDK keeps of it. Never rejects. */
+export async function leaveRoom(room: rtc.Room): Promise<void> {
+  await room.disconnect().catch(() => undefined); // The server may be gone.
+  room.removeAllListeners();
+  // `disconnect` leaves the listener of a room behind that the server has closed, and with it the room.
+  const { onFfiEvent } = room as unknown as { readonly onFfiEvent?: () => void };
+  const { _ffiClientInstance: events } = globalThis as { readonly _ffiClientInstance?: EventEmitter };
+  if (onFfiEvent) events?.off("ffi_event", onFfiEvent);
 }
 
 type AudioReader = ReadableStreamDefaultReader<rtc.AudioFrame>;

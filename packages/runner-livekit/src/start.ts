@@ -1,12 +1,5 @@
 import { randomBytes } from "node:crypto";
-import {
-  type Call,
-  isRunnerError,
-  type MediaPort,
-  type RunnerContext,
-  RunnerError,
-  type Session,
-} from "@pipecat-ts/runner-core";
+import { type Call, type MediaPort, type RunnerContext, RunnerError, type Session } from "@pipecat-ts/runner-core";
 import type { RoomService } from "./api.ts";
 import type { LiveKitParams, LiveKitRunnerArguments } from "./arguments.ts";
 import type { LiveKitClient } from "./client.ts";
@@ -29,7 +22,7 @@ export interface StartedSession {
 }
 
 /**
- * Creates a room and runs a bot in it. Rejects with LIVEKIT_REFUSED, LIVEKIT_UNREACHABLE, AT_CAPACITY or DRAINING; the session is
+ * Creates a room and runs a bot in it. Rejects with LIVEKIT_REFUSED, LIVEKIT_UNREACHABLE, LIVEKIT_ROOM_FULL, AT_CAPACITY or DRAINING; the session is
  * ended and the new room deleted then. The room of `roomName` is shared by all sessions and is not deleted.
  */
 export async function startSession(
@@ -45,8 +38,10 @@ export async function startSession(
   const session = runner.createSession({ body, reserve: true });
   const roomName = options.roomName ?? `pipecat-${randomBytes(4).toString("hex")}`;
   try {
-    await rooms.createRoom(roomName);
-    if (options.roomName === undefined) session.onEnd(() => deleteRoom(rooms, roomName, session));
+    if (options.roomName === undefined) {
+      await rooms.createRoom(roomName);
+      session.onEnd(() => deleteRoom(rooms, roomName, session));
+    } else await prepareSharedRoom(rooms, roomName);
     // As in the Python runner. Identities differ, because LiveKit removes a participant when another one with its identity joins.
     const suffix = session.id.slice(0, 8);
     const token = createToken(account, botGrants(roomName, `Pipecat Agent-${suffix}`), tokenLifetimeMs);
@@ -60,26 +55,29 @@ export async function startSession(
     async function connect(params: LiveKitParams): Promise<MediaPort> {
       const leaving = new AbortController();
       session.onEnd(() => leaving.abort());
-      try {
-        return await connectLiveKit(call, {
-          client,
-          url: account.url,
-          token,
-          params,
-          clock: runner.pacer.clock,
-          logger: session.logger,
-          joinTimeoutMs: options.joinTimeout * 1000,
-          emptyRoomTimeoutMs: options.emptyRoomTimeout * 1000,
-          signal: leaving.signal,
-        });
-      } catch (error) {
-        throw (await isFull(rooms, roomName, error)) ? roomFull() : error;
-      }
+      return await connectLiveKit(call, {
+        client,
+        url: account.url,
+        token,
+        params,
+        clock: runner.pacer.clock,
+        logger: session.logger,
+        joinTimeoutMs: options.joinTimeout * 1000,
+        emptyRoomTimeoutMs: options.emptyRoomTimeout * 1000,
+        signal: leaving.signal,
+      });
     }
   } catch (error) {
     void session.end("transport-failed");
     throw error;
   }
+}
+
+/** Creates the room unless it exists, with settings that may be the operator's. LiveKit admits a bot to a full room, but no caller. */
+async function prepareSharedRoom(rooms: RoomService, name: string): Promise<void> {
+  const room = await rooms.findRoom(name);
+  if (room?.isFull) throw roomFull();
+  if (room === undefined) await rooms.createRoom(name);
 }
 
 function botGrants(room: string, identity: string) {
@@ -94,14 +92,8 @@ async function deleteRoom(rooms: RoomService, name: string, { logger }: Session)
   }
 }
 
-/** LiveKit answers a bot that joins a full room with status 500 and no text. */
-async function isFull(rooms: RoomService, name: string, error: unknown): Promise<boolean> {
-  if (!isRunnerError(error) || error.code !== "LIVEKIT_JOIN_FAILED") return false;
-  return await rooms.isFull(name).catch(() => false);
-}
-
 function roomFull(): RunnerError {
-  return new RunnerError("LIVEKIT_ROOM_FULL", "The bot cannot join its room, which is full.", {
+  return new RunnerError("LIVEKIT_ROOM_FULL", "The caller could not join: the room in LIVEKIT_ROOM_NAME is full.", {
     status: 503,
     fix: "Raise the room's maximum number of participants, or start the runner without LIVEKIT_ROOM_NAME.",
   });
