@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { tone } from "@pipecat-ts/runner-testing";
+import { loadSdk } from "../packages/runner-livekit/src/rtc-client.ts";
 // From the package's tests.
 import { account, serverProgram, startLiveKitServer } from "../packages/runner-livekit/src/test/livekit-server.ts";
 import { joinRoom, type RtcCaller } from "../packages/runner-livekit/src/test/rtc-caller.ts";
@@ -22,6 +23,8 @@ export async function measureLiveKitBots(counts: readonly number[], seconds: num
   if (serverProgram === undefined) return "LiveKit: not measured. Run pnpm test:livekit, which builds livekit-server.";
   const rows = [["bots", "join ms", "bot to caller ms", "caller to bot ms", "RSS MB a bot", "CPU % of a core a bot"]];
   for (const count of counts) rows.push(await measure(count, seconds));
+  // Otherwise the native part keeps this process running.
+  await loadSdk().dispose();
   return table(rows);
 }
 

@@ -7,6 +7,8 @@ import { type LiveKitApi, readToken } from "./livekit-api.ts";
 /** The rooms of a fake server whose `auto_create` is off, in memory: bots join with `client`, callers with `join`. */
 export interface FakeRooms {
   readonly client: LiveKitClient;
+  /** How many rooms have participants. */
+  readonly count: number;
   /** The bots in a room. */
   bots(room: string): readonly FakeBot[];
   /** Rejects when the token is not valid. */
@@ -155,6 +157,9 @@ export function createFakeRooms(api: LiveKitApi): FakeRooms {
 
   return {
     client,
+    get count() {
+      return rooms.size;
+    },
     bots: (room) => bots.get(room) ?? [],
     failJoin: (error) => void failures.push(error),
     async join(token) {
