@@ -165,5 +165,5 @@ test("a session that ends during the join leaves nothing behind", async () => {
     void send(new URL(`/sessions/${id}`, runner.url), { method: "DELETE" });
   }
   expect(await ended()).toEqual(["ended-by-request"]);
-  expect(errors).toMatchObject([{ code: "CALL_ENDED" }]);
+  expect(errors).toMatchObject([{ code: "TRANSPORT_NOT_CONNECTED" }]);
 });
