@@ -6,7 +6,7 @@ import { findLiveKitServer } from "../../../../scripts/livekit-server.ts";
 import { createRoomService, type RoomService } from "../api.ts";
 
 /** The path of `livekit-server`; `undefined` where it is not installed. Tests that need it are skipped then. */
-export const serverProgram = findLiveKitServer();
+export const serverProgram: string | undefined = findLiveKitServer();
 
 /** The account of the server. */
 export const account = { apiKey: "APIkeyOfTests", apiSecret: "secret-of-tests-0123456789abcdef" };
