@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { measureDailyBots } from "./daily-bots.ts";
+import { measureLiveKitBots } from "./livekit-bots.ts";
 import { measureCalls, measureSessions } from "./sessions.ts";
 import { measureStart, measureStartup } from "./startup.ts";
 import {
@@ -26,6 +27,7 @@ const parts: Readonly<Record<string, () => Promise<string>>> = {
   start: () => measureStart(2000),
   websocket: () => measureSessions(counts([1, 50, 200]), seconds),
   calls: () => measureCalls(counts([50, 200, 500]), seconds),
+  livekit: () => measureLiveKitBots(counts([1, 5, 20]), Math.min(15, seconds)),
   daily: () => measureDailyBots(counts([1, 3]), Math.min(10, seconds)),
   "webrtc-answers": () => measureWebRTCAnswers(),
   "webrtc-echo": () => measureWebRTCEcho(webrtc()),

@@ -32,7 +32,7 @@ const withoutTransportNames = [
   "runner-host",
   "runner-cli",
 ];
-const transportNames = /\b(websocket|webrtc|daily|twilio|telnyx|plivo|exotel|whatsapp)["'`]/i;
+const transportNames = /\b(websocket|webrtc|daily|livekit|twilio|telnyx|plivo|exotel|whatsapp)["'`]/i;
 
 const root = dirname(import.meta.dirname);
 const errors: string[] = [];

@@ -6,6 +6,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { accessSync, constants, globSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
+import { findLiveKitServer } from "./livekit-server.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -83,6 +84,11 @@ function main(): void {
   const { PIPECAT_CHROMIUM } = process.env;
   if (PIPECAT_CHROMIUM && !isExecutable(PIPECAT_CHROMIUM)) {
     stop(`PIPECAT_CHROMIUM: "${PIPECAT_CHROMIUM}" is not an executable file. Correct or unset it.`);
+  }
+  if (findLiveKitServer() === undefined) {
+    console.log(
+      "Tests against a LiveKit server are skipped: livekit-server is not installed. pnpm test:livekit builds it.",
+    );
   }
   const missing = missingPackages();
   if (missing.length === 0) return;

@@ -1,4 +1,5 @@
 import type {} from "@pipecat-ts/runner-daily";
+import type {} from "@pipecat-ts/runner-livekit";
 import type {} from "@pipecat-ts/runner-telephony-exotel";
 import type {} from "@pipecat-ts/runner-telephony-plivo";
 import type {} from "@pipecat-ts/runner-telephony-telnyx";
@@ -14,6 +15,7 @@ export async function bot(args: RunnerArguments) {
   const transport = await createTransport(args, {
     daily: audio,
     exotel: audio,
+    livekit: audio,
     plivo: audio,
     telnyx: audio,
     twilio: audio,

@@ -9,10 +9,10 @@ import type { WebTransport } from "../runner.ts";
 import type { CallerPage } from "./caller-page.ts";
 
 /**
- * Call once in a test file. Builds a page with Pipecat's published client and none of our code. Returns a function that adds a
- * route for the page to a runner, like a user's own route.
+ * Call once in a test file. Builds a page with a published client and none of our code, by default Pipecat's. Returns a function that
+ * adds a route for the page to a runner, like a user's own route.
  */
-export function usePublishedClient(): (runner: Runner) => void {
+export function usePublishedClient(page = "published-client.html"): (runner: Runner) => void {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "pipecat-page-"));
@@ -20,7 +20,7 @@ export function usePublishedClient(): (runner: Runner) => void {
       root: join(import.meta.dirname, "page"),
       base: "./",
       logLevel: "error",
-      build: { outDir: folder, emptyOutDir: true, minify: false, rollupOptions: { input: "published-client.html" } },
+      build: { outDir: folder, emptyOutDir: true, minify: false, rollupOptions: { input: page } },
     });
   });
   afterAll(() => rm(folder, { recursive: true }));

@@ -10,5 +10,6 @@ export {
   mulawSilence,
 } from "./codec.ts";
 export { type AudioFrame, durationMs, mixToMono } from "./frame.ts";
+export { createMixer, type Mixer } from "./mixer.ts";
 export { createResampler, type Resampler, type ResamplerOptions } from "./resampler.ts";
 export { encodeWav, parseWav } from "./wav.ts";

@@ -26,7 +26,7 @@ export function describeTransport(adapter: TransportAdapter, options: RunOptions
       uncaught = interceptUncaughtErrors();
     });
     afterAll(() => uncaught.release());
-    describe.concurrent("concurrently", () => {
+    (options.sequential ? describe : describe.concurrent)("concurrently", () => {
       applicable.filter(({ alone }) => !alone).forEach(declare);
     });
     describe("one at a time", () => {

@@ -45,6 +45,8 @@ export interface Outcome {
 export interface RunOptions {
   /** How long each expected event may take, in ms. Default 5,000. */
   readonly timeoutMs?: number;
+  /** Checks one requirement at a time in vitest, for media that needs a whole processor. Default false. */
+  readonly sequential?: boolean;
 }
 
 /** One requirement to check on one transport. */

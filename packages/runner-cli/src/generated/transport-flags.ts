@@ -56,6 +56,24 @@ export const transportFlags: Readonly<Record<string, readonly string[]>> = {
     "@pipecat-ts/runner-webrtc",
     "@pipecat-ts/runner-whatsapp"
   ],
+  "livekit-api-key": [
+    "@pipecat-ts/runner-livekit"
+  ],
+  "livekit-api-secret": [
+    "@pipecat-ts/runner-livekit"
+  ],
+  "livekit-empty-room-timeout": [
+    "@pipecat-ts/runner-livekit"
+  ],
+  "livekit-join-timeout": [
+    "@pipecat-ts/runner-livekit"
+  ],
+  "livekit-room-name": [
+    "@pipecat-ts/runner-livekit"
+  ],
+  "livekit-url": [
+    "@pipecat-ts/runner-livekit"
+  ],
   "plivo-content-type": [
     "@pipecat-ts/runner-telephony-plivo"
   ],

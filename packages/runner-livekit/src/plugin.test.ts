@@ -1,0 +1,104 @@
+import { until } from "@pipecat-ts/runner-testing";
+import { TokenVerifier } from "livekit-server-sdk";
+import { describe, expect, test } from "vitest";
+import { livekitOptions } from "./options.ts";
+import plugin from "./plugin.ts";
+import { apiKey, apiSecret } from "./test/livekit-api.ts";
+import { openLiveKitRunner } from "./test/livekit-runner.ts";
+
+const replyOf = (answer: { readonly json?: unknown }) => answer.json as Readonly<Record<string, string>>;
+
+describe("a start request", () => {
+  test("returns the URL, a caller's token and the session id, and runs a bot in a new room", async () => {
+    const { start, api, calls, rooms } = await openLiveKitRunner();
+    const answer = await start({ plan: "gold" });
+    const { url, token = "", sessionId } = replyOf(answer);
+    expect([answer.status, url]).toEqual([200, api.url]);
+    const [room = ""] = api.rooms.keys();
+    expect(room).toMatch(/^pipecat-[0-9a-f]{8}$/);
+    await until("the bot is in the room", () => rooms.bots(room).length === 1, 5_000);
+    expect(calls).toMatchObject([{ sessionId, url, roomName: room, body: { plan: "gold" } }]);
+
+    const verifier = new TokenVerifier(apiKey, apiSecret);
+    const suffix = sessionId?.slice(0, 8);
+    expect(await verifier.verify(token)).toMatchObject({ sub: `User-${suffix}`, video: { room, roomJoin: true } });
+    expect(await verifier.verify(calls[0]?.token ?? "")).toMatchObject({
+      sub: `Pipecat Agent-${suffix}`,
+      kind: "agent",
+      video: { room, roomJoin: true, agent: true },
+    });
+  });
+
+  test("uses the room in LIVEKIT_ROOM_NAME for all sessions, and does not delete it", async () => {
+    const { start, call, api, calls } = await openLiveKitRunner({ livekit: { roomName: "lobby" } });
+    const { caller } = await call();
+    await start();
+    await until("both bots run", () => calls.length === 2, 5_000);
+    expect(new Set(calls.map(({ token }) => token)).size).toBe(2);
+    expect([...api.rooms.keys()]).toEqual(["lobby"]);
+    await caller.hangUp();
+    expect(api.requests.map(({ method }) => method)).toEqual(["ListRooms", "CreateRoom", "ListRooms"]);
+  });
+
+  test("for a full room gets 503", async () => {
+    const { start, api } = await openLiveKitRunner({ livekit: { roomName: "full" } });
+    api.addRoom("full", 1);
+    api.countParticipants = () => 1;
+    expect(await start()).toMatchObject({ status: 503, json: { code: "LIVEKIT_ROOM_FULL" } });
+  });
+
+  test.each([
+    ["a wrong secret", { apiSecret: "not-the-secret" }, "LIVEKIT_REFUSED", "401 unauthenticated"],
+    ["an unreachable server", { url: "ws://127.0.0.1:9" }, "LIVEKIT_UNREACHABLE", "ECONNREFUSED"],
+    ["an unknown host", { url: "wss://livekit.invalid" }, "LIVEKIT_UNREACHABLE", "livekit.invalid"],
+  ])("with %s gets 502 and leaves no session", async (_, livekit, code, text) => {
+    const { start, runner, logger } = await openLiveKitRunner({ livekit });
+    const answer = await start();
+    expect(answer).toMatchObject({ status: 502, json: { code, detail: expect.stringContaining(text) } });
+    await until("the session ends", () => [...runner.sessions].length === 0, 5_000);
+    const printed = JSON.stringify([answer.json, logger.lines]);
+    expect(printed).not.toContain("not-the-secret");
+    expect(printed).not.toContain("eyJ");
+  });
+
+  test("without keys gets 400 that names them", async () => {
+    const { start } = await openLiveKitRunner({ livekit: { apiKey: undefined, apiSecret: undefined } });
+    const detail = expect.stringContaining("LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set");
+    expect(await start()).toMatchObject({ status: 400, json: { code: "LIVEKIT_SETTINGS_MISSING", detail } });
+  });
+});
+
+test("a room that cannot be deleted is logged, and the session ends", async () => {
+  const { call, api, ended, logger } = await openLiveKitRunner();
+  const { caller } = await call();
+  api.failNext(500, 500);
+  await caller.hangUp();
+  expect(await ended()).toEqual(["caller-left"]);
+  expect(logger.lines.find(({ message }) => message.startsWith("room not deleted"))).toMatchObject({
+    fields: { err: { code: "LIVEKIT_REFUSED" } },
+  });
+});
+
+test("the check names missing settings, and is ready with them", async () => {
+  const settings = { transport: undefined } as never;
+  const given = {
+    url: "ws://127.0.0.1:7880",
+    apiKey,
+    apiSecret,
+    roomName: undefined,
+    joinTimeout: 15,
+    emptyRoomTimeout: 300,
+  };
+  expect(await plugin.check?.(given, settings)).toEqual({ state: "ready" });
+  expect(await plugin.check?.({ ...given, url: undefined }, settings)).toMatchObject({
+    state: "limited",
+    reason: expect.stringContaining("LIVEKIT_URL is not set"),
+  });
+  const alone = { transport: "livekit" } as never;
+  expect(await plugin.check?.({ ...given, apiKey: undefined }, alone)).toMatchObject({ state: "unavailable" });
+});
+
+test.each(["ftp://host", "localhost:7880", "ws://", "ws://host?token=1", "wss://user:secret@host"])(
+  "the URL %s is rejected",
+  (url) => expect(new RegExp(String(Object(livekitOptions.url.schema).pattern)).test(url)).toBe(false),
+);

@@ -1,0 +1,169 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { send, until } from "@pipecat-ts/runner-testing";
+import { describe, expect, test } from "vitest";
+import { openLiveKitRunner } from "./test/livekit-runner.ts";
+import type { LiveKitTransport, LiveKitTransportEvents } from "./transport.ts";
+
+/** Records the events with these names, buffered ones included, as `[name, ...args]`. */
+function record(transport: LiveKitTransport, ...names: (keyof LiveKitTransportEvents)[]): unknown[][] {
+  const events: unknown[][] = [];
+  for (const name of names) transport.on(name, (...args: unknown[]) => void events.push([name, ...args]));
+  return events;
+}
+
+const agent = { identity: "agent-2", name: "Other", metadata: "", kind: "agent" };
+
+describe("a bot in a room", () => {
+  test("gets its participants as events, and the call ends when the last caller leaves", async () => {
+    const { call, ended } = await openLiveKitRunner();
+    const { transport, bot, caller } = await call();
+    const events = record(
+      transport,
+      "joined",
+      "firstParticipantJoined",
+      "participantJoined",
+      "participantLeft",
+      "clientConnected",
+      "left",
+    );
+    await until("the caller is connected", () => events.some(([name]) => name === "clientConnected"), 5_000);
+    expect(transport.localParticipant).toMatchObject({ kind: "agent", name: expect.stringMatching(/^Pipecat Agent-/) });
+    expect([...transport.participants.keys()]).toEqual([caller.identity]);
+    bot.listener.participantJoined(agent);
+    expect(transport.participants.size).toBe(2);
+    await caller.hangUp();
+    expect(await ended()).toEqual(["caller-left"]);
+    const person = expect.objectContaining({ identity: caller.identity, kind: "standard" });
+    expect(events.map(([name]) => name).sort()).toEqual([
+      "clientConnected",
+      "firstParticipantJoined",
+      "joined",
+      "left",
+      "participantJoined",
+      "participantJoined",
+      "participantLeft",
+    ]);
+    expect(events).toContainEqual(["firstParticipantJoined", person]);
+    expect(events).toContainEqual(["participantLeft", person, "CLIENT_INITIATED"]);
+  });
+
+  test("leaves when no caller comes", async () => {
+    const { start, ended, rooms, api } = await openLiveKitRunner({ params: { emptyRoomTimeoutMs: 50 } });
+    await start();
+    await until("the bot joins", () => [...api.rooms.keys()].some((room) => rooms.bots(room).length > 0), 5_000);
+    expect(await ended()).toEqual(["caller-left"]);
+    expect(api.rooms.size).toBe(0);
+  });
+
+  test("does not count agents as callers", async () => {
+    const { start, ended, rooms, api } = await openLiveKitRunner({ params: { emptyRoomTimeoutMs: 100 } });
+    await start();
+    const [room = ""] = api.rooms.keys();
+    await until("the bot joins", () => rooms.bots(room).length > 0, 5_000);
+    rooms.bots(room)[0]?.listener.participantJoined(agent);
+    expect(await ended()).toEqual(["caller-left"]);
+  });
+
+  test("waits for a caller that joins again, and while it reconnects", async () => {
+    const { call, runner, ended } = await openLiveKitRunner();
+    const { bot, caller } = await call();
+    await sleep(50);
+    const returning = { identity: caller.identity, name: "", metadata: "", kind: "standard" };
+    bot.listener.participantLeft(caller.identity);
+    bot.listener.participantJoined(returning);
+    bot.listener.participantLeft(caller.identity);
+    bot.listener.reconnecting();
+    await sleep(1_200);
+    expect(runner.sessions.counts.active).toBe(1);
+    bot.listener.participantJoined(returning);
+    bot.listener.reconnected();
+    bot.listener.participantLeft(caller.identity);
+    expect(await ended()).toEqual(["caller-left"]);
+  });
+
+  test("reports why LiveKit disconnected it", async () => {
+    const { call, ended } = await openLiveKitRunner();
+    const { transport, bot } = await call();
+    const errors = record(transport, "error");
+    bot.listener.disconnected("DUPLICATE_IDENTITY");
+    expect(await ended()).toEqual(["transport-failed"]);
+    expect(errors).toMatchObject([
+      ["error", { code: "LIVEKIT_CALL_LOST", message: expect.stringContaining("DUPLICATE_IDENTITY") }],
+    ]);
+  });
+
+  test("ignores data that is not a JSON object, and disconnects a caller that floods it", async () => {
+    const { call, logger, ended } = await openLiveKitRunner();
+    const { transport, caller } = await call();
+    const messages = record(transport, "appMessage");
+    for (const data of [
+      "",
+      "{",
+      "[1]",
+      "1",
+      "null",
+      new Uint8Array([0xff]),
+      `{"a":"${"x".repeat(70_000)}"}`,
+      "[".repeat(1_000),
+    ]) {
+      caller.sendRaw(data);
+    }
+    caller.sendMessage({ n: 1 });
+    await until("the message arrives", () => messages.length > 0, 5_000);
+    expect(messages).toEqual([["appMessage", { n: 1 }, caller.identity]]);
+    expect(logger.lines.filter(({ message }) => message.startsWith("data packet skipped"))).toHaveLength(1);
+    for (let n = 0; n < 10_000; n++) caller.sendRaw("{");
+    expect(await ended()).toEqual(["rate-exceeded"]);
+  });
+
+  test("announces at most 1,000 participants", async () => {
+    const { call } = await openLiveKitRunner();
+    const { transport, bot } = await call();
+    await until("the caller is present", () => transport.participants.size === 1, 5_000);
+    for (let n = 0; n < 1_100; n++) bot.listener.participantJoined({ ...agent, identity: `agent-${n}` });
+    expect(transport.participants.size).toBe(1_000);
+  });
+
+  test("sends messages to one participant, keys and metadata, and mutes participants", async () => {
+    const { call } = await openLiveKitRunner();
+    const { transport, bot, caller } = await call();
+    await until("the caller is present", () => transport.participants.size === 1, 5_000);
+    await transport.sendMessageTo("nobody", { n: 1 });
+    await transport.sendMessageTo(caller.identity, { n: 2 });
+    await expect(transport.sendMessage("x".repeat(70_000))).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
+    await transport.sendDtmf("#");
+    await expect(transport.sendDtmf("12")).rejects.toMatchObject({ code: "DTMF_INVALID" });
+    await transport.setMetadata("busy");
+    transport.muteParticipant(caller.identity);
+    expect(bot.actions).toEqual([
+      ["dtmf", 11, "#"],
+      ["metadata", "busy"],
+      ["subscribed", caller.identity, false],
+    ]);
+    await until("the message arrives", () => caller.messages.length > 0, 5_000);
+    expect(caller.messages).toEqual([{ n: 2 }]);
+  });
+});
+
+test.each([
+  [{ audioOutSampleRate: 44_150 }, "audioOutSampleRate"],
+  [{ emptyRoomTimeoutMs: -1 }, "emptyRoomTimeoutMs"],
+])("the params %j are rejected", async (params, name) => {
+  const { start, errors } = await openLiveKitRunner({ params });
+  await start();
+  await until("the bot fails", () => errors.length > 0, 5_000);
+  expect(errors).toMatchObject([{ code: "OPTION_INVALID", message: expect.stringContaining(name) }]);
+});
+
+test("a session that ends during the join leaves nothing behind", async () => {
+  const { start, rooms, runner, ended, errors, calls } = await openLiveKitRunner();
+  rooms.failJoin("hang");
+  await start();
+  await until("the bot joins", () => calls.length > 0, 5_000);
+  await sleep(20);
+  for (const { id } of runner.sessions) {
+    void send(new URL(`/sessions/${id}`, runner.url), { method: "DELETE" });
+  }
+  expect(await ended()).toEqual(["ended-by-request"]);
+  expect(errors).toMatchObject([{ code: "TRANSPORT_NOT_CONNECTED" }]);
+});

@@ -1,0 +1,331 @@
+import type { EventEmitter } from "node:events";
+import { createRequire } from "node:module";
+import type * as rtc from "@livekit/rtc-node";
+import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
+import type { JoinRequest, LiveKitClient, LiveKitParticipant, RoomConnection, RoomListener } from "./client.ts";
+import { joinError } from "./join-error.ts";
+
+type Sdk = typeof rtc;
+
+const require = createRequire(import.meta.url);
+const sdkName = "@livekit/rtc-node";
+
+/** The default LiveKit client: `@livekit/rtc-node`, which is loaded when the first bot joins a room. */
+export function createRtcClient(): LiveKitClient {
+  return {
+    check() {
+      try {
+        findNativePart();
+        return { state: "ready" };
+      } catch {
+        const { message: reason, fix = "" } = sdkMissing();
+        return { state: "limited", reason, fix };
+      }
+    },
+    join: joinRoom,
+  };
+}
+
+/** Throws unless the native part of the SDK is installed, which npm selects by platform. */
+function findNativePart(): void {
+  const suffix = ({ linux: "-gnu", win32: "-msvc" } as Readonly<Record<string, string>>)[process.platform] ?? "";
+  const bindings = createRequire(require.resolve(sdkName)).resolve("@livekit/rtc-ffi-bindings");
+  createRequire(bindings).resolve(`@livekit/rtc-ffi-bindings-${process.platform}-${process.arch}${suffix}`);
+}
+
+/** The SDK, loaded by the first call. Throws LIVEKIT_SDK_MISSING. */
+export function loadSdk(): Sdk {
+  try {
+    const sdk = require(sdkName) as Sdk;
+    silence();
+    return sdk;
+  } catch (cause) {
+    throw sdkMissing(cause);
+  }
+}
+
+/** The SDK logs to stdout, with identities of participants. It has no setting for that. */
+function silence(): void {
+  const { log } = require(require.resolve(sdkName).replace(/index\.cjs$/, "log.cjs")) as { log: { level: string } };
+  log.level = "silent";
+}
+
+function sdkMissing(cause?: unknown): RunnerError {
+  const platform = `${process.platform} ${process.arch}`;
+  const message = `Bots cannot join rooms: ${sdkName} or its native part for ${platform} cannot be loaded.`;
+  const fix = `Run npm install ${sdkName} without --omit=optional. It runs on Linux with glibc, macOS and 64-bit Windows.`;
+  return new RunnerError("LIVEKIT_SDK_MISSING", message, { status: 503, fix, cause });
+}
+
+async function joinRoom(request: JoinRequest, listener: RoomListener): Promise<RoomConnection> {
+  const sdk = loadSdk();
+  const room = createRtcRoom(sdk, request, listener);
+  const joining = room.join();
+  try {
+    const { signal, timeoutMs } = request;
+    const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve));
+    const settled = signal.aborted || (await withTimeout(Promise.race([joining, aborted]), timeoutMs));
+    if (signal.aborted) throw callEnded();
+    if (!settled) throw joinTimeout(timeoutMs);
+    await joining;
+    return room.connection;
+  } catch (error) {
+    // The SDK cannot abort a join: the bot leaves when it has joined.
+    void joining.catch(() => undefined).then(room.connection.close);
+    throw error;
+  }
+}
+
+function callEnded(): RunnerError {
+  return new RunnerError("CALL_ENDED", "The bot has left its room.");
+}
+
+function joinTimeout(timeoutMs: number): RunnerError {
+  return new RunnerError("LIVEKIT_JOIN_TIMEOUT", `The bot did not join its room within ${timeoutMs / 1000} s.`, {
+    status: 504,
+    fix: "Check the load of this machine and its network path to LiveKit, or raise --livekit-join-timeout.",
+  });
+}
+
+/** Participants whose audio the bot receives at the same time: each costs a decoder. */
+const maxAudible = 50;
+const maxNameLength = 256;
+const maxMetadataLength = 16_384;
+
+interface RtcRoom {
+  readonly connection: RoomConnection;
+  join(): Promise<void>;
+}
+
+/** The events of the SDK's rooms that bots use. The SDK does not export their types. */
+interface RoomEvents {
+  participantConnected: [participant: rtc.RemoteParticipant];
+  participantDisconnected: [participant: rtc.RemoteParticipant];
+  /** The SDK omits a participant that it does not know yet. */
+  trackPublished: [publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant | undefined];
+  trackUnpublished: [publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant];
+  trackSubscribed: [
+    track: rtc.RemoteTrack,
+    publication: rtc.RemoteTrackPublication,
+    participant: rtc.RemoteParticipant,
+  ];
+  localTrackSubscribed: [];
+  dataReceived: [data: Uint8Array, sender: rtc.RemoteParticipant | undefined];
+  dtmfReceived: [code: number, digit: string];
+  activeSpeakersChanged: [speakers: readonly rtc.Participant[]];
+  reconnecting: [];
+  reconnected: [];
+  disconnected: [reason: rtc.DisconnectReason];
+}
+
+/** One room of the SDK. Events that occur before the bot has joined are delivered afterwards. */
+function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): RtcRoom {
+  const { sampleRateIn, sampleRateOut } = request;
+  const room = new sdk.Room();
+  const muted = new Set<string>();
+  /** The track of each participant that the bot receives, and what reads it. */
+  const audible = new Map<string, { readonly sid: string | undefined; reader?: AudioReader }>();
+  let early: (() => void)[] | undefined = [];
+  let source: rtc.AudioSource | undefined;
+  let track: rtc.LocalAudioTrack | undefined;
+  let closing: Promise<void> | undefined;
+
+  function on<Event extends keyof RoomEvents>(event: Event, handle: (...args: RoomEvents[Event]) => void): void {
+    (room as unknown as EventEmitter).on(event, (...args: RoomEvents[Event]) => {
+      const deliver = () => {
+        try {
+          if (!closing) handle(...args);
+        } catch (error) {
+          // The SDK would let it reach the process.
+          listener.failed(error as Error);
+        }
+      };
+      if (early) early.push(deliver);
+      else deliver();
+    });
+  }
+
+  function subscribe(publication: rtc.RemoteTrackPublication, { identity, kind }: rtc.RemoteParticipant): void {
+    const isMicrophone = publication.source === sdk.TrackSource.SOURCE_MICROPHONE;
+    if (sampleRateIn === undefined || !isMicrophone || kind === sdk.ParticipantKind.AGENT || muted.has(identity))
+      return;
+    if (audible.size >= maxAudible && !audible.has(identity)) return;
+    unsubscribe(identity);
+    audible.set(identity, { sid: publication.sid });
+    publication.setSubscribed(true);
+  }
+
+  function unsubscribe(identity: string): void {
+    const entry = audible.get(identity);
+    if (entry === undefined) return;
+    audible.delete(identity);
+    stopReading(identity, entry.reader);
+    const publications = room.remoteParticipants.get(identity)?.trackPublications;
+    if (entry.sid !== undefined) publications?.get(entry.sid)?.setSubscribed(false);
+  }
+
+  function read(audioTrack: rtc.RemoteTrack, publication: rtc.RemoteTrackPublication, identity: string): void {
+    const entry = audible.get(identity);
+    if (entry === undefined || entry.sid !== publication.sid || sampleRateIn === undefined) return;
+    const stream = new sdk.AudioStream(audioTrack, { sampleRate: sampleRateIn, numChannels: 1, frameSizeMs: 20 });
+    const reader: AudioReader = stream.getReader();
+    entry.reader = reader;
+    void readAll(reader, (frame) => {
+      if (!closing && entry.reader === reader) {
+        listener.audio(identity, { samples: frame.data, sampleRate: frame.sampleRate, channels: 1 });
+      }
+    });
+    listener.audioSubscribed(identity, true);
+  }
+
+  function stopReading(identity: string, reader: AudioReader | undefined): void {
+    if (reader === undefined) return;
+    void reader.cancel().catch(() => undefined); // Its track may be gone.
+    listener.audioSubscribed(identity, false);
+  }
+
+  function joined(participant: rtc.RemoteParticipant): void {
+    listener.participantJoined(toParticipant(sdk, participant));
+    for (const publication of participant.trackPublications.values()) subscribe(publication, participant);
+  }
+
+  on("participantConnected", joined);
+  on("participantDisconnected", (participant) => {
+    unsubscribe(participant.identity);
+    listener.participantLeft(participant.identity, reasonOf(sdk, participant.disconnectReason));
+  });
+  on("trackPublished", (publication, participant) => participant && subscribe(publication, participant));
+  on("trackUnpublished", ({ sid }, { identity }) => {
+    if (audible.get(identity)?.sid === sid) unsubscribe(identity);
+  });
+  on("trackSubscribed", (audioTrack, publication, { identity }) => read(audioTrack, publication, identity));
+  on("localTrackSubscribed", () => listener.heard());
+  on("dataReceived", (data, sender) => listener.data(data, sender?.identity));
+  on("dtmfReceived", (_code, digit) => listener.dtmf(digit));
+  on("activeSpeakersChanged", (speakers) => listener.activeSpeakers(speakers.map(({ identity }) => identity)));
+  on("reconnecting", () => listener.reconnecting());
+  on("reconnected", () => listener.reconnected());
+  on("disconnected", (reason) => {
+    void connection.close();
+    listener.disconnected(reasonOf(sdk, reason) ?? "the connection was lost");
+  });
+
+  async function ask(act: (local: rtc.LocalParticipant) => Promise<unknown>, name: string): Promise<void> {
+    if (closing || !room.localParticipant) throw callEnded();
+    try {
+      await act(room.localParticipant);
+    } catch (error) {
+      throw closing ? callEnded() : requestError(name, error);
+    }
+  }
+
+  async function close(): Promise<void> {
+    for (const { reader } of audible.values()) void reader?.cancel().catch(() => undefined);
+    audible.clear();
+    // Before the room, which drops the handle of the track. Each rejects when its native part is gone already.
+    await track?.close(false).catch(() => undefined);
+    await source?.close().catch(() => undefined);
+    await leaveRoom(room);
+  }
+
+  const connection: RoomConnection = {
+    sendAudio(samples) {
+      if (closing || !source) return;
+      // The SDK reads the whole buffer of the array, which may be larger than the frame.
+      const frame = new sdk.AudioFrame(samples.slice(), source.sampleRate, 1, samples.length);
+      void source.captureFrame(frame).catch(() => undefined); // The bot is leaving.
+    },
+    clearAudio() {
+      if (!closing) source?.clearQueue();
+    },
+    sendData(data, to) {
+      const destination = to !== undefined && { destination_identities: [to] };
+      return ask((local) => local.publishData(data, { reliable: true, ...destination }), "a message");
+    },
+    sendDtmf: (code, key) => ask((local) => local.publishDtmf(code, key), "a key"),
+    setMetadata: (metadata) => ask((local) => local.updateMetadata(metadata), "metadata"),
+    setSubscribed(identity, subscribed) {
+      if (subscribed) muted.delete(identity);
+      else muted.add(identity);
+      if (!subscribed) return unsubscribe(identity);
+      const participant = room.remoteParticipants.get(identity);
+      for (const publication of participant?.trackPublications.values() ?? []) {
+        if (participant) subscribe(publication, participant);
+      }
+    },
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+
+  return {
+    connection,
+    async join() {
+      try {
+        // Video and the audio of agents are not received.
+        await room.connect(request.url, request.token, { autoSubscribe: false, dynacast: false });
+        if (closing) throw callEnded();
+        if (sampleRateOut !== undefined) {
+          source = new sdk.AudioSource(sampleRateOut, 1);
+          track = sdk.LocalAudioTrack.createAudioTrack("pipecat-audio", source);
+          const options = new sdk.TrackPublishOptions({ source: sdk.TrackSource.SOURCE_MICROPHONE });
+          await room.localParticipant?.publishTrack(track, options);
+        }
+      } catch (error) {
+        throw closing ? callEnded() : joinError(error);
+      }
+      if (closing || !room.localParticipant) throw callEnded();
+      listener.joined(toParticipant(sdk, room.localParticipant));
+      const events = early ?? [];
+      early = undefined;
+      for (const participant of room.remoteParticipants.values()) joined(participant);
+      for (const deliver of events) deliver();
+    },
+  };
+}
+
+/** Leaves a room of the SDK, and releases what the SDK keeps of it. Never rejects. */
+export async function leaveRoom(room: rtc.Room): Promise<void> {
+  await room.disconnect().catch(() => undefined); // The server may be gone.
+  room.removeAllListeners();
+  // `disconnect` leaves the listener of a room behind that the server has closed, and with it the room.
+  const { onFfiEvent } = room as unknown as { readonly onFfiEvent?: () => void };
+  const { _ffiClientInstance: events } = globalThis as { readonly _ffiClientInstance?: EventEmitter };
+  if (onFfiEvent) events?.off("ffi_event", onFfiEvent);
+}
+
+type AudioReader = ReadableStreamDefaultReader<rtc.AudioFrame>;
+
+async function readAll(reader: AudioReader, take: (frame: rtc.AudioFrame) => void): Promise<void> {
+  for (let next = await reader.read(); !next.done; next = await reader.read()) take(next.value);
+}
+
+function toParticipant(sdk: Sdk, participant: rtc.Participant): LiveKitParticipant {
+  const { identity, name = "", metadata, kind } = participant;
+  return {
+    identity,
+    name: name.slice(0, maxNameLength),
+    metadata: metadata.slice(0, maxMetadataLength),
+    kind: sdk.ParticipantKind[kind]?.toLowerCase() ?? "standard",
+  };
+}
+
+/** `CLIENT_INITIATED`, `DUPLICATE_IDENTITY`, … */
+function reasonOf(sdk: Sdk, reason: rtc.DisconnectReason | undefined): string | undefined {
+  return reason ? sdk.DisconnectReason[reason] : undefined;
+}
+
+function requestError(name: string, error: unknown): RunnerError {
+  const { message } = error as Error;
+  if (message.includes("maximum message size")) {
+    return new RunnerError(
+      "MESSAGE_TOO_LARGE",
+      "The message is too large: LiveKit accepts 64,000 bytes with its header.",
+      {
+        fix: "Split it, or send a URL that the caller can fetch.",
+      },
+    );
+  }
+  return new RunnerError("LIVEKIT_FAILED", `LiveKit did not take ${name}: ${message.slice(0, 200)}.`, { status: 502 });
+}

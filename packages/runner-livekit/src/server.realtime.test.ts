@@ -1,0 +1,222 @@
+import type { EventEmitter } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { AudioFrame } from "@pipecat-ts/audio";
+import { createTransport } from "@pipecat-ts/runner-core";
+import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
+import {
+  createRecordingLogger,
+  excerpt,
+  findVoice,
+  join,
+  measurePitch,
+  send,
+  syllables,
+  until,
+} from "@pipecat-ts/runner-testing";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import plugin from "./plugin.ts";
+import { account, serverProgram, startLiveKitServer } from "./test/livekit-server.ts";
+import { joinRoom, type RtcCaller } from "./test/rtc-caller.ts";
+import { createToken } from "./token.ts";
+import type { LiveKitTransport } from "./transport.ts";
+
+const shared = serverProgram === undefined ? undefined : await startLiveKitServer();
+afterAll(() => shared?.[Symbol.asyncDispose]());
+const sharedUrl = shared?.url ?? "";
+
+/** What may take long on a busy machine, in ms. */
+const timeoutMs = 15_000;
+
+interface Fixture {
+  readonly runner: Runner;
+  readonly logger: ReturnType<typeof createRecordingLogger>;
+  /** The transports of the bots, oldest first. */
+  readonly transports: readonly LiveKitTransport[];
+  start(): Promise<{ readonly status: number; readonly reply: Readonly<Record<string, string>> }>;
+  call(): Promise<RtcCaller>;
+}
+
+/** A runner whose bots play back what they receive. */
+async function open(livekit: Readonly<Record<string, unknown>> = {}, options: Partial<RunnerOptions> = {}) {
+  const logger = createRecordingLogger();
+  const transports: LiveKitTransport[] = [];
+  const runner = createRunner({
+    async bot(args) {
+      if (args.transport !== "livekit") return;
+      const transport = await createTransport(args, { livekit: () => ({}) });
+      transports.push(transport);
+      await transport.input.pipeTo(transport.output);
+    },
+    plugins: [plugin],
+    pluginOptions: { livekit: { url: sharedUrl, ...account, ...livekit } },
+    host: "127.0.0.1",
+    port: 0,
+    env: {},
+    logger,
+    ...options,
+  });
+  await runner.listen();
+  onTestFinished(() => runner.close());
+  const fixture: Fixture = {
+    runner,
+    logger,
+    transports,
+    async start() {
+      const answer = await send(new URL("/start", runner.url), { method: "POST", body: { transport: "livekit" } });
+      return { status: answer.status, reply: answer.json as Record<string, string> };
+    },
+    async call() {
+      const { reply } = await fixture.start();
+      const caller = await joinRoom(reply.url ?? "", reply.token ?? "");
+      onTestFinished(() => caller.hangUp());
+      return caller;
+    },
+  };
+  return fixture;
+}
+
+async function speak(caller: RtcCaller, audio: AudioFrame): Promise<void> {
+  const startedAt = performance.now();
+  for (let at = 0; at < audio.samples.length; at += 320) {
+    caller.sendAudio({ ...audio, samples: audio.samples.subarray(at, at + 320) });
+    await sleep(Math.max(0, startedAt + at / 16 - performance.now()));
+  }
+}
+
+const ended = ({ runner }: Fixture) => until("all sessions end", () => [...runner.sessions].length === 0, timeoutMs);
+const endReasons = ({ logger }: Fixture) =>
+  logger.lines.filter(({ message }) => message === "session ended").map(({ fields }) => Object(fields).reason);
+
+describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
+  test("the caller hears its own voice at its pitch, and messages pass both ways", async () => {
+    const fixture = await open();
+    const caller = await fixture.call();
+    await until("the bot is in the room", () => fixture.transports.length > 0, timeoutMs);
+    const [transport] = fixture.transports;
+    const received: unknown[][] = [];
+    transport?.on("appMessage", (...args) => void received.push(args));
+    await speak(caller, syllables(220, { durationMs: 4_000, sampleRate: 16_000 }));
+    await sleep(500);
+    const heard = join(caller.playout.played().map(({ frame }) => frame));
+    expect(findVoice(heard)).toBeDefined();
+    expect(measurePitch(excerpt(heard, 2_000, 3_500))).toBeCloseTo(220, -1);
+    caller.sendMessage({ type: "custom" });
+    await until("the message arrives", () => received.length > 0, timeoutMs);
+    expect(received).toEqual([[{ type: "custom" }, caller.room.localParticipant?.identity]]);
+    await transport?.sendMessage({ text: "Grüße" });
+    await transport?.sendMessageTo(caller.room.localParticipant?.identity ?? "", { only: "you" });
+    await until("the answers arrive", () => caller.messages.length >= 2, timeoutMs);
+    expect(caller.messages.slice(-2)).toEqual([{ text: "Grüße" }, { only: "you" }]);
+    await expect(transport?.sendMessage("x".repeat(70_000))).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
+  });
+
+  test("the bot and its room are gone when the caller leaves", async () => {
+    const fixture = await open();
+    const caller = await fixture.call();
+    const { name = "" } = caller.room;
+    await until("the bot is in the room", () => caller.room.remoteParticipants.size === 1, timeoutMs);
+    // LiveKit's clients recognize an agent by its kind.
+    expect([...caller.room.remoteParticipants.values()].map(({ kind }) => kind)).toEqual([4]);
+    await caller.hangUp();
+    await ended(fixture);
+    expect(endReasons(fixture)).toEqual(["caller-left"]);
+    await expect(joinRoom(sharedUrl, callerToken(name, "late"))).rejects.toThrow();
+  });
+
+  test("a caller who joins again with its token stays in the call", async () => {
+    const fixture = await open();
+    const { reply } = await fixture.start();
+    const first = await joinRoom(reply.url ?? "", reply.token ?? "");
+    await until("the bot is in the room", () => first.room.remoteParticipants.size === 1, timeoutMs);
+    const second = await joinRoom(reply.url ?? "", reply.token ?? "");
+    await first.closed;
+    await sleep(1_500);
+    expect(fixture.runner.sessions.counts.active).toBe(1);
+    await second.hangUp();
+    await ended(fixture);
+    expect(endReasons(fixture)).toEqual(["caller-left"]);
+  });
+
+  test("a participant with the bot's token ends the session with a reason", async () => {
+    let botToken = "";
+    const fixture = await open(
+      {},
+      {
+        async bot(args) {
+          if (args.transport !== "livekit") return;
+          botToken = args.token;
+          const transport = await createTransport(args, { livekit: () => ({}) });
+          await transport.closed;
+        },
+      },
+    );
+    const caller = await fixture.call();
+    await until("the bot is in the room", () => caller.room.remoteParticipants.size === 1, timeoutMs);
+    // Its room is deleted at once.
+    const intruder = await joinRoom(sharedUrl, botToken).catch(() => undefined);
+    await ended(fixture);
+    await intruder?.hangUp();
+    expect(endReasons(fixture)).toEqual(["transport-failed"]);
+    expect(JSON.stringify(fixture.logger.lines)).not.toContain(botToken);
+  });
+
+  test("killing the server ends the session with a reason", async () => {
+    await using server = await startLiveKitServer();
+    const fixture = await open({ url: server.url });
+    const caller = await fixture.call();
+    await until("the bot is in the room", () => caller.room.remoteParticipants.size === 1, timeoutMs);
+    const errors: { code: string }[] = [];
+    fixture.transports[0]?.on("error", (error) => void errors.push(error as unknown as { code: string }));
+    await server.kill();
+    await until("the session ends", () => [...fixture.runner.sessions].length === 0, 50_000);
+    expect(endReasons(fixture)).toEqual(["transport-failed"]);
+    expect(errors.map(({ code }) => code)).toEqual(["LIVEKIT_CALL_LOST"]);
+  }, 90_000);
+
+  test("a start request for a full room is rejected", async () => {
+    const fixture = await open({ roomName: "full" });
+    await createRoomOfOne("full");
+    const first = await joinRoom(sharedUrl, callerToken("full", "first"));
+    onTestFinished(() => first.hangUp());
+    // LiveKit counts participants with a delay of some seconds.
+    const rejected = { status: 503, reply: { code: "LIVEKIT_ROOM_FULL" } };
+    await expect.poll(fixture.start, { timeout: timeoutMs, interval: 500 }).toMatchObject(rejected);
+  });
+
+  test("a room that is deleted during the call leaves no listener of the SDK behind", async () => {
+    const before = countListeners();
+    const fixture = await open();
+    const caller = await fixture.call();
+    await until("the bot is in the room", () => caller.room.remoteParticipants.size === 1, timeoutMs);
+    await shared?.rooms.deleteRoom(caller.room.name ?? "");
+    await ended(fixture);
+    await caller.hangUp();
+    await expect.poll(countListeners).toBeLessThanOrEqual(before);
+  });
+});
+
+/** The listeners of the native part. Each room and each request in progress has one. */
+function countListeners(): number {
+  const { _ffiClientInstance: events } = globalThis as { readonly _ffiClientInstance?: EventEmitter };
+  return events?.listenerCount("ffi_event") ?? 0;
+}
+
+function callerToken(room: string, identity: string): string {
+  const key = { key: account.apiKey, secret: account.apiSecret };
+  return createToken(key, { identity, video: { room, roomJoin: true } }, 60_000);
+}
+
+/** Creates a room that admits one participant. */
+async function createRoomOfOne(name: string): Promise<void> {
+  const key = { key: account.apiKey, secret: account.apiSecret };
+  const response = await fetch(`${sharedUrl.replace("ws", "http")}/twirp/livekit.RoomService/CreateRoom`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${createToken(key, { video: { roomCreate: true } }, 60_000)}`,
+      "content-type": "application/json",
+      connection: "close",
+    },
+    body: JSON.stringify({ name, max_participants: 1 }),
+  });
+  expect(response.status).toBe(200);
+}

@@ -1,0 +1,85 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type * as rtc from "@livekit/rtc-node";
+import { withTimeout } from "@pipecat-ts/runner-core";
+import { createPlayout, type FakeCaller } from "@pipecat-ts/runner-testing";
+import { leaveRoom, loadSdk } from "../rtc-client.ts";
+
+/** A caller with the SDK that bots use, with a microphone that sends what a test gives it. */
+export interface RtcCaller extends FakeCaller {
+  readonly room: rtc.Room;
+  readonly messages: readonly unknown[];
+  sendMessage(message: unknown): void;
+  sendRaw(data: string | Uint8Array): void;
+}
+
+/** How long the caller waits for a bot that listens, in ms. */
+const subscribeTimeoutMs = 1_500;
+
+/** How long the jitter buffers of a new track adapt, in ms. */
+const settleMs = 300;
+
+/** Joins a room of a real LiveKit server. Rejects when the server refuses the token. */
+export async function joinRoom(url: string, token: string): Promise<RtcCaller> {
+  const sdk = loadSdk();
+  const room = new sdk.Room();
+  const playout = createPlayout();
+  const messages: unknown[] = [];
+  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  let left: Promise<void> | undefined;
+  // The track may be gone already.
+  room.on("trackSubscribed", (track) => void listen(track).catch(() => undefined));
+  room.on("dataReceived", (data) => void messages.push(JSON.parse(new TextDecoder().decode(data))));
+  room.on("disconnected", () => {
+    playout.close();
+    resolve();
+  });
+
+  async function listen(track: rtc.RemoteTrack): Promise<void> {
+    const stream = new sdk.AudioStream(track, { sampleRate: 24_000, numChannels: 1, frameSizeMs: 20 });
+    for await (const { data } of stream) playout.enqueue({ samples: data, sampleRate: 24_000, channels: 1 });
+  }
+
+  const send = (data: Uint8Array) =>
+    void room.localParticipant?.publishData(data, { reliable: true }).catch(() => undefined);
+  await room.connect(url, token, { autoSubscribe: true, dynacast: false });
+  const source = new sdk.AudioSource(16_000, 1);
+  const track = sdk.LocalAudioTrack.createAudioTrack("microphone", source);
+  const options = new sdk.TrackPublishOptions({ source: sdk.TrackSource.SOURCE_MICROPHONE });
+  try {
+    const publication = await room.localParticipant?.publishTrack(track, options);
+    // What the caller says before the bot subscribes is lost. A bot that never joins does not.
+    if (publication) await withTimeout(publication.waitForSubscription(), subscribeTimeoutMs);
+    await sleep(settleMs);
+  } catch (error) {
+    await leave();
+    throw error;
+  }
+
+  async function leave(): Promise<void> {
+    await track.close().catch(() => undefined);
+    await leaveRoom(room);
+    playout.close();
+    resolve();
+  }
+
+  return {
+    room,
+    sampleRate: 16_000,
+    playout,
+    messages,
+    closed,
+    sendAudio({ samples }) {
+      const frame = new sdk.AudioFrame(samples.slice(), 16_000, 1, samples.length);
+      void source.captureFrame(frame).catch(() => undefined);
+    },
+    sendMessage: (message) => send(new TextEncoder().encode(JSON.stringify(message))),
+    sendRaw: (data) => send(typeof data === "string" ? new TextEncoder().encode(data) : new Uint8Array(data)),
+    async hangUp() {
+      left ??= leave();
+      await left;
+    },
+    drop() {
+      left ??= leave();
+    },
+  };
+}
