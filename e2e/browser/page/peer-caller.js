@@ -30,6 +30,7 @@
 
   Object.assign(globalThis, {
     arrivals,
+    connection: () => connection,
     directions: () => connection.getTransceivers().map(({ currentDirection }) => currentDirection),
     async negotiate(options) {
       await connection.setLocalDescription(await connection.createOffer(options));

@@ -51,6 +51,9 @@ export const errorStatus = {
   TURN_UNREACHABLE: 503,
   UDP_PORTS_EXHAUSTED: 503,
   UPLOADS_DISABLED: 503,
+  VIDEO_OFF: 409,
+  VIDEO_SOURCE_MISSING: 404,
+  VIDEO_TIMED_OUT: 504,
 } as const;
 
 /** A code of the runner; transports add further codes. */

@@ -29,7 +29,7 @@ export interface PeersOptions extends PeerOptions {
 }
 
 /** Receives the events of the current peer. */
-export interface PeersListener extends Pick<PeerListener, "audio" | "loss" | "text"> {
+export interface PeersListener extends Pick<PeerListener, "audio" | "video" | "loss" | "text"> {
   /** A peer has become the current one: the first, or one that replaces `previous`. */
   started(previous: Pick<Peer, "packetsReceived"> | undefined): void;
   /** A peer is connected, for the first time. */
@@ -43,7 +43,7 @@ export interface PeersListener extends Pick<PeerListener, "audio" | "loss" | "te
 export interface Peers extends OutboxChannel {
   /** The id of the current peer; empty before the first. */
   readonly pcId: string;
-  readonly current: Pick<Peer, "state" | "packetsReceived" | "offersChannel" | "counters"> | undefined;
+  readonly current: Pick<Peer, "state" | "packetsReceived" | "offersChannel" | "video" | "counters"> | undefined;
   /**
    * Answers the first offer, an offer for the current peer, or one for a new peer. Calls are queued. Rejects as `Peer.answer`
    * does, or with the error that `admit` threw; the peers are then unchanged, except that UDP_PORTS_EXHAUSTED closes the peer
@@ -54,6 +54,8 @@ export interface Peers extends OutboxChannel {
   /** Ignores candidates for a peer that was replaced. */
   addCandidate(pcId: string, candidate: RemoteCandidate): void;
   sendAudio(payload: Uint8Array, timestamp: number): void;
+  /** Accepts the caller's video in all further answers. */
+  acceptVideo(): void;
   /** Rejects further offers. Resolves when no answer is in progress. */
   seal(): Promise<void>;
   close(): Promise<void>;
@@ -71,6 +73,7 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
   let opened = 0;
   let everConnected = false;
   let sealed = false;
+  let acceptsVideo = false;
   let queue: Promise<unknown> = Promise.resolve();
   const offers = createRateLimit(offerRate);
   const newPeers = createRateLimit(newPeerRate);
@@ -91,6 +94,7 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
           listener.connected();
         },
         audio: (packet) => isCurrent() && listener.audio(packet),
+        video: (packet) => isCurrent() && listener.video(packet),
         loss: (percent) => isCurrent() && listener.loss(percent),
         text: (text) => isCurrent() && listener.text(text),
         channel(state) {
@@ -112,7 +116,7 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
     }
     if (current === undefined || pcId === undefined || restart) return await replace(sdp, admit);
     if (current.id !== pcId) throw new RunnerError("CALL_ENDED", `The peer "${pcId}" was replaced by another one.`);
-    return { sdp: await current.peer.answer(sdp), pcId };
+    return { sdp: await current.peer.answer(sdp, acceptsVideo), pcId };
   }
 
   async function replace(offer: string, admit: (pcId: string) => void): Promise<CallerAnswer> {
@@ -137,11 +141,11 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
   /** If all UDP ports are taken, closes the current peer first: the caller no longer uses it. */
   async function answerReplacing(next: Peer, offer: string): Promise<string> {
     try {
-      return await next.answer(offer);
+      return await next.answer(offer, acceptsVideo);
     } catch (error) {
       if (current === undefined || !isRunnerError(error) || error.code !== "UDP_PORTS_EXHAUSTED") throw error;
       await current.peer.close();
-      return await next.answer(offer);
+      return await next.answer(offer, acceptsVideo);
     }
   }
 
@@ -179,6 +183,9 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
       if (current?.id === pcId) current.peer.addCandidate(candidate);
     },
     sendAudio: (payload, timestamp) => current?.peer.sendAudio(payload, timestamp),
+    acceptVideo() {
+      acceptsVideo = true;
+    },
     async seal() {
       sealed = true;
       await queue;
