@@ -15,7 +15,7 @@ export interface SmallWebRTCRunnerArguments extends SessionArguments<"webrtc"> {
 
 /** A caller's connection. It outlives its peers: a caller who lost the network returns with a new peer. */
 export interface SmallWebRTCConnection {
-  /** The id of the current peer, which the caller sends with further offers: `{sessionId}.{n}`. Changes with each new peer. */
+  /** The id of the current peer, which the caller sends with further offers: `{sessionId}.{n}`, or `{random}.{n}` if the caller chose the session's id. Changes with each new peer. */
   readonly pcId: string;
   /** `waiting`: for the first offer, or for the peer to connect; `connected`; `closed`: for good. */
   readonly state: "waiting" | "connected" | "closed";

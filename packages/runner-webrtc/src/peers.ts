@@ -26,6 +26,8 @@ const newPeerRate = { perSecond: 1, burst: 10 };
 
 export interface PeersOptions extends PeerOptions {
   readonly sessionId: string;
+  /** What the ids of peers begin with. Default: the session's id. */
+  readonly peerIdPrefix?: string | undefined;
 }
 
 /** Receives the events of the current peer. */
@@ -68,7 +70,7 @@ interface NamedPeer {
 }
 
 export function createPeers(options: PeersOptions, listener: PeersListener): Peers {
-  const { sessionId } = options;
+  const { sessionId, peerIdPrefix = sessionId } = options;
   let current: NamedPeer | undefined;
   let opened = 0;
   let everConnected = false;
@@ -80,7 +82,11 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
 
   function open(): NamedPeer {
     opened += 1;
-    const named: NamedPeer = { id: `${sessionId}.${opened}`, channelOpen: false, peer: createPeer(options, listen()) };
+    const named: NamedPeer = {
+      id: `${peerIdPrefix}.${opened}`,
+      channelOpen: false,
+      peer: createPeer(options, listen()),
+    };
     return named;
 
     function listen(): PeerListener {
