@@ -30,7 +30,6 @@
 
   Object.assign(globalThis, {
     arrivals,
-    connection: () => connection,
     directions: () => connection.getTransceivers().map(({ currentDirection }) => currentDirection),
     async negotiate(options) {
       await connection.setLocalDescription(await connection.createOffer(options));
