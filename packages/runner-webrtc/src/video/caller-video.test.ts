@@ -112,7 +112,7 @@ describe("snapshot", () => {
   test("requests the key frame again until it begins to arrive", async () => {
     const { receiver, video, clock, events } = open();
     const taken = video.snapshot({ source: "camera" });
-    await clock.advance(900);
+    await clock.advance(450);
     expect(events).toEqual(["receive", "request camera", "request camera", "request camera"]);
     const [first, ...others] = packetize(keyFrame(640, 480));
     if (first) receiver.push(first);

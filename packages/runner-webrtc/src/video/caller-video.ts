@@ -32,8 +32,8 @@ export interface VideoReceiverOptions {
 
 const defaultTimeoutMs = 2_000;
 const maxTimeoutMs = 60_000;
-/** How long a key frame may take to begin before it is requested again. Chromium sends at most one per 300 ms. */
-const retryMs = 400;
+/** How long a key frame may take to begin before it is requested again. Chromium ignores requests for 300 ms after one. */
+const retryMs = 200;
 /** Every picture costs the caller a key frame. */
 const minEveryMs = 200;
 

@@ -86,6 +86,10 @@ test("capabilities list the sections of the caller's offer", async () => {
   expect(none.transport.capabilities).toMatchObject({ videoIn: false, screenIn: false });
   await hearEcho(none.caller, 440);
   expect(renegotiations(none.caller)).toEqual([]);
+  caller.sendMessage({ label: "rtvi-ai", type: "client-ready", id: "1", data: { version: "2.2.0" } });
+  const botReady = () => caller.messages.find((each) => Object(each).type === "bot-ready");
+  await until("the bot is ready", () => botReady() !== undefined, 4_000);
+  expect(botReady()).toMatchObject({ data: { capabilities: { video_in: true, screen_in: false, video_out: false } } });
   await caller.hangUp();
 });
 
