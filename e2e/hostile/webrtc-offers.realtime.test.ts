@@ -224,13 +224,13 @@ test("a caller who restarts 300 times can still connect", async () => {
     .toMatchObject({ type: "answer" });
 });
 
-test("2,000 random offers and candidates get no 5xx except 503, and every error is JSON", {
+test("400 random offers and candidates get no 5xx except 503, and every error is JSON", {
   timeout: 180_000,
 }, async () => {
   const random = createRandom(5);
   const statuses = new Map<number, number>();
   let pcId = "nobody.1";
-  for (let count = 0; count < 2_000; count += 20) {
+  for (let count = 0; count < 400; count += 20) {
     const requests = Array.from({ length: 20 }, () => randomRequest(random, pcId));
     const answers = await Promise.all(requests.map(([method, body]) => request(method, body)));
     answers.forEach((answer, index) => {
@@ -238,12 +238,12 @@ test("2,000 random offers and candidates get no 5xx except 503, and every error 
       statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
       pcId = (answer.json as { readonly pc_id?: string }).pc_id ?? pcId;
     });
-    if (count % 200 === 0) await fixture.server.ask("endLater");
+    if (count % 40 === 0) await fixture.server.ask("endLater");
   }
   // The random requests reach valid, invalid and unknown sessions.
-  expect(statuses.get(200)).toBeGreaterThan(200);
-  expect(statuses.get(400)).toBeGreaterThan(200);
-  expect(statuses.get(404)).toBeGreaterThan(20);
+  expect(statuses.get(200)).toBeGreaterThan(40);
+  expect(statuses.get(400)).toBeGreaterThan(40);
+  expect(statuses.get(404)).toBeGreaterThan(4);
 });
 
 test("the sessions of 200 offers without media end with abandoned", { timeout: 90_000 }, async () => {

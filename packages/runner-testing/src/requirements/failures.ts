@@ -71,8 +71,8 @@ export const failures: readonly Requirement[] = [
         caller.sendRaw(data);
         await nextTurn();
         fixture.release(caller);
-        await fixture.until("the call with malformed input ends", () => runner.sessions.counts.active <= 1, 2_000);
       }
+      await fixture.until("the calls with malformed input end", () => runner.sessions.counts.active <= 1, 2_000);
       await expectEcho(fixture, other);
       const [uncaught] = fixture.uncaught.take(() => true);
       expect(uncaught === undefined, `malformed input caused an uncaught error: ${uncaught}`);
