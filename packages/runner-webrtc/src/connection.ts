@@ -186,6 +186,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     void peers.seal();
     liveness.stop();
     keepalive.end();
+    video.close();
     resolveLeft(reason);
   }
 
@@ -194,7 +195,6 @@ export function createConnection(options: ConnectionOptions): Connection {
     for (const cancel of timers) cancel();
     outbox.close();
     input?.close();
-    video.close();
     await peers.seal();
     if (reason !== "caller-left") await sendPeerLeft(deadline);
     logCounters();

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createTransport, type Transport } from "@pipecat-ts/runner-core";
 import { until } from "@pipecat-ts/runner-testing";
 import { expect, onTestFinished, test } from "vitest";
@@ -13,13 +14,15 @@ interface VideoCall {
   negotiate(): Promise<void>;
 }
 
-/** A call with a bot that returns the caller's audio. */
+/** A call with a bot that returns the caller's audio, and stays until it is aborted. */
 async function call(videoInEnabled: boolean, videoSections = 2): Promise<VideoCall> {
   const { promise: created, resolve } = Promise.withResolvers<Transport<WebRTCEvents>>();
   const runner = await listen(async (args) => {
     const transport = await createTransport(args, { webrtc: () => ({ videoInEnabled }) });
     resolve(transport as Transport<WebRTCEvents>);
     await transport.input.pipeTo(transport.output);
+    // A loop over frames must end although the bot still runs.
+    await once(args.signal, "abort");
   });
   onTestFinished(() => runner.close());
   const caller = await connectCaller(new URL("/api/offer", runner.url), {}, undefined, { videoSections });
@@ -105,9 +108,13 @@ test("the caller's track status turns pictures off and on", async () => {
   await expect(transport.video?.snapshot({ source: "camera" })).rejects.toMatchObject({ code: "VIDEO_OFF" });
   caller.sendMessage({ type: "signalling", message: { type: "trackStatus", receiver_index: 1, enabled: true } });
   const taken: number[] = [];
+  let leftAt = 0;
   for await (const { width } of transport.video?.frames({ source: "camera", every: 200 }) ?? []) {
     taken.push(width);
-    if (taken.length === 3) await caller.hangUp();
+    if (taken.length < 3) continue;
+    await caller.hangUp();
+    leftAt = performance.now();
   }
   expect(taken).toEqual([640, 640, 640]);
+  expect(performance.now() - leftAt, "ms from the end of the call").toBeLessThan(5_000);
 });
