@@ -38,6 +38,7 @@ const local = {
   ssrc: 1,
   maxMessageBytes: 1,
   sctpPort: 1,
+  acceptsVideo: true,
   version: 1,
 };
 function answer(sdp: string): void {

@@ -109,6 +109,7 @@ const local = {
   ssrc: 1,
   maxMessageBytes: 1,
   sctpPort: 5_000,
+  acceptsVideo: true,
   version: 1,
 };
 

@@ -1,7 +1,8 @@
 import { createSocket } from "node:dgram";
 import { setImmediate as turn } from "node:timers/promises";
 import { until } from "@pipecat-ts/runner-testing";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { PeerCaller } from "../../packages/runner-webrtc/src/peer/werift/test/peer-caller.ts";
 import {
   chunk,
   createSctpWriter,
@@ -12,7 +13,8 @@ import {
   sctpPacket,
   unordered,
 } from "../../packages/runner-webrtc/src/peer/werift/test/sctp-writer.ts";
-import type { WebRTCCaller } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
+import { sendOffer, type WebRTCCaller } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
+import { keyFrame, packetize } from "../../packages/runner-webrtc/src/video/test/vp8-packets.ts";
 import { expectEcho } from "../server/callers.ts";
 import { createRandom, useServer } from "./fixture.ts";
 
@@ -226,6 +228,60 @@ test("invalid DTLS from the caller's address costs less than 3 MB and does not d
   await flood(1_000, () => send(Buffer.concat([whole, Buffer.alloc(1)])));
   expect(await grownBytes()).toBeLessThan(3_000_000);
   caller.drop();
+});
+
+describe("video, of which the bot takes pictures all the time:", () => {
+  /** A caller whose video the bot has accepted. */
+  async function callWithVideo(): Promise<WebRTCCaller> {
+    const caller = await fixture.server.callByWebRTC({ body: { watch: true } }, { videoSections: 2 });
+    const asked = () => caller.signals.some((signal) => Object(signal).type === "renegotiate");
+    await until("the bot asks for an offer", asked, timeoutMs);
+    const { sdp } = await sendOffer(caller.endpoint, { sdp: await caller.peer.offer(), pc_id: caller.pcId });
+    await caller.peer.accept(sdp);
+    return caller;
+  }
+
+  const filled = (first: number, length = 1_100) => Uint8Array.of(first, ...new Uint8Array(length));
+  const attacks: Readonly<Record<string, (index: number) => Partial<Parameters<PeerCaller["sendVideo"]>[0]>>> = {
+    "an endless frame": () => ({}),
+    "a key frame that never ends": (index) => ({ payload: index === 0 ? filled(0x10) : filled(0) }),
+    "a frame per packet": (index) => ({ timestamp: index }),
+    "tiny packets": () => ({ payload: filled(0, 1) }),
+    "key frames that are none": () => ({ payload: filled(0x10), marker: true }),
+  };
+
+  test.each(Object.entries(attacks))("%s uses bounded memory, and the caller's voice continues", async (_, attack) => {
+    const caller = await callWithVideo();
+    await flood(10_000, (index) => {
+      const packet = { payload: filled(0), sequenceNumber: index & 0xffff, timestamp: 1, marker: false };
+      caller.peer.sendVideo({ ...packet, ...attack(index) }, index % 2);
+    });
+    expect(await grownBytes()).toBeLessThan(10_000_000);
+    await expectEcho(caller);
+    await caller.hangUp();
+  });
+
+  test("after junk, the bot takes pictures again", async () => {
+    const caller = await callWithVideo();
+    const random = createRandom(11);
+    await flood(3_000, (index) => {
+      const payload = random.bytes(random.number(index % 50 === 0 ? 1_100 : 60));
+      const marker = random.number(2) === 0;
+      caller.peer.sendVideo({ payload, sequenceNumber: random.number(65_536), timestamp: random.number(5), marker });
+    });
+    let sequenceNumber = 0;
+    await vi.waitFor(
+      () => {
+        for (const packet of packetize(keyFrame(640, 480), { sequenceNumber, timestamp: 90_000 + sequenceNumber }))
+          caller.peer.sendVideo(packet);
+        sequenceNumber += 3;
+        expect(caller.messages).toContainEqual({ source: "camera", width: 640 });
+      },
+      { timeout: timeoutMs },
+    );
+    await expectEcho(caller);
+    await caller.hangUp();
+  });
 });
 
 test("a call survives junk from other addresses", async () => {

@@ -2,6 +2,7 @@ import type {} from "@pipecat-ts/runner-telephony-exotel";
 import type {} from "@pipecat-ts/runner-telephony-plivo";
 import type {} from "@pipecat-ts/runner-telephony-telnyx";
 import type {} from "@pipecat-ts/runner-telephony-twilio";
+import type {} from "@pipecat-ts/runner-webrtc";
 import { createTransport, type RunnerArguments } from "pipecat-runner";
 import { bot as exampleBot } from "../../apps/echo-bot/bot.ts";
 
@@ -11,9 +12,13 @@ import { bot as exampleBot } from "../../apps/echo-bot/bot.ts";
  */
 export type Crash = "body" | "later" | "timer" | "promise" | "asked" | "return";
 
-/** The example bot, unless the session's body asks for a failure. On the phone, the key 0 hangs up. */
+/**
+ * The example bot, unless the session's body asks for a failure, or with `{"watch": true}` for pictures of camera and screen.
+ * On the phone, the key 0 hangs up.
+ */
 export async function bot(args: RunnerArguments): Promise<void> {
-  const { crash } = Object(args.body) as { readonly crash?: Crash };
+  const { crash, watch } = Object(args.body) as { readonly crash?: Crash; readonly watch?: boolean };
+  if (watch === true) return await echoAndWatch(args);
   const fail = (): never => {
     throw new Error(`crash in ${crash}`);
   };
@@ -34,6 +39,17 @@ async function requested({ session }: RunnerArguments): Promise<void> {
       resolve();
     });
   });
+}
+
+/** Takes pictures all the time, and returns the caller's audio. */
+async function echoAndWatch(args: RunnerArguments): Promise<void> {
+  if (args.transport !== "webrtc") return;
+  const transport = await createTransport(args, { webrtc: () => ({ videoInEnabled: true }) });
+  const watch = async (source: "camera" | "screen") => {
+    for await (const { width } of transport.video?.frames({ source, every: 200 }) ?? [])
+      await transport.sendMessage({ source, width });
+  };
+  await Promise.all([transport.input.pipeTo(transport.output), watch("camera"), watch("screen")]);
 }
 
 async function echo(args: RunnerArguments): Promise<void> {

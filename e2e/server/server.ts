@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import type { RunnerOptions } from "@pipecat-ts/runner-host";
 import { until, within } from "@pipecat-ts/runner-testing";
 import { type Answer, send } from "../../packages/runner-testing/src/http.ts";
+import type { PeerCallerOptions } from "../../packages/runner-webrtc/src/peer/werift/test/peer-caller.ts";
 import {
   connectCaller as connectByWebRTC,
   type WebRTCCaller,
@@ -37,7 +38,7 @@ export interface Server extends AsyncDisposable {
   /** Starts a session and returns the URL for its offers. */
   offerEndpoint(fields?: Readonly<Record<string, unknown>>): Promise<URL>;
   /** Starts a session and connects to it over WebRTC. */
-  callByWebRTC(fields?: Readonly<Record<string, unknown>>): Promise<WebRTCCaller>;
+  callByWebRTC(fields?: Readonly<Record<string, unknown>>, calling?: PeerCallerOptions): Promise<WebRTCCaller>;
   /** Sends SIGTERM. */
   terminate(): void;
   /** Waits for a log line whose message starts with `message`. */
@@ -123,7 +124,8 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     start,
     call: async (fields) => await connectCaller(String((await started({ transport: "websocket", ...fields })).wsUrl)),
     offerEndpoint,
-    callByWebRTC: async (fields) => await connectByWebRTC(await offerEndpoint(fields)),
+    callByWebRTC: async (fields, calling) =>
+      await connectByWebRTC(await offerEndpoint(fields), undefined, undefined, calling),
     terminate: () => void child.kill("SIGTERM"),
     logged: (message) =>
       until(`the server logs "${message}"`, () => log.some(({ msg }) => msg.startsWith(message)), timeoutMs),

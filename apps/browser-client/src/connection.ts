@@ -4,6 +4,7 @@ import type { Console } from "./consoles.ts";
 import type { CallMedia } from "./media/call-media.ts";
 import {
   botNotReady,
+  cameraFailed,
   connectFailed,
   connectionLost,
   microphoneFailed,
@@ -88,6 +89,7 @@ export function superviseClient(
   client.on(RTVIEvent.BotReady, () => clearTimeout(timer));
   client.on(RTVIEvent.DeviceError, (error: DeviceError) => {
     if (error.devices.includes("mic")) notify(microphoneFailed(error.type, error.message));
+    if (error.devices.includes("cam")) notify(cameraFailed(error.type, error.message));
   });
   client.on(RTVIEvent.Error, ({ type, data }: RTVIMessage) => {
     // The `error-response` of startBot is already handled above.

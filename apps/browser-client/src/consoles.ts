@@ -4,6 +4,7 @@ import type { ComponentProps } from "react";
 import { apiKeyHeaders, runnerUrl, startRequest } from "./api.ts";
 import { CallMedia } from "./media/call-media.ts";
 import { followBotTrack, openWebRTCAudio } from "./media/webrtc-audio.ts";
+import { type AcceptedVideo, attachWebRTCVideo, followAcceptedVideo } from "./media/webrtc-video.ts";
 import { openWebSocketAudio, recorderSampleRate } from "./media/websocket-audio.ts";
 import { type Notice, webrtcTimedOut, websocketTimedOut } from "./notices.ts";
 
@@ -18,6 +19,8 @@ export interface Console {
   timedOut(seconds: number): Notice;
   /** Called with each client before its first call. */
   onClient?(client: PipecatClient): void;
+  /** Reports which video the bot accepts. Missing if the transport carries no video. */
+  followVideo?(client: PipecatClient, onChange: (accepted: AcceptedVideo) => void): void;
   /** Called once per client, and returns a new `media` each time. The client is rebuilt when one of the template's settings changes. */
   open(): {
     readonly media: CallMedia;
@@ -39,8 +42,9 @@ export const webrtcConsole: Console = {
   },
   timedOut: webrtcTimedOut,
   onClient: followBotTrack,
+  followVideo: followAcceptedVideo,
   open() {
-    const media = new CallMedia(openWebRTCAudio);
+    const media = new CallMedia(openWebRTCAudio, attachWebRTCVideo);
     return {
       media,
       template: {

@@ -120,15 +120,27 @@ function closed(code: number): Notice {
 
 export function microphoneFailed(type: DeviceError["type"], reason: string): Notice {
   const consequence = "The bot cannot hear you, but you can hear it and send it text.";
+  return deviceFailed("microphone", "disconnect and connect again", consequence, type, reason);
+}
+
+export function cameraFailed(type: DeviceError["type"], reason: string): Notice {
+  return deviceFailed("camera", "turn it on again", "The call continues without it.", type, reason);
+}
+
+function deviceFailed(
+  device: string,
+  again: string,
+  consequence: string,
+  type: DeviceError["type"],
+  reason: string,
+): Notice {
   const reasons: Readonly<Record<DeviceError["type"], string>> = {
-    permissions:
-      "The microphone is blocked. Allow it in the browser's address bar or settings, then disconnect and connect again.",
-    "not-found": "No microphone was found. Plug one in, then disconnect and connect again.",
-    "in-use":
-      "The microphone could not be opened. Another program may be using it. Close that program, then disconnect and connect again.",
-    constraints: "The selected microphone cannot be used. Choose another one.",
+    permissions: `The ${device} is blocked. Allow it in the browser's address bar or settings, then ${again}.`,
+    "not-found": `No ${device} was found. Plug one in, then ${again}.`,
+    "in-use": `The ${device} could not be opened. Another program may be using it. Close that program, then ${again}.`,
+    constraints: `The selected ${device} cannot be used. Choose another one.`,
     "undefined-mediadevices": notSecure,
-    unknown: `The microphone could not be opened: ${sentence(reason)}`,
+    unknown: `The ${device} could not be opened: ${sentence(reason)}`,
   };
   return { tone: "error", text: `${reasons[type]} ${consequence}` };
 }

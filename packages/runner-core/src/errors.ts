@@ -34,6 +34,7 @@ export const errorStatus = {
   RATE_EXCEEDED: 429,
   REQUEST_INVALID: 400,
   SESSION_ALIAS_TAKEN: 409,
+  SESSION_ID_TAKEN: 409,
   SESSION_NOT_PENDING: 409,
   SESSION_UNKNOWN: 404,
   SIGNATURE_INVALID: 403,
@@ -51,6 +52,9 @@ export const errorStatus = {
   TURN_UNREACHABLE: 503,
   UDP_PORTS_EXHAUSTED: 503,
   UPLOADS_DISABLED: 503,
+  VIDEO_OFF: 409,
+  VIDEO_SOURCE_MISSING: 404,
+  VIDEO_TIMED_OUT: 504,
 } as const;
 
 /** A code of the runner; transports add further codes. */

@@ -61,12 +61,15 @@ export { clientOf, isExposed, isLoopback, type RunnerSettings } from "./settings
 export { withTimeout } from "./timeout.ts";
 export type {
   CallCounters,
+  CallerVideo,
   CloseReason,
   Interruption,
   ListenOptions,
   Playback,
+  Snapshot,
   Transport,
   TransportCapabilities,
   TransportEvents,
   TransportParams,
+  VideoSource,
 } from "./transport.ts";

@@ -237,9 +237,15 @@ export interface RunnerContext {
   /**
    * Creates a pending session, which waits 120 s for its caller. It belongs to this plugin: other plugins cannot find it.
    * Throws AT_CAPACITY (429) or DRAINING (503). `reserve` counts the session toward `maxSessions` now instead of in `run`: for
-   * a caller who is accepted before the bot runs.
+   * a caller who is accepted before the bot runs. `id` is an id that the caller chose: 1 to 128 letters, digits, `-` and `_`.
+   * Throws REQUEST_INVALID (400) for any other, and SESSION_ID_TAKEN (409) while another session has it. Others may guess such
+   * an id, so it must not be enough to take over the call.
    */
-  createSession(options?: { readonly body?: unknown; readonly reserve?: boolean }): Session;
+  createSession(options?: {
+    readonly body?: unknown;
+    readonly reserve?: boolean;
+    readonly id?: string | undefined;
+  }): Session;
   /** The live session of this plugin with this id or alias. */
   findSession(idOrAlias: string): Session | undefined;
   /**

@@ -70,6 +70,36 @@ export interface TransportCapabilities {
   readonly videoOut: boolean;
 }
 
+/** A source of the caller's video. */
+export type VideoSource = "camera" | "screen";
+
+/** A picture from the caller's video. */
+export interface Snapshot {
+  readonly source: VideoSource;
+  /** A complete image file. */
+  readonly data: Uint8Array;
+  readonly type: "image/webp";
+  /** In pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** When it arrived, in ms since 1970. */
+  readonly atMs: number;
+}
+
+/** The caller's camera and screen, as pictures for a vision model. */
+export interface CallerVideo {
+  /**
+   * Takes a picture. Snapshots of one source at the same time share it. Rejects with VIDEO_SOURCE_MISSING, VIDEO_OFF,
+   * VIDEO_TIMED_OUT after `timeoutMs` (default 2,000, at most 60,000), or CALL_ENDED.
+   */
+  snapshot(options: { readonly source: VideoSource; readonly timeoutMs?: number }): Promise<Snapshot>;
+  /**
+   * Takes a picture every `every` ms (default 1,000, at least 200) while the loop asks for them: none are queued for a slow
+   * loop. Waits while the source is off, and ends with the call. Throws VIDEO_SOURCE_MISSING.
+   */
+  frames(options: { readonly source: VideoSource; readonly every?: number }): AsyncIterable<Snapshot>;
+}
+
 /**
  * How a bot listens and speaks. Identical on every transport.
  *
@@ -81,6 +111,8 @@ export interface Transport<Events extends TransportEvents = TransportEvents> {
   readonly name: string;
   /** What the bot receives and sends in this call: the params and the `MediaPort` decide. RTVI reports it to clients. */
   readonly capabilities: TransportCapabilities;
+  /** The caller's camera and screen. `undefined` if the transport or the bot's params do not receive video. */
+  readonly video?: CallerVideo;
   /**
    * The caller's audio: mono PCM16 frames of 20 ms at `audioInSampleRate`. Closes when the caller leaves. Buffers 500 ms, then
    * drops the oldest frames and counts them.

@@ -51,6 +51,43 @@ test("a plugin finds its sessions by id and alias, and no other plugin's; aliase
   await engine.endAll("ended-by-request");
 });
 
+test("a session may have an id that its caller chose, while no other session has it", async () => {
+  const { engine, create, log } = createEngineFixture();
+  const session = create(undefined, { id: "my-session_1" });
+  expect(session.id).toBe("my-session_1");
+  expect(engine.get("my-session_1")).toBe(session);
+  expect(engine.find("fake", "my-session_1")).toBe(session);
+  const taken = expect.objectContaining({ code: "SESSION_ID_TAKEN", status: 409 });
+  expect(() => create(undefined, { id: "my-session_1" })).toThrow(taken);
+  expect(() => engine.create({ name: "other", logger: log }, { id: "my-session_1" })).toThrow(taken);
+  session.alias("CA123");
+  expect(() => create(undefined, { id: "CA123" })).toThrow(taken);
+  const released = Promise.withResolvers<void>();
+  session.onEnd(() => released.promise);
+  const ended = session.end("ended-by-request");
+  expect(() => create(undefined, { id: "my-session_1" }), "its cleanup runs").toThrow(taken);
+  released.resolve();
+  await ended;
+  expect(create(undefined, { id: "my-session_1" }).state).toBe("pending");
+  await engine.endAll("ended-by-request");
+});
+
+test.each(["", "a b", "a/b", "a.1", "ä", "../x", "a\n", "x".repeat(129)])("%j is not accepted as an id", async (id) => {
+  const { engine, create } = createEngineFixture();
+  expect(() => create(undefined, { id })).toThrow(expect.objectContaining({ code: "REQUEST_INVALID", status: 400 }));
+  expect(engine.counts.pending).toBe(0);
+});
+
+test("an id that a caller chose does not hide the alias of another plugin's session", async () => {
+  const { engine, create, log } = createEngineFixture();
+  const phone = engine.create({ name: "phone", logger: log });
+  const chosen = create(undefined, { id: "CA123" });
+  phone.alias("CA123");
+  expect(engine.find("phone", "CA123")).toBe(phone);
+  expect(engine.find("fake", "CA123")).toBe(chosen);
+  await engine.endAll("ended-by-request");
+});
+
 test("a session in cleanup is not found any more, and still counts", async () => {
   const { engine, create } = createEngineFixture({ maxSessions: 1 });
   const session = create();

@@ -4,6 +4,7 @@ import {
   type CloseReason,
   type FileStorage,
   type Logger,
+  type RunnerContext,
   RunnerError,
   type Transport,
   withTimeout,
@@ -49,9 +50,9 @@ export interface SessionEngine {
   readonly draining: boolean;
   /**
    * Creates a pending session. Displaces the oldest pending sessions (`evicted`) when there are too many or their bodies take
-   * too much memory. Throws AT_CAPACITY or DRAINING.
+   * too much memory. Throws AT_CAPACITY or DRAINING, and for an `id` of the caller's REQUEST_INVALID or SESSION_ID_TAKEN.
    */
-  create(owner: SessionOwner, options?: { readonly body?: unknown; readonly reserve?: boolean }): HostSession;
+  create(owner: SessionOwner, options?: Parameters<RunnerContext["createSession"]>[0]): HostSession;
   /** The live session with this id. */
   get(id: string): HostSession | undefined;
   /** The live session of this owner with this id or alias. */
@@ -129,8 +130,8 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
   }
 
   function find(owner: string, idOrAlias: string): HostSession | undefined {
-    const session = get(idOrAlias) ?? aliases.get(owner)?.get(idOrAlias);
-    return session?.owner === owner ? session : undefined;
+    const session = get(idOrAlias);
+    return session?.owner === owner ? session : aliases.get(owner)?.get(idOrAlias);
   }
 
   function assertAccepting(session?: HostSession): void {
@@ -163,12 +164,28 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
   function addAlias(session: HostSession, key: string): void {
     const own = aliases.get(session.owner) ?? new Map<string, HostSession>();
     aliases.set(session.owner, own);
-    if (own.has(key) || live.has(key)) {
+    if (own.has(key) || live.get(key)?.owner === session.owner) {
       throw new RunnerError("SESSION_ALIAS_TAKEN", `Another session has the alias "${key}".`, {
         fix: "End that session first, or use an alias that distinguishes the two.",
       });
     }
     if (get(session.id)) own.set(key, session);
+  }
+
+  function checkChosenId(owner: string, id: string): void {
+    if (!/^[\w-]{1,128}$/.test(id)) {
+      throw new RunnerError(
+        "REQUEST_INVALID",
+        "The session's id has other characters than letters, digits, - and _, or more than 128.",
+        {
+          fix: "Use a UUID, or no id.",
+        },
+      );
+    }
+    if (!live.has(id) && aliases.get(owner)?.has(id) !== true) return;
+    throw new RunnerError("SESSION_ID_TAKEN", `The session id "${id}" is in use.`, {
+      fix: "Use a new UUID for each session, or no id.",
+    });
   }
 
   async function endAll(reason: CloseReason): Promise<void> {
@@ -188,9 +205,11 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
     get draining() {
       return draining;
     },
-    create(owner, { body, reserve = false } = {}) {
+    create(owner, { body, reserve = false, id } = {}) {
       assertAccepting();
+      if (id !== undefined) checkChosenId(owner.name, id);
       const session = createSession({
+        id,
         bot,
         owner,
         body,

@@ -67,6 +67,8 @@ export interface SessionOwner {
 }
 
 export interface SessionOptions {
+  /** Default: a random one. */
+  readonly id: string | undefined;
   readonly bot: Bot;
   readonly owner: SessionOwner;
   readonly body: unknown;
@@ -94,7 +96,7 @@ export interface SessionOptions {
 
 export function createSession(options: SessionOptions): HostSession {
   const { owner } = options;
-  const id = randomUUID();
+  const { id = randomUUID() } = options;
   const logger = owner.logger.child({ session: id });
   const controller = new AbortController();
   const disposables = createDisposables(logger);

@@ -15,7 +15,7 @@ export interface SmallWebRTCRunnerArguments extends SessionArguments<"webrtc"> {
 
 /** A caller's connection. It outlives its peers: a caller who lost the network returns with a new peer. */
 export interface SmallWebRTCConnection {
-  /** The id of the current peer, which the caller sends with further offers: `{sessionId}.{n}`. Changes with each new peer. */
+  /** The id of the current peer, which the caller sends with further offers: `{sessionId}.{n}`, or `{random}.{n}` if the caller chose the session's id. Changes with each new peer. */
   readonly pcId: string;
   /** `waiting`: for the first offer, or for the peer to connect; `connected`; `closed`: for good. */
   readonly state: "waiting" | "connected" | "closed";
@@ -27,6 +27,8 @@ export interface SmallWebRTCConnection {
 
 /** The params of a bot for WebRTC. */
 export interface WebRTCParams extends TransportParams {
+  /** Receive the caller's camera and screen: `transport.video`. Default false. */
+  readonly videoInEnabled?: boolean;
   /** Bitrate of the bot's audio in bit/s: 6,000 to 510,000. Default 32,000. */
   readonly audioOutBitrate?: number;
   /** Complexity of the Opus encoder: a whole number from 0 (least CPU) to 10 (best quality). Default 5. */

@@ -42,9 +42,10 @@ export interface Calls {
    *
    * Rejects with OFFER_INVALID (400), UDP_PORTS_EXHAUSTED and TURN_UNREACHABLE (503), or with the error that `offer.admit`
    * threw; the connection is then unchanged. Rejects with SESSION_NOT_PENDING for a second caller, and with CALL_ENDED for a
-   * peer that was replaced or closed.
+   * peer that was replaced or closed. The ids of peers begin with `peerIdPrefix`, by default the session's id. Whoever knows one
+   * can take over the call.
    */
-  answer(session: Session, offer: CallerOffer): Promise<AnsweredCall>;
+  answer(session: Session, offer: CallerOffer, peerIdPrefix?: string): Promise<AnsweredCall>;
   /**
    * Starts the bot of a session, once: in `offer.admit`, or after `answer`. From now on, the session ends when its caller
    * leaves. Audio and messages that arrived earlier are dropped. Throws SESSION_NOT_PENDING, AT_CAPACITY or DRAINING.
@@ -68,9 +69,10 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
   const mdnsQueries = runner.shared("mdns-queries", createMdnsQueries);
   const connections = new WeakMap<Session, Connection>();
 
-  function open(session: Session): Connection {
+  function open(session: Session, peerIdPrefix: string | undefined): Connection {
     const connection = createConnection({
       sessionId: session.id,
+      peerIdPrefix,
       iceServers,
       relayOnly,
       ...(announceIp === undefined ? {} : { announceIp }),
@@ -89,8 +91,8 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
   }
 
   return {
-    async answer(session, offer) {
-      const connection = connections.get(session) ?? open(session);
+    async answer(session, offer, peerIdPrefix) {
+      const connection = connections.get(session) ?? open(session, peerIdPrefix);
       const { connected, left } = connection;
       const answered = await connection.answer({
         ...offer,

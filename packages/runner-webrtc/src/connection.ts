@@ -1,9 +1,17 @@
-import { type Call, type CloseReason, createRateLimit, type Pacer } from "@pipecat-ts/runner-core";
+import {
+  type Call,
+  type CallerVideo,
+  type CloseReason,
+  createRateLimit,
+  type Pacer,
+  type VideoSource,
+} from "@pipecat-ts/runner-core";
 import type { SmallWebRTCConnection } from "./arguments.ts";
 import { createDisconnectGrace, createLiveness } from "./liveness.ts";
 import { parseChannelText, signal } from "./messages.ts";
 import { createOutbox } from "./outbox.ts";
 import { createPeers, type Peers, type PeersOptions } from "./peers.ts";
+import { createVideoReceiver } from "./video/caller-video.ts";
 import { createIncomingAudio, type IncomingAudio } from "./voice/incoming-audio.ts";
 import type { Opus } from "./voice/opus.ts";
 import { createKeepaliveSilence } from "./voice/outgoing-audio.ts";
@@ -21,6 +29,10 @@ export interface Connection extends SmallWebRTCConnection, Pick<Peers, "answer" 
   reportTo(call: Call): void;
   /** Sets the sample rate of the caller's audio in Hz; 0 turns it off. */
   setInputSampleRate(sampleRate: number): void;
+  /** Accepts the caller's video, and asks for a new offer if the caller has some. */
+  acceptVideo(): CallerVideo;
+  /** The sources of video in the caller's last offer. */
+  readonly videoSources: readonly VideoSource[];
   /** Ends the keepalive silence. Returns the timestamp with which the bot's audio continues. */
   endKeepalive(): number;
   /** `listener` receives the share of our audio packets that was lost, in %. It replaces the one before. */
@@ -63,6 +75,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** The last peer whose data channel opened. */
   let channelOf: string | undefined;
   let skippedMessages = 0;
+  let acceptsVideo = false;
   let leftReason: CloseReason | undefined;
   let closing: Promise<void> | undefined;
   let lossListener: (percent: number) => void = () => undefined;
@@ -73,6 +86,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (input === undefined) openInput();
       else input.restart();
       if (peers.current !== undefined) liveness.watch(peers.current);
+      video.restart();
     },
     connected() {
       keepalive.begin();
@@ -85,12 +99,15 @@ export function createConnection(options: ConnectionOptions): Connection {
     channelOpened() {
       channelOf = peers.pcId;
       outbox.opened();
+      offerVideoAgain();
     },
     closed: () => grace.begin(),
     audio: (packet) => input?.push(packet),
+    video: (packet) => video.push(packet),
     loss: (percent) => lossListener(percent),
     text: receiveText,
   });
+  const video = createVideoReceiver({ peerVideo: () => peers.current?.video, clock });
   const grace = createDisconnectGrace({ peers, clock, after, expired: () => leave("caller-left") });
   const keepalive = createKeepaliveSilence(pacer, peers.sendAudio);
   const outbox = createOutbox(peers, clock);
@@ -139,7 +156,21 @@ export function createConnection(options: ConnectionOptions): Connection {
       skippedMessages += 1;
       if (skippedMessages === 1) logger.warn("message skipped: not JSON, too complex or too long"); // Further ones are only counted.
     } else if (received.kind === "app") call?.message(received.message);
-    else if (received.kind === "trackStatus") call?.event("trackStatus", received.track, received.enabled);
+    else if (received.kind === "trackStatus") {
+      const { track, enabled } = received;
+      if (track !== "microphone") video.setEnabled(track, enabled);
+      call?.event("trackStatus", track, enabled);
+    }
+  }
+
+  /** The bot's params may be known only after the first answer, which then left the video inactive. */
+  function offerVideoAgain(): void {
+    const { offered = [], accepted = true } = peers.current?.video ?? {};
+    if (acceptsVideo && offered.length > 0 && !accepted) renegotiate();
+  }
+
+  function renegotiate(): void {
+    if (peers.open) peers.sendText(signal("renegotiate"));
   }
 
   function leave(reason: CloseReason): void {
@@ -155,6 +186,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     void peers.seal();
     liveness.stop();
     keepalive.end();
+    video.close();
     resolveLeft(reason);
   }
 
@@ -217,6 +249,15 @@ export function createConnection(options: ConnectionOptions): Connection {
       inputSampleRate = sampleRate;
       if (peers.current !== undefined) openInput();
     },
+    acceptVideo() {
+      acceptsVideo = true;
+      peers.acceptVideo();
+      offerVideoAgain();
+      return video.video;
+    },
+    get videoSources() {
+      return peers.current?.video.offered ?? [];
+    },
     endKeepalive: keepalive.end,
     onLoss(listener) {
       lossListener = listener;
@@ -225,9 +266,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     addCandidate: peers.addCandidate,
     sendAudio: peers.sendAudio,
     sendMessage: outbox.send,
-    renegotiate() {
-      if (peers.open) peers.sendText(signal("renegotiate"));
-    },
+    renegotiate,
     hungUp: () => leave("caller-left"),
     close(reason, deadline) {
       closing ??= close(reason, deadline);

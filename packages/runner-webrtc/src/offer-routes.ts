@@ -1,7 +1,9 @@
+import { randomUUID } from "node:crypto";
 import { clientOf, type HttpRoute, type RouteContext, RunnerError, type Session } from "@pipecat-ts/runner-core";
 import Type, { type TSchema } from "typebox";
 import type { Calls } from "./calls.ts";
 import type { ConnectingCallers } from "./connecting.ts";
+import type { CallerOffer } from "./peers.ts";
 
 /** `POST …/api/offer`, as small-webrtc-transport 1.10.8 and Pipecat's older clients send it. */
 interface OfferBody {
@@ -66,10 +68,9 @@ interface OfferedSession {
 export interface OfferRoutesOptions {
   readonly calls: Calls;
   readonly connecting: ConnectingCallers;
-  /** Creates a session for a caller who did not use `/start`. */
-  createSession(body: unknown): Session;
-  /** Finds a session that `/start` created. Throws SESSION_UNKNOWN. */
-  findSession(sessionId: string): Session;
+  /** Creates a session for a caller who did not use `/start`, and who may have chosen its id. */
+  createSession(options: { readonly body: unknown; readonly id: string | undefined }): Session;
+  findSession(sessionId: string): Session | undefined;
 }
 
 /**
@@ -79,6 +80,8 @@ export interface OfferRoutesOptions {
 export function offerRoutes({ calls, connecting, createSession, findSession }: OfferRoutesOptions): HttpRoute[] {
   /** The sessions of callers that count as connecting, or did. */
   const entered = new WeakSet<Session>();
+  /** The secret part of the peers' ids, for sessions whose caller chose the id. */
+  const secrets = new WeakMap<Session, string>();
 
   /** The session of an offer, and the function that ends its first caller's connecting. */
   function sessionOf(ctx: RouteContext, pcId: string | undefined, body: unknown): OfferedSession {
@@ -89,10 +92,14 @@ export function offerRoutes({ calls, connecting, createSession, findSession }: O
       return { session, isNew: false, connected: () => undefined };
     }
     const known = sessionId === undefined ? undefined : findSession(sessionId);
+    if (known === undefined && ctx.params.sessionId !== undefined) throw sessionUnknown(ctx.params.sessionId);
+    // Others may guess the id that a caller chose. Further offers of the caller have the peer's id.
+    if (known !== undefined && secrets.has(known)) throw idTaken(known.id);
     if (known !== undefined && entered.has(known)) return { session: known, isNew: false, connected: () => undefined };
     const connected = connecting.enter(clientOf(ctx.req.socket));
     try {
-      const session = known ?? createSession(body);
+      const session = known ?? createSession({ body, id: sessionId });
+      if (known === undefined && sessionId !== undefined) secrets.set(session, randomUUID());
       entered.add(session);
       session.onEnd(connected);
       return { session, isNew: known === undefined, connected };
@@ -108,7 +115,7 @@ export function offerRoutes({ calls, connecting, createSession, findSession }: O
     const body = [request_data, requestData].find(hasContent);
     const { session, isNew, connected } = sessionOf(ctx, pcId, body);
     try {
-      const answered = await calls.answer(session, {
+      const callerOffer: CallerOffer = {
         sdp,
         pcId,
         restart: restart_pc ?? false,
@@ -116,7 +123,8 @@ export function offerRoutes({ calls, connecting, createSession, findSession }: O
         admit() {
           if (session.state === "pending") calls.start(session, body === undefined ? {} : { body });
         },
-      });
+      };
+      const answered = await calls.answer(session, callerOffer, secrets.get(session));
       void answered.connected.then(connected);
       ctx.set("X-Session-Id", session.id);
       ctx.body = { sdp: answered.sdp, type: "answer", pc_id: answered.pcId };
@@ -160,6 +168,18 @@ function hasContent(value: unknown): boolean {
 function sessionIdOf(ctx: RouteContext): string | undefined {
   const { session_id: queried } = ctx.query;
   return ctx.params.sessionId ?? (typeof queried === "string" ? queried : undefined);
+}
+
+function sessionUnknown(sessionId: string): RunnerError {
+  return new RunnerError("SESSION_UNKNOWN", `No WebRTC session has the id "${sessionId}".`, {
+    fix: 'Start one with POST /start and {"transport": "webrtc"}.',
+  });
+}
+
+function idTaken(sessionId: string): RunnerError {
+  return new RunnerError("SESSION_ID_TAKEN", `The session id "${sessionId}" is in use.`, {
+    fix: "Send the pc_id of the answer with further offers, and use a new UUID for each session.",
+  });
 }
 
 /** Rejects a `pc_id` that belongs to another session than the one in the URL. */

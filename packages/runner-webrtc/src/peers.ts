@@ -26,10 +26,12 @@ const newPeerRate = { perSecond: 1, burst: 10 };
 
 export interface PeersOptions extends PeerOptions {
   readonly sessionId: string;
+  /** What the ids of peers begin with. Default: the session's id. */
+  readonly peerIdPrefix?: string | undefined;
 }
 
 /** Receives the events of the current peer. */
-export interface PeersListener extends Pick<PeerListener, "audio" | "loss" | "text"> {
+export interface PeersListener extends Pick<PeerListener, "audio" | "video" | "loss" | "text"> {
   /** A peer has become the current one: the first, or one that replaces `previous`. */
   started(previous: Pick<Peer, "packetsReceived"> | undefined): void;
   /** A peer is connected, for the first time. */
@@ -43,7 +45,7 @@ export interface PeersListener extends Pick<PeerListener, "audio" | "loss" | "te
 export interface Peers extends OutboxChannel {
   /** The id of the current peer; empty before the first. */
   readonly pcId: string;
-  readonly current: Pick<Peer, "state" | "packetsReceived" | "offersChannel" | "counters"> | undefined;
+  readonly current: Pick<Peer, "state" | "packetsReceived" | "offersChannel" | "video" | "counters"> | undefined;
   /**
    * Answers the first offer, an offer for the current peer, or one for a new peer. Calls are queued. Rejects as `Peer.answer`
    * does, or with the error that `admit` threw; the peers are then unchanged, except that UDP_PORTS_EXHAUSTED closes the peer
@@ -54,6 +56,8 @@ export interface Peers extends OutboxChannel {
   /** Ignores candidates for a peer that was replaced. */
   addCandidate(pcId: string, candidate: RemoteCandidate): void;
   sendAudio(payload: Uint8Array, timestamp: number): void;
+  /** Accepts the caller's video in all further answers. */
+  acceptVideo(): void;
   /** Rejects further offers. Resolves when no answer is in progress. */
   seal(): Promise<void>;
   close(): Promise<void>;
@@ -66,18 +70,23 @@ interface NamedPeer {
 }
 
 export function createPeers(options: PeersOptions, listener: PeersListener): Peers {
-  const { sessionId } = options;
+  const { sessionId, peerIdPrefix = sessionId } = options;
   let current: NamedPeer | undefined;
   let opened = 0;
   let everConnected = false;
   let sealed = false;
+  let acceptsVideo = false;
   let queue: Promise<unknown> = Promise.resolve();
   const offers = createRateLimit(offerRate);
   const newPeers = createRateLimit(newPeerRate);
 
   function open(): NamedPeer {
     opened += 1;
-    const named: NamedPeer = { id: `${sessionId}.${opened}`, channelOpen: false, peer: createPeer(options, listen()) };
+    const named: NamedPeer = {
+      id: `${peerIdPrefix}.${opened}`,
+      channelOpen: false,
+      peer: createPeer(options, listen()),
+    };
     return named;
 
     function listen(): PeerListener {
@@ -91,6 +100,7 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
           listener.connected();
         },
         audio: (packet) => isCurrent() && listener.audio(packet),
+        video: (packet) => isCurrent() && listener.video(packet),
         loss: (percent) => isCurrent() && listener.loss(percent),
         text: (text) => isCurrent() && listener.text(text),
         channel(state) {
@@ -112,7 +122,7 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
     }
     if (current === undefined || pcId === undefined || restart) return await replace(sdp, admit);
     if (current.id !== pcId) throw new RunnerError("CALL_ENDED", `The peer "${pcId}" was replaced by another one.`);
-    return { sdp: await current.peer.answer(sdp), pcId };
+    return { sdp: await current.peer.answer(sdp, acceptsVideo), pcId };
   }
 
   async function replace(offer: string, admit: (pcId: string) => void): Promise<CallerAnswer> {
@@ -137,11 +147,11 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
   /** If all UDP ports are taken, closes the current peer first: the caller no longer uses it. */
   async function answerReplacing(next: Peer, offer: string): Promise<string> {
     try {
-      return await next.answer(offer);
+      return await next.answer(offer, acceptsVideo);
     } catch (error) {
       if (current === undefined || !isRunnerError(error) || error.code !== "UDP_PORTS_EXHAUSTED") throw error;
       await current.peer.close();
-      return await next.answer(offer);
+      return await next.answer(offer, acceptsVideo);
     }
   }
 
@@ -179,6 +189,9 @@ export function createPeers(options: PeersOptions, listener: PeersListener): Pee
       if (current?.id === pcId) current.peer.addCandidate(candidate);
     },
     sendAudio: (payload, timestamp) => current?.peer.sendAudio(payload, timestamp),
+    acceptVideo() {
+      acceptsVideo = true;
+    },
     async seal() {
       sealed = true;
       await queue;

@@ -175,6 +175,62 @@ describe("an invalid offer is rejected with JSON and leaves no session", () => {
   });
 });
 
+describe("a session id that the caller chose", () => {
+  const offerWith = (id: string, fields: Readonly<Record<string, unknown>> = {}, own = runner) =>
+    send(new URL(`/api/offer?session_id=${encodeURIComponent(id)}`, own.url), {
+      method: "POST",
+      body: { sdp: chromium, type: "offer", pc_id: null, restart_pc: false, ...fields },
+    });
+
+  test("is the id that the bot gets, with the body of the offer", async () => {
+    const answer = await offerWith("my-id_1", { requestData: "mine" });
+    expect(answer).toMatchObject({ status: 200, headers: { "x-session-id": "my-id_1" } });
+    expect(await argumentsOf("my-id_1")).toMatchObject({ sessionId: "my-id_1", body: "mine" });
+    expect(runner.sessions.find("my-id_1")?.state).toBe("active");
+  });
+
+  test("does not let others take over the call", async () => {
+    const first = await offerWith("my-id_2");
+    const pcId = pcIdOf(first);
+    expect(pcId).not.toContain("my-id_2");
+    for (const fields of [{}, { restart_pc: true }])
+      expect(await offerWith("my-id_2", fields)).toMatchObject(rejection(409, "SESSION_ID_TAKEN"));
+    expect(await offer(runner, { sessionId: "my-id_2" })).toMatchObject(rejection(409, "SESSION_ID_TAKEN"));
+    for (const pc_id of ["my-id_2", "my-id_2.1"]) {
+      expect(await offer(runner, { pc_id, restart_pc: true })).toMatchObject(rejection(404, "SESSION_UNKNOWN"));
+      expect(await patch(runner, { pc_id, candidates: [] })).toMatchObject(rejection(404, "SESSION_UNKNOWN"));
+    }
+    expect((await argumentsOf("my-id_2"))?.webrtcConnection.pcId).toBe(pcId);
+    // The caller itself continues with its pc_id.
+    const restarted = await offerWith("my-id_2", { pc_id: pcId, restart_pc: true });
+    expect(restarted.status).toBe(200);
+    expect((await argumentsOf("my-id_2"))?.webrtcConnection.pcId).toBe(pcIdOf(restarted));
+    expect((await patch(runner, { pc_id: pcIdOf(restarted), candidates: [] })).status).toBe(200);
+  });
+
+  test("must not be that of a session of another transport", async () => {
+    const pigeon: TransportPlugin = {
+      apiVersion: 1,
+      name: "pigeon",
+      open: (context) => ({ start: () => ({ sessionId: context.createSession({ id: "x" }).id, body: {} }) }),
+    };
+    const own = await open({ plugins: [plugin, pigeon] });
+    await start(own, { transport: "pigeon" });
+    expect(await offerWith("x", {}, own)).toMatchObject(rejection(409, "SESSION_ID_TAKEN"));
+  });
+
+  test.each(["", "a/b", "a.1", "<script>", "x".repeat(129)])("is rejected if it is %j", async (id) => {
+    const before = runner.sessions.counts;
+    expect(await offerWith(id)).toMatchObject(rejection(400, "REQUEST_INVALID"));
+    expect(runner.sessions.counts).toEqual(before);
+  });
+
+  test("is free again after an invalid offer", async () => {
+    expect(await offerWith("my-id_3", { sdp: "hello" })).toMatchObject(rejection(400, "OFFER_INVALID"));
+    expect((await offerWith("my-id_3")).status).toBe(200);
+  });
+});
+
 describe("PATCH …/api/offer", () => {
   const candidate = { candidate: "candidate:1 1 udp 1 127.0.0.1 9 typ host", sdp_mid: "0", sdp_mline_index: 0 };
 

@@ -1,4 +1,4 @@
-import { RunnerError, type Session, type StartBody, type TransportPlugin } from "@pipecat-ts/runner-core";
+import type { StartBody, TransportPlugin } from "@pipecat-ts/runner-core";
 import { openCalls } from "./calls.ts";
 import { createConnectingCallers } from "./connecting.ts";
 import { offerRoutes } from "./offer-routes.ts";
@@ -18,20 +18,12 @@ const plugin: TransportPlugin<WebRTCOptions> = {
     const { host, maxSessions } = runner.settings;
     const calls = await openCalls(runner, options.esp32 ? esp32Options(options, host) : options);
 
-    function findSession(sessionId: string): Session {
-      const session = runner.findSession(sessionId);
-      if (session !== undefined) return session;
-      throw new RunnerError("SESSION_UNKNOWN", `No WebRTC session has the id "${sessionId}".`, {
-        fix: 'Start one with POST /start and {"transport": "webrtc"}.',
-      });
-    }
-
     return {
       routes: offerRoutes({
         calls,
         connecting: createConnectingCallers(maxSessions),
-        createSession: (body) => runner.createSession({ body }),
-        findSession,
+        createSession: runner.createSession,
+        findSession: runner.findSession,
       }),
       start({ body }) {
         const { id } = runner.createSession({ body: body.body });

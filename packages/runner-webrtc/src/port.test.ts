@@ -1,3 +1,4 @@
+import type { CallerVideo } from "@pipecat-ts/runner-core";
 import { cut, tone } from "@pipecat-ts/runner-testing";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { WebRTCParams } from "./arguments.ts";
@@ -29,6 +30,11 @@ async function openPort(params: WebRTCParams = {}, state: Connection["state"] = 
     reportTo: () => expect.unreachable(),
     renegotiate: () => expect.unreachable(),
     hungUp: () => expect.unreachable(),
+    acceptVideo() {
+      events.push("video");
+      return {} as CallerVideo;
+    },
+    videoSources: ["camera"],
     setInputSampleRate: (sampleRate) => void events.push(`input ${sampleRate}`),
     endKeepalive: () => 7,
     onLoss: () => undefined,
@@ -87,6 +93,19 @@ describe("params", () => {
     });
   });
 });
+
+test.each([
+  [{}, { videoIn: false, screenIn: false }, [], {}],
+  [{ videoInEnabled: true }, { videoIn: true, screenIn: false }, ["video"], { video: {} }],
+])(
+  "with %j, video is received from the sections that the caller offers",
+  async (params, capabilities, accepted, own) => {
+    const { port, events } = await openPort(params);
+    expect(port.capabilities).toEqual(capabilities);
+    expect(events.slice(1)).toEqual(accepted);
+    expect(port.extend?.({} as never)).toEqual(own);
+  },
+);
 
 test("continues the timestamps of the keepalive silence", async () => {
   const { port, events } = await openPort();

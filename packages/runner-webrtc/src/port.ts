@@ -15,7 +15,7 @@ const trailingSilenceMs = 200;
 
 /** Opens a caller's connection for the bot. Throws OPTION_INVALID for params out of range. */
 export function openWebRTCPort(connection: Connection, { params, opus, pacer }: WebRTCPortOptions): MediaPort {
-  const { audioInEnabled = true, audioInSampleRate = 16_000 } = params;
+  const { audioInEnabled = true, audioInSampleRate = 16_000, videoInEnabled = false } = params;
   const { audioOutBitrate: bitrate, audioOutComplexity: complexity, audioOutDtx: dtx } = params;
   requireRange("audioOutBitrate", bitrate, 6_000, 510_000);
   requireRange("audioOutComplexity", complexity, 0, 10);
@@ -23,6 +23,8 @@ export function openWebRTCPort(connection: Connection, { params, opus, pacer }: 
   const timestamp = connection.endKeepalive();
   const audio = createOutgoingAudio({ bitrate, complexity, dtx, opus, timestamp, send: connection.sendAudio });
   connection.onLoss(audio.reportLoss);
+  const video = videoInEnabled ? { video: connection.acceptVideo() } : {};
+  const sources = videoInEnabled ? connection.videoSources : [];
 
   function sendTrailingSilence(deadline: AbortSignal): Promise<void> {
     const [sampleRate] = audio.sampleRates;
@@ -44,6 +46,8 @@ export function openWebRTCPort(connection: Connection, { params, opus, pacer }: 
     frameMs: 20,
     // Clients show a track only when packets arrive on it.
     continuous: true,
+    capabilities: { videoIn: sources.includes("camera"), screenIn: sources.includes("screen") },
+    extend: () => video,
     send: audio.send,
     clear: audio.clear,
     sendMessage: connection.sendMessage,

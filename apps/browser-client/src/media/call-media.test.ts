@@ -1,6 +1,6 @@
 import type { PipecatClientOptions } from "@pipecat-ai/client-js";
 import { beforeEach, expect, test, vi } from "vitest";
-import { type FakeMicrophones, fakeMicrophones } from "../test/fake-microphones.ts";
+import { type FakeMicrophones, FakeTrack, fakeMicrophones } from "../test/fake-microphones.ts";
 import { CallMedia } from "./call-media.ts";
 
 let microphones: FakeMicrophones;
@@ -89,4 +89,50 @@ test("a microphone that is granted after the call has ended is closed", async ()
   await media.disconnect();
   await connecting;
   expect(open()).toEqual([]);
+});
+
+test("a call without video has neither camera nor screen", async () => {
+  await media.connect();
+  media.enableCam(true);
+  media.enableScreenShare(true);
+  expect([media.supportsScreenShare, media.isCamEnabled, media.isSharingScreen]).toEqual([false, false, false]);
+});
+
+test("camera and screen are open until the call ends, and a denied camera is reported", async () => {
+  const { mediaDevices } = navigator;
+  const tracks: FakeTrack[] = [];
+  const openVideo = (name: string) => async () => {
+    const track = new FakeTrack(name);
+    tracks.push(track);
+    return { getVideoTracks: () => [track] };
+  };
+  const openMicrophone = mediaDevices.getUserMedia.bind(mediaDevices);
+  Object.assign(mediaDevices, {
+    getUserMedia: (constraints: MediaStreamConstraints) =>
+      constraints.video ? openVideo("camera")() : openMicrophone(constraints),
+    getDisplayMedia: openVideo("screen"),
+  });
+  const audio = { attach: async () => async () => undefined, play: ignore, clear: ignore, close: closeAudio };
+  media = new CallMedia(
+    async () => audio,
+    async () => async () => undefined,
+  );
+  const transport = {
+    enableCam: (enable: boolean) => media.enableCam(enable),
+    enableScreenShare: (enable: boolean) => media.enableScreenShare(enable),
+  };
+  media.setClientOptions({ callbacks, transport } as unknown as PipecatClientOptions);
+  expect(media.supportsScreenShare).toBe(true);
+  await media.connect();
+  media.enableCam(true);
+  media.enableScreenShare(true);
+  await vi.waitFor(() => expect(media.tracks().local).toMatchObject({ video: tracks[0], screenVideo: tracks[1] }));
+  await media.disconnect();
+  expect(tracks.map(({ readyState }) => readyState)).toEqual(["ended", "ended"]);
+  expect([media.isCamEnabled, media.isSharingScreen]).toEqual([false, false]);
+  Object.assign(mediaDevices, { getUserMedia: () => Promise.reject(new DOMException("Denied", "NotAllowedError")) });
+  media.enableCam(true);
+  const denied = expect.objectContaining({ devices: ["cam"], type: "permissions" });
+  await vi.waitFor(() => expect(callbacks.onDeviceError).toHaveBeenCalledWith(denied));
+  expect(media.isCamEnabled).toBe(false);
 });

@@ -1,5 +1,6 @@
 import { DeviceError, type Transport } from "@pipecat-ai/client-js";
 import { WavMediaManager } from "@pipecat-ai/websocket-transport";
+import { LocalVideo, type VideoSource } from "./local-video.ts";
 
 /** The audio of one call over a particular transport. */
 export interface CallAudio {
@@ -13,6 +14,13 @@ export interface CallAudio {
   clear(): void;
   close(): Promise<void>;
 }
+
+/** Sends a track of the caller's camera or screen over `transport`. Resolves with a function that stops this. */
+export type AttachVideo = (
+  transport: Transport,
+  source: VideoSource,
+  track: MediaStreamTrack,
+) => Promise<() => Promise<void>>;
 
 /** Opens the audio of one call over `transport`. Calls `send` with samples that the transport must send itself. */
 export type OpenCallAudio = (transport: Transport, send: (samples: Int16Array) => void) => Promise<CallAudio>;
@@ -40,7 +48,7 @@ interface Call {
  * The media manager of the Pipecat transports. It opens the microphone and the call's audio when a call starts and closes
  * them when it ends, for any number of calls.
  *
- * If the microphone fails, it calls `onDeviceError` and the call continues without it.
+ * If the microphone or the camera fails, it calls `onDeviceError` and the call continues without it.
  *
  * It extends `WavMediaManager` only for its type, because the transports export no other base class. `WavMediaManager` opens
  * the microphone when the page loads, cannot end a call whose microphone was denied, plays nothing in the second call, and
@@ -48,13 +56,29 @@ interface Call {
  */
 export class CallMedia extends WavMediaManager {
   readonly #openAudio: OpenCallAudio;
+  readonly #video: LocalVideo | undefined;
   #call: Call | undefined;
   #requestedDevice: string | undefined;
   #devices: MediaDeviceInfo[] = [];
 
-  constructor(openAudio: OpenCallAudio) {
+  constructor(openAudio: OpenCallAudio, attachVideo?: AttachVideo) {
     super();
     this.#openAudio = openAudio;
+    if (!attachVideo) return;
+    // Phones cannot share their screen.
+    this._supportsScreenShare = "getDisplayMedia" in navigator.mediaDevices;
+    this.#video = new LocalVideo({
+      attach: (source, track) => attachVideo(this._options.transport, source, track),
+      onStarted: (source, track) =>
+        source === "camera"
+          ? this._callbacks.onTrackStarted?.(track, caller)
+          : this._callbacks.onScreenTrackStarted?.(track, caller),
+      onStopped: (source, track) =>
+        source === "camera"
+          ? this._callbacks.onTrackStopped?.(track, caller)
+          : this._callbacks.onScreenTrackStopped?.(track, caller),
+      onEnded: (source, error) => this.#endVideo(source, error),
+    });
   }
 
   override async initialize(): Promise<void> {
@@ -81,7 +105,7 @@ export class CallMedia extends WavMediaManager {
     if (!call) return;
     this.#call = undefined;
     navigator.mediaDevices.removeEventListener("devicechange", this.#listDevices);
-    await Promise.all([this.#closeMicrophone(call), call.audio?.close()]);
+    await Promise.all([this.#closeMicrophone(call), call.audio?.close(), this.#video?.close()]);
     if (call.audio?.bot) this._callbacks.onTrackStopped?.(call.audio.bot, bot);
   }
 
@@ -116,10 +140,42 @@ export class CallMedia extends WavMediaManager {
     if (this.#call?.microphone) this.#call.microphone.track.enabled = enable;
   }
 
+  override enableCam(enable: boolean): void {
+    void this.#video?.enable("camera", enable);
+  }
+
+  override enableScreenShare(enable: boolean): void {
+    void this.#video?.enable("screen", enable);
+  }
+
+  override get isCamEnabled(): boolean {
+    return this.#video?.isEnabled("camera") ?? false;
+  }
+
+  override get isSharingScreen(): boolean {
+    return this.#video?.isEnabled("screen") ?? false;
+  }
+
   override tracks(): ReturnType<WavMediaManager["tracks"]> {
-    const local = this.#call?.microphone?.track;
+    const audio = this.#call?.microphone?.track;
+    const video = this.#video?.track("camera");
+    const screenVideo = this.#video?.track("screen");
     const remote = this.#call?.audio?.bot;
-    return { local: local ? { audio: local } : {}, ...(remote ? { bot: { audio: remote } } : {}) };
+    const local = { ...(audio && { audio }), ...(video && { video }), ...(screenVideo && { screenVideo }) };
+    return { local, ...(remote ? { bot: { audio: remote } } : {}) };
+  }
+
+  /** The transport tells the bot that a source is off. The user may also cancel the choice of a screen, which is not an error. */
+  #endVideo(source: VideoSource, error: unknown): void {
+    const { transport } = this._options;
+    if (source === "screen") {
+      transport.enableScreenShare(false);
+      return;
+    }
+    transport.enableCam(false);
+    if (error === undefined) return;
+    const message = error instanceof Error ? error.message : String(error);
+    this._callbacks.onDeviceError?.(new DeviceError(["cam"], deviceErrorType(error), message));
   }
 
   #selectedDevice(): MediaDeviceInfo | undefined {
@@ -149,7 +205,7 @@ export class CallMedia extends WavMediaManager {
       this._callbacks.onTrackStarted?.(microphone.track, caller);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      this._callbacks.onDeviceError?.(new DeviceError(["mic"], microphoneErrorType(error), message));
+      this._callbacks.onDeviceError?.(new DeviceError(["mic"], deviceErrorType(error), message));
       return;
     }
     await this.#listDevices();
@@ -206,7 +262,7 @@ async function openStream(deviceId?: string): Promise<MediaStream> {
 }
 
 /** Converts getUserMedia's error to the type that the Pipecat client expects. */
-function microphoneErrorType(error: unknown): DeviceError["type"] {
+function deviceErrorType(error: unknown): DeviceError["type"] {
   if (!(error instanceof Error)) return "unknown";
   switch (error.name) {
     case "NotAllowedError":

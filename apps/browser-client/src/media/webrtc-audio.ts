@@ -40,6 +40,6 @@ export function followBotTrack(client: PipecatClient): void {
 }
 
 /** The connection of Pipecat's WebRTC transport, which is a private member. Its first transceiver is the audio. */
-function connectionOf(transport: Transport): RTCPeerConnection | undefined {
+export function connectionOf(transport: Transport): RTCPeerConnection | undefined {
   return (transport as Transport & { readonly pc?: RTCPeerConnection | null }).pc ?? undefined;
 }

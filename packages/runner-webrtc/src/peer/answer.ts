@@ -1,3 +1,4 @@
+import type { VideoSource } from "@pipecat-ts/runner-core";
 import {
   attributeValues,
   type Direction,
@@ -5,6 +6,7 @@ import {
   type OfferedAudio,
   type OfferedData,
   type OfferedSection,
+  type OfferedVideo,
 } from "./offer.ts";
 
 /** Our side of a call. */
@@ -19,6 +21,8 @@ export interface LocalDescription {
   /** The largest message that we accept, in bytes. */
   readonly maxMessageBytes: number;
   readonly sctpPort: number;
+  /** Whether to accept the caller's video. */
+  readonly acceptsVideo: boolean;
   /** The number of this answer in the call, from 1. */
   readonly version: number;
 }
@@ -48,6 +52,8 @@ export function writeAnswer(offer: Offer, local: LocalDescription): string {
   for (const section of offer.sections)
     if (section.open && isMedia(section) && offer.bundle.includes(section.mid))
       answered.set(section.mid, (withCandidates) => inactiveLines(section, local, withCandidates));
+  for (const section of local.acceptsVideo ? offer.video : [])
+    answered.set(section.mid, (withCandidates) => videoLines(section, local, withCandidates));
   if (data !== undefined) answered.set(data.mid, (withCandidates) => dataLines(data, local, withCandidates));
   answered.set(audio.mid, (withCandidates) =>
     audioLines(audio, local, withCandidates, playback === undefined ? reversed[audio.direction] : "recvonly"),
@@ -96,6 +102,28 @@ function audioLines(
     `a=rtpmap:${type} opus/48000/2`,
     `a=fmtp:${type} minptime=10;useinbandfec=1`,
     ...(sends ? [`a=ssrc:${local.ssrc} cname:bot`] : []),
+  ];
+}
+
+/** The bitrates that we ask of the caller, in kbit/s: enough for pictures, and at most 400 packets per second. */
+const videoBitrates: Readonly<Record<VideoSource, number>> = { camera: 1_000, screen: 2_500 };
+
+function videoLines(video: OfferedVideo, local: LocalDescription, withCandidates: boolean): string[] {
+  const { vp8PayloadType: type, midExtension } = video;
+  return [
+    `m=video 9 ${video.protocol} ${type}`,
+    "c=IN IP4 0.0.0.0",
+    `b=AS:${videoBitrates[video.source]}`,
+    "a=rtcp:9 IN IP4 0.0.0.0",
+    ...transportLines(video, local, local.audio, withCandidates),
+    "a=recvonly",
+    "a=rtcp-mux",
+    `a=rtpmap:${type} VP8/90000`,
+    // Chromium would start at 300 kbit/s, and halve width and height of the first pictures.
+    `a=fmtp:${type} x-google-start-bitrate=${videoBitrates[video.source]}`,
+    `a=rtcp-fb:${type} nack pli`,
+    // Tells packets of the camera from those of the screen.
+    ...(midExtension === undefined ? [] : [`a=extmap:${midExtension} urn:ietf:params:rtp-hdrext:sdes:mid`]),
   ];
 }
 

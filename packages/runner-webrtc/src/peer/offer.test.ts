@@ -36,6 +36,54 @@ describe("parsing the offer of", () => {
     expect(parseOffer(chromium.replace("BUNDLE 0 1 2", `BUNDLE 0 ${unknown} 1 0 2`)).bundle).toEqual(["0", "1", "2"]);
   });
 
+  describe("with video", () => {
+    const [head = "", audio = "", video = "", data = ""] = chromium.split(/(?=^m=)/m);
+    const named = video.replace("a=rtcp-mux", "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=rtcp-mux");
+    const screen = named.replace("a=mid:1", "a=mid:3").replace("a=sendrecv", "a=sendonly");
+    const offer = [head.replace("BUNDLE 0 1 2", "BUNDLE 0 1 3 2"), audio, named, screen, data].join("");
+    const videoOf = (text: string) =>
+      parseOffer(text).video.map(({ source, mid, vp8PayloadType, midExtension, ssrc }) => [
+        source,
+        mid,
+        vp8PayloadType,
+        midExtension,
+        ssrc,
+      ]);
+
+    test("finds the camera first, then the screen", () => {
+      expect(videoOf(offer)).toEqual([
+        ["camera", "1", 96, 4, undefined],
+        ["screen", "3", 96, 4, undefined],
+      ]);
+      expect(videoOf(chromium)).toEqual([["camera", "1", 96, undefined, undefined]]);
+      expect(videoOf(voiceAlone)).toEqual([]);
+    });
+
+    test("finds the source that is announced, and another payload type", () => {
+      const other = offer.replaceAll(/96/g, "120").replace("a=mid:1", "a=mid:1\r\na=ssrc:77 cname:x");
+      expect(videoOf(other)[0]).toEqual(["camera", "1", 120, 4, 77]);
+    });
+
+    test.each([
+      ["without VP8", named, named.replaceAll("VP8/90000", "H264/90000")],
+      ["that only receives", named, named.replace("a=sendrecv", "a=recvonly")],
+      ["that is inactive", named, named.replace("a=sendrecv", "a=inactive")],
+      ["that the caller rejected", named, named.replace("m=video 9", "m=video 0")],
+      ["without encryption", named, named.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP")],
+      ["whose payload type is that of the audio", named, named.replaceAll("96", "111")],
+      ["outside the bundle", "BUNDLE 0 1 3 2", "BUNDLE 0 3 2"],
+    ])("leaves out a section %s, and still finds the screen in the second one", (_, from, to) => {
+      expect(videoOf(offer.replace(from, to)).map(([source]) => source)).toEqual(["screen"]);
+    });
+
+    test("leaves out a third section", () => {
+      const third = [offer, screen.replace("a=mid:3", "a=mid:4")]
+        .join("")
+        .replace("BUNDLE 0 1 3 2", "BUNDLE 0 1 3 2 4");
+      expect(videoOf(third)).toHaveLength(2);
+    });
+  });
+
   test("64 candidates are tried", () => {
     const candidates = "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n".repeat(100);
     expect(parseOffer(voiceAlone + candidates).audio.candidates).toHaveLength(64);

@@ -1,4 +1,4 @@
-import { RunnerError } from "@pipecat-ts/runner-core";
+import { RunnerError, type VideoSource } from "@pipecat-ts/runner-core";
 
 /** A checked offer: what the answer is written from. */
 export interface Offer {
@@ -8,6 +8,8 @@ export interface Offer {
   readonly audio: OfferedAudio;
   /** The section that carries the bot's audio, if the caller offers one section for each direction. In the bundle of `audio`. */
   readonly playback: OfferedAudio | undefined;
+  /** The sections in which the caller can send VP8, in the bundle of `audio`. */
+  readonly video: readonly OfferedVideo[];
   /** The section for data channels, if there is one that we support. */
   readonly data: OfferedData | undefined;
   /** The sections in the audio's BUNDLE group (RFC 9143), by mid. Empty if there is none. */
@@ -57,6 +59,15 @@ export interface OfferedAudio extends OfferedSection, OfferedTransport {
   /** The announced source. Browsers may leave it out. */
   readonly ssrc: number | undefined;
   readonly direction: Direction;
+}
+
+export interface OfferedVideo extends OfferedSection {
+  readonly source: VideoSource;
+  readonly vp8PayloadType: number;
+  /** The announced source. Browsers may leave it out. */
+  readonly ssrc: number | undefined;
+  /** The id of the RTP header extension with the section's name (RFC 9143, section 15), if the caller can send it. */
+  readonly midExtension: number | undefined;
 }
 
 export interface OfferedData extends OfferedSection, OfferedTransport {
@@ -109,10 +120,14 @@ export function parseOffer(text: string): Offer {
     ]);
   };
   const audio = { ...audioSection, ...transportOf(audioSection), ...parseAudio(audioSection, sdp) };
+  const video = findVideo(sections, sdp).filter(
+    ({ mid, vp8PayloadType }) => bundle.includes(mid) && vp8PayloadType !== audio.opusPayloadType,
+  );
   return {
     sections,
     audio,
     playback: playbackSection && { ...audio, ...playbackSection, ...parseAudio(playbackSection, sdp) },
+    video,
     data: dataSection && { ...dataSection, ...transportOf(dataSection), ...parseData(dataSection) },
     bundle,
     iceLite: attribute(sdp.attributes, "ice-lite") !== undefined,
@@ -176,18 +191,42 @@ function parseAudio(section: SdpSection, sdp: Sdp): Pick<OfferedAudio, "opusPayl
       )}`,
       "Offer opus/48000/2, as browsers do by default.",
     );
+  return { opusPayloadType, ssrc: parseSsrc(section), direction: parseDirection(section, sdp) };
+}
+
+/** The first video section is the camera, and the second the screen, as in Pipecat's SmallWebRTC clients. */
+function findVideo(sections: readonly OfferedSection[], sdp: Sdp): OfferedVideo[] {
+  const [camera, screen] = sections.filter(({ media }) => media === "video");
+  const sources: Record<VideoSource, OfferedSection | undefined> = { camera, screen };
+  return (["camera", "screen"] as const).flatMap((source) => {
+    const section = sources[source];
+    const vp8PayloadType = section && findCodec(section, /^vp8\/90000/i);
+    if (section === undefined || vp8PayloadType === undefined || !section.open) return [];
+    if (!/(^|\/)RTP\/SAVPF?$/.test(section.protocol) || !/^send/.test(parseDirection(section, sdp))) return [];
+    return [{ ...section, source, vp8PayloadType, ssrc: parseSsrc(section), midExtension: findMidExtension(section) }];
+  });
+}
+
+function findMidExtension({ attributes }: SdpSection): number | undefined {
+  const pattern = /^(\d{1,3})(?:\/(?:sendrecv|sendonly))? urn:ietf:params:rtp-hdrext:sdes:mid$/;
+  const [id] = attributeValues(attributes, "extmap").flatMap((value) => value.match(pattern)?.[1] ?? []);
+  return id === undefined ? undefined : Number(id);
+}
+
+function parseSsrc(section: SdpSection): number | undefined {
   const source = attribute(section.attributes, "ssrc")?.match(/^\d+/)?.[0];
-  return {
-    opusPayloadType,
-    ssrc: source === undefined ? undefined : Number(source) >>> 0,
-    direction: parseDirection(section, sdp),
-  };
+  return source === undefined ? undefined : Number(source) >>> 0;
 }
 
 function findOpus(section: SdpSection): number | undefined {
+  return findCodec(section, /^opus\/48000/i);
+}
+
+/** The payload type of the first codec whose name matches. */
+function findCodec(section: SdpSection, pattern: RegExp): number | undefined {
   const formats = new Set(section.formats);
-  const opus = parseCodecs(section).find(([type = "", name = ""]) => formats.has(type) && /^opus\/48000/i.test(name));
-  return opus && Number(opus[0]);
+  const codec = parseCodecs(section).find(([type = "", name = ""]) => formats.has(type) && pattern.test(name));
+  return codec && Number(codec[0]);
 }
 
 /** The payload types and names of a section's codecs. */

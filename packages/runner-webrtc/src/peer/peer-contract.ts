@@ -1,4 +1,4 @@
-import type { Logger } from "@pipecat-ts/runner-core";
+import type { Logger, VideoSource } from "@pipecat-ts/runner-core";
 import type { MdnsQueries } from "./mdns.ts";
 
 export interface PeerOptions {
@@ -25,15 +25,17 @@ export interface Peer {
   /**
    * Answers the first offer, a renegotiation or an ICE restart. The answer has all of our candidates. Calls are queued. Rejects
    * with OFFER_INVALID (400), UDP_PORTS_EXHAUSTED (503) or TURN_UNREACHABLE (503), which leave the peer as it was, with
-   * OPTION_INVALID for malformed ICE servers, and with CALL_ENDED after `close()`.
+   * OPTION_INVALID for malformed ICE servers, and with CALL_ENDED after `close()`. `acceptsVideo` (default false) accepts the
+   * caller's video.
    */
-  answer(offerSdp: string): Promise<string>;
+  answer(offerSdp: string, acceptsVideo?: boolean): Promise<string>;
   /** Adds a trickled candidate. Buffers it before the first offer, and counts it if it is unusable. */
   addCandidate(candidate: RemoteCandidate): void;
   /** Sends one Opus packet, or drops it unless connected. `timestamp` counts at 48,000 Hz. */
   sendAudio(payload: Uint8Array, timestamp: number): void;
   /** Sends text on the caller's data channel. Throws if no channel is open. */
   sendText(text: string): void;
+  readonly video: PeerVideo;
   /** Whether the caller's offer has a data channel. If not, as in phone calls, none will open. */
   readonly offersChannel: boolean;
   /** Bytes buffered in the data channel. */
@@ -46,6 +48,18 @@ export interface Peer {
   readonly counters: PeerCounters;
   /** Closes the connection. Resolves once sockets and timers are released. May be called more than once. */
   close(): Promise<void>;
+}
+
+/** The caller's video. */
+export interface PeerVideo {
+  /** The sources that the last offer can send as VP8. */
+  readonly offered: readonly VideoSource[];
+  /** Whether the last answer accepted them. */
+  readonly accepted: boolean;
+  /** Whether the listener gets the packets. Without it, packets cost next to nothing. Default false. */
+  receive(wanted: boolean): void;
+  /** Asks for a key frame (PLI, RFC 4585, section 6.3.1). Returns false if that is not possible yet. */
+  requestKeyFrame(source: VideoSource): boolean;
 }
 
 /** How much of the caller's input was unusable. */
@@ -65,6 +79,7 @@ export type PeerState = "new" | "connecting" | "connected" | "failed" | "closed"
 export interface PeerListener {
   state(state: PeerState): void;
   audio(packet: AudioPacket): void;
+  video(packet: VideoPacket): void;
   /** The share of our audio packets that was lost since the caller's last report, in %. */
   loss(percent: number): void;
   /** The state of the caller's data channel: the last one it opened. */
@@ -80,6 +95,19 @@ export interface AudioPacket {
   readonly sequenceNumber: number;
   /** 32 bits, wrapping, at 48,000 Hz. */
   readonly timestamp: number;
+}
+
+/** One RTP packet of the caller's video, in order of arrival. */
+export interface VideoPacket {
+  readonly source: VideoSource;
+  /** VP8 (RFC 7741). */
+  readonly payload: Uint8Array;
+  /** 16 bits, wrapping. */
+  readonly sequenceNumber: number;
+  /** 32 bits, wrapping; the same for all packets of a frame. */
+  readonly timestamp: number;
+  /** Whether it is the last packet of a frame. */
+  readonly marker: boolean;
 }
 
 /** A trickled candidate. `candidate: ""` marks the end of candidates. */

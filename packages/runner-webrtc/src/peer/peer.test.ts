@@ -49,6 +49,36 @@ describe("a call", () => {
     expect(() => peer.sendText("too late")).toThrow("no open data channel");
   });
 
+  test("carries video only while it is wanted, from the right section, and requests key frames", async () => {
+    const { peer, events } = openPeer();
+    const caller = createPeerCaller({ videoSections: 2 });
+    onTestFinished(() => caller.close());
+    await caller.accept(await peer.answer(await caller.offer(), true));
+    await vi.waitFor(() => expect(peer.state).toBe("connected"), { timeout: 4_000 });
+    expect(peer.video.offered).toEqual(["camera", "screen"]);
+    let sequenceNumber = 65_500;
+    const send = () => {
+      sequenceNumber = (sequenceNumber + 1) & 0xffff;
+      for (const index of [0, 1])
+        caller.sendVideo({ payload: Uint8Array.of(0x10, index), sequenceNumber, timestamp: 7, marker: true }, index);
+    };
+    for (let count = 0; count < 320; count++) send();
+    await exchangeAudio({ peer, caller, events });
+    expect(events.video.length).toBeLessThanOrEqual(20);
+    peer.video.receive(true);
+    const before = events.video.length;
+    for (let count = 0; count < 10; count++) send();
+    await vi.waitFor(() => expect(events.video.length).toBe(before + 20));
+    for (const [index, source] of (["camera", "screen"] as const).entries())
+      expect(events.video.findLast((packet) => packet.source === source)).toMatchObject({
+        payload: Buffer.of(0x10, index),
+        sequenceNumber,
+        marker: true,
+      });
+    expect(peer.video.requestKeyFrame("screen")).toBe(true);
+    await vi.waitFor(() => expect([caller.keyFrameRequests(0), caller.keyFrameRequests(1)]).toEqual([0, 1]));
+  });
+
   test("uses the data channel that the caller opened last", async () => {
     const { peer, caller, events } = await openCall();
     await vi.waitFor(() => expect(events.channel).toEqual(["open"]));
@@ -214,6 +244,33 @@ describe("an offer", () => {
     for (const { lines } of inactive) expect(lines).toContain("a=rtcp-mux");
     // The first section of the bundle has the candidates, also if it is inactive (RFC 9143, section 7.3.3).
     expect(sections.map((section) => values(section, "candidate").length > 0)).toEqual([true, ...Array(5).fill(false)]);
+  });
+
+  test("with video gets VP8 accepted if the bot wants video, and other codecs never", async () => {
+    const { audio, video, data } = parts(chromium);
+    const named = video.replace("a=rtcp-mux", "a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=rtcp-mux");
+    const h264 = named.replaceAll("VP8/90000", "H264/90000").replace("a=mid:1", "a=mid:3");
+    const screen = named.replace("a=sendrecv", "a=sendonly").replace("a=mid:1", "a=mid:3");
+    const head = chromium.slice(0, chromium.indexOf("m=")).replace("BUNDLE 0 1 2", "BUNDLE 0 1 3 2");
+    const directions = (sections: ReturnType<typeof readAnswer>) =>
+      sections.slice(1, 3).map(({ lines }) => lines.find((line) => /^a=(recvonly|inactive)$/.test(line)));
+    for (const [second, accepts, expected] of [
+      [screen, false, ["a=inactive", "a=inactive"]],
+      [screen, true, ["a=recvonly", "a=recvonly"]],
+      [h264, true, ["a=recvonly", "a=inactive"]],
+    ] as const) {
+      const offer = [head, audio, named, second, data].join("");
+      const { peer } = openPeer();
+      const sections = readAnswer(await peer.answer(offer, accepts), offer);
+      expect(directions(sections)).toEqual(expected);
+      expect(peer.video.accepted).toBe(accepts);
+      expect(peer.video.offered).toEqual(second === h264 ? ["camera"] : ["camera", "screen"]);
+      if (!accepts) continue;
+      expect(sections[1]?.formats).toEqual(["96"]);
+      expect(values(sections[1], "rtpmap")).toEqual(["96 VP8/90000"]);
+      expect(values(sections[1], "extmap")).toEqual(["4 urn:ietf:params:rtp-hdrext:sdes:mid"]);
+      expect(sections[1]?.lines[2]).toBe("b=AS:1000");
+    }
   });
 
   test("with media outside its bundle gets it back rejected", async () => {

@@ -26,12 +26,13 @@ export function createPeer(
   let adapter: WeriftAdapter | undefined;
   let offered: Offer | undefined;
   let answering = false;
+  let videoAccepted = false;
   let candidatesIgnored = 0;
   let trickled = 0;
   let closing: Promise<void> | undefined;
   let queue: Promise<unknown> = Promise.resolve();
 
-  async function answer(text: string): Promise<string> {
+  async function answer(text: string, acceptsVideo: boolean): Promise<string> {
     checkOpen();
     const offer = parseOffer(text);
     if (offered !== undefined) checkSameCaller(offer, offered);
@@ -52,8 +53,9 @@ export function createPeer(
     early = [];
     trickled = 0;
     try {
-      const answerSdp = await opened.answer(offer, known);
+      const answerSdp = await opened.answer(offer, known, acceptsVideo);
       offered = offer;
+      videoAccepted = acceptsVideo && offer.video.length > 0;
       return answerSdp;
     } catch (error) {
       if (offered === undefined) {
@@ -118,8 +120,8 @@ export function createPeer(
     get counters() {
       return { candidatesIgnored, ...(adapter?.counters ?? { datagramsIgnored: 0, messagesIgnored: 0 }) };
     },
-    answer(text) {
-      const answered = queue.then(() => answer(text));
+    answer(text, acceptsVideo = false) {
+      const answered = queue.then(() => answer(text, acceptsVideo));
       queue = answered.catch(() => undefined);
       return answered;
     },
@@ -128,6 +130,16 @@ export function createPeer(
     sendText(text) {
       if (adapter === undefined) throw new Error("The caller has no open data channel.");
       adapter.channel.sendText(text);
+    },
+    video: {
+      get offered() {
+        return offered?.video.map(({ source }) => source) ?? [];
+      },
+      get accepted() {
+        return videoAccepted;
+      },
+      receive: (wanted) => adapter?.receiveVideo(wanted),
+      requestKeyFrame: (source) => adapter?.requestKeyFrame(source) ?? false,
     },
     get offersChannel() {
       return offered?.data !== undefined;
@@ -160,6 +172,7 @@ function guardListener(listener: PeerListener, { logger }: PeerOptions, active: 
   return {
     state: guard((state) => listener.state(state)),
     audio: guard((packet) => listener.audio(packet)),
+    video: guard((packet) => listener.video(packet)),
     loss: guard((percent) => listener.loss(percent)),
     channel: guard((state) => listener.channel(state)),
     text: guard((text) => listener.text(text)),

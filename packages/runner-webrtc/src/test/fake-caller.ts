@@ -1,6 +1,6 @@
 import type { FakeCaller, Invitation } from "@pipecat-ts/runner-testing";
 import { createPlayout, send } from "@pipecat-ts/runner-testing";
-import { createPeerCaller, type PeerCaller } from "../peer/werift/test/peer-caller.ts";
+import { createPeerCaller, type PeerCaller, type PeerCallerOptions } from "../peer/werift/test/peer-caller.ts";
 import { loadOpus } from "../voice/opus.ts";
 
 /** For tests: a caller that behaves on the wire like Pipecat's JavaScript client, with werift. */
@@ -49,8 +49,9 @@ export async function connectCaller(
   endpoint: URL,
   fields: Readonly<Record<string, unknown>> = {},
   key?: string,
+  calling: PeerCallerOptions = {},
 ): Promise<WebRTCCaller> {
-  const peer = createPeerCaller();
+  const peer = createPeerCaller(calling);
   const opus = await loadOpus();
   const [encoder, decoder] = [await opus.createEncoder({ sampleRate }), await opus.createDecoder({ sampleRate })];
   const playout = createPlayout();

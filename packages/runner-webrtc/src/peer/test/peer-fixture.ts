@@ -1,7 +1,14 @@
 import type { Logger } from "@pipecat-ts/runner-core";
 import { expect, onTestFinished, vi } from "vitest";
 import type { MdnsResolver } from "../mdns.ts";
-import { type AudioPacket, createPeer, type Peer, type PeerOptions, type PeerState } from "../peer.ts";
+import {
+  type AudioPacket,
+  createPeer,
+  type Peer,
+  type PeerOptions,
+  type PeerState,
+  type VideoPacket,
+} from "../peer.ts";
 import { createPeerCaller, type PeerCaller, type PeerCallerOptions, silence } from "../werift/test/peer-caller.ts";
 
 const ignore = (): void => undefined;
@@ -11,6 +18,7 @@ export const quiet: Logger = { debug: ignore, info: ignore, warn: ignore, error:
 export interface PeerEvents {
   readonly states: PeerState[];
   readonly audio: AudioPacket[];
+  readonly video: VideoPacket[];
   readonly losses: number[];
   readonly channel: ("open" | "closed")[];
   readonly texts: string[];
@@ -21,12 +29,13 @@ export function openPeer(
   options: Partial<PeerOptions> = {},
   names?: MdnsResolver,
 ): { readonly peer: Peer; readonly events: PeerEvents } {
-  const events: PeerEvents = { states: [], audio: [], losses: [], channel: [], texts: [] };
+  const events: PeerEvents = { states: [], audio: [], video: [], losses: [], channel: [], texts: [] };
   const peer = createPeer(
     { iceServers: [], logger: quiet, ...options },
     {
       state: (state) => events.states.push(state),
       audio: (packet) => events.audio.push(packet),
+      video: (packet) => events.video.push(packet),
       loss: (percent) => events.losses.push(percent),
       channel: (state) => events.channel.push(state),
       text: (text) => events.texts.push(text),

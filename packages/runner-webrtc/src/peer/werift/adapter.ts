@@ -1,13 +1,17 @@
+import type { VideoSource } from "@pipecat-ts/runner-core";
 import {
   Candidate,
+  PictureLossIndication,
   type RTCDataChannel,
   type RTCDtlsTransport,
   RTCPeerConnection,
   type RtcpPacket,
+  RtcpPayloadSpecificFeedback,
   RtcpRrPacket,
   RtcpSrPacket,
   useOPUS,
 } from "werift";
+import { createVideoStreams } from "../../video/video-streams.ts";
 import { type LocalTransport, writeAnswer } from "../answer.ts";
 import type { IceCandidate } from "../candidate.ts";
 import type { Offer, OfferedTransport } from "../offer.ts";
@@ -26,6 +30,7 @@ import { markReceivedInConstantTime } from "./patches/sctp-received-numbers.ts";
 import { createAudioSender } from "./patches/sender-reports.ts";
 import { holdKeyObjects } from "./patches/srtp-keys.ts";
 import { countRollovers } from "./patches/srtp-rollover.ts";
+import { limitSources } from "./patches/srtp-sources.ts";
 import { writeRemoteDescription } from "./remote-description.ts";
 
 /** A werift peer connection on the answering side, for offers that were checked. */
@@ -36,10 +41,13 @@ export interface WeriftAdapter {
   /** See `Peer.packetsReceived`. */
   readonly packetsReceived: number;
   /** Must not be called again before it settles. Once it rejects for the first offer, the adapter must be closed. */
-  answer(offer: Offer, candidates: readonly IceCandidate[]): Promise<string>;
+  answer(offer: Offer, candidates: readonly IceCandidate[], acceptsVideo: boolean): Promise<string>;
   /** Returns whether the candidate is tried. */
   addCandidate(candidate: IceCandidate): boolean;
   sendAudio(payload: Uint8Array, timestamp: number): void;
+  /** See `PeerVideo`. */
+  receiveVideo(wanted: boolean): void;
+  requestKeyFrame(source: VideoSource): boolean;
   close(): Promise<void>;
 }
 
@@ -71,6 +79,7 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
   const voice = connection.addTransceiver("audio", { direction: "sendrecv" });
   const voiceDtls = voice.dtlsTransport;
   const sendVoice = createAudioSender(voice.sender, voiceDtls);
+  const video = createVideoStreams();
   const transports = new Map<RTCDtlsTransport, Gathering>();
   const started = new Set<RTCDtlsTransport>();
   const closing = new AbortController();
@@ -91,8 +100,12 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
   });
   voiceDtls.onRtp.subscribe(({ header, payload }) => {
     packetsReceived += 1;
-    if (header.payloadType !== current?.audio.opusPayloadType) return;
-    listener.audio({ payload, sequenceNumber: header.sequenceNumber, timestamp: header.timestamp });
+    const { sequenceNumber, timestamp, marker } = header;
+    if (header.payloadType === current?.audio.opusPayloadType) listener.audio({ payload, sequenceNumber, timestamp });
+    else {
+      const source = video.sourceOf(header);
+      if (source !== undefined) listener.video({ source, payload, sequenceNumber, timestamp, marker });
+    }
   });
   voiceDtls.onRtcp.subscribe((packet) => {
     packetsReceived += 1;
@@ -123,7 +136,7 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
     });
   }
 
-  async function answer(offer: Offer, candidates: readonly IceCandidate[]): Promise<string> {
+  async function answer(offer: Offer, candidates: readonly IceCandidate[], acceptsVideo: boolean): Promise<string> {
     const before = current;
     await connection.setRemoteDescription({ type: "offer", sdp: writeRemoteDescription(offer) });
     guardData();
@@ -135,6 +148,7 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
         : await localTransport(dataDtls, offer.data);
     await connection.setLocalDescription(await connection.createAnswer());
     current = offer;
+    video.accept(acceptsVideo ? offer.video : []);
     candidates.forEach(addCandidate);
     start(voiceDtls, before?.audio, offer.audio);
     if (data !== undefined && dataDtls !== undefined && offer.data !== undefined)
@@ -150,6 +164,7 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
       ssrc: voice.sender.ssrc,
       maxMessageBytes,
       sctpPort: connection.sctpTransport?.port ?? 5_000,
+      acceptsVideo,
       version,
     });
   }
@@ -167,7 +182,7 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
 
   function openTransport(dtls: RTCDtlsTransport): Gathering {
     boundHandshakes(dtls);
-    const gathering = createGathering(dtls, options);
+    const gathering = createGathering(dtls, options, video);
     transports.set(dtls, gathering);
     return gathering;
   }
@@ -193,6 +208,7 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
     holdKeyObjects(dtls);
     countRollovers(dtls);
     keepReportsOnly(dtls);
+    limitSources(dtls);
     await startData(dtls);
   }
 
@@ -269,6 +285,14 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
     addCandidate,
     sendAudio(payload, timestamp) {
       if (state === "connected") sendVoice(payload, timestamp);
+    },
+    receiveVideo: video.want,
+    requestKeyFrame(source) {
+      const mediaSsrc = video.ssrcOf(source);
+      if (mediaSsrc === undefined || state !== "connected") return false;
+      const feedback = new PictureLossIndication({ senderSsrc: voice.sender.ssrc, mediaSsrc });
+      void voiceDtls.sendRtcp([new RtcpPayloadSpecificFeedback({ feedback })]);
+      return true;
     },
     close,
   };

@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
 import { RTCPeerConnection } from "werift";
+import { createVideoStreams } from "../../video/video-streams.ts";
 import { quiet } from "../test/peer-fixture.ts";
 import { createGathering } from "./gathering.ts";
 
@@ -7,7 +8,8 @@ test("sockets that are being bound when the peer closes are closed too", async (
   const connection = new RTCPeerConnection({ iceServers: [] });
   const { dtlsTransport } = connection.addTransceiver("audio");
   const closing = new AbortController();
-  const gathered = createGathering(dtlsTransport, { iceServers: [], logger: quiet }).gather(closing.signal);
+  const gathering = createGathering(dtlsTransport, { iceServers: [], logger: quiet }, createVideoStreams());
+  const gathered = gathering.gather(closing.signal);
   const refused = expect(gathered).rejects.toThrow("aborted");
   closing.abort();
   await connection.close();

@@ -9,6 +9,7 @@ import {
   type RTCDtlsTransport,
   type StunProtocol,
 } from "werift";
+import type { VideoStreams } from "../../video/video-streams.ts";
 import { parseIceServers, type ServerAddress } from "../ice-servers.ts";
 import type { PeerOptions } from "../peer-contract.ts";
 import { openUdpTransport, type UdpTransport } from "../udp-transport.ts";
@@ -36,7 +37,11 @@ const turnTimeoutMs = 2_000;
 /** The maximum number of host candidates. More make answers long and ICE slow; the ESP32 client reads ten candidates. */
 const hostLimit = 8;
 
-export function createGathering(dtls: RTCDtlsTransport, options: PeerOptions): Gathering {
+export function createGathering(
+  dtls: RTCDtlsTransport,
+  options: PeerOptions,
+  video: Pick<VideoStreams, "sort">,
+): Gathering {
   const { stun, turn } = parseIceServers(options.iceServers);
   const reflexive: Candidate[] = [];
   let datagramsIgnored = 0;
@@ -44,6 +49,7 @@ export function createGathering(dtls: RTCDtlsTransport, options: PeerOptions): G
 
   const filtered: FilteredTransport = {
     dtls,
+    video,
     previousAddresses: keepPairDuringRestart(dtls.iceTransport),
     ignored() {
       datagramsIgnored += 1;

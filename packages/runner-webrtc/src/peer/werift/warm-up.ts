@@ -7,7 +7,7 @@ import { createPeer } from "../peer.ts";
  */
 export async function warmUp(logger: Logger): Promise<void> {
   const ignore = (): void => undefined;
-  const listener = { state: ignore, audio: ignore, loss: ignore, channel: ignore, text: ignore };
+  const listener = { state: ignore, audio: ignore, video: ignore, loss: ignore, channel: ignore, text: ignore };
   const peer = createPeer({ iceServers: [], logger }, listener);
   try {
     await peer.answer(sampleOffer);

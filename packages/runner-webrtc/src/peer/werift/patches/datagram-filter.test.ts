@@ -140,6 +140,7 @@ describe("before a call is connected", () => {
 
   const filtered = (dtls: RTCDtlsTransport) => ({
     dtls,
+    video: { sort: vi.fn<(packet: Buffer) => "take" | "skip" | undefined>(() => undefined) },
     previousAddresses: { includes: () => false },
     ignored: vi.fn<() => void>(),
   });
@@ -171,6 +172,24 @@ describe("before a call is connected", () => {
     for (let count = 0; count < 10_000; count++) socket.onData(media, ["192.0.2.1", 9]);
     expect(transport.ignored.mock.calls.length).toBeGreaterThan(7_000);
     expect(transport.ignored.mock.calls.length).toBeLessThanOrEqual(8_000);
+  });
+
+  test("video is sorted before it is decrypted, and takes no share of the rate of audio", async () => {
+    const socket = await openUdpTransport("127.0.0.1", undefined);
+    onTestFinished(() => socket.close());
+    const transport = filtered(await openTransport());
+    const protocol = createStunProtocol(socket);
+    filterSocket(protocol, socket, transport);
+    const [audio, video] = [packet("806f0001 00000000 00000001", 40), packet("80600001 00000000 00000001", 40)];
+    transport.video.sort.mockImplementation((data) => (data.equals(video) ? "skip" : undefined));
+    for (let count = 0; count < 10_000; count++) socket.onData(video, ["192.0.2.1", 9]);
+    for (let count = 0; count < 1_900; count++) socket.onData(audio, ["192.0.2.1", 9]);
+    expect(transport.ignored).not.toHaveBeenCalled();
+    // Neither packets of others nor packets with a malformed header.
+    socket.onData(video, ["192.0.2.2", 9]);
+    socket.onData(packet("90600001 00000000 00000001 bedeffff", 40), ["192.0.2.1", 9]);
+    expect(transport.video.sort).toHaveBeenCalledTimes(11_900);
+    expect(transport.ignored).toHaveBeenCalledTimes(2);
   });
 
   test("a relayed datagram of another sender is ignored", async () => {

@@ -6,6 +6,7 @@ import {
   type StunOverTurnProtocol,
   type StunProtocol,
 } from "werift";
+import type { VideoStreams } from "../../../video/video-streams.ts";
 import type { SocketAddress, UdpTransport } from "../../udp-transport.ts";
 import { onDtlsSocket } from "../dtls-socket.ts";
 import { readStun } from "../stun.ts";
@@ -17,7 +18,7 @@ const packetLimit = 2_048;
 /** The longest RTP header extension that is accepted, in 32-bit words. Browsers send 8. */
 const extensionLimit = 64;
 
-/** Datagrams of a caller. Audio takes 50 to 100 per second, and a message on a data channel one per KiB. */
+/** Datagrams of a caller, without video. Audio takes 50 to 100 per second, and a message on a data channel one per KiB. */
 const datagramRate = { perSecond: 500, burst: 2_000 };
 
 /** The maximum number of DTLS records in a datagram. A flight of a handshake has up to six. */
@@ -43,6 +44,7 @@ type Receive = UdpTransport["onData"];
 /** The transport whose datagrams are filtered. */
 export interface FilteredTransport {
   readonly dtls: RTCDtlsTransport;
+  readonly video: Pick<VideoStreams, "sort">;
   readonly previousAddresses: PreviousAddresses;
   /** Called for each datagram that is dropped. */
   ignored(): void;
@@ -76,7 +78,7 @@ export function filterRelay(protocol: StunOverTurnProtocol, transport: FilteredT
 function filter(
   protocol: Pick<StunProtocol, "onDataReceived">,
   receiveStun: Receive,
-  { dtls, previousAddresses, ignored }: FilteredTransport,
+  { dtls, video, previousAddresses, ignored }: FilteredTransport,
 ): Receive {
   const ice = dtls.iceTransport.connection as Connection;
   const early: Buffer[] = [];
@@ -102,8 +104,8 @@ function filter(
     return parseMessage(data, Buffer.from(ice.userHistory[receiver] ?? "")) !== undefined;
   }
 
-  function isAcceptedData(data: Buffer, from: SocketAddress): boolean {
-    if (!isCaller(from) || !rates.datagrams.take()) return false;
+  function isAcceptedData(data: Buffer): boolean {
+    if (!rates.datagrams.take()) return false;
     if (isMedia(data)) return isRtcp(data) || isValidRtp(data);
     return hasFewRecords(data) && (!isHandshake(data) || rates.handshakes.take());
   }
@@ -111,9 +113,14 @@ function filter(
   return (data, from) => {
     const isSmall = data.length <= packetLimit;
     if (isSmall && isStun(data) && isAcceptedStun(data, from)) receiveStun(data, from);
-    else if (!isSmall || isStun(data) || !isAcceptedData(data, from)) ignored();
-    else if (listening) protocol.onDataReceived.execute(data);
-    else if (early.length < earlyLimit) early.push(data);
+    else if (!isSmall || isStun(data) || !isCaller(from)) ignored();
+    else {
+      const sorted = isMedia(data) && !isRtcp(data) && isValidRtp(data) ? video.sort(data) : undefined;
+      if (sorted === "skip") return;
+      if (sorted === undefined && !isAcceptedData(data)) ignored();
+      else if (listening) protocol.onDataReceived.execute(data);
+      else if (early.length < earlyLimit) early.push(data);
+    }
   };
 }
 

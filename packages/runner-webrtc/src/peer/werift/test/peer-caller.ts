@@ -1,13 +1,17 @@
 import { until } from "@pipecat-ts/runner-testing";
 import {
   type MediaStreamTrack,
+  PictureLossIndication,
   type RTCDataChannel,
   type RTCIceServer,
   RTCPeerConnection,
   RtpHeader,
   RtpPacket,
   useOPUS,
+  useSdesMid,
+  useVP8,
 } from "werift";
+import type { VideoPacket } from "../../peer.ts";
 import type { UdpTransport } from "../../udp-transport.ts";
 import { ignoreRepeatedHelloVerify } from "../patches/repeated-hello-verify.ts";
 
@@ -22,6 +26,8 @@ export interface PeerCallerOptions {
   readonly sequenceNumber?: number;
   /** Whether it is an ICE lite agent, as servers are. Default false. */
   readonly iceLite?: boolean;
+  /** The number of video sections, which send VP8: camera, then screen. Default 0. */
+  readonly videoSections?: number;
   readonly iceServers?: readonly RTCIceServer[];
   readonly relayOnly?: boolean;
 }
@@ -41,6 +47,10 @@ export interface PeerCaller {
   sendDatagram(data: Buffer): Promise<void>;
   /** Sends one Opus packet, 20 ms after the last one by its timestamp. */
   sendAudio(payload: Uint8Array): void;
+  /** Sends one RTP packet of video in section `index`. */
+  sendVideo(packet: Omit<VideoPacket, "source">, index?: number): void;
+  /** The number of key frames that were requested for section `index`. */
+  keyFrameRequests(index?: number): number;
   /** Calls `listener` with each audio packet. */
   onPacket(listener: (packet: RtpPacket) => void): void;
   /** Calls `listener` with each text. */
@@ -75,12 +85,24 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
     iceLite: options.iceLite ?? false,
     codecs: {
       audio: [useOPUS(options.payloadType === undefined ? {} : { payloadType: options.payloadType })],
-      video: [],
+      video: [useVP8()],
     },
+    headerExtensions: { video: [useSdesMid()] },
     // With any other policy, werift leaks a socket on the offering side.
     bundlePolicy: "max-bundle",
   });
   const transceiver = connection.addTransceiver("audio", { direction: "sendrecv" });
+  const videos = Array.from({ length: options.videoSections ?? 0 }, () =>
+    connection.addTransceiver("video", { direction: "sendonly" }),
+  );
+  const keyFrameRequests = videos.map(() => 0);
+  // werift gives a sender only requests that come from an unknown source.
+  transceiver.dtlsTransport.onRtcp.subscribe((packet) => {
+    const { feedback } = Object(packet) as { readonly feedback?: unknown };
+    if (!(feedback instanceof PictureLossIndication)) return;
+    const index = videos.findIndex(({ sender }) => sender.ssrc === feedback.mediaSsrc);
+    keyFrameRequests[index] = (keyFrameRequests[index] ?? 0) + 1;
+  });
   const channel =
     options.dataChannel === false ? undefined : connection.createDataChannel(options.channelLabel ?? "chat");
   const texts: string[] = [];
@@ -131,6 +153,11 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
       const header = new RtpHeader({ sequenceNumber, timestamp });
       void transceiver.sender.sendRtp(new RtpPacket(header, Buffer.from(payload)));
     },
+    sendVideo({ payload, sequenceNumber, timestamp, marker }, index = 0) {
+      const header = new RtpHeader({ sequenceNumber, timestamp, marker });
+      void videos[index]?.sender.sendRtp(new RtpPacket(header, Buffer.from(payload)));
+    },
+    keyFrameRequests: (index = 0) => keyFrameRequests[index] ?? 0,
     onPacket(listener) {
       transceiver.onTrack.subscribe((track) => track.onReceiveRtp.subscribe(listener));
     },

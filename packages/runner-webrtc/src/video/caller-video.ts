@@ -1,0 +1,186 @@
+import {
+  type CallerVideo,
+  type Clock,
+  isRunnerError,
+  RunnerError,
+  type Snapshot,
+  type VideoSource,
+} from "@pipecat-ts/runner-core";
+import type { PeerVideo, VideoPacket } from "../peer/peer.ts";
+import { createFrameAssembler } from "./frame-assembler.ts";
+import { parseKeyFrame } from "./vp8.ts";
+import { wrapInWebp } from "./webp.ts";
+
+/** How the connection reports what the caller does. */
+export interface VideoReceiver {
+  readonly video: CallerVideo;
+  /** Takes a packet as it arrives. */
+  push(packet: VideoPacket): void;
+  /** The caller turned a source on or off. */
+  setEnabled(source: VideoSource, enabled: boolean): void;
+  /** Another peer replaces the one before. */
+  restart(): void;
+  /** Rejects pending snapshots, and ends the loops over frames. May be called more than once. */
+  close(): void;
+}
+
+export interface VideoReceiverOptions {
+  /** The video of the current peer. */
+  peerVideo(): PeerVideo | undefined;
+  readonly clock: Clock;
+}
+
+const defaultTimeoutMs = 2_000;
+const maxTimeoutMs = 60_000;
+/** How long a key frame may take to begin before it is requested again. Chromium ignores requests for 300 ms after one. */
+const retryMs = 200;
+/** Every picture costs the caller a key frame. */
+const minEveryMs = 200;
+
+/** The snapshots of one source that wait for the same key frame. */
+interface Pending {
+  readonly waiting: Set<PromiseWithResolvers<Snapshot>>;
+  /** Whether a key frame was requested from the current peer. */
+  requested: boolean;
+  cancelRetry(): void;
+}
+
+/** Takes pictures from the caller's video. Processes packets only while a picture is pending, and then holds at most 2 MiB per source. */
+export function createVideoReceiver({ peerVideo, clock }: VideoReceiverOptions): VideoReceiver {
+  const pending = new Map<VideoSource, Pending>();
+  const assemblers = { camera: createFrameAssembler(), screen: createFrameAssembler() };
+  const off = new Set<VideoSource>();
+  const sleeping = new Set<() => void>();
+  let closed = false;
+
+  function begin(source: VideoSource): Pending {
+    const started: Pending = { waiting: new Set(), requested: false, cancelRetry: () => undefined };
+    if (pending.size === 0) peerVideo()?.receive(true);
+    pending.set(source, started);
+    request(source, started);
+    return started;
+  }
+
+  function request(source: VideoSource, to: Pending): void {
+    if (!assemblers[source].receiving) to.requested = peerVideo()?.requestKeyFrame(source) ?? false;
+    to.cancelRetry = clock.after(retryMs, () => request(source, to));
+  }
+
+  function end(source: VideoSource): void {
+    pending.get(source)?.cancelRetry();
+    pending.delete(source);
+    assemblers[source].clear();
+    if (pending.size === 0) peerVideo()?.receive(false);
+  }
+
+  async function snapshot({
+    source,
+    timeoutMs = defaultTimeoutMs,
+  }: Parameters<CallerVideo["snapshot"]>[0]): Promise<Snapshot> {
+    requireRange("timeoutMs", timeoutMs, 1, maxTimeoutMs);
+    if (closed) throw ended();
+    if (peerVideo()?.offered.includes(source) !== true)
+      throw new RunnerError(
+        "VIDEO_SOURCE_MISSING",
+        `The caller's offer has no section for the ${source} that can send VP8.`,
+        {
+          fix: "Check transport.capabilities before you take pictures.",
+        },
+      );
+    if (off.has(source))
+      throw new RunnerError("VIDEO_OFF", `The caller's ${source} is off.`, { fix: "Ask the caller to turn it on." });
+    const { waiting } = pending.get(source) ?? begin(source);
+    const taken = Promise.withResolvers<Snapshot>();
+    waiting.add(taken);
+    const cancelTimeout = clock.after(timeoutMs, () =>
+      taken.reject(
+        new RunnerError("VIDEO_TIMED_OUT", `The caller's ${source} sent no complete picture within ${timeoutMs} ms.`, {
+          fix: "The caller may have turned it off, or the network loses packets. Try again.",
+        }),
+      ),
+    );
+    try {
+      return await taken.promise;
+    } finally {
+      cancelTimeout();
+      waiting.delete(taken);
+      if (waiting.size === 0 && pending.get(source)?.waiting === waiting) end(source);
+    }
+  }
+
+  async function* frames({ source, every = 1_000 }: Parameters<CallerVideo["frames"]>[0]): AsyncGenerator<Snapshot> {
+    requireRange("every", every, minEveryMs, maxTimeoutMs);
+    let dueMs = clock.now();
+    while (!closed) {
+      await sleep(dueMs - clock.now());
+      dueMs = Math.max(dueMs + every, clock.now());
+      const taken = await snapshot({ source }).catch(skipMissing);
+      if (taken !== undefined) yield taken;
+    }
+  }
+
+  /** Resolves after `ms`, or when the call ends. */
+  async function sleep(ms: number): Promise<void> {
+    if (ms <= 0) return;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(ms, wake);
+      sleeping.add(wake);
+      function wake(): void {
+        cancel();
+        sleeping.delete(wake);
+        resolve();
+      }
+    });
+  }
+
+  return {
+    video: { snapshot, frames },
+    push(packet) {
+      const { source } = packet;
+      const waited = pending.get(source);
+      if (waited === undefined) return;
+      // The RTP source, which the request names, may have been unknown until now.
+      if (!waited.requested) waited.requested = peerVideo()?.requestKeyFrame(source) ?? false;
+      const frame = assemblers[source].push(packet);
+      const size = frame && parseKeyFrame(frame);
+      if (frame === undefined || size === undefined) return;
+      const taken: Snapshot = { source, type: "image/webp", ...size, data: wrapInWebp(frame), atMs: Date.now() };
+      const { waiting } = waited;
+      end(source);
+      for (const { resolve } of waiting) resolve(taken);
+    },
+    setEnabled(source, enabled) {
+      if (enabled) off.delete(source);
+      else off.add(source);
+    },
+    restart() {
+      for (const [source, waited] of pending) {
+        assemblers[source].clear();
+        waited.requested = false;
+      }
+      if (pending.size > 0) peerVideo()?.receive(true);
+    },
+    close() {
+      closed = true;
+      for (const [source, { waiting }] of pending) {
+        end(source);
+        for (const { reject } of waiting) reject(ended());
+      }
+      for (const wake of sleeping) wake();
+    },
+  };
+}
+
+/** A loop over frames waits for the next picture, and ends with the call. */
+function skipMissing(error: unknown): undefined {
+  if (!isRunnerError(error) || !["VIDEO_OFF", "VIDEO_TIMED_OUT", "CALL_ENDED"].includes(error.code)) throw error;
+}
+
+function ended(): RunnerError {
+  return new RunnerError("CALL_ENDED", "No picture was taken: the call is over.");
+}
+
+function requireRange(name: string, value: number, min: number, max: number): void {
+  if (value >= min && value <= max) return;
+  throw new RunnerError("OPTION_INVALID", `${name} cannot be ${value}.`, { fix: `Use ${min} to ${max} ms.` });
+}
