@@ -268,9 +268,11 @@ describe("video, of which the bot takes pictures all the time:", () => {
     await flood(3_000, (index) => {
       const payload = random.bytes(random.number(index % 50 === 0 ? 1_100 : 60));
       const marker = random.number(2) === 0;
-      caller.peer.sendVideo({ payload, sequenceNumber: random.number(65_536), timestamp: random.number(5), marker });
+      // Nearly in order: SRTP cannot decrypt packets of a sender whose numbers jump through their whole range.
+      const sequenceNumber = index + random.number(20);
+      caller.peer.sendVideo({ payload, sequenceNumber, timestamp: random.number(5), marker });
     });
-    let sequenceNumber = 0;
+    let sequenceNumber = 3_020;
     await vi.waitFor(
       () => {
         for (const packet of packetize(keyFrame(640, 480), { sequenceNumber, timestamp: 90_000 + sequenceNumber }))
