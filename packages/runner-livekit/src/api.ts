@@ -42,7 +42,9 @@ export function createRoomService(options: RoomServiceOptions): RoomService {
       // Room names are unique: a repeated request has no further effect.
       idempotent: true,
     });
-    if (answer.status === 200 || accepted.includes(answer.status)) return parse(answer.body);
+    const result = parse(answer.body);
+    // Another server may answer any request with a page.
+    if ((answer.status === 200 && result !== undefined) || accepted.includes(answer.status)) return result;
     throw refused(method, answer);
   }
 

@@ -62,10 +62,11 @@ export interface RoomListener {
   disconnected(reason: string): void;
 }
 
-/** A participant of a room. LiveKit limits identities and names to 256 characters by default; longer texts are cut. */
+/** A participant of a room. LiveKit limits identities to 256 characters by default. */
 export interface LiveKitParticipant {
   /** Unique in its room. The token decides it. */
   readonly identity: string;
+  /** The first 256 characters. */
   readonly name: string;
   /** The first 16,384 characters. */
   readonly metadata: string;

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
 import { until } from "@pipecat-ts/runner-testing";
 import { TokenVerifier } from "livekit-server-sdk";
 import { describe, expect, test } from "vitest";
@@ -59,6 +61,14 @@ describe("a start request", () => {
     const printed = JSON.stringify([answer.json, logger.lines]);
     expect(printed).not.toContain("not-the-secret");
     expect(printed).not.toContain("eyJ");
+  });
+
+  test("to a server that is not LiveKit gets 502", async () => {
+    await using page = createServer((_, response) => response.end("<html>")).listen(0, "127.0.0.1");
+    await once(page, "listening");
+    const { start } = await openLiveKitRunner({ livekit: { url: `http://127.0.0.1:${Object(page.address()).port}` } });
+    const detail = expect.stringContaining("does not answer as LiveKit does");
+    expect(await start()).toMatchObject({ status: 502, json: { code: "LIVEKIT_REFUSED", detail } });
   });
 
   test("without keys gets 400 that names them", async () => {

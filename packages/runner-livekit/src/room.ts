@@ -26,8 +26,10 @@ export interface RoomOptions {
   readonly emptyRoomTimeoutMs: number;
 }
 
-/** More participants than that are not announced to the bot, and count neither as callers. */
+/** Further participants are not announced to the bot, and do not count as callers. */
 const maxParticipants = 1_000;
+/** The loudest speakers that are reported. */
+const maxSpeakers = 50;
 /**
  * How long a bot waits for a caller whose departure LiveKit gives no reason for, in ms: a caller that joins again with the same
  * identity, and a bot that connects again, lose and get back their participants within milliseconds.
@@ -135,7 +137,7 @@ export function createRoom({ call, clock, logger, sampleRateIn, emptyRoomTimeout
       heard: () => [...participants.values()].some(isAgent) || mediaReady.heard(),
       data: receive,
       dtmf: (key) => call.dtmf(key),
-      activeSpeakers: (identities) => emit("activeSpeakersChanged", identities),
+      activeSpeakers: (identities) => emit("activeSpeakersChanged", identities.slice(0, maxSpeakers)),
       reconnecting() {
         isReconnecting = true;
         emit("reconnecting");

@@ -39,7 +39,7 @@ export interface LiveKitTransportEvents extends TransportEvents {
   /** The bot receives audio of this participant. */
   audioTrackSubscribed: [participant: LiveKitParticipant];
   audioTrackUnsubscribed: [participant: LiveKitParticipant];
-  /** Who speaks now, the loudest first, including the bot. */
+  /** The identities of who speaks now, the loudest first, including the bot. At most 50. */
   activeSpeakersChanged: [identities: readonly string[]];
   /** The connection to LiveKit is interrupted; the SDK connects again. Audio is lost meanwhile. */
   reconnecting: [];

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type * as rtc from "@livekit/rtc-node";
 import { withTimeout } from "@pipecat-ts/runner-core";
 import { createPlayout, type FakeCaller } from "@pipecat-ts/runner-testing";
-import { leaveRoom, loadSdk } from "../rtc-client.ts";
+import { createSdkRoom, leaveRoom, loadSdk } from "../rtc-client.ts";
 
 /** A caller with the SDK that bots use, with a microphone that sends what a test gives it. */
 export interface RtcCaller extends FakeCaller {
@@ -21,7 +21,7 @@ const settleMs = 300;
 /** Joins a room of a real LiveKit server. Rejects when the server refuses the token. */
 export async function joinRoom(url: string, token: string): Promise<RtcCaller> {
   const sdk = loadSdk();
-  const room = new sdk.Room();
+  const room = createSdkRoom(sdk);
   const playout = createPlayout();
   const messages: unknown[] = [];
   const { promise: closed, resolve } = Promise.withResolvers<void>();
