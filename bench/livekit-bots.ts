@@ -2,6 +2,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { AudioFrame } from "@pipecat-ts/audio";
 import { withTimeout } from "@pipecat-ts/runner-core";
 import { tone } from "@pipecat-ts/runner-testing";
 import { loadSdk } from "../packages/runner-livekit/src/rtc-client.ts";
@@ -35,6 +36,7 @@ async function measure(count: number, seconds: number): Promise<string[]> {
   await using server = await startLiveKitServer();
   const bots = createBots();
   const callers: RtcCaller[] = [];
+  const detectors: Detector[] = [];
   try {
     const [empty] = await bots.ask<Usage>({ usage: true }, "usage");
     const joinMs: number[] = [];
@@ -42,15 +44,17 @@ async function measure(count: number, seconds: number): Promise<string[]> {
       await server.rooms.createRoom(`room-${n}`);
       const [joined] = await bots.ask<number>({ join: { url: server.url, token: token(n, true) } }, "joinedMs");
       joinMs.push(joined);
-      callers.push(await joinRoom(server.url, token(n, false)));
+      const detector = createDetector();
+      detectors.push(detector);
+      callers.push(await joinRoom(server.url, token(n, false), detector.hear));
     }
     await sleep(settleMs);
     const toCaller: number[] = [];
     const toBot: number[] = [];
     for (let n = 0; n < seconds; n++) {
       const bot = n % count;
-      const caller = callers[bot];
-      if (caller) toCaller.push(await measureToCaller(bots, bot, caller));
+      const [caller, detector] = [callers[bot], detectors[bot]];
+      if (detector) toCaller.push(await measureToCaller(bots, bot, detector));
       if (caller) toBot.push(await measureToBot(bots, caller));
     }
     await bots.ask({ echo: true }, "echoes");
@@ -108,21 +112,33 @@ function createBots(): Bots {
 /** On the scale of all processes of this machine, in ms. */
 const now = () => performance.timeOrigin + performance.now();
 
-async function measureToCaller(bots: Bots, bot: number, caller: RtcCaller): Promise<number> {
-  const known = caller.playout.played().length;
+async function measureToCaller(bots: Bots, bot: number, detector: Detector): Promise<number> {
+  const heard = detector.next();
   const [startMs] = await bots.ask<number>({ speak: bot }, "spokeAtMs");
-  for (const deadline = performance.now() + lostMs; performance.now() < deadline; ) {
-    const loud = caller.playout
-      .played()
-      .slice(known)
-      .find(({ frame }) => frame.samples.some((sample) => Math.abs(sample) > 3_000));
-    if (loud) {
-      await sleep(400);
-      return performance.timeOrigin + loud.atMs - startMs;
-    }
-    await sleep(5);
-  }
-  return Number.NaN;
+  const isHeard = await withTimeout(heard, lostMs);
+  await sleep(400);
+  return isHeard ? (await heard) - startMs : Number.NaN;
+}
+
+/** Detects when a caller receives something loud. */
+interface Detector {
+  hear(frame: AudioFrame): void;
+  next(): Promise<number>;
+}
+
+function createDetector(): Detector {
+  let onLoud: ((atMs: number) => void) | undefined;
+  return {
+    hear({ samples }) {
+      if (!samples.some((sample) => Math.abs(sample) > 3_000)) return;
+      onLoud?.(now());
+      onLoud = undefined;
+    },
+    next: () =>
+      new Promise((resolve) => {
+        onLoud = resolve;
+      }),
+  };
 }
 
 async function measureToBot(bots: Bots, caller: RtcCaller): Promise<number> {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type * as rtc from "@livekit/rtc-node";
+import type { AudioFrame } from "@pipecat-ts/audio";
 import { withTimeout } from "@pipecat-ts/runner-core";
 import { createPlayout, type FakeCaller } from "@pipecat-ts/runner-testing";
 import { createSdkRoom, leaveRoom, loadSdk } from "../rtc-client.ts";
@@ -18,8 +19,8 @@ const subscribeTimeoutMs = 1_500;
 /** How long the jitter buffers of a new track adapt, in ms. */
 const settleMs = 300;
 
-/** Joins a room of a real LiveKit server. Rejects when the server refuses the token. */
-export async function joinRoom(url: string, token: string): Promise<RtcCaller> {
+/** Joins a room of a real LiveKit server. Rejects when the server refuses the token. `heard` receives audio as soon as it arrives. */
+export async function joinRoom(url: string, token: string, heard?: (frame: AudioFrame) => void): Promise<RtcCaller> {
   const sdk = loadSdk();
   const room = createSdkRoom(sdk);
   const playout = createPlayout();
@@ -36,7 +37,11 @@ export async function joinRoom(url: string, token: string): Promise<RtcCaller> {
 
   async function listen(track: rtc.RemoteTrack): Promise<void> {
     const stream = new sdk.AudioStream(track, { sampleRate: 24_000, numChannels: 1, frameSizeMs: 20 });
-    for await (const { data } of stream) playout.enqueue({ samples: data, sampleRate: 24_000, channels: 1 });
+    for await (const { data } of stream) {
+      const frame = { samples: data, sampleRate: 24_000, channels: 1 } as const;
+      heard?.(frame);
+      playout.enqueue(frame);
+    }
   }
 
   const send = (data: Uint8Array) =>
