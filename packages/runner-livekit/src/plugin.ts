@@ -53,7 +53,8 @@ function missingSettings({ url, apiKey, apiSecret }: LiveKitOptions): readonly s
 }
 
 function describeMissing(names: readonly string[]): string {
-  return `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} not set`;
+  const list = new Intl.ListFormat("en-GB").format(names);
+  return `${list} ${names.length === 1 ? "is" : "are"} not set`;
 }
 
 /** Throws LIVEKIT_SETTINGS_MISSING (400). */
