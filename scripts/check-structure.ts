@@ -23,6 +23,7 @@ const allowedDependencies: Readonly<Record<string, readonly string[]>> = {
   "runner-whatsapp": ["runner-webrtc", "runner-core", "audio"],
   "runner-*": ["runner-core", "audio"],
 };
+/** Generated files are exempt: the command finds the package of a flag in a list that `transport-flags.ts` writes. */
 const withoutTransportNames = [
   "runner-core",
   "runner-media",

@@ -7,6 +7,7 @@ export type {
   SessionArguments,
   TransportName,
 } from "./arguments.ts";
+export { type Clock, pause, systemClock } from "./clock.ts";
 export { closest } from "./closest.ts";
 export {
   type CheckedFactories,
@@ -46,7 +47,7 @@ export {
   type StartRequest,
   type TransportPlugin,
 } from "./plugin.ts";
-export type { Call, CallInput, Clock, MediaPort, Pacer, PortMedia } from "./port.ts";
+export type { Call, CallInput, MediaPort, Pacer, PortMedia } from "./port.ts";
 export { createRateLimit, type RateLimit, type RateLimitOptions } from "./rate-limit.ts";
 export {
   createRestClient,

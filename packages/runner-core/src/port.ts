@@ -1,4 +1,5 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
+import type { Clock } from "./clock.ts";
 import type { CloseReason, Transport, TransportCapabilities } from "./transport.ts";
 
 /**
@@ -98,14 +99,6 @@ export interface Call {
   event(name: string, ...args: readonly unknown[]): void;
   /** The caller is gone. Ends the session; no other call is necessary. Default reason: `caller-left`. */
   left(reason?: CloseReason): void;
-}
-
-/** The time source of the media layer, which tests can replace. */
-export interface Clock {
-  /** Milliseconds from an arbitrary start, with fractions, never going back. */
-  now(): number;
-  /** Calls `callback` once, after `delayMs` or later, but at most 1 ms early. Returns a function that cancels it. */
-  after(delayMs: number, callback: () => void): () => void;
 }
 
 /** The one media timer of a runner, shared by all calls. */

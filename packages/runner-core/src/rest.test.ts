@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import type { Clock } from "./port.ts";
+import type { Clock } from "./clock.ts";
 import { createRestClient, type RestRequest } from "./rest.ts";
 
 let server: Server | undefined;

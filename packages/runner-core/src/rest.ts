@@ -1,5 +1,5 @@
+import type { Clock } from "./clock.ts";
 import { RunnerError } from "./errors.ts";
-import type { Clock } from "./port.ts";
 import { withTimeout } from "./timeout.ts";
 
 /** One request to a vendor's REST API. */

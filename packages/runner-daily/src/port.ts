@@ -4,7 +4,9 @@ import {
   type Logger,
   type MediaPort,
   type PortMedia,
+  pause,
   RunnerError,
+  systemClock,
   type Transport,
 } from "@pipecat-ts/runner-core";
 import type { DailyParams } from "./arguments.ts";
@@ -36,14 +38,6 @@ export interface ConnectDailyOptions {
   /** Called before the bot joins. Close the call when the session ends, also while the bot joins. */
   opened?(daily: DailyCall): void;
 }
-
-const systemClock: Clock = {
-  now: () => performance.now(),
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 /**
  * How long the bot stays after the page has played its last audio, in ms: the audio is still in the network and in the
@@ -134,7 +128,7 @@ export async function connectDaily(call: Call, options: ConnectDailyOptions): Pr
     bufferedBytes: () => daily.bufferedBytes,
     extend: (media) => ({ ...extend(media) }),
     async close(reason, deadline) {
-      if (reason === "bot-finished" || reason === "time-limit") await pause(lastAudioMs, clock, deadline);
+      if (reason === "bot-finished" || reason === "time-limit") await pause(clock, lastAudioMs, deadline);
       room.emit("callStateUpdated", "leaving");
       await daily.close(deadline);
       room.stop();
@@ -144,17 +138,6 @@ export async function connectDaily(call: Call, options: ConnectDailyOptions): Pr
       room.emit("left");
     },
   };
-}
-
-function pause(durationMs: number, clock: Clock, deadline: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (deadline.aborted) return resolve();
-    const cancel = clock.after(durationMs, resolve);
-    deadline.addEventListener("abort", () => {
-      cancel();
-      resolve();
-    });
-  });
 }
 
 async function unsupported(method: string): Promise<never> {

@@ -3,7 +3,9 @@ import {
   type Clock,
   type Logger,
   type MediaPort,
+  pause,
   RunnerError,
+  systemClock,
   type Transport,
 } from "@pipecat-ts/runner-core";
 import type { LiveKitParams } from "./arguments.ts";
@@ -28,14 +30,6 @@ export interface ConnectLiveKitOptions {
   /** Aborts the join. */
   readonly signal?: AbortSignal;
 }
-
-const systemClock: Clock = {
-  now: () => performance.now(),
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 /**
  * How long the bot stays after its last audio left the queue, in ms: the audio is still in the network and in the jitter buffers
@@ -72,7 +66,10 @@ export async function connectLiveKit(call: Call, options: ConnectLiveKitOptions)
     timeoutMs: options.joinTimeoutMs ?? 15_000,
     signal: options.signal ?? new AbortController().signal,
   };
-  const connection = await client.join(request, room.listener);
+  const connection = await client.join(request, room.listener).catch((error: unknown) => {
+    room.stop();
+    throw error;
+  });
 
   const methods: Omit<LiveKitTransport, keyof Transport> = {
     localParticipant: room.local,
@@ -93,7 +90,7 @@ export async function connectLiveKit(call: Call, options: ConnectLiveKitOptions)
     sendMessage: (message) => sendMessage(connection, message),
     extend: () => ({ ...methods }),
     async close(reason, deadline) {
-      if (reason === "bot-finished" || reason === "time-limit") await pause(lastAudioMs, clock, deadline);
+      if (reason === "bot-finished" || reason === "time-limit") await pause(clock, lastAudioMs, deadline);
       room.stop();
       await connection.close();
       room.emit("left");
@@ -114,17 +111,6 @@ function dtmfCode(key: string): number {
   const code = key.length === 1 ? dtmfKeys.indexOf(key) : -1;
   if (code >= 0) return code;
   throw new RunnerError("DTMF_INVALID", "sendDtmf takes one key.", { fix: "Use one of 0-9 * # A-D." });
-}
-
-function pause(durationMs: number, clock: Clock, deadline: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (deadline.aborted) return resolve();
-    const cancel = clock.after(durationMs, resolve);
-    deadline.addEventListener("abort", () => {
-      cancel();
-      resolve();
-    });
-  });
 }
 
 /** The SDK splits audio into frames of 10 ms, so a rate must be a multiple of 100 Hz. The runner resamples others. */

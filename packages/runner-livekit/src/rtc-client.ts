@@ -22,7 +22,7 @@ export function createRtcClient(): LiveKitClient {
         return { state: "limited", reason, fix };
       }
     },
-    join: joinRoom,
+    join: async (request, listener) => await joinRoom(loadSdk(), request, listener),
   };
 }
 
@@ -57,13 +57,13 @@ function sdkMissing(cause?: unknown): RunnerError {
   return new RunnerError("LIVEKIT_SDK_MISSING", message, { status: 503, fix, cause });
 }
 
-async function joinRoom(request: JoinRequest, listener: RoomListener): Promise<RoomConnection> {
-  const sdk = loadSdk();
+/** See `LiveKitClient.join`. */
+export async function joinRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): Promise<RoomConnection> {
   const room = createRtcRoom(sdk, request, listener);
   const joining = room.join();
   try {
     const { signal, timeoutMs } = request;
-    const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve));
+    const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
     const settled = signal.aborted || (await withTimeout(Promise.race([joining, aborted]), timeoutMs));
     if (signal.aborted) throw callEnded();
     if (!settled) throw joinTimeout(timeoutMs);
@@ -71,6 +71,7 @@ async function joinRoom(request: JoinRequest, listener: RoomListener): Promise<R
     return room.connection;
   } catch (error) {
     // The SDK cannot abort a join: the bot leaves when it has joined.
+    room.abandon();
     void joining.catch(() => undefined).then(room.connection.close);
     throw error;
   }
@@ -95,6 +96,8 @@ const maxMetadataLength = 16_384;
 interface RtcRoom {
   readonly connection: RoomConnection;
   join(): Promise<void>;
+  /** Reports nothing from now on. The room must still be closed. */
+  abandon(): void;
 }
 
 /** The events of the SDK's rooms that bots use. The SDK does not export their types. */
@@ -128,13 +131,15 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
   let early: (() => void)[] | undefined = [];
   let source: rtc.AudioSource | undefined;
   let track: rtc.LocalAudioTrack | undefined;
+  /** Nothing is reported and sent anymore. */
+  let isOver = false;
   let closing: Promise<void> | undefined;
 
   function on<Event extends keyof RoomEvents>(event: Event, handle: (...args: RoomEvents[Event]) => void): void {
     (room as unknown as EventEmitter).on(event, (...args: RoomEvents[Event]) => {
       const deliver = () => {
         try {
-          if (!closing) handle(...args);
+          if (!isOver) handle(...args);
         } catch (error) {
           // The SDK would let it reach the process.
           listener.failed(error as Error);
@@ -170,11 +175,11 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
     const stream = new sdk.AudioStream(audioTrack, { sampleRate: sampleRateIn, numChannels: 1, frameSizeMs: 20 });
     const reader: AudioReader = stream.getReader();
     entry.reader = reader;
-    void readAll(reader, (frame) => {
-      if (!closing && entry.reader === reader) {
+    readAll(reader, (frame) => {
+      if (!isOver && entry.reader === reader) {
         listener.audio(identity, { samples: frame.data, sampleRate: frame.sampleRate, channels: 1 });
       }
-    });
+    }).catch((error: Error) => isOver || listener.failed(error));
     listener.audioSubscribed(identity, true);
   }
 
@@ -211,11 +216,11 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
   });
 
   async function ask(act: (local: rtc.LocalParticipant) => Promise<unknown>, name: string): Promise<void> {
-    if (closing || !room.localParticipant) throw callEnded();
+    if (isOver || !room.localParticipant) throw callEnded();
     try {
       await act(room.localParticipant);
     } catch (error) {
-      throw closing ? callEnded() : requestError(name, error);
+      throw isOver ? callEnded() : requestError(name, error);
     }
   }
 
@@ -230,13 +235,13 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
 
   const connection: RoomConnection = {
     sendAudio(samples) {
-      if (closing || !source) return;
+      if (isOver || !source) return;
       // The SDK reads the whole buffer of the array, which may be larger than the frame.
       const frame = new sdk.AudioFrame(samples.slice(), source.sampleRate, 1, samples.length);
       void source.captureFrame(frame).catch(() => undefined); // The bot is leaving.
     },
     clearAudio() {
-      if (!closing) source?.clearQueue();
+      if (!isOver) source?.clearQueue();
     },
     sendData(data, to) {
       const destination = to !== undefined && { destination_identities: [to] };
@@ -254,6 +259,7 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
       }
     },
     close() {
+      isOver = true;
       closing ??= close();
       return closing;
     },
@@ -261,11 +267,14 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
 
   return {
     connection,
+    abandon() {
+      isOver = true;
+    },
     async join() {
       try {
         // Video and the audio of agents are not received.
         await room.connect(request.url, request.token, { autoSubscribe: false, dynacast: false });
-        if (closing) throw callEnded();
+        if (isOver) throw callEnded();
         if (sampleRateOut !== undefined) {
           source = new sdk.AudioSource(sampleRateOut, 1);
           track = sdk.LocalAudioTrack.createAudioTrack("pipecat-audio", source);
@@ -273,9 +282,9 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
           await room.localParticipant?.publishTrack(track, options);
         }
       } catch (error) {
-        throw closing ? callEnded() : joinError(error);
+        throw isOver ? callEnded() : joinError(error);
       }
-      if (closing || !room.localParticipant) throw callEnded();
+      if (isOver || !room.localParticipant) throw callEnded();
       listener.joined(toParticipant(sdk, room.localParticipant));
       const events = early ?? [];
       early = undefined;

@@ -1,17 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Clock, Pacer } from "@pipecat-ts/runner-core";
+import { type Clock, type Pacer, systemClock } from "@pipecat-ts/runner-core";
 import { bindScope } from "./bind-scope.ts";
 import { createLagHistogram, type LagHistogram } from "./lag-histogram.ts";
-
-/** The machine's monotonic clock. */
-export const systemClock: Clock = {
-  now: () => performance.now(),
-  after(delayMs, callback) {
-    // Timers truncate fractions; rounded up, they come less than 1 ms early.
-    const timer = setTimeout(callback, Math.ceil(delayMs));
-    return () => clearTimeout(timer);
-  },
-};
 
 /** A pacer that measures its lag: the time from when a tick was due until it ran. */
 export interface MeasuredPacer extends Pacer {

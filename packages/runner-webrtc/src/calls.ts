@@ -42,8 +42,8 @@ export interface Calls {
    *
    * Rejects with OFFER_INVALID (400), UDP_PORTS_EXHAUSTED and TURN_UNREACHABLE (503), or with the error that `offer.admit`
    * threw; the connection is then unchanged. Rejects with SESSION_NOT_PENDING for a second caller, and with CALL_ENDED for a
-   * peer that was replaced or closed. The ids of peers begin with `peerIdPrefix`, by default the session's id. Whoever knows one
-   * can take over the call.
+   * peer that was replaced or closed. The ids of peers begin with `peerIdPrefix`, by default the session's id. A client that
+   * knows the id of a peer can take over its call.
    */
   answer(session: Session, offer: CallerOffer, peerIdPrefix?: string): Promise<AnsweredCall>;
   /**

@@ -1,6 +1,7 @@
 import { DeviceError, type Transport } from "@pipecat-ai/client-js";
 import { WavMediaManager } from "@pipecat-ai/websocket-transport";
 import { LocalVideo, type VideoSource } from "./local-video.ts";
+import { type OpenTrack, openTrack } from "./open-track.ts";
 
 /** The audio of one call over a particular transport. */
 export interface CallAudio {
@@ -28,16 +29,10 @@ export type OpenCallAudio = (transport: Transport, send: (samples: Int16Array) =
 const caller = { id: "local", name: "", local: true };
 const bot = { id: "bot", name: "", local: false };
 
-/** An open microphone whose audio the bot receives. The browser shows it as in use until `close`. */
-interface Microphone {
-  readonly track: MediaStreamTrack;
-  close(): Promise<void>;
-}
-
 /** The resources of one call. */
 interface Call {
   audio?: CallAudio;
-  microphone?: Microphone;
+  microphone?: OpenTrack;
   /** Whether the bot is connected. Earlier audio is not sent, because it would arrive late and all at once. */
   connected?: boolean;
   /** The last change of the microphone. Changes run one after the other, so the last requested one wins. */
@@ -231,21 +226,9 @@ export class CallMedia extends WavMediaManager {
  * Opens a microphone and attaches it to `audio`. Uses the browser's default if `deviceId` is missing or not available.
  * Rejects with getUserMedia's DOMException if there is none or the user denies access.
  */
-async function openMicrophone(audio: CallAudio, deviceId?: string): Promise<Microphone> {
+async function openMicrophone(audio: CallAudio, deviceId?: string): Promise<OpenTrack> {
   const stream = await openStream(deviceId);
-  const [track] = stream.getAudioTracks();
-  if (!track) throw new DOMException("The microphone has no audio track.", "NotFoundError");
-  try {
-    const detach = await audio.attach(track);
-    const close = async () => {
-      await detach();
-      track.stop();
-    };
-    return { track, close };
-  } catch (error) {
-    track.stop();
-    throw error;
-  }
+  return await openTrack(stream.getAudioTracks(), "microphone", (track) => audio.attach(track));
 }
 
 /** Requests the device as `exact`: as an ideal, the browser may prefer the default if it fits the other constraints better. */

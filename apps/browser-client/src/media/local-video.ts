@@ -1,3 +1,5 @@
+import { type OpenTrack, openTrack } from "./open-track.ts";
+
 /** What a caller can show to the bot. */
 export type VideoSource = "camera" | "screen";
 
@@ -8,11 +10,6 @@ export interface LocalVideoOptions {
   onStopped(source: VideoSource, track: MediaStreamTrack): void;
   /** The browser or the user ended the track, or did not open it: `error` is the DOMException then. */
   onEnded(source: VideoSource, error?: unknown): void;
-}
-
-interface OpenTrack {
-  readonly track: MediaStreamTrack;
-  close(): Promise<void>;
 }
 
 /** The camera and screen of one call. The browser shows each as in use until it is turned off. */
@@ -57,7 +54,8 @@ export class LocalVideo {
       return;
     }
     try {
-      const opened = await this.#openTrack(source);
+      const stream = await openStream(source);
+      const opened = await openTrack(stream.getVideoTracks(), source, (track) => this.#options.attach(source, track));
       // It was turned off while the browser asked the user.
       if (!this.#wanted.has(source)) return await opened.close();
       this.#open.set(source, opened);
@@ -71,23 +69,6 @@ export class LocalVideo {
   #end(source: VideoSource, error?: unknown): void {
     this.#wanted.delete(source);
     this.#options.onEnded(source, error);
-  }
-
-  async #openTrack(source: VideoSource): Promise<OpenTrack> {
-    const stream = await openStream(source);
-    const [track] = stream.getVideoTracks();
-    if (!track) throw new DOMException(`The ${source} has no video track.`, "NotFoundError");
-    try {
-      const detach = await this.#options.attach(source, track);
-      const close = async () => {
-        await detach();
-        track.stop();
-      };
-      return { track, close };
-    } catch (error) {
-      track.stop();
-      throw error;
-    }
   }
 }
 

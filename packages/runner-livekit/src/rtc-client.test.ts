@@ -1,0 +1,90 @@
+import { EventEmitter } from "node:events";
+import { expect, test, vi } from "vitest";
+import type { JoinRequest, RoomListener } from "./client.ts";
+import { createSdkRoom, joinRoom, type loadSdk } from "./rtc-client.ts";
+
+const request: JoinRequest = {
+  url: "ws://localhost:7880",
+  token: "token",
+  sampleRateIn: 16_000,
+  sampleRateOut: undefined,
+  timeoutMs: 50,
+  signal: new AbortController().signal,
+};
+const microphone = 2;
+const person = { identity: "ada", name: "Ada", metadata: "", kind: 0, trackPublications: new Map() };
+
+/** The parts of the SDK that rooms without the bot's audio use. `connect` resolves when the test calls `connected`. */
+function createFakeSdk() {
+  const { promise: connecting, resolve: connected } = Promise.withResolvers<void>();
+  const audio = Promise.withResolvers<{ readonly done: boolean }>();
+  const calls: string[] = [];
+  const passed: unknown[] = [];
+  class Room extends EventEmitter {
+    localParticipant: object | undefined;
+    remoteParticipants = new Map([["ada", person]]);
+    onFfiEvent = (event: unknown) => void passed.push(event);
+    async connect() {
+      await connecting;
+      this.localParticipant = { ...person, identity: "bot" };
+    }
+    async disconnect() {
+      calls.push("disconnect");
+    }
+  }
+  const rooms: Room[] = [];
+  const sdk = {
+    Room: class extends Room {
+      constructor() {
+        super();
+        rooms.push(this);
+      }
+    },
+    AudioStream: class {
+      getReader = () => ({ read: () => audio.promise, cancel: async () => undefined });
+    },
+    TrackSource: { SOURCE_MICROPHONE: microphone },
+    ParticipantKind: { 0: "STANDARD", AGENT: 4 },
+    DisconnectReason: {},
+  } as unknown as ReturnType<typeof loadSdk>;
+  return { sdk, rooms, connected, audio, calls, passed };
+}
+
+function createListener() {
+  const events: string[] = [];
+  const listener = new Proxy({} as RoomListener, {
+    get: (_, name) => (value: unknown) => void events.push(value instanceof Error ? value.message : String(name)),
+  });
+  return { listener, events };
+}
+
+test("a join that times out reports nothing afterwards, and the bot leaves when it has joined", async () => {
+  const { sdk, connected, calls } = createFakeSdk();
+  const { listener, events } = createListener();
+  await expect(joinRoom(sdk, request, listener)).rejects.toMatchObject({ code: "LIVEKIT_JOIN_TIMEOUT" });
+  expect(calls).toEqual([]);
+  connected();
+  await vi.waitFor(() => expect(calls).toEqual(["disconnect"]));
+  expect(events).toEqual([]);
+});
+
+test("a failure of the SDK while a participant's audio is read is reported", async () => {
+  const { sdk, rooms, connected, audio } = createFakeSdk();
+  const { listener, events } = createListener();
+  connected();
+  const connection = await joinRoom(sdk, request, listener);
+  const publication = { sid: "1", source: microphone, setSubscribed: () => undefined };
+  rooms[0]?.emit("trackPublished", publication, person);
+  rooms[0]?.emit("trackSubscribed", {}, publication, person);
+  audio.reject(new Error("the track is gone"));
+  await vi.waitFor(() => expect(events).toContain("the track is gone"));
+  await connection.close();
+});
+
+test("the SDK's rooms get every event but those of audio, which do not concern them", () => {
+  const { sdk, passed } = createFakeSdk();
+  const room = createSdkRoom(sdk) as unknown as { onFfiEvent(event: object): void };
+  for (const kind of ["audioStreamEvent", "captureAudioFrame", "roomEvent"])
+    room.onFfiEvent({ message: { case: kind } });
+  expect(passed).toEqual([{ message: { case: "roomEvent" } }]);
+});
