@@ -16,13 +16,13 @@ import type { RTVITransport } from "./transport.ts";
 /** What a bot offers its clients. */
 export interface RTVIOptions extends HandshakeOptions, ReportOptions {
   /** Whether the bot reports `metrics`, for the capabilities in `bot-ready`. Default: unknown until it does so. */
-  readonly metrics?: boolean;
+  readonly metrics?: boolean | undefined;
   /**
    * Lets Pipecat's eval harness set the context (`evalContext`), raise the function-call report level and receive LLM markers.
    * Every client can send what the harness sends: enable it for tests only. Default false, which leaves these messages to
    * `clientMessage`.
    */
-  readonly evals?: boolean;
+  readonly evals?: boolean | undefined;
 }
 
 /**

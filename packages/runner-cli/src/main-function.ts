@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 /** The parts of `import.meta` that tell whether a module is the program. */
 export interface ModuleMeta {
   readonly url: string;
-  readonly main?: boolean;
+  readonly main?: boolean | undefined;
 }
 
 /**

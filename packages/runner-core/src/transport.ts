@@ -3,11 +3,11 @@ import type { AudioFrame } from "@pipecat-ts/audio";
 /** The params that all transports have. The params of each transport extend them. */
 export interface TransportParams {
   /** Receive the caller's audio. Default true. When false, `input` closes at once. */
-  readonly audioInEnabled?: boolean;
+  readonly audioInEnabled?: boolean | undefined;
   /** Send audio to the caller. Default true. When false, audio is discarded. */
-  readonly audioOutEnabled?: boolean;
+  readonly audioOutEnabled?: boolean | undefined;
   /** Sample rate of `input` in Hz: a multiple of 50 from 8,000 to 192,000. Default 16,000. */
-  readonly audioInSampleRate?: number;
+  readonly audioInSampleRate?: number | undefined;
 }
 
 /** Why a session or its transport ended. */
@@ -55,7 +55,7 @@ export interface ListenOptions {
    * Listen without consuming: the listener gets every event, buffered ones included, and buffered events stay buffered for the
    * first listener without `tap`. For layers between the transport and the bot.
    */
-  readonly tap?: boolean;
+  readonly tap?: boolean | undefined;
 }
 
 /** What a bot receives and sends in one call, in addition to messages. */
@@ -94,12 +94,12 @@ export interface CallerVideo {
    * Takes a picture. Snapshots of one source at the same time share it. Rejects with VIDEO_SOURCE_MISSING, VIDEO_OFF,
    * VIDEO_TIMED_OUT after `timeoutMs` (default 2,000, at most 60,000), or CALL_ENDED.
    */
-  snapshot(options: { readonly source: VideoSource; readonly timeoutMs?: number }): Promise<Snapshot>;
+  snapshot(options: { readonly source: VideoSource; readonly timeoutMs?: number | undefined }): Promise<Snapshot>;
   /**
    * Takes a picture every `every` ms (default 1,000, at least 200) while the loop asks for them: none are queued for a slow
    * loop. Waits while the source is off, and ends with the call. Throws VIDEO_SOURCE_MISSING.
    */
-  frames(options: { readonly source: VideoSource; readonly every?: number }): AsyncIterable<Snapshot>;
+  frames(options: { readonly source: VideoSource; readonly every?: number | undefined }): AsyncIterable<Snapshot>;
 }
 
 /**

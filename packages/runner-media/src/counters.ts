@@ -6,7 +6,7 @@ export interface MediaCounters {
   readonly inputFrames: number;
   /** Frames that a reader did not read within 500 ms, once per reader. */
   readonly inputDropped: number;
-  /** Frames that were dropped before a reader read for the first time. */
+  /** Frames that were dropped before a reader had read 500 ms. */
   readonly inputUnread: number;
   /** Frames from the wire that were not valid audio. */
   readonly inputInvalid: number;
