@@ -15,7 +15,7 @@ const allowedDependencies: Readonly<Record<string, readonly string[]>> = {
   "runner-files": ["runner-core"],
   "runner-openapi": ["runner-core"],
   "runner-host": ["runner-sessions", "runner-files", "runner-openapi", "runner-core", "rtvi"],
-  "runner-cli": ["runner-host", "runner-files", "runner-core", "rtvi", "browser-client"],
+  "runner-cli": ["runner-host", "runner-files", "runner-core", "rtvi", "audio", "browser-client"],
   "runner-testing": ["runner-host", "runner-sessions", "runner-media", "runner-core", "audio"],
   "runner-telephony": ["runner-core", "audio"],
   // A carrier's `testing` module needs runner-testing, an optional peer dependency.

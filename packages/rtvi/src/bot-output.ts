@@ -8,7 +8,7 @@ export interface BotOutputOptions {
    * The form of the text: `sentence`, `backchannel` (a short acknowledgment while the user talks, which clients before protocol
    * 2.2 do not receive), or a name of the application. Default `sentence`, which the React kit joins to a paragraph.
    */
-  readonly outputType?: string;
+  readonly outputType?: string | undefined;
 }
 
 /** How a spoken text relates to its audio. */
@@ -17,7 +17,7 @@ export interface BotSpeechOptions extends BotOutputOptions {
    * The playback of this text, as `transport.play` returns it. When it ends, the segment is completed. When it fails or is
    * interrupted, the segment is cancelled. Without a playback, the bot calls `complete` or `cancel` itself.
    */
-  readonly playback?: { readonly done: Promise<{ readonly interrupted: boolean }> };
+  readonly playback?: { readonly done: Promise<{ readonly interrupted: boolean }> } | undefined;
 }
 
 /** A text that is being spoken. All methods may be called at any time, and do nothing after the segment has ended. */
@@ -35,7 +35,8 @@ export interface SpokenSegment {
 /** Sends the text of the bot's output to the client in time with its audio. */
 export interface BotOutputs {
   show(text: string, options?: BotOutputOptions): Promise<void>;
-  speak(text: string, options?: BotSpeechOptions): SpokenSegment;
+  /** With `isHeard`, the caller hears the text already: it does not wait for `speechStarted`. */
+  speak(text: string, options?: BotSpeechOptions & { readonly isHeard?: boolean | undefined }): SpokenSegment;
   /** The caller hears the bot from now on. Sends the held messages. */
   speechStarted(): void;
   speechStopped(): void;
@@ -46,7 +47,7 @@ export interface BotOutputs {
 const maxHeld = 100;
 
 /** A held message. `segment` is the segment whose audio it waits for. */
-type Held = { readonly data: BotOutputData; readonly segment?: number };
+type Held = { readonly data: BotOutputData; readonly segment?: number | undefined };
 
 /**
  * Sends the text of speech when the caller hears it: holds text that arrives before `speechStarted`, and all text that
@@ -81,7 +82,7 @@ export function createBotOutputs(outbox: Outbox, logger: RTVILogger | undefined)
       return speaking || held.length === 0 ? send(data) : hold({ data });
     },
 
-    speak(text, { outputType = "sentence", playback } = {}) {
+    speak(text, { outputType = "sentence", playback, isHeard = speaking } = {}) {
       lastId += 1;
       const id = lastId;
       let spoken = 0;
@@ -120,7 +121,7 @@ export function createBotOutputs(outbox: Outbox, logger: RTVILogger | undefined)
       };
 
       const first = { data: dataFor("new"), segment: id };
-      void (speaking ? send(first.data) : hold(first));
+      void (isHeard ? send(first.data) : hold(first));
       playback?.done.then(
         ({ interrupted }) => {
           if (interrupted) return segment.cancel();

@@ -1,3 +1,21 @@
+export {
+  type AudioFrame,
+  type Chunker,
+  createChunker,
+  createResampler,
+  decodeAlaw,
+  decodeMulaw,
+  decodePcm16,
+  durationMs,
+  encodeAlaw,
+  encodeMulaw,
+  encodePcm16,
+  encodeWav,
+  mixToMono,
+  parseWav,
+  type Resampler,
+  type ResamplerOptions,
+} from "@pipecat-ts/audio";
 export { createRTVI, type RTVI, type RTVIOptions } from "@pipecat-ts/rtvi";
 export {
   type Bot,
@@ -15,6 +33,9 @@ export {
   type RunnerArguments,
   RunnerError,
   type SessionArguments,
+  type Speech,
+  type SpeechEnd,
+  type SpeechProgress,
   type Transport,
   type TransportEvents,
   type TransportName,

@@ -5,7 +5,7 @@ import { limitYoungGeneration } from "./young-generation.ts";
 /** The parts of `import.meta` that tell whether a module is the program. */
 export interface ModuleMeta {
   readonly url: string;
-  readonly main?: boolean;
+  readonly main?: boolean | undefined;
 }
 
 /**

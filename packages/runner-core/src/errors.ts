@@ -75,7 +75,7 @@ export class RunnerError extends Error {
   constructor(
     code: RunnerErrorCode | (string & {}),
     message: string,
-    options: { readonly status?: number; readonly fix?: string; readonly cause?: unknown } = {},
+    options: { readonly status?: number | undefined; readonly fix?: string | undefined; readonly cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;

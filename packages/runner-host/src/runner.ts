@@ -24,18 +24,21 @@ export interface AccessOptions {
   readonly allowedOrigins: readonly string[];
 }
 
+/** `Partial`, and `undefined` is a missing value too. */
+type Optional<T> = { readonly [Name in keyof T]?: T[Name] | undefined };
+
 /** The options of a runner created in code. Everything but `bot` has a default; flags are not read. */
 export interface RunnerOptions
-  extends Partial<Omit<RunnerSettings, "publicUrl" | "requireAuth">>,
-    Partial<AccessOptions> {
+  extends Optional<Omit<RunnerSettings, "publicUrl" | "requireAuth">>,
+    Optional<AccessOptions> {
   readonly bot: Bot;
   /** The transports, in any order. */
-  readonly plugins?: readonly TransportPlugin[];
+  readonly plugins?: readonly TransportPlugin[] | undefined;
   /** Options of the plugins, by plugin name. Missing ones come from the environment and the plugin's defaults. */
-  readonly pluginOptions?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  readonly publicUrl?: string | URL;
+  readonly pluginOptions?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined;
+  readonly publicUrl?: string | URL | undefined;
   /** The folder of the built web client, served at `/client/`. Without it, `/` and `/client/` are 404. */
-  readonly clientRoot?: string;
+  readonly clientRoot?: string | undefined;
   /** The folder whose files can be downloaded from `/files/{path}`. */
   readonly downloadsFolder?: string | undefined;
   /** Stores the files that callers upload to `/files` and `/sessions/{id}/files`. Without it, both are 503. */
@@ -43,9 +46,9 @@ export interface RunnerOptions
   /** `args.body` for callers that send none. */
   readonly body?: unknown;
   /** Default: `createLogger()`, which logs to stdout at level `info`. The metrics include its `droppedLines`. */
-  readonly logger?: Logger & Partial<CountingLogger>;
+  readonly logger?: (Logger & Partial<CountingLogger>) | undefined;
   /** Default: the process's environment. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /** A runner: a Koa app, its sessions, and how to start and stop it. It installs no handlers on the process. */

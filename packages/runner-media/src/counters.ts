@@ -6,7 +6,7 @@ export interface MediaCounters {
   readonly inputFrames: number;
   /** Frames that a reader did not read within 500 ms, once per reader. */
   readonly inputDropped: number;
-  /** Frames that were dropped before a reader read for the first time. */
+  /** Frames that were dropped before a reader had read 500 ms. */
   readonly inputUnread: number;
   /** Frames from the wire that were not valid audio. */
   readonly inputInvalid: number;
@@ -18,7 +18,7 @@ export interface MediaCounters {
   readonly outputDropped: number;
   /** Frames from the bot that were not valid audio. */
   readonly outputInvalid: number;
-  /** Milliseconds of audio that a pipe delivered after an interruption and that were dropped as old. */
+  /** Milliseconds of audio dropped as old: from a pipe after an interruption, or written to a speech after its end. */
   readonly outputStaleMs: number;
   /** Gaps within an utterance because the bot's audio was late. */
   readonly outputGaps: number;

@@ -11,8 +11,9 @@ const rateChanges = { perSecond: 2, burst: 1 };
 /**
  * Converts the caller's audio to mono frames of exactly 20 ms at `sampleRate`, a multiple of 50 Hz.
  *
- * A reader that falls behind loses the oldest frames, which count as `inputDropped`. Before its first read they count as
- * `inputUnread`: a bot that greets first, or that never uses `input`, loses nothing that it wanted.
+ * A reader that falls behind loses the oldest frames, which count as `inputDropped`. Until it has read 500 ms they count as
+ * `inputUnread`: a bot that greets first, or that never uses `input`, loses nothing that it wanted. A pipe reads a few frames
+ * before the bot wants them.
  *
  * The sample rate may change once per 500 ms. Until then, frames at another rate are dropped and count as
  * `inputRateDropped`. The number of channels may change with every frame: mixing holds no state.
@@ -91,7 +92,7 @@ interface FrameReader {
   readonly stream: ReadableStream<AudioFrame>;
   /**
    * Enqueues a frame. Returns whether an older frame was dropped for it: `late` if the reader fell behind, `unread` if it has
-   * not read yet.
+   * not read 500 ms yet.
    */
   push(frame: AudioFrame): "late" | "unread" | undefined;
   /** Closes the stream when its queue has been read. */
@@ -100,7 +101,8 @@ interface FrameReader {
 
 function createFrameReader(onCancel: () => void): FrameReader {
   let queue: AudioFrame[] = [];
-  let started = false;
+  /** Frames that were read. */
+  let reads = 0;
   let wanted = false;
   let ended = false;
   let controller: ReadableStreamDefaultController<AudioFrame>;
@@ -111,7 +113,7 @@ function createFrameReader(onCancel: () => void): FrameReader {
         controller = opened;
       },
       pull() {
-        started = true;
+        reads += 1;
         const next = queue.shift();
         if (next) controller.enqueue(next);
         else if (ended) controller.close();
@@ -139,7 +141,7 @@ function createFrameReader(onCancel: () => void): FrameReader {
       queue.push(frame);
       if (queue.length <= bufferedFrames) return undefined;
       queue.shift();
-      return started ? "late" : "unread";
+      return reads > bufferedFrames ? "late" : "unread";
     },
     end() {
       if (ended) return;

@@ -16,7 +16,7 @@ export interface WebSocketParams extends TransportParams {
    * Sample rate of the sent audio in Hz: a multiple of 25 from 8,000 to 192,000. Default 24,000, because Pipecat's JavaScript
    * client plays everything at its own `playerSampleRate`, whatever a frame says.
    */
-  readonly audioOutSampleRate?: number;
+  readonly audioOutSampleRate?: number | undefined;
 }
 
 declare module "@pipecat-ts/runner-core" {
