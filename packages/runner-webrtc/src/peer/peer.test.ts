@@ -41,8 +41,9 @@ describe("a call", () => {
     const { peer, caller, events } = await openCall();
     await vi.waitFor(() => expect(events.channel).toEqual(["open"]));
     caller.channel?.send("hello");
+    caller.channel?.send(Buffer.from("höre mich, in binary"));
     peer.sendText("welcome");
-    await vi.waitFor(() => expect([events.texts, caller.texts]).toEqual([["hello"], ["welcome"]]));
+    await vi.waitFor(() => expect([events.texts, caller.texts]).toEqual([["hello", "höre mich, in binary"], ["welcome"]]));
     expect(peer.maxMessageBytes).toBe(65_536);
     caller.channel?.close();
     await vi.waitFor(() => expect(events.channel).toEqual(["open", "closed"]), { timeout: 200 });
