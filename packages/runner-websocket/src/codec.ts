@@ -82,7 +82,10 @@ export function createDecoder(onDropped: (reason: string) => void): Decoder {
 
   function decodeBinary(data: Uint8Array): WireFrame | undefined {
     const frame = recognizeFrame(data);
-    if (frame?.case === "audio") return decodeAudio(frame.value.audio, frame.value.sampleRate, frame.value.numChannels);
+    if (frame?.case === "audio") {
+      const { audio, sampleRate, numChannels } = frame.value;
+      return decodeAudio(withoutWavHeader(audio), sampleRate, numChannels);
+    }
     if (frame?.case === "message") {
       const { value, fault } = parseJson(frame.value.data);
       return fault === undefined ? { kind: "message", message: value } : drop(`message is ${fault}`);
@@ -151,6 +154,19 @@ function countFields(data: Uint8Array, inner = false): number {
     else if (type !== WireType.StartGroup) reader.skip(type);
   }
   return fields;
+}
+
+/** The size of the header of a WAV file as Python's `wave` module writes it. */
+const wavHeaderBytes = 44;
+
+/**
+ * The PCM of an audio frame. `WebsocketClientTransport` of Pipecat 1.14 puts a WAV file into each frame by default
+ * (`add_wav_header` in https://github.com/pipecat-ai/pipecat, `transports/websocket/client.py`): the header would be a click.
+ */
+function withoutWavHeader(audio: Uint8Array): Uint8Array {
+  const header = Buffer.from(audio.buffer, audio.byteOffset, Math.min(audio.byteLength, wavHeaderBytes));
+  const isWav = /^RIFF.{4}WAVEfmt .{20}data.{4}$/s.test(header.toString("latin1"));
+  return isWav ? audio.subarray(wavHeaderBytes) : audio;
 }
 
 function faultOf(byteLength: number, sampleRate: number, channels: number): string | undefined {
