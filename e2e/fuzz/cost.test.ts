@@ -239,7 +239,7 @@ test.each([...inputs])("%s", async (_, { messages, process: receiveMessage }) =>
   await expectCost(messages, receiveMessage, { messageMicros, byteMicros });
 });
 
-test("500 resamplers for one pair of rates create one kernel, which takes 1 ms", async () => {
+test("500 resamplers for one pair of rates create one kernel, which takes up to 3 ms", async () => {
   const create = () => {
     for (let count = 0; count < 500; count++) createResampler({ fromRate: 21_001, toRate: 16_000 });
   };

@@ -5,7 +5,7 @@ import { frameFault } from "./frame-check.ts";
 
 /** Frames of 20 ms that are buffered for a reader: 500 ms. */
 const bufferedFrames = 25;
-/** Changes of the sample rate. Each may create a resampler kernel, which takes 1 ms. */
+/** Changes of the sample rate. Each may create a resampler kernel, which takes up to 3 ms. */
 const rateChanges = { perSecond: 2, burst: 1 };
 
 /**
