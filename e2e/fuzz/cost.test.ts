@@ -42,7 +42,7 @@ function createListening(): FakeTransport {
   const rtvi = createRTVI(transport);
   for (const event of ["clientMessage", "sendText", "dtmf", "llmFunctionCallResult"] as const)
     rtvi.on(event, () => undefined);
-  for (const event of ["uiEvent", "uiSnapshot", "rawAudio"] as const) rtvi.on(event, () => undefined);
+  for (const event of ["uiEvent", "uiSnapshot", "rawAudio", "sendFile"] as const) rtvi.on(event, () => undefined);
   return transport;
 }
 
@@ -199,6 +199,22 @@ const rtvi: Readonly<Record<string, readonly [type: string, data: unknown]>> = {
     },
   ],
   "1 MiB of text": ["send-text", { content: fill("x").slice(60_000) }],
+  "a file of 1 MiB": [
+    "send-file",
+    { content: "", file: { format: "x", source: { bytes: `data:;base64,${fill("AQAC").slice(60_000)}` } } },
+  ],
+  "1 MiB that is not a data URL": [
+    "send-file",
+    { content: "", file: { format: "x", source: { bytes: fill("data:;base64").slice(60_000) } } },
+  ],
+  "a file with 19,000 options": [
+    "send-file",
+    {
+      content: "",
+      file: { format: "x", source: { url: "x" } },
+      options: { custom_options: Object.fromEntries(list(19_000, (n) => [`a${n}`, 0]) as [string, number][]) },
+    },
+  ],
   "a type of 1 MiB": [fill("x"), {}],
 };
 /** Messages from a transport that does not bound what it parses. */
