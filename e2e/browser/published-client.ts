@@ -41,6 +41,8 @@ export interface PublishedClient {
   events(name: string): Promise<unknown[]>;
   /** Sends a text and waits for the echo bot's answer. */
   exchange(text: string): Promise<void>;
+  /** Sends a file to the bot: a text that it uploads first, or a `source` of its own. Over WebRTC only. */
+  sendFile(text: string, source?: object): Promise<void>;
   /** Sends a client message. Resolves with the time, in ms since 1970. */
   sendClientMessage(type: string): Promise<number>;
   /** Fails unless the client is ready, and waits for its data channel: until it opens, the client drops messages silently. */
@@ -70,6 +72,7 @@ export async function openPublishedClient(
       const answered = `events.some(({ event, data }) => event === "botOutput" && data.text === "You wrote: ${text}")`;
       await page.waitForFunction(answered);
     },
+    sendFile: (text, source) => page.evaluate(`sendFile(${JSON.stringify(text)}, ${JSON.stringify(source)})`),
     sendClientMessage: (type) => page.evaluate(`(client.sendClientMessage("${type}"), Date.now())`),
     async expectReady() {
       expect(await page.evaluate("client.state")).toBe("ready");

@@ -1,4 +1,4 @@
-import { PipecatClient, RTVIEvent } from "@pipecat-ai/client-js";
+import { PipecatClient, RTVIEvent, RTVIMessage } from "@pipecat-ai/client-js";
 import { WavMediaManager as PeerMedia, SmallWebRTCTransport } from "@pipecat-ai/small-webrtc-transport";
 import { WavMediaManager, WebSocketTransport } from "@pipecat-ai/websocket-transport";
 
@@ -20,4 +20,17 @@ client.on(RTVIEvent.TrackStarted, (track, participant) => {
   speaker.srcObject = new MediaStream([track]);
   void speaker.play();
 });
-Object.assign(globalThis, { client, events });
+
+/** Sends a file to the bot: a text that it uploads first, or a source of its own. client-js 1.13 has no method for it. */
+async function sendFile(text, source) {
+  const file = source ? { format: "text/plain", source } : await upload(text);
+  client.transport.sendMessage(new RTVIMessage("send-file", { content: "Read it.", file }));
+}
+async function upload(text) {
+  const started = events.find(({ event }) => event === RTVIEvent.BotStarted);
+  const body = new FormData();
+  body.set("file", new Blob([text], { type: "text/plain" }), "note.txt");
+  const response = await fetch(started.data.fileUploadUrl, { method: "POST", body });
+  return await response.json();
+}
+Object.assign(globalThis, { client, events, sendFile });

@@ -1,10 +1,11 @@
 import { type BotOutputOptions, type BotSpeechOptions, createBotOutputs, type SpokenSegment } from "./bot-output.ts";
 import type { FunctionCallResult, FunctionResult, RTVIEvents, SentText } from "./client-events.ts";
-import { type Answers, clientMessages } from "./client-messages.ts";
+import { clientMessages } from "./client-messages.ts";
 import { configureReports, evalContext, unwrapEval } from "./evals.ts";
 import { createHeldEvents } from "./events.ts";
 import { createFunctionCalls, type FunctionCallOptions } from "./function-calls.ts";
 import { type Handshake, type HandshakeOptions, handshakeOf } from "./handshake.ts";
+import type { Answers } from "./message-row.ts";
 import { estimateBytes, maxHeldBytes, quote, type ReceivedMessage } from "./messages.ts";
 import { createOutbox } from "./outbox.ts";
 import type { RTVIClient } from "./protocols.ts";

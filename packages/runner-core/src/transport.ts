@@ -80,7 +80,8 @@ export interface Snapshot {
   readonly source: VideoSource;
   /** A complete image file. */
   readonly data: Uint8Array;
-  readonly type: "image/webp";
+  /** Its format. A caller's own video gives WebP files. */
+  readonly type: "image/webp" | "image/png" | "image/jpeg";
   /** In pixels. */
   readonly width: number;
   readonly height: number;

@@ -16,6 +16,7 @@ import { boundUrl, createPublicUrls } from "./public-url.ts";
 import { addRoutes, unauthenticatedRoutes } from "./routes.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
 import { type HttpServer, openServer } from "./server.ts";
+import { createSessionFiles } from "./session-files.ts";
 import { createSockets, type PluginSocketRoute, type Sockets } from "./sockets.ts";
 import { addClientRoutes, createFileSender, requireFolder } from "./static-files.ts";
 
@@ -42,6 +43,7 @@ export function createRunner(options: RunnerOptions): Runner {
     lag: () => engine.pacer.lag,
     droppedLogLines: () => logger.droppedLines ?? 0,
   });
+  const files = fileStorage && createSessionFiles(fileStorage);
   const engine = createSessionEngine(
     {
       bot,
@@ -49,7 +51,7 @@ export function createRunner(options: RunnerOptions): Runner {
       maxSessions: settings.maxSessions,
       maxCallDurationMs: settings.maxCallDurationMs,
       cliArgs: settings.cliArgs,
-      fileStorage,
+      ...(files && { fileStorageOf: files.storageOf }),
       handlesSignals: () => !serving,
       onTransport(session, transport) {
         answerHandshake(transport, { logger: session.logger });
@@ -161,7 +163,7 @@ export function createRunner(options: RunnerOptions): Runner {
     const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
     const restrictedTo = settings.transport;
     addRoutes(routes, {
-      ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, fileStorage, guard },
+      ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, files, guard },
       ...{ downloadsFolder, sendFrom, userRouter: router, requiresKey: accessOptions.apiKey !== undefined },
     });
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
@@ -223,7 +225,7 @@ export function createRunner(options: RunnerOptions): Runner {
     },
     get unauthenticatedRoutes() {
       if (!server || !isExposed(settings)) return [];
-      const serves = { downloads: downloadsFolder !== undefined, uploads: fileStorage !== undefined };
+      const serves = { downloads: downloadsFolder !== undefined, uploads: files !== undefined };
       return unauthenticatedRoutes(accessOptions, serves, transports);
     },
     get url() {

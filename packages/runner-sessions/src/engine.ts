@@ -27,8 +27,8 @@ export interface SessionEngineOptions {
   /** How long a call may last, in ms; `Infinity` without a limit. */
   readonly maxCallDurationMs: number;
   readonly cliArgs: Readonly<Record<string, unknown>>;
-  /** `args.fileStorage`. */
-  readonly fileStorage?: FileStorage | undefined;
+  /** Returns `args.fileStorage` of a session. */
+  fileStorageOf?(session: HostSession): FileStorage;
   /** Whether bots handle SIGINT and SIGTERM themselves. Read for each session. */
   handlesSignals(): boolean;
   /** A bot's transport is built. Returns what to do when its session ends. */
@@ -85,7 +85,7 @@ export interface SessionEngine {
 }
 
 export function createSessionEngine(options: SessionEngineOptions, logger: Logger): SessionEngine {
-  const { bot, defaultBody, maxSessions, maxCallDurationMs, cliArgs, fileStorage } = options;
+  const { bot, defaultBody, maxSessions, maxCallDurationMs, cliArgs, fileStorageOf } = options;
   const maxPending = Number.isFinite(maxSessions) ? 4 * maxSessions : defaultMaxPending;
   const storage = new AsyncLocalStorage<HostSession>();
   /** Every session that is not released yet, by id. */
@@ -217,7 +217,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
         pacer,
         maxDurationMs: maxCallDurationMs,
         cliArgs,
-        fileStorage,
+        fileStorageOf,
         handlesSignals: options.handlesSignals(),
         inScope: (of, work) => watchdog.enter(of, () => storage.run(of, work)),
         activate(activated) {

@@ -78,7 +78,8 @@ export interface SessionOptions {
   /** How long the call may last from the start of its bot, in ms. */
   readonly maxDurationMs: number;
   readonly cliArgs: Readonly<Record<string, unknown>>;
-  readonly fileStorage?: FileStorage | undefined;
+  /** Returns `args.fileStorage`. */
+  readonly fileStorageOf: ((session: HostSession) => FileStorage) | undefined;
   /** Whether the bot handles SIGINT and SIGTERM itself. */
   readonly handlesSignals: boolean;
   inScope<Result>(session: HostSession, work: () => Result): Result;
@@ -287,7 +288,7 @@ export function createSession(options: SessionOptions): HostSession {
         handleSigint: options.handlesSignals,
         handleSigterm: options.handlesSignals,
         cliArgs: options.cliArgs,
-        ...(options.fileStorage && { fileStorage: options.fileStorage }),
+        ...(options.fileStorageOf && { fileStorage: options.fileStorageOf(session) }),
         [connectKey]: connectOnce(controller.signal, build),
       };
       logger.info("session started");

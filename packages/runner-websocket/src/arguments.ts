@@ -17,6 +17,11 @@ export interface WebSocketParams extends TransportParams {
    * client plays everything at its own `playerSampleRate`, whatever a frame says.
    */
   readonly audioOutSampleRate?: number | undefined;
+  /**
+   * Look at the pictures of an eval harness with `transport.video`, as at a camera. Other callers have no camera on this transport.
+   * Default false.
+   */
+  readonly videoInEnabled?: boolean | undefined;
 }
 
 declare module "@pipecat-ts/runner-core" {

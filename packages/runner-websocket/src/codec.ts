@@ -3,14 +3,17 @@ import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { type AudioFrame, decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
 import { parseJson } from "@pipecat-ts/runner-core";
 import { type Frame, FrameSchema } from "./generated/frames_pb.ts";
-import { type EvalRequest, isRTVI, parseText } from "./rtvi-json.ts";
+import type { Image } from "./image.ts";
+import { type EvalRequest, isRTVI, parseText, readEvalImage } from "./rtvi-json.ts";
 
 /** What a caller sends. */
 export type WireFrame =
   | { readonly kind: "audio"; readonly audio: AudioFrame }
   | { readonly kind: "message"; readonly message: unknown }
   /** An eval harness ends the call. */
-  | { readonly kind: "evalCancel" };
+  | { readonly kind: "evalCancel" }
+  /** An eval harness sends the picture that the bot sees. */
+  | { readonly kind: "evalImage"; readonly image: Image };
 
 /** Decodes the messages of one caller, whose first message decides the format: binary, or text with an RTVI message. */
 export interface Decoder {
@@ -69,6 +72,11 @@ export function createDecoder(onDropped: (reason: string) => void): Decoder {
         return undefined;
       case "evalCancel":
         return evals ? { kind: "evalCancel" } : { kind: "message", message: frame.message };
+      case "evalImage": {
+        if (evals === undefined) return { kind: "message", message: frame.message };
+        const image = readEvalImage(frame.message);
+        return image ? { kind: "evalImage", image } : drop("eval-image that is not a PNG, JPEG or WebP file in base64");
+      }
       default:
         return frame;
     }
