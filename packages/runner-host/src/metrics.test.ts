@@ -85,15 +85,16 @@ test("first audio, dropped frames and the pacer's lag are counted, of live and e
       const transport = await connect(args, { audioInEnabled: true, audioOutEnabled: true });
       const second = { samples: new Int16Array(16_000), sampleRate: 16_000, channels: 1 };
       void transport.output.getWriter().write(second);
-      await transport.input.getReader().read();
+      const reader = transport.input.getReader();
+      for (let count = 0; count < 30; count++) await reader.read();
       if (!args.signal.aborted) await once(args.signal, "abort");
     },
   });
   const { id } = await host.call();
   const firstAudio = 'pipecat_first_audio_seconds_count{transport="fake"}';
   await expect.poll(() => scrape(host)).toMatchObject({ [firstAudio]: 1 });
-  // The bot reads one frame, and then too slowly.
-  caller.call?.audio(frame());
+  // The bot reads some frames, and then none.
+  for (let count = 0; count < 30; count++) caller.call?.audio(frame());
   await host.fetch("/livez");
   for (let count = 0; count < 1_000; count++) caller.call?.audio(frame());
   const dropped = 'pipecat_frames_dropped_total{transport="fake",direction="input"}';
