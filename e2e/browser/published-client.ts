@@ -51,16 +51,22 @@ export interface PublishedClient {
   cipher(): Promise<string>;
   /** Mutes or unmutes the microphone. */
   enableMic(enable: boolean): Promise<void>;
+  enableCam(enable: boolean): Promise<void>;
+  enableScreenShare(enable: boolean): Promise<void>;
   disconnect(): Promise<void>;
 }
 
-/** Opens the page at a runner that has its route. */
+/**
+ * Opens the page at a runner that has its route. `mediaManager` is that of WebRTC: the default one loads a script from c.daily.co,
+ * which `openPage` fakes.
+ */
 export async function openPublishedClient(
   { page }: CallerPage,
   origin: string,
   transport: WebTransport,
+  mediaManager: "offline" | "default" = "offline",
 ): Promise<PublishedClient> {
-  await page.goto(`${origin}/mine/published-client.html?${transport}`);
+  await page.goto(`${origin}/mine/published-client.html?${transport}${mediaManager === "default" ? "&default" : ""}`);
   await page.waitForFunction("globalThis.client");
   return {
     connectToBot: () =>
@@ -83,6 +89,8 @@ export async function openPublishedClient(
         `client.transport.pc.getStats().then((stats) => [...stats.values()].find(({ type }) => type === "transport").srtpCipher)`,
       ),
     enableMic: (enable) => page.evaluate(`client.enableMic(${enable})`),
+    enableCam: (enable) => page.evaluate(`client.enableCam(${enable})`),
+    enableScreenShare: (enable) => page.evaluate(`client.enableScreenShare(${enable})`),
     disconnect: () => page.evaluate("client.disconnect()"),
   };
 }

@@ -13,11 +13,11 @@ import { bot } from "./bot.ts";
 /** An image of 3 x 2 pixels. */
 const png = "iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAIAAAASFvFNAAAAFUlEQVR4nGM8IafBwMDAwMDAxAADABPYARJY7Kp/AAAAAElFTkSuQmCC";
 
-/** A Python with `pipecat-ai==1.14.0 questionary rich typer jinja2 websockets`. */
+/** A Python that has the eval harness: `pnpm test:python` sets it. */
 const python = process.env.PIPECAT_PYTHON;
 
 test.skipIf(python === undefined)(
-  "Pipecat's eval harness passes its scenarios with a bot of this runner (needs PIPECAT_PYTHON)",
+  "Pipecat's eval harness passes its scenarios with a bot of this runner (pnpm test:python)",
   async () => {
     const logger = createRecordingLogger();
     const runner = createRunner({ bot, plugins: [plugin], host: "127.0.0.1", port: 0, env: {}, logger });

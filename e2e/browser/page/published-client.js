@@ -2,12 +2,12 @@ import { PipecatClient, RTVIEvent, RTVIMessage } from "@pipecat-ai/client-js";
 import { WavMediaManager as PeerMedia, SmallWebRTCTransport } from "@pipecat-ai/small-webrtc-transport";
 import { WavMediaManager, WebSocketTransport } from "@pipecat-ai/websocket-transport";
 
-// A page with the published client and none of our code. Tests use its globals. The query names the transport:
-// published-client.html?webrtc.
-const transport =
-  location.search === "?webrtc"
-    ? new SmallWebRTCTransport({ mediaManager: new PeerMedia() })
-    : new WebSocketTransport({ mediaManager: new WavMediaManager(512, 16_000), recorderSampleRate: 16_000 });
+// A page with the published client and none of our code. Tests use its globals. The query names the transport, and the media
+// manager of WebRTC: published-client.html?webrtc has the one that works without the internet, ?webrtc&default the default.
+const query = new URLSearchParams(location.search);
+const transport = query.has("webrtc")
+  ? new SmallWebRTCTransport(query.has("default") ? {} : { mediaManager: new PeerMedia() })
+  : new WebSocketTransport({ mediaManager: new WavMediaManager(512, 16_000), recorderSampleRate: 16_000 });
 const client = new PipecatClient({ transport, enableMic: true });
 const events = [];
 for (const event of Object.values(RTVIEvent)) {
@@ -16,7 +16,7 @@ for (const event of Object.values(RTVIEvent)) {
 // With WebRTC, the page itself plays the received track.
 const speaker = new Audio();
 client.on(RTVIEvent.TrackStarted, (track, participant) => {
-  if (participant?.local || track.kind !== "audio" || location.search !== "?webrtc") return;
+  if (participant?.local || track.kind !== "audio" || !query.has("webrtc")) return;
   speaker.srcObject = new MediaStream([track]);
   void speaker.play();
 });

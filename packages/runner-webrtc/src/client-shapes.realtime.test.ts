@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import { clientOffers } from "./peer/test/offers.ts";
 import { connectCaller } from "./test/fake-caller.ts";
-import { hearEcho, openFixture } from "./test/fixture.ts";
+import { type BotCall, hearEcho, openFixture } from "./test/fixture.ts";
 
 /** What clients add to their offers, by their sources: see `offers.ts`. */
 const fields: Readonly<Record<string, object>> = {
@@ -10,25 +10,35 @@ const fields: Readonly<Record<string, object>> = {
   ESP32: { pc_id: undefined, restart_pc: undefined },
 };
 
+/** Returns the caller's audio, and its texts. */
+async function echoBot({ transport }: BotCall): Promise<void> {
+  transport.on("appMessage", (message) => {
+    const { type, data } = message as { readonly type: string; readonly data: unknown };
+    if (type === "send-text") void transport.sendMessage({ label: "rtvi-ai", type: "server-message", data });
+  });
+  await transport.input.pipeTo(transport.output);
+}
+
 test.each(Object.entries(clientOffers))(
-  "a caller with the offer of %s hears its own voice, and its bot is ready",
+  "a caller with the offer of %s hears its own voice, and exchanges messages with its bot",
   async (name, shape) => {
-    const { runner, calls } = await openFixture();
+    const { runner, calls } = await openFixture(echoBot);
     const endpoint = new URL("/api/offer", runner.url);
     const caller = await connectCaller(endpoint, { ...fields[name] }, undefined, { shape });
     onTestFinished(() => caller.drop());
     await hearEcho(caller, 440);
     expect(calls).toHaveLength(1);
     if (caller.peer.channel === undefined) return;
-    const about = { library: name, library_version: "1.0.0" };
-    const ready = JSON.stringify({
-      label: "rtvi-ai",
-      type: "client-ready",
-      id: "1",
-      data: { version: "2.0.0", about },
-    });
-    // The iOS client sends binary messages only.
-    caller.sendRaw?.(name === "iOS" ? Buffer.from(ready) : ready);
+    function send(type: string, data: object): void {
+      const message = JSON.stringify({ label: "rtvi-ai", type, id: "1", data });
+      // The iOS client sends binary messages only.
+      caller.sendRaw?.(name === "iOS" ? Buffer.from(message) : message);
+    }
+    send("client-ready", { version: "2.0.0", about: { library: name, library_version: "1.0.0" } });
+    send("send-text", { content: "good morning" });
     await expect.poll(() => caller.messages).toContainEqual(expect.objectContaining({ type: "bot-ready", id: "1" }));
+    await expect
+      .poll(() => caller.messages)
+      .toContainEqual(expect.objectContaining({ data: { content: "good morning" } }));
   },
 );
