@@ -29,7 +29,7 @@ export interface SmallWebRTCConnection {
 export interface WebRTCParams extends TransportParams {
   /** Receive the caller's camera and screen: `transport.video`. Default false. */
   readonly videoInEnabled?: boolean | undefined;
-  /** Bitrate of the bot's audio in bit/s: 6,000 to 510,000. Default 32,000. */
+  /** Bitrate of the bot's audio in bit/s: 6,000 to 510,000. Default 56,000, of which speech uses 50 to 70 %. */
   readonly audioOutBitrate?: number | undefined;
   /** Complexity of the Opus encoder: a whole number from 0 (least CPU) to 10 (best quality). Default 5. */
   readonly audioOutComplexity?: number | undefined;
