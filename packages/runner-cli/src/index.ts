@@ -15,6 +15,7 @@ export {
   parseWav,
   type Resampler,
   type ResamplerOptions,
+  wavHeader,
 } from "@pipecat-ts/audio";
 export { createRTVI, type RTVI, type RTVIOptions } from "@pipecat-ts/rtvi";
 export {
@@ -46,3 +47,4 @@ export { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runne
 export type { BotOptions } from "./flags.ts";
 export { type ModuleMeta, main } from "./main-function.ts";
 export type { RunnerConfig } from "./plugins.ts";
+export { type Recording, type RecordingOptions, recordCall } from "./recording.ts";

@@ -124,6 +124,11 @@ export interface Transport<Events extends TransportEvents = TransportEvents> {
   /** Another reader of the caller's audio with its own bounded queue, for a recorder or a voice detector. Cancel it when done. */
   listen(): ReadableStream<AudioFrame>;
   /**
+   * Another reader of the bot's audio as it is sent to the caller, for a recorder or an echo canceler: mono frames at a rate of
+   * the wire, of its frame duration, and none while the bot is silent. Bounded like `listen()`. Cancel it when done.
+   */
+  listenOutput(): ReadableStream<AudioFrame>;
+  /**
    * The bot's audio: frames of any rate, played in real time. `write()` resolves with backpressure. After the caller left, writes
    * are discarded and close resolves; neither fails.
    */

@@ -1,3 +1,4 @@
+import type { Server } from "node:http";
 import cors from "@koa/cors";
 import { Router } from "@koa/router";
 import { answerHandshake } from "@pipecat-ts/rtvi";
@@ -15,7 +16,7 @@ import { closePlugins, findDirect, type InstalledTransport, isStartable, openPlu
 import { boundUrl, createPublicUrls } from "./public-url.ts";
 import { addRoutes, unauthenticatedRoutes } from "./routes.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
-import { type HttpServer, openServer } from "./server.ts";
+import { createCallerServer, type HttpServer, openServer, type ServerOptions } from "./server.ts";
 import { createSessionFiles } from "./session-files.ts";
 import { createSockets, type PluginSocketRoute, type Sockets } from "./sockets.ts";
 import { addClientRoutes, createFileSender, requireFolder } from "./static-files.ts";
@@ -89,6 +90,7 @@ export function createRunner(options: RunnerOptions): Runner {
   let transports: InstalledTransport[] = [];
   let sockets: Sockets | undefined;
   let server: HttpServer | undefined;
+  let embedded: Server | undefined;
   let opening: Promise<void> | undefined;
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
@@ -154,7 +156,8 @@ export function createRunner(options: RunnerOptions): Runner {
     );
   }
 
-  async function open(): Promise<void> {
+  /** Opens the plugins, and the server that `serve` returns. */
+  async function open(serve: (how: ServerOptions) => Promise<HttpServer>): Promise<void> {
     if (downloadsFolder !== undefined) await requireFolder(downloadsFolder);
     transports = await openPlugins(pluginSources, settings.transport);
     sockets = createSockets(socketRoutes(), access, logger, metrics.countRejection);
@@ -168,15 +171,24 @@ export function createRunner(options: RunnerOptions): Runner {
     });
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
-    server = await openServer(
-      settings.host,
-      settings.port,
-      app.callback(),
-      guard,
-      metrics.countRejection,
-      sockets.attach,
-    );
+    const handle = app.callback();
+    server = await serve({ handle, guard, countRejection: metrics.countRejection, attachSockets: sockets.attach });
     setImmediate(() => void loadBodyParser());
+  }
+
+  function openOnce(serve: (how: ServerOptions) => Promise<HttpServer>): Promise<void> {
+    if (closing) return Promise.reject(new Error("The runner is closed. Create another one."));
+    opening ??= open(serve).catch(async (error: unknown) => {
+      await release();
+      throw error;
+    });
+    return opening;
+  }
+
+  /** The server that handles the requests of the program's own server. */
+  function requireEmbedded(): Server {
+    if (embedded) return embedded;
+    throw new Error("The runner cannot handle requests yet. Wait for runner.open() first.");
   }
 
   /** Closes the plugins first, because they may send a last message on their sockets. */
@@ -232,13 +244,28 @@ export function createRunner(options: RunnerOptions): Runner {
       if (!server) throw new Error("The runner has no URL before listen().");
       return new URL(server.url);
     },
-    listen() {
-      if (closing) return Promise.reject(new Error("The runner is closed. Create another one."));
-      opening ??= open().catch(async (error: unknown) => {
-        await release();
-        throw error;
+    async listen() {
+      if (embedded) throw openAlready();
+      await openOnce((how) => openServer(settings.host, settings.port, how));
+    },
+    async open() {
+      await openOnce(async (how) => {
+        embedded = createCallerServer(how);
+        return { url: boundUrl(settings.host, settings.port), close: async () => undefined };
       });
-      return opening;
+      if (!embedded) throw openAlready();
+    },
+    handle(request, response) {
+      const runner = requireEmbedded();
+      if (request.readableDidRead) {
+        throw new Error(
+          "The body of this request was read before the runner got it. Register runner.handle before body parsers.",
+        );
+      }
+      runner.emit("request", request, response);
+    },
+    upgrade(request, socket, head) {
+      requireEmbedded().emit("upgrade", request, socket, head);
     },
     async direct(name) {
       serving = false;
@@ -260,4 +287,8 @@ export function createRunner(options: RunnerOptions): Runner {
       return session !== undefined;
     },
   };
+}
+
+function openAlready(): Error {
+  return new Error("The runner is open already. Use either listen() or open().");
 }

@@ -1,3 +1,5 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Router } from "@koa/router";
 import type {
   Availability,
@@ -65,10 +67,25 @@ export interface Runner {
    * `listen()`, with an API key, and when only this machine reaches the server.
    */
   readonly unauthenticatedRoutes: readonly string[];
-  /** The URL of the server for a browser on this machine, with the real port. Throws before `listen()`. */
+  /**
+   * The URL of the server for a browser on this machine, with the real port; after `open()`, with the options `host` and `port`.
+   * Throws before.
+   */
   readonly url: URL;
   /** Opens the plugins and the port. Rejects with PORT_IN_USE, TRANSPORT_UNKNOWN, OPTION_INVALID; then nothing stays open. */
   listen(): Promise<void>;
+  /**
+   * Instead of `listen()`, when a server of your own gets the requests: opens the plugins only. Then pass requests to `handle` and
+   * `upgrade`. Rejects with TRANSPORT_UNKNOWN and OPTION_INVALID.
+   */
+  open(): Promise<void>;
+  /**
+   * Handles a request of your own server, after `open()`; answers unknown paths with 404. Throws if something else has read
+   * the body, because a carrier's signature covers its bytes. Needs no `this`.
+   */
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** Handles an `upgrade` event of your own server, after `open()`; rejects paths that no transport serves. Needs no `this`. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /**
    * Instead of `listen()`: runs one bot on a transport that needs no server (the named one, else the first that can), until it
    * ends, and closes. The bot handles SIGINT and SIGTERM itself. Rejects with TRANSPORT_UNKNOWN, TRANSPORT_UNAVAILABLE,

@@ -2,9 +2,8 @@ import { type AudioFrame, createChunker, createResampler, mixToMono, type Resamp
 import { type CallInput, type Clock, createRateLimit } from "@pipecat-ts/runner-core";
 import type { DropCounters } from "./counters.ts";
 import { frameFault } from "./frame-check.ts";
+import { bufferedFrames, createFrameReader, type FrameReader } from "./frame-reader.ts";
 
-/** Frames of 20 ms that are buffered for a reader: 500 ms. */
-const bufferedFrames = 25;
 /** Changes of the sample rate. Each may create a resampler kernel, which takes up to 3 ms. */
 const rateChanges = { perSecond: 2, burst: 1 };
 
@@ -85,68 +84,4 @@ function newest(frame: AudioFrame, drops: DropCounters): AudioFrame {
   const dropped = Math.ceil(((samples.length - newestSamples) / channels / sampleRate) * 50);
   drops.add("inputDropped", "input audio dropped: the caller sent more than 500 ms at once", dropped);
   return { ...frame, samples: samples.subarray(-newestSamples) };
-}
-
-/** One reader of the caller's audio: a stream with its own queue, which drops the oldest frame when full. */
-interface FrameReader {
-  readonly stream: ReadableStream<AudioFrame>;
-  /**
-   * Enqueues a frame. Returns whether an older frame was dropped for it: `late` if the reader fell behind, `unread` if it has
-   * not read 500 ms yet.
-   */
-  push(frame: AudioFrame): "late" | "unread" | undefined;
-  /** Closes the stream when its queue has been read. */
-  end(): void;
-}
-
-function createFrameReader(onCancel: () => void): FrameReader {
-  let queue: AudioFrame[] = [];
-  /** Frames that were read. */
-  let reads = 0;
-  let wanted = false;
-  let ended = false;
-  let controller: ReadableStreamDefaultController<AudioFrame>;
-
-  const stream = new ReadableStream<AudioFrame>(
-    {
-      start(opened) {
-        controller = opened;
-      },
-      pull() {
-        reads += 1;
-        const next = queue.shift();
-        if (next) controller.enqueue(next);
-        else if (ended) controller.close();
-        else wanted = true;
-      },
-      cancel() {
-        queue = [];
-        ended = true;
-        onCancel();
-      },
-    },
-    // The stream itself buffers nothing: the oldest frame could not be taken out of it.
-    { highWaterMark: 0 },
-  );
-
-  return {
-    stream,
-    push(frame) {
-      if (ended) return undefined;
-      if (wanted) {
-        wanted = false;
-        controller.enqueue(frame);
-        return undefined;
-      }
-      queue.push(frame);
-      if (queue.length <= bufferedFrames) return undefined;
-      queue.shift();
-      return reads > bufferedFrames ? "late" : "unread";
-    },
-    end() {
-      if (ended) return;
-      ended = true;
-      if (queue.length === 0) controller.close();
-    },
-  };
 }

@@ -33,6 +33,8 @@ export interface PlayoutOptions {
   readonly drops: DropCounters;
   started(): void;
   stopped(): void;
+  /** A frame of the bot's audio was sent. */
+  sent(frame: AudioFrame): void;
   /** The far end may have played more. */
   advanced(): void;
   failed(error: Error): void;
@@ -161,6 +163,7 @@ export function createPlayout(options: PlayoutOptions): Playout {
     playhead.sent(dueMs, queue.takenMs);
     if (sent) {
       drops.counters.outputFrames += 1;
+      options.sent(frame);
       if (first || playhead.unmarkedMs >= markEveryMs) mark();
     } else {
       drops.add("outputDropped", "output audio dropped: the wire does not take it");
