@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
 import cors from "@koa/cors";
 import { Router } from "@koa/router";
 import { answerHandshake } from "@pipecat-ts/rtvi";
@@ -15,7 +17,7 @@ import { closePlugins, findDirect, type InstalledTransport, isStartable, openPlu
 import { boundUrl, createPublicUrls } from "./public-url.ts";
 import { addRoutes, unauthenticatedRoutes } from "./routes.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
-import { type HttpServer, openServer } from "./server.ts";
+import { closeAll, createCallerServer, type HttpServer, openServer, type ServerOptions } from "./server.ts";
 import { createSockets, type PluginSocketRoute, type Sockets } from "./sockets.ts";
 import { addClientRoutes, createFileSender, requireFolder } from "./static-files.ts";
 
@@ -50,6 +52,9 @@ export function createRunner(options: RunnerOptions): Runner {
       maxCallDurationMs: settings.maxCallDurationMs,
       cliArgs: settings.cliArgs,
       fileStorage,
+      sessionIds: options.sessionIds,
+      pendingTakesPlace: options.pendingTakesPlace,
+      observer: options.observer,
       handlesSignals: () => !serving,
       onTransport(session, transport) {
         answerHandshake(transport, { logger: session.logger });
@@ -152,7 +157,8 @@ export function createRunner(options: RunnerOptions): Runner {
     );
   }
 
-  async function open(): Promise<void> {
+  /** Opens the plugins, and the server that `serve` returns. */
+  async function open(serve: (how: ServerOptions) => Promise<HttpServer>): Promise<void> {
     if (downloadsFolder !== undefined) await requireFolder(downloadsFolder);
     transports = await openPlugins(pluginSources, settings.transport);
     sockets = createSockets(socketRoutes(), access, logger, metrics.countRejection);
@@ -166,15 +172,18 @@ export function createRunner(options: RunnerOptions): Runner {
     });
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
-    server = await openServer(
-      settings.host,
-      settings.port,
-      app.callback(),
-      guard,
-      metrics.countRejection,
-      sockets.attach,
-    );
+    const handle = app.callback();
+    server = await serve({ handle, guard, countRejection: metrics.countRejection, attachSockets: sockets.attach });
     setImmediate(() => void loadBodyParser());
+  }
+
+  function openOnce(serve: (how: ServerOptions) => Promise<HttpServer>): Promise<void> {
+    if (closing) return Promise.reject(new Error("The runner is closed. Create another one."));
+    opening ??= open(serve).catch(async (error: unknown) => {
+      await release();
+      throw error;
+    });
+    return opening;
   }
 
   /** Closes the plugins first, because they may send a last message on their sockets. */
@@ -230,14 +239,19 @@ export function createRunner(options: RunnerOptions): Runner {
       if (!server) throw new Error("The runner has no URL before listen().");
       return new URL(server.url);
     },
-    listen() {
-      if (closing) return Promise.reject(new Error("The runner is closed. Create another one."));
-      opening ??= open().catch(async (error: unknown) => {
-        await release();
-        throw error;
+    listen: () => openOnce((how) => openServer(settings.host, settings.port, how)),
+    async attach(path, url) {
+      let attached: Server | undefined;
+      await openOnce(async (how) => {
+        const created = createCallerServer(how);
+        attached = created;
+        await once(created.listen(path), "listening");
+        return { url, close: () => closeAll([created]) };
       });
-      return opening;
+      if (!attached) throw new Error("The runner listens already. Use either listen() or attach(), once.");
+      return attached;
     },
+    metrics: metrics.values,
     async direct(name) {
       serving = false;
       try {

@@ -1,3 +1,4 @@
+import type { Server } from "node:http";
 import type { Router } from "@koa/router";
 import type {
   Availability,
@@ -9,8 +10,10 @@ import type {
   Session,
   TransportPlugin,
 } from "@pipecat-ts/runner-core";
+import type { SessionObserver } from "@pipecat-ts/runner-sessions";
 import type Koa from "koa";
 import type { CountingLogger } from "./logging.ts";
+import type { MetricValues } from "./metrics.ts";
 
 /** Who may call a runner. */
 export interface AccessOptions {
@@ -42,6 +45,12 @@ export interface RunnerOptions
   readonly fileStorage?: FileStorage | undefined;
   /** `args.body` for callers that send none. */
   readonly body?: unknown;
+  /** Creates the ids of sessions whose caller did not choose one. Default: random UUIDs. */
+  readonly sessionIds?: () => string;
+  /** Pending sessions count toward `maxSessions` too. Default false: only those with a reserved place. */
+  readonly pendingTakesPlace?: boolean;
+  /** Learns when sessions begin, end, and get further keys, and when callers are rejected because the runner is full or draining. */
+  readonly observer?: SessionObserver;
   /** Default: `createLogger()`, which logs to stdout at level `info`. The metrics include its `droppedLines`. */
   readonly logger?: Logger & Partial<CountingLogger>;
   /** Default: the process's environment. */
@@ -66,6 +75,14 @@ export interface Runner {
   readonly url: URL;
   /** Opens the plugins and the port. Rejects with PORT_IN_USE, TRANSPORT_UNKNOWN, OPTION_INVALID; then nothing stays open. */
   listen(): Promise<void>;
+  /**
+   * Instead of `listen()`, when another process accepts the callers: opens the plugins, and listens on the Unix socket `path`. The
+   * returned server also takes connections of callers with `server.emit("connection", socket)`. `url` is where callers reach it.
+   * Rejects like `listen()`.
+   */
+  attach(path: string, url: URL): Promise<Server>;
+  /** The current values of all metrics, for `aggregateMetrics`. */
+  metrics(): Promise<MetricValues>;
   /**
    * Instead of `listen()`: runs one bot on a transport that needs no server (the named one, else the first that can), until it
    * ends, and closes. The bot handles SIGINT and SIGTERM itself. Rejects with TRANSPORT_UNKNOWN, TRANSPORT_UNAVAILABLE,

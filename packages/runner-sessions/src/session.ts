@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import {
   type Bot,
   type BotSession,
@@ -67,8 +66,7 @@ export interface SessionOwner {
 }
 
 export interface SessionOptions {
-  /** Default: a random one. */
-  readonly id: string | undefined;
+  readonly id: string;
   readonly bot: Bot;
   readonly owner: SessionOwner;
   readonly body: unknown;
@@ -84,6 +82,8 @@ export interface SessionOptions {
   inScope<Result>(session: HostSession, work: () => Result): Result;
   /** Counts the session as active. Throws AT_CAPACITY or DRAINING. */
   activate(session: HostSession): void;
+  /** The session is active, and its bot starts. */
+  started(session: HostSession): void;
   /** Throws SESSION_ALIAS_TAKEN. */
   alias(session: HostSession, key: string): void;
   /** The bot's transport is built. */
@@ -95,8 +95,7 @@ export interface SessionOptions {
 }
 
 export function createSession(options: SessionOptions): HostSession {
-  const { owner } = options;
-  const { id = randomUUID() } = options;
+  const { id, owner } = options;
   const logger = owner.logger.child({ session: id });
   const controller = new AbortController();
   const disposables = createDisposables(logger);
@@ -247,6 +246,7 @@ export function createSession(options: SessionOptions): HostSession {
       activeSinceMs = performance.now();
       limitDuration(options.maxDurationMs);
       transportName = owner.runsAs ?? owner.name;
+      options.started(session);
       const active = createTermination({ logger, abort, finish: (reason) => void finish(reason) });
       termination = active;
       const buffered = inScope(() =>
