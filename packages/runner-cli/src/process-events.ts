@@ -14,18 +14,20 @@ export interface SignalSource {
 
 /**
  * Stops the runner on a signal: SIGTERM and SIGHUP drain it, SIGINT closes it at once. A second signal exits at once with
- * 128 plus its number: 130 for SIGINT, 143 for SIGTERM.
+ * 128 plus its number: 130 for SIGINT, 143 for SIGTERM. With `reload`, SIGHUP calls it instead.
  *
  * Resolves when the runner has stopped because of a signal, and removes its listeners.
  */
 export function stopOnSignals(
-  runner: Pick<Runner, "drain" | "close" | "sessions">,
+  runner: Pick<Runner, "drain" | "close"> & { readonly sessions: Pick<Runner["sessions"], "counts"> },
   logger: Logger,
   source: SignalSource,
+  reload?: () => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let stopping: Promise<void> | undefined;
     const stop = (signal: NodeJS.Signals) => {
+      if (signal === "SIGHUP" && reload) return reload();
       if (stopping) {
         source.exit(128 + constants.signals[signal]);
         return;

@@ -33,9 +33,18 @@ export interface Metrics {
 /** The metrics of one process as JSON. */
 export type MetricValues = readonly MetricObjectWithValues<MetricValue<string>>[];
 
-/** The metrics of several processes together: sums, except where a metric says otherwise. */
-export async function aggregateMetrics(processes: readonly MetricValues[]): Promise<string> {
-  return await AggregatorRegistry.aggregate(processes as unknown as object[]).metrics();
+/** The metrics of several processes together, as text: sums, except where a metric says otherwise. */
+export function aggregateMetrics(processes: readonly MetricValues[]): Promise<string> {
+  return aggregate(processes).metrics();
+}
+
+/** The same as JSON. */
+export function sumMetrics(processes: readonly MetricValues[]): Promise<MetricValues> {
+  return aggregate(processes).getMetricsAsJSON();
+}
+
+function aggregate(processes: readonly MetricValues[]): Registry {
+  return AggregatorRegistry.aggregate(processes as unknown as object[]);
 }
 
 /** Values that only grow, without the gauges of a process, which end with it. */
