@@ -52,7 +52,7 @@ export function passUpgrade(worker: WorkerProcess, upgrade: Upgrade, onClosed?: 
 
 /** Sends a caller's connection through this process. */
 function pipe(worker: WorkerProcess, { request, connection, head }: Upgrade): void {
-  const upstream = connect(worker.path);
+  const upstream = connect({ path: worker.path, allowHalfOpen: true });
   const end = () => {
     upstream.destroy();
     connection.destroy();

@@ -25,8 +25,9 @@ export function* valuesOfBody(body: Buffer, contentType: string | undefined): It
     for (const value of new URLSearchParams(text).values()) if (isShort(value)) yield value;
     return;
   }
-  // Every string of the JSON text, names of fields included: parsing it would take longer, and a worker does that.
-  for (const [, value = ""] of text.matchAll(/"((?:[^"\\]|\\.)*)"/g)) {
+  // Every string of the JSON text, names of fields included: parsing it would take longer, and a worker does that. The expression
+  // matches at every quote, so that it never goes back.
+  for (const [, value = ""] of text.matchAll(/"((?:[^"\\]|\\.)*)"?/gs)) {
     if (isShort(value)) yield value.replaceAll("\\/", "/");
   }
 }
