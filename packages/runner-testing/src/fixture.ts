@@ -89,7 +89,7 @@ export function createFixture(adapter: TransportAdapter, uncaught: UncaughtError
       const { companions = [] } = adapter;
       const plugins = companions.map(({ plugin }) => plugin);
       const observedPlugin = observe(adapter.plugin, observed);
-      const runner = createRunner({
+      const runner = (adapter.createRunner ?? createRunner)({
         bot,
         plugins: companionsFirst ? [...plugins, observedPlugin] : [observedPlugin, ...plugins],
         pluginOptions: Object.fromEntries(
