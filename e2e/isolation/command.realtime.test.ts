@@ -14,12 +14,13 @@ import { expectEcho, twilioAccount } from "../server/callers.ts";
 const root = dirname(dirname(import.meta.dirname));
 
 /** The example bot in isolated processes, started like a user starts it, in a process group of its own. */
-async function startIsolated() {
+async function startIsolated(more: NodeJS.ProcessEnv = {}) {
   const command = ["packages/runner-cli/src/main.ts", "apps/echo-bot/bot.ts", "--port", "0", "--isolation", "process"];
   const env = {
     ...process.env,
     TWILIO_ACCOUNT_SID: twilioAccount.accountSid,
     TWILIO_AUTH_TOKEN: twilioAccount.authToken,
+    ...more,
   };
   const child = spawn(process.execPath, command, { cwd: root, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   const { pid = 0 } = child;
@@ -124,6 +125,24 @@ test("calls over sockets, phone and WebRTC survive a reload and the death of the
   await Promise.all(callers.map((caller) => caller.hangUp()));
   await expect.poll(() => [...host.workers()].filter(isAlive), { timeout: 20_000 }).toEqual([]);
   await expect.poll(folders).toEqual(before);
+});
+
+test("a phone call whose process is killed is hung up over the carrier's API by another process", async () => {
+  // Twilio's signatures cover it: only calls that Twilio named are hung up.
+  const publicUrl = "https://bots.example.com";
+  const carrier = createFakeTwilio(twilioAccount);
+  const api = await carrier.openApi();
+  onTestFinished(api.close);
+  const host = await startIsolated({ TWILIO_API_URL: api.url, PIPECAT_RUNNER_PUBLIC_URL: publicUrl });
+  const [worker = 0] = host.workers();
+  const call = await carrier.call({ at: host.url("/"), path: "/twilio", publicUrl: new URL(publicUrl) });
+  await expectEcho(call);
+  kill(worker, "SIGKILL");
+  await call.closed;
+  await expect
+    .poll(() => api.requests.map(({ method, body }) => [method, body]))
+    .toEqual([["POST", "Status=completed"]]);
+  expect(host.printed()).toMatch(/"transport":"twilio","reason":"crashed"/);
 });
 
 test("SIGTERM to every process at once lets calls end, and then the command exits with 0", async () => {

@@ -47,6 +47,7 @@ export function createIsolatedRunner(options: RunnerOptions & Required<Pick<Runn
     listen: gateway.listen,
     attach: (path, url) => inner().attach(path, url),
     metrics: () => inner().metrics(),
+    cleanUpAfterCrash: (plugin, record) => inner().cleanUpAfterCrash(plugin, record),
     direct: (name) => inner().direct(name),
     drain: gateway.drain,
     close: gateway.close,

@@ -93,6 +93,26 @@ test("a crash ends the sessions of one worker with `crashed`, and no other", asy
   await host.call();
 });
 
+test("after a crash, another worker cleans up with the record of the session, unless the session has ended", async () => {
+  const cleaned: unknown[] = [];
+  const phone = fakePlugin({
+    open: (runner: RunnerContext) => ({
+      start() {
+        const session = runner.createSession();
+        session.rememberForCrash({ callId: "CA1" });
+        return { sessionId: session.id, body: { id: session.id } };
+      },
+      advanced: { cleanUpAfterCrash: (record) => void cleaned.push(record) },
+    }),
+  });
+  await using host = await startGateway({ workerSessions: 2 }, { plugins: [phone] });
+  const ended = await host.start();
+  await host.start();
+  await host.fetch(`/sessions/${ended}`, { method: "DELETE" });
+  host.workers.running.get(1)?.crash();
+  await expect.poll(() => cleaned).toEqual([{ callId: "CA1" }]);
+});
+
 test("a worker that ended at its heap limit is reported as such", async () => {
   await using host = await startGateway();
   host.workers.running

@@ -14,6 +14,8 @@ export type ToWorker =
   | { readonly kind: "ping" }
   /** The worker answers with its `metrics`. */
   | { readonly kind: "metrics" }
+  /** A session of another worker crashed: its plugin releases what a vendor still holds. */
+  | { readonly kind: "crashed"; readonly plugin: string; readonly record: object }
   /** Ends a pending session with `evicted`. */
   | { readonly kind: "evict"; readonly id: string }
   /** Reject new callers, let live calls end, then exit. */
@@ -42,6 +44,8 @@ export type FromWorker =
   | SessionMessage
   /** The session can be found under another key, until it ends. */
   | { readonly kind: "alias"; readonly id: string; readonly key: string }
+  /** The session's plugin keeps a record for the case that the worker crashes. */
+  | { readonly kind: "remembered"; readonly id: string; readonly plugin: string; readonly record: object }
   | { readonly kind: "socket-closed"; readonly id: number }
   | { readonly kind: "metrics"; readonly values: MetricValues };
 

@@ -143,11 +143,10 @@ export function createPool(options: PoolOptions): WorkerPool {
         maxSessions: workerSessions,
       },
       {
-        onSession(message) {
+        onReport(message) {
           if (sessions.apply(number, message)) begun(member);
           settle();
         },
-        onAlias: (message) => void sessions.apply(number, message),
         onHeard: settle,
         onSilent() {
           logger.warn({ worker: number, pid: worker.pid }, "worker does not answer; it gets no new calls");
@@ -201,14 +200,26 @@ export function createPool(options: PoolOptions): WorkerPool {
       const fields = { worker: worker.number, pid: worker.pid, cause, code, signal, sessions: lost.length };
       logger.error(fields, "worker ended unexpectedly");
     }
-    for (const { id, transport, createdMs } of lost) {
+    for (const { id, transport, createdMs, crash } of lost) {
       const durationMs = Math.round(performance.now() - createdMs);
       logger.info({ session: id, transport, reason: "crashed", durationMs }, "session ended");
       options.onSessionEnded(transport, "crashed");
+      if (crash) void cleanUp(id, crash);
     }
     options.onExit(exit, worker.lastCounters);
     if (state === "starting") delayStart();
     settle();
+  }
+
+  /** Another worker hangs up what the vendor of a crashed session still holds. */
+  async function cleanUp(session: string, crash: Parameters<WorkerProcess["cleanUp"]>[0]): Promise<void> {
+    try {
+      const { worker, release } = await pick();
+      worker.cleanUp(crash);
+      release();
+    } catch (err) {
+      logger.error({ err, session }, "no worker can clean up after a crash");
+    }
   }
 
   /** After a worker that failed to start. */
@@ -333,6 +344,21 @@ export function createPool(options: PoolOptions): WorkerPool {
     }
   }
 
+  async function pick(): Promise<Place> {
+    const free = freest();
+    if (free) {
+      const place = hold(free, false);
+      if (await free.process.isResponsive()) return place;
+      place.release();
+    }
+    const others = inState("ready");
+    others.sort((one, two) => load(one) - load(two));
+    for (const { process: worker } of others) {
+      if (await worker.isResponsive()) return { worker, release: () => undefined };
+    }
+    return await place();
+  }
+
   function draining(): RunnerError {
     return new RunnerError("DRAINING", "This server is shutting down.", {
       fix: "Try again in a moment: another server may answer.",
@@ -374,20 +400,7 @@ export function createPool(options: PoolOptions): WorkerPool {
     },
     get: (number) => members.get(number)?.process,
     all: () => [...members.values()].map((member) => member.process),
-    async pick() {
-      const free = freest();
-      if (free) {
-        const place = hold(free, false);
-        if (await free.process.isResponsive()) return place;
-        place.release();
-      }
-      const others = inState("ready");
-      others.sort((one, two) => load(one) - load(two));
-      for (const { process: worker } of others) {
-        if (await worker.isResponsive()) return { worker, release: () => undefined };
-      }
-      return await place();
-    },
+    pick,
     place,
     reload() {
       // One after the other. Each caller learns about its own.

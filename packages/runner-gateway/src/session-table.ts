@@ -1,6 +1,9 @@
 import type { FromWorker, SessionMessage } from "./messages.ts";
 import { ownerOf } from "./owner-id.ts";
 
+/** What a worker reports about a session. */
+export type SessionReport = Extract<FromWorker, { kind: "session" | "alias" | "remembered" }>;
+
 /** A session of a worker. */
 export interface LiveSession {
   readonly id: string;
@@ -9,6 +12,8 @@ export interface LiveSession {
   state: SessionMessage["state"];
   readonly createdMs: number;
   readonly keys: Set<string>;
+  /** What its plugin needs if its worker crashes. */
+  crash?: { readonly plugin: string; readonly record: object };
 }
 
 /**
@@ -17,7 +22,7 @@ export interface LiveSession {
  */
 export interface SessionTable {
   /** Applies a report. Returns true for a session that is new. */
-  apply(worker: number, message: Extract<FromWorker, { kind: "session" | "alias" }>): boolean;
+  apply(worker: number, message: SessionReport): boolean;
   /** The worker of the session that has this id or alias, or whose id begins this text. */
   find(text: string): number | undefined;
   /** How many sessions a worker has. */
@@ -61,6 +66,11 @@ export function createSessionTable(node: string): SessionTable {
       const known = sessions.get(message.id);
       if (message.kind === "alias") {
         if (known) addKey(known, message.key);
+        return false;
+      }
+      if (message.kind === "remembered") {
+        const { plugin, record } = message;
+        if (known) known.crash = { plugin, record };
         return false;
       }
       const { id, transport, state } = message;

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import { countersOf, type MetricValues } from "@pipecat-ts/runner-host";
-import type { FromWorker, OpenMessage, ReadyMessage, SessionMessage, ToWorker } from "./messages.ts";
+import type { FromWorker, OpenMessage, ReadyMessage, ToWorker } from "./messages.ts";
+import type { SessionReport } from "./session-table.ts";
 
 /** A worker that was heard from this recently is not asked whether it answers, in ms. */
 const heardMs = 1_000;
@@ -55,6 +56,8 @@ export interface WorkerProcess {
   /** Its counters when it last reported its metrics. */
   readonly lastCounters: MetricValues;
   evict(sessionId: string): void;
+  /** Lets a plugin of this worker clean up after the crash of another one. */
+  cleanUp(crash: { readonly plugin: string; readonly record: object }): void;
   /** Lets live calls end, or ends them. Then it exits. */
   stop(how: "drain" | "close"): void;
   /** Kills it and what it started. */
@@ -62,8 +65,7 @@ export interface WorkerProcess {
 }
 
 export interface WorkerEvents {
-  onSession(message: SessionMessage): void;
-  onAlias(message: Extract<FromWorker, { kind: "alias" }>): void;
+  onReport(message: SessionReport): void;
   /** It answers again after it was silent. */
   onHeard(): void;
   /** It did not answer a ping in time. */
@@ -153,10 +155,9 @@ export function superviseWorker(child: ChildProcess, open: OpenMessage, events: 
         break;
       }
       case "session":
-        events.onSession(message);
-        break;
       case "alias":
-        events.onAlias(message);
+      case "remembered":
+        events.onReport(message);
         break;
       case "socket-closed":
         closings.get(message.id)?.();
@@ -241,6 +242,7 @@ export function superviseWorker(child: ChildProcess, open: OpenMessage, events: 
     get lastCounters() {
       return countersOf(lastMetrics);
     },
+    cleanUp: (crash) => send({ kind: "crashed", ...crash }),
     evict: (id) => send({ kind: "evict", id }),
     stop(how) {
       told = true;

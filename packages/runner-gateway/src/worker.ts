@@ -63,6 +63,7 @@ export async function serveWorker(
       maxSessions: opening.maxSessions,
       observer: {
         changed: ({ id, transport, state }, reason) => send({ kind: "session", id, transport, state, reason }),
+        remembered: ({ id, owner }, record) => send({ kind: "remembered", id, plugin: owner, record }),
         aliased: ({ id }, key) => send({ kind: "alias", id, key }),
         rejected() {
           const response = responses.getStore();
@@ -123,6 +124,7 @@ export async function serveWorker(
       if (message.kind === "socket") takeSocket(handle as Socket | undefined, message);
       else if (message.kind === "ping") send({ kind: "pong" });
       else if (message.kind === "metrics") void report();
+      else if (message.kind === "crashed") void runner.cleanUpAfterCrash(message.plugin, message.record);
       else if (message.kind === "evict") void runner.sessions.find(message.id)?.end("evicted");
       else if (message.kind === "drain" || message.kind === "close") stop(message.kind);
     });

@@ -252,6 +252,14 @@ export function createRunner(options: RunnerOptions): Runner {
       return attached;
     },
     metrics: metrics.values,
+    async cleanUpAfterCrash(name, record) {
+      const found = transports.find((transport) => transport.name === name);
+      try {
+        await found?.open?.advanced?.cleanUpAfterCrash?.(record);
+      } catch (err) {
+        logger.error({ err, transport: name }, "cleanup after a crash failed");
+      }
+    },
     async direct(name) {
       serving = false;
       try {

@@ -81,6 +81,11 @@ export interface Runner {
    * Rejects like `listen()`.
    */
   attach(path: string, url: URL): Promise<Server>;
+  /**
+   * For a session of another process that crashed: lets its plugin release what a vendor still holds. `record` is what
+   * `observer.remembered` got. Never rejects: failures are logged.
+   */
+  cleanUpAfterCrash(plugin: string, record: object): Promise<void>;
   /** The current values of all metrics, for `aggregateMetrics`. */
   metrics(): Promise<MetricValues>;
   /**

@@ -264,7 +264,7 @@ test("with pendingTakesPlace, draining still ends pending sessions", async () =>
   expect(await drained).toBe(true);
 });
 
-test("an observer learns of beginnings, ends, aliases and rejected callers, and sessionIds names the sessions", async () => {
+test("an observer learns of beginnings, ends, aliases, records and rejected callers, and sessionIds names the sessions", async () => {
   const seen: unknown[] = [];
   const { engine, create } = createEngineFixture({
     maxSessions: 1,
@@ -272,12 +272,14 @@ test("an observer learns of beginnings, ends, aliases and rejected callers, and 
     observer: {
       changed: ({ id, transport, state }, reason) => seen.push([id, transport, state, ...(reason ? [reason] : [])]),
       aliased: ({ id }, key) => seen.push([id, key]),
+      remembered: ({ id, owner }, record) => seen.push([id, owner, record]),
       rejected: () => seen.push("rejected"),
     },
   });
   const session = create();
   session.alias("CA123");
   session.run({}, neverConnected);
+  session.rememberForCrash({ callId: "CA123" });
   expect(() => create()).toThrow(expect.objectContaining({ code: "AT_CAPACITY" }));
   await settle();
   await session.end("ended-by-request");
@@ -288,6 +290,7 @@ test("an observer learns of beginnings, ends, aliases and rejected callers, and 
     ["one", "fake", "pending"],
     ["one", "CA123"],
     ["one", "fake", "active"],
+    ["one", "fake", { callId: "CA123" }],
     "rejected",
     ["one", "fake", "ended", "ended-by-request"],
     "rejected",

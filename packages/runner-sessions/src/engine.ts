@@ -53,6 +53,8 @@ export interface SessionObserver {
   changed?(session: Pick<HostSession, "id" | "transport" | "state">, reason?: CloseReason): void;
   /** The session can be found under another key, until it ends. */
   aliased?(session: Pick<HostSession, "id">, key: string): void;
+  /** The session's plugin keeps a record for the case that this process crashes. */
+  remembered?(session: Pick<HostSession, "id" | "owner">, record: object): void;
   /** A caller was rejected with AT_CAPACITY or DRAINING. Runs in the asynchronous context of the rejected request. */
   rejected?(): void;
 }
@@ -252,6 +254,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
         },
         started: (running) => observer?.changed?.(running),
         alias: addAlias,
+        rememberForCrash: (of, record) => observer?.remembered?.(of, record),
         transportBuilt(of, transport) {
           const release = options.onTransport?.(of, transport);
           if (release) of.onEnd(release);

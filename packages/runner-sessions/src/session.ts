@@ -86,6 +86,7 @@ export interface SessionOptions {
   started(session: HostSession): void;
   /** Throws SESSION_ALIAS_TAKEN. */
   alias(session: HostSession, key: string): void;
+  rememberForCrash(session: HostSession, record: object): void;
   /** The bot's transport is built. */
   transportBuilt(session: HostSession, transport: Transport): void;
   /** The session can no longer be found. */
@@ -228,6 +229,7 @@ export function createSession(options: SessionOptions): HostSession {
     },
     signal: controller.signal,
     ended,
+    rememberForCrash: (record) => options.rememberForCrash(session, record),
     alias(key) {
       options.alias(session, key);
     },
