@@ -55,6 +55,8 @@ export const errorStatus = {
   VIDEO_OFF: 409,
   VIDEO_SOURCE_MISSING: 404,
   VIDEO_TIMED_OUT: 504,
+  WORKER_CRASHED: 502,
+  WORKER_FAILED: 500,
 } as const;
 
 /** A code of the runner; transports add further codes. */

@@ -22,6 +22,7 @@ export type CloseReason =
   | "transport-failed" // the transport could not continue
   | "rate-exceeded" // the caller sent far more messages than a client does
   | "ended-by-request" // a request to the runner ended the session
+  | "crashed" // the process of the session ended; only with process isolation
   | "shutdown"; // the runner stopped
 
 /** The events of a transport: event name to listener arguments. Transports with further events extend it. */

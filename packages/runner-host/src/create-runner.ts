@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { Server } from "node:http";
 import cors from "@koa/cors";
 import { Router } from "@koa/router";
@@ -16,7 +17,7 @@ import { closePlugins, findDirect, type InstalledTransport, isStartable, openPlu
 import { boundUrl, createPublicUrls } from "./public-url.ts";
 import { addRoutes, unauthenticatedRoutes } from "./routes.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
-import { createCallerServer, type HttpServer, openServer, type ServerOptions } from "./server.ts";
+import { closeAll, createCallerServer, type HttpServer, openServer, type ServerOptions } from "./server.ts";
 import { createSessionFiles } from "./session-files.ts";
 import { createSockets, type PluginSocketRoute, type Sockets } from "./sockets.ts";
 import { addClientRoutes, createFileSender, requireFolder } from "./static-files.ts";
@@ -53,6 +54,9 @@ export function createRunner(options: RunnerOptions): Runner {
       maxCallDurationMs: settings.maxCallDurationMs,
       cliArgs: settings.cliArgs,
       ...(files && { fileStorageOf: files.storageOf }),
+      sessionIds: options.sessionIds,
+      pendingTakesPlace: options.pendingTakesPlace,
+      observer: options.observer,
       handlesSignals: () => !serving,
       onTransport(session, transport) {
         answerHandshake(transport, { logger: session.logger });
@@ -267,6 +271,26 @@ export function createRunner(options: RunnerOptions): Runner {
     upgrade(request, socket, head) {
       requireEmbedded().emit("upgrade", request, socket, head);
     },
+    async attach(path, url) {
+      let attached: Server | undefined;
+      await openOnce(async (how) => {
+        const created = createCallerServer(how);
+        attached = created;
+        await once(created.listen(path), "listening");
+        return { url, close: () => closeAll([created]) };
+      });
+      if (!attached) throw openAlready();
+      return attached;
+    },
+    metrics: metrics.values,
+    async cleanUpAfterCrash(name, record) {
+      const found = transports.find((transport) => transport.name === name);
+      try {
+        await found?.open?.advanced?.cleanUpAfterCrash?.(record);
+      } catch (err) {
+        logger.error({ err, transport: name }, "cleanup after a crash failed");
+      }
+    },
     async direct(name) {
       serving = false;
       try {
@@ -290,5 +314,5 @@ export function createRunner(options: RunnerOptions): Runner {
 }
 
 function openAlready(): Error {
-  return new Error("The runner is open already. Use either listen() or open().");
+  return new Error("The runner is open already. Use one of listen(), open() and attach(), once.");
 }

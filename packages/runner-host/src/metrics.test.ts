@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers";
 import type { Call, TransportPlugin } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { createLogger } from "./logging.ts";
+import { aggregateMetrics, countersOf } from "./metrics.ts";
 import { type FakeArguments, fakePlugin } from "./test/fake-plugin.ts";
 import { connect, openSocket, type RunnerFixture, startRunner } from "./test/fixture.ts";
 
@@ -189,3 +190,20 @@ function holdEventLoop(ms: number): void {
 function frame() {
   return { samples: new Int16Array(320), sampleRate: 16_000, channels: 1 };
 }
+
+test("the metrics of several processes are summed, and the counters of an ended process remain", async () => {
+  await using one = await startRunner();
+  await using two = await startRunner();
+  await one.call();
+  await two.call();
+  await two.call();
+  await one.post("/unknown");
+  const [first, second] = await Promise.all([one.runner.metrics(), two.runner.metrics()]);
+  const together = await aggregateMetrics([first, second]);
+  expect(together).toContain('pipecat_sessions{transport="fake",state="active"} 3');
+  expect(together).toContain('pipecat_rejections_total{code="NOT_FOUND"} 1');
+  expect(together).toMatch(/pipecat_pacer_lag_seconds_bucket{le="\+Inf"} \d/);
+  const rest = await aggregateMetrics([countersOf(first), second]);
+  expect(rest).toContain('pipecat_sessions{transport="fake",state="active"} 2');
+  expect(rest).toContain('pipecat_rejections_total{code="NOT_FOUND"} 1');
+});

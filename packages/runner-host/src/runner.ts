@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Router } from "@koa/router";
 import type {
@@ -6,13 +6,14 @@ import type {
   Bot,
   CloseReason,
   FileStorage,
-  Logger,
   RunnerSettings,
   Session,
   TransportPlugin,
 } from "@pipecat-ts/runner-core";
+import type { SessionObserver } from "@pipecat-ts/runner-sessions";
 import type Koa from "koa";
-import type { CountingLogger } from "./logging.ts";
+import type { RunnerLogger } from "./logging.ts";
+import type { MetricValues } from "./metrics.ts";
 
 /** Who may call a runner. */
 export interface AccessOptions {
@@ -47,8 +48,14 @@ export interface RunnerOptions
   readonly fileStorage?: FileStorage | undefined;
   /** `args.body` for callers that send none. */
   readonly body?: unknown;
+  /** Creates the ids of sessions whose caller did not choose one. Default: random UUIDs. */
+  readonly sessionIds?: (() => string) | undefined;
+  /** Pending sessions count toward `maxSessions` too. Default false: only those with a reserved place. */
+  readonly pendingTakesPlace?: boolean | undefined;
+  /** Learns when sessions begin, end, and get further keys, and when callers are rejected because the runner is full or draining. */
+  readonly observer?: SessionObserver | undefined;
   /** Default: `createLogger()`, which logs to stdout at level `info`. The metrics include its `droppedLines`. */
-  readonly logger?: (Logger & Partial<CountingLogger>) | undefined;
+  readonly logger?: RunnerLogger | undefined;
   /** Default: the process's environment. */
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
@@ -86,6 +93,19 @@ export interface Runner {
   handle(request: IncomingMessage, response: ServerResponse): void;
   /** Handles an `upgrade` event of your own server, after `open()`; rejects paths that no transport serves. Needs no `this`. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /**
+   * Instead of `listen()`, when another process accepts the callers: opens the plugins, and listens on the Unix socket `path`. The
+   * returned server also takes connections of callers with `server.emit("connection", socket)`. `url` is where callers reach it.
+   * Rejects like `listen()`.
+   */
+  attach(path: string, url: URL): Promise<Server>;
+  /**
+   * For a session of another process that crashed: lets its plugin release what a vendor still holds. `record` is what
+   * `observer.remembered` got. Never rejects: failures are logged.
+   */
+  cleanUpAfterCrash(plugin: string, record: object): Promise<void>;
+  /** The current values of all metrics, for `aggregateMetrics`. */
+  metrics(): Promise<MetricValues>;
   /**
    * Instead of `listen()`: runs one bot on a transport that needs no server (the named one, else the first that can), until it
    * ends, and closes. The bot handles SIGINT and SIGTERM itself. Rejects with TRANSPORT_UNKNOWN, TRANSPORT_UNAVAILABLE,

@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { valuesOfBody, valuesOfHead } from "./request-owner.ts";
+
+test("the values of a request's head are those of path, query and bearer token, short ones only", () => {
+  const long = "x".repeat(300);
+  const url = `//sessions/a%2Fb/%zz/${long}?session_id=c%20d&token=e&x=${long}#f`;
+  const values = valuesOfHead({ url, headers: { authorization: "Bearer g.h" } });
+  expect([...values]).toEqual(["sessions", "a/b", "%zz", "c d", "e", "g.h"]);
+  expect([...valuesOfHead({ url: "*", headers: {} })]).toEqual([]);
+});
+
+test.each([
+  [
+    '{"a": {"pc_id": "one"}, "b": ["two\\/2", "say \\"three\\"", 4]}',
+    "application/json",
+    ["a", "pc_id", "one", "b", "two/2"],
+  ],
+  ["CallSid=CA1&From=%2B1555&x=a%20b", "application/x-www-form-urlencoded; charset=utf-8", ["CA1", "+1555", "a b"]],
+  ['{"a":"one"}', "application/x-www-form-urlencoded", ["a", "one"]],
+  ['{"a":"one', undefined, ["a", "one"]],
+  ["", "application/json", []],
+])("the values of the body %j are its texts", (body, type, values) => {
+  expect([...valuesOfBody(Buffer.from(body), type)].slice(0, 5)).toEqual(values);
+});
+
+test("a body costs little per byte, whatever it contains", () => {
+  const bodies = ['"', '\\"', '"\\', '"a",', "a=b&", "%2"].map((piece) => piece.repeat((512 * 1024) / piece.length));
+  for (const type of ["application/json", "application/x-www-form-urlencoded"]) {
+    for (const body of bodies) {
+      const startMs = performance.now();
+      let count = 0;
+      for (const _ of valuesOfBody(Buffer.from(body), type)) count += 1;
+      expect(performance.now() - startMs, `${body.slice(0, 8)} ${type} ${count}`).toBeLessThan(500);
+    }
+  }
+});

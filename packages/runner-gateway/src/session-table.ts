@@ -1,0 +1,114 @@
+import type { FromWorker, SessionMessage } from "./messages.ts";
+import { ownerOf } from "./owner-id.ts";
+
+/** What a worker reports about a session. */
+export type SessionReport = Extract<FromWorker, { kind: "session" | "alias" | "remembered" }>;
+
+/** A session of a worker. */
+export interface LiveSession {
+  readonly id: string;
+  readonly worker: number;
+  transport: string;
+  state: SessionMessage["state"];
+  readonly createdMs: number;
+  readonly keys: Set<string>;
+  /** What its plugin needs if its worker crashes. */
+  crash?: { readonly plugin: string; readonly record: object };
+}
+
+/**
+ * The live sessions of all workers, as the workers report them. It routes requests with an id that the caller chose or with an alias,
+ * such as a vendor's call id: ids of the runner name their worker themselves. It also tells which sessions a crash ended.
+ */
+export interface SessionTable {
+  /** Applies a report. Returns true for a session that is new. */
+  apply(worker: number, message: SessionReport): boolean;
+  /** The worker of the session that has this id or alias, or whose id begins this text. */
+  find(text: string): number | undefined;
+  /** How many sessions a worker has. */
+  count(worker: number): number;
+  /** The oldest session that has waited longer than `ms` for its caller. */
+  oldestPending(ms: number): LiveSession | undefined;
+  /** Forgets the sessions of a worker, and returns them. */
+  remove(worker: number): readonly LiveSession[];
+  /** Sessions by state. */
+  readonly counts: { readonly pending: number; readonly active: number };
+}
+
+export function createSessionTable(node: string): SessionTable {
+  /** Oldest first. */
+  const sessions = new Map<string, LiveSession>();
+  const keys = new Map<string, LiveSession>();
+  const perWorker = new Map<number, number>();
+
+  function countFor(worker: number, change: number): void {
+    const count = (perWorker.get(worker) ?? 0) + change;
+    if (count > 0) perWorker.set(worker, count);
+    else perWorker.delete(worker);
+  }
+
+  function forget(session: LiveSession): void {
+    sessions.delete(session.id);
+    for (const key of session.keys) if (keys.get(key) === session) keys.delete(key);
+    countFor(session.worker, -1);
+  }
+
+  function addKey(session: LiveSession, key: string): void {
+    // Transports put a prefix in front of ids that are not verified. Requests have the id alone.
+    for (const each of [key, key.slice(key.lastIndexOf(":") + 1)]) {
+      session.keys.add(each);
+      keys.set(each, session);
+    }
+  }
+
+  return {
+    apply(worker, message) {
+      const known = sessions.get(message.id);
+      if (message.kind === "alias") {
+        if (known) addKey(known, message.key);
+        return false;
+      }
+      if (message.kind === "remembered") {
+        const { plugin, record } = message;
+        if (known) known.crash = { plugin, record };
+        return false;
+      }
+      const { id, transport, state } = message;
+      if (state === "ended") {
+        if (known) forget(known);
+        return false;
+      }
+      if (known) {
+        Object.assign(known, { transport, state });
+        return false;
+      }
+      sessions.set(id, { id, worker, transport, state, createdMs: performance.now(), keys: new Set() });
+      countFor(worker, 1);
+      return true;
+    },
+    find(text) {
+      const session = sessions.get(text) ?? keys.get(text);
+      if (session) return session.worker;
+      const owner = ownerOf(text);
+      return owner?.node === node ? owner.worker : undefined;
+    },
+    count: (worker) => perWorker.get(worker) ?? 0,
+    oldestPending(ms) {
+      const latest = performance.now() - ms;
+      for (const session of sessions.values()) {
+        if (session.createdMs > latest) return undefined;
+        if (session.state === "pending") return session;
+      }
+      return undefined;
+    },
+    remove(worker) {
+      const removed = [...sessions.values()].filter((session) => session.worker === worker);
+      for (const session of removed) forget(session);
+      return removed;
+    },
+    get counts() {
+      const pending = [...sessions.values()].filter(({ state }) => state === "pending").length;
+      return { pending, active: sessions.size - pending };
+    },
+  };
+}
