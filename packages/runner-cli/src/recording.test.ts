@@ -148,5 +148,9 @@ test("rejects a file that exists, or cannot be created, and a sample rate that n
     const failed = record(call, Promise.reject(Object.assign(new Error(code), { code })));
     await expect(failed).rejects.toMatchObject({ code: "OPTION_INVALID", fix: expect.stringMatching(fix) });
   }
+  const full = fakeFile();
+  full.failAt = 1;
+  await expect(record(call, full)).rejects.toMatchObject({ code: "OPTION_INVALID" });
+  expect(full.closed).toBe(1);
   await expect(record(call, fakeFile(), 0.5)).rejects.toMatchObject({ code: "OPTION_INVALID" });
 });

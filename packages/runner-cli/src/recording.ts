@@ -12,7 +12,6 @@ export interface RecordingOptions {
 
 /** A recording in progress. */
 export interface Recording {
-  readonly path: string;
   /** Ends the recording before the call ends. Resolves and rejects like `done`. */
   stop(): Promise<RecordedFile>;
   /**
@@ -151,7 +150,6 @@ export async function recordTo(
     await end();
   });
   return {
-    path,
     done,
     async stop() {
       await end();
@@ -165,11 +163,13 @@ async function create(
   path: string,
   header: Uint8Array,
 ): Promise<RecordingFile> {
+  let file: RecordingFile | undefined;
   try {
-    const file = await openNew(path);
+    file = await openNew(path);
     await writeAt(file, header, 0);
     return file;
   } catch (cause) {
+    await file?.close();
     const { code, message } = cause as NodeJS.ErrnoException;
     const fix =
       code === "EEXIST"
