@@ -168,6 +168,34 @@ test("an alias in a body leads to the worker of its session, also with a prefix,
   expect(seen).toHaveLength(2);
 });
 
+test("a caller who chooses an id like a path or a common value gets no requests of others", async () => {
+  const choosing = fakePlugin({
+    open: (runner: RunnerContext) => ({
+      ...{ start: () => ({ sessionId: "", body: { id: runner.createSession().id } }) },
+      routes: [
+        {
+          method: "POST",
+          path: "/offer",
+          access: "open",
+          handle: (ctx) => {
+            ctx.body = runner.createSession({ id: String(ctx.query.session_id) }).id;
+          },
+        },
+      ],
+    }),
+  });
+  await using host = await startGateway({}, { plugins: [choosing] });
+  for (const id of ["start", "fake", "sessions", "offer"]) {
+    expect(await (await host.fetch(`/offer?session_id=${id}`, { method: "POST" })).text()).toBe(id);
+    expect((await host.fetch(`/sessions/${id}`)).status).toBe(200);
+  }
+  const body = JSON.stringify({ transport: "fake" });
+  const started = await host.fetch("/start?x=fake", { method: "POST", body });
+  expect(started.status).toBe(200);
+  const metrics = await (await host.fetch("/metrics")).text();
+  expect(metrics, "no worker had to reject one of them").not.toContain("AT_CAPACITY");
+});
+
 /** A webhook that creates one session for each call, and responds with the session's id. */
 function callPlugin(created: string[]): TransportPlugin {
   return fakePlugin({

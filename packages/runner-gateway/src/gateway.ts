@@ -13,7 +13,6 @@ import { createGatewayMetrics } from "./metrics.ts";
 import type { IsolationFlags } from "./options.ts";
 import { createNode } from "./owner-id.ts";
 import { createPool } from "./pool.ts";
-import { valuesOfHead } from "./request-owner.ts";
 import { createWorkerStarter, type StartWorker, type WorkerProgram } from "./worker-process.ts";
 
 export interface GatewayOptions {
@@ -129,7 +128,7 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
 
   async function upgrade(incoming: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
     const isStopped = stopReading(connection);
-    const owner = findOwner(pool, valuesOfHead(incoming));
+    const owner = findOwner(pool, incoming);
     const place = owner ? undefined : await pool.place();
     if (connection.destroyed) return place?.release();
     const worker = owner ?? required(place).worker;
