@@ -55,6 +55,8 @@ export interface ForwardOptions {
   readonly pool: WorkerPool;
   /** The body of a request does not wait in memory. */
   streams(request: IncomingMessage): void;
+  /** A full worker rejected a request, and it is sent to another one. */
+  resent(): void;
 }
 
 /**
@@ -65,7 +67,7 @@ export interface ForwardOptions {
  * Rejects with AT_CAPACITY, DRAINING, or WORKER_CRASHED when the worker ends before it responds.
  */
 export async function forward(
-  { pool, streams }: ForwardOptions,
+  { pool, streams, resent }: ForwardOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -89,6 +91,7 @@ export async function forward(
         return pass(answer, response); // No other worker has a place: this rejection is the response.
       }
       answer.destroy();
+      resent();
     }
   } finally {
     if (response.closed) place.release();

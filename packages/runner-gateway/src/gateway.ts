@@ -31,7 +31,7 @@ export interface Gateway {
   /** The URL of the server for a browser on this machine. Throws before `listen()`. */
   readonly url: URL;
   /** What the first worker reported. Throws before `listen()`. */
-  readonly report: ReadyMessage;
+  readonly report: Omit<ReadyMessage, "kind">;
   readonly sessions: { readonly counts: { readonly pending: number; readonly active: number } };
   /** Opens the port and starts the first workers. Rejects like `Runner.listen`, and with the error of the bot; then nothing stays open. */
   listen(): Promise<void>;
@@ -123,7 +123,7 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
   async function request(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = incoming.url?.replace(/[?#].*/s, "") ?? "/";
     if (await answerItself(path, incoming, response)) return;
-    await forward({ pool, streams: front.streams }, incoming, response);
+    await forward({ pool, streams: front.streams, resent: metrics.requestResent }, incoming, response);
   }
 
   async function upgrade(incoming: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
@@ -149,6 +149,20 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
     folder = await mkdtemp(join(tmpdir(), "pipecat-runner-"));
     server = await front.open({ request, upgrade });
     report = await pool.open();
+    requireNoListeners(report);
+  }
+
+  /** A server of a transport's own has one port, which only one worker can open. */
+  function requireNoListeners({ transports }: ReadyMessage): void {
+    const listening = transports.find(({ listeners }) => listeners.length > 0);
+    if (!listening || maxWorkers === 1) return;
+    throw new RunnerError(
+      "OPTION_INVALID",
+      `The transport "${listening.name}" has a server of its own (${listening.listeners.join(", ")}), which several processes cannot share.`,
+      {
+        fix: "Set --max-workers 1 and --worker-sessions to the number of calls, or remove the transport with --transport.",
+      },
+    );
   }
 
   async function release(): Promise<void> {
@@ -171,7 +185,10 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
       return new URL(required(server).url);
     },
     get report() {
-      return required(report);
+      const { transports, unauthenticatedRoutes: routes, notes } = required(report);
+      // Anyone who may list and end sessions may also reload.
+      const unauthenticatedRoutes = routes.includes("/sessions") ? [...routes, "POST /reload"] : routes;
+      return { transports, unauthenticatedRoutes, notes };
     },
     sessions: pool.sessions,
     async listen() {
