@@ -2,7 +2,7 @@ import { type IncomingMessage, type ServerResponse, request as sendRequest } fro
 import { RunnerError } from "@pipecat-ts/runner-core";
 import { clientHeader, rejectedHeader } from "./headers.ts";
 import type { Place, WorkerPool } from "./pool.ts";
-import { valuesOfBody, valuesOfHead } from "./request-owner.ts";
+import { namesInHead, valuesOfBody, valuesOfQuery } from "./request-owner.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
 /** Bodies up to this size are held, in bytes, so that they can be searched and sent again: what a runner reads by default. */
@@ -21,12 +21,32 @@ const notForwarded: ReadonlySet<string> = new Set([
   rejectedHeader,
 ]);
 
-/** The worker that one of these values names. */
-export function findOwner(pool: WorkerPool, values: Iterable<string>): WorkerProcess | undefined {
-  for (const value of values) {
-    const number = pool.sessions.find(value);
+/** The worker of the session that the request's URL or token names. */
+export function findOwner(pool: WorkerPool, request: IncomingMessage): WorkerProcess | undefined {
+  const { sessions } = pool;
+  for (const { text, isId } of namesInHead(request)) {
+    const number = sessions.ownerOf(text) ?? (isId ? sessions.findId(text) : undefined);
     const worker = number === undefined ? undefined : pool.get(number);
     if (worker) return worker;
+  }
+  return undefined;
+}
+
+/**
+ * The worker of a session or call that the query or the body names. Callers may have chosen such a name, so it counts only while the
+ * worker answers.
+ */
+async function findSuggestion(
+  { sessions, get }: WorkerPool,
+  request: IncomingMessage,
+  body: Buffer,
+): Promise<WorkerProcess | undefined> {
+  for (const values of [valuesOfQuery(request), valuesOfBody(body, request.headers["content-type"])]) {
+    for (const value of values) {
+      const number = sessions.ownerOf(value) ?? sessions.findAlias(value);
+      const worker = number === undefined ? undefined : get(number);
+      if (worker && (await worker.isResponsive())) return worker;
+    }
   }
   return undefined;
 }
@@ -35,27 +55,29 @@ export interface ForwardOptions {
   readonly pool: WorkerPool;
   /** The body of a request does not wait in memory. */
   streams(request: IncomingMessage): void;
+  /** A full worker rejected a request, and it is sent to another one. */
+  resent(): void;
 }
 
 /**
  * Answers a request with the response of a worker. A session that the URL names decides about the worker. Otherwise, a session or call
- * that the body names suggests one, or the pool chooses. A request that such a worker rejects because it is full is sent to another
+ * that query or body name suggests one, or the pool chooses. A request that such a worker rejects because it is full is sent to another
  * one; only the worker decides whether it is.
  *
  * Rejects with AT_CAPACITY, DRAINING, or WORKER_CRASHED when the worker ends before it responds.
  */
 export async function forward(
-  { pool, streams }: ForwardOptions,
+  { pool, streams, resent }: ForwardOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   const gone = new AbortController();
   const { signal } = gone;
   response.once("close", () => gone.abort());
-  const owner = findOwner(pool, valuesOfHead(request));
+  const owner = findOwner(pool, request);
   if (owner) return pass(await exchange(owner, request, { streams, signal }), response);
   const body = await holdBody(request);
-  const suggested = body && findOwner(pool, valuesOfBody(body, request.headers["content-type"]));
+  const suggested = body && (await findSuggestion(pool, request, body));
   let place: Place = suggested ? { worker: suggested, release: () => undefined } : await pool.pick();
   try {
     for (let attempt = 1; ; attempt++) {
@@ -69,6 +91,7 @@ export async function forward(
         return pass(answer, response); // No other worker has a place: this rejection is the response.
       }
       answer.destroy();
+      resent();
     }
   } finally {
     if (response.closed) place.release();

@@ -168,6 +168,34 @@ test("an alias in a body leads to the worker of its session, also with a prefix,
   expect(seen).toHaveLength(2);
 });
 
+test("a caller who chooses an id like a path or a common value gets no requests of others", async () => {
+  const choosing = fakePlugin({
+    open: (runner: RunnerContext) => ({
+      ...{ start: () => ({ sessionId: "", body: { id: runner.createSession().id } }) },
+      routes: [
+        {
+          method: "POST",
+          path: "/offer",
+          access: "open",
+          handle: (ctx) => {
+            ctx.body = runner.createSession({ id: String(ctx.query.session_id) }).id;
+          },
+        },
+      ],
+    }),
+  });
+  await using host = await startGateway({}, { plugins: [choosing] });
+  for (const id of ["start", "fake", "sessions", "offer"]) {
+    expect(await (await host.fetch(`/offer?session_id=${id}`, { method: "POST" })).text()).toBe(id);
+    expect((await host.fetch(`/sessions/${id}`)).status).toBe(200);
+  }
+  const body = JSON.stringify({ transport: "fake" });
+  const started = await host.fetch("/start?x=fake", { method: "POST", body });
+  expect(started.status).toBe(200);
+  const metrics = await (await host.fetch("/metrics")).text();
+  expect(metrics, "no worker had to reject one of them").not.toContain("AT_CAPACITY");
+});
+
 /** A webhook that creates one session for each call, and responds with the session's id. */
 function callPlugin(created: string[]): TransportPlugin {
   return fakePlugin({
@@ -218,12 +246,14 @@ test("a vendor's request to a full worker is sent to another one, although the w
     }),
   });
   await using host = await startGateway({ maxWorkers: 2 }, { plugins: [busy] });
-  const answers = [];
-  for (let count = 0; count < 3; count++) {
+  const call = async () => {
     const response = await host.fetch("/hook");
-    answers.push(await response.text());
     expect(response.headers.has("x-pipecat-rejected")).toBe(false);
-  }
+    return await response.text();
+  };
+  // One worker is ready: it gets both, and rejects one.
+  const answers = [...(await Promise.all([call(), call()])), await call()];
+  expect(await (await host.fetch("/metrics")).text()).toContain("pipecat_resent_requests_total 1");
   expect(answers).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/), expect.stringMatching(/^[0-9a-f-]{36}$/), "busy"]);
 });
 
@@ -420,6 +450,21 @@ test("a bot that cannot be opened rejects listen() with its error, and nothing s
   });
   const failing = startGateway({}, { plugins: [broken] });
   await expect(failing).rejects.toMatchObject({ code: "OPTION_INVALID", message: "no", fix: "Yes." });
+});
+
+test("a transport with a server of its own is rejected, unless there is one worker", async () => {
+  const listening = fakePlugin({ opened: { advanced: { listeners: ["tcp://localhost:7000"] } } });
+  await expect(startGateway({}, { plugins: [listening] })).rejects.toMatchObject({ code: "OPTION_INVALID" });
+  await using host = await startGateway({ maxWorkers: 1, workerSessions: 40 }, { plugins: [listening] });
+  await host.start();
+});
+
+test("on a public address without a key, the banner lists /reload too", async () => {
+  const publicUrl = "https://bots.example.com";
+  await using open = await startGateway({}, { publicUrl });
+  expect(open.gateway.report.unauthenticatedRoutes).toEqual(expect.arrayContaining(["/sessions", "POST /reload"]));
+  await using closed = await startGateway({}, { publicUrl, apiKey: "0123456789abcdef" });
+  expect(closed.gateway.report.unauthenticatedRoutes).not.toContain("POST /reload");
 });
 
 test("a port in use rejects listen() before a worker starts", async () => {

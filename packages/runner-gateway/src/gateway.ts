@@ -13,7 +13,6 @@ import { createGatewayMetrics } from "./metrics.ts";
 import type { IsolationFlags } from "./options.ts";
 import { createNode } from "./owner-id.ts";
 import { createPool } from "./pool.ts";
-import { valuesOfHead } from "./request-owner.ts";
 import { createWorkerStarter, type StartWorker, type WorkerProgram } from "./worker-process.ts";
 
 export interface GatewayOptions {
@@ -32,7 +31,7 @@ export interface Gateway {
   /** The URL of the server for a browser on this machine. Throws before `listen()`. */
   readonly url: URL;
   /** What the first worker reported. Throws before `listen()`. */
-  readonly report: ReadyMessage;
+  readonly report: Omit<ReadyMessage, "kind">;
   readonly sessions: { readonly counts: { readonly pending: number; readonly active: number } };
   /** Opens the port and starts the first workers. Rejects like `Runner.listen`, and with the error of the bot; then nothing stays open. */
   listen(): Promise<void>;
@@ -124,12 +123,12 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
   async function request(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = incoming.url?.replace(/[?#].*/s, "") ?? "/";
     if (await answerItself(path, incoming, response)) return;
-    await forward({ pool, streams: front.streams }, incoming, response);
+    await forward({ pool, streams: front.streams, resent: metrics.requestResent }, incoming, response);
   }
 
   async function upgrade(incoming: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
     const isStopped = stopReading(connection);
-    const owner = findOwner(pool, valuesOfHead(incoming));
+    const owner = findOwner(pool, incoming);
     const place = owner ? undefined : await pool.place();
     if (connection.destroyed) return place?.release();
     const worker = owner ?? required(place).worker;
@@ -150,6 +149,20 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
     folder = await mkdtemp(join(tmpdir(), "pipecat-runner-"));
     server = await front.open({ request, upgrade });
     report = await pool.open();
+    requireNoListeners(report);
+  }
+
+  /** A server of a transport's own has one port, which only one worker can open. */
+  function requireNoListeners({ transports }: ReadyMessage): void {
+    const listening = transports.find(({ listeners }) => listeners.length > 0);
+    if (!listening || maxWorkers === 1) return;
+    throw new RunnerError(
+      "OPTION_INVALID",
+      `The transport "${listening.name}" has a server of its own (${listening.listeners.join(", ")}), which several processes cannot share.`,
+      {
+        fix: "Set --max-workers 1 and --worker-sessions to the number of calls, or remove the transport with --transport.",
+      },
+    );
   }
 
   async function release(): Promise<void> {
@@ -172,7 +185,10 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
       return new URL(required(server).url);
     },
     get report() {
-      return required(report);
+      const { transports, unauthenticatedRoutes: routes, notes } = required(report);
+      // Anyone who may list and end sessions may also reload.
+      const unauthenticatedRoutes = routes.includes("/sessions") ? [...routes, "POST /reload"] : routes;
+      return { transports, unauthenticatedRoutes, notes };
     },
     sessions: pool.sessions,
     async listen() {

@@ -10,6 +10,8 @@ export interface GatewayMetrics {
   /** Keeps the counters of a worker that has ended, so that the sums never fall. */
   workerExited(exit: WorkerExit, lastCounters: MetricValues): void;
   workerSilent(): void;
+  /** A worker's rejection was not the response: another worker got the request. */
+  requestResent(): void;
 }
 
 /** `own`: the metrics of this process. */
@@ -28,6 +30,11 @@ export function createGatewayMetrics(
   const silent = new Counter({
     name: "pipecat_worker_silent_total",
     help: "How often a worker did not answer within 0.5 s, because its event loop was blocked.",
+    registers,
+  });
+  const resent = new Counter({
+    name: "pipecat_resent_requests_total",
+    help: "Requests that a full worker rejected, and another one got. pipecat_rejections_total counts these rejections too.",
     registers,
   });
   new Gauge({
@@ -53,5 +60,6 @@ export function createGatewayMetrics(
       ended = ended.then((before) => sumMetrics([before, lastCounters]));
     },
     workerSilent: () => silent.inc(),
+    requestResent: () => resent.inc(),
   };
 }

@@ -13,16 +13,19 @@ test("a session is found by its id and aliases until it ends, and by the worker 
   expect(table.apply(1, session("chosen", "pending"))).toBe(true);
   expect(table.apply(1, session("chosen", "active"))).toBe(false);
   table.apply(1, { kind: "alias", id: "chosen", key: "unverified:CA1" });
-  for (const text of ["chosen", "CA1", "unverified:CA1"]) expect(table.find(text)).toBe(1);
+  expect(table.findId("chosen")).toBe(1);
+  for (const key of ["CA1", "unverified:CA1"]) expect(table.findAlias(key)).toBe(1);
+  expect([table.findAlias("chosen"), table.findId("CA1")]).toEqual([undefined, undefined]);
   expect(table.counts).toEqual({ pending: 0, active: 1 });
   table.apply(1, session("chosen", "ended"));
-  for (const text of ["chosen", "CA1", "unverified:CA1"]) expect(table.find(text)).toBeUndefined();
+  for (const key of ["CA1", "unverified:CA1"]) expect(table.findAlias(key)).toBeUndefined();
+  expect(table.findId("chosen")).toBeUndefined();
   expect([table.count(1), table.counts]).toEqual([0, { pending: 0, active: 0 }]);
   table.apply(1, { kind: "alias", id: "chosen", key: "late" });
-  expect(table.find("late")).toBeUndefined();
+  expect(table.findAlias("late")).toBeUndefined();
 
-  expect(table.find(`${node}-0007-8000-8000-000000000000.1.x`)).toBe(7);
-  expect(table.find("0000000b-0007-8000-8000-000000000000"), "of another gateway").toBeUndefined();
+  expect(table.ownerOf(`${node}-0007-8000-8000-000000000000.1.x`)).toBe(7);
+  expect(table.ownerOf("0000000b-0007-8000-8000-000000000000"), "of another gateway").toBeUndefined();
 });
 
 test("a later session takes over an alias, and keeps it when the earlier one ends", () => {
@@ -32,7 +35,7 @@ test("a later session takes over an alias, and keeps it when the earlier one end
   table.apply(1, { kind: "alias", id: "one", key: "CA1" });
   table.apply(2, { kind: "alias", id: "two", key: "CA1" });
   table.apply(1, session("one", "ended"));
-  expect(table.find("CA1")).toBe(2);
+  expect(table.findAlias("CA1")).toBe(2);
 });
 
 test("the sessions of a worker that ended are returned and forgotten", () => {
@@ -41,7 +44,7 @@ test("the sessions of a worker that ended are returned and forgotten", () => {
   table.apply(2, session("two", "active"));
   table.apply(1, session("three", "pending"));
   expect(table.remove(1).map(({ id }) => id)).toEqual(["one", "three"]);
-  expect([table.find("one"), table.find("two"), table.count(1), table.count(2)]).toEqual([undefined, 2, 0, 1]);
+  expect([table.findId("one"), table.findId("two"), table.count(1), table.count(2)]).toEqual([undefined, 2, 0, 1]);
 });
 
 test("the oldest pending session is found when it has waited long enough", () => {

@@ -23,8 +23,12 @@ export interface LiveSession {
 export interface SessionTable {
   /** Applies a report. Returns true for a session that is new. */
   apply(worker: number, message: SessionReport): boolean;
-  /** The worker of the session that has this id or alias, or whose id begins this text. */
-  find(text: string): number | undefined;
+  /** The worker that an id of the runner names; the text may also begin with one, like a token. */
+  ownerOf(text: string): number | undefined;
+  /** The worker of the session with this id, which its caller may have chosen. */
+  findId(id: string): number | undefined;
+  /** The worker of the session with this alias. */
+  findAlias(key: string): number | undefined;
   /** How many sessions a worker has. */
   count(worker: number): number;
   /** The oldest session that has waited longer than `ms` for its caller. */
@@ -86,12 +90,12 @@ export function createSessionTable(node: string): SessionTable {
       countFor(worker, 1);
       return true;
     },
-    find(text) {
-      const session = sessions.get(text) ?? keys.get(text);
-      if (session) return session.worker;
+    ownerOf(text) {
       const owner = ownerOf(text);
       return owner?.node === node ? owner.worker : undefined;
     },
+    findId: (id) => sessions.get(id)?.worker,
+    findAlias: (key) => keys.get(key)?.worker,
     count: (worker) => perWorker.get(worker) ?? 0,
     oldestPending(ms) {
       const latest = performance.now() - ms;
