@@ -22,6 +22,13 @@ export function findChromium(env: Environment = process.env): string | undefined
   return [...onPath(chromiumNames, env), ...macApplications, ...inPlaywrightCache(env)].find(isExecutable);
 }
 
+/** Firefox: `PIPECAT_FIREFOX`, else an installed one. Tests that need it are skipped without it. */
+export function findFirefox(env: Environment = process.env): string | undefined {
+  if (env.PIPECAT_FIREFOX) return [env.PIPECAT_FIREFOX].find(isExecutable);
+  const names = ["firefox", "firefox-esr"];
+  return [...onPath(names, env), "/Applications/Firefox.app/Contents/MacOS/firefox"].find(isExecutable);
+}
+
 /** coturn's `turnserver`. */
 export function findTurnServer(env: Environment = process.env): string | undefined {
   return onPath(["turnserver"], env).find(isExecutable);
@@ -90,6 +97,7 @@ function main(): void {
       "Tests against a LiveKit server are skipped: livekit-server is not installed. pnpm test:livekit builds it.",
     );
   }
+  if (findFirefox() === undefined) console.log("Tests with Firefox are skipped: it is not installed.");
   const missing = missingPackages();
   if (missing.length === 0) return;
   const prefix = aptPrefix();

@@ -6,7 +6,7 @@ import type { Runner } from "@pipecat-ts/runner-host";
 import { build } from "vite";
 import { afterAll, beforeAll, expect } from "vitest";
 import type { WebTransport } from "../runner.ts";
-import type { CallerPage } from "./caller-page.ts";
+import type { ScriptedPage } from "./caller-page.ts";
 
 /**
  * Call once in a test file. Builds a page with a published client and none of our code, by default Pipecat's. Returns a function that
@@ -59,7 +59,7 @@ export interface PublishedClient {
  * which `openPage` fakes.
  */
 export async function openPublishedClient(
-  { page }: CallerPage,
+  { page }: { readonly page: ScriptedPage },
   origin: string,
   transport: WebTransport,
   mediaManager: "offline" | "default" = "offline",
