@@ -22,13 +22,6 @@ export function findChromium(env: Environment = process.env): string | undefined
   return [...onPath(chromiumNames, env), ...macApplications, ...inPlaywrightCache(env)].find(isExecutable);
 }
 
-/** Firefox: `PIPECAT_FIREFOX`, else an installed one. Tests that need it are skipped without it. */
-export function findFirefox(env: Environment = process.env): string | undefined {
-  if (env.PIPECAT_FIREFOX) return [env.PIPECAT_FIREFOX].find(isExecutable);
-  const names = ["firefox", "firefox-esr"];
-  return [...onPath(names, env), "/Applications/Firefox.app/Contents/MacOS/firefox"].find(isExecutable);
-}
-
 /** coturn's `turnserver`. */
 export function findTurnServer(env: Environment = process.env): string | undefined {
   return onPath(["turnserver"], env).find(isExecutable);
@@ -97,7 +90,9 @@ function main(): void {
       "Tests against a LiveKit server are skipped: livekit-server is not installed. pnpm test:livekit builds it.",
     );
   }
-  if (findFirefox() === undefined) console.log("Tests with Firefox are skipped: it is not installed.");
+  if (!process.env.PIPECAT_FIREFOX) {
+    console.log("Tests with Firefox are skipped. To run them, set PIPECAT_FIREFOX=/path/to/firefox.");
+  }
   const missing = missingPackages();
   if (missing.length === 0) return;
   const prefix = aptPrefix();

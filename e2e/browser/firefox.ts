@@ -5,11 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { WebSocket } from "ws";
-import { findFirefox } from "../../scripts/test-tools.ts";
 import { callMachine, fakeCallMachine, type ScriptedPage } from "./caller-page.ts";
 
-/** The path of Firefox; `undefined` where it is not installed. Tests that need it are skipped then. */
-export const firefoxProgram: string | undefined = findFirefox();
+/** The path of Firefox. Without it, tests that need it are skipped: an installed one may be in a sandbox that hides its profile. */
+export const firefoxProgram: string | undefined = process.env.PIPECAT_FIREFOX || undefined;
 
 /** A page in Firefox. */
 export interface FirefoxPage extends AsyncDisposable {
@@ -42,7 +41,7 @@ function settings(voiceHz: number): string {
  * Firefox decodes what it receives, but starts no `AudioContext`. The page gets a fake of the script that daily-js loads.
  */
 export async function startFirefox(voiceHz: number): Promise<FirefoxPage> {
-  if (firefoxProgram === undefined) throw new Error("Firefox is not installed. Install it, or set PIPECAT_FIREFOX.");
+  if (firefoxProgram === undefined) throw new Error("Set PIPECAT_FIREFOX=/path/to/firefox.");
   const profile = await mkdtemp(join(tmpdir(), "firefox-"));
   await writeFile(join(profile, "user.js"), settings(voiceHz));
   const args = ["--headless", "--no-remote", "--profile", profile, "--remote-debugging-port", "0", "about:blank"];

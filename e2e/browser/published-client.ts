@@ -56,7 +56,7 @@ export interface PublishedClient {
 
 /**
  * Opens the page at a runner that has its route. `mediaManager` is that of WebRTC: the default one loads a script from c.daily.co,
- * which `openPage` fakes.
+ * which the test's browser fakes.
  */
 export async function openPublishedClient(
   { page }: { readonly page: ScriptedPage },
