@@ -3,7 +3,7 @@
  * (`pnpm test:python`).
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cacheFolder } from "./cache-folder.ts";
 
@@ -20,14 +20,17 @@ function findPython(): string {
   if (named) return named;
   const folder = join(cacheFolder(process.env), "python-pipecat-1.14.0");
   const python = join(folder, process.platform === "win32" ? "Scripts/python.exe" : "bin/python");
-  if (existsSync(python)) return python;
+  // The last step of an installation: an incomplete one starts again.
+  const stamp = join(folder, "complete");
+  if (existsSync(stamp)) return python;
   console.log(`Installing ${packages.join(" ")} in ${folder}…`);
   const isInstalled =
     run(process.env.PYTHON || "python3", "-m", "venv", folder) &&
     run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages);
-  if (isInstalled) return python;
-  // An incomplete folder would count as installed.
-  rmSync(folder, { recursive: true, force: true });
+  if (isInstalled) {
+    writeFileSync(stamp, "");
+    return python;
+  }
   console.error(
     "The tests need Python 3.11 or newer with venv and pip. Install it, or set PYTHON=/path/to/python, or set PIPECAT_PYTHON to a Python that has the packages above.",
   );

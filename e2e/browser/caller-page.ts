@@ -11,6 +11,14 @@ export interface PageAudio extends AudioFrame {
 /** `played`: what the page plays; `spoken`: what its microphone delivers. */
 export type AudioKind = "played" | "spoken";
 
+/** A page that evaluates expressions: one of Playwright, or of `firefox.ts`. */
+export interface ScriptedPage {
+  goto(url: string): Promise<unknown>;
+  evaluate<T>(expression: string): Promise<T>;
+  /** Waits until the expression is truthy. */
+  waitForFunction(expression: string): Promise<unknown>;
+}
+
 /** A page in a browser context of its own, with recorded audio. */
 export interface CallerPage {
   readonly page: Page;
@@ -37,8 +45,8 @@ interface RecordedAudio {
 }
 
 /** The script that daily-js 0.90.0 loads from another host, and its fake. */
-const callMachine = "https://c.daily.co/call-machine/versioned/0.90.0/static/call-machine-object-bundle.js";
-const fakeCallMachine = join(import.meta.dirname, "page/device-call-machine.js");
+export const callMachine = "https://c.daily.co/call-machine/versioned/0.90.0/static/call-machine-object-bundle.js";
+export const fakeCallMachine: string = join(import.meta.dirname, "page/device-call-machine.js");
 
 /** Opens an empty page that may send requests to `origin` only. It gets a fake of the script that daily-js loads. */
 export async function openCallerPage(browser: Browser, origin: string): Promise<CallerPage> {

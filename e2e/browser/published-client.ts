@@ -6,7 +6,7 @@ import type { Runner } from "@pipecat-ts/runner-host";
 import { build } from "vite";
 import { afterAll, beforeAll, expect } from "vitest";
 import type { WebTransport } from "../runner.ts";
-import type { CallerPage } from "./caller-page.ts";
+import type { ScriptedPage } from "./caller-page.ts";
 
 /**
  * Call once in a test file. Builds a page with a published client and none of our code, by default Pipecat's. Returns a function that
@@ -58,10 +58,10 @@ export interface PublishedClient {
 
 /**
  * Opens the page at a runner that has its route. `mediaManager` is that of WebRTC: the default one loads a script from c.daily.co,
- * which `openPage` fakes.
+ * which the test's browser fakes.
  */
 export async function openPublishedClient(
-  { page }: CallerPage,
+  { page }: { readonly page: ScriptedPage },
   origin: string,
   transport: WebTransport,
   mediaManager: "offline" | "default" = "offline",
