@@ -61,7 +61,7 @@ const epsilonMs = 0.01;
  * audio after it just as much.
  *
  * From then on a frame is due every `frameMs`. It is padded with silence only when the far end runs dry, or has little left and
- * the bot has written nothing for a frame's time. Late audio goes out with the next frame.
+ * the bot has written nothing for as long. Late audio goes out with the next frame.
  */
 export function createPlayout(options: PlayoutOptions): Playout {
   const { port, pacer, drops } = options;
@@ -142,7 +142,7 @@ export function createPlayout(options: PlayoutOptions): Playout {
 
   function frameKind(dueMs: number): "full" | "padded" | "last" {
     const leadMs = leadAt(dueMs) - epsilonMs;
-    if (dueMs - enqueuedAtMs >= frameMs && leadMs <= spareMs) return "last";
+    if (dueMs - enqueuedAtMs >= startAfterMs && leadMs <= spareMs) return "last";
     return leadMs <= 0 ? "padded" : "full";
   }
 
