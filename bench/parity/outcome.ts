@@ -27,6 +27,8 @@ export interface ParityRequest {
 /** What responses have said so far: `sessionId`, `socket` (the path of a URL for a WebSocket), `pcId`. */
 export type Memory = Map<string, string>;
 
+/** How long a request may take, in ms. */
+const requestMs = 20_000;
 /** How long a WebSocket may take to answer or to close, in ms. */
 const socketMs = 1_500;
 
@@ -74,7 +76,12 @@ async function exchange(
   const bytes = Buffer.from(await encoded.arrayBuffer());
   const type = body instanceof FormData ? { "content-type": encoded.headers.get("content-type") ?? "" } : {};
   const length = body === undefined ? {} : { "content-length": bytes.length };
-  const sent = request(url, { method, headers: { ...type, ...length, ...headers }, agent: false, timeout: 20_000 });
+  const sent = request(url, {
+    method,
+    headers: { ...type, ...length, ...headers },
+    agent: false,
+    signal: AbortSignal.timeout(requestMs),
+  });
   sent.end(bytes);
   const [response] = (await once(sent, "response")) as [IncomingMessage];
   return { status: Number(response.statusCode), headers: response.headers, content: await textOf(response) };

@@ -310,13 +310,7 @@ export const setups: readonly Setup[] = [
     ],
   },
   {
-    flags: [
-      "--ice-servers",
-      "stun:stun.example:3478",
-      '{"urls": ["turn:turn.example"], "username": "u", "credential": "c"}',
-      "-t",
-      "webrtc",
-    ],
+    flags: ["-t", "webrtc", "--ice-servers", "stun:stun.example:3478", '{"urls": ["turn:turn.example"], "username": "u", "credential": "c"}'],
     requests: [
       { send: "POST /start", json: {}, differs: ["200 {iceConfig: {iceServers: [{urls}]}, sessionId}", "200 {iceConfig: {iceServers: [{urls: [string]}]}, sessionId}", "webrtc: `{sessionId, iceConfig?}`"] },
       { send: "POST /start", json: { enableDefaultIceServers: true }, differs: ["200 {iceConfig: {iceServers: [{urls}]}, sessionId}", "200 {iceConfig: {iceServers: [{urls: [string]}]}, sessionId}", "webrtc: `{sessionId, iceConfig?}`"] },
