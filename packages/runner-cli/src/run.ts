@@ -10,7 +10,7 @@ import { readManifest } from "./manifest.ts";
 import { bannerText, failureText } from "./output.ts";
 import type { FoundPlugins } from "./plugins.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
-import { shownPath } from "./project.ts";
+import { type Project, shownPath } from "./project.ts";
 import { readRunnerBody } from "./runner-body.ts";
 import {
   boundStandardStreams,
@@ -18,6 +18,7 @@ import {
   prepareStandardStreams,
   sendConsoleToStderr,
 } from "./standard-streams.ts";
+import { refreshTypeFile, writeTypeFile } from "./type-file.ts";
 import { watchBot } from "./watch.ts";
 
 /**
@@ -30,10 +31,11 @@ import { watchBot } from "./watch.ts";
 export async function run(argv: readonly string[], itself?: string): Promise<void> {
   const { version, help, verbose } = parsePartly(argv, [runnerGroup]).given[runnerGroup.name] ?? {};
   prepareStandardStreams();
-  if (!version && !help) sendConsoleToStderr();
+  const writesTypes = itself === undefined && argv.length === 1 && argv[0] === "types";
+  if (!version && !help && !writesTypes) sendConsoleToStderr();
   let code = 1;
   try {
-    code = version ? printVersion() : await execute(argv, itself);
+    code = version ? printVersion() : writesTypes ? printTypeFile() : await execute(argv, itself);
   } catch (error) {
     console.error(failureText(error, verbose === true, process.stderr));
   }
@@ -54,6 +56,7 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   boundStandardStreams(logger.countDropped);
   for (const { name, cause } of found.failures) logger.debug({ err: cause, package: name }, "transport not loaded");
   for (const { reason, fix } of found.duplicates) logger.warn(`${reason} ${fix}`);
+  refreshTypes(line.project, logger);
   const hasClient = existsSync(join(clientRoot, "index.html"));
   const watched = line.modules && watchBot(bot, line.modules, logger);
   const settings = withPresentName(runnerOptionsFrom(resolveOptions(runnerFlags, { given })), found.plugins, logger);
@@ -88,12 +91,29 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
     maxSessions,
     transports,
     failures: found.failures,
+    missing: line.missing,
   };
   // On stderr, because stdout is for the log.
   console.error(bannerText({ ...facts, unauthenticatedRoutes }, process.stderr));
   if (open) await openBrowser(url, logger);
   await stopped;
   return end.exitCode;
+}
+
+function printTypeFile(): number {
+  const { file, packages, changed } = writeTypeFile(process.cwd());
+  console.log(`${shownPath(file)} ${changed ? "now imports" : "already imports"} the types of ${packages.join(", ")}`);
+  return 0;
+}
+
+/** A runner whose folder is read-only starts all the same. */
+function refreshTypes(project: Project, logger: Logger): void {
+  try {
+    const update = refreshTypeFile(project);
+    if (update?.changed) logger.info({ file: shownPath(update.file), packages: update.packages }, "types written");
+  } catch (err) {
+    logger.warn({ err }, "types not written");
+  }
 }
 
 /** Replaces a former name of a transport in `--transport`, and warns. */
