@@ -35,7 +35,8 @@ export interface SpokenSegment {
 /** Sends the text of the bot's output to the client in time with its audio. */
 export interface BotOutputs {
   show(text: string, options?: BotOutputOptions): Promise<void>;
-  speak(text: string, options?: BotSpeechOptions): SpokenSegment;
+  /** With `isHeard`, the caller hears the text already: it does not wait for `speechStarted`. */
+  speak(text: string, options?: BotSpeechOptions & { readonly isHeard?: boolean }): SpokenSegment;
   /** The caller hears the bot from now on. Sends the held messages. */
   speechStarted(): void;
   speechStopped(): void;
@@ -81,7 +82,7 @@ export function createBotOutputs(outbox: Outbox, logger: RTVILogger | undefined)
       return speaking || held.length === 0 ? send(data) : hold({ data });
     },
 
-    speak(text, { outputType = "sentence", playback } = {}) {
+    speak(text, { outputType = "sentence", playback, isHeard = speaking } = {}) {
       lastId += 1;
       const id = lastId;
       let spoken = 0;
@@ -120,7 +121,7 @@ export function createBotOutputs(outbox: Outbox, logger: RTVILogger | undefined)
       };
 
       const first = { data: dataFor("new"), segment: id };
-      void (speaking ? send(first.data) : hold(first));
+      void (isHeard ? send(first.data) : hold(first));
       playback?.done.then(
         ({ interrupted }) => {
           if (interrupted) return segment.cancel();

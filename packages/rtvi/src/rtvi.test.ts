@@ -301,7 +301,7 @@ it("removes its listeners after the call, and sends nothing", async () => {
   const { transport, rtvi } = readyBot();
   const messages: ClientMessage[] = [];
   rtvi.on("clientMessage", (message) => messages.push(message));
-  expect(transport.listening).toBe(5);
+  expect(transport.listening).toBe(6);
   await transport.end();
   expect(transport.listening).toBe(0);
   await rtvi.sendServerMessage("too late");

@@ -10,6 +10,7 @@ import { createOutbox } from "./outbox.ts";
 import type { RTVIClient } from "./protocols.ts";
 import { createReports, type ReportOptions } from "./reports.ts";
 import { createSenders, type RTVISenders } from "./senders.ts";
+import { createSpeechTexts } from "./speech-texts.ts";
 import type { RTVITransport } from "./transport.ts";
 
 /** What a bot offers its clients. */
@@ -71,8 +72,8 @@ export interface RTVI extends RTVISenders {
  * From then on, unknown message types, and invalid data of messages that have a listener, are answered with an
  * `error-response`. Messages that arrived earlier were held (the latest 50, at most 2 MiB). The bot's `appMessage` listeners still receive all messages.
  *
- * `bot-started-speaking`, `bot-stopped-speaking`, `bot-interrupted`, and `user-input` for the user's typed texts are sent
- * automatically: call this function before the bot speaks.
+ * `bot-started-speaking`, `bot-stopped-speaking`, `bot-interrupted`, the text of `transport.speak()` as the caller hears it, and
+ * `user-input` for the user's typed texts are sent automatically: call this function before the bot speaks.
  */
 export function createRTVI(transport: RTVITransport, options: RTVIOptions = {}): RTVI {
   const handshake = handshakeOf(transport, options);
@@ -156,6 +157,7 @@ function startRTVI(transport: RTVITransport, handshake: Handshake, options: RTVI
       { tap: true },
     ),
     transport.on("botInterrupted", () => void outbox.send("bot-interrupted", undefined), { tap: true }),
+    transport.on("botSpeechProgress", createSpeechTexts(outputs, senders), { tap: true }),
     transport.on("dtmf", (key) => events.emit("dtmf", key), { tap: true }),
   ];
   handshake.receive = receive;

@@ -1,6 +1,6 @@
 /**
  * The parts of a transport that RTVI uses: messages in both directions, when the bot starts and stops speaking or is
- * interrupted, phone keys, and what the call carries. The runner's `Transport` has this shape, and any other object with it works too.
+ * interrupted, the text of its speech, phone keys, and what the call carries. The runner's `Transport` has this shape, and any other object with it works too.
  */
 export interface RTVITransport {
   /**
@@ -15,6 +15,12 @@ export interface RTVITransport {
   on(
     event: "botStartedSpeaking" | "botStoppedSpeaking" | "botInterrupted",
     listener: () => void,
+    options?: { readonly tap?: boolean },
+  ): () => void;
+  /** Registers a listener that receives how much of the text of a speech the caller has heard. */
+  on(
+    event: "botSpeechProgress",
+    listener: (progress: SpeechProgress) => void,
     options?: { readonly tap?: boolean },
   ): () => void;
   /** Registers a listener that receives phone keys, one per call. */
@@ -33,6 +39,18 @@ export interface RTVITransport {
   readonly closed: Promise<unknown>;
   /** Ends the call after the queued audio has played. */
   close(): Promise<unknown>;
+}
+
+/** How much of the text of a speech the caller has heard. */
+export interface SpeechProgress {
+  /** Identifies the speech. Speeches do not overlap. */
+  readonly id: number;
+  /** Its text so far. */
+  readonly text: string;
+  /** The beginning of `text` that the caller has heard, in whole words. */
+  readonly heardText: string;
+  /** Whether no further report of this speech follows. */
+  readonly ended: boolean;
 }
 
 /** Receives problems that no promise reports. The runner's and pino's loggers have this shape. */

@@ -43,6 +43,8 @@ export interface TransportEvents {
   botStoppedSpeaking: [];
   /** `interrupt()` was called. An utterance that it cuts off also ends with `botStoppedSpeaking`, after this event. */
   botInterrupted: [];
+  /** The caller has heard more of the text of a speech, or the speech has ended. Speeches without text send none. */
+  botSpeechProgress: [progress: SpeechProgress];
   /** Something failed without ending the call. */
   error: [error: Error];
 }
@@ -128,8 +130,14 @@ export interface Transport<Events extends TransportEvents = TransportEvents> {
   /** Plays one utterance. Utterances queue behind each other and never end the call. */
   play(audio: ReadableStream<AudioFrame> | AsyncIterable<AudioFrame>): Playback;
   /**
-   * Stops playout now (barge-in): settles pending writes, cancels the sources of `play`, and empties every queue, also at the
-   * far end. Audio written before is not played after it; audio written or played after it is.
+   * Starts an utterance that grows while it is played: audio and text as a language model or a speech service delivers them.
+   * It takes its turn behind everything enqueued before, and what is enqueued later waits until you call `end` or `cancel`.
+   */
+  speak(): Speech;
+  /**
+   * Stops playout now (barge-in): settles pending writes, cancels the sources of `play`, interrupts every speech, and empties
+   * every queue, also at the far end. Audio written before is not played after it; audio written or played after it is. A
+   * speech that was interrupted drops what is still written to it.
    *
    * Frames that a pipe into `output` delivers without a pause right after an interruption count as old, because a pipe hides
    * when they were written. To be sure of being heard, answer an interruption with `play` or with a writer.
@@ -171,6 +179,71 @@ export interface Playback {
   readonly playedMs: number;
   /** Resolves when it was played to its end or interrupted. Rejects with the error of its source; an unhandled rejection is harmless. */
   readonly done: Promise<{ readonly playedMs: number; readonly interrupted: boolean }>;
+}
+
+/** An utterance that grows while it is played. `Transport.speak` starts it. Its methods never throw and never reject. */
+export interface Speech extends Playback {
+  /** 1 for the first speech of a call. */
+  readonly id: number;
+  /**
+   * Adds audio. Resolves when no more than 200 ms of audio wait to be played, so a source that can pause awaits it; other
+   * sources need not. Audio after an interruption is dropped, and so is audio after `end` or `cancel`: see `droppedMs`.
+   */
+  write(frame: AudioFrame): Promise<void>;
+  /**
+   * Adds mono audio as signed 16-bit little-endian PCM at `sampleRate` Hz. The pieces of a stream may end anywhere, also in the
+   * middle of a sample.
+   */
+  write(pcm: Uint8Array, sampleRate: number): Promise<void>;
+  /**
+   * Adds text that is spoken. Without `atMs`, the position of the text in the audio is estimated: from its share of the
+   * audio, and at 17 characters per second at most while either can still grow. Text after an interruption is dropped.
+   */
+  text(delta: string, options?: SpeechTextOptions): void;
+  /** No more audio follows. Resolves like `done`. Text may follow until then. */
+  end(): Promise<SpeechEnd>;
+  /**
+   * Drops what the caller has not heard of this speech. Other utterances are played. If the next one already follows, up to
+   * 200 ms of this one are played before it.
+   */
+  cancel(): void;
+  /** Milliseconds of audio written so far. A sentence whose audio follows starts at this position. */
+  readonly writtenMs: number;
+  /** Milliseconds of written audio that the caller does not hear because of an interruption, `cancel`, or a write after `end`. */
+  readonly droppedMs: number;
+  /** The text that the caller has heard, in whole words. */
+  readonly heardText: string;
+  /** Aborts when the speech is interrupted or cancelled. Pass it to the requests that produce the speech. */
+  readonly signal: AbortSignal;
+  /** Resolves when the speech was played to its end, interrupted or cancelled. Never rejects. */
+  readonly done: Promise<SpeechEnd>;
+}
+
+export interface SpeechTextOptions {
+  /** Where in the audio of this speech the text starts, in ms: a speech service's timestamp, or `writtenMs` before its audio. */
+  readonly atMs?: number | undefined;
+}
+
+/** What the caller heard of a speech. */
+export interface SpeechEnd {
+  /** Milliseconds of audio, for example for `audio_end_ms` of OpenAI's `conversation.item.truncate`, rounded down. */
+  readonly playedMs: number;
+  /** Whether it was interrupted or cancelled. */
+  readonly interrupted: boolean;
+  /** The text, in whole words: what belongs into the conversation's history. */
+  readonly heardText: string;
+}
+
+/** How much of a speech's text the caller has heard so far. */
+export interface SpeechProgress {
+  /** The id of the speech. */
+  readonly id: number;
+  /** Its text so far. */
+  readonly text: string;
+  /** The beginning of `text` that the caller has heard, in whole words. */
+  readonly heardText: string;
+  /** Whether this is the last report of this speech. */
+  readonly ended: boolean;
 }
 
 /** The result of an interruption. */

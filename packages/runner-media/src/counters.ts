@@ -18,7 +18,7 @@ export interface MediaCounters {
   readonly outputDropped: number;
   /** Frames from the bot that were not valid audio. */
   readonly outputInvalid: number;
-  /** Milliseconds of audio that a pipe delivered after an interruption and that were dropped as old. */
+  /** Milliseconds of audio dropped as old: from a pipe after an interruption, or written to a speech after its end. */
   readonly outputStaleMs: number;
   /** Gaps within an utterance because the bot's audio was late. */
   readonly outputGaps: number;

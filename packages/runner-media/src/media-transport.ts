@@ -113,6 +113,7 @@ function buildMedia(options: MediaOptions): Media {
     drops,
     started: () => events.emit("botStartedSpeaking"),
     stopped: () => events.emit("botStoppedSpeaking"),
+    advanced: () => playbacks.advanced(),
     failed(error) {
       if (!portFailed) logger.warn({ err: error }, "the media port failed; further failures are not logged");
       portFailed = true;
@@ -122,7 +123,11 @@ function buildMedia(options: MediaOptions): Media {
   const playbacks = createPlaybacks({
     lock,
     playout,
+    drops,
     logger,
+    audioOut: capabilities.audioOut,
+    isOver: () => ended,
+    progressed: (progress) => events.emit("botSpeechProgress", progress),
     rejected,
     failed(error) {
       logger.warn({ err: error }, "audio source failed");
@@ -185,20 +190,16 @@ function buildMedia(options: MediaOptions): Media {
     get output() {
       return output.stream;
     },
-    play(audio) {
-      const playback = playbacks.play(audio);
-      if (ended || !capabilities.audioOut) playbacks.interrupt();
-      return playback;
-    },
+    play: playbacks.play,
+    speak: playbacks.speak,
     interrupt(): Interruption {
       if (ended) return { playedMs: 0, droppedMs: 0 };
       events.emit("botInterrupted");
       const currentMs = playbacks.current?.playedMs;
-      playbacks.interrupt();
-      const unwrittenMs = lock.newGeneration();
+      const unenqueuedMs = playbacks.interrupt() + lock.newGeneration();
       output.interrupted();
       const { playedMs, droppedMs } = playout.interrupt();
-      return { playedMs: currentMs ?? playedMs, droppedMs: droppedMs + unwrittenMs };
+      return { playedMs: currentMs ?? playedMs, droppedMs: droppedMs + unenqueuedMs };
     },
     sendMessage(message) {
       const sending = send(message);

@@ -33,6 +33,8 @@ export interface PlayoutOptions {
   readonly drops: DropCounters;
   started(): void;
   stopped(): void;
+  /** The far end may have played more. */
+  advanced(): void;
   failed(error: Error): void;
 }
 
@@ -174,6 +176,7 @@ export function createPlayout(options: PlayoutOptions): Playout {
 
   /** Resolves waiters whose position was played, and stops the ticks at the end of an utterance. */
   function settle(): void {
+    options.advanced();
     const nowMs = clock.now();
     const playedMs = playhead.playedMs(nowMs);
     if (waiters.length > 0) waiters = waiters.filter((waiter) => !answer(waiter, playedMs));

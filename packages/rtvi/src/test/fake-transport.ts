@@ -1,7 +1,13 @@
 import type { RTVIMessage } from "../messages.ts";
 import type { RTVITransport } from "../transport.ts";
 
-type Event = "appMessage" | "botStartedSpeaking" | "botStoppedSpeaking" | "botInterrupted" | "dtmf";
+type Event =
+  | "appMessage"
+  | "botStartedSpeaking"
+  | "botStoppedSpeaking"
+  | "botInterrupted"
+  | "botSpeechProgress"
+  | "dtmf";
 type Listener = (value: never, sender?: string) => void;
 
 /** A transport for tests. It holds events like the runner's transport and records sent messages as the client receives them. */
