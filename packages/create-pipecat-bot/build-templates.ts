@@ -22,7 +22,7 @@ interface Manifest {
 }
 
 /** The apps that are templates, and the order of the prompt. */
-const bots: readonly string[] = ["echo"];
+const bots: readonly string[] = ["realtime", "echo"];
 
 /** Reads the catalog from the repository. */
 export async function collectTemplates(): Promise<Catalog> {

@@ -24,15 +24,22 @@ const read = (path: string) => readFileSync(join(cwd, path), "utf8");
 
 test("creates a bot with defaults, and says what to do next", async () => {
   const { nextSteps } = await create();
-  expect(nextSteps).toEqual(["cd pipecat-bot", "npm install", "npm start"]);
+  expect(nextSteps).toEqual([
+    "cd pipecat-bot",
+    "npm install",
+    expect.stringMatching(/^cp \.env\.example \.env/),
+    "npm start",
+  ]);
   expect(readdirSync(join(cwd, "pipecat-bot")).sort()).toEqual([
     ".dockerignore",
+    ".env.example",
     ".gitignore",
     "AGENTS.md",
     "Dockerfile",
     "README.md",
     "bot.test.ts",
     "bot.ts",
+    "conversation.ts",
     "package.json",
     "pipecat-env.d.ts",
     "tsconfig.json",
@@ -40,7 +47,7 @@ test("creates a bot with defaults, and says what to do next", async () => {
   expect(read("pipecat-bot/bot.ts").match(/\w+: audio,/g)).toEqual(["webrtc: audio,"]);
   const manifest = JSON.parse(read("pipecat-bot/package.json"));
   expect(manifest).toMatchObject({ name: "pipecat-bot", type: "module", scripts: { start: "pipecat-runner" } });
-  expect(Object.keys(manifest.dependencies)).toEqual(["@pipecat-ts/runner-webrtc", "pipecat-runner"]);
+  expect(Object.keys(manifest.dependencies)).toEqual(["@pipecat-ts/runner-webrtc", "openai", "pipecat-runner", "ws"]);
 });
 
 test("a bot has params, packages and types of the chosen transports only, and its test calls over one of them", async () => {
@@ -59,7 +66,7 @@ test("a bot has params, packages and types of the chosen transports only, and it
 });
 
 test("JavaScript has no types", async () => {
-  const { nextSteps } = await create("script", "--js", "--manager", "pnpm");
+  const { nextSteps } = await create("script", "--js", "--manager", "pnpm", "--template", "echo");
   expect(nextSteps).toEqual(["cd script", "pnpm install", "pnpm start"]);
   expect(readdirSync(join(cwd, "script")).filter((name) => /ts/.test(name))).toEqual([]);
   expect(read("script/bot.js")).toContain("export async function bot(args) {");
@@ -76,7 +83,9 @@ test("a transport package is named after its folder", async () => {
 test("an existing folder may contain a Git repository, and nothing else", async () => {
   mkdirSync(join(cwd, "cloned/.git"), { recursive: true });
   await create("cloned");
-  await expect(create("cloned")).rejects.toThrow("cloned is not empty: it has .dockerignore, .gitignore, AGENTS.md.");
+  await expect(create("cloned")).rejects.toThrow(
+    "cloned is not empty: it has .dockerignore, .env.example, .gitignore.",
+  );
   writeFileSync(join(cwd, "file"), "");
   await expect(create("file")).rejects.toThrow("file is not a folder.");
 });
@@ -88,7 +97,7 @@ test.each([
   ],
   [["../.."], "cannot be the name of a package"],
   [["new", "--template", "ecko"], '"ecko" is not a template. Did you mean echo?'],
-  [["new", "--template", "unknown"], '"unknown" is not a template. Choose from: echo, transport'],
+  [["new", "--template", "unknown"], '"unknown" is not a template. Choose from: realtime, echo'],
   [["new", "--transports", "webrtc, twillio"], '"twillio" is not a transport. Did you mean twilio?'],
   [["new", "--transports", ","], "--transports names no transport. Choose from: webrtc"],
   [["new", "--template", "transport", "--transports", "webrtc"], "--transports is for bots"],

@@ -53,7 +53,7 @@ export interface BotCall {
 
 const frameMs = 20;
 const sampleRate = 24_000;
-const rtviVersion = "2.1.0";
+const rtviVersion = "2.2.0";
 
 /**
  * Calls a bot with a simulated caller: everything is real but the wire. No port is opened and no transport package is needed.

@@ -10,7 +10,9 @@ import { createSpeechDetector } from "./speech-detector.ts";
 /** What the simulated model does in one response. */
 export type OpenAIReply =
   | { readonly speech: AudioFrame; readonly transcript: string }
-  | { readonly functionCall: { readonly name: string; readonly arguments: Readonly<Record<string, unknown>> } };
+  | { readonly functionCall: { readonly name: string; readonly arguments: Readonly<Record<string, unknown>> } }
+  /** The response fails with this code, such as `insufficient_quota`. */
+  | { readonly failure: string };
 
 /** How the simulated vendor behaves. */
 export interface FakeOpenAIOptions {
@@ -228,6 +230,11 @@ function converse(socket: WebSocket, { reply, transcribe }: FakeOpenAIOptions): 
       });
     };
 
+    if ("failure" in answer) {
+      const details = { type: "failed", error: { type: "server_error", code: answer.failure } };
+      const failed = { id, object: "realtime.response", status: "failed", status_details: details, output: [] };
+      return send({ type: "response.done", response: failed });
+    }
     if ("functionCall" in answer) {
       const { name } = answer.functionCall;
       const text = JSON.stringify(answer.functionCall.arguments);
