@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -17,6 +17,7 @@ import {
   tone,
   until,
 } from "../packages/runner-testing/src/index.ts";
+import { startFakeGemini } from "../packages/runner-testing/src/vendors/gemini.ts";
 import { startFakeOpenAI } from "../packages/runner-testing/src/vendors/openai.ts";
 import { connectCaller } from "../packages/runner-websocket/src/test/fake-caller.ts";
 import { type Package, packAll, run } from "./tarballs.ts";
@@ -35,6 +36,12 @@ interface Expectation {
 
 const bots: Readonly<Record<string, () => Promise<Expectation>>> = {
   echo: async () => ({ heardHz: callerHz }),
+  gemini: async () => {
+    const gemini = await startFakeGemini({
+      reply: () => ({ speech: tone(vendorHz, { durationMs: 2_000, sampleRate: 24_000 }), transcript: "Hello." }),
+    });
+    return { heardHz: vendorHz, env: gemini.env, close: gemini.close };
+  },
   realtime: async () => {
     const openai = await startFakeOpenAI({
       reply: () => ({ speech: tone(vendorHz, { durationMs: 2_000, sampleRate: 24_000 }), transcript: "Hello." }),
@@ -48,24 +55,27 @@ const bots: Readonly<Record<string, () => Promise<Expectation>>> = {
 async function check(template: string, packages: readonly Package[], command: string): Promise<string> {
   const startedAt = performance.now();
   const expectBot = bots[template];
+  const manager = template === "gemini" ? "pnpm" : "npm";
   const transports = expectBot ? ["--transports", "websocket"] : [];
   await run(
     process.execPath,
-    [command, `a-${template}`, "--template", template, ...transports, "--no-install"],
+    [command, `a-${template}`, "--template", template, "--manager", manager, ...transports, "--no-install"],
     temporary,
   );
   const project = join(temporary, `a-${template}`);
-  useTarballs(join(project, "package.json"), packages);
-  await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund"], project);
+  useTarballs(project, packages);
+  if (manager === "npm") await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund"], project);
+  else await run("npx", ["-y", "pnpm@12", "install", "--prefer-offline", "--no-frozen-lockfile"], project);
   const installedMs = performance.now() - startedAt;
   const size = (await run("du", ["-sm", "node_modules"], project)).split("\t")[0];
   const heardMs = expectBot ? await call(project, await expectBot()) : await conform(project);
   const seconds = [installedMs, heardMs].map((ms) => `${(ms / 1000).toFixed(1)} s`);
-  return `${template}: installed after ${seconds[0]} (${size} MB), ${expectBot ? "heard" : "conformance suite passed"} after another ${seconds[1]}`;
+  return `${template}: installed by ${manager} after ${seconds[0]} (${size} MB), ${expectBot ? "heard" : "conformance suite passed"} after another ${seconds[1]}`;
 }
 
 /** The packages refer to each other by version, and these versions may not be published. */
-function useTarballs(file: string, packages: readonly Package[]): void {
+function useTarballs(project: string, packages: readonly Package[]): void {
+  const file = join(project, "package.json");
   const manifest = JSON.parse(readFileSync(file, "utf8"));
   const overrides = Object.fromEntries(packages.map(({ name, tarball }) => [name, `file:${tarball}`]));
   for (const kind of ["dependencies", "devDependencies", "peerDependencies"]) {
@@ -73,6 +83,8 @@ function useTarballs(file: string, packages: readonly Package[]): void {
       manifest[kind][name] = overrides[name] ?? manifest[kind][name];
   }
   writeFileSync(file, JSON.stringify({ ...manifest, overrides }));
+  const lines = Object.entries(overrides).map(([name, tarball]) => `  "${name}": "${tarball}"\n`);
+  appendFileSync(join(project, "pnpm-workspace.yaml"), `overrides:\n${lines.join("")}`);
 }
 
 /** Starts the bot, and calls it until its caller hears the expected voice. Returns how long that took, in ms. */

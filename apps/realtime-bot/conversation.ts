@@ -19,6 +19,8 @@ export interface ConversationOptions {
 }
 
 const apology = "Sorry, I have lost my connection. Please call again.";
+/** A connection that lasted this long has worked, so another one may follow. OpenAI itself ends connections after an hour. */
+const workingMs = 60_000;
 
 /**
  * Connects a caller to OpenAI Realtime until the caller leaves. If the connection drops, connects once more and continues the
@@ -27,10 +29,11 @@ const apology = "Sorry, I have lost my connection. Please call again.";
 export async function converse(options: ConversationOptions): Promise<void> {
   const { client, transport, rtvi, logger } = options;
   const history: ConversationItem[] = [];
-  for (let connection = 1; connection <= 2; connection++) {
-    const left = await connect(options, history);
-    if (left) return;
-    logger.warn({ connection }, "connection to OpenAI lost");
+  for (let failures = 0; failures < 2; ) {
+    const startedAt = performance.now();
+    if (await connect(options, history)) return;
+    failures = performance.now() - startedAt > workingMs ? 1 : failures + 1;
+    logger.warn({ failures }, "connection to OpenAI lost");
   }
   void rtvi.error("The bot has lost its connection to OpenAI. The runner's log has the reason.");
   const speech = transport.speak();

@@ -22,7 +22,7 @@ interface Manifest {
 }
 
 /** The apps that are templates, and the order of the prompt. */
-const bots: readonly string[] = ["realtime", "echo"];
+const bots: readonly string[] = ["realtime", "gemini", "echo"];
 
 /** Reads the catalog from the repository. */
 export async function collectTemplates(): Promise<Catalog> {
@@ -37,6 +37,7 @@ export async function collectTemplates(): Promise<Catalog> {
     node: engines.node,
     templates: [...bots.map((name) => botTemplate(name, packages, range)), transportTemplate()],
     transports,
+    ignoredBuilds: ignoredBuilds(),
     versions: {
       "@types/node": devDependencies["@types/node"] ?? "",
       typescript: `^${devDependencies.typescript}`,
@@ -49,6 +50,12 @@ export async function collectTemplates(): Promise<Catalog> {
 
 function readManifest(folder: string): Manifest {
   return JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as Manifest;
+}
+
+/** The packages with `false` in `allowBuilds` of the repository's pnpm-workspace.yaml. */
+function ignoredBuilds(): readonly string[] {
+  const text = readFileSync(join(root, "pnpm-workspace.yaml"), "utf8");
+  return [...text.matchAll(/^ {2}"?([@\w/-]+)"?: false$/gm)].map(([, name = ""]) => name);
 }
 
 /** The transports of the repository, those for browsers first. */

@@ -69,6 +69,7 @@ test("JavaScript has no types", async () => {
   const { nextSteps } = await create("script", "--js", "--manager", "pnpm", "--template", "echo");
   expect(nextSteps).toEqual(["cd script", "pnpm install", "pnpm start"]);
   expect(readdirSync(join(cwd, "script")).filter((name) => /ts/.test(name))).toEqual([]);
+  expect(read("script/pnpm-workspace.yaml")).toBe('allowBuilds:\n  "@bufbuild/buf": false\n  "protobufjs": false\n');
   expect(read("script/bot.js")).toContain("export async function bot(args) {");
   expect(read("script/bot.test.js")).toContain('from "./bot.js"');
 });
@@ -97,7 +98,7 @@ test.each([
   ],
   [["../.."], "cannot be the name of a package"],
   [["new", "--template", "ecko"], '"ecko" is not a template. Did you mean echo?'],
-  [["new", "--template", "unknown"], '"unknown" is not a template. Choose from: realtime, echo'],
+  [["new", "--template", "unknown"], '"unknown" is not a template. Choose from: realtime, gemini, echo'],
   [["new", "--transports", "webrtc, twillio"], '"twillio" is not a transport. Did you mean twilio?'],
   [["new", "--transports", ","], "--transports names no transport. Choose from: webrtc"],
   [["new", "--template", "transport", "--transports", "webrtc"], "--transports is for bots"],

@@ -55,6 +55,7 @@ function botFiles(choices: Choices, catalog: Catalog): Files {
     Dockerfile: dockerfileText(manager),
     ".dockerignore": dockerignoreText,
     ".gitignore": gitignoreText,
+    ...(manager === "pnpm" && { "pnpm-workspace.yaml": pnpmText(catalog) }),
   };
 }
 
@@ -74,7 +75,7 @@ function withTransports(text: string, { transports }: Choices, catalog: Catalog)
 }
 
 function transportFiles(choices: Choices, catalog: Catalog): Files {
-  const { name, template, language } = choices;
+  const { name, template, manager, language } = choices;
   const sources = Object.entries(template.files[language]).map(([path, text]) => [path, renamed(text, name)]);
   const typescript = language === "ts";
   const { range } = catalog;
@@ -118,6 +119,7 @@ function transportFiles(choices: Choices, catalog: Catalog): Files {
     }),
     "README.md": transportReadmeText(choices),
     ".gitignore": gitignoreText,
+    ...(manager === "pnpm" && { "pnpm-workspace.yaml": pnpmText(catalog) }),
   };
 }
 
@@ -133,6 +135,10 @@ function renamed(text: string, packageName: string): string {
   return text
     .replaceAll("pigeon", identifier)
     .replaceAll("Pigeon", identifier.charAt(0).toUpperCase() + identifier.slice(1));
+}
+
+function pnpmText({ ignoredBuilds }: Catalog): string {
+  return `allowBuilds:\n${ignoredBuilds.map((name) => `  "${name}": false\n`).join("")}`;
 }
 
 function versionsOf(names: readonly string[], { versions }: Catalog): Readonly<Record<string, string>> {

@@ -36,6 +36,8 @@ export interface Catalog {
   readonly node: string;
   readonly templates: readonly Template[];
   readonly transports: readonly TransportChoice[];
+  /** Packages whose install scripts pnpm must not run. It refuses to install them without a decision. */
+  readonly ignoredBuilds: readonly string[];
   /** Versions of the other packages that projects use, by name. */
   readonly versions: Readonly<Record<string, string>>;
 }
