@@ -42,8 +42,11 @@ export async function bot(args: RunnerArguments) {
   });
   const rtvi = createRTVI(transport);
   const { apiKey } = args.cliArgs;
-  if (typeof apiKey !== "string")
+  if (typeof apiKey !== "string") {
+    args.session.limitDuration(5_000); // a phone never becomes ready
+    await rtvi.ready;
     return rtvi.error("GEMINI_API_KEY is not set: add it to .env and restart.", { fatal: true });
+  }
 
   const client = new GoogleGenAI({ apiKey });
   await converse({ client, model, config, functions, transport, rtvi, logger: args.session.logger });

@@ -48,8 +48,11 @@ export async function bot(args: RunnerArguments) {
   });
   const rtvi = createRTVI(transport);
   const { apiKey } = args.cliArgs;
-  if (typeof apiKey !== "string")
+  if (typeof apiKey !== "string") {
+    args.session.limitDuration(5_000); // a phone never becomes ready
+    await rtvi.ready;
     return rtvi.error("OPENAI_API_KEY is not set: add it to .env and restart.", { fatal: true });
+  }
 
   const client = new OpenAI({ apiKey });
   await converse({ client, session, functions, transport, rtvi, logger: args.session.logger });

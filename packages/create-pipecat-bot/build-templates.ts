@@ -52,10 +52,12 @@ function readManifest(folder: string): Manifest {
   return JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")) as Manifest;
 }
 
-/** The packages with `false` in `allowBuilds` of the repository's pnpm-workspace.yaml. */
+/** The packages with `false` in `allowBuilds` of the repository's pnpm-workspace.yaml, without its own tools. */
 function ignoredBuilds(): readonly string[] {
   const text = readFileSync(join(root, "pnpm-workspace.yaml"), "utf8");
-  return [...text.matchAll(/^ {2}"?([@\w/-]+)"?: false$/gm)].map(([, name = ""]) => name);
+  const names = [...text.matchAll(/^ {2}"?([@\w/-]+)"?: false$/gm)].map(([, name = ""]) => name);
+  const folders = globSync("packages/*/package.json", { cwd: root }).map(dirname);
+  return names.filter((name) => !folders.some((folder) => readManifest(folder).devDependencies?.[name]));
 }
 
 /** The transports of the repository, those for browsers first. */

@@ -69,7 +69,7 @@ test("JavaScript has no types", async () => {
   const { nextSteps } = await create("script", "--js", "--manager", "pnpm", "--template", "echo");
   expect(nextSteps).toEqual(["cd script", "pnpm install", "pnpm start"]);
   expect(readdirSync(join(cwd, "script")).filter((name) => /ts/.test(name))).toEqual([]);
-  expect(read("script/pnpm-workspace.yaml")).toBe('allowBuilds:\n  "@bufbuild/buf": false\n  "protobufjs": false\n');
+  expect(read("script/pnpm-workspace.yaml")).toBe('allowBuilds:\n  "protobufjs": false\n');
   expect(read("script/bot.js")).toContain("export async function bot(args) {");
   expect(read("script/bot.test.js")).toContain('from "./bot.js"');
 });
