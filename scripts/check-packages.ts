@@ -2,58 +2,13 @@
  * Packs every public package as it would be published, and checks the tarballs: with publint and are-the-types-wrong, and
  * in a strict project that imports every entry without `skipLibCheck`, installed by npm and by pnpm. Run after `pnpm build`.
  */
-import { execFile } from "node:child_process";
-import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
-import { promisify } from "node:util";
+import { dirname, join } from "node:path";
+import { type Package, packAll, readManifest, run } from "./tarballs.ts";
 
-const execute = promisify(execFile);
 const root = dirname(import.meta.dirname);
 const temporary = mkdtempSync(join(tmpdir(), "pipecat-packages-"));
-
-interface Manifest {
-  readonly name: string;
-  readonly private?: boolean;
-  readonly exports: Readonly<Record<string, unknown>>;
-  readonly devDependencies: Readonly<Record<string, string>>;
-}
-
-interface Package {
-  readonly name: string;
-  readonly tarball: string;
-  /** What users import: `@pipecat-ts/runner-webrtc/plugin`. */
-  readonly entries: readonly string[];
-}
-
-function readManifest(folder: string): Manifest {
-  return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
-}
-
-/** Runs a program. Rejects with everything that it printed. */
-async function run(program: string, args: readonly string[], cwd: string): Promise<string> {
-  try {
-    const { stdout } = await execute(program, args, { cwd, maxBuffer: 16 * 2 ** 20 });
-    return stdout;
-  } catch (error) {
-    const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
-    throw new Error(`${program} ${args.join(" ")}:\n${stdout}${stderr}`, { cause: error });
-  }
-}
-
-async function pack(folder: string): Promise<Package | undefined> {
-  const { name, private: isPrivate, exports } = readManifest(folder);
-  if (isPrivate) return undefined;
-  const destination = join(temporary, "tarballs", basename(folder));
-  mkdirSync(destination, { recursive: true });
-  await run("npx", ["-y", "pnpm@12", "pack", "--pack-destination", destination], folder);
-  const [tarball = ""] = readdirSync(destination);
-  return {
-    name,
-    tarball: join(destination, tarball),
-    entries: Object.keys(exports).map((path) => name + path.slice(1)),
-  };
-}
 
 async function lint({ tarball }: Package): Promise<void> {
   await run("publint", ["run", tarball, "--strict"], root);
@@ -105,13 +60,8 @@ async function failures(checks: readonly Promise<void>[]): Promise<readonly stri
 }
 
 try {
-  const folders = globSync("{packages,apps}/*/package.json", { cwd: root }).map((file) => join(root, dirname(file)));
-  const packages: Package[] = [];
+  const packages = await packAll(join(temporary, "tarballs"));
   const errors: string[] = [];
-  for (const folder of folders) {
-    const packed = await pack(folder);
-    if (packed) packages.push(packed);
-  }
   for (const packed of packages) errors.push(...(await failures([lint(packed)])));
   errors.push(...(await failures([compile("npm", packages), compile("pnpm", packages)])));
   for (const error of errors) console.error(error);

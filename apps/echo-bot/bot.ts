@@ -1,11 +1,3 @@
-import type {} from "@pipecat-ts/runner-daily";
-import type {} from "@pipecat-ts/runner-livekit";
-import type {} from "@pipecat-ts/runner-telephony-exotel";
-import type {} from "@pipecat-ts/runner-telephony-plivo";
-import type {} from "@pipecat-ts/runner-telephony-telnyx";
-import type {} from "@pipecat-ts/runner-telephony-twilio";
-import type {} from "@pipecat-ts/runner-webrtc";
-import type {} from "@pipecat-ts/runner-websocket";
 import { createRTVI, createTransport, main, type RunnerArguments } from "pipecat-runner";
 
 const audio = () => ({ audioInEnabled: true, audioOutEnabled: true });
@@ -19,7 +11,7 @@ export async function bot(args: RunnerArguments) {
     plivo: audio,
     telnyx: audio,
     twilio: audio,
-    webrtc: audio, // also for WhatsApp calls
+    webrtc: audio,
     websocket: audio,
   });
 

@@ -173,6 +173,9 @@ test("--help lists every flag under its owner, with defaults and variables, with
   const text = sections.map(({ title, body }) => (title === undefined ? body : `${title}:\n${body}`)).join("\n\n");
   expect(text).toBe(`  bot                          The file that exports bot(args). Default: bot.ts,
                                .mts, .js or .mjs, here or in src/.
+  types                        Instead of a bot: writes pipecat-env.d.ts, with
+                               which TypeScript checks the params of the
+                               installed transports.
 
 Options:
       --port <port>            About port [default 7860, PORT]

@@ -14,6 +14,8 @@ import {
   isList,
   isSwitch,
   kebabCase,
+  type MissingOption,
+  missingOptions,
   spelling,
 } from "./flags.ts";
 import { transportFlags } from "./generated/transport-flags.ts";
@@ -39,6 +41,8 @@ export interface CommandLine {
   readonly pluginOptions: ParsedCommand["given"];
   /** `args.cliArgs`: the flags that were given, and all of the bot's own options. */
   readonly cliArgs: Readonly<Record<string, unknown>>;
+  /** The required options of the bot that have no value. */
+  readonly missing: readonly MissingOption[];
   readonly bot: LoadedBot;
   /** With `--watch`: tracks the bot's modules. The loaded bot is version 1. */
   readonly modules: ReloadedModules | undefined;
@@ -80,9 +84,11 @@ export async function readCommandLine(argv: readonly string[], itself?: string):
     });
   }
   const { [runnerGroup.name]: own = {}, [name]: ofBot = {}, ...pluginOptions } = command.given;
-  const botArgs = Object.entries(resolveOptions(table, { given: ofBot })).filter(([, value]) => value !== undefined);
+  const values = resolveOptions(table, { given: ofBot });
+  const botArgs = Object.entries(values).filter(([, value]) => value !== undefined);
   const cliArgs = { ...command.cliArgs, ...Object.fromEntries(botArgs) };
-  return { project, found, given: own, pluginOptions, cliArgs, bot, modules };
+  const missing = missingOptions(table, values);
+  return { project, found, given: own, pluginOptions, cliArgs, missing, bot, modules };
 }
 
 /** A parsed command line. */
@@ -281,10 +287,12 @@ export function helpSections(
   const labels = flagsOf(groups).map(({ definition }) => label(definition).length);
   const indent = 2 + Math.max(0, ...labels);
   const bot = "The file that exports bot(args). Default: bot.ts, .mts, .js or .mjs, here or in src/.";
+  const types =
+    "Instead of a bot: writes pipecat-env.d.ts, with which TypeScript checks the params of the installed transports.";
   const note =
     "Flags in a bot's file are not listed, because --help does not run the bot. To list them, export them from pipecat-runner.config.ts.";
   return [
-    { body: beside("  bot", bot, indent, columns) },
+    { body: [beside("  bot", bot, indent, columns), beside("  types", types, indent, columns)].join("\n") },
     ...groups.flatMap((group) => {
       const lines = flagsOf([group]).map(({ definition }) =>
         beside(label(definition), describe(definition), indent, columns),

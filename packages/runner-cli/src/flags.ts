@@ -1,5 +1,5 @@
 import { inspect } from "node:util";
-import { type OptionDefinition, type OptionTable, RunnerError } from "@pipecat-ts/runner-core";
+import { type OptionDefinition, type OptionTable, optionLabel, RunnerError } from "@pipecat-ts/runner-core";
 import Type from "typebox";
 
 /** The options of one owner: the runner itself, the bot, or a transport. */
@@ -151,4 +151,19 @@ export function checkBotOptions(options: unknown, where: string, others: readonl
     });
   }
   return options as BotOptions;
+}
+
+/** A required option without a value. */
+export interface MissingOption {
+  /** How to set it: `--mood or BOT_MOOD`. */
+  readonly label: string;
+  readonly description: string;
+}
+
+/** The required options of a table that have no value. */
+export function missingOptions(table: BotOptions, values: Readonly<Record<string, unknown>>): readonly MissingOption[] {
+  return Object.entries(table).flatMap(([option, definition]) => {
+    if (!definition.required || values[option] !== undefined) return [];
+    return [{ label: optionLabel(option, definition), description: definition.description }];
+  });
 }

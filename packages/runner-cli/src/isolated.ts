@@ -5,7 +5,7 @@ import type { Gateway } from "@pipecat-ts/runner-gateway";
 import { type IsolationFlags, isolationFlags } from "@pipecat-ts/runner-gateway/options";
 import { createLogger, runnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
 import { parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
-import { commandFlags } from "./flags.ts";
+import { commandFlags, type MissingOption } from "./flags.ts";
 import { openBrowser } from "./open-browser.ts";
 import { printBanner } from "./output.ts";
 import type { PluginFailure } from "./plugins.ts";
@@ -34,6 +34,7 @@ export interface IsolatedCommand {
 interface WorkerNotes {
   readonly bot: string;
   readonly failures: readonly PluginFailure[];
+  readonly missing: readonly MissingOption[];
 }
 
 /** Reads whether the command line or the environment asks for isolation. Throws OPTION_INVALID. */
@@ -75,8 +76,8 @@ export async function runIsolated({ argv, itself, isolation, given, env }: Isola
   if (hasStopped) return 0;
   const { report, url } = gateway;
   const { transports, unauthenticatedRoutes } = report;
-  const { bot, failures } = report.notes as WorkerNotes;
-  printBanner({ bot, url, settings, transports, failures, unauthenticatedRoutes });
+  const notes = report.notes as WorkerNotes;
+  printBanner({ ...notes, url, settings, transports, unauthenticatedRoutes });
   if (open) await openBrowser(url, logger);
   await stopped;
   return 0;
@@ -106,7 +107,7 @@ export async function runWorker([itself, ...argv]: readonly string[]): Promise<v
     handleUncaughtErrors(runner, logger, () => void runner.close().finally(() => process.exit(1)), process);
     nameLeakedListeners(runner, process);
     const failures = line.found.failures.map(({ name, reason, fix }) => ({ name, reason, fix }));
-    const notes: WorkerNotes = { bot: shownPath(line.bot.file), failures };
+    const notes: WorkerNotes = { bot: shownPath(line.bot.file), failures, missing: line.missing };
     return { runner, logger, notes };
   });
   await flushStandardStreams();

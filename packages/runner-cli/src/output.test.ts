@@ -33,6 +33,7 @@ const facts: BannerFacts = {
     },
   ],
   failures: [{ name: "runner-drum", reason: "Cannot load it: torn.", fix: "Update it." }],
+  missing: [],
   unauthenticatedRoutes: [],
 };
 
@@ -64,6 +65,16 @@ test("a pipe gets plain text: every transport with its address, or what it lacks
 
   Up to 40 calls at once (--max-sessions).
 `);
+});
+
+test("the banner names the required options of the bot that are not set", () => {
+  const missing = [{ label: "PIGEON_KEY", description: "Key of the pigeon service" }];
+  expect(bannerText({ ...facts, missing }, stream())).toContain(`
+
+  PIGEON_KEY is not set: Key of the pigeon service.
+  Add it to .env and restart: calls fail without it.
+
+  Up to 40 calls`);
 });
 
 test("without a limit of calls, the banner tells how to set one", () => {

@@ -4,6 +4,7 @@ import { inspect, styleText } from "node:util";
 import { clientRoot } from "@pipecat-ts/browser-client";
 import { isRunnerError } from "@pipecat-ts/runner-core";
 import type { TransportReport } from "@pipecat-ts/runner-host";
+import type { MissingOption } from "./flags.ts";
 import { readManifest } from "./manifest.ts";
 import type { PluginFailure } from "./plugins.ts";
 
@@ -20,6 +21,8 @@ export interface BannerFacts {
   readonly maxSessions: number;
   readonly transports: readonly TransportReport[];
   readonly failures: readonly PluginFailure[];
+  /** The required options of the bot that have no value. */
+  readonly missing: readonly MissingOption[];
   /** Routes that anyone who reaches the runner from another host may use. */
   readonly unauthenticatedRoutes: readonly string[];
 }
@@ -73,6 +76,7 @@ export function bannerText(facts: BannerFacts, stream: NodeJS.WriteStream): stri
     `  ${paint(["bold", "underline"], address)}  ${paint("dim", note)}`,
     "",
     ...lines,
+    ...missingLines(facts.missing, stream.columns).map((line) => paint("yellow", line)),
     "",
     `  ${paint("dim", limitText(facts.maxSessions))}`,
     ...exposureLines(facts.unauthenticatedRoutes, stream.columns).map((line) => paint("yellow", line)),
@@ -84,6 +88,15 @@ function limitText(maxSessions: number): string {
   return maxSessions === Number.POSITIVE_INFINITY
     ? "No limit of calls: set one with --max-sessions."
     : `Up to ${maxSessions} calls at once (--max-sessions).`;
+}
+
+function missingLines(missing: readonly MissingOption[], columns: number): readonly string[] {
+  if (missing.length === 0) return [];
+  const texts = missing.map(({ label, description }) => `${label} is not set: ${description}.`);
+  const fix = "Add it to .env and restart: calls fail without it.";
+  return ["", ...texts, fix].flatMap((text) =>
+    wrap(text, widthBeside(2, columns)).map((line) => `  ${line}`.trimEnd()),
+  );
 }
 
 function exposureLines(routes: readonly string[], columns: number): readonly string[] {

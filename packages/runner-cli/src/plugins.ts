@@ -66,8 +66,7 @@ export async function findPlugins(project: Project): Promise<FoundPlugins> {
   const config = await readConfig(project.folder);
   const botOptions = config?.options;
   if (config?.plugins) return { plugins: config.plugins, failures: [], duplicates: [], missing: [], botOptions };
-  const { dependencies, devDependencies, optionalDependencies } = project.manifest;
-  const names = Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies });
+  const names = dependencyNames(project);
   const installed = names.flatMap((name) => {
     const folder = findPackage(name, project.folder);
     return folder === undefined ? [] : [{ name, folder }];
@@ -85,6 +84,25 @@ export async function findPlugins(project: Project): Promise<FoundPlugins> {
     missing: names.filter((name) => !installed.some((entry) => entry.name === name)),
     botOptions,
   };
+}
+
+/** The installed dependencies of a project that declare a transport, in alphabetical order. Loads none of them. */
+export function transportPackages(project: Project): readonly string[] {
+  return dependencyNames(project)
+    .filter((name) => {
+      const folder = findPackage(name, project.folder);
+      return folder !== undefined && pluginOf(readJson(join(folder, "package.json"))) !== undefined;
+    })
+    .sort();
+}
+
+function dependencyNames({ manifest }: Project): readonly string[] {
+  const { dependencies, devDependencies, optionalDependencies } = manifest;
+  return Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies });
+}
+
+function pluginOf(manifest: object): unknown {
+  return (manifest as PackageManifest).pipecatRunner?.plugin;
 }
 
 /** The config of a project folder; `undefined` without one. */
@@ -116,7 +134,7 @@ function findPackage(name: string, from: string): string | undefined {
 async function loadPlugin(name: string, folder: string): Promise<TransportPlugin | PluginFailure | undefined> {
   try {
     const manifest = readJson(join(folder, "package.json")) as PackageManifest;
-    const declared = manifest.pipecatRunner?.plugin;
+    const declared = pluginOf(manifest);
     if (declared === undefined) return undefined;
     const [entry = String(declared)] = resolveExports(manifest, String(declared)) ?? [];
     const { default: plugin } = await import(pathToFileURL(join(folder, entry)).href);

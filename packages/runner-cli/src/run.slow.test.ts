@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -233,6 +233,35 @@ test("a bot's own options are flags and variables, and args.cliArgs has their va
   expect(misplaced.stderr).toMatch(
     /The bot "other\.js" follows a flag of its own\. Name the bot first: pipecat-runner other\.js/,
   );
+});
+
+test("types writes the types of the transports, and each start updates them", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": "export function bot() {}" });
+  const file = join(folder, "pipecat-env.d.ts");
+  const types = startProgram(folder, [bin, "types"]);
+  expect(await types.ended).toBe(0);
+  expect(types.stdout).toBe("pipecat-env.d.ts now imports the types of fake-transport\n");
+  const written = readFileSync(file, "utf8");
+  writeFileSync(file, "outdated");
+  const runner = startProgram(folder, [bin, "--port", "0"]);
+  await runner.printed(/calls at once/);
+  expect(readFileSync(file, "utf8")).toBe(written);
+  runner.signal("SIGINT");
+  expect(await runner.ended).toBe(0);
+});
+
+test("a bot starts without a required option, and the banner names it", async () => {
+  const bot = `
+    export const options = { key: { env: "MOOD_KEY", description: "Key of moods", required: true, schema: { type: "string" } } };
+    export function bot() {}`;
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": bot });
+  const without = startProgram(folder, [bin, "--port", "0"]);
+  const complete = startProgram(folder, [bin, "--port", "0"], { MOOD_KEY: "k" });
+  await without.printed(/MOOD_KEY is not set: Key of moods\.\n {2}Add it to \.env and restart/);
+  await complete.printed(/calls at once/);
+  for (const program of [without, complete]) program.signal("SIGINT");
+  expect(await Promise.all([without.ended, complete.ended])).toEqual([0, 0]);
+  expect(complete.stderr).not.toContain("MOOD_KEY");
 });
 
 test("--help does not run the bot, unless the bot is the program", async () => {

@@ -9,6 +9,7 @@ import { prepareRunner } from "./prepare-runner.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
 import { shownPath } from "./project.ts";
 import { flushStandardStreams, prepareStandardStreams, sendConsoleToStderr } from "./standard-streams.ts";
+import { writeTypeFile } from "./type-file.ts";
 
 /**
  * The program: runs a command line, and exits when it is done.
@@ -20,10 +21,11 @@ import { flushStandardStreams, prepareStandardStreams, sendConsoleToStderr } fro
 export async function run(argv: readonly string[], itself?: string): Promise<void> {
   const { version, help, verbose } = parsePartly(argv, [runnerGroup]).given[runnerGroup.name] ?? {};
   prepareStandardStreams();
-  if (!version && !help) sendConsoleToStderr();
+  const writesTypes = itself === undefined && argv.length === 1 && argv[0] === "types";
+  if (!version && !help && !writesTypes) sendConsoleToStderr();
   let code = 1;
   try {
-    code = version ? printVersion() : await execute(argv, itself);
+    code = version ? printVersion() : writesTypes ? printTypeFile() : await execute(argv, itself);
   } catch (error) {
     console.error(failureText(error, verbose === true, process.stderr));
   }
@@ -46,11 +48,18 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   }
   await runner.listen();
   const { url, transports, unauthenticatedRoutes } = runner;
+  const { missing } = line;
   const { failures } = line.found;
-  printBanner({ bot: shownPath(line.bot.file), url, settings, transports, failures, unauthenticatedRoutes });
+  printBanner({ bot: shownPath(line.bot.file), url, settings, transports, failures, missing, unauthenticatedRoutes });
   if (open) await openBrowser(url, logger);
   await stopped;
   return end.exitCode;
+}
+
+function printTypeFile(): number {
+  const { file, packages, changed } = writeTypeFile(process.cwd());
+  console.log(`${shownPath(file)} ${changed ? "now imports" : "already imports"} the types of ${packages.join(", ")}`);
+  return 0;
 }
 
 /** Resolves when the bot has ended. */

@@ -28,6 +28,8 @@ export interface OptionDefinition<Value = unknown> {
   readonly placeholder?: string | undefined;
   /** Whether the value is secret. It is then never printed, not even in errors. */
   readonly secret?: boolean | undefined;
+  /** For the options of a bot: whether calls fail without a value. The command starts all the same, and names the option. */
+  readonly required?: boolean | undefined;
 }
 
 /** The settings of a runner or a transport, by property name. */

@@ -1,5 +1,6 @@
 export type { FakeCaller, Invitation, TransportAdapter } from "./adapter.ts";
 export { until, within } from "./assertions.ts";
+export { type BotCall, type BotCallOptions, callBot } from "./call-bot.ts";
 export type { Requirement } from "./fixture.ts";
 export { type Answer, send } from "./http.ts";
 export { createRecordingLogger, type LoggedLine, type RecordingLogger } from "./log.ts";

@@ -1,0 +1,173 @@
+import { type BotCall, callBot, measureTone, silence, syllables, tone } from "@pipecat-ts/runner-testing";
+import { type FakeGemini, type GeminiReply, startFakeGemini } from "@pipecat-ts/runner-testing/gemini";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { bot } from "./bot.ts";
+
+// Calls the bot with a simulated caller. A server on this machine takes the place of Gemini.
+
+const sampleRate = 24_000;
+let gemini: FakeGemini;
+let call: BotCall;
+/** The turns of the model, in order. */
+let replies: GeminiReply[];
+
+beforeEach(() => {
+  replies = [say(500, 400, "Hello.")];
+});
+afterEach(async () => {
+  await call.hangUp();
+  await gemini.close();
+  vi.unstubAllEnvs();
+});
+
+test("greets the caller, hears the caller, and answers", async () => {
+  replies.push(say(700, 600, "Nice to meet you."));
+  await callGemini();
+  await vi.waitFor(() => expect(shownTexts()).toEqual(["Hello."]));
+  await call.say(speech(600));
+  await heard(700);
+  const transcriptions = call.received("user-transcription");
+  expect(transcriptions.at(-1)).toMatchObject({ text: "sentence 0", final: true });
+  expect(transcriptions[0]).toMatchObject({ final: false });
+  await vi.waitFor(() => expect(shownTexts()).toEqual(["Hello.", "Nice to meet you."]));
+  expect(await call.hangUp()).toBe("caller-left");
+  await vi.waitFor(() => expect(lastSession().isOpen).toBe(false));
+  expect(warnings()).toEqual([]);
+});
+
+test.each([true, false])(
+  "an interruption stops the bot and drops audio that arrives late; turnComplete: %s",
+  async (completesInterrupted) => {
+    const sentence = "This is a very long answer that the caller does not want to hear to its end. ".repeat(4);
+    replies = [say(500, 20_000, sentence), say(700, 400, "Go ahead.")];
+    await callGemini({ completesInterrupted });
+    await heard(500);
+    await call.say(silence({ durationMs: 800 }));
+    await call.say(speech(200));
+    const heardBeforeMs = heardMs(500);
+    await call.say(speech(400));
+    await heard(700);
+    expect(heardMs(500) - heardBeforeMs).toBeLessThan(150);
+    const [shown = ""] = shownTexts();
+    expect(shown.length).toBeGreaterThan(0);
+    expect(shown.length).toBeLessThan(sentence.length / 4);
+  },
+);
+
+test("calls a function, and continues with its result", async () => {
+  replies = [{ functionCall: { name: "currentTime", args: {} } }, say(600, 400, "It is late.")];
+  await callGemini();
+  await heard(600);
+  expect(lastSession().inputs.at(-1)).toMatch(/^\[\{"output":"\d+:\d+/);
+});
+
+test("answers typed text, and stops when the application asks for it", async () => {
+  replies = [say(500, 20_000, "A long story."), say(700, 20_000, "Another one.")];
+  await callGemini();
+  await heard(500);
+  call.send("send-text", { content: "Stop that." });
+  await heard(700);
+  call.send("client-message", { t: "interrupt" });
+  await vi.waitFor(() => expect(call.received("bot-interrupted").length).toBeGreaterThan(1));
+  expect(lastSession().inputs).toContain("Stop that.");
+});
+
+test("connects again when the connection drops, and resumes the session", async () => {
+  replies.push(say(700, 400, "Yes?"));
+  await callGemini();
+  await vi.waitFor(() => expect(shownTexts()).toEqual(["Hello."]));
+  lastSession().drop();
+  await vi.waitFor(() =>
+    expect(gemini.sessions[1]?.setup).toMatchObject({ sessionResumption: { handle: "handle-1" } }),
+  );
+  await call.say(speech(600));
+  await heard(700);
+});
+
+test("apologizes and hangs up when the connection drops twice", async () => {
+  await callGemini();
+  await heard(500);
+  lastSession().drop();
+  await vi.waitFor(() => expect(gemini.sessions).toHaveLength(2));
+  lastSession().drop();
+  expect(await call.ended).toBe("bot-finished");
+  expect(gemini.spoken.at(-1)).toMatch(/^Sorry/);
+  await vi.waitFor(() => expect(heardMs(900)).toBeGreaterThan(350));
+  expect(call.received("error")).toMatchObject([{ error: expect.stringContaining("Gemini") }]);
+});
+
+test("shows the apology when it cannot be spoken either", async () => {
+  await callGemini({ unavailable: true });
+  expect(await call.ended).toBe("bot-finished");
+  expect(shownTexts().join()).toMatch(/^Sorry/);
+});
+
+test("a wrong key ends the call, and the log has the reason", async () => {
+  await callGemini({ apiKey: "wrong" });
+  expect(await call.ended).toBe("bot-finished");
+  expect(warnings().join()).toContain("API key not valid");
+});
+
+test("without a key, the caller's application shows which one is missing", async () => {
+  await callGemini({ apiKey: undefined });
+  expect(await call.ended).toBe("bot-finished");
+  expect(call.received("error")).toMatchObject([{ error: expect.stringContaining("GEMINI_API_KEY"), fatal: true }]);
+});
+
+interface CallOptions {
+  readonly completesInterrupted?: boolean;
+  readonly unavailable?: boolean;
+  readonly apiKey?: string | undefined;
+}
+
+async function callGemini({
+  completesInterrupted = true,
+  unavailable = false,
+  ...given
+}: CallOptions = {}): Promise<void> {
+  gemini = await startFakeGemini({
+    completesInterrupted,
+    reply: () => replies.shift() ?? say(200, 200, "I have nothing to say."),
+    transcribe: (index) => `sentence ${index}`,
+    synthesize: () => tone(900, { durationMs: 400, sampleRate }),
+  });
+  gemini.unavailable = unavailable;
+  vi.stubEnv("GOOGLE_GEMINI_BASE_URL", gemini.env.GOOGLE_GEMINI_BASE_URL);
+  const cliArgs = { apiKey: gemini.env.GEMINI_API_KEY, ...given };
+  call = await callBot(bot, { transport: "webrtc", cliArgs });
+}
+
+function say(hz: number, durationMs: number, transcript: string): GeminiReply {
+  return { speech: tone(hz, { durationMs, sampleRate }), transcript };
+}
+
+/** The caller's voice. */
+function speech(durationMs: number) {
+  return syllables(200, { durationMs });
+}
+
+function lastSession() {
+  const session = gemini.sessions.at(-1);
+  if (!session) throw new Error("The bot has not connected.");
+  return session;
+}
+
+/** Waits until the caller hears the model's voice `hz`. */
+async function heard(hz: number): Promise<void> {
+  await vi.waitFor(() => expect(heardMs(hz)).toBeGreaterThan(100), { timeout: 10_000 });
+}
+
+/** How long the caller has heard the voice `hz`, in ms. */
+function heardMs(hz: number): number {
+  return 20 * call.playout.played().filter(({ frame }) => measureTone(frame, hz) > -30).length;
+}
+
+/** What the caller's application shows of the bot's speech. */
+function shownTexts(): readonly string[] {
+  return (call.received("bot-transcription") as readonly { readonly text: string }[]).map(({ text }) => text);
+}
+
+function warnings(): readonly string[] {
+  const lines = call.logger.lines.filter(({ level }) => level === "warn" || level === "error");
+  return lines.map(({ message, fields }) => `${message} ${fields.err ?? ""}`);
+}

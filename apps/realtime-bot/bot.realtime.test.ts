@@ -1,0 +1,182 @@
+import { type BotCall, callBot, measureTone, silence, syllables, tone } from "@pipecat-ts/runner-testing";
+import { type FakeOpenAI, type OpenAIReply, startFakeOpenAI } from "@pipecat-ts/runner-testing/openai";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { bot } from "./bot.ts";
+
+// Calls the bot with a simulated caller. A server on this machine takes the place of OpenAI.
+
+const sampleRate = 24_000;
+let openai: FakeOpenAI;
+let call: BotCall;
+/** The responses of the model, in order. */
+let replies: OpenAIReply[];
+
+beforeAll(async () => {
+  openai = await startFakeOpenAI({
+    reply: () => replies.shift() ?? say(200, 200, "I have nothing to say."),
+    transcribe: (index) => `sentence ${index}`,
+    synthesize: () => tone(900, { durationMs: 400, sampleRate }),
+  });
+  vi.stubEnv("OPENAI_BASE_URL", openai.env.OPENAI_BASE_URL);
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await openai.close();
+});
+beforeEach(() => {
+  openai.unavailable = false;
+  replies = [say(500, 400, "Hello.")];
+});
+afterEach(() => call.hangUp());
+
+test("greets the caller, hears the caller, and answers", async () => {
+  replies.push(say(700, 600, "Nice to meet you."));
+  call = await callOpenAI();
+  await vi.waitFor(() => expect(shownTexts()).toEqual(["Hello."]));
+  await call.say(speech(600));
+  await heard(700);
+  expect(call.received("user-started-speaking")).toHaveLength(1);
+  expect(call.received("user-transcription")).toMatchObject([{ text: "sentence 0", final: true }]);
+  await vi.waitFor(() => expect(shownTexts()).toEqual(["Hello.", "Nice to meet you."]));
+  expect(lastSession().errors).toEqual([]);
+  expect(await call.hangUp()).toBe("caller-left");
+  await vi.waitFor(() => expect(lastSession().isOpen).toBe(false));
+  expect(warnings()).toEqual([]);
+});
+
+test("an interruption stops the bot, drops audio that arrives late, and tells the model what was heard", async () => {
+  const sentence = "This is a very long answer that the caller does not want to hear to its end. ".repeat(4);
+  replies = [say(500, 20_000, sentence), say(700, 400, "Go ahead.")];
+  call = await callOpenAI();
+  await heard(500);
+  await call.say(silence({ durationMs: 800 }));
+  await call.say(speech(400));
+  await heard(700);
+
+  const [, message] = lastSession()
+    .conversation.filter(({ role }) => role === "assistant")
+    .reverse();
+  expect(message).toMatchObject({ truncated: true });
+  expect(message?.audioMs).toBeGreaterThan(0);
+  expect(Math.abs((message?.audioMs ?? 0) - heardMs(500))).toBeLessThan(100);
+  expect(lastSession().errors).toEqual([]);
+  const [shown = ""] = shownTexts();
+  expect(shown.length).toBeGreaterThan(0);
+  expect(shown.length).toBeLessThan(sentence.length / 4);
+  expect(sentence.startsWith(shown)).toBe(true);
+});
+
+test("calls a function, and continues with its result", async () => {
+  replies = [{ functionCall: { name: "currentTime", arguments: {} } }, say(600, 400, "It is late.")];
+  call = await callOpenAI();
+  await heard(600);
+  const { conversation } = lastSession();
+  expect(conversation.map(({ type }) => type)).toEqual(["function_call", "function_call_output", "message"]);
+  expect(conversation[1]?.text).toMatch(/^"\d+:\d+/);
+});
+
+test("answers typed text, and stops when the application asks for it", async () => {
+  replies = [say(500, 20_000, "A long story."), say(700, 20_000, "Another one.")];
+  call = await callOpenAI();
+  await heard(500);
+  call.send("send-text", { content: "Stop that." });
+  await heard(700);
+  call.send("client-message", { t: "interrupt" });
+  await vi.waitFor(() => expect(call.received("bot-interrupted")).toHaveLength(2));
+  expect(lastSession().conversation.map(({ role, text }) => `${role}: ${text.slice(0, 9)}`)).toContain(
+    "user: Stop that",
+  );
+  expect(lastSession().errors).toEqual([]);
+});
+
+test("connects again when the connection drops, and continues the conversation", async () => {
+  replies = [say(500, 20_000, "Once upon a time, there was a bot. ".repeat(10)), say(700, 400, "Where were we?")];
+  call = await callOpenAI();
+  await call.say(silence({ durationMs: 1_000 }));
+  const before = openai.sessions.length;
+  lastSession().drop();
+  await heard(700);
+  expect(openai.sessions.length).toBe(before + 1);
+  expect(lastSession().conversation[0]).toMatchObject({ role: "assistant", text: expect.stringMatching(/^Once upon/) });
+  expect(heardMs(500)).toBeLessThan(2_000);
+});
+
+test("apologizes and hangs up when the connection drops twice", async () => {
+  call = await callOpenAI();
+  await heard(500);
+  const before = openai.sessions.length;
+  lastSession().drop();
+  await vi.waitFor(() => expect(openai.sessions.length).toBe(before + 1));
+  lastSession().drop();
+  expect(await call.ended).toBe("bot-finished");
+  expect(openai.spoken.at(-1)).toMatch(/^Sorry/);
+  await vi.waitFor(() => expect(heardMs(900)).toBeGreaterThan(350));
+  expect(call.received("error")).toMatchObject([{ error: expect.stringContaining("OpenAI") }]);
+});
+
+test("shows the apology when it cannot be spoken either", async () => {
+  openai.unavailable = true;
+  call = await callOpenAI();
+  expect(await call.ended).toBe("bot-finished");
+  expect(shownTexts().join()).toMatch(/^Sorry/);
+});
+
+test("a response that fails is shown", async () => {
+  replies = [{ failure: "insufficient_quota" }];
+  call = await callOpenAI();
+  await vi.waitFor(() => expect(call.received("error")).toHaveLength(1));
+  expect(call.received("error")).toMatchObject([
+    { error: "OpenAI did not respond: insufficient_quota.", fatal: false },
+  ]);
+});
+
+test("a wrong key ends the call, and the log has the reason", async () => {
+  call = await callBot(bot, { transport: "webrtc", cliArgs: { apiKey: "wrong" } });
+  expect(await call.ended).toBe("bot-finished");
+  expect(warnings().join()).toContain("Incorrect API key");
+});
+
+test("without a key, the caller's application shows which one is missing", async () => {
+  call = await callBot(bot, { transport: "webrtc" });
+  expect(await call.ended).toBe("bot-finished");
+  expect(call.received("error")).toMatchObject([{ error: expect.stringContaining("OPENAI_API_KEY"), fatal: true }]);
+});
+
+function callOpenAI(): Promise<BotCall> {
+  return callBot(bot, { transport: "webrtc", cliArgs: { apiKey: openai.env.OPENAI_API_KEY } });
+}
+
+function say(hz: number, durationMs: number, transcript: string): OpenAIReply {
+  return { speech: tone(hz, { durationMs, sampleRate }), transcript };
+}
+
+/** The caller's voice. */
+function speech(durationMs: number) {
+  return syllables(200, { durationMs });
+}
+
+function lastSession() {
+  const session = openai.sessions.at(-1);
+  if (!session) throw new Error("The bot has not connected.");
+  return session;
+}
+
+/** Waits until the caller hears the model's voice `hz`. */
+async function heard(hz: number): Promise<void> {
+  await vi.waitFor(() => expect(heardMs(hz)).toBeGreaterThan(100), { timeout: 10_000 });
+}
+
+/** How long the caller has heard the voice `hz`, in ms. */
+function heardMs(hz: number): number {
+  return 20 * call.playout.played().filter(({ frame }) => measureTone(frame, hz) > -30).length;
+}
+
+/** What the caller's application shows of the bot's speech. */
+function shownTexts(): readonly string[] {
+  return (call.received("bot-transcription") as readonly { readonly text: string }[]).map(({ text }) => text);
+}
+
+function warnings(): readonly string[] {
+  const lines = call.logger.lines.filter(({ level }) => level === "warn" || level === "error");
+  return lines.map(({ message, fields }) => `${message} ${fields.err ?? ""}`);
+}

@@ -1,0 +1,2 @@
+export { ChoiceError, type Choices, type Manager } from "./choices.ts";
+export { type CreatedProject, createBot } from "./create-bot.ts";

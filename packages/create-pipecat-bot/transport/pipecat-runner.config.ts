@@ -1,0 +1,5 @@
+import type { RunnerConfig } from "pipecat-runner";
+import plugin from "./src/plugin.ts";
+
+const config: RunnerConfig = { plugins: [plugin] };
+export default config;

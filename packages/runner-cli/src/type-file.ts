@@ -1,0 +1,59 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { RunnerError } from "@pipecat-ts/runner-core";
+import { transportPackages } from "./plugins.ts";
+import { findProject, type Project, shownPath } from "./project.ts";
+
+/**
+ * The file that imports the types of a project's transports. TypeScript checks the params of a transport only if the program
+ * imports its package, and a bot imports none.
+ */
+const fileName = "pipecat-env.d.ts";
+
+/** What `updateTypeFile` did. */
+export interface TypeFileUpdate {
+  /** The absolute path. */
+  readonly file: string;
+  readonly packages: readonly string[];
+  readonly changed: boolean;
+}
+
+/**
+ * Writes `pipecat-env.d.ts` of the project in `folder`, for `pipecat-runner types`. Throws TRANSPORT_UNAVAILABLE when no
+ * transport is installed, OPTION_INVALID when the file cannot be written.
+ */
+export function writeTypeFile(folder: string): TypeFileUpdate {
+  const project = findProject(folder);
+  const packages = transportPackages(project);
+  if (packages.length > 0) return update(project, packages);
+  throw new RunnerError(
+    "TRANSPORT_UNAVAILABLE",
+    `No transport is installed: ${shownPath(join(project.folder, "package.json"))} has no dependency that is a transport.`,
+    { fix: "Install one, for example: npm i @pipecat-ts/runner-<name>" },
+  );
+}
+
+/**
+ * Updates the file of a project that has one, at each start of the runner. Without the file it does nothing: its types would
+ * change how TypeScript checks the project's bots.
+ */
+export function refreshTypeFile(project: Project): TypeFileUpdate | undefined {
+  if (!existsSync(join(project.folder, fileName))) return undefined;
+  return update(project, transportPackages(project));
+}
+
+function update(project: Project, packages: readonly string[]): TypeFileUpdate {
+  const file = join(project.folder, fileName);
+  const lines = packages.map((name) => `import type {} from "${name}";\n`);
+  const content = `// Written by "pipecat-runner types", and at each start: the types of the transports in package.json.\n${lines.join("")}`;
+  try {
+    const changed = !existsSync(file) || readFileSync(file, "utf8") !== content;
+    if (changed) writeFileSync(file, content);
+    return { file, packages, changed };
+  } catch (cause) {
+    throw new RunnerError("OPTION_INVALID", `Cannot write ${shownPath(file)}: ${(cause as Error).message}.`, {
+      fix: "Make it writable, or remove it.",
+      cause,
+    });
+  }
+}

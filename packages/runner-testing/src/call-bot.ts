@@ -1,0 +1,164 @@
+import type { AudioFrame } from "@pipecat-ts/audio";
+import type {
+  Bot,
+  Call,
+  CallData,
+  CloseReason,
+  MediaPort,
+  SessionArguments,
+  TransportPlugin,
+} from "@pipecat-ts/runner-core";
+import { createRunner } from "@pipecat-ts/runner-host";
+import { createRecordingLogger, type RecordingLogger } from "./log.ts";
+import { createPlayout, type Playout } from "./playout.ts";
+import { cut } from "./signal.ts";
+
+/** How a simulated caller calls a bot. */
+export interface BotCallOptions {
+  /** `args.transport`, for which the bot has params. Default `webrtc`. */
+  readonly transport?: string;
+  /** `args.body`. */
+  readonly body?: unknown;
+  /** `args.callData`, for a phone call. */
+  readonly callData?: CallData;
+  /** `args.cliArgs`. */
+  readonly cliArgs?: Readonly<Record<string, unknown>>;
+  /** Whether the caller's application speaks RTVI, and says so when the call begins. Default true. */
+  readonly rtvi?: boolean;
+}
+
+/** A call of a simulated caller. */
+export interface BotCall {
+  /** What the caller hears, in real time. */
+  readonly playout: Playout;
+  /** The messages that arrived at the caller's application, oldest first. */
+  readonly messages: readonly unknown[];
+  /** The log of the runner. */
+  readonly logger: RecordingLogger;
+  /** The data of all RTVI messages of this type that arrived, oldest first. */
+  received(type: string): readonly unknown[];
+  /** Says `audio`, mono, in real time. Resolves when it was said, or when the call has ended. The caller is silent otherwise. */
+  say(audio: AudioFrame): Promise<void>;
+  /** Sends a message from the caller's application. */
+  sendMessage(message: unknown): void;
+  /** Sends an RTVI message: `send("send-text", { content: "hello" })`. */
+  send(type: string, data?: unknown): void;
+  /** Presses a key of the phone: one of `0-9 * # A-D`. */
+  press(key: string): void;
+  /** Hangs up, and resolves when the bot has returned and everything is released. */
+  hangUp(): Promise<CloseReason>;
+  /** Resolves, and never rejects, when the call has ended and everything is released. */
+  readonly ended: Promise<CloseReason>;
+}
+
+const frameMs = 20;
+const sampleRate = 24_000;
+const rtviVersion = "2.2.0";
+
+/**
+ * Calls a bot with a simulated caller: everything is real but the wire. No port is opened and no transport package is needed.
+ * The caller sends audio without a pause: speech when it `say`s something, otherwise silence, like a browser or a phone.
+ *
+ * Resolves when the bot has created its transport, or has ended without. Rejects when the runner does.
+ */
+export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<BotCall> {
+  const { transport = "webrtc", body, callData, cliArgs = {}, rtvi = true } = options;
+  const logger = createRecordingLogger();
+  const playout = createPlayout();
+  const messages: unknown[] = [];
+  const ready = Promise.withResolvers<Call>();
+  const connected = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<CloseReason>();
+
+  const port: MediaPort = {
+    sampleRates: [sampleRate],
+    frameMs,
+    send: (frame) => playout.enqueue(frame),
+    clear: () => playout.clear(),
+    sendMessage: async (message) => void messages.push(structuredClone(message)),
+    close: () => playout.close(),
+  };
+  const plugin: TransportPlugin = {
+    apiVersion: 1,
+    name: transport,
+    open: (context) => ({
+      advanced: {
+        async direct() {
+          const session = context.createSession({ body });
+          const own = callData === undefined ? {} : { callData };
+          const call = session.run<SessionArguments>(own, () => {
+            connected.resolve();
+            return port;
+          });
+          call.connected();
+          ready.resolve(call);
+          ended.resolve(await session.ended);
+        },
+      },
+    }),
+  };
+  const runner = createRunner({ bot, plugins: [plugin], cliArgs, logger, env: {} });
+  const released = runner.direct();
+  const call = await Promise.race([ready.promise, released.then(() => ready.promise)]);
+  const reason = released.then(() => ended.promise);
+  const microphone = openMicrophone((frame) => call.audio(frame));
+  void reason.finally(() => microphone.close());
+
+  const sendMessage = (message: unknown): void => call.message(message);
+  const send = (type: string, data: unknown = {}): void =>
+    sendMessage({ label: "rtvi-ai", type, id: crypto.randomUUID(), data });
+  if (rtvi) send("client-ready", { version: rtviVersion, about: { library: "@pipecat-ts/runner-testing" } });
+  await Promise.race([connected.promise, reason]);
+
+  return {
+    playout,
+    messages,
+    logger,
+    received: (type) =>
+      messages.flatMap((message) => {
+        const { type: own, data } = Object(message) as { readonly type?: unknown; readonly data?: unknown };
+        return own === type ? [data] : [];
+      }),
+    say: (audio) => microphone.say(audio),
+    sendMessage,
+    send,
+    press: (key) => call.dtmf(key),
+    async hangUp() {
+      call.left();
+      return await reason;
+    },
+    ended: reason,
+  };
+}
+
+/** Sends a frame every 20 ms: the speech that is queued, otherwise silence. */
+function openMicrophone(send: (frame: AudioFrame) => void) {
+  const queue: { readonly frame: AudioFrame; readonly said?: () => void }[] = [];
+  const silence: AudioFrame = { samples: new Int16Array((16_000 * frameMs) / 1000), sampleRate: 16_000, channels: 1 };
+  const startedAt = performance.now();
+  let sent = 0;
+  let closed = false;
+  const timer = setInterval(() => {
+    for (; performance.now() >= startedAt + sent * frameMs; sent++) {
+      const { frame, said } = queue.shift() ?? { frame: silence };
+      send(frame);
+      said?.();
+    }
+  }, frameMs / 2);
+  return {
+    say(audio: AudioFrame): Promise<void> {
+      const frames = cut(audio, frameMs);
+      if (closed || frames.length === 0) return Promise.resolve();
+      return new Promise((resolve) => {
+        queue.push(
+          ...frames.map((frame, index) => (index === frames.length - 1 ? { frame, said: resolve } : { frame })),
+        );
+      });
+    },
+    close() {
+      closed = true;
+      clearInterval(timer);
+      for (const { said } of queue.splice(0)) said?.();
+    },
+  };
+}
