@@ -17,8 +17,11 @@ import {
   tone,
   until,
 } from "../packages/runner-testing/src/index.ts";
+import { startFakeDeepgram } from "../packages/runner-testing/src/vendors/deepgram.ts";
+import { startFakeElevenLabs } from "../packages/runner-testing/src/vendors/elevenlabs.ts";
 import { startFakeGemini } from "../packages/runner-testing/src/vendors/gemini.ts";
 import { startFakeOpenAI } from "../packages/runner-testing/src/vendors/openai.ts";
+import { startFakeChat } from "../packages/runner-testing/src/vendors/openai-chat.ts";
 import { connectCaller } from "../packages/runner-websocket/src/test/fake-caller.ts";
 import { type Package, packAll, run } from "./tarballs.ts";
 
@@ -36,6 +39,19 @@ interface Expectation {
 
 const bots: Readonly<Record<string, () => Promise<Expectation>>> = {
   echo: async () => ({ heardHz: callerHz }),
+  cascade: async () => {
+    const services = await Promise.all([
+      startFakeDeepgram(),
+      startFakeChat({ reply: () => ({ text: "Nice to meet you." }) }),
+      startFakeElevenLabs({ synthesize: () => tone(vendorHz, { durationMs: 2_000, sampleRate: 24_000 }) }),
+    ]);
+    const env = Object.assign({}, ...services.map((service) => service.env));
+    return {
+      heardHz: vendorHz,
+      env,
+      close: async () => void (await Promise.all(services.map(({ close }) => close()))),
+    };
+  },
   gemini: async () => {
     const gemini = await startFakeGemini({
       reply: () => ({ speech: tone(vendorHz, { durationMs: 2_000, sampleRate: 24_000 }), transcript: "Hello." }),
@@ -67,6 +83,8 @@ async function check(template: string, packages: readonly Package[], command: st
   if (manager === "npm") await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund"], project);
   else await run("npx", ["-y", "pnpm@12", "install", "--prefer-offline", "--no-frozen-lockfile"], project);
   const installedMs = performance.now() - startedAt;
+  const tsc = join(project, "node_modules/typescript/bin/tsc");
+  await run(process.execPath, [tsc, "-p", "."], project);
   const size = (await run("du", ["-sm", "node_modules"], project)).split("\t")[0];
   const heardMs = expectBot ? await call(project, await expectBot()) : await conform(project);
   const seconds = [installedMs, heardMs].map((ms) => `${(ms / 1000).toFixed(1)} s`);

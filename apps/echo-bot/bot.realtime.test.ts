@@ -1,6 +1,8 @@
 import { type BotCall, callBot, excerpt, findVoice, join, measurePitch, tone } from "@pipecat-ts/runner-testing";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { bot } from "./bot.ts";
+
+vi.setConfig({ testTimeout: 30_000 });
 
 let call: BotCall;
 beforeEach(async () => {

@@ -3,6 +3,8 @@ import { type FakeGemini, type GeminiReply, startFakeGemini } from "@pipecat-ts/
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { bot } from "./bot.ts";
 
+vi.setConfig({ testTimeout: 30_000 });
+
 // Calls the bot with a simulated caller. A server on this machine takes the place of Gemini.
 
 const sampleRate = 24_000;

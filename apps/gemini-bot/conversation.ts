@@ -108,7 +108,7 @@ async function connect(options: ConversationOptions, resumption: { handle?: stri
     speech = undefined;
   }
 
-  async function callFunction({ id, name = "", args = {} }: FunctionCall) {
+  async function callFunction({ id = "", name = "", args = {} }: FunctionCall) {
     try {
       return { id, name, response: { output: (await functions[name]?.(args)) ?? null } };
     } catch (err) {

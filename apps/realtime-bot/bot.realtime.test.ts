@@ -3,6 +3,8 @@ import { type FakeOpenAI, type OpenAIReply, startFakeOpenAI } from "@pipecat-ts/
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { bot } from "./bot.ts";
 
+vi.setConfig({ testTimeout: 30_000 });
+
 // Calls the bot with a simulated caller. A server on this machine takes the place of OpenAI.
 
 const sampleRate = 24_000;

@@ -22,7 +22,7 @@ interface Manifest {
 }
 
 /** The apps that are templates, and the order of the prompt. */
-const bots: readonly string[] = ["realtime", "gemini", "echo"];
+const bots: readonly string[] = ["realtime", "gemini", "cascade", "echo"];
 
 /** Reads the catalog from the repository. */
 export async function collectTemplates(): Promise<Catalog> {
@@ -133,7 +133,7 @@ function toJavaScript(files: Files): Files {
       const target = path.replace(/\.ts$/, ".js");
       const undocumented = source.replace(/\/\*\*(?:(?!\*\/)[\s\S])*\*\/\n(?=(?:export )?(?:interface|type) )/g, "");
       const stripped = stripTypeScriptTypes(undocumented).replace(
-        /(from|resolve\()( ?"\.{1,2}\/[^"]+)\.ts"/g,
+        /(from|resolve\(|URL\()( ?"\.{1,2}\/[^"]+)\.ts"/g,
         '$1$2.js"',
       );
       return [target, format(stripped, basename(target))];

@@ -98,7 +98,7 @@ test.each([
   ],
   [["../.."], "cannot be the name of a package"],
   [["new", "--template", "ecko"], '"ecko" is not a template. Did you mean echo?'],
-  [["new", "--template", "unknown"], '"unknown" is not a template. Choose from: realtime, gemini, echo'],
+  [["new", "--template", "unknown"], '"unknown" is not a template. Choose from: realtime, gemini, cascade, echo'],
   [["new", "--transports", "webrtc, twillio"], '"twillio" is not a transport. Did you mean twilio?'],
   [["new", "--transports", ","], "--transports names no transport. Choose from: webrtc"],
   [["new", "--template", "transport", "--transports", "webrtc"], "--transports is for bots"],

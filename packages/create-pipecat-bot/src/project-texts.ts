@@ -14,7 +14,6 @@ export const tsconfigText: string = `${JSON.stringify(
       types: ["node"],
       strict: true,
       noUncheckedIndexedAccess: true,
-      exactOptionalPropertyTypes: true,
       verbatimModuleSyntax: true,
       erasableSyntaxOnly: true,
       rewriteRelativeImportExtensions: true,

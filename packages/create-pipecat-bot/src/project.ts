@@ -34,7 +34,8 @@ function botFiles(choices: Choices, catalog: Catalog): Files {
       scripts: {
         start: "pipecat-runner",
         dev: "pipecat-runner --watch",
-        test: "vitest run",
+        // One file at a time, because the tests run in real time.
+        test: "vitest run --no-file-parallelism",
         ...(typescript && { types: "pipecat-runner types && tsc" }),
       },
       dependencies: sorted({

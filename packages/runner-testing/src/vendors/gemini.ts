@@ -1,10 +1,9 @@
-import { once } from "node:events";
-import { createServer, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AudioFrame, decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
 import { type WebSocket, WebSocketServer } from "ws";
 import { cut, silence } from "../signal.ts";
+import { startLocalServer } from "./local-server.ts";
 import { createSpeechDetector } from "./speech-detector.ts";
 
 /** What the simulated model does in one turn. */
@@ -69,7 +68,7 @@ export async function startFakeGemini(options: FakeGeminiOptions): Promise<FakeG
   const spoken: string[] = [];
   const state = { unavailable: false };
 
-  const server = createServer(async (request, response) => {
+  const { server, origin, close } = await startLocalServer(async (request, response) => {
     if (state.unavailable) return respond(response, 503, {});
     if (request.headers["x-goog-api-key"] !== apiKey) return respond(response, 400, {});
     if (!request.url?.endsWith(":generateContent")) return respond(response, 404, {});
@@ -88,14 +87,9 @@ export async function startFakeGemini(options: FakeGeminiOptions): Promise<FakeG
     else if (searchParams.get("key") === apiKey) sessions.push(converse(socket, options));
     else socket.close(1007, "API key not valid. Please pass a valid API key.");
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
 
   return {
-    env: {
-      GOOGLE_GEMINI_BASE_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      GEMINI_API_KEY: apiKey,
-    },
+    env: { GOOGLE_GEMINI_BASE_URL: origin, GEMINI_API_KEY: apiKey },
     sessions,
     spoken,
     get unavailable() {
@@ -104,13 +98,7 @@ export async function startFakeGemini(options: FakeGeminiOptions): Promise<FakeG
     set unavailable(value) {
       state.unavailable = value;
     },
-    async close() {
-      for (const socket of webSockets.clients) socket.terminate();
-      const closed = once(server, "close");
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    },
+    close,
   };
 }
 

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type AudioFrame, decodePcm16, durationMs, encodePcm16 } from "@pipecat-ts/audio";
 import { type WebSocket, WebSocketServer } from "ws";
 import { cut, silence } from "../signal.ts";
-import { startLocalServer } from "./local-server.ts";
+import { startTlsServer } from "./local-server.ts";
 import { createSpeechDetector } from "./speech-detector.ts";
 
 /** What the simulated model does in one response. */
@@ -93,7 +93,7 @@ export async function startFakeOpenAI(options: FakeOpenAIOptions): Promise<FakeO
   const spoken: string[] = [];
   const state = { unavailable: false };
 
-  const { server, origin, certificate, close } = await startLocalServer(async (request, response) => {
+  const { server, origin, certificate, close } = await startTlsServer(async (request, response) => {
     if (request.method !== "POST" || request.url !== "/v1/audio/speech") return respond(response, 404);
     if (state.unavailable) return respond(response, 503);
     if (!hasKey(request)) return respond(response, 401);
@@ -124,10 +124,7 @@ export async function startFakeOpenAI(options: FakeOpenAIOptions): Promise<FakeO
     set unavailable(value) {
       state.unavailable = value;
     },
-    async close() {
-      for (const socket of webSockets.clients) socket.terminate();
-      await close();
-    },
+    close,
   };
 }
 
