@@ -33,8 +33,8 @@ export function findOwner(pool: WorkerPool, request: IncomingMessage): WorkerPro
 }
 
 /**
- * The worker of a session or call that the query or the body names. Callers may have chosen such a name, so it counts only while the
- * worker answers.
+ * The worker of a session or call that the query or the body names. Callers may have chosen an alias, such as a call id, so it counts
+ * only while the worker answers.
  */
 async function findSuggestion(
   { sessions, get }: WorkerPool,
@@ -43,8 +43,9 @@ async function findSuggestion(
 ): Promise<WorkerProcess | undefined> {
   for (const values of [valuesOfQuery(request), valuesOfBody(body, request.headers["content-type"])]) {
     for (const value of values) {
-      const number = sessions.ownerOf(value) ?? sessions.findAlias(value);
-      const worker = number === undefined ? undefined : get(number);
+      const [owner, other] = [sessions.ownerOf(value), sessions.findAlias(value)];
+      if (owner !== undefined && get(owner)) return get(owner);
+      const worker = other === undefined ? undefined : get(other);
       if (worker && (await worker.isResponsive())) return worker;
     }
   }
@@ -117,17 +118,17 @@ async function holdBody(request: IncomingMessage): Promise<Buffer | undefined> {
 }
 
 /** Sends the request to a worker, and returns its response. Without `body`, the body is sent as it arrives. */
-export function exchange(
+function exchange(
   worker: WorkerProcess,
   request: IncomingMessage,
   {
     body,
     streams,
     signal,
-  }: Partial<Pick<ForwardOptions, "streams">> & {
+  }: Pick<ForwardOptions, "streams"> & {
     readonly body?: Buffer | undefined;
     /** The caller is gone. */
-    readonly signal?: AbortSignal;
+    readonly signal: AbortSignal;
   },
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
@@ -142,7 +143,7 @@ export function exchange(
     });
     sent.once("error", (cause) => reject(workerCrashed(cause)));
     if (body) return void sent.end(body);
-    streams?.(request);
+    streams(request);
     request.pipe(sent);
   });
 }

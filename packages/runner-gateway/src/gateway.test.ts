@@ -192,8 +192,6 @@ test("a caller who chooses an id like a path or a common value gets no requests 
   const body = JSON.stringify({ transport: "fake" });
   const started = await host.fetch("/start?x=fake", { method: "POST", body });
   expect(started.status).toBe(200);
-  const metrics = await (await host.fetch("/metrics")).text();
-  expect(metrics, "no worker had to reject one of them").not.toContain("AT_CAPACITY");
 });
 
 /** A webhook that creates one session for each call, and responds with the session's id. */

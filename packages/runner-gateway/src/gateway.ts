@@ -3,10 +3,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { text } from "node:stream/consumers";
 import { type CloseReason, RunnerError } from "@pipecat-ts/runner-core";
 import { createFront, type HttpServer, type RunnerLogger, type RunnerOptions } from "@pipecat-ts/runner-host";
-import { exchange, findOwner, forward } from "./forward.ts";
+import { findOwner, forward } from "./forward.ts";
 import { passUpgrade, stopReading } from "./hand-over.ts";
 import type { ReadyMessage } from "./messages.ts";
 import { createGatewayMetrics } from "./metrics.ts";
@@ -100,7 +99,7 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
       response.end(values);
     } else if (method === "GET" && path === "/sessions") {
       front.requireOperator(request);
-      sendJson(response, { sessions: (await Promise.all(pool.all().map(sessionsOf))).flat() });
+      sendJson(response, { sessions: pool.sessions.list() });
     } else if (method === "POST" && path === "/reload") {
       front.requireOperator(request);
       await reload();
@@ -109,15 +108,6 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
       return false;
     }
     return true;
-
-    /** A worker that has just ended, or is blocked, has nothing to list. */
-    async function sessionsOf(worker: ReturnType<typeof pool.all>[number]): Promise<readonly unknown[]> {
-      if (!(await worker.isResponsive())) return [];
-      const answer = await exchange(worker, request, { body: Buffer.alloc(0) }).catch(() => undefined);
-      const listed: unknown = answer && JSON.parse(await text(answer));
-      const { sessions = [] } = Object(listed) as { readonly sessions?: readonly unknown[] };
-      return sessions;
-    }
   }
 
   async function request(incoming: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -102,6 +102,7 @@ test("a bot that kills, aborts, fills or blocks its process disturbs the calls o
     expect(host.crashes().slice(-2).sort()).toEqual([own.id, neighbor.id].sort());
   }
   expect(host.crashes()).toHaveLength(2 * faults.length);
+  expect(processesNamed("sleep"), "what a worker started ends with it").toEqual([]);
 
   const [own, neighbor] = await pair();
   own.socket.send('"block"');
@@ -174,6 +175,19 @@ function descriptors(): string[] {
       return /^(socket|pipe):/.test(target) ? [target] : [];
     } catch {
       return []; // The descriptor of the listing itself.
+    }
+  });
+}
+
+/** The running processes with this program, started by a worker of this test. */
+function processesNamed(name: string): string[] {
+  return readdirSync("/proc").filter((entry) => {
+    if (!/^\d+$/.test(entry)) return false;
+    try {
+      const [program, seconds] = readFileSync(`/proc/${entry}/cmdline`, "utf8").split("\0");
+      return program === name && seconds === "60" && !/^State:\tZ/m.test(readFileSync(`/proc/${entry}/status`, "utf8"));
+    } catch {
+      return false; // It has ended.
     }
   });
 }

@@ -10,6 +10,8 @@ export interface LiveSession {
   readonly worker: number;
   transport: string;
   state: SessionMessage["state"];
+  readonly startedAt: Date;
+  /** On the clock of `performance.now()`. */
   readonly createdMs: number;
   readonly keys: Set<string>;
   /** What its plugin needs if its worker crashes. */
@@ -35,6 +37,8 @@ export interface SessionTable {
   oldestPending(ms: number): LiveSession | undefined;
   /** Forgets the sessions of a worker, and returns them. */
   remove(worker: number): readonly LiveSession[];
+  /** Describes all sessions, like `GET /sessions` of a runner. Times are in ISO 8601 or ms. */
+  list(): readonly object[];
   /** Sessions by state. */
   readonly counts: { readonly pending: number; readonly active: number };
 }
@@ -86,7 +90,8 @@ export function createSessionTable(node: string): SessionTable {
         Object.assign(known, { transport, state });
         return false;
       }
-      sessions.set(id, { id, worker, transport, state, createdMs: performance.now(), keys: new Set() });
+      const createdMs = performance.now();
+      sessions.set(id, { id, worker, transport, state, startedAt: new Date(), createdMs, keys: new Set() });
       countFor(worker, 1);
       return true;
     },
@@ -109,6 +114,13 @@ export function createSessionTable(node: string): SessionTable {
       const removed = [...sessions.values()].filter((session) => session.worker === worker);
       for (const session of removed) forget(session);
       return removed;
+    },
+    list() {
+      const nowMs = performance.now();
+      return [...sessions.values()].map(({ id, transport, state, startedAt, createdMs }) => {
+        const durationMs = Math.round(nowMs - createdMs);
+        return { sessionId: id, transport, state, startedAt: startedAt.toISOString(), durationMs };
+      });
     },
     get counts() {
       const pending = [...sessions.values()].filter(({ state }) => state === "pending").length;

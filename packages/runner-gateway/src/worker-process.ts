@@ -1,5 +1,4 @@
 import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
 import type { Socket } from "node:net";
 import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import { countersOf, type MetricValues } from "@pipecat-ts/runner-host";
@@ -12,6 +11,8 @@ const heardMs = 1_000;
 const pingMs = 500;
 /** How long a worker may take to report its metrics, in ms. A blocked one is reported with its last ones. */
 const metricsMs = 500;
+/** How long a worker's stderr may stay open after its end, in ms. */
+const lingerMs = 1_000;
 /** Characters of a worker's stderr that are searched for the cause of its end. */
 const tailLength = 4_096;
 
@@ -125,9 +126,12 @@ export function superviseWorker(child: ChildProcess, open: OpenMessage, events: 
       stderrTail = (stderrTail + chunk.toString()).slice(-tailLength);
       process.stderr.write(chunk);
     });
-    // After its stderr is read, and also when it could not be started.
-    await once(child, "close");
+    const closed = new Promise<void>((resolve) => void child.once("close", resolve));
+    // `close` alone when it could not be started.
+    await Promise.race([closed, new Promise<void>((resolve) => void child.once("exit", resolve))]);
     killGroup();
+    // Until its stderr is read.
+    await withTimeout(closed, lingerMs);
     const { exitCode: code, signalCode: signal } = child;
     for (const socket of leaving) socket.destroy();
     for (const closed of closings.values()) closed();

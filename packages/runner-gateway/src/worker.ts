@@ -54,7 +54,7 @@ export async function serveWorker(
     channel.once("message", (message) => resolve(message as OpenMessage));
   });
   /** The response to the request that the current code handles. */
-  const responses = new AsyncLocalStorage<ServerResponse>();
+  const responses = new AsyncLocalStorage<{ open: ServerResponse | undefined }>();
 
   async function open(): Promise<WorkerRunner & { readonly server: Server }> {
     const created = await create({
@@ -66,7 +66,7 @@ export async function serveWorker(
         remembered: ({ id, owner }, record) => send({ kind: "remembered", id, plugin: owner, record }),
         aliased: ({ id }, key) => send({ kind: "alias", id, key }),
         rejected() {
-          const response = responses.getStore();
+          const response = responses.getStore()?.open;
           if (response && !response.headersSent) response.setHeader(rejectedHeader, "1");
         },
       },
@@ -90,7 +90,12 @@ export async function serveWorker(
 
   server.prependListener("request", (request, response) => {
     takeClient(request);
-    responses.enterWith(response);
+    // A session that the request begins runs in the same context, and must not keep the response.
+    const current: { open: ServerResponse | undefined } = { open: response };
+    response.once("close", () => {
+      current.open = undefined;
+    });
+    responses.enterWith(current);
   });
   server.prependListener("upgrade", takeClient);
 
@@ -100,6 +105,12 @@ export async function serveWorker(
         logger.error({ err }, "worker did not stop");
         resolve();
       });
+    }
+
+    /** Its caller may have connected since the gateway chose it. */
+    function evict(id: string): void {
+      const session = runner.sessions.find(id);
+      if (session?.state === "pending") void session.end("evicted");
     }
 
     async function report(): Promise<void> {
@@ -125,7 +136,7 @@ export async function serveWorker(
       else if (message.kind === "ping") send({ kind: "pong" });
       else if (message.kind === "metrics") void report();
       else if (message.kind === "crashed") void runner.cleanUpAfterCrash(message.plugin, message.record);
-      else if (message.kind === "evict") void runner.sessions.find(message.id)?.end("evicted");
+      else if (message.kind === "evict") evict(message.id);
       else if (message.kind === "drain" || message.kind === "close") stop(message.kind);
     });
     void disconnected.then(() => {

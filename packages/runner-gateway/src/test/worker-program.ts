@@ -1,4 +1,5 @@
 /** The program of real workers in tests: a runner whose bot echoes messages, or goes wrong when its caller says so. */
+import { spawn } from "node:child_process";
 import type { Bot } from "@pipecat-ts/runner-core";
 import { createLogger, createRunner } from "@pipecat-ts/runner-host";
 import { type FakeArguments, fakePlugin } from "../../../runner-host/src/test/fake-plugin.ts";
@@ -6,7 +7,11 @@ import { serveWorker } from "../worker.ts";
 
 const faults: Readonly<Record<string, () => void>> = {
   abort: () => process.abort(),
-  kill: () => void process.kill(process.pid, "SIGKILL"),
+  /** Leaves a process behind that has the worker's stderr, as a browser would. */
+  kill() {
+    spawn("sleep", ["60"], { stdio: "inherit" });
+    process.kill(process.pid, "SIGKILL");
+  },
   block() {
     const endMs = performance.now() + 3_000;
     while (performance.now() < endMs);
