@@ -1,7 +1,7 @@
 /** Callers, in a child process: each says the same speech to an echo bot in real time, and returns what it hears. */
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
-import { decodeMulaw, decodePcm16, encodeMulaw, encodePcm16 } from "@pipecat-ts/audio";
+import { type AudioFrame, decodeMulaw, decodePcm16, encodeMulaw, encodePcm16 } from "@pipecat-ts/audio";
 import { cut } from "@pipecat-ts/runner-testing";
 import { WebSocket } from "ws";
 import { loadOpus } from "../../packages/runner-webrtc/src/voice/opus.ts";
@@ -33,24 +33,33 @@ const frameMs = 20;
 const beforeMs = 2_000;
 const afterMs = 1_500;
 
-/** Says the speech in frames of 20 ms: frame `n` at `n × 20` ms, and up to `jitterMs` later. Frames stay in order. */
-async function say(
-  sampleRate: number,
-  jitterMs: number,
-  send: (samples: Int16Array, index: number) => void,
-): Promise<void> {
+/** The speech with silence around it, in frames of 20 ms. Takes some 100 ms, so call it before the caller connects. */
+function prepareSpeech(sampleRate: number): AudioFrame[] {
   const speech = generateSpeech(sampleRate);
   const silence = (ms: number) => new Int16Array((ms * sampleRate) / 1000);
   const samples = Int16Array.from([...silence(beforeMs), ...speech, ...silence(afterMs)]);
+  return cut({ samples, sampleRate, channels: 1 });
+}
+
+/** Says `frames`: frame `n` at `n × 20` ms, and up to `jitterMs` later. Frames stay in order. */
+async function say(
+  frames: readonly AudioFrame[],
+  jitterMs: number,
+  send: (samples: Int16Array, index: number) => void,
+): Promise<void> {
   const start = performance.now();
-  for (const [index, frame] of cut({ samples, sampleRate, channels: 1 }).entries()) {
+  for (const [index, frame] of frames.entries()) {
     const dueMs = start + index * frameMs + Math.random() * jitterMs;
     await pause(Math.max(0, dueMs - performance.now()));
     send(frame.samples, index);
   }
 }
 
-async function callTwilio({ url, sampleRate, jitterMs = 0 }: FidelityCall, caller: number): Promise<Heard> {
+async function callTwilio(
+  frames: readonly AudioFrame[],
+  { url, sampleRate, jitterMs = 0 }: FidelityCall,
+  caller: number,
+): Promise<Heard> {
   const socket = new WebSocket(url);
   const id = String(caller).padStart(32, "0");
   const streamSid = `MZ${id}`;
@@ -64,7 +73,7 @@ async function callTwilio({ url, sampleRate, jitterMs = 0 }: FidelityCall, calle
   const mediaFormat = { encoding: "audio/x-mulaw", sampleRate };
   const start = { streamSid, callSid: `CA${id}`, mediaFormat };
   socket.send(JSON.stringify({ event: "start", streamSid, start }));
-  await say(sampleRate, jitterMs, (samples, index) => {
+  await say(frames, jitterMs, (samples, index) => {
     const payload = Buffer.from(encodeMulaw(samples)).toString("base64");
     const media = { track: "inbound", chunk: String(index + 1), timestamp: String(index * frameMs), payload };
     socket.send(JSON.stringify({ event: "media", sequenceNumber: String(index + 2), streamSid, media }));
@@ -73,7 +82,10 @@ async function callTwilio({ url, sampleRate, jitterMs = 0 }: FidelityCall, calle
   return heard(decodeMulaw(Buffer.concat(pieces)), sampleRate);
 }
 
-async function callWebSocket({ url, sampleRate, jitterMs = 0 }: FidelityCall): Promise<Heard> {
+async function callWebSocket(
+  frames: readonly AudioFrame[],
+  { url, sampleRate, jitterMs = 0 }: FidelityCall,
+): Promise<Heard> {
   const socket = new WebSocket(url);
   const decoder = createDecoder(() => undefined);
   const pieces: Uint8Array[] = [];
@@ -85,7 +97,7 @@ async function callWebSocket({ url, sampleRate, jitterMs = 0 }: FidelityCall): P
     pieces.push(encodePcm16(frame.audio.samples));
   });
   await once(socket, "open");
-  await say(sampleRate, jitterMs, (samples) => socket.send(encodeAudio({ samples, sampleRate, channels: 1 })));
+  await say(frames, jitterMs, (samples) => socket.send(encodeAudio({ samples, sampleRate, channels: 1 })));
   socket.close();
   return heard(decodePcm16(Buffer.concat(pieces)), heardRate);
 }
@@ -93,7 +105,10 @@ async function callWebSocket({ url, sampleRate, jitterMs = 0 }: FidelityCall): P
 /** Opus as aiortc sends it: 96 kb/s, without FEC. */
 const callerOpus = { bitrate: 96_000, complexity: 10 } as const;
 
-async function callWebRTC({ url, jitterMs = 0, lossPercent = 0 }: FidelityCall): Promise<Heard> {
+async function callWebRTC(
+  frames: readonly AudioFrame[],
+  { url, jitterMs = 0, lossPercent = 0 }: FidelityCall,
+): Promise<Heard> {
   const sampleRate = 48_000;
   const opus = await loadOpus();
   const encoder = await opus.createEncoder({ sampleRate, ...callerOpus });
@@ -103,7 +118,7 @@ async function callWebRTC({ url, jitterMs = 0, lossPercent = 0 }: FidelityCall):
     pieces.push(encodePcm16(decoder.decode(payload) ?? new Int16Array(960))),
   );
   degradeNetwork(peer, { jitterMs, lossPercent });
-  await say(sampleRate, 0, (samples) => peer.sendAudio(encoder.encode(samples)));
+  await say(frames, 0, (samples) => peer.sendAudio(encoder.encode(samples)));
   await hangUp();
   encoder.free();
   decoder.free();
@@ -116,10 +131,11 @@ function heard(samples: Int16Array, sampleRate: number): Heard {
 
 const calls = { twilio: callTwilio, websocket: callWebSocket, webrtc: callWebRTC };
 
-answerParent(async ({ ask, count, ...call }) => {
+answerParent(async ({ ask, count, ...question }) => {
   if (ask !== "call") return undefined;
-  const { wire } = call as unknown as FidelityCall;
+  const call = question as unknown as FidelityCall;
+  const frames = prepareSpeech(call.sampleRate);
   return await Promise.all(
-    Array.from({ length: Number(count) }, (_, caller) => calls[wire](call as unknown as FidelityCall, caller)),
+    Array.from({ length: Number(count) }, (_, caller) => calls[call.wire](frames, call, caller)),
   );
 });

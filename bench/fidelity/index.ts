@@ -40,8 +40,8 @@ const rows: readonly Row[] = [
 ];
 
 /**
- * How speech sounds that an echo bot returns, in real time, so measure on a quiet machine: PESQ (where Python and pip exist), signal-to-noise ratio, and holes. Each figure is
- * the median of three callers, and the worst one.
+ * How speech sounds that an echo bot returns: PESQ (where Python and pip exist), signal-to-noise ratio, and holes. Each figure is
+ * the median of three callers, and the worst one. The calls run in real time, so measure on a quiet machine.
  */
 export async function measureFidelity(): Promise<string> {
   const pesq = loadPesq();
