@@ -31,8 +31,11 @@ async function startIsolated(more: NodeJS.ProcessEnv = {}) {
       printed += chunk.toString();
     });
   }
-  onTestFinished(() => {
-    for (const each of [pid, ...workers]) kill(each, "SIGKILL");
+  const exited = exitCode(child);
+  onTestFinished(async () => {
+    kill(pid, "SIGINT");
+    await exited;
+    for (const worker of workers) kill(worker, "SIGKILL");
   });
   await expect.poll(() => printed, { timeout: 30_000 }).toMatch(/http:\/\/localhost:\d+(.|\n)*\(--max-sessions\)/);
   const port = Number(/http:\/\/localhost:(\d+)/.exec(printed)?.[1]);
@@ -41,7 +44,7 @@ async function startIsolated(more: NodeJS.ProcessEnv = {}) {
   return {
     pid,
     url,
-    exited: exitCode(child),
+    exited,
     printed: () => printed,
     /** Its workers so far, by process id. */
     workers(): ReadonlySet<number> {
@@ -161,6 +164,7 @@ test("SIGTERM to every process at once lets calls end, and then the command exit
 });
 
 test("a second signal ends all processes at once", async () => {
+  const before = folders();
   const host = await startIsolated();
   const [caller] = await host.callAll();
   host.workers();
@@ -169,5 +173,6 @@ test("a second signal ends all processes at once", async () => {
   kill(-host.pid, "SIGINT");
   await caller?.closed;
   expect(await host.exited).toBe(130);
+  expect(folders()).toEqual(before);
   await expect.poll(() => [...host.workers()].filter(isAlive)).toEqual([]);
 });

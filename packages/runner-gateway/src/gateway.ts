@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { availableParallelism, tmpdir } from "node:os";
@@ -195,7 +196,10 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
       return draining;
     },
     close,
-    kill: pool.kill,
+    kill() {
+      pool.kill();
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
 
