@@ -4,6 +4,7 @@
  */
 import { parseArgs } from "node:util";
 import { measureDailyBots } from "./daily-bots.ts";
+import { measureFidelity } from "./fidelity/index.ts";
 import { measureLiveKitBots } from "./livekit-bots.ts";
 import { measureCalls, measureSessions } from "./sessions.ts";
 import { measureStart, measureStartup } from "./startup.ts";
@@ -33,6 +34,7 @@ const parts: Readonly<Record<string, () => Promise<string>>> = {
   "webrtc-echo": () => measureWebRTCEcho(webrtc()),
   "webrtc-sessions": () => measureWebRTCSessions(webrtc()),
   "webrtc-profile": () => measureWebRTCProfile(webrtc()),
+  fidelity: () => measureFidelity(),
 };
 
 function counts(defaults: readonly number[]): readonly number[] {

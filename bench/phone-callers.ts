@@ -17,7 +17,8 @@ let timer: NodeJS.Timeout | undefined;
 async function connect(urls: readonly string[]): Promise<void> {
   for (const url of urls) {
     const socket = new WebSocket(url);
-    const streamSid = `MZ${sockets.length}`;
+    const id = String(sockets.length).padStart(32, "0");
+    const streamSid = `MZ${id}`;
     socket.on("message", (data: Buffer) => {
       const begin = data.indexOf(beforePayload);
       if (begin >= 0)
@@ -27,7 +28,7 @@ async function connect(urls: readonly string[]): Promise<void> {
     await once(socket, "open");
     const start = {
       streamSid,
-      callSid: `CA${process.pid}-${sockets.length}`,
+      callSid: `CA${id}`,
       mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8000 },
     };
     socket.send(JSON.stringify({ event: "start", streamSid, start }));

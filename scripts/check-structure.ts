@@ -15,7 +15,8 @@ const allowedDependencies: Readonly<Record<string, readonly string[]>> = {
   "runner-files": ["runner-core"],
   "runner-openapi": ["runner-core"],
   "runner-host": ["runner-sessions", "runner-files", "runner-openapi", "runner-core", "rtvi"],
-  "runner-cli": ["runner-host", "runner-files", "runner-core", "rtvi", "browser-client"],
+  "runner-gateway": ["runner-host", "runner-core"],
+  "runner-cli": ["runner-gateway", "runner-host", "runner-files", "runner-core", "rtvi", "audio", "browser-client"],
   "runner-testing": ["runner-host", "runner-sessions", "runner-media", "runner-core", "audio"],
   "runner-telephony": ["runner-core", "audio"],
   // A carrier's `testing` module needs runner-testing, an optional peer dependency.
@@ -31,6 +32,7 @@ const withoutTransportNames = [
   "runner-files",
   "runner-openapi",
   "runner-host",
+  "runner-gateway",
   "runner-cli",
 ];
 const transportNames = /\b(websocket|webrtc|daily|livekit|twilio|telnyx|plivo|exotel|whatsapp)["'`]/i;

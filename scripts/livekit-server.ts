@@ -4,8 +4,8 @@
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants } from "node:fs";
-import { homedir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { cacheFolder } from "./cache-folder.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -21,8 +21,7 @@ export function findLiveKitServer(env: Environment = process.env): string | unde
 }
 
 function builtServer(env: Environment): string {
-  const caches = env.XDG_CACHE_HOME || join(homedir(), process.platform === "darwin" ? "Library/Caches" : ".cache");
-  return join(caches, "pipecat-runner", `livekit-server-${version}`, "server");
+  return join(cacheFolder(env), `livekit-server-${version}`, "server");
 }
 
 function isExecutable(file: string): boolean {

@@ -90,6 +90,9 @@ function main(): void {
       "Tests against a LiveKit server are skipped: livekit-server is not installed. pnpm test:livekit builds it.",
     );
   }
+  if (!process.env.PIPECAT_FIREFOX) {
+    console.log("Tests with Firefox are skipped. To run them, set PIPECAT_FIREFOX=/path/to/firefox.");
+  }
   const missing = missingPackages();
   if (missing.length === 0) return;
   const prefix = aptPrefix();

@@ -14,7 +14,7 @@ const periods = 8;
  * echo after any number of codecs.
  */
 export async function markedVoice(): Promise<Uint8Array[]> {
-  const encoder = await (await loadOpus()).createEncoder({ sampleRate });
+  const encoder = await (await loadOpus()).createEncoder({ sampleRate, bitrate: 32_000, fec: true }); // as Chromium does
   const frames = cut(syllables(150, { durationMs: periods * markEvery * 20, sampleRate }));
   const packets = frames.map(({ samples }, packet) => {
     const mark = packet % markEvery === 0;

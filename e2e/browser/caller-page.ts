@@ -11,6 +11,14 @@ export interface PageAudio extends AudioFrame {
 /** `played`: what the page plays; `spoken`: what its microphone delivers. */
 export type AudioKind = "played" | "spoken";
 
+/** A page that evaluates expressions: one of Playwright, or of `firefox.ts`. */
+export interface ScriptedPage {
+  goto(url: string): Promise<unknown>;
+  evaluate<T>(expression: string): Promise<T>;
+  /** Waits until the expression is truthy. */
+  waitForFunction(expression: string): Promise<unknown>;
+}
+
 /** A page in a browser context of its own, with recorded audio. */
 export interface CallerPage {
   readonly page: Page;
@@ -36,19 +44,30 @@ interface RecordedAudio {
   readonly base64: string;
 }
 
-/** Opens an empty page that may send requests to `origin` only. */
+/** The script that daily-js 0.90.0 loads from another host, and its fake. */
+export const callMachine = "https://c.daily.co/call-machine/versioned/0.90.0/static/call-machine-object-bundle.js";
+export const fakeCallMachine: string = join(import.meta.dirname, "page/device-call-machine.js");
+
+/** Opens an empty page that may send requests to `origin` only. It gets a fake of the script that daily-js loads. */
 export async function openCallerPage(browser: Browser, origin: string): Promise<CallerPage> {
   const context = await browser.newContext({ permissions: ["microphone"] });
   const page = await context.newPage();
   const errors: string[] = [];
 
   const check = (url: string) => {
-    if (!["blob:", "data:"].includes(new URL(url).protocol) && new URL(url).host !== new URL(origin).host)
+    if (
+      url !== callMachine &&
+      !["blob:", "data:"].includes(new URL(url).protocol) &&
+      new URL(url).host !== new URL(origin).host
+    )
       errors.push(`a request to ${url}`);
   };
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("request", (request) => check(request.url()));
   page.on("websocket", (socket) => check(socket.url()));
+  await page.route(callMachine, (route) =>
+    route.fulfill({ path: fakeCallMachine, headers: { "access-control-allow-origin": "*" } }),
+  );
   await page.addInitScript({ path: join(import.meta.dirname, "page/audio-taps.js") });
 
   const last: CallerPage["last"] = async (kind, durationMs) => {

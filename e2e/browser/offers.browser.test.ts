@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { useBrowser } from "./fixture.ts";
-import { openPeerCall, type Section } from "./peer-caller.ts";
+import { type NativeClient, openPeerCall, type Section } from "./peer-caller.ts";
 
 const fixture = useBrowser().over("webrtc");
 
@@ -38,5 +38,20 @@ test.each([
       await evaluate("negotiate()");
       expect(await evaluate("directions()"), policy).toEqual(expected);
     }
+  },
+);
+
+// The native clients use Chromium's WebRTC library, so that Chromium shows whether they can apply the answers.
+test.each([
+  ["React Native", [audio, video, ["video", "sendonly"]], { label: "chat" }],
+  ["Android", [audio, video], { label: "chat" }],
+  ["iOS", [audio, video], { label: "rtvi-events", binary: true, keepsVP8: true }],
+] satisfies [string, Section[], NativeClient][])(
+  "Chromium calls like Pipecat's %s client, which becomes ready, and whose video is accepted when the bot wants it",
+  async (_, sections, client) => {
+    const { evaluate } = await openPeerCall(fixture, sections, "balanced", client);
+    await expect.poll(() => evaluate("messages")).toContainEqual(expect.objectContaining({ type: "bot-ready" }));
+    const expected = ["sendrecv", ...sections.slice(1).map(() => "sendonly")];
+    await expect.poll(() => evaluate("directions()")).toEqual(expected);
   },
 );

@@ -8,6 +8,13 @@ import type { Fixture } from "./fixture.ts";
 /** The kind and direction of a media section. */
 export type Section = readonly [kind: "audio" | "video", direction: "sendrecv" | "sendonly" | "recvonly"];
 
+/** How one of Pipecat's native clients differs: see `page/peer-caller.js`. */
+export interface NativeClient {
+  readonly label: string;
+  readonly binary?: boolean;
+  readonly keepsVP8?: boolean;
+}
+
 export interface PeerCall {
   /** Evaluates an expression with the functions of `page/peer-caller.js`. */
   evaluate<T>(expression: string): Promise<T>;
@@ -17,23 +24,24 @@ export interface PeerCall {
 
 /**
  * A page that uses `RTCPeerConnection` without a client library calls a bot. Both send a tone. Resolves when each side receives
- * the other's.
+ * the other's. The bot of a native `client` wants video.
  */
 export async function openPeerCall(
   { start, openPage }: Pick<Fixture, "start" | "openPage">,
   sections: readonly Section[],
   bundlePolicy = "balanced",
+  client?: NativeClient,
 ): Promise<PeerCall> {
   const heard: AudioFrame[] = [];
   const { origin } = await start(async (args) => {
-    const transport = await createTransport(args, { webrtc: () => ({}) });
+    const transport = await createTransport(args, { webrtc: () => ({ videoInEnabled: client !== undefined }) });
     transport.play(minuteOfTone());
     for await (const frame of transport.listen()) heard.push(frame);
   });
   const { page }: CallerPage = await openPage(origin);
   await page.addInitScript({ path: join(import.meta.dirname, "page/peer-caller.js") });
   await page.goto(origin);
-  await page.evaluate(`startCall(${JSON.stringify({ sections, bundlePolicy })})`);
+  await page.evaluate(`startCall(${JSON.stringify({ sections, bundlePolicy, client })})`);
   await page.waitForFunction("arrivals.length > 50", undefined, { timeout: 5_000 });
   await until("the bot hears the tone", () => measureLevel(joinFrames(heard.slice(-5))) > -40, 5_000);
   return { evaluate: (expression) => page.evaluate(expression), heard };

@@ -1,6 +1,10 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createFileStorage } from "@pipecat-ts/runner-files";
 import { measureLevel } from "@pipecat-ts/runner-testing";
-import { createTransport } from "pipecat-runner";
-import { describe, expect, test } from "vitest";
+import { createRTVI, createTransport, type RunnerArguments } from "pipecat-runner";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { RunningRunner } from "../runner.ts";
 import type { CallerPage } from "./caller-page.ts";
 import { msPlayedAfter, silenceDb, silentWithinMs, talkativeBot, useBrowser } from "./fixture.ts";
@@ -15,6 +19,7 @@ interface Call {
 }
 
 const browser = useBrowser();
+const webrtc = browser.over("webrtc");
 
 describe.each(["webrtc", "websocket"] as const)("over %s", (transport) => {
   const { echoBot, start, openPage, expectEcho, expectEnded } = browser.over(transport);
@@ -93,4 +98,35 @@ describe.each(["webrtc", "websocket"] as const)("over %s", (transport) => {
     await caller.kill();
     await expectEnded(running);
   });
+});
+
+test("the published client sends files over WebRTC, by URL and as bytes", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "pipecat-uploads-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const { start, openPage } = webrtc;
+  const bot = async (args: RunnerArguments): Promise<void> => {
+    const transport = await createTransport(args, { webrtc: () => ({}) });
+    const rtvi = createRTVI(transport);
+    rtvi.on("sendFile", async ({ content, name, load }) => {
+      const bytes = await load(args.fileStorage);
+      if (bytes) void rtvi.sendServerMessage({ content, name, text: Buffer.from(bytes).toString() });
+    });
+    await transport.closed;
+  };
+  const { origin } = await start(bot, { fileStorage: createFileStorage({ folder }) }, addPublishedClient);
+  const client = await openPublishedClient(await openPage(origin), origin, "webrtc");
+  await client.connectToBot();
+  await client.expectReady();
+  await client.sendFile("hello");
+  await client.sendFile("", { type: "bytes", bytes: Buffer.from("x".repeat(30_000)).toString("base64") });
+  await client.sendFile("", { type: "url", url: "pipecat:nothing" });
+  await expect
+    .poll(() => client.events("serverMessage"))
+    .toEqual([
+      { content: "Read it.", name: "note.txt", text: "hello" },
+      { content: "Read it.", text: "x".repeat(30_000) },
+    ]);
+  await expect
+    .poll(() => client.events("messageError"))
+    .toMatchObject([{ data: { error: expect.stringContaining("pipecat:nothing does not exist in this session") } }]);
 });

@@ -6,7 +6,7 @@ import type { Runner } from "@pipecat-ts/runner-host";
 import { build } from "vite";
 import { afterAll, beforeAll, expect } from "vitest";
 import type { WebTransport } from "../runner.ts";
-import type { CallerPage } from "./caller-page.ts";
+import type { ScriptedPage } from "./caller-page.ts";
 
 /**
  * Call once in a test file. Builds a page with a published client and none of our code, by default Pipecat's. Returns a function that
@@ -41,6 +41,8 @@ export interface PublishedClient {
   events(name: string): Promise<unknown[]>;
   /** Sends a text and waits for the echo bot's answer. */
   exchange(text: string): Promise<void>;
+  /** Sends a file to the bot: a text that it uploads first, or a `source` of its own. Over WebRTC only. */
+  sendFile(text: string, source?: object): Promise<void>;
   /** Sends a client message. Resolves with the time, in ms since 1970. */
   sendClientMessage(type: string): Promise<number>;
   /** Fails unless the client is ready, and waits for its data channel: until it opens, the client drops messages silently. */
@@ -49,16 +51,22 @@ export interface PublishedClient {
   cipher(): Promise<string>;
   /** Mutes or unmutes the microphone. */
   enableMic(enable: boolean): Promise<void>;
+  enableCam(enable: boolean): Promise<void>;
+  enableScreenShare(enable: boolean): Promise<void>;
   disconnect(): Promise<void>;
 }
 
-/** Opens the page at a runner that has its route. */
+/**
+ * Opens the page at a runner that has its route. `mediaManager` is that of WebRTC: the default one loads a script from c.daily.co,
+ * which the test's browser fakes.
+ */
 export async function openPublishedClient(
-  { page }: CallerPage,
+  { page }: { readonly page: ScriptedPage },
   origin: string,
   transport: WebTransport,
+  mediaManager: "offline" | "default" = "offline",
 ): Promise<PublishedClient> {
-  await page.goto(`${origin}/mine/published-client.html?${transport}`);
+  await page.goto(`${origin}/mine/published-client.html?${transport}${mediaManager === "default" ? "&default" : ""}`);
   await page.waitForFunction("globalThis.client");
   return {
     connectToBot: () =>
@@ -70,6 +78,7 @@ export async function openPublishedClient(
       const answered = `events.some(({ event, data }) => event === "botOutput" && data.text === "You wrote: ${text}")`;
       await page.waitForFunction(answered);
     },
+    sendFile: (text, source) => page.evaluate(`sendFile(${JSON.stringify(text)}, ${JSON.stringify(source)})`),
     sendClientMessage: (type) => page.evaluate(`(client.sendClientMessage("${type}"), Date.now())`),
     async expectReady() {
       expect(await page.evaluate("client.state")).toBe("ready");
@@ -80,6 +89,8 @@ export async function openPublishedClient(
         `client.transport.pc.getStats().then((stats) => [...stats.values()].find(({ type }) => type === "transport").srtpCipher)`,
       ),
     enableMic: (enable) => page.evaluate(`client.enableMic(${enable})`),
+    enableCam: (enable) => page.evaluate(`client.enableCam(${enable})`),
+    enableScreenShare: (enable) => page.evaluate(`client.enableScreenShare(${enable})`),
     disconnect: () => page.evaluate("client.disconnect()"),
   };
 }

@@ -6,7 +6,7 @@ const storyMs = 20_000;
 
 /** A bot without a language model: it answers what `scenarios.yaml` says, and speaks tones. */
 export async function bot(args: RunnerArguments) {
-  const transport = await createTransport(args, { websocket: () => ({}) });
+  const transport = await createTransport(args, { websocket: () => ({ videoInEnabled: true }) });
   const rtvi = createRTVI(transport, { evals: true, functionCallReportLevel: "none" });
   let guest = "friend";
   let keys = "";
@@ -40,8 +40,13 @@ export async function bot(args: RunnerArguments) {
       void rtvi.llmFunctionCallStopped({ callId: "1", name: "get_weather", result: "rain" });
       return answer("It rains in Oslo.");
     }
+    if (content.includes("see")) return void describe();
     answer(`Hello, ${guest}.`);
   });
+  async function describe(): Promise<void> {
+    const picture = await transport.video?.snapshot({ source: "camera" });
+    answer(`I see ${picture?.width} by ${picture?.height} pixels of ${picture?.type}.`);
+  }
   rtvi.on("dtmf", (key) => {
     keys += key;
     if (key !== "#") return;

@@ -10,11 +10,14 @@ import { createRunner } from "pipecat-runner";
 import { expect, test } from "vitest";
 import { bot } from "./bot.ts";
 
-/** A Python with `pipecat-ai==1.14.0 questionary rich typer jinja2 websockets`. */
+/** An image of 3 x 2 pixels. */
+const png = "iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAIAAAASFvFNAAAAFUlEQVR4nGM8IafBwMDAwMDAxAADABPYARJY7Kp/AAAAAElFTkSuQmCC";
+
+/** A Python that has the eval harness: `pnpm test:python` sets it. */
 const python = process.env.PIPECAT_PYTHON;
 
 test.skipIf(python === undefined)(
-  "Pipecat's eval harness passes its scenarios with a bot of this runner (needs PIPECAT_PYTHON)",
+  "Pipecat's eval harness passes its scenarios with a bot of this runner (pnpm test:python)",
   async () => {
     const logger = createRecordingLogger();
     const runner = createRunner({ bot, plugins: [plugin], host: "127.0.0.1", port: 0, env: {}, logger });
@@ -22,6 +25,7 @@ test.skipIf(python === undefined)(
     const folder = await mkdtemp(join(tmpdir(), "evals-"));
     try {
       await copyFile(join(import.meta.dirname, "scenarios.yaml"), join(folder, "scenarios.yaml"));
+      await writeFile(join(folder, "pixels.png"), Buffer.from(png, "base64"));
       await writeFile(join(folder, "tone.wav"), encodeWav(tone(440, { durationMs: 1_000 })));
       const url = `ws://127.0.0.1:${runner.url.port}/ws-client`;
       const args = ["-m", "pipecat.evals", "run", "scenarios.yaml", "--bot-url", url, "--verbose", "--audio"];

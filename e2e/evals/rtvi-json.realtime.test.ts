@@ -1,6 +1,6 @@
 import { decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
 
-import { type Bot, createTransport, type Transport } from "@pipecat-ts/runner-core";
+import { type Bot, createTransport, type Snapshot, type Transport } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner } from "@pipecat-ts/runner-host";
 import { createRecordingLogger, cut, join, measurePitch, tone, until, within } from "@pipecat-ts/runner-testing";
 import type { WebSocketParams } from "@pipecat-ts/runner-websocket";
@@ -18,6 +18,9 @@ afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.terminate();
   await Promise.all(runners.splice(0).map((runner) => runner.close()));
 });
+
+/** A PNG file of 3 x 2 pixels. */
+const png = "iVBORw0KGgoAAAANSUhEUgAAAAMAAAACCAIAAAASFvFNAAAAFUlEQVR4nGM8IafBwMDAwMDAxAADABPYARJY7Kp/AAAAAElFTkSuQmCC";
 
 interface Message {
   readonly label: string;
@@ -120,6 +123,40 @@ describe("an eval harness", () => {
     await new Promise((resolve) => setTimeout(resolve, 600));
     expect(caller.types()).toEqual(["bot-ready"]);
     expect(caller.messages[0]?.data).toMatchObject({ capabilities: { audio_in: true, audio_out: false } });
+  });
+
+  test("shows its pictures as a camera to a bot that looks", async () => {
+    const bot = echo({ videoInEnabled: true });
+    const { caller, transport } = await call(bot);
+    caller.connectEval({});
+    caller.ready();
+    const { video, capabilities } = await transport;
+    expect(capabilities).toMatchObject({ videoIn: true, screenIn: false });
+    await expect(video?.snapshot({ source: "camera" })).rejects.toMatchObject({ code: "VIDEO_OFF" });
+    await expect(video?.snapshot({ source: "screen" })).rejects.toMatchObject({ code: "VIDEO_SOURCE_MISSING" });
+    caller.send("client-message", { t: "eval-image", d: { image: png, format: "image/jpeg" } });
+    caller.send("client-message", { t: "eval-image", d: { image: "bm90IGFuIGltYWdl", format: "image/png" } });
+    const taken: Snapshot[] = [];
+    for await (const picture of video?.frames({ source: "camera", every: 200 }) ?? []) {
+      taken.push(picture);
+      if (taken.length === 2) caller.socket.close();
+    }
+    expect(taken).toMatchObject(Array(2).fill({ source: "camera", type: "image/png", width: 3, height: 2 }));
+    expect(Buffer.from(taken[0]?.data ?? []).toString("base64")).toBe(png);
+  });
+
+  test("that does not say so, or whose bot does not look, has no camera", async () => {
+    const messages: unknown[] = [];
+    const { caller, transport } = await call(echo({ videoInEnabled: true }));
+    caller.ready();
+    (await transport).on("appMessage", (message) => messages.push(message));
+    expect((await transport).video).toBeUndefined();
+    caller.send("client-message", { t: "eval-image", d: { image: png, format: "image/png" } }, "i1");
+    await until("the bot gets the message", () => messages.some((message) => Object(message).id === "i1"), timeoutMs);
+    const blind = await call(echo());
+    blind.caller.connectEval({});
+    expect((await blind.transport).video).toBeUndefined();
+    expect((await blind.transport).capabilities.videoIn).toBe(false);
   });
 
   test("ends the call with eval-cancel", async () => {

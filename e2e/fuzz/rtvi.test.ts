@@ -51,6 +51,18 @@ const dataOf: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
     ),
   }),
   "send-text": fields({ content: text, options: fields({ run_immediately: fc.boolean() }) }),
+  "send-file": fields({
+    content: text,
+    file: fields({
+      format: text,
+      name: text,
+      source: fields({ type: fc.constantFrom("url", "bytes"), url: text, bytes: base64, width: fc.integer() }),
+    }),
+    options: fields({
+      audio_response: fc.boolean(),
+      custom_options: fc.dictionary(text, fc.jsonValue({ maxDepth: 1 })),
+    }),
+  }),
   dtmf: fields({ buttons: fc.array(key, { maxLength: 120 }), button: key }),
   "llm-function-call-result": fields({
     function_name: text,

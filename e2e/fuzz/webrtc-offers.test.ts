@@ -4,17 +4,10 @@ import { expect, test } from "vitest";
 import { writeAnswer } from "../../packages/runner-webrtc/src/peer/answer.ts";
 import { locateCandidate, parseCandidate } from "../../packages/runner-webrtc/src/peer/candidate.ts";
 import { parseOffer } from "../../packages/runner-webrtc/src/peer/offer.ts";
-import {
-  chromium,
-  esp32,
-  firefox,
-  safari,
-  voiceAlone,
-  whatsapp,
-} from "../../packages/runner-webrtc/src/peer/test/offers.ts";
+import { chromium, clientOffers } from "../../packages/runner-webrtc/src/peer/test/offers.ts";
 import { fuzz } from "./fuzz.ts";
 
-const offers = [chromium, firefox, safari, esp32, voiceAlone, whatsapp];
+const offers = Object.values(clientOffers);
 
 /** Text of a caller: often a number, or characters with a meaning in SDP. */
 const text = fc.oneof(

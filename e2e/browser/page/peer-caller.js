@@ -3,10 +3,16 @@
  * resolves when the call is connected; `sections` has the kind and direction of each media section. `negotiate(options)` sends
  * another offer, and resolves once the runner's answer is applied. `arrivals` has the time of each audio packet from the runner,
  * in ms, before the jitter buffer can hide a gap. `directions()` returns the negotiated direction of each media section.
+ *
+ * With `client`, the page behaves like one of Pipecat's native clients, which use the same WebRTC library as Chromium: it names its
+ * data channel `label`, sends `client-ready` on it, in `binary` or as text, and renegotiates when the bot asks for it. With
+ * `keepsVP8`, it edits its offers as the iOS client does. `messages` has the received messages.
  */
 {
   const arrivals = [];
+  const messages = [];
   let connection;
+  let client = { label: "chat" };
   let pcId = null;
 
   const send = async (method, body) => {
@@ -28,17 +34,44 @@
     return microphone.stream.getAudioTracks()[0];
   };
 
+  /** Adds VP8 to the payload types of the video, and removes the lines of other codecs: see `ios` in `offers.ts`. */
+  const keepVP8 = (sdp) => {
+    const [head, video, rest = ""] = sdp.split(/^(?=m=video|m=application)/m);
+    const vp8 = video.match(/^a=rtpmap:(\d+) VP8/m)[1];
+    const kept = [vp8, video.match(new RegExp(`^a=fmtp:(\\d+) apt=${vp8}\r$`, "m"))[1]];
+    const lines = video.split("\r\n").filter((line) => {
+      const [, type] = line.match(/^a=(?:rtpmap|fmtp|rtcp-fb):(\d+) /) ?? [];
+      return type === undefined || kept.includes(type);
+    });
+    return `${head}${lines[0]} ${kept.join(" ")}\n${lines.slice(1).join("\r\n")}${rest}`;
+  };
+  const openChannel = ({ label, binary }) => {
+    const channel = connection.createDataChannel(label);
+    channel.onopen = () => {
+      const data = { version: "2.0.0", about: { library: label } };
+      const ready = JSON.stringify({ label: "rtvi-ai", type: "client-ready", id: "1", data });
+      channel.send(binary ? new TextEncoder().encode(ready) : ready);
+    };
+    channel.onmessage = ({ data }) => {
+      const message = JSON.parse(data);
+      messages.push(message);
+      if (message.message?.type === "renegotiate") void negotiate();
+    };
+  };
+
   Object.assign(globalThis, {
     arrivals,
+    messages,
     directions: () => connection.getTransceivers().map(({ currentDirection }) => currentDirection),
     async negotiate(options) {
       await connection.setLocalDescription(await connection.createOffer(options));
       const { sdp, type } = connection.localDescription;
-      const answer = await send("POST", { sdp, type });
+      const answer = await send("POST", { sdp: client.keepsVP8 ? keepVP8(sdp) : sdp, type });
       pcId = answer.pc_id;
       await connection.setRemoteDescription({ type: answer.type, sdp: answer.sdp });
     },
-    async startCall({ sections, bundlePolicy }) {
+    async startCall({ sections, bundlePolicy, ...options }) {
+      client = options.client ?? client;
       connection = new RTCPeerConnection({ bundlePolicy, encodedInsertableStreams: true });
       const tone = await openTone();
       for (const [kind, direction] of sections) {
@@ -54,7 +87,8 @@
         speaker.srcObject = new MediaStream([receiver.track]);
         if (kind === "audio") speaker.play();
       }
-      connection.createDataChannel("chat");
+      if (options.client) openChannel(client);
+      else connection.createDataChannel(client.label);
       connection.onicecandidate = ({ candidate }) => {
         if (candidate === null || pcId === null) return;
         const { sdpMid: sdp_mid, sdpMLineIndex: sdp_mline_index } = candidate;

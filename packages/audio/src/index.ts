@@ -12,4 +12,4 @@ export {
 export { type AudioFrame, durationMs, mixToMono } from "./frame.ts";
 export { createMixer, type Mixer } from "./mixer.ts";
 export { createResampler, type Resampler, type ResamplerOptions } from "./resampler.ts";
-export { encodeWav, parseWav } from "./wav.ts";
+export { encodeWav, parseWav, wavHeader } from "./wav.ts";

@@ -5,6 +5,8 @@ import { type AudioFrame, requireInteger } from "./frame.ts";
 // and the bytes, padded to an even number.
 
 const headerBytes = 44;
+/** The length field of the RIFF chunk counts 36 bytes of the header too. */
+const maxDataBytes = 0xffff_ffff - 36;
 const formatPcm = 1;
 const formatExtensible = 0xfffe; // the actual format is at byte 24 of the chunk
 const formatNames: Readonly<Record<number, string>> = {
@@ -15,17 +17,21 @@ const formatNames: Readonly<Record<number, string>> = {
   85: "MP3",
 };
 
-/** Encodes a frame as a WAV file with 16-bit PCM. Throws a RangeError if a field of the frame does not fit the format. */
-export function encodeWav(frame: AudioFrame): Uint8Array<ArrayBuffer> {
-  const { samples, sampleRate, channels } = frame;
+/**
+ * The first 44 bytes of a WAV file with 16-bit PCM, before `dataBytes` bytes of samples. For files that are written piece by
+ * piece. Throws a RangeError if a field does not fit the format.
+ */
+export function wavHeader(
+  format: Pick<AudioFrame, "sampleRate" | "channels">,
+  dataBytes: number,
+): Uint8Array<ArrayBuffer> {
+  const { sampleRate, channels } = format;
   requireInteger("channels", channels, 1, 0xffff);
   requireInteger("sampleRate", sampleRate, 1, 0xffff_ffff);
-  requireInteger("samples.length", samples.length, 0, 0x7fff_ff00);
-  const dataBytes = samples.length * 2;
-  const file = new Uint8Array(headerBytes + dataBytes);
-  const view = new DataView(file.buffer);
+  requireInteger("dataBytes", dataBytes, 0, maxDataBytes);
+  const view = new DataView(new ArrayBuffer(headerBytes));
   writeName(view, 0, "RIFF");
-  view.setUint32(4, file.length - 8, true);
+  view.setUint32(4, headerBytes + dataBytes - 8, true);
   writeName(view, 8, "WAVE");
   writeName(view, 12, "fmt ");
   view.setUint32(16, 16, true);
@@ -37,7 +43,15 @@ export function encodeWav(frame: AudioFrame): Uint8Array<ArrayBuffer> {
   view.setUint16(34, 16, true);
   writeName(view, 36, "data");
   view.setUint32(40, dataBytes, true);
-  file.set(encodePcm16(samples), headerBytes);
+  return new Uint8Array(view.buffer);
+}
+
+/** Encodes a frame as a WAV file with 16-bit PCM. Throws a RangeError if a field of the frame does not fit the format. */
+export function encodeWav(frame: AudioFrame): Uint8Array<ArrayBuffer> {
+  const dataBytes = frame.samples.length * 2;
+  const file = new Uint8Array(headerBytes + dataBytes);
+  file.set(wavHeader(frame, dataBytes));
+  file.set(encodePcm16(frame.samples), headerBytes);
   return file;
 }
 

@@ -8,7 +8,7 @@ export interface BotOutputOptions {
    * The form of the text: `sentence`, `backchannel` (a short acknowledgment while the user talks, which clients before protocol
    * 2.2 do not receive), or a name of the application. Default `sentence`, which the React kit joins to a paragraph.
    */
-  readonly outputType?: string;
+  readonly outputType?: string | undefined;
 }
 
 /** How a spoken text relates to its audio. */
@@ -17,7 +17,7 @@ export interface BotSpeechOptions extends BotOutputOptions {
    * The playback of this text, as `transport.play` returns it. When it ends, the segment is completed. When it fails or is
    * interrupted, the segment is cancelled. Without a playback, the bot calls `complete` or `cancel` itself.
    */
-  readonly playback?: { readonly done: Promise<{ readonly interrupted: boolean }> };
+  readonly playback?: { readonly done: Promise<{ readonly interrupted: boolean }> } | undefined;
 }
 
 /** A text that is being spoken. All methods may be called at any time, and do nothing after the segment has ended. */
@@ -36,7 +36,7 @@ export interface SpokenSegment {
 export interface BotOutputs {
   show(text: string, options?: BotOutputOptions): Promise<void>;
   /** With `isHeard`, the caller hears the text already: it does not wait for `speechStarted`. */
-  speak(text: string, options?: BotSpeechOptions & { readonly isHeard?: boolean }): SpokenSegment;
+  speak(text: string, options?: BotSpeechOptions & { readonly isHeard?: boolean | undefined }): SpokenSegment;
   /** The caller hears the bot from now on. Sends the held messages. */
   speechStarted(): void;
   speechStopped(): void;
@@ -47,7 +47,7 @@ export interface BotOutputs {
 const maxHeld = 100;
 
 /** A held message. `segment` is the segment whose audio it waits for. */
-type Held = { readonly data: BotOutputData; readonly segment?: number };
+type Held = { readonly data: BotOutputData; readonly segment?: number | undefined };
 
 /**
  * Sends the text of speech when the caller hears it: holds text that arrives before `speechStarted`, and all text that

@@ -7,6 +7,8 @@ export interface RTVIEvents {
   clientMessage: ClientMessage;
   /** The user typed a text to the bot: `sendText` of client-js. */
   sendText: SentText;
+  /** The user sent a file: the URL of an upload, or the bytes themselves. */
+  sendFile: SentFile;
   /**
    * The caller pressed a key; one event per key. Keys come from the client's keypad (`sendDTMF` of client-js, `0-9 * #`) or
    * from a phone (the transport's `dtmf`, which may also send `A-D`), so one listener serves all callers.
@@ -67,6 +69,45 @@ export interface SentText extends ClientRequest {
   readonly runImmediately: boolean;
   /** Whether to answer with speech. If false, the bot answers with text only. Default true. */
   readonly audioResponse: boolean;
+}
+
+/** A file that the user sent. Nothing but its shape was checked: `name`, `format` and the size of an image are the client's claims. */
+export interface SentFile extends ClientRequest {
+  /** The user's text for the file. May be empty. */
+  readonly content: string;
+  /** The file's name, for people to read. Not a path. */
+  readonly name: string | undefined;
+  /** The MIME type, such as `application/pdf`. */
+  readonly format: string;
+  readonly source: FileSource;
+  /** Whether to interrupt the bot and answer now. If false, the file is only added to the context. Default true. */
+  readonly runImmediately: boolean;
+  /** Whether to answer with speech. If false, the bot answers with text only. Default true. */
+  readonly audioResponse: boolean;
+  /** What the client wants a language model to know, such as OpenAI's `detail`. Not validated. */
+  readonly customOptions: Readonly<Record<string, unknown>> | undefined;
+  /**
+   * Returns the file's bytes: those of the message, or those that `storage` has for the URL. Pass `args.fileStorage`. If the file
+   * does not exist (`FILE_UNKNOWN`), or `storage` is undefined, answers the client with an error and resolves with undefined. Rejects
+   * with other errors of the storage. URLs of other servers are up to the bot: check the address before you fetch one.
+   */
+  load(storage: FileReader | undefined): Promise<Uint8Array | undefined>;
+}
+
+/** Where a file is. `width` and `height` are those of an image, in pixels, if the client sent them. */
+export type FileSource =
+  | { readonly type: "url"; readonly url: string }
+  | {
+      readonly type: "bytes";
+      readonly bytes: Uint8Array;
+      readonly width: number | undefined;
+      readonly height: number | undefined;
+    };
+
+/** Reads stored files. The runner's `FileStorage` has this shape. */
+export interface FileReader {
+  /** Rejects with an error with the code `FILE_UNKNOWN` for URLs without a file. */
+  load(url: string): Promise<Uint8Array>;
 }
 
 /** The return value of a client function: an object or a string, as the protocol requires. */

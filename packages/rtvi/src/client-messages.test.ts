@@ -65,6 +65,96 @@ describe("keys", () => {
   });
 });
 
+describe("files", () => {
+  const url = `pipecat:${"0".repeat(32)}`;
+  const upload = { name: "a.pdf", format: "application/pdf", source: { type: "url", url } };
+  const image = { format: "image/png", source: { type: "bytes", bytes: "AQID", width: 2, height: null } };
+  const bytes = Uint8Array.of(1, 2, 3);
+  const storage = {
+    async load(wanted: string): Promise<Uint8Array> {
+      if (wanted === url) return bytes;
+      throw Object.assign(new Error("no such file"), { code: "FILE_UNKNOWN" });
+    },
+  };
+
+  it("by URL, with all fields", () => {
+    const files = collect("sendFile");
+    const options = { run_immediately: false, audio_response: false, custom_options: { detail: "high" } };
+    transport.client("send-file", { content: "Read it.", file: upload, options }, "f1");
+    expect(files).toEqual([
+      {
+        id: "f1",
+        content: "Read it.",
+        ...upload,
+        runImmediately: false,
+        audioResponse: false,
+        customOptions: { detail: "high" },
+        error: expect.any(Function),
+        load: expect.any(Function),
+      },
+    ]);
+  });
+
+  it.each([
+    ["with a size", image.source, { width: 2, height: undefined }],
+    ["as a data URL", { type: "bytes", bytes: "data:image/png;base64,AQID" }, {}],
+    ["without a type", { bytes: "AQID" }, {}],
+  ])("as bytes %s, which load() returns with or without storage", async (_, source, size) => {
+    const files = collect("sendFile");
+    transport.client("send-file", { content: "", file: { ...image, source } });
+    expect(files).toMatchObject([
+      { content: "", name: undefined, runImmediately: true, audioResponse: true, customOptions: undefined },
+    ]);
+    expect(files[0]?.source).toEqual({ type: "bytes", bytes, width: undefined, height: undefined, ...size });
+    expect(await files[0]?.load(storage)).toEqual(bytes);
+    expect(await files[0]?.load(undefined)).toEqual(bytes);
+  });
+
+  it("that are stored are loaded; for others the client gets an error, and the bot goes on", async () => {
+    const files = collect("sendFile");
+    for (const [id, each] of Object.entries({ f1: url, f2: "pipecat:other", f3: url }))
+      transport.client("send-file", { content: "", file: { format: "x", source: { type: "url", url: each } } }, id);
+    expect(await files[0]?.load(storage)).toBe(bytes);
+    expect(await files[1]?.load(storage)).toBeUndefined();
+    expect(await files[2]?.load(undefined)).toBeUndefined();
+    expect(transport.sent.map(({ type, id, data }) => [type, id, data])).toEqual([
+      ["error-response", "f2", { error: expect.stringMatching(/pipecat:other does not exist .* Upload it/) }],
+      ["error-response", "f3", { error: expect.stringContaining("--uploads-folder") }],
+    ]);
+  });
+
+  it("of a storage that fails are the bot's problem", async () => {
+    const files = collect("sendFile");
+    transport.client("send-file", { content: "", file: upload });
+    const broken = { load: () => Promise.reject(new Error("disk failed")) };
+    await expect(files[0]?.load(broken)).rejects.toThrow("disk failed");
+    expect(transport.sent).toEqual([]);
+  });
+
+  it.each([
+    [
+      "larger than 1,000,000 characters",
+      { ...image.source, bytes: "A".repeat(1_000_001) },
+      "data.file.source.bytes must",
+    ],
+    ["that are not base64", { ...image.source, bytes: "AQ ID" }, "data.file.source.bytes must match pattern"],
+    ["that are empty", { ...image.source, bytes: "" }, "data.file.source.bytes must"],
+    ["of another type", { type: "ftp", url }, "data.file.source.type must"],
+    ["without their bytes", { type: "bytes", url }, "data.file.source must have required properties bytes"],
+    ["without anything", {}, "data.file.source must have required properties url"],
+    ["with a URL of 9,000 characters", { url: "x".repeat(9_000) }, "data.file.source.url must"],
+  ])("%s are answered with what to send", (_, source, problem) => {
+    const files = collect("sendFile");
+    transport.client("send-file", { content: "", file: { ...image, source } }, "bad");
+    expect(files).toEqual([]);
+    expect(transport.sent).toMatchObject([{ type: "error-response", id: "bad" }]);
+    const error = JSON.stringify(transport.sent);
+    expect(error).toContain(problem);
+    expect(error).toContain("reply to an upload has");
+    expect(error).toContain("1,000,000 characters of base64");
+  });
+});
+
 describe("audio in messages", () => {
   const frame = (...samples: number[]) => ({ samples: Int16Array.from(samples), sampleRate: 16_000, channels: 1 });
 
@@ -137,6 +227,24 @@ describe("invalid data is answered with the field's name and emits no event", ()
     ["dtmf", "dtmf", { buttons: Array(51).fill("1") }, "data.buttons must not have more than 50 items"],
     ["clientMessage", "client-message", { t: "x".repeat(1_001) }, "data.t must not have more than 1000 characters"],
     ["sendText", "send-text", { content: "x".repeat(1_000_001) }, "data.content must not have more than 1000000"],
+    [
+      "sendFile",
+      "send-file",
+      { file: { format: "x", source: { url: "y" } } },
+      "data must have required properties content",
+    ],
+    [
+      "sendFile",
+      "send-file",
+      { content: "", file: { source: { url: "y" } } },
+      "data.file must have required properties format",
+    ],
+    [
+      "sendFile",
+      "send-file",
+      { content: "", file: { format: "x", source: { url: "y" } }, options: { custom_options: 7 } },
+      "data.options",
+    ],
     [
       "llmFunctionCallResult",
       "llm-function-call-result",

@@ -1,23 +1,8 @@
-import Type, { type Static, type TNull, type TOptional, type TSchema, type TUnion } from "typebox";
-import type { ClientRequest, RawAudio, RTVIEvents, UISnapshot } from "./client-events.ts";
+import Type from "typebox";
+import type { RawAudio, UISnapshot } from "./client-events.ts";
+import { sendFile } from "./files.ts";
+import { type ClientMessageRow, optional, row } from "./message-row.ts";
 import { longText, problemWith, shortText } from "./messages.ts";
-
-/** The answers a bot can give to a message. */
-export interface Answers extends ClientRequest {
-  respond(type: string, data: unknown): Promise<void>;
-}
-
-/** One type of client message. */
-export interface ClientMessageRow {
-  /** The event that the message becomes. */
-  readonly event: keyof RTVIEvents;
-  /** Whether each message replaces the one before it. */
-  readonly latestOnly: boolean;
-  /** Describes what is wrong with `data` and names the field. Undefined if it is valid. */
-  problem(data: unknown): string | undefined;
-  /** Returns the values to emit, one event each. `data` must be valid. */
-  read(data: unknown, answers: Answers): readonly RTVIEvents[keyof RTVIEvents][];
-}
 
 /** Keys in one message: a phone number and a PIN fit. */
 const maxKeys = 50;
@@ -26,11 +11,6 @@ const key = Type.String({ pattern: "^[0-9*#]$", maxLength: 1 });
 const maxPieces = 500;
 /** Arguments and results of functions: objects whose values are not validated. */
 const record = Type.Record(Type.String(), Type.Unknown(), { maxProperties: 1_000 });
-
-/** A field that may be missing or null. */
-export function optional<S extends TSchema>(schema: S): TOptional<TUnion<[S, TNull]>> {
-  return Type.Optional(Type.Union([schema, Type.Null()]));
-}
 
 /** All client messages except `client-ready`, by type. */
 export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
@@ -71,6 +51,7 @@ export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
       ],
     }),
   ],
+  ["send-file", sendFile],
   [
     "dtmf",
     row({
@@ -132,23 +113,6 @@ export const clientMessages: ReadonlyMap<string, ClientMessageRow> = new Map([
     row({ event: "disconnectBot", schema: Type.Object({}), read: (_, { id, error }) => [{ id, error }] }),
   ],
 ]);
-
-/** `check` finds problems that the schema cannot express. */
-export function row<E extends keyof RTVIEvents, S extends TSchema>(options: {
-  readonly event: E;
-  readonly latestOnly?: boolean;
-  readonly schema: S;
-  check?(data: Static<S>): string | false | undefined;
-  read(data: Static<S>, answers: Answers): readonly RTVIEvents[E][];
-}): ClientMessageRow {
-  const { event, latestOnly = false, schema, check, read } = options;
-  return {
-    event,
-    latestOnly,
-    problem: (data) => problemWith(schema, data, "data") ?? (check?.(data as Static<S>) || undefined),
-    read: (data, answers) => read(data as Static<S>, answers),
-  };
-}
 
 /** The `data` of `raw-audio` and `raw-audio-batch`: 16-bit little-endian samples in base64, as one or several pieces. */
 interface RawAudioData {

@@ -272,6 +272,18 @@ describe("client-js 1.13.1", () => {
       client.stopUISnapshotStream();
     });
 
+    it("files, as messages of the application's own: client-js 1.13 has no method for them", async () => {
+      const files = collect("sendFile");
+      const source = { type: "url", url: "pipecat:1" };
+      const send = (data: unknown) => client.transport.sendMessage(new library.RTVIMessage("send-file", data));
+      send({ content: "Read it.", file: { name: "a.txt", format: "text/plain", source } });
+      send({ content: "Read it." });
+      expect(files).toMatchObject([{ content: "Read it.", name: "a.txt", format: "text/plain", source }]);
+      expect(callbacks.slice(1)).toMatchObject([
+        ["onMessageError", { data: { error: expect.stringContaining("data must have required properties file") } }],
+      ]);
+    });
+
     it("unsupported and invalid messages, and receives errors", async () => {
       rtvi.on("sendText", () => undefined);
       await client.appendToContext({ role: "user", content: "remember" });

@@ -1,5 +1,5 @@
 import Type from "typebox";
-import { type ClientMessageRow, optional, row } from "./client-messages.ts";
+import { type ClientMessageRow, optional, row } from "./message-row.ts";
 import { problemWith, type ReceivedMessage } from "./messages.ts";
 import { functionCallReportLevels, type Reports } from "./reports.ts";
 

@@ -5,11 +5,11 @@ import type { RTVISenders } from "./senders.ts";
 /** How a client function is called. */
 export interface FunctionCallOptions {
   /** How long to wait for the result, in ms. `Infinity` waits until the call is over. Default 10,000. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** Cancels the function call when aborted, for example when the caller interrupts. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** The language model's id of the function call. Default: a new id. */
-  readonly callId?: string;
+  readonly callId?: string | undefined;
 }
 
 /** The pending calls of client functions. */
@@ -49,7 +49,7 @@ export function createFunctionCalls(senders: RTVISenders, handshake: Handshake):
       void senders.llmFunctionCallStarted({ name });
       senders.llmFunctionCallInProgress({ callId, name, args }).catch(cancel);
     };
-    const end = (outcome: { readonly cancelled: boolean; readonly result?: FunctionResult }): void => {
+    const end = (outcome: { readonly cancelled: boolean; readonly result?: FunctionResult | undefined }): void => {
       pending.delete(callId);
       clearTimeout(timer);
       signal?.removeEventListener("abort", abort);

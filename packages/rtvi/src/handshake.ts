@@ -19,9 +19,9 @@ import { type RTVILogger, type RTVITransport, sendMessage } from "./transport.ts
 /** How a bot introduces itself to its clients. */
 export interface HandshakeOptions {
   /** `about` in `bot-ready`. Default: pipecat-runner and its version. */
-  readonly about?: Readonly<Record<string, unknown>>;
+  readonly about?: Readonly<Record<string, unknown>> | undefined;
   /** Receives warnings about unsupported client versions and about messages that could not be sent. Default: none. */
-  readonly logger?: RTVILogger;
+  readonly logger?: RTVILogger | undefined;
 }
 
 /**

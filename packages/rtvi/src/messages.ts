@@ -72,16 +72,21 @@ interface Sizes {
   readonly maxProperties?: number;
 }
 
-/** Checks the sizes of an object's fields, because typebox checks all items of a list, 2 µs each, before it checks their number. */
+/**
+ * Checks the sizes of the fields that the schema describes, because typebox checks all items of a list, 2 µs each, before it checks
+ * their number.
+ */
 function sizeProblem(schema: Sizes, value: unknown, name: string): string | undefined {
   for (const [key, property] of Object.entries(schema.properties ?? {})) {
     const field: unknown = Object(value)[key];
     if (typeof field !== "object" || field === null) continue;
     const size = Array.isArray(field) ? field.length : Object.keys(field).length;
-    for (const { maxItems, maxProperties } of [property, ...(property.anyOf ?? [])]) {
-      const most = Array.isArray(field) ? maxItems : maxProperties;
+    for (const part of [property, ...(property.anyOf ?? [])]) {
+      const most = Array.isArray(field) ? part.maxItems : part.maxProperties;
       if (most !== undefined && size > most)
         return `${name}.${key} must not have more than ${most} ${Array.isArray(field) ? "items" : "properties"}`;
+      const problem = sizeProblem(part, field, `${name}.${key}`);
+      if (problem !== undefined) return problem;
     }
   }
   return undefined;

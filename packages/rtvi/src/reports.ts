@@ -14,14 +14,19 @@ export interface ReportOptions {
    * `"*"` is for all others. Default `full`: the client sees what the bot passes. Does not limit `callFunction`, because the
    * client must know the functions that it runs.
    */
-  readonly functionCallReportLevel?: FunctionCallReportLevel | Readonly<Record<string, FunctionCallReportLevel>>;
+  readonly functionCallReportLevel?:
+    | FunctionCallReportLevel
+    | Readonly<Record<string, FunctionCallReportLevel>>
+    | undefined;
   /**
    * Sends the bot's texts also as they are: `stt-raw-text` for each `userTranscription`, `llm-raw-text` for each `botLlmText`,
    * `tts-raw-text` for each `botTtsText`. Default: none.
    */
-  readonly rawTexts?: { readonly stt?: boolean; readonly llm?: boolean; readonly tts?: boolean };
+  readonly rawTexts?:
+    | { readonly stt?: boolean | undefined; readonly llm?: boolean | undefined; readonly tts?: boolean | undefined }
+    | undefined;
   /** Whether `botLlmMarker` sends anything. A marker comes with everything that the model wrote. Default false. */
-  readonly llmMarkers?: boolean;
+  readonly llmMarkers?: boolean | undefined;
 }
 
 /** The reports that clients receive now. An eval harness may change them. */

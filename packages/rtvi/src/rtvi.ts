@@ -1,10 +1,11 @@
 import { type BotOutputOptions, type BotSpeechOptions, createBotOutputs, type SpokenSegment } from "./bot-output.ts";
 import type { FunctionCallResult, FunctionResult, RTVIEvents, SentText } from "./client-events.ts";
-import { type Answers, clientMessages } from "./client-messages.ts";
+import { clientMessages } from "./client-messages.ts";
 import { configureReports, evalContext, unwrapEval } from "./evals.ts";
 import { createHeldEvents } from "./events.ts";
 import { createFunctionCalls, type FunctionCallOptions } from "./function-calls.ts";
 import { type Handshake, type HandshakeOptions, handshakeOf } from "./handshake.ts";
+import type { Answers } from "./message-row.ts";
 import { estimateBytes, maxHeldBytes, quote, type ReceivedMessage } from "./messages.ts";
 import { createOutbox } from "./outbox.ts";
 import type { RTVIClient } from "./protocols.ts";
@@ -16,13 +17,13 @@ import type { RTVITransport } from "./transport.ts";
 /** What a bot offers its clients. */
 export interface RTVIOptions extends HandshakeOptions, ReportOptions {
   /** Whether the bot reports `metrics`, for the capabilities in `bot-ready`. Default: unknown until it does so. */
-  readonly metrics?: boolean;
+  readonly metrics?: boolean | undefined;
   /**
    * Lets Pipecat's eval harness set the context (`evalContext`), raise the function-call report level and receive LLM markers.
    * Every client can send what the harness sends: enable it for tests only. Default false, which leaves these messages to
    * `clientMessage`.
    */
-  readonly evals?: boolean;
+  readonly evals?: boolean | undefined;
 }
 
 /**

@@ -11,7 +11,7 @@ export interface RTVISenders {
   /** Sends any JSON value to the application: `onServerMessage`. */
   sendServerMessage(data: unknown): Promise<void>;
   /** Reports an error to the client. `fatal` makes it disconnect. */
-  error(message: string, options?: { readonly fatal?: boolean }): Promise<void>;
+  error(message: string, options?: { readonly fatal?: boolean | undefined }): Promise<void>;
 
   /** The bot's voice detection found that the caller started to speak. Ends the bot's bubble in the React kit. */
   userStartedSpeaking(): Promise<void>;
@@ -50,7 +50,7 @@ export interface RTVISenders {
   botLlmSearchResponse(response: SearchResponse): Promise<void>;
 
   /** The language model called a function, for example one of the bot. Use `callFunction` to call a client function. */
-  llmFunctionCallStarted(call?: { readonly name?: string }): Promise<void>;
+  llmFunctionCallStarted(call?: { readonly name?: string | undefined }): Promise<void>;
   /** The function call is in progress. If the client has a function with this name, it runs it and sends `llmFunctionCallResult`. */
   llmFunctionCallInProgress(call: FunctionCallProgress): Promise<void>;
   llmFunctionCallStopped(call: FunctionCallEnd): Promise<void>;
@@ -85,9 +85,9 @@ export interface UserTranscription {
   readonly text: string;
   readonly final: boolean;
   /** Identifies the participant if several people share the call. Default "". */
-  readonly userId?: string;
+  readonly userId?: string | undefined;
   /** ISO 8601. Default: now. */
-  readonly timestamp?: string;
+  readonly timestamp?: string | undefined;
 }
 
 /** What the user said or typed. */
@@ -96,13 +96,13 @@ export interface UserInput {
   /** `chat`: typed; `backchannel`: said while the bot speaks, without interrupting it. */
   readonly type: UserInputData["input_type"];
   /** Default true. */
-  readonly final?: boolean;
+  readonly final?: boolean | undefined;
   /** Identifies the participant if several people share the call. */
   readonly userId?: string | undefined;
   /** ISO 8601. Default: now. */
-  readonly timestamp?: string;
+  readonly timestamp?: string | undefined;
   /** The id of the client's message, if it came in one. */
-  readonly messageId?: string;
+  readonly messageId?: string | undefined;
 }
 
 /** A marker in a language model's answer: text for the bot, not for the caller. */
@@ -110,27 +110,27 @@ export interface LlmMarker {
   /** The marker. Empty if the answer has none. */
   readonly marker: string;
   /** What the marker means. */
-  readonly kind?: string;
+  readonly kind?: string | undefined;
   /** Everything that the model wrote, with the marker. */
   readonly raw: string;
   /** All markers that the bot recognizes. */
-  readonly markers?: readonly string[];
+  readonly markers?: readonly string[] | undefined;
 }
 
 /** A function call in progress. Omit fields that the client must not see. */
 export interface FunctionCallProgress {
   /** The language model's id of the function call. */
   readonly callId: string;
-  readonly name?: string;
-  readonly args?: Readonly<Record<string, unknown>>;
+  readonly name?: string | undefined;
+  readonly args?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** A finished function call. Omit fields that the client must not see. */
 export interface FunctionCallEnd {
   readonly callId: string;
   /** Whether the call was cancelled. Default false. */
-  readonly cancelled?: boolean;
-  readonly name?: string;
+  readonly cancelled?: boolean | undefined;
+  readonly name?: string | undefined;
   readonly result?: unknown;
 }
 

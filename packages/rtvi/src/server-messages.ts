@@ -10,8 +10,8 @@ export interface ServerMessages {
   /** Answers `client-ready` and repeats its id. The client's `connect()` waits for it, and the React kit parses `version`. */
   "bot-ready": {
     readonly version: string;
-    readonly about?: Readonly<Record<string, unknown>>;
-    readonly capabilities?: BotCapabilities;
+    readonly about?: Readonly<Record<string, unknown>> | undefined;
+    readonly capabilities?: BotCapabilities | undefined;
   };
   /** The bot failed. `fatal` makes the client disconnect. */
   error: { readonly error: string; readonly fatal: boolean };
@@ -125,12 +125,12 @@ export interface FunctionCallData {
 
 /** The web search results of a language model. Fields have the names they have on the wire. */
 export interface SearchResponse {
-  readonly search_result?: string;
+  readonly search_result?: string | undefined;
   /** HTML to show next to the result, if the search engine requires it. */
-  readonly rendered_content?: string;
+  readonly rendered_content?: string | undefined;
   readonly origins: readonly {
-    readonly site_uri?: string;
-    readonly site_title?: string;
+    readonly site_uri?: string | undefined;
+    readonly site_title?: string | undefined;
     readonly results: readonly { readonly text: string; readonly confidence: readonly number[] }[];
   }[];
 }
@@ -148,8 +148,8 @@ export interface BotOutputData {
   readonly output_type: string;
   readonly segment_id: number;
   readonly will_be_spoken: boolean;
-  readonly spoken_status?: "new" | "in-progress" | "completed";
-  readonly spoken_progress?: { readonly accumulated_text: string; readonly remaining_text: string };
+  readonly spoken_status?: "new" | "in-progress" | "completed" | undefined;
+  readonly spoken_progress?: { readonly accumulated_text: string; readonly remaining_text: string } | undefined;
 }
 
 /** Creates the envelope of a message. `id` is set only if it answers a client's message. */
@@ -168,24 +168,24 @@ export function serverMessage<T extends ServerMessageType>(type: T, data: Server
  */
 export interface Metrics {
   /** Time to the first byte of an answer. */
-  readonly ttfb?: readonly Measurement[];
+  readonly ttfb?: readonly Measurement[] | undefined;
   /** Time to the first audio that is not silence. */
-  readonly ttfa?: readonly Measurement[];
+  readonly ttfa?: readonly Measurement[] | undefined;
   /** Time to the first token of an answer. */
-  readonly ttfat?: readonly Measurement[];
+  readonly ttfat?: readonly Measurement[] | undefined;
   /** Total processing time. */
-  readonly processing?: readonly Measurement[];
-  readonly tokens?: readonly TokenUsage[];
+  readonly processing?: readonly Measurement[] | undefined;
+  readonly tokens?: readonly TokenUsage[] | undefined;
   /** Number of characters spoken. */
-  readonly characters?: readonly Measurement[];
-  readonly stt_usage?: readonly Readonly<Record<string, unknown>>[];
+  readonly characters?: readonly Measurement[] | undefined;
+  readonly stt_usage?: readonly Readonly<Record<string, unknown>>[] | undefined;
 }
 
 /** One value for one part of the bot. */
 export interface Measurement {
   /** The name of the part, for example `llm`. Charts draw one line per name. */
   readonly processor: string;
-  readonly model?: string;
+  readonly model?: string | undefined;
   readonly value: number;
 }
 
@@ -194,9 +194,9 @@ export interface TokenUsage {
   readonly prompt_tokens: number;
   readonly completion_tokens: number;
   readonly total_tokens: number;
-  readonly cache_read_input_tokens?: number;
-  readonly cache_creation_input_tokens?: number;
-  readonly reasoning_tokens?: number;
+  readonly cache_read_input_tokens?: number | undefined;
+  readonly cache_creation_input_tokens?: number | undefined;
+  readonly reasoning_tokens?: number | undefined;
 }
 
 /**
@@ -207,39 +207,42 @@ export interface TokenUsage {
 export interface UICommands {
   toast: {
     readonly title: string;
-    readonly subtitle?: string | null;
-    readonly description?: string | null;
-    readonly image_url?: string | null;
-    readonly duration_ms?: number | null;
+    readonly subtitle?: string | null | undefined;
+    readonly description?: string | null | undefined;
+    readonly image_url?: string | null | undefined;
+    readonly duration_ms?: number | null | undefined;
   };
   /** `view` is the application's name for a page or place. */
-  navigate: { readonly view: string; readonly params?: Readonly<Record<string, unknown>> | null };
+  navigate: { readonly view: string; readonly params?: Readonly<Record<string, unknown>> | null | undefined };
   /** `behavior` is `smooth` or `instant`. */
-  scroll_to: UITarget & { readonly behavior?: string | null };
-  highlight: UITarget & { readonly duration_ms?: number | null };
+  scroll_to: UITarget & { readonly behavior?: string | null | undefined };
+  highlight: UITarget & { readonly duration_ms?: number | null | undefined };
   focus: UITarget;
   click: UITarget;
   /** Sets the text of an input. `replace: false` appends. Default true. */
-  set_input_value: UITarget & { readonly value: string; readonly replace?: boolean | null };
+  set_input_value: UITarget & { readonly value: string; readonly replace?: boolean | null | undefined };
   /** Selects the characters from `start_offset` to before `end_offset`. Without offsets, selects the whole text. */
-  select_text: UITarget & { readonly start_offset?: number | null; readonly end_offset?: number | null };
+  select_text: UITarget & {
+    readonly start_offset?: number | null | undefined;
+    readonly end_offset?: number | null | undefined;
+  };
 }
 
 /** An element of the page. */
 export interface UITarget {
-  readonly ref?: string | null;
-  readonly target_id?: string | null;
+  readonly ref?: string | null | undefined;
+  readonly target_id?: string | null | undefined;
 }
 
 /**
  * One step of a group of jobs that the client displays: `group_started`, any number of `job_update`, one `job_completed` per
  * worker, `group_completed`. Fields have the names they have on the wire. `at` is in ms since 1970. Default: now.
  */
-export type UIJobGroup = { readonly job_id: string; readonly at?: number } & (
+export type UIJobGroup = { readonly job_id: string; readonly at?: number | undefined } & (
   | {
       readonly kind: "group_started";
       readonly workers: readonly string[];
-      readonly label?: string | null;
+      readonly label?: string | null | undefined;
       /** Whether the client may ask to stop the group: `uiCancelJobGroup`. */
       readonly cancellable: boolean;
     }

@@ -10,29 +10,31 @@ export interface RTVITransport {
   on(
     event: "appMessage",
     listener: (message: unknown, sender?: string) => void,
-    options?: { readonly tap?: boolean },
+    options?: { readonly tap?: boolean | undefined },
   ): () => void;
   on(
     event: "botStartedSpeaking" | "botStoppedSpeaking" | "botInterrupted",
     listener: () => void,
-    options?: { readonly tap?: boolean },
+    options?: { readonly tap?: boolean | undefined },
   ): () => void;
   /** Registers a listener that receives how much of the text of a speech the caller has heard. */
   on(
     event: "botSpeechProgress",
     listener: (progress: SpeechProgress) => void,
-    options?: { readonly tap?: boolean },
+    options?: { readonly tap?: boolean | undefined },
   ): () => void;
   /** Registers a listener that receives phone keys, one per call. */
-  on(event: "dtmf", listener: (key: string) => void, options?: { readonly tap?: boolean }): () => void;
+  on(event: "dtmf", listener: (key: string) => void, options?: { readonly tap?: boolean | undefined }): () => void;
   /** What the bot receives and sends in this call. Missing fields are unknown. */
-  readonly capabilities?: {
-    readonly audioIn?: boolean;
-    readonly audioOut?: boolean;
-    readonly videoIn?: boolean;
-    readonly screenIn?: boolean;
-    readonly videoOut?: boolean;
-  };
+  readonly capabilities?:
+    | {
+        readonly audioIn?: boolean | undefined;
+        readonly audioOut?: boolean | undefined;
+        readonly videoIn?: boolean | undefined;
+        readonly screenIn?: boolean | undefined;
+        readonly videoOut?: boolean | undefined;
+      }
+    | undefined;
   /** Sends one message as JSON. Messages arrive in the order they were sent. */
   sendMessage(message: unknown): Promise<void>;
   /** Settles when the call is over. */

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { closest, type OptionDefinition, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
+import { isolationFlags } from "@pipecat-ts/runner-gateway/options";
 import { runnerFlags } from "@pipecat-ts/runner-host";
 import { type CAC, cac } from "cac";
 import { findBot, isBotFile, type LoadedBot, loadBot } from "./bot-file.ts";
@@ -25,7 +26,10 @@ import { findProject, loadEnvironment, type Project, shownPath } from "./project
 import { type ReloadedModules, reloadModules } from "./reload-modules.ts";
 
 /** The runner's own flags. */
-export const runnerGroup: FlagGroup = { name: "Options", table: { ...runnerFlags, ...commandFlags } };
+export const runnerGroup: FlagGroup = {
+  name: "Options",
+  table: { ...runnerFlags, ...isolationFlags, ...commandFlags },
+};
 
 /** A command line, read in the project that its bot belongs to. */
 export interface CommandLine {

@@ -1,3 +1,22 @@
+export {
+  type AudioFrame,
+  type Chunker,
+  createChunker,
+  createResampler,
+  decodeAlaw,
+  decodeMulaw,
+  decodePcm16,
+  durationMs,
+  encodeAlaw,
+  encodeMulaw,
+  encodePcm16,
+  encodeWav,
+  mixToMono,
+  parseWav,
+  type Resampler,
+  type ResamplerOptions,
+  wavHeader,
+} from "@pipecat-ts/audio";
 export { createRTVI, type RTVI, type RTVIOptions } from "@pipecat-ts/rtvi";
 export {
   type Bot,
@@ -28,3 +47,4 @@ export { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runne
 export type { BotOptions } from "./flags.ts";
 export { type ModuleMeta, main } from "./main-function.ts";
 export type { RunnerConfig } from "./plugins.ts";
+export { type Recording, type RecordingOptions, recordCall } from "./recording.ts";

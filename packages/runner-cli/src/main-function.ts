@@ -1,10 +1,11 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { limitYoungGeneration } from "./young-generation.ts";
 
 /** The parts of `import.meta` that tell whether a module is the program. */
 export interface ModuleMeta {
   readonly url: string;
-  readonly main?: boolean;
+  readonly main?: boolean | undefined;
 }
 
 /**
@@ -15,6 +16,7 @@ export interface ModuleMeta {
  */
 export async function main(meta: ModuleMeta): Promise<void> {
   if (!(meta.main ?? isEntry(meta.url))) return;
+  limitYoungGeneration();
   const { run } = await import("./run.ts");
   // Not awaited: `run` imports the file that waits here.
   void run(process.argv.slice(2), fileURLToPath(meta.url));

@@ -1,7 +1,11 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { inspect, styleText } from "node:util";
+import { clientRoot } from "@pipecat-ts/browser-client";
 import { isRunnerError } from "@pipecat-ts/runner-core";
 import type { TransportReport } from "@pipecat-ts/runner-host";
 import type { MissingOption } from "./flags.ts";
+import { readManifest } from "./manifest.ts";
 import type { PluginFailure } from "./plugins.ts";
 
 /** The contents of the banner. */
@@ -21,6 +25,22 @@ export interface BannerFacts {
   readonly missing: readonly MissingOption[];
   /** Routes that anyone who reaches the runner from another host may use. */
   readonly unauthenticatedRoutes: readonly string[];
+}
+
+/** Whether the web client is built. */
+export function hasClient(): boolean {
+  return existsSync(join(clientRoot, "index.html"));
+}
+
+/** Prints the banner on stderr, because stdout is for the log. */
+export function printBanner({
+  settings: { maxSessions = Number.POSITIVE_INFINITY },
+  ...facts
+}: Omit<BannerFacts, "version" | "hasClient" | "maxSessions"> & {
+  readonly settings: { readonly maxSessions?: number | undefined };
+}): void {
+  const { version } = readManifest();
+  console.error(bannerText({ ...facts, version, hasClient: hasClient(), maxSessions }, process.stderr));
 }
 
 /** One transport in the banner. */

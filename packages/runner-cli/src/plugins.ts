@@ -11,9 +11,9 @@ import { type Project, readJson, shownPath } from "./project.ts";
 /** The default export of `pipecat-runner.config.ts`, for projects that choose their transports or declare flags. */
 export interface RunnerConfig {
   /** The transports, instead of those found among the project's dependencies. */
-  readonly plugins?: readonly TransportPlugin[];
+  readonly plugins?: readonly TransportPlugin[] | undefined;
   /** Flags and environment variables of the project's bots, like the `options` that a bot's file exports. */
-  readonly options?: BotOptions;
+  readonly options?: BotOptions | undefined;
 }
 
 /** The transports of a project, and those that could not be loaded. */

@@ -3,13 +3,13 @@ import { EventEmitter } from "node:events";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
 
-function setUp(active = 0) {
+function setUp(active = 0, reload?: () => void) {
   const source = Object.assign(new EventEmitter(), { exit: vi.fn() });
   const drained = Promise.withResolvers<void>();
   const sessions = { counts: { pending: 0, active } } as never;
   const runner = { drain: vi.fn(() => drained.promise), close: vi.fn(async () => undefined), sessions };
   const logger = { info: vi.fn() } as never as Parameters<typeof stopOnSignals>[1];
-  const stopped = stopOnSignals(runner, logger, source);
+  const stopped = stopOnSignals(runner, logger, source, reload);
   const send = (signal: string) => source.emit(signal, signal);
   return { source, runner, logger, drained, stopped, send };
 }
@@ -45,9 +45,30 @@ test.each([
 ])("a second signal, %s, exits at once with %i", (signal, code) => {
   const { source, runner, send } = setUp(1);
   send("SIGTERM");
+  vi.spyOn(performance, "now").mockReturnValue(performance.now() + 1_001);
   send(signal);
   expect(source.exit).toHaveBeenCalledExactlyOnceWith(code);
   expect(runner.close).not.toHaveBeenCalled();
+  vi.restoreAllMocks();
+});
+
+test("a second SIGTERM within 1 s is the same one", () => {
+  const { source, runner, send } = setUp(1);
+  send("SIGTERM");
+  send("SIGTERM");
+  expect(source.exit).not.toHaveBeenCalled();
+  send("SIGINT");
+  expect(source.exit).toHaveBeenCalledExactlyOnceWith(130);
+  expect(runner.drain).toHaveBeenCalledOnce();
+});
+
+test("with a function that reloads, SIGHUP calls it each time, and stops nothing", () => {
+  const reload = vi.fn();
+  const { source, runner, send } = setUp(1, reload);
+  send("SIGHUP");
+  send("SIGHUP");
+  expect(reload).toHaveBeenCalledTimes(2);
+  expect([source.exit, runner.drain, runner.close].map((called) => called.mock.calls.length)).toEqual([0, 0, 0]);
 });
 
 test("stopOnSignals rejects when the runner cannot stop, and removes the listeners", async () => {

@@ -12,20 +12,31 @@ export interface SignalSource {
   exit(code: number): unknown;
 }
 
+/** A SIGTERM this soon after the first is the same one, in ms: a supervisor sends it to the group, and a parent passes it on. */
+const sameTermMs = 1_000;
+
 /**
  * Stops the runner on a signal: SIGTERM and SIGHUP drain it, SIGINT closes it at once. A second signal exits at once with
- * 128 plus its number: 130 for SIGINT, 143 for SIGTERM.
+ * 128 plus its number: 130 for SIGINT, 143 for SIGTERM; except for a second SIGTERM within 1 s. With `reload`, SIGHUP calls it instead.
  *
  * Resolves when the runner has stopped because of a signal, and removes its listeners.
  */
 export function stopOnSignals(
-  runner: Pick<Runner, "drain" | "close" | "sessions">,
+  runner: Pick<Runner, "drain" | "close"> & { readonly sessions: Pick<Runner["sessions"], "counts"> },
   logger: Logger,
   source: SignalSource,
+  reload?: () => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let stopping: Promise<void> | undefined;
+    let terminatedMs = Number.NEGATIVE_INFINITY;
     const stop = (signal: NodeJS.Signals) => {
+      if (signal === "SIGHUP" && reload) return reload();
+      if (signal === "SIGTERM") {
+        const isSame = performance.now() - terminatedMs < sameTermMs;
+        terminatedMs = performance.now();
+        if (isSame) return;
+      }
       if (stopping) {
         source.exit(128 + constants.signals[signal]);
         return;

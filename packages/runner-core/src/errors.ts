@@ -55,6 +55,8 @@ export const errorStatus = {
   VIDEO_OFF: 409,
   VIDEO_SOURCE_MISSING: 404,
   VIDEO_TIMED_OUT: 504,
+  WORKER_CRASHED: 502,
+  WORKER_FAILED: 500,
 } as const;
 
 /** A code of the runner; transports add further codes. */
@@ -75,7 +77,7 @@ export class RunnerError extends Error {
   constructor(
     code: RunnerErrorCode | (string & {}),
     message: string,
-    options: { readonly status?: number; readonly fix?: string; readonly cause?: unknown } = {},
+    options: { readonly status?: number | undefined; readonly fix?: string | undefined; readonly cause?: unknown } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;

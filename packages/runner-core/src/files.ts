@@ -1,4 +1,7 @@
-/** The files that callers upload, by the URL that the reply to the upload has: `args.fileStorage`. */
+/**
+ * The files that callers upload, by the URL that the reply to the upload has: `args.fileStorage`. For a bot, the files of other
+ * sessions do not exist.
+ */
 export interface FileStorage {
   /**
    * Stores a file, and returns the URL that `load` and `delete` take. When `content` throws, it rejects with the same error and

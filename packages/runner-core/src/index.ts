@@ -7,6 +7,7 @@ export type {
   SessionArguments,
   TransportName,
 } from "./arguments.ts";
+export { createCallerVideo } from "./caller-video.ts";
 export { type Clock, pause, systemClock } from "./clock.ts";
 export { closest } from "./closest.ts";
 export {

@@ -6,13 +6,13 @@ import { RunnerError } from "./errors.ts";
 /** One setting: its flag, its environment variable, its schema and its meaning. */
 export interface OptionDefinition<Value = unknown> {
   /** The flag, without dashes: `max-sessions`. */
-  readonly flag?: string;
+  readonly flag?: string | undefined;
   /** A one-letter flag, without the dash. */
-  readonly short?: string;
+  readonly short?: string | undefined;
   /** The environment variable, or several: the first one that is set counts. An empty variable counts as not set. */
-  readonly env?: string | readonly string[];
+  readonly env?: string | readonly string[] | undefined;
   /** The value when neither flag nor variable is set. */
-  readonly default?: Value;
+  readonly default?: Value | undefined;
   /** One line for `--help`. */
   readonly description: string;
   /**
@@ -23,13 +23,13 @@ export interface OptionDefinition<Value = unknown> {
    */
   readonly schema: TSchema;
   /** Converts the text of a flag or variable when the schema alone cannot. May throw: the text is then rejected. */
-  readonly parse?: (text: string) => unknown;
+  readonly parse?: ((text: string) => unknown) | undefined;
   /** The name of the value in `--help`: `hostname`. Not for booleans. */
-  readonly placeholder?: string;
+  readonly placeholder?: string | undefined;
   /** Whether the value is secret. It is then never printed, not even in errors. */
-  readonly secret?: boolean;
+  readonly secret?: boolean | undefined;
   /** For the options of a bot: whether calls fail without a value. The command starts all the same, and names the option. */
-  readonly required?: boolean;
+  readonly required?: boolean | undefined;
 }
 
 /** The settings of a runner or a transport, by property name. */
@@ -38,7 +38,7 @@ export type OptionTable<Options> = { readonly [Name in keyof Options]-?: OptionD
 /** Where the values of settings come from. */
 export interface OptionSources {
   /** Values from flags or code, by option name; `undefined` counts as not given. */
-  readonly given?: Readonly<Record<string, unknown>>;
+  readonly given?: Readonly<Record<string, unknown>> | undefined;
   /** Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
 }

@@ -62,6 +62,11 @@ export interface OpenTransport {
     direct?(): Promise<void>;
     /** Lines for the banner under the transport's name, such as an address to call. */
     banner?(): readonly string[];
+    /**
+     * The process of a session ended without a chance to end it (`crashed`). Releases what a vendor still holds, such as a phone call.
+     * Runs in another process; `record` is from `Session.rememberForCrash`.
+     */
+    cleanUpAfterCrash?(record: object): void | Promise<void>;
     /** Servers of the transport's own, as URLs with their real ports (`tcp://localhost:7000`): the banner lists them. */
     readonly listeners?: readonly string[];
   };

@@ -28,6 +28,11 @@ export interface Session extends Omit<BotSession, "onRequest" | "limitDuration" 
     own: OwnArguments<Args>,
     connect: (params: ParamsOf<Args["transport"]>) => MediaPort | Promise<MediaPort>,
   ): Call;
+  /**
+   * Keeps a record for `OpenTransport.advanced.cleanUpAfterCrash`: plain JSON, such as a vendor's call id. Without process isolation it
+   * has no effect.
+   */
+  rememberForCrash(record: object): void;
   /** Lets `RunnerContext.findSession` find the session under another key, such as a vendor's call id. Throws SESSION_ALIAS_TAKEN (409). */
   alias(key: string): void;
   /**

@@ -3,11 +3,11 @@ import type { AudioFrame } from "@pipecat-ts/audio";
 /** The params that all transports have. The params of each transport extend them. */
 export interface TransportParams {
   /** Receive the caller's audio. Default true. When false, `input` closes at once. */
-  readonly audioInEnabled?: boolean;
+  readonly audioInEnabled?: boolean | undefined;
   /** Send audio to the caller. Default true. When false, audio is discarded. */
-  readonly audioOutEnabled?: boolean;
+  readonly audioOutEnabled?: boolean | undefined;
   /** Sample rate of `input` in Hz: a multiple of 50 from 8,000 to 192,000. Default 16,000. */
-  readonly audioInSampleRate?: number;
+  readonly audioInSampleRate?: number | undefined;
 }
 
 /** Why a session or its transport ended. */
@@ -22,6 +22,7 @@ export type CloseReason =
   | "transport-failed" // the transport could not continue
   | "rate-exceeded" // the caller sent far more messages than a client does
   | "ended-by-request" // a request to the runner ended the session
+  | "crashed" // the process of the session ended; only with process isolation
   | "shutdown"; // the runner stopped
 
 /** The events of a transport: event name to listener arguments. Transports with further events extend it. */
@@ -55,7 +56,7 @@ export interface ListenOptions {
    * Listen without consuming: the listener gets every event, buffered ones included, and buffered events stay buffered for the
    * first listener without `tap`. For layers between the transport and the bot.
    */
-  readonly tap?: boolean;
+  readonly tap?: boolean | undefined;
 }
 
 /** What a bot receives and sends in one call, in addition to messages. */
@@ -80,7 +81,8 @@ export interface Snapshot {
   readonly source: VideoSource;
   /** A complete image file. */
   readonly data: Uint8Array;
-  readonly type: "image/webp";
+  /** Its format. A caller's own video gives WebP files. */
+  readonly type: "image/webp" | "image/png" | "image/jpeg";
   /** In pixels. */
   readonly width: number;
   readonly height: number;
@@ -94,12 +96,12 @@ export interface CallerVideo {
    * Takes a picture. Snapshots of one source at the same time share it. Rejects with VIDEO_SOURCE_MISSING, VIDEO_OFF,
    * VIDEO_TIMED_OUT after `timeoutMs` (default 2,000, at most 60,000), or CALL_ENDED.
    */
-  snapshot(options: { readonly source: VideoSource; readonly timeoutMs?: number }): Promise<Snapshot>;
+  snapshot(options: { readonly source: VideoSource; readonly timeoutMs?: number | undefined }): Promise<Snapshot>;
   /**
    * Takes a picture every `every` ms (default 1,000, at least 200) while the loop asks for them: none are queued for a slow
    * loop. Waits while the source is off, and ends with the call. Throws VIDEO_SOURCE_MISSING.
    */
-  frames(options: { readonly source: VideoSource; readonly every?: number }): AsyncIterable<Snapshot>;
+  frames(options: { readonly source: VideoSource; readonly every?: number | undefined }): AsyncIterable<Snapshot>;
 }
 
 /**
@@ -122,6 +124,11 @@ export interface Transport<Events extends TransportEvents = TransportEvents> {
   readonly input: ReadableStream<AudioFrame>;
   /** Another reader of the caller's audio with its own bounded queue, for a recorder or a voice detector. Cancel it when done. */
   listen(): ReadableStream<AudioFrame>;
+  /**
+   * Another reader of the bot's audio as it is sent to the caller, for a recorder or an echo canceler: mono frames at a rate of
+   * the wire, of its frame duration, and none while the bot is silent. Bounded like `listen()`. Cancel it when done.
+   */
+  listenOutput(): ReadableStream<AudioFrame>;
   /**
    * The bot's audio: frames of any rate, played in real time. `write()` resolves with backpressure. After the caller left, writes
    * are discarded and close resolves; neither fails.

@@ -31,18 +31,18 @@ export interface DailyDialinRequest {
 /** The params of a bot in a Daily room. */
 export interface DailyParams extends TransportParams {
   /** The name that other participants see. Default `Pipecat Bot`; `user_name` in the token overrides it. */
-  readonly userName?: string;
+  readonly userName?: string | undefined;
   /**
    * Sample rate in Hz of the bot's audio on its way to the browser: a multiple of 50 from 8,000 to 48,000. Default 24,000.
    */
-  readonly audioOutSampleRate?: number;
+  readonly audioOutSampleRate?: number | undefined;
   /** Bitrate of the bot's audio in the room, in bits per second. Default: Daily's preset for speech. */
-  readonly audioOutBitrate?: number;
+  readonly audioOutBitrate?: number | undefined;
   /**
    * How long the bot waits in the room for the first caller, in ms, up to 2,147,483,647. 0 and `Infinity` wait until the
    * room expires. Default: `--daily-empty-room-timeout`, which is 300 s.
    */
-  readonly emptyRoomTimeoutMs?: number;
+  readonly emptyRoomTimeoutMs?: number | undefined;
 }
 
 declare module "@pipecat-ts/runner-core" {

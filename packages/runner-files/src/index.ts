@@ -1,2 +1,2 @@
-export { createFileStorage, type FileStorageOptions } from "./storage.ts";
+export { createFileStorage, type FileStorageOptions, unknownFile } from "./storage.ts";
 export { maxFileBytes, receiveFile, type UploadedFile } from "./upload.ts";

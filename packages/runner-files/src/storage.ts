@@ -76,15 +76,20 @@ export function createFileStorage({ folder, maxFiles = 10 }: FileStorageOptions)
       const path = pathOf(url);
       const content = path === undefined ? undefined : await readFile(path).catch(missingOnly);
       if (content) return content;
-      throw new RunnerError("FILE_UNKNOWN", `The file ${JSON.stringify(url.slice(0, 100))} does not exist.`, {
-        fix: "Upload it again: files are deleted when their session ends, and the oldest when there are too many.",
-      });
+      throw unknownFile(url);
     },
     async delete(url) {
       const path = pathOf(url);
       if (path !== undefined) await rm(path, { force: true });
     },
   };
+}
+
+/** The error of `load` for a URL without a file. */
+export function unknownFile(url: string): RunnerError {
+  return new RunnerError("FILE_UNKNOWN", `The file ${JSON.stringify(url.slice(0, 100))} does not exist.`, {
+    fix: "Upload it again: files are deleted when their session ends, and the oldest when there are too many.",
+  });
 }
 
 function missingOnly(error: NodeJS.ErrnoException): undefined {

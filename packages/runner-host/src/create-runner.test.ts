@@ -1,5 +1,10 @@
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { mkdtempSync, readdirSync, rmdirSync } from "node:fs";
+import { get } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import type { RunnerContext, Session, SessionArguments } from "@pipecat-ts/runner-core";
 import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
@@ -243,4 +248,31 @@ test("handleUncaught ends the session whose code failed, and returns false for o
   expect([handled, host.runner.handleUncaught(new Error("elsewhere"))]).toEqual([[true], false]);
   await expect.poll(() => ended(host.log)).toEqual(["bot-failed"]);
   expect(host.log.messages("error")).toEqual(["bot failed"]);
+});
+
+test("attach listens on a Unix socket, and takes connections of callers; URLs name the given one", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "attach-"));
+  const path = join(folder, "runner.sock");
+  const plugins = [fakePlugin()];
+  const runner = createRunner({ bot: () => undefined, plugins, logger: createRecordedLog(), env: {} });
+  const server = await runner.attach(path, new URL("http://localhost:4711"));
+  expect(runner.url.href).toBe("http://localhost:4711/");
+  await expect(runner.attach(path, new URL("http://localhost:4711"))).rejects.toThrow("once");
+
+  const acceptor = createServer((connection) => server.emit("connection", connection));
+  await once(acceptor.listen(0, "127.0.0.1"), "listening");
+  const { port } = acceptor.address() as AddressInfo;
+  expect(await (await fetch(`http://127.0.0.1:${port}/status`)).json()).toMatchObject({ transports: ["fake"] });
+  const [overSocket] = await once(
+    get({ socketPath: path, path: "/status", headers: { host: "localhost" } }),
+    "response",
+  );
+  expect(JSON.parse(await text(overSocket))).toMatchObject({ transports: ["fake"] });
+
+  const closed = once(acceptor, "close");
+  acceptor.close();
+  await runner.close();
+  await closed; // The runner closed the connection that fetch keeps open.
+  expect(readdirSync(folder)).toEqual([]);
+  rmdirSync(folder);
 });

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
 import cors from "@koa/cors";
 import { Router } from "@koa/router";
 import { answerHandshake } from "@pipecat-ts/rtvi";
@@ -15,7 +17,8 @@ import { closePlugins, findDirect, type InstalledTransport, isStartable, openPlu
 import { boundUrl, createPublicUrls } from "./public-url.ts";
 import { addRoutes, unauthenticatedRoutes } from "./routes.ts";
 import type { Runner, RunnerOptions } from "./runner.ts";
-import { type HttpServer, openServer } from "./server.ts";
+import { closeAll, createCallerServer, type HttpServer, openServer, type ServerOptions } from "./server.ts";
+import { createSessionFiles } from "./session-files.ts";
 import { createSockets, type PluginSocketRoute, type Sockets } from "./sockets.ts";
 import { addClientRoutes, createFileSender, requireFolder } from "./static-files.ts";
 
@@ -42,6 +45,7 @@ export function createRunner(options: RunnerOptions): Runner {
     lag: () => engine.pacer.lag,
     droppedLogLines: () => logger.droppedLines ?? 0,
   });
+  const files = fileStorage && createSessionFiles(fileStorage);
   const engine = createSessionEngine(
     {
       bot,
@@ -49,7 +53,10 @@ export function createRunner(options: RunnerOptions): Runner {
       maxSessions: settings.maxSessions,
       maxCallDurationMs: settings.maxCallDurationMs,
       cliArgs: settings.cliArgs,
-      fileStorage,
+      ...(files && { fileStorageOf: files.storageOf }),
+      sessionIds: options.sessionIds,
+      pendingTakesPlace: options.pendingTakesPlace,
+      observer: options.observer,
       handlesSignals: () => !serving,
       onTransport(session, transport) {
         answerHandshake(transport, { logger: session.logger });
@@ -87,6 +94,7 @@ export function createRunner(options: RunnerOptions): Runner {
   let transports: InstalledTransport[] = [];
   let sockets: Sockets | undefined;
   let server: HttpServer | undefined;
+  let embedded: Server | undefined;
   let opening: Promise<void> | undefined;
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
@@ -152,7 +160,8 @@ export function createRunner(options: RunnerOptions): Runner {
     );
   }
 
-  async function open(): Promise<void> {
+  /** Opens the plugins, and the server that `serve` returns. */
+  async function open(serve: (how: ServerOptions) => Promise<HttpServer>): Promise<void> {
     if (downloadsFolder !== undefined) await requireFolder(downloadsFolder);
     transports = await openPlugins(pluginSources, settings.transport);
     sockets = createSockets(socketRoutes(), access, logger, metrics.countRejection);
@@ -161,20 +170,29 @@ export function createRunner(options: RunnerOptions): Runner {
     const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
     const restrictedTo = settings.transport;
     addRoutes(routes, {
-      ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, fileStorage, guard },
+      ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, files, guard },
       ...{ downloadsFolder, sendFrom, userRouter: router, requiresKey: accessOptions.apiKey !== undefined },
     });
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
-    server = await openServer(
-      settings.host,
-      settings.port,
-      app.callback(),
-      guard,
-      metrics.countRejection,
-      sockets.attach,
-    );
+    const handle = app.callback();
+    server = await serve({ handle, guard, countRejection: metrics.countRejection, attachSockets: sockets.attach });
     setImmediate(() => void loadBodyParser());
+  }
+
+  function openOnce(serve: (how: ServerOptions) => Promise<HttpServer>): Promise<void> {
+    if (closing) return Promise.reject(new Error("The runner is closed. Create another one."));
+    opening ??= open(serve).catch(async (error: unknown) => {
+      await release();
+      throw error;
+    });
+    return opening;
+  }
+
+  /** The server that handles the requests of the program's own server. */
+  function requireEmbedded(): Server {
+    if (embedded) return embedded;
+    throw new Error("The runner cannot handle requests yet. Wait for runner.open() first.");
   }
 
   /** Closes the plugins first, because they may send a last message on their sockets. */
@@ -223,20 +241,55 @@ export function createRunner(options: RunnerOptions): Runner {
     },
     get unauthenticatedRoutes() {
       if (!server || !isExposed(settings)) return [];
-      const serves = { downloads: downloadsFolder !== undefined, uploads: fileStorage !== undefined };
+      const serves = { downloads: downloadsFolder !== undefined, uploads: files !== undefined };
       return unauthenticatedRoutes(accessOptions, serves, transports);
     },
     get url() {
       if (!server) throw new Error("The runner has no URL before listen().");
       return new URL(server.url);
     },
-    listen() {
-      if (closing) return Promise.reject(new Error("The runner is closed. Create another one."));
-      opening ??= open().catch(async (error: unknown) => {
-        await release();
-        throw error;
+    async listen() {
+      if (embedded) throw openAlready();
+      await openOnce((how) => openServer(settings.host, settings.port, how));
+    },
+    async open() {
+      await openOnce(async (how) => {
+        embedded = createCallerServer(how);
+        return { url: boundUrl(settings.host, settings.port), close: async () => undefined };
       });
-      return opening;
+      if (!embedded) throw openAlready();
+    },
+    handle(request, response) {
+      const runner = requireEmbedded();
+      if (request.readableDidRead) {
+        throw new Error(
+          "The body of this request was read before the runner got it. Register runner.handle before body parsers.",
+        );
+      }
+      runner.emit("request", request, response);
+    },
+    upgrade(request, socket, head) {
+      requireEmbedded().emit("upgrade", request, socket, head);
+    },
+    async attach(path, url) {
+      let attached: Server | undefined;
+      await openOnce(async (how) => {
+        const created = createCallerServer(how);
+        attached = created;
+        await once(created.listen(path), "listening");
+        return { url, close: () => closeAll([created]) };
+      });
+      if (!attached) throw openAlready();
+      return attached;
+    },
+    metrics: metrics.values,
+    async cleanUpAfterCrash(name, record) {
+      const found = transports.find((transport) => transport.name === name);
+      try {
+        await found?.open?.advanced?.cleanUpAfterCrash?.(record);
+      } catch (err) {
+        logger.error({ err, transport: name }, "cleanup after a crash failed");
+      }
     },
     async direct(name) {
       serving = false;
@@ -258,4 +311,8 @@ export function createRunner(options: RunnerOptions): Runner {
       return session !== undefined;
     },
   };
+}
+
+function openAlready(): Error {
+  return new Error("The runner is open already. Use one of listen(), open() and attach(), once.");
 }

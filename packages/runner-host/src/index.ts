@@ -1,5 +1,8 @@
 export { createRunner } from "./create-runner.ts";
-export { type CountingLogger, createLogger, type LoggerOptions } from "./logging.ts";
+export { createFront, type Front, type FrontHandlers } from "./front.ts";
+export { type CountingLogger, createLogger, type LoggerOptions, type RunnerLogger } from "./logging.ts";
+export { aggregateMetrics, countersOf, type MetricValues, sumMetrics } from "./metrics.ts";
 export { type RunnerFlags, runnerFlags, runnerOptionsFrom } from "./options.ts";
 export { parsePublicUrl } from "./public-url.ts";
 export type { AccessOptions, Runner, RunnerOptions, Sessions, TransportReport } from "./runner.ts";
+export type { HttpServer } from "./server.ts";

@@ -27,6 +27,9 @@ export interface CountingLogger extends Logger {
   countDropped(): void;
 }
 
+/** Any logger. If it counts dropped lines, the metrics include them. */
+export type RunnerLogger = Logger & Partial<CountingLogger>;
+
 /**
  * Logs with pino: JSON lines, or lines for people on a terminal. Logging never throws, blocks, or uses unbounded
  * memory: lines that `stream` does not take are dropped and counted. The first of them is reported on `fallback`, and

@@ -5,6 +5,7 @@ import { text } from "node:stream/consumers";
 import type { Call, TransportPlugin } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { createLogger } from "./logging.ts";
+import { aggregateMetrics, countersOf } from "./metrics.ts";
 import { type FakeArguments, fakePlugin } from "./test/fake-plugin.ts";
 import { connect, openSocket, type RunnerFixture, startRunner } from "./test/fixture.ts";
 
@@ -85,15 +86,16 @@ test("first audio, dropped frames and the pacer's lag are counted, of live and e
       const transport = await connect(args, { audioInEnabled: true, audioOutEnabled: true });
       const second = { samples: new Int16Array(16_000), sampleRate: 16_000, channels: 1 };
       void transport.output.getWriter().write(second);
-      await transport.input.getReader().read();
+      const reader = transport.input.getReader();
+      for (let count = 0; count < 30; count++) await reader.read();
       if (!args.signal.aborted) await once(args.signal, "abort");
     },
   });
   const { id } = await host.call();
   const firstAudio = 'pipecat_first_audio_seconds_count{transport="fake"}';
   await expect.poll(() => scrape(host)).toMatchObject({ [firstAudio]: 1 });
-  // The bot reads one frame, and then too slowly.
-  caller.call?.audio(frame());
+  // The bot reads some frames, and then none.
+  for (let count = 0; count < 30; count++) caller.call?.audio(frame());
   await host.fetch("/livez");
   for (let count = 0; count < 1_000; count++) caller.call?.audio(frame());
   const dropped = 'pipecat_frames_dropped_total{transport="fake",direction="input"}';
@@ -188,3 +190,20 @@ function holdEventLoop(ms: number): void {
 function frame() {
   return { samples: new Int16Array(320), sampleRate: 16_000, channels: 1 };
 }
+
+test("the metrics of several processes are summed, and the counters of an ended process remain", async () => {
+  await using one = await startRunner();
+  await using two = await startRunner();
+  await one.call();
+  await two.call();
+  await two.call();
+  await one.post("/unknown");
+  const [first, second] = await Promise.all([one.runner.metrics(), two.runner.metrics()]);
+  const together = await aggregateMetrics([first, second]);
+  expect(together).toContain('pipecat_sessions{transport="fake",state="active"} 3');
+  expect(together).toContain('pipecat_rejections_total{code="NOT_FOUND"} 1');
+  expect(together).toMatch(/pipecat_pacer_lag_seconds_bucket{le="\+Inf"} \d/);
+  const rest = await aggregateMetrics([countersOf(first), second]);
+  expect(rest).toContain('pipecat_sessions{transport="fake",state="active"} 2');
+  expect(rest).toContain('pipecat_rejections_total{code="NOT_FOUND"} 1');
+});

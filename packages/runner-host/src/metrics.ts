@@ -1,11 +1,24 @@
 import { type CallCounters, type CloseReason, errorStatus, type Transport } from "@pipecat-ts/runner-core";
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry, Summary } from "prom-client";
+import {
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  Histogram,
+  type Metric,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+  Summary,
+} from "prom-client";
 
 /** The metrics of one runner for Prometheus. All label values are bounded: none contains what callers send. */
 export interface Metrics {
   readonly contentType: string;
   /** All metrics as text. Reading does not change them. */
   text(): Promise<string>;
+  /** All metrics as JSON, for `aggregateMetrics`. */
+  values(): Promise<MetricValues>;
   /** Counts a rejected request, socket or caller. */
   countRejection(code: string): void;
   /** Counts a connection that was closed before its first byte was read. */
@@ -15,6 +28,28 @@ export interface Metrics {
   eventLoopBlocked(ms: number): void;
   /** Counts what a bot's transport does, until the returned function is called. */
   follow(name: string, transport: Transport): () => void;
+}
+
+/** The metrics of one process as JSON. */
+export type MetricValues = readonly MetricObjectWithValues<MetricValue<string>>[];
+
+/** The metrics of several processes together, as text: sums, except where a metric says otherwise. */
+export function aggregateMetrics(processes: readonly MetricValues[]): Promise<string> {
+  return aggregate(processes).metrics();
+}
+
+/** The same as JSON. */
+export function sumMetrics(processes: readonly MetricValues[]): Promise<MetricValues> {
+  return aggregate(processes).getMetricsAsJSON();
+}
+
+function aggregate(processes: readonly MetricValues[]): Registry {
+  return AggregatorRegistry.aggregate(processes as unknown as object[]);
+}
+
+/** Values that only grow, without the gauges of a process, which end with it. */
+export function countersOf(values: MetricValues): MetricValues {
+  return values.filter(({ type }) => String(type) !== "gauge");
 }
 
 /** The lag of the media timer: runner-media's `LagHistogram`. */
@@ -107,6 +142,10 @@ export function createMetrics(sources: {
     text() {
       addProcessMetrics();
       return registry.metrics();
+    },
+    values() {
+      addProcessMetrics();
+      return registry.getMetricsAsJSON();
     },
     countRejection(code) {
       rejections.inc({ code: Object.hasOwn(errorStatus, code) ? code : "OTHER" });

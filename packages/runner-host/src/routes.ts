@@ -83,7 +83,7 @@ function healthRoutes({ transports, engine, metrics }: RouteOptions): HostRoute[
 }
 
 /** `POST /start`. Any content type but multipart counts as JSON, because curl sends JSON as a form unless told otherwise. */
-function startRoute({ transports, restrictedTo, engine, fileStorage, url }: RouteOptions): HostRoute {
+function startRoute({ transports, restrictedTo, engine, files, url }: RouteOptions): HostRoute {
   const names = transports.filter(isStartable).map(({ name }) => name);
   const named = names.length > 0 ? { enum: names } : {};
   const schema = { type: "object", properties: { transport: named, body: {} } };
@@ -101,7 +101,7 @@ function startRoute({ transports, restrictedTo, engine, fileStorage, url }: Rout
       const reply = await transport.start({ body, request: ctx.req });
       ctx.set("X-Session-Id", reply.sessionId);
       ctx.body = reply.body;
-      if (!reply.extensible || fileStorage === undefined) return;
+      if (!reply.extensible || files === undefined) return;
       // Without the origin, as in Pipecat's own runner: clients resolve it against the URL of /start.
       const { pathname } = url(`/sessions/${reply.sessionId}/files`, ctx.req);
       ctx.body = { ...reply.body, fileUploadUrl: pathname };

@@ -1,16 +1,19 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Router } from "@koa/router";
 import type {
   Availability,
   Bot,
   CloseReason,
   FileStorage,
-  Logger,
   RunnerSettings,
   Session,
   TransportPlugin,
 } from "@pipecat-ts/runner-core";
+import type { SessionObserver } from "@pipecat-ts/runner-sessions";
 import type Koa from "koa";
-import type { CountingLogger } from "./logging.ts";
+import type { RunnerLogger } from "./logging.ts";
+import type { MetricValues } from "./metrics.ts";
 
 /** Who may call a runner. */
 export interface AccessOptions {
@@ -24,28 +27,37 @@ export interface AccessOptions {
   readonly allowedOrigins: readonly string[];
 }
 
+/** `Partial`, and `undefined` is a missing value too. */
+type Optional<T> = { readonly [Name in keyof T]?: T[Name] | undefined };
+
 /** The options of a runner created in code. Everything but `bot` has a default; flags are not read. */
 export interface RunnerOptions
-  extends Partial<Omit<RunnerSettings, "publicUrl" | "requireAuth">>,
-    Partial<AccessOptions> {
+  extends Optional<Omit<RunnerSettings, "publicUrl" | "requireAuth">>,
+    Optional<AccessOptions> {
   readonly bot: Bot;
   /** The transports, in any order. */
-  readonly plugins?: readonly TransportPlugin[];
+  readonly plugins?: readonly TransportPlugin[] | undefined;
   /** Options of the plugins, by plugin name. Missing ones come from the environment and the plugin's defaults. */
-  readonly pluginOptions?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  readonly publicUrl?: string | URL;
+  readonly pluginOptions?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined;
+  readonly publicUrl?: string | URL | undefined;
   /** The folder of the built web client, served at `/client/`. Without it, `/` and `/client/` are 404. */
-  readonly clientRoot?: string;
+  readonly clientRoot?: string | undefined;
   /** The folder whose files can be downloaded from `/files/{path}`. */
   readonly downloadsFolder?: string | undefined;
   /** Stores the files that callers upload to `/files` and `/sessions/{id}/files`. Without it, both are 503. */
   readonly fileStorage?: FileStorage | undefined;
   /** `args.body` for callers that send none. */
   readonly body?: unknown;
+  /** Creates the ids of sessions whose caller did not choose one. Default: random UUIDs. */
+  readonly sessionIds?: (() => string) | undefined;
+  /** Pending sessions count toward `maxSessions` too. Default false: only those with a reserved place. */
+  readonly pendingTakesPlace?: boolean | undefined;
+  /** Learns when sessions begin, end, and get further keys, and when callers are rejected because the runner is full or draining. */
+  readonly observer?: SessionObserver | undefined;
   /** Default: `createLogger()`, which logs to stdout at level `info`. The metrics include its `droppedLines`. */
-  readonly logger?: Logger & Partial<CountingLogger>;
+  readonly logger?: RunnerLogger | undefined;
   /** Default: the process's environment. */
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /** A runner: a Koa app, its sessions, and how to start and stop it. It installs no handlers on the process. */
@@ -62,10 +74,38 @@ export interface Runner {
    * `listen()`, with an API key, and when only this machine reaches the server.
    */
   readonly unauthenticatedRoutes: readonly string[];
-  /** The URL of the server for a browser on this machine, with the real port. Throws before `listen()`. */
+  /**
+   * The URL of the server for a browser on this machine, with the real port; after `open()`, with the options `host` and `port`.
+   * Throws before.
+   */
   readonly url: URL;
   /** Opens the plugins and the port. Rejects with PORT_IN_USE, TRANSPORT_UNKNOWN, OPTION_INVALID; then nothing stays open. */
   listen(): Promise<void>;
+  /**
+   * Instead of `listen()`, when a server of your own gets the requests: opens the plugins only. Then pass requests to `handle` and
+   * `upgrade`. Rejects with TRANSPORT_UNKNOWN and OPTION_INVALID.
+   */
+  open(): Promise<void>;
+  /**
+   * Handles a request of your own server, after `open()`; answers unknown paths with 404. Throws if something else has read
+   * the body, because a carrier's signature covers its bytes. Needs no `this`.
+   */
+  handle(request: IncomingMessage, response: ServerResponse): void;
+  /** Handles an `upgrade` event of your own server, after `open()`; rejects paths that no transport serves. Needs no `this`. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /**
+   * Instead of `listen()`, when another process accepts the callers: opens the plugins, and listens on the Unix socket `path`. The
+   * returned server also takes connections of callers with `server.emit("connection", socket)`. `url` is where callers reach it.
+   * Rejects like `listen()`.
+   */
+  attach(path: string, url: URL): Promise<Server>;
+  /**
+   * For a session of another process that crashed: lets its plugin release what a vendor still holds. `record` is what
+   * `observer.remembered` got. Never rejects: failures are logged.
+   */
+  cleanUpAfterCrash(plugin: string, record: object): Promise<void>;
+  /** The current values of all metrics, for `aggregateMetrics`. */
+  metrics(): Promise<MetricValues>;
   /**
    * Instead of `listen()`: runs one bot on a transport that needs no server (the named one, else the first that can), until it
    * ends, and closes. The bot handles SIGINT and SIGTERM itself. Rejects with TRANSPORT_UNKNOWN, TRANSPORT_UNAVAILABLE,

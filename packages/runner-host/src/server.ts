@@ -19,38 +19,43 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+/** How a server answers. */
+export interface ServerOptions {
+  readonly handle: RequestListener;
+  readonly guard: ConnectionGuard;
+  countRejection(code: string): void;
+  /** Answers the upgrade requests of a server. */
+  attachSockets(server: Server): void;
+}
+
 /**
  * Opens the port. `localhost` opens both loopback addresses, because browsers and tools differ in which one they try; a machine
  * may lack one of them. Rejects with PORT_IN_USE or OPTION_INVALID, and nothing stays open.
  */
-export async function openServer(
-  host: string,
-  port: number,
-  handle: RequestListener,
-  guard: ConnectionGuard,
-  countRejection: (code: string) => void,
-  attachSockets: (server: Server) => void,
-): Promise<HttpServer> {
+export async function openServer(host: string, port: number, options: ServerOptions): Promise<HttpServer> {
   const addresses = host === "localhost" ? ["127.0.0.1", "::1"] : [host.replace(/^\[|\]$/g, "")];
-  const servers = await openAll(addresses, port, () => {
-    // Upgrades to other protocols, such as h2c, are optional for their clients and are ignored.
-    const server = createServer({
-      shouldUpgradeCallback: ({ headers }) => /^websocket$/i.test(headers.upgrade ?? ""),
-      connectionsCheckingInterval: 5_000,
-    });
-    // Longer than the 60 s of common load balancers, which otherwise send requests into connections that just closed.
-    server.keepAliveTimeout = 75_000;
-    server.requestTimeout = 60_000;
-    server.headersTimeout = 20_000;
-    guard.attach(server);
-    const queue = createRequestQueue(handle, countRejection);
-    server.on("request", queue.add);
-    server.prependListener("upgrade", (_, connection) => queue.rejectUpgrade(connection as Socket));
-    answerParserErrors(server, queue.latest, countRejection);
-    attachSockets(server);
-    return server;
-  });
+  const servers = await openAll(addresses, port, () => createCallerServer(options));
   return { url: boundUrl(host, portOf(servers[0])), close: () => closeAll(servers) };
+}
+
+/** Creates a server for callers that does not listen yet. */
+export function createCallerServer({ handle, guard, countRejection, attachSockets }: ServerOptions): Server {
+  // Upgrades to other protocols, such as h2c, are optional for their clients and are ignored.
+  const server = createServer({
+    shouldUpgradeCallback: ({ headers }) => /^websocket$/i.test(headers.upgrade ?? ""),
+    connectionsCheckingInterval: 5_000,
+  });
+  // Longer than the 60 s of common load balancers, which otherwise send requests into connections that just closed.
+  server.keepAliveTimeout = 75_000;
+  server.requestTimeout = 60_000;
+  server.headersTimeout = 20_000;
+  guard.attach(server);
+  const queue = createRequestQueue(handle, countRejection);
+  server.on("request", queue.add);
+  server.prependListener("upgrade", (_, connection) => queue.rejectUpgrade(connection as Socket));
+  answerParserErrors(server, queue.latest, countRejection);
+  attachSockets(server);
+  return server;
 }
 
 /**
@@ -188,7 +193,7 @@ function portOf(server: Server | undefined): number {
   return (server?.address() as AddressInfo | null | undefined)?.port ?? 0;
 }
 
-async function closeAll(servers: readonly Server[]): Promise<void> {
+export async function closeAll(servers: readonly Server[]): Promise<void> {
   await Promise.all(
     servers.map(async (server) => {
       const closed = new Promise((resolve) => server.close(resolve));

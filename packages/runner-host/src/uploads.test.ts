@@ -104,6 +104,29 @@ test("a file of a session is deleted when the session ends, and its bot can read
   socket.terminate();
 });
 
+test("a bot can neither read nor delete a file of another session, but files without a session", async () => {
+  const calls: SessionArguments[] = [];
+  const bot: Bot = async (args) => {
+    calls.push(args);
+    await new Promise((resolve) => args.signal.addEventListener("abort", resolve));
+  };
+  await using host = await startUploads({ bot });
+  const urlOf = async (path: string) =>
+    ((await upload(host, form("secret"), path)).body.source as unknown as { url: string }).url;
+  const [first, second] = [await host.call(), await host.call()];
+  const [owner, other] = [first, second].map(({ id }) => calls.find((args) => args.sessionId === id)?.fileStorage);
+  const own = await urlOf(`/sessions/${first.id}/files`);
+  await expect(other?.load(own)).rejects.toThrow(expect.objectContaining({ code: "FILE_UNKNOWN" }));
+  await other?.delete(own);
+  expect(String(await owner?.load(own))).toBe("secret");
+  const open = await urlOf("/files");
+  expect(String(await other?.load(open))).toBe("secret");
+  await owner?.delete(own);
+  await expect(owner?.load(own)).rejects.toThrow(expect.objectContaining({ code: "FILE_UNKNOWN" }));
+  first.socket.terminate();
+  second.socket.terminate();
+});
+
 test("a session that ends during an upload leaves no file", async () => {
   await using host = await startUploads();
   const { body } = await host.post("/start");

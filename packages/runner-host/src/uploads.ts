@@ -1,10 +1,11 @@
-import { type FileStorage, RunnerError } from "@pipecat-ts/runner-core";
+import { RunnerError } from "@pipecat-ts/runner-core";
 import { receiveFile } from "@pipecat-ts/runner-files";
 import type { HostSession, SessionEngine } from "@pipecat-ts/runner-sessions";
 import type { Context } from "koa";
 import { findSession } from "./access.ts";
 import type { ConnectionGuard } from "./connections.ts";
 import type { HostRoute } from "./route.ts";
+import type { SessionFiles } from "./session-files.ts";
 
 /** Uploads in progress. Each holds a file descriptor and up to 50 MiB of the disk. */
 const maxUploads = 10;
@@ -22,7 +23,7 @@ const maxSessionFiles = 100;
 export interface UploadRouteOptions {
   readonly engine: SessionEngine;
   /** Undefined when uploads are off. */
-  readonly fileStorage: FileStorage | undefined;
+  readonly files: SessionFiles | undefined;
   readonly guard: Pick<ConnectionGuard, "streams">;
 }
 
@@ -30,17 +31,16 @@ export interface UploadRouteOptions {
  * `POST /files` stores a file; `POST /sessions/{id}/files` stores one until the session ends. Both reply with the file as RTVI's
  * `send-file` has it: `{name, source: {type: "url", url}, format}`.
  */
-export function uploadRoutes({ engine, fileStorage, guard }: UploadRouteOptions): HostRoute[] {
-  const counts = new WeakMap<HostSession, number>();
+export function uploadRoutes({ engine, files, guard }: UploadRouteOptions): HostRoute[] {
   let uploads = 0;
 
   async function answer(ctx: Context, session?: HostSession): Promise<void> {
-    if (fileStorage === undefined) {
+    if (files === undefined) {
       throw new RunnerError("UPLOADS_DISABLED", "This server does not accept files.", {
         fix: "Start it with --uploads-folder <path>.",
       });
     }
-    if (session && countOf(session) >= maxSessionFiles) {
+    if (session && files.countOf(session) >= maxSessionFiles) {
       throw new RunnerError("AT_CAPACITY", `This session has sent ${maxSessionFiles} files.`, {
         fix: "Start another session.",
       });
@@ -53,18 +53,11 @@ export function uploadRoutes({ engine, fileStorage, guard }: UploadRouteOptions)
     }
     uploads += 1;
     guard.streams(ctx.req);
-    const { name, url, format } = await receiveFile(ctx.req, fileStorage).finally(() => {
+    const { name, url, format } = await receiveFile(ctx.req, files.storage).finally(() => {
       uploads -= 1;
     });
-    if (session) {
-      counts.set(session, countOf(session) + 1);
-      session.onEnd(() => fileStorage.delete(url));
-    }
+    if (session) files.add(session, url);
     ctx.body = { name, source: { type: "url", url }, format };
-  }
-
-  function countOf(session: HostSession): number {
-    return counts.get(session) ?? 0;
   }
 
   const route = { method: "POST", access: "caller", body: uploadBody } as const;

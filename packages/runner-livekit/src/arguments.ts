@@ -13,12 +13,12 @@ export interface LiveKitRunnerArguments extends SessionArguments<"livekit"> {
 /** The params of a bot in a LiveKit room. */
 export interface LiveKitParams extends TransportParams {
   /** Sample rate in Hz of the bot's audio on its way to LiveKit: a multiple of 100 from 8,000 to 48,000. Default 24,000. */
-  readonly audioOutSampleRate?: number;
+  readonly audioOutSampleRate?: number | undefined;
   /**
    * How long the bot waits in the room for the first caller, in ms, up to 2,147,483,647. 0 and `Infinity` wait without limit.
    * Default: `--livekit-empty-room-timeout`, which is 300 s.
    */
-  readonly emptyRoomTimeoutMs?: number;
+  readonly emptyRoomTimeoutMs?: number | undefined;
 }
 
 declare module "@pipecat-ts/runner-core" {

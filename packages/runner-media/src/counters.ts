@@ -6,7 +6,7 @@ export interface MediaCounters {
   readonly inputFrames: number;
   /** Frames that a reader did not read within 500 ms, once per reader. */
   readonly inputDropped: number;
-  /** Frames that were dropped before a reader read for the first time. */
+  /** Frames that were dropped before a reader had read 500 ms. */
   readonly inputUnread: number;
   /** Frames from the wire that were not valid audio. */
   readonly inputInvalid: number;
@@ -16,6 +16,8 @@ export interface MediaCounters {
   readonly outputFrames: number;
   /** Frames of the bot's audio that the wire did not take: more than 1 MiB was buffered, or it threw. */
   readonly outputDropped: number;
+  /** Sent frames that a reader of `listenOutput` did not read in time, once per reader. */
+  readonly outputUnread: number;
   /** Frames from the bot that were not valid audio. */
   readonly outputInvalid: number;
   /** Milliseconds of audio dropped as old: from a pipe after an interruption, or written to a speech after its end. */
@@ -42,6 +44,7 @@ export function createDropCounters(logger: Logger): DropCounters {
     inputRateDropped: 0,
     outputFrames: 0,
     outputDropped: 0,
+    outputUnread: 0,
     outputInvalid: 0,
     outputStaleMs: 0,
     outputGaps: 0,

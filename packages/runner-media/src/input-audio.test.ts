@@ -109,8 +109,10 @@ describe("input", () => {
   test("buffers 500 ms, then drops the oldest frames, counts them, and logs once", async () => {
     const { transport, caller, warnings } = createFakeCall();
     const reader = transport.input.getReader();
-    caller.audio(steady(1, 20));
-    await reader.read();
+    for (let index = 0; index <= 25; index++) {
+      caller.audio(steady(1, 20));
+      await reader.read();
+    }
     for (const frame of counting(2, 100)) caller.audio(frame);
     expect(transport.counters.inputDropped).toBe(75);
     expect(warnings.length).toBe(1);
@@ -128,6 +130,20 @@ describe("input", () => {
     const { frames } = collect(transport.input);
     await settle();
     expect(firstValues(frames)).toEqual(Array.from({ length: 25 }, (_, index) => 76 + index));
+  });
+
+  test("gives no warning to a bot that builds its pipe before it greets", async () => {
+    const { transport, caller, warnings } = createFakeCall();
+    const piped = transport.input.pipeThrough(new TransformStream<AudioFrame, AudioFrame>());
+    for (const frame of counting(1, 100)) {
+      caller.audio(frame);
+      await settle();
+    }
+    expect(transport.counters.inputUnread).toBeGreaterThan(70);
+    expect(warnings).toEqual([]);
+    const { frames } = collect(piped);
+    await settle();
+    expect(firstValues(frames).at(-1)).toBe(100);
   });
 
   test("gives each listener its own queue, and a canceled one nothing", async () => {

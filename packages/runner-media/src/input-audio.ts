@@ -2,17 +2,17 @@ import { type AudioFrame, createChunker, createResampler, mixToMono, type Resamp
 import { type CallInput, type Clock, createRateLimit } from "@pipecat-ts/runner-core";
 import type { DropCounters } from "./counters.ts";
 import { frameFault } from "./frame-check.ts";
+import { bufferedFrames, createFrameReader, type FrameReader } from "./frame-reader.ts";
 
-/** Frames of 20 ms that are buffered for a reader: 500 ms. */
-const bufferedFrames = 25;
-/** Changes of the sample rate. Each may create a resampler kernel, which takes 1 ms. */
+/** Changes of the sample rate. Each may create a resampler kernel, which takes up to 3 ms. */
 const rateChanges = { perSecond: 2, burst: 1 };
 
 /**
  * Converts the caller's audio to mono frames of exactly 20 ms at `sampleRate`, a multiple of 50 Hz.
  *
- * A reader that falls behind loses the oldest frames, which count as `inputDropped`. Before its first read they count as
- * `inputUnread`: a bot that greets first, or that never uses `input`, loses nothing that it wanted.
+ * A reader that falls behind loses the oldest frames, which count as `inputDropped`. Until it has read 500 ms they count as
+ * `inputUnread`: a bot that greets first, or that never uses `input`, loses nothing that it wanted. A pipe reads a few frames
+ * before the bot wants them.
  *
  * The sample rate may change once per 500 ms. Until then, frames at another rate are dropped and count as
  * `inputRateDropped`. The number of channels may change with every frame: mixing holds no state.
@@ -84,67 +84,4 @@ function newest(frame: AudioFrame, drops: DropCounters): AudioFrame {
   const dropped = Math.ceil(((samples.length - newestSamples) / channels / sampleRate) * 50);
   drops.add("inputDropped", "input audio dropped: the caller sent more than 500 ms at once", dropped);
   return { ...frame, samples: samples.subarray(-newestSamples) };
-}
-
-/** One reader of the caller's audio: a stream with its own queue, which drops the oldest frame when full. */
-interface FrameReader {
-  readonly stream: ReadableStream<AudioFrame>;
-  /**
-   * Enqueues a frame. Returns whether an older frame was dropped for it: `late` if the reader fell behind, `unread` if it has
-   * not read yet.
-   */
-  push(frame: AudioFrame): "late" | "unread" | undefined;
-  /** Closes the stream when its queue has been read. */
-  end(): void;
-}
-
-function createFrameReader(onCancel: () => void): FrameReader {
-  let queue: AudioFrame[] = [];
-  let started = false;
-  let wanted = false;
-  let ended = false;
-  let controller: ReadableStreamDefaultController<AudioFrame>;
-
-  const stream = new ReadableStream<AudioFrame>(
-    {
-      start(opened) {
-        controller = opened;
-      },
-      pull() {
-        started = true;
-        const next = queue.shift();
-        if (next) controller.enqueue(next);
-        else if (ended) controller.close();
-        else wanted = true;
-      },
-      cancel() {
-        queue = [];
-        ended = true;
-        onCancel();
-      },
-    },
-    // The stream itself buffers nothing: the oldest frame could not be taken out of it.
-    { highWaterMark: 0 },
-  );
-
-  return {
-    stream,
-    push(frame) {
-      if (ended) return undefined;
-      if (wanted) {
-        wanted = false;
-        controller.enqueue(frame);
-        return undefined;
-      }
-      queue.push(frame);
-      if (queue.length <= bufferedFrames) return undefined;
-      queue.shift();
-      return started ? "late" : "unread";
-    },
-    end() {
-      if (ended) return;
-      ended = true;
-      if (queue.length === 0) controller.close();
-    },
-  };
 }

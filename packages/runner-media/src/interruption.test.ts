@@ -278,7 +278,8 @@ describe("audio from before an interruption is not sent after it, and new audio 
     const endless = new ReadableStream<AudioFrame>({
       pull: (controller) => controller.enqueue(steady(pulled++ % 20_000, 1_000)),
     });
-    void endless.pipeTo(call.transport.output).catch(() => undefined);
+    const stop = new AbortController();
+    const pipe = endless.pipeTo(call.transport.output, stop).catch(() => undefined);
     await call.clock.advance(2_500);
     const before = pulled;
     call.transport.interrupt();
@@ -288,6 +289,8 @@ describe("audio from before an interruption is not sent after it, and new audio 
     expect(pulled - before).toBeLessThan(910);
     expect(values(call.sentAudio()).at(-1)).toBeGreaterThan(900);
     call.caller.left();
+    stop.abort();
+    await pipe;
   });
 
   test("a real-time pipe continues with its next frame", async () => {

@@ -16,6 +16,7 @@ import { allPlayed, playOut } from "./closing.ts";
 import { createDropCounters, type MediaCounters } from "./counters.ts";
 import { createCallEvents } from "./events.ts";
 import { createInputAudio } from "./input-audio.ts";
+import { createOutputAudio } from "./output-audio.ts";
 import { createOutputLock } from "./output-lock.ts";
 import { createOutputStream } from "./output-stream.ts";
 import { createPlaybacks } from "./playback.ts";
@@ -97,6 +98,7 @@ function buildMedia(options: MediaOptions): Media {
   const inputAudio = createInputAudio(audioInSampleRate, drops, clock);
   if (!capabilities.audioIn) inputAudio.end();
   const input = inputAudio.listen();
+  const outputAudio = createOutputAudio(drops);
   const lock = createOutputLock();
   const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<CloseReason>();
   let portFailed = false;
@@ -113,6 +115,7 @@ function buildMedia(options: MediaOptions): Media {
     drops,
     started: () => events.emit("botStartedSpeaking"),
     stopped: () => events.emit("botStoppedSpeaking"),
+    sent: outputAudio.sent,
     advanced: () => playbacks.advanced(),
     failed(error) {
       if (!portFailed) logger.warn({ err: error }, "the media port failed; further failures are not logged");
@@ -164,6 +167,7 @@ function buildMedia(options: MediaOptions): Media {
     lock.newGeneration();
     output.release();
     playout.stop();
+    outputAudio.end();
     const portClosed = (async () => await port.close(reason, deadline))().catch((err: unknown) => {
       logger.warn({ err }, "the wire failed to close");
     });
@@ -187,6 +191,7 @@ function buildMedia(options: MediaOptions): Media {
     counters: drops.counters,
     input,
     listen: inputAudio.listen,
+    listenOutput: outputAudio.listen,
     get output() {
       return output.stream;
     },

@@ -23,10 +23,13 @@ export interface PlayoutQueue {
   /** Enqueues a valid frame of any rate and number of channels, by reference. */
   push(frame: AudioFrame): void;
   /**
-   * The next wire frame: mono, at one of the wire's rates, exactly `frameMs` long; `undefined` when too little is queued. With
-   * `pad`, silence fills up a frame, and `undefined` means that the queue is empty.
+   * The next wire frame: mono, at one of the wire's rates, exactly `frameMs` long; `undefined` when too little is queued.
+   *
+   * - "full": nothing but audio.
+   * - "padded": silence fills up a frame. The last few ms stay in the resampler, which needs the audio after them.
+   * - "last": no audio follows. Silence fills up the last frame, and `undefined` means that the queue is empty.
    */
-  next(pad: boolean): AudioFrame | undefined;
+  next(kind: "full" | "padded" | "last"): AudioFrame | undefined;
   /** Empties the queue, a partial frame and the resampler's tail included. */
   clear(): void;
   /** `undefined` while no more than 200 ms are queued, else a promise for that. */
@@ -35,7 +38,7 @@ export interface PlayoutQueue {
   readonly endMs: number;
   /** The position up to which audio was converted to wire frames. */
   readonly takenMs: number;
-  /** Whether `next(true)` would return `undefined`. */
+  /** Whether `next("last")` would return `undefined`. */
   readonly empty: boolean;
 }
 
@@ -51,6 +54,8 @@ export function createPlayoutQueue(sampleRates: readonly [number, ...number[]], 
   let resampler: Resampler | undefined;
   /** Whether the resampler has a tail. */
   let tail = false;
+  /** Audio in the resampler, in ms. */
+  let heldMs = 0;
   let chunker: Chunker = createChunker(samplesIn(toRate));
   let ready: AudioFrame[] = [];
   let roomAgain: PromiseWithResolvers<void> | undefined;
@@ -70,12 +75,12 @@ export function createPlayoutQueue(sampleRates: readonly [number, ...number[]], 
   function flushTail(): void {
     if (resampler && tail) chunk(resampler.flush());
     tail = false;
+    heldMs = 0;
   }
 
-  function flushAll(): void {
-    flushTail();
-    const last = chunker.flush(true);
-    if (last) emit(last);
+  function padChunk(): void {
+    const padded = chunker.flush(true);
+    if (padded) emit(padded);
   }
 
   /** Switches to audio of another rate. Pads a frame only when the rate of the wire changes too. */
@@ -83,7 +88,8 @@ export function createPlayoutQueue(sampleRates: readonly [number, ...number[]], 
     const wireRate = sampleRates.includes(rate) ? rate : sampleRates[0];
     if (wireRate === toRate) flushTail();
     else {
-      flushAll();
+      flushTail();
+      padChunk();
       toRate = wireRate;
       chunker = createChunker(samplesIn(toRate));
     }
@@ -108,7 +114,9 @@ export function createPlayoutQueue(sampleRates: readonly [number, ...number[]], 
     const piece = mixToMono(whole ? head : { samples: samples.subarray(begin, end), sampleRate, channels });
     if (resampler) {
       tail = true;
-      chunk(resampler.process(piece.samples));
+      const resampled = resampler.process(piece.samples);
+      heldMs += (count / sampleRate - resampled.length / toRate) * 1000;
+      chunk(resampled);
     } else if (whole && chunker.pending === 0 && count === samplesIn(toRate)) ready.push(piece);
     else chunk(piece.samples);
   }
@@ -125,13 +133,14 @@ export function createPlayoutQueue(sampleRates: readonly [number, ...number[]], 
       queued.push(frame);
       endMs += durationMs(frame);
     },
-    next(pad) {
+    next(kind) {
       while (ready.length === 0 && queued.length > 0) {
         const head = queued[0] as AudioFrame;
         if (head.sampleRate !== fromRate) changeRate(head.sampleRate);
         if (ready.length === 0) feed(head);
       }
-      if (ready.length === 0 && pad) flushAll();
+      if (ready.length === 0 && kind === "last") flushTail();
+      if (ready.length === 0 && kind !== "full") padChunk();
       signalRoom();
       return ready.shift();
     },
@@ -142,6 +151,7 @@ export function createPlayoutQueue(sampleRates: readonly [number, ...number[]], 
       takenMs = endMs;
       resampler?.reset();
       tail = false;
+      heldMs = 0;
       chunker.reset();
       signalRoom();
     },
@@ -154,7 +164,7 @@ export function createPlayoutQueue(sampleRates: readonly [number, ...number[]], 
       return endMs;
     },
     get takenMs() {
-      return takenMs;
+      return takenMs - heldMs;
     },
     get empty() {
       return queued.length === 0 && ready.length === 0 && !tail && chunker.pending === 0;

@@ -1,4 +1,5 @@
-import type { AudioFrame } from "@pipecat-ts/audio";
+import { type AudioFrame, createResampler } from "@pipecat-ts/audio";
+import type { MediaPort } from "@pipecat-ts/runner-core";
 import { describe, expect, test } from "vitest";
 import { counting, createFakeCall, type FakeCall, steady, values } from "./test/fake-call.ts";
 import { settle } from "./test/fake-clock.ts";
@@ -11,6 +12,25 @@ async function* gen(frames: Iterable<AudioFrame>): AsyncGenerator<AudioFrame> {
 function mostAhead({ sent }: FakeCall, frameMs = 20): number {
   const first = sent[0]?.atMs ?? 0;
   return Math.max(...sent.map(({ atMs }, index) => (index + 1) * frameMs - (atMs - first)));
+}
+
+/** Noise in pieces of 20 ms at 16,000 Hz, and when they are written: in order, up to 10 ms too early or too late. */
+function liveNoise(seed: number, count: number): { readonly atMs: number; readonly frame: AudioFrame }[] {
+  let state = seed;
+  function random(): number {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  }
+  let lastMs = 0;
+  return Array.from({ length: count }, (_, index) => {
+    lastMs = Math.max(lastMs, 10 + index * 20 + (random() - 0.5) * 20);
+    const samples = Int16Array.from({ length: 320 }, () => (random() - 0.5) * 20_000);
+    return { atMs: lastMs, frame: { samples, sampleRate: 16_000, channels: 1 } };
+  });
+}
+
+function resample(samples: readonly number[], toRate: number): number[] {
+  return [...createResampler({ fromRate: 16_000, toRate }).process(Int16Array.from(samples))];
 }
 
 describe("output", () => {
@@ -87,6 +107,31 @@ describe("output", () => {
     await clock.advance(300);
     expect(sentAudio()).toEqual([[3, 1_500]]);
     expect(transport.counters.outputGaps).toBe(0);
+  });
+
+  const liveWires: readonly [string, Partial<MediaPort>][] = [
+    ["sent ahead in frames of 40 ms", { sampleRates: [8_000], frameMs: 40, sendAheadMs: 160 }],
+    ["in frames of 40 ms", { sampleRates: [24_000], frameMs: 40 }],
+    ["in frames of 20 ms", { sampleRates: [48_000] }],
+  ];
+  test.each(liveWires)("that is written live with ±10 ms of jitter is resampled as one stream, %s", async (_, port) => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const call = createFakeCall({ port });
+      const writer = call.transport.output.getWriter();
+      const pieces = liveNoise(seed, 150);
+      for (const { atMs, frame } of pieces) {
+        await call.clock.advance(1_000 + atMs - call.clock.now());
+        void writer.write(frame);
+      }
+      const heard = call.sent.flatMap(({ frame }) => [...frame.samples]);
+      const ideal = resample(
+        pieces.flatMap(({ frame }) => [...frame.samples]),
+        port.sampleRates?.[0] ?? 0,
+      );
+      expect(heard.length).toBeGreaterThan(0.9 * ideal.length);
+      expect(heard).toEqual(ideal.slice(0, heard.length));
+      expect(call.transport.counters.outputGaps).toBe(0);
+    }
   });
 
   test("applies backpressure to writes above 200 ms", async () => {

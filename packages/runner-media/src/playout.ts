@@ -33,6 +33,8 @@ export interface PlayoutOptions {
   readonly drops: DropCounters;
   started(): void;
   stopped(): void;
+  /** A frame of the bot's audio was sent. */
+  sent(frame: AudioFrame): void;
   /** The far end may have played more. */
   advanced(): void;
   failed(error: Error): void;
@@ -43,6 +45,10 @@ interface Waiter {
   readonly resolve: () => void;
 }
 
+/** What live audio needs in reserve, in ms: for jitter of ±10 ms and the resampler's delay of 4 to 8 ms. */
+const jitterReserveMs = 25;
+/** The same where the far end buffers audio: also for late timers, which it would notice first. */
+const aheadReserveMs = 40;
 /** A gap of up to this length belongs to the utterance; after it, the bot has stopped speaking. */
 const maxGapMs = 200;
 const maxBufferedBytes = 1024 * 1024;
@@ -50,9 +56,12 @@ const maxBufferedBytes = 1024 * 1024;
 const epsilonMs = 0.01;
 
 /**
- * An utterance starts when two frames and 20 ms are queued, or one frame's time after its first audio: a bot that speaks live
- * gets some reserve, and one that writes ahead does not wait. From then on a frame is due every `frameMs`. It carries what is
- * queued, padded when the queue is empty. Late audio goes out with the next frame.
+ * An utterance starts when two frames and 20 ms are queued, or some time after its first audio: a bot that writes ahead does not
+ * wait, and one that speaks live gets a reserve for jitter. Without it, the first late piece would leave a gap, which delays all
+ * audio after it just as much.
+ *
+ * From then on a frame is due every `frameMs`. It is padded with silence only when the far end runs dry, or has little left and
+ * the bot has written nothing for as long. Late audio goes out with the next frame.
  */
 export function createPlayout(options: PlayoutOptions): Playout {
   const { port, pacer, drops } = options;
@@ -66,6 +75,8 @@ export function createPlayout(options: PlayoutOptions): Playout {
   const spareMs = Math.min(frameMs, leadMs - frameMs);
   /** Queued audio at which an utterance starts at once. */
   const startMs = 2 * frameMs + 20;
+  /** Time after its first audio at which an utterance starts. */
+  const startAfterMs = frameMs + (spareMs > 0 ? aheadReserveMs : jitterReserveMs);
   const silence: AudioFrame = {
     samples: new Int16Array(Math.round((port.sampleRates[0] * frameMs) / 1000)),
     sampleRate: port.sampleRates[0],
@@ -77,8 +88,10 @@ export function createPlayout(options: PlayoutOptions): Playout {
   let stopTicks: (() => void) | undefined;
   /** Whether the current utterance has started. */
   let begun = false;
-  /** Whether its first audio has waited for one frame's time. */
+  /** On a continuous wire: whether its first audio has waited for one frame's time. */
   let waited = false;
+  /** When the bot wrote last. */
+  let enqueuedAtMs = 0;
   let speaking = false;
   let utteranceMs = 0;
   let utteranceLostMs = 0;
@@ -97,9 +110,12 @@ export function createPlayout(options: PlayoutOptions): Playout {
     if (begun) {
       startTicks();
       tick(clock.now());
-    } else if (!stopTicks) {
-      waited = true;
-      startTicks();
+    } else {
+      stopTicks ??= pacer.every(startAfterMs, (dueMs) => {
+        begun = true;
+        startTicks();
+        tick(dueMs);
+      });
     }
   }
 
@@ -111,7 +127,7 @@ export function createPlayout(options: PlayoutOptions): Playout {
     }
     if (begun) {
       while (leadAt(dueMs) + frameMs <= leadMs + epsilonMs) {
-        const frame = queue.next(leadAt(dueMs) <= spareMs + epsilonMs);
+        const frame = queue.next(frameKind(dueMs));
         if (!frame) break;
         sendFrame(frame, dueMs);
       }
@@ -122,6 +138,12 @@ export function createPlayout(options: PlayoutOptions): Playout {
       playhead.sentSilence(dueMs);
     }
     settle();
+  }
+
+  function frameKind(dueMs: number): "full" | "padded" | "last" {
+    const leadMs = leadAt(dueMs) - epsilonMs;
+    if (dueMs - enqueuedAtMs >= startAfterMs && leadMs <= spareMs) return "last";
+    return leadMs <= 0 ? "padded" : "full";
   }
 
   /** How long the far end can continue with what it was sent. */
@@ -141,6 +163,7 @@ export function createPlayout(options: PlayoutOptions): Playout {
     playhead.sent(dueMs, queue.takenMs);
     if (sent) {
       drops.counters.outputFrames += 1;
+      options.sent(frame);
       if (first || playhead.unmarkedMs >= markEveryMs) mark();
     } else {
       drops.add("outputDropped", "output audio dropped: the wire does not take it");
@@ -213,6 +236,7 @@ export function createPlayout(options: PlayoutOptions): Playout {
     enqueue(frame) {
       if (over) return;
       queue.push(frame);
+      enqueuedAtMs = clock.now();
       wake();
     },
     connected() {

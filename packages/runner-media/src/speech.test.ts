@@ -308,6 +308,25 @@ describe("the text of a speech", () => {
     expect(events).toEqual(["2 Only text.| ended"]);
   });
 
+  test("follows the marks of a far end that reports what it has played", async () => {
+    const call = createFakeCall({ marks: true, clears: true, port: { sendAheadMs: 500 } });
+    const speech = call.transport.speak();
+    void speech.write(steady(1, 2_000));
+    speech.text("one two three four five six seven eight");
+    void speech.end();
+    await call.clock.advance(1_000);
+    expect([speech.playedMs, speech.heardText]).toEqual([0, ""]); // sent, and nothing is confirmed
+    const mark = call.marks.findLast(({ atMs }) => atMs < 1_600)?.mark ?? "";
+    call.caller.played(mark);
+    const { playedMs } = call.transport.interrupt();
+    expect(playedMs).toBeGreaterThan(500);
+    expect(await speech.done).toMatchObject({
+      playedMs,
+      interrupted: true,
+      heardText: expect.stringMatching(/^one two/),
+    });
+  });
+
   test("is heard at once in a call without audio output, word by word", async () => {
     const call = createFakeCall({ params: { audioOutEnabled: false } });
     const events = recordEvents(call);

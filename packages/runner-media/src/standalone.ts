@@ -8,10 +8,10 @@ import { createPacer } from "./pacer.ts";
 export interface StandaloneOptions {
   /** The transport's name. */
   readonly name: string;
-  readonly params?: TransportParams;
+  readonly params?: TransportParams | undefined;
   readonly logger: Logger;
   /** The timer that several calls share. Default: one for this call. */
-  readonly pacer?: Pacer;
+  readonly pacer?: Pacer | undefined;
 }
 
 /**

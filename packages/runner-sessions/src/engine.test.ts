@@ -242,3 +242,57 @@ test("code finds its session, however late it runs, and sessions of two engines 
   ]);
   expect(one.engine.current()).toBeUndefined();
 });
+
+test("with pendingTakesPlace, pending sessions count toward the limit, and each keeps its place", async () => {
+  const { engine, create } = createEngineFixture({ maxSessions: 1, pendingTakesPlace: true });
+  const session = create();
+  expect(() => create()).toThrow(expect.objectContaining({ code: "AT_CAPACITY" }));
+  expect(session.state, "it is not evicted").toBe("pending");
+  engine.assertAccepting(session);
+  session.run({}, neverConnected);
+  expect(() => create()).toThrow(expect.objectContaining({ code: "AT_CAPACITY" }));
+  await settle();
+  await session.end("ended-by-request");
+  await create().end("ended-by-request");
+});
+
+test("with pendingTakesPlace, draining still ends pending sessions", async () => {
+  const { engine, create } = createEngineFixture({ maxSessions: 1, pendingTakesPlace: true });
+  const session = create();
+  const drained = engine.drain(1_000);
+  expect(await session.ended).toBe("shutdown");
+  expect(await drained).toBe(true);
+});
+
+test("an observer learns of beginnings, ends, aliases, records and rejected callers, and sessionIds names the sessions", async () => {
+  const seen: unknown[] = [];
+  const { engine, create } = createEngineFixture({
+    maxSessions: 1,
+    sessionIds: () => "one",
+    observer: {
+      changed: ({ id, transport, state }, reason) => seen.push([id, transport, state, ...(reason ? [reason] : [])]),
+      aliased: ({ id }, key) => seen.push([id, key]),
+      remembered: ({ id, owner }, record) => seen.push([id, owner, record]),
+      rejected: () => seen.push("rejected"),
+    },
+  });
+  const session = create();
+  session.alias("CA123");
+  session.run({}, neverConnected);
+  session.rememberForCrash({ callId: "CA123" });
+  expect(() => create()).toThrow(expect.objectContaining({ code: "AT_CAPACITY" }));
+  await settle();
+  await session.end("ended-by-request");
+  session.alias("late");
+  void engine.drain(1_000);
+  expect(() => create()).toThrow(expect.objectContaining({ code: "DRAINING" }));
+  expect(seen).toEqual([
+    ["one", "fake", "pending"],
+    ["one", "CA123"],
+    ["one", "fake", "active"],
+    ["one", "fake", { callId: "CA123" }],
+    "rejected",
+    ["one", "fake", "ended", "ended-by-request"],
+    "rejected",
+  ]);
+});

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { randomUUID } from "node:crypto";
 import {
   type Bot,
   type CloseReason,
@@ -27,8 +28,16 @@ export interface SessionEngineOptions {
   /** How long a call may last, in ms; `Infinity` without a limit. */
   readonly maxCallDurationMs: number;
   readonly cliArgs: Readonly<Record<string, unknown>>;
-  /** `args.fileStorage`. */
-  readonly fileStorage?: FileStorage | undefined;
+  /** Returns `args.fileStorage` of a session. */
+  fileStorageOf?(session: HostSession): FileStorage;
+  /** Creates the ids of sessions whose caller did not choose one. Default: random UUIDs. */
+  readonly sessionIds?: (() => string) | undefined;
+  /**
+   * Pending sessions count toward `maxSessions` too, so that each can become active, and none is evicted. Default false: only those
+   * created with `reserve` count.
+   */
+  readonly pendingTakesPlace?: boolean | undefined;
+  readonly observer?: SessionObserver | undefined;
   /** Whether bots handle SIGINT and SIGTERM themselves. Read for each session. */
   handlesSignals(): boolean;
   /** A bot's transport is built. Returns what to do when its session ends. */
@@ -36,6 +45,18 @@ export interface SessionEngineOptions {
   onEnded?(session: HostSession, reason: CloseReason): void;
   /** Code held the event loop for `durationMs`, at least 200 ms. */
   onBlocked?(durationMs: number): void;
+}
+
+/** Learns about the sessions of one runner. Must not throw. */
+export interface SessionObserver {
+  /** The session was created (`pending`), its bot starts (`active`), or everything is released (`ended`, with its reason). */
+  changed?(session: Pick<HostSession, "id" | "transport" | "state">, reason?: CloseReason): void;
+  /** The session can be found under another key, until it ends. */
+  aliased?(session: Pick<HostSession, "id">, key: string): void;
+  /** The session's plugin keeps a record for the case that this process crashes. */
+  remembered?(session: Pick<HostSession, "id" | "owner">, record: object): void;
+  /** A caller was rejected with AT_CAPACITY or DRAINING. Runs in the asynchronous context of the rejected request. */
+  rejected?(): void;
 }
 
 /** The sessions of one runner. */
@@ -85,7 +106,8 @@ export interface SessionEngine {
 }
 
 export function createSessionEngine(options: SessionEngineOptions, logger: Logger): SessionEngine {
-  const { bot, defaultBody, maxSessions, maxCallDurationMs, cliArgs, fileStorage } = options;
+  const { bot, defaultBody, maxSessions, maxCallDurationMs, cliArgs, fileStorageOf } = options;
+  const { sessionIds = randomUUID, pendingTakesPlace = false, observer } = options;
   const maxPending = Number.isFinite(maxSessions) ? 4 * maxSessions : defaultMaxPending;
   const storage = new AsyncLocalStorage<HostSession>();
   /** Every session that is not released yet, by id. */
@@ -137,11 +159,14 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
   function assertAccepting(session?: HostSession): void {
     if (session && (session.state !== "pending" || reserved.has(session))) return;
     if (draining) {
+      observer?.rejected?.();
       throw new RunnerError("DRAINING", "This server is shutting down.", {
         fix: "Try again in a moment: another server may answer.",
       });
     }
-    if (active.size + reserved.size < maxSessions) return;
+    if (pendingTakesPlace && session) return;
+    if (active.size + (pendingTakesPlace ? pending.size : reserved.size) < maxSessions) return;
+    observer?.rejected?.();
     throw new RunnerError("AT_CAPACITY", `The limit of active sessions (${maxSessions}) is reached.`, {
       fix: "Try again in a moment.",
     });
@@ -169,7 +194,9 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
         fix: "End that session first, or use an alias that distinguishes the two.",
       });
     }
-    if (get(session.id)) own.set(key, session);
+    if (!get(session.id)) return;
+    own.set(key, session);
+    observer?.aliased?.(session, key);
   }
 
   function checkChosenId(owner: string, id: string): void {
@@ -205,11 +232,11 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
     get draining() {
       return draining;
     },
-    create(owner, { body, reserve = false, id } = {}) {
+    create(owner, { body, reserve = false, id: chosenId } = {}) {
       assertAccepting();
-      if (id !== undefined) checkChosenId(owner.name, id);
+      if (chosenId !== undefined) checkChosenId(owner.name, chosenId);
       const session = createSession({
-        id,
+        id: chosenId ?? sessionIds(),
         bot,
         owner,
         body,
@@ -217,7 +244,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
         pacer,
         maxDurationMs: maxCallDurationMs,
         cliArgs,
-        fileStorage,
+        fileStorageOf,
         handlesSignals: options.handlesSignals(),
         inScope: (of, work) => watchdog.enter(of, () => storage.run(of, work)),
         activate(activated) {
@@ -225,7 +252,9 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
           leavePending(activated);
           active.add(activated);
         },
+        started: (running) => observer?.changed?.(running),
         alias: addAlias,
+        rememberForCrash: (of, record) => observer?.remembered?.(of, record),
         transportBuilt(of, transport) {
           const release = options.onTransport?.(of, transport);
           if (release) of.onEnd(release);
@@ -239,6 +268,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
           active.delete(over);
           live.delete(over.id);
           options.onEnded?.(over, reason);
+          observer?.changed?.(over, reason);
         },
       });
       live.set(session.id, session);
@@ -246,6 +276,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
       pending.set(session, bytes);
       pendingBytes += bytes;
       if (reserve) reserved.add(session);
+      observer?.changed?.(session);
       evictFor(session);
       return session;
     },

@@ -1,2 +1,2 @@
-export { createSessionEngine, type SessionEngine, type SessionEngineOptions } from "./engine.ts";
+export { createSessionEngine, type SessionEngine, type SessionEngineOptions, type SessionObserver } from "./engine.ts";
 export { type HostSession, pendingMs, type RequestHandler, type SessionOwner } from "./session.ts";

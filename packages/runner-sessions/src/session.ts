@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import {
   type Bot,
   type BotSession,
@@ -67,8 +66,7 @@ export interface SessionOwner {
 }
 
 export interface SessionOptions {
-  /** Default: a random one. */
-  readonly id: string | undefined;
+  readonly id: string;
   readonly bot: Bot;
   readonly owner: SessionOwner;
   readonly body: unknown;
@@ -78,14 +76,18 @@ export interface SessionOptions {
   /** How long the call may last from the start of its bot, in ms. */
   readonly maxDurationMs: number;
   readonly cliArgs: Readonly<Record<string, unknown>>;
-  readonly fileStorage?: FileStorage | undefined;
+  /** Returns `args.fileStorage`. */
+  readonly fileStorageOf: ((session: HostSession) => FileStorage) | undefined;
   /** Whether the bot handles SIGINT and SIGTERM itself. */
   readonly handlesSignals: boolean;
   inScope<Result>(session: HostSession, work: () => Result): Result;
   /** Counts the session as active. Throws AT_CAPACITY or DRAINING. */
   activate(session: HostSession): void;
+  /** The session is active, and its bot starts. */
+  started(session: HostSession): void;
   /** Throws SESSION_ALIAS_TAKEN. */
   alias(session: HostSession, key: string): void;
+  rememberForCrash(session: HostSession, record: object): void;
   /** The bot's transport is built. */
   transportBuilt(session: HostSession, transport: Transport): void;
   /** The session can no longer be found. */
@@ -95,8 +97,7 @@ export interface SessionOptions {
 }
 
 export function createSession(options: SessionOptions): HostSession {
-  const { owner } = options;
-  const { id = randomUUID() } = options;
+  const { id, owner } = options;
   const logger = owner.logger.child({ session: id });
   const controller = new AbortController();
   const disposables = createDisposables(logger);
@@ -229,6 +230,7 @@ export function createSession(options: SessionOptions): HostSession {
     },
     signal: controller.signal,
     ended,
+    rememberForCrash: (record) => options.rememberForCrash(session, record),
     alias(key) {
       options.alias(session, key);
     },
@@ -247,6 +249,7 @@ export function createSession(options: SessionOptions): HostSession {
       activeSinceMs = performance.now();
       limitDuration(options.maxDurationMs);
       transportName = owner.runsAs ?? owner.name;
+      options.started(session);
       const active = createTermination({ logger, abort, finish: (reason) => void finish(reason) });
       termination = active;
       const buffered = inScope(() =>
@@ -287,7 +290,7 @@ export function createSession(options: SessionOptions): HostSession {
         handleSigint: options.handlesSignals,
         handleSigterm: options.handlesSignals,
         cliArgs: options.cliArgs,
-        ...(options.fileStorage && { fileStorage: options.fileStorage }),
+        ...(options.fileStorageOf && { fileStorage: options.fileStorageOf(session) }),
         [connectKey]: connectOnce(controller.signal, build),
       };
       logger.info("session started");

@@ -6,7 +6,7 @@ export interface PhoneParams extends TransportParams {
    * Whether to hang up when the bot returns or closes the transport. Default true. When false, only the media stream ends and
    * the carrier continues with the next step of its document.
    */
-  readonly autoHangUp?: boolean;
+  readonly autoHangUp?: boolean | undefined;
 }
 
 /** The transport of a phone call. Its event `dtmf` reports the keys that the caller presses. */

@@ -204,6 +204,23 @@ describe("an API request concerns", () => {
     expect(await hungUp(runner, path, signed(path), "A2")).toEqual(["A2"]);
   });
 
+  test("a verified call whose process crashed, from another process; its record has no phone numbers", async () => {
+    const remembered: object[] = [];
+    const observer = { remembered: (_: unknown, record: object) => remembered.push(record) };
+    const crashed = await fixture.open({ publicUrl, observer });
+    await hungUp(crashed, "/ws", signed("/ws"), "A1");
+    const unverified = await fixture.open({ observer });
+    await hungUp(unverified, "/ws", {}, "A2");
+    expect(remembered).toEqual([{ callId: "A1", streamId: expect.any(String) }]);
+
+    const other = await fixture.open({ publicUrl });
+    const count = fixture.api.requests.length;
+    for (const record of remembered) await other.cleanUpAfterCrash("acme", JSON.parse(JSON.stringify(record)));
+    expect(fixture.api.requests.slice(count).map(({ path }) => path)).toEqual(["/calls/A1"]);
+    await other.cleanUpAfterCrash("unknown", {});
+    expect(fixture.api.requests.slice(count)).toHaveLength(1);
+  });
+
   test("no call that only its socket named", async () => {
     const runner = await fixture.open();
     expect(await hungUp(runner, "/ws", {}, "A1")).toEqual([]);

@@ -82,7 +82,14 @@ function openCarrier<Options extends CarrierOptions>(
     return session?.state === "pending" ? session : undefined;
   }
 
-  function documentUrl(number: string, request: IncomingMessage): URL {
+  const controlOptions = {
+    carrier,
+    options,
+    verificationFix: verification.fix ?? "Let the webhook of this runner answer the call.",
+    rest,
+  };
+
+  function documentUrl(number: string, request?: IncomingMessage): URL {
     const url = runner.url(`/${name}`, request);
     if (!settings.publicUrl && url.protocol !== "https:") {
       throw publicUrlMissing(`${title} fetches the document of a transfer from an https URL`);
@@ -151,15 +158,16 @@ function openCarrier<Options extends CarrierOptions>(
     }
     const { logger } = session;
     const control = createCallControl({
-      carrier,
-      options,
+      ...controlOptions,
       call: callData,
       isVerified,
-      verificationFix: verification.fix ?? "Let the webhook of this runner answer the call.",
-      rest,
       logger,
       documentUrl: (number) => documentUrl(number, request.request),
     });
+    if (isVerified && carrier.api?.isReady(options)) {
+      const { from: _from, to: _to, body: _body, ...ids } = callData;
+      session.rememberForCrash(ids);
+    }
     const body = [session.body, bodyInQuery(query.get("body")), callData.body].find((each) => each !== undefined);
     const call = session.run<SessionArguments>({ callData, body }, (params) => stream.connect(params));
     const { endsSilently = false } = wire;
@@ -209,6 +217,17 @@ function openCarrier<Options extends CarrierOptions>(
       await rest.close(lastHangUpsMs);
     },
     advanced: {
+      async cleanUpAfterCrash(record) {
+        const { logger } = runner;
+        const call = record as CallData;
+        await createCallControl({
+          ...controlOptions,
+          call,
+          isVerified: true,
+          logger,
+          documentUrl,
+        }).hangUp();
+      },
       banner: () => [carrier.banner(runner.url(settings.transport === name ? "/" : `/${name}`), bareSocketUrl(runner))],
     },
   };

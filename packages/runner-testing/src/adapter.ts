@@ -1,6 +1,6 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
-import type { RunnerOptions } from "@pipecat-ts/runner-host";
+import type { Runner, RunnerLogger, RunnerOptions } from "@pipecat-ts/runner-host";
 import type { Playout } from "./playout.ts";
 
 /** What the suite needs to know about a transport, and how to call it. Each transport has one, in `conformance.realtime.test.ts`. */
@@ -15,12 +15,16 @@ export interface TransportAdapter {
   readonly options?: Readonly<Record<string, unknown>>;
   /** Options of every runner of the suite, such as `webSocketAuth: "token"` or `apiKey`. */
   readonly runner?: Partial<RunnerOptions>;
+  /** Creates the runners, for a program that puts something in front of them. Default: `createRunner` of runner-host. */
+  readonly createRunner?: (options: RunnerOptions & { readonly logger: RunnerLogger }) => Runner;
   /** Restricts the runner to this transport, as `--transport` does. Default false. */
   readonly selected?: boolean;
   /** Fields that clients add to the start request. `false`: the transport has no `start`. */
   readonly start?: Readonly<Record<string, unknown>> | false;
   /** Whether the start request starts the bot, before the caller connects, as where both join a room. Default false. */
   readonly startsBot?: boolean;
+  /** Whether the start request takes a place for a call. Default: where it starts the bot. */
+  readonly startTakesPlace?: boolean;
   /** Start requests that it must reject with 400, beside those that every transport must reject. */
   readonly badStarts?: readonly Readonly<Record<string, unknown>>[];
   /**

@@ -89,7 +89,7 @@ export function createFixture(adapter: TransportAdapter, uncaught: UncaughtError
       const { companions = [] } = adapter;
       const plugins = companions.map(({ plugin }) => plugin);
       const observedPlugin = observe(adapter.plugin, observed);
-      const runner = createRunner({
+      const runner = (adapter.createRunner ?? createRunner)({
         bot,
         plugins: companionsFirst ? [...plugins, observedPlugin] : [observedPlugin, ...plugins],
         pluginOptions: Object.fromEntries(
@@ -98,9 +98,9 @@ export function createFixture(adapter: TransportAdapter, uncaught: UncaughtError
         ...(adapter.selected ? { transport: adapter.plugin.name } : {}),
         host: "127.0.0.1",
         port: 0,
-        logger,
         env: {},
         ...options,
+        logger: options.logger ?? logger,
       });
       runners.set(runner, { observed, apiKey: options.apiKey });
       uncaught.attribute(runner);

@@ -28,13 +28,13 @@ export interface SmallWebRTCConnection {
 /** The params of a bot for WebRTC. */
 export interface WebRTCParams extends TransportParams {
   /** Receive the caller's camera and screen: `transport.video`. Default false. */
-  readonly videoInEnabled?: boolean;
-  /** Bitrate of the bot's audio in bit/s: 6,000 to 510,000. Default 32,000. */
-  readonly audioOutBitrate?: number;
+  readonly videoInEnabled?: boolean | undefined;
+  /** Bitrate of the bot's audio in bit/s: 6,000 to 510,000. Default 56,000, of which speech uses 50 to 70 %. */
+  readonly audioOutBitrate?: number | undefined;
   /** Complexity of the Opus encoder: a whole number from 0 (least CPU) to 10 (best quality). Default 5. */
-  readonly audioOutComplexity?: number;
+  readonly audioOutComplexity?: number | undefined;
   /** Discontinuous transmission: sends a long silence as packets of one byte, for which the client generates comfort noise. Default false. */
-  readonly audioOutDtx?: boolean;
+  readonly audioOutDtx?: boolean | undefined;
 }
 
 /** The events of a WebRTC transport. */

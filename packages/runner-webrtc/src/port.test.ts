@@ -75,7 +75,7 @@ describe("params", () => {
   ])("%j reach the encoder", async (params, expected) => {
     const { port, encoders } = await openPort(params);
     for (const frame of frames) port.send(frame);
-    expect(encoders).toEqual([{ ...expected, sampleRate: 48_000, fec: true }]);
+    expect(encoders).toEqual([{ ...expected, sampleRate: 48_000, fec: false }]);
   });
 
   test.each([

@@ -16,7 +16,12 @@ export interface WebSocketParams extends TransportParams {
    * Sample rate of the sent audio in Hz: a multiple of 25 from 8,000 to 192,000. Default 24,000, because Pipecat's JavaScript
    * client plays everything at its own `playerSampleRate`, whatever a frame says.
    */
-  readonly audioOutSampleRate?: number;
+  readonly audioOutSampleRate?: number | undefined;
+  /**
+   * Look at the pictures of an eval harness with `transport.video`, as at a camera. Other callers have no camera on this transport.
+   * Default false.
+   */
+  readonly videoInEnabled?: boolean | undefined;
 }
 
 declare module "@pipecat-ts/runner-core" {

@@ -1,3 +1,4 @@
+import { encodeWav } from "@pipecat-ts/audio";
 import { describe, expect, test } from "vitest";
 import { createDecoder, type Decoder, encodeAudio, encodeInterruption, encodeMessage } from "./codec.ts";
 import { encodeBotAudio } from "./rtvi-json.ts";
@@ -25,6 +26,16 @@ describe("decode", () => {
       const moved = Buffer.concat([Buffer.alloc(offset), golden]).subarray(offset);
       expect(decode(moved).frame).toMatchObject({ audio: { samples: Int16Array.of(1, 2) } });
     }
+  });
+
+  test("removes the WAV header that Pipecat's Python client puts into each frame", () => {
+    const wav = encodeWav({ samples: Int16Array.of(1, 2), sampleRate: 16_000, channels: 1 });
+    const inFrame = (audio: Uint8Array) =>
+      bytes(`12 ${hex(varint(audio.length + 7))} 1a ${hex(varint(audio.length))} ${hex(audio)} 20807d 2801`);
+    expect(decode(inFrame(wav)).frame).toMatchObject({ audio: { samples: Int16Array.of(1, 2), sampleRate: 16_000 } });
+    expect(decode(inFrame(wav.subarray(0, 44))).reasons).toEqual(["audio without samples"]);
+    // A header that is not complete is audio.
+    expect(decode(inFrame(wav.subarray(0, 42))).frame).toMatchObject({ audio: { samples: { length: 21 } } });
   });
 
   test("decodes an app message as JSON", () => {

@@ -3,14 +3,17 @@ import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { type AudioFrame, decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
 import { parseJson } from "@pipecat-ts/runner-core";
 import { type Frame, FrameSchema } from "./generated/frames_pb.ts";
-import { type EvalRequest, isRTVI, parseText } from "./rtvi-json.ts";
+import type { Image } from "./image.ts";
+import { type EvalRequest, isRTVI, parseText, readEvalImage } from "./rtvi-json.ts";
 
 /** What a caller sends. */
 export type WireFrame =
   | { readonly kind: "audio"; readonly audio: AudioFrame }
   | { readonly kind: "message"; readonly message: unknown }
   /** An eval harness ends the call. */
-  | { readonly kind: "evalCancel" };
+  | { readonly kind: "evalCancel" }
+  /** An eval harness sends the picture that the bot sees. */
+  | { readonly kind: "evalImage"; readonly image: Image };
 
 /** Decodes the messages of one caller, whose first message decides the format: binary, or text with an RTVI message. */
 export interface Decoder {
@@ -69,6 +72,11 @@ export function createDecoder(onDropped: (reason: string) => void): Decoder {
         return undefined;
       case "evalCancel":
         return evals ? { kind: "evalCancel" } : { kind: "message", message: frame.message };
+      case "evalImage": {
+        if (evals === undefined) return { kind: "message", message: frame.message };
+        const image = readEvalImage(frame.message);
+        return image ? { kind: "evalImage", image } : drop("eval-image that is not a PNG, JPEG or WebP file in base64");
+      }
       default:
         return frame;
     }
@@ -82,7 +90,10 @@ export function createDecoder(onDropped: (reason: string) => void): Decoder {
 
   function decodeBinary(data: Uint8Array): WireFrame | undefined {
     const frame = recognizeFrame(data);
-    if (frame?.case === "audio") return decodeAudio(frame.value.audio, frame.value.sampleRate, frame.value.numChannels);
+    if (frame?.case === "audio") {
+      const { audio, sampleRate, numChannels } = frame.value;
+      return decodeAudio(withoutWavHeader(audio), sampleRate, numChannels);
+    }
     if (frame?.case === "message") {
       const { value, fault } = parseJson(frame.value.data);
       return fault === undefined ? { kind: "message", message: value } : drop(`message is ${fault}`);
@@ -151,6 +162,19 @@ function countFields(data: Uint8Array, inner = false): number {
     else if (type !== WireType.StartGroup) reader.skip(type);
   }
   return fields;
+}
+
+/** The size of the header of a WAV file as Python's `wave` module writes it. */
+const wavHeaderBytes = 44;
+
+/**
+ * The PCM of an audio frame. `WebsocketClientTransport` of Pipecat 1.14 puts a WAV file into each frame by default
+ * (`add_wav_header` in https://github.com/pipecat-ai/pipecat, `transports/websocket/client.py`): the header would be a click.
+ */
+function withoutWavHeader(audio: Uint8Array): Uint8Array {
+  const header = Buffer.from(audio.buffer, audio.byteOffset, Math.min(audio.byteLength, wavHeaderBytes));
+  const isWav = /^RIFF.{4}WAVEfmt .{20}data.{4}$/s.test(header.toString("latin1"));
+  return isWav ? audio.subarray(wavHeaderBytes) : audio;
 }
 
 function faultOf(byteLength: number, sampleRate: number, channels: number): string | undefined {

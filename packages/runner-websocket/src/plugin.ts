@@ -1,6 +1,7 @@
 import type { CallerSocket, SocketHandlers, SocketRequest, TransportPlugin } from "@pipecat-ts/runner-core";
 import type { WebSocketRunnerArguments } from "./arguments.ts";
 import { createDecoder } from "./codec.ts";
+import { createEvalCamera } from "./eval-camera.ts";
 import { createWebSocketPort } from "./port.ts";
 
 const path = "/ws-client";
@@ -36,10 +37,11 @@ function accept(socket: CallerSocket, { session }: SocketRequest): SocketHandler
   const decoder = createDecoder((reason) => {
     if (decoder.dropped === 1) logger.warn({ reason }, "message skipped; further ones are only counted");
   });
+  const camera = createEvalCamera();
   const { promise: formatKnown, resolve: resolveFormat } = Promise.withResolvers<void>();
   const call = session.run<WebSocketRunnerArguments>({ websocket: socket.raw }, async (params) => {
     await formatKnown;
-    return createWebSocketPort(socket, params, decoder);
+    return createWebSocketPort(socket, params, decoder, camera);
   });
   const timeout = setTimeout(resolveFormat, firstMessageMs);
   call.connected();
@@ -49,6 +51,7 @@ function accept(socket: CallerSocket, { session }: SocketRequest): SocketHandler
       if (decoder.format !== undefined) resolveFormat();
       if (frame?.kind === "audio") call.audio(frame.audio);
       else if (frame?.kind === "message") call.message(frame.message);
+      else if (frame?.kind === "evalImage") camera.show(frame.image);
       else if (frame?.kind === "evalCancel") void session.end("ended-by-request");
     },
     closed() {

@@ -1,6 +1,7 @@
 import type { CallerSocket } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { encodeAudio, encodeMessage } from "./codec.ts";
+import { createEvalCamera } from "./eval-camera.ts";
 import { createWebSocketPort } from "./port.ts";
 import { encodeBotAudio } from "./rtvi-json.ts";
 
@@ -32,7 +33,7 @@ test("to a caller that speaks text, sends messages as text, and neither audio no
   await port.sendMessage?.({ hello: "you" });
   expect(sent).toEqual(['{"hello":"you"}']);
   await expect(port.sendMessage?.(undefined)).rejects.toThrow(TypeError);
-  expect(port.capabilities).toEqual({ audioOut: true });
+  expect(port.capabilities).toEqual({ audioOut: true, videoIn: false });
 });
 
 test("sends audio as text to an eval harness that asks for it, and says when the bot must not speak", () => {
@@ -40,7 +41,7 @@ test("sends audio as text to an eval harness that asks for it, and says when the
   const frame = { samples: new Int16Array(960).fill(7), sampleRate: 24_000, channels: 1 };
   port.send(frame);
   expect(sent).toEqual([encodeBotAudio(frame)]);
-  expect(port.capabilities).toEqual({ audioOut: false });
+  expect(port.capabilities).toEqual({ audioOut: false, videoIn: false });
 });
 
 test("sends messages, and rejects values that JSON cannot represent", async () => {
@@ -69,7 +70,7 @@ function open(
     write: async (data: string | Uint8Array) => void sent.push(typeof data === "string" ? data : hex(data)),
     close: async (reason: string) => void closed.push(reason),
   } as unknown as CallerSocket;
-  return { port: createWebSocketPort(socket, params, caller), sent, closed };
+  return { port: createWebSocketPort(socket, params, caller, createEvalCamera()), sent, closed };
 }
 
 function hex(data: Uint8Array): string {

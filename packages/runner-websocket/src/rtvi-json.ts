@@ -1,5 +1,6 @@
 import { type AudioFrame, encodePcm16 } from "@pipecat-ts/audio";
 import { parseJson } from "@pipecat-ts/runner-core";
+import { type Image, parseImage } from "./image.ts";
 
 /**
  * RTVI as JSON text, which Pipecat's `RTVIClientTransport` and eval harness speak instead of protobuf. The caller's audio comes in
@@ -11,7 +12,8 @@ export type JsonFrame =
   /** Audio that is not checked yet. */
   | { readonly kind: "rawAudio"; readonly bytes: Buffer; readonly sampleRate: number; readonly channels: number }
   | { readonly kind: "evalConnect"; readonly request: EvalRequest }
-  | { readonly kind: "evalCancel"; readonly message: unknown };
+  | { readonly kind: "evalCancel"; readonly message: unknown }
+  | { readonly kind: "evalImage"; readonly message: unknown };
 
 /** What an eval harness asks of a call. */
 export interface EvalRequest {
@@ -39,6 +41,7 @@ export function parseText(text: string): JsonFrame | { readonly kind: "fault"; r
     };
   }
   if (message.type === "client-message" && data.t === "eval-cancel") return { kind: "evalCancel", message };
+  if (message.type === "client-message" && data.t === "eval-image") return { kind: "evalImage", message };
   return { kind: "message", message };
 }
 
@@ -61,6 +64,12 @@ function parseRawAudio(data: { readonly [field: string]: unknown }): ReturnType<
     sampleRate,
     channels,
   };
+}
+
+/** The image of an `eval-image`. Its `format` is only a guess from a file name, so that the bytes decide. */
+export function readEvalImage(message: unknown): Image | undefined {
+  const { image } = Object(Object(Object(message).data).d);
+  return isBase64(image) ? parseImage(Buffer.from(image, "base64")) : undefined;
 }
 
 function isInteger(value: unknown): value is number {

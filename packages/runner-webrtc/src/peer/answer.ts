@@ -129,13 +129,13 @@ function videoLines(video: OfferedVideo, local: LocalDescription, withCandidates
 
 function inactiveLines(section: OfferedSection, local: LocalDescription, withCandidates: boolean): string[] {
   return [
-    `m=${section.media} 9 ${section.protocol} ${section.formats[0]}`,
+    `m=${section.media} 9 ${section.protocol} ${namedFormat(section)}`,
     "c=IN IP4 0.0.0.0",
     "a=rtcp:9 IN IP4 0.0.0.0",
     ...transportLines(section, local, local.audio, withCandidates),
     "a=inactive",
     "a=rtcp-mux",
-    ...firstCodec(section),
+    ...codecLines(section, namedFormat(section)),
   ];
 }
 
@@ -169,19 +169,25 @@ function transportLines(
 
 function rejectedLines(section: OfferedSection): string[] {
   return [
-    `m=${section.media} 0 ${section.protocol} ${section.formats[0]}`,
+    `m=${section.media} 0 ${section.protocol} ${namedFormat(section)}`,
     "c=IN IP4 0.0.0.0",
     ...midLine(section),
-    ...firstCodec(section),
+    ...codecLines(section, namedFormat(section)),
     "a=inactive",
   ];
 }
 
-/** The name and parameters of a section's first codec. */
-function firstCodec({ formats, attributes }: OfferedSection): string[] {
+/** The first format of a section with a named codec. Pipecat's iOS client removes codecs, and leaves their formats. */
+function namedFormat({ formats, attributes }: OfferedSection): string | undefined {
+  const named = new Set(attributeValues(attributes, "rtpmap").map((value) => value.split(" ", 1)[0]));
+  return formats.find((format) => named.has(format)) ?? formats[0];
+}
+
+/** The name and parameters of a format's codec. */
+function codecLines({ attributes }: OfferedSection, format: string | undefined): string[] {
   return ["rtpmap", "fmtp"].flatMap((name) =>
     attributeValues(attributes, name)
-      .filter((value) => value.startsWith(`${formats[0]} `))
+      .filter((value) => value.startsWith(`${format} `))
       .slice(0, 1)
       .map((value) => `a=${name}:${value}`)
       .filter((line) => line.length < maxLineLength),

@@ -84,6 +84,7 @@ export interface PeerListener {
   loss(percent: number): void;
   /** The state of the caller's data channel: the last one it opened. */
   channel(state: "open" | "closed"): void;
+  /** A message on the data channel: text, or the same in binary as UTF-8. */
   text(text: string): void;
 }
 

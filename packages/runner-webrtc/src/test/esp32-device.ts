@@ -1,4 +1,5 @@
 import { createPlayout, type Playout, send } from "@pipecat-ts/runner-testing";
+import { esp32 } from "../peer/test/offers.ts";
 import { createPeerCaller, type PeerCaller } from "../peer/werift/test/peer-caller.ts";
 import { loadOpus } from "../voice/opus.ts";
 
@@ -21,7 +22,7 @@ const maxAnswerBytes = 4_096;
 
 /** Connects, and resolves when media flows. Rejects when the device would restart. */
 export async function callAsDevice(endpoint: URL): Promise<Device> {
-  const peer = createPeerCaller({ channelLabel: "rtvi-ai", payloadType: 111 });
+  const peer = createPeerCaller({ shape: esp32, channelLabel: "rtvi-ai" });
   const opus = await loadOpus();
   const [encoder, decoder] = [await opus.createEncoder({ sampleRate }), await opus.createDecoder({ sampleRate })];
   const playout = createPlayout();
@@ -35,13 +36,13 @@ export async function callAsDevice(endpoint: URL): Promise<Device> {
   }
 
   try {
-    const sdp = await postOffer(endpoint, deviceOffer(await peer.offer()));
+    const sdp = await postOffer(endpoint, await peer.offer());
     const answer = readDeviceAnswer(sdp);
     peer.onPacket(({ header, payload }) => {
       const samples = header.ssrc === answer.audioSsrc ? decoder.decode(payload) : undefined;
       if (samples) playout.enqueue({ samples, sampleRate, channels: 1 });
     });
-    await peer.accept(weriftAnswer(sdp));
+    await peer.accept(sdp);
     await peer.connected(10_000);
     const speak = (samples: Int16Array): void => peer.sendAudio(encoder.encode(samples));
     return { peer, answer, playout, sampleRate, speak, drop };
@@ -57,30 +58,6 @@ async function postOffer(endpoint: URL, sdp: string): Promise<string> {
   if (headers["transfer-encoding"] !== undefined) throw new Error("a chunked answer restarts the device");
   if (!(Number(headers["content-length"]) < maxAnswerBytes)) throw new Error(`${headers["content-length"]} bytes`);
   return (JSON.parse(text) as { readonly sdp: string }).sdp;
-}
-
-/** Rewrites werift's offer as the device sends it: see `esp32` in `offers.ts`. */
-function deviceOffer(offer: string): string {
-  const line = (pattern: RegExp): string => offer.match(pattern)?.[0] ?? "";
-  return `${[
-    ...["v=0", "o=- 1495799811084970 1495799811084970 IN IP4 0.0.0.0", "s=-", "t=0 0", "a=msid-semantic: iot"],
-    ...["a=group:BUNDLE audio datachannel", line(/a=fingerprint:sha-256 [\w:]+/), "a=setup:passive"],
-    ...[line(/a=ice-ufrag:.+/), line(/a=ice-pwd:.+/)],
-    ...["m=audio 9 UDP/TLS/RTP/SAVP 111", "c=IN IP4 0.0.0.0", "a=rtpmap:111 opus/48000/2"],
-    ...[`${line(/a=ssrc:\d+/)} cname:webrtc-audio`, "a=mid:audio", "a=sendrecv", "a=rtcp-mux"],
-    ...["m=application 50712 UDP/DTLS/SCTP webrtc-datachannel", "c=IN IP4 0.0.0.0", "a=mid:datachannel"],
-    ...["a=sctp-port:5000", "a=max-message-size:262144"],
-    ...(offer.match(/a=candidate:\S+ 1 udp \d+ [\d.]+ \d+ typ host/g) ?? []),
-  ].join("\r\n")}\r\n`;
-}
-
-/** Rewrites the answer for werift. */
-function weriftAnswer(answer: string): string {
-  return answer
-    .replace("UDP/TLS/RTP/SAVP ", "UDP/TLS/RTP/SAVPF ")
-    .replace("BUNDLE audio datachannel", "BUNDLE 0 1")
-    .replace("a=mid:audio", "a=mid:0")
-    .replace("a=mid:datachannel", "a=mid:1");
 }
 
 /** The parts of an answer that Pipecat's ESP32 client reads. */

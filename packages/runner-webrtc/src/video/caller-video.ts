@@ -1,7 +1,7 @@
 import {
   type CallerVideo,
   type Clock,
-  isRunnerError,
+  createCallerVideo,
   RunnerError,
   type Snapshot,
   type VideoSource,
@@ -30,12 +30,8 @@ export interface VideoReceiverOptions {
   readonly clock: Clock;
 }
 
-const defaultTimeoutMs = 2_000;
-const maxTimeoutMs = 60_000;
 /** How long a key frame may take to begin before it is requested again. Chromium ignores requests for 300 ms after one. */
 const retryMs = 200;
-/** Every picture costs the caller a key frame. */
-const minEveryMs = 200;
 
 /** The snapshots of one source that wait for the same key frame. */
 interface Pending {
@@ -50,8 +46,6 @@ export function createVideoReceiver({ peerVideo, clock }: VideoReceiverOptions):
   const pending = new Map<VideoSource, Pending>();
   const assemblers = { camera: createFrameAssembler(), screen: createFrameAssembler() };
   const off = new Set<VideoSource>();
-  const sleeping = new Set<() => void>();
-  let closed = false;
 
   function begin(source: VideoSource): Pending {
     const started: Pending = { waiting: new Set(), requested: false, cancelRetry: () => undefined };
@@ -73,12 +67,9 @@ export function createVideoReceiver({ peerVideo, clock }: VideoReceiverOptions):
     if (pending.size === 0) peerVideo()?.receive(false);
   }
 
-  async function snapshot({
-    source,
-    timeoutMs = defaultTimeoutMs,
-  }: Parameters<CallerVideo["snapshot"]>[0]): Promise<Snapshot> {
-    requireRange("timeoutMs", timeoutMs, 1, maxTimeoutMs);
-    if (closed) throw ended();
+  const callerVideo = createCallerVideo(clock, take);
+
+  async function take(source: VideoSource, timeoutMs: number): Promise<Snapshot> {
     if (peerVideo()?.offered.includes(source) !== true)
       throw new RunnerError(
         "VIDEO_SOURCE_MISSING",
@@ -108,33 +99,8 @@ export function createVideoReceiver({ peerVideo, clock }: VideoReceiverOptions):
     }
   }
 
-  async function* frames({ source, every = 1_000 }: Parameters<CallerVideo["frames"]>[0]): AsyncGenerator<Snapshot> {
-    requireRange("every", every, minEveryMs, maxTimeoutMs);
-    let dueMs = clock.now();
-    while (!closed) {
-      await sleep(dueMs - clock.now());
-      dueMs = Math.max(dueMs + every, clock.now());
-      const taken = await snapshot({ source }).catch(skipMissing);
-      if (taken !== undefined) yield taken;
-    }
-  }
-
-  /** Resolves after `ms`, or when the call ends. */
-  async function sleep(ms: number): Promise<void> {
-    if (ms <= 0) return;
-    await new Promise<void>((resolve) => {
-      const cancel = clock.after(ms, wake);
-      sleeping.add(wake);
-      function wake(): void {
-        cancel();
-        sleeping.delete(wake);
-        resolve();
-      }
-    });
-  }
-
   return {
-    video: { snapshot, frames },
+    video: callerVideo.video,
     push(packet) {
       const { source } = packet;
       const waited = pending.get(source);
@@ -161,26 +127,15 @@ export function createVideoReceiver({ peerVideo, clock }: VideoReceiverOptions):
       if (pending.size > 0) peerVideo()?.receive(true);
     },
     close() {
-      closed = true;
+      callerVideo.close();
       for (const [source, { waiting }] of pending) {
         end(source);
         for (const { reject } of waiting) reject(ended());
       }
-      for (const wake of sleeping) wake();
     },
   };
 }
 
-/** A loop over frames waits for the next picture, and ends with the call. */
-function skipMissing(error: unknown): undefined {
-  if (!isRunnerError(error) || !["VIDEO_OFF", "VIDEO_TIMED_OUT", "CALL_ENDED"].includes(error.code)) throw error;
-}
-
 function ended(): RunnerError {
   return new RunnerError("CALL_ENDED", "No picture was taken: the call is over.");
-}
-
-function requireRange(name: string, value: number, min: number, max: number): void {
-  if (value >= min && value <= max) return;
-  throw new RunnerError("OPTION_INVALID", `${name} cannot be ${value}.`, { fix: `Use ${min} to ${max} ms.` });
 }

@@ -100,7 +100,7 @@ describe("packets of other encoders", () => {
 
 test("in-band FEC restores a lost frame better than concealment", async () => {
   const opus = await loadOpus();
-  const encoder = await opus.createEncoder({ sampleRate: 48_000 });
+  const encoder = await opus.createEncoder({ sampleRate: 48_000, fec: true });
   const speech = cut(syllables(150, { durationMs: 1_000, sampleRate: 48_000 }));
   const packets = speech.map(({ samples }) => encoder.encode(samples));
   const errors = await Promise.all(

@@ -12,8 +12,8 @@ export interface OutgoingAudio {
    */
   send(frame: AudioFrame): void;
   /**
-   * Takes the caller's report of the share of packets lost, in %. In-band FEC is on at first, and while packets are lost; it
-   * is turned off by the tenth report in a row without loss.
+   * Takes the caller's report of the share of packets lost, in %. A report of loss turns in-band FEC on, and the tenth report in
+   * a row without loss turns it off.
    */
   reportLoss(percent: number): void;
   /** Drops what the encoder still holds: the last 6.5 ms, and the FEC that the next packet would contain. */
@@ -59,7 +59,7 @@ export function createOutgoingAudio(options: OutgoingAudioOptions): OutgoingAudi
   let encoderRate: number | undefined;
   let silentFrames = 0;
   let silentPacket: Uint8Array | undefined;
-  let reportsUntilFecOff = lossFreeReports;
+  let reportsUntilFecOff = 0;
   let failure: unknown;
   let closed = false;
 
@@ -94,7 +94,7 @@ export function createOutgoingAudio(options: OutgoingAudioOptions): OutgoingAudi
     silentFrames = silent ? silentFrames + 1 : 0;
     if (silentFrames <= settledFrames) silentPacket = undefined;
     if (silentPacket) return silentPacket;
-    const packet = current.encode(sampleRate === rate ? samples : new Int16Array(rate / 50));
+    const packet = current.encode(sampleRate === rate ? samples : new Int16Array(rate / 50), silent);
     if (silentFrames >= settledFrames) silentPacket = packet;
     return packet;
   }

@@ -127,7 +127,8 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
     }
     channel = opened;
     opened.onMessage.subscribe((message) => {
-      if (channel === opened && typeof message === "string") listener.text(message);
+      // Pipecat's iOS client sends its JSON as binary messages.
+      if (channel === opened) listener.text(message.toString());
     });
     opened.stateChange.subscribe((next) => {
       if (channel !== opened || next === "connecting") return;

@@ -12,10 +12,13 @@ import {
   useVP8,
 } from "werift";
 import type { VideoPacket } from "../../peer.ts";
+import { answerForWerift, offerInShape, optionsOfShape } from "../../test/client-shape.ts";
 import type { UdpTransport } from "../../udp-transport.ts";
 import { ignoreRepeatedHelloVerify } from "../patches/repeated-hello-verify.ts";
 
 export interface PeerCallerOptions {
+  /** Another client's offer, in whose shape it calls: see `client-shape.ts`. It decides payload type, data channel and ICE lite. */
+  readonly shape?: string;
   /** Whether it opens a data channel. Default true. */
   readonly dataChannel?: boolean;
   /** The channel's label. Default `chat`. */
@@ -78,7 +81,9 @@ const dtlsHandshake = 22;
 export const silence: Uint8Array = Uint8Array.of(0xf8, 0xff, 0xfe);
 
 /** Creates a caller. `offer()` opens sockets and `close()` releases them. */
-export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
+export function createPeerCaller(calling: PeerCallerOptions = {}): PeerCaller {
+  const { shape } = calling;
+  const options = shape === undefined ? calling : { ...calling, ...optionsOfShape(shape) };
   const connection = new RTCPeerConnection({
     iceServers: [...(options.iceServers ?? [])],
     iceTransportPolicy: options.relayOnly === true ? "relay" : "all",
@@ -133,10 +138,14 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
       await connection.setLocalDescription(await connection.createOffer({ iceRestart }));
       if (!guarded) connection.dtlsTransports.forEach(ignoreRepeatedHelloVerify);
       guarded = true;
-      return connection.localDescription?.sdp ?? "";
+      const sdp = connection.localDescription?.sdp ?? "";
+      return shape === undefined ? sdp : offerInShape(shape, sdp);
     },
     async accept(sdp) {
-      await connection.setRemoteDescription({ type: "answer", sdp });
+      await connection.setRemoteDescription({
+        type: "answer",
+        sdp: shape === undefined ? sdp : answerForWerift(sdp),
+      });
       // After an ICE restart, werift does not start ICE while DTLS is connected.
       for (const { iceTransport, state } of connection.dtlsTransports)
         if (state === "connected" && iceTransport.state !== "connected") void iceTransport.start();

@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import open from "open";
 import { expect, test, vi } from "vitest";
-import { openBrowser } from "./run.ts";
+import { openBrowser } from "./open-browser.ts";
 
 vi.mock("open");
 

@@ -18,7 +18,7 @@ const documented = documentedPaths();
 const others = [
   "/client/index.html",
   "/client/assets/x.js",
-  "/files/fuzz.realtime.test.ts",
+  "/files/fuzz.slow.test.ts",
   "/files/fixture.ts",
   "/files/../package.json",
   "/sessions/nobody/x",

@@ -1,0 +1,34 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** The rows of the tables in `docs/parity.md`. */
+const rows: readonly string[] = readFileSync(new URL("../../docs/parity.md", import.meta.url), "utf8")
+  .split("\n")
+  .filter((line) => line.startsWith("|"));
+
+/** Whether a row has this text. */
+export function hasRow(text: string): boolean {
+  return rows.some((row) => row.includes(text));
+}
+
+/** The names that no row has as code, alone or with a value. `*` in a row stands for the rest of a name: `--moq-*`. */
+export function missingNames(names: readonly string[]): readonly string[] {
+  const known = new Set(rows.flatMap((row) => row.match(/[\w*{}/.-]+/g) ?? []));
+  const families = [...known].filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
+  return names.filter((name) => !known.has(name) && !families.some((family) => family && name.startsWith(family)));
+}
+
+/** The flags, environment variables and routes in the source of Pipecat's runner, a folder with Python modules. */
+export function namesInSource(folder: string): readonly string[] {
+  const code = globSync("*.py", { cwd: folder })
+    .map((file) => readFileSync(join(folder, file), "utf8"))
+    .join("\n")
+    .replaceAll(/"""[\s\S]*?"""/g, "");
+  const find = (pattern: RegExp): string[] => Array.from(code.matchAll(pattern), ([, name = ""]) => name);
+  const flags = find(/add_argument\([^)]*?"(--[a-z0-9-]+)"/g);
+  const variables = find(/(?:getenv|environ(?:\.get)?)[([]\s*"([A-Z_]+)"/g);
+  const routes = find(/@app\.\w+\(\s*"([^"]+)"/g).map((route) =>
+    route.replace("{session_id}", "{id}").replace(/\{\w+:path\}/, "{path}"),
+  );
+  return [...new Set([...flags, ...variables, ...routes])];
+}

@@ -1,0 +1,173 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname } from "node:path";
+import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/testing";
+import type { FakeCaller } from "@pipecat-ts/runner-testing";
+import { expect, onTestFinished, test } from "vitest";
+import { send } from "../../packages/runner-testing/src/http.ts";
+import { connectCaller as connectByWebRTC } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
+import { connectCaller as connectByWebSocket } from "../../packages/runner-websocket/src/test/fake-caller.ts";
+import { expectEcho, twilioAccount } from "../server/callers.ts";
+
+const root = dirname(dirname(import.meta.dirname));
+
+/** The example bot in isolated processes, started like a user starts it, in a process group of its own. */
+async function startIsolated(more: NodeJS.ProcessEnv = {}) {
+  const command = ["packages/runner-cli/src/main.ts", "apps/echo-bot/bot.ts", "--port", "0", "--isolation", "process"];
+  const env = {
+    ...process.env,
+    TWILIO_ACCOUNT_SID: twilioAccount.accountSid,
+    TWILIO_AUTH_TOKEN: twilioAccount.authToken,
+    ...more,
+  };
+  const child = spawn(process.execPath, command, { cwd: root, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const { pid = 0 } = child;
+  const workers = new Set<number>();
+  let printed = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk: Buffer) => {
+      printed += chunk.toString();
+    });
+  }
+  onTestFinished(() => {
+    for (const each of [pid, ...workers]) kill(each, "SIGKILL");
+  });
+  await expect.poll(() => printed, { timeout: 30_000 }).toMatch(/http:\/\/localhost:\d+(.|\n)*\(--max-sessions\)/);
+  const port = Number(/http:\/\/localhost:(\d+)/.exec(printed)?.[1]);
+  const url = (path: string) => new URL(path, `http://127.0.0.1:${port}`);
+
+  return {
+    pid,
+    url,
+    exited: exitCode(child),
+    printed: () => printed,
+    /** Its workers so far, by process id. */
+    workers(): ReadonlySet<number> {
+      if (isAlive(pid)) for (const worker of childrenOf(pid)) workers.add(worker);
+      return workers;
+    },
+    async started(transport: string) {
+      const { status, text, json } = await send(url("/start"), { method: "POST", body: { transport } });
+      if (status !== 200) throw new Error(`POST /start answered ${status} ${text}`);
+      return json as { readonly wsUrl?: string; readonly sessionId?: string };
+    },
+    async callAll(): Promise<FakeCaller[]> {
+      const { wsUrl = "" } = await this.started("websocket");
+      const { sessionId } = await this.started("webrtc");
+      return [
+        await connectByWebSocket(wsUrl),
+        await createFakeTwilio(twilioAccount).call({ at: url("/"), path: "/twilio" }),
+        await connectByWebRTC(url(`/sessions/${sessionId}/api/offer`)),
+      ];
+    },
+  };
+}
+
+async function exitCode(child: ChildProcess): Promise<unknown> {
+  const [code, signal] = await once(child, "exit");
+  return code ?? signal;
+}
+
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended.
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function folders(): string[] {
+  return readdirSync(tmpdir()).filter((name) => name.startsWith("pipecat-runner-"));
+}
+
+test("calls over sockets, phone and WebRTC survive a reload and the death of the gateway, and then leave nothing", async () => {
+  const before = folders();
+  const host = await startIsolated();
+  const callers = await host.callAll();
+  await Promise.all(callers.map(expectEcho));
+
+  const webrtc = await connectByWebRTC(host.url("/api/offer?session_id=my-own-id"));
+  const candidates = { method: "PATCH", body: { pc_id: webrtc.pcId, candidates: [] } } as const;
+  for (let count = 0; count < 20; count++) {
+    expect((await send(host.url("/api/offer"), candidates)).status, "the body names the session").toBe(200);
+  }
+  expect((await send(host.url("/sessions/my-own-id"))).json).toMatchObject({ state: "active", transport: "webrtc" });
+  expect(
+    (await send(host.url("/api/offer"), { ...candidates, body: { pc_id: "unknown", candidates: [] } })).status,
+  ).toBe(404);
+  callers.push(webrtc);
+
+  const old = new Set(host.workers());
+  kill(host.pid, "SIGHUP");
+  await expect.poll(host.printed, { timeout: 30_000 }).toContain("bot reloaded");
+  const { wsUrl = "" } = await host.started("websocket");
+  callers.push(await connectByWebSocket(wsUrl));
+  expect([...host.workers()].some((worker) => !old.has(worker))).toBe(true);
+  await Promise.all(callers.map(expectEcho));
+
+  kill(host.pid, "SIGKILL");
+  expect(await host.exited).toBe("SIGKILL");
+  await Promise.all(callers.map(expectEcho));
+  await Promise.all(callers.map((caller) => caller.hangUp()));
+  await expect.poll(() => [...host.workers()].filter(isAlive), { timeout: 20_000 }).toEqual([]);
+  await expect.poll(folders).toEqual(before);
+});
+
+test("a phone call whose process is killed is hung up over the carrier's API by another process", async () => {
+  // Twilio's signatures cover it: only calls that Twilio named are hung up.
+  const publicUrl = "https://bots.example.com";
+  const carrier = createFakeTwilio(twilioAccount);
+  const api = await carrier.openApi();
+  onTestFinished(api.close);
+  const host = await startIsolated({ TWILIO_API_URL: api.url, PIPECAT_RUNNER_PUBLIC_URL: publicUrl });
+  const [worker = 0] = host.workers();
+  const call = await carrier.call({ at: host.url("/"), path: "/twilio", publicUrl: new URL(publicUrl) });
+  await expectEcho(call);
+  kill(worker, "SIGKILL");
+  await call.closed;
+  await expect
+    .poll(() => api.requests.map(({ method, body }) => [method, body]))
+    .toEqual([["POST", "Status=completed"]]);
+  expect(host.printed()).toMatch(/"transport":"twilio","reason":"crashed"/);
+});
+
+test("SIGTERM to every process at once lets calls end, and then the command exits with 0", async () => {
+  const before = folders();
+  const host = await startIsolated();
+  const callers = await host.callAll();
+  for (const each of [-host.pid, host.pid, ...host.workers()]) kill(each, "SIGTERM");
+  await expect.poll(host.printed).toContain("waiting for calls to end");
+  const { status } = await send(host.url("/start"), { method: "POST", body: {} });
+  expect(status).toBe(503);
+  await Promise.all(callers.map(expectEcho));
+  await Promise.all(callers.map((caller) => caller.hangUp()));
+  expect(await host.exited).toBe(0);
+  expect([...host.workers()].filter(isAlive)).toEqual([]);
+  expect(folders()).toEqual(before);
+});
+
+test("a second signal ends all processes at once", async () => {
+  const host = await startIsolated();
+  const [caller] = await host.callAll();
+  host.workers();
+  kill(host.pid, "SIGTERM");
+  await expect.poll(host.printed).toContain("waiting for calls to end");
+  kill(-host.pid, "SIGINT");
+  await caller?.closed;
+  expect(await host.exited).toBe(130);
+  await expect.poll(() => [...host.workers()].filter(isAlive)).toEqual([]);
+});

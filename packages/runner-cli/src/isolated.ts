@@ -1,0 +1,115 @@
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
+import type { Gateway } from "@pipecat-ts/runner-gateway";
+import { type IsolationFlags, isolationFlags } from "@pipecat-ts/runner-gateway/options";
+import { createLogger, runnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
+import { parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
+import { commandFlags, type MissingOption } from "./flags.ts";
+import { openBrowser } from "./open-browser.ts";
+import { printBanner } from "./output.ts";
+import type { PluginFailure } from "./plugins.ts";
+import { prepareRunner } from "./prepare-runner.ts";
+import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
+import { findProject, loadEnvironment, shownPath } from "./project.ts";
+import {
+  boundStandardStreams,
+  flushStandardStreams,
+  prepareStandardStreams,
+  sendConsoleToStderr,
+} from "./standard-streams.ts";
+
+/** A command line with `--isolation process`. Only the workers load the bot and its transports. */
+export interface IsolatedCommand {
+  readonly argv: readonly string[];
+  readonly itself: string | undefined;
+  readonly isolation: IsolationFlags;
+  /** The runner's options that were given. */
+  readonly given: Readonly<Record<string, unknown>>;
+  /** The environment before `.env` files were read: each worker reads them anew. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** What a worker reports for the banner. */
+interface WorkerNotes {
+  readonly bot: string;
+  readonly failures: readonly PluginFailure[];
+  readonly missing: readonly MissingOption[];
+}
+
+/** Reads whether the command line or the environment asks for isolation. Throws OPTION_INVALID. */
+export function readIsolation(argv: readonly string[], itself: string | undefined): IsolatedCommand | undefined {
+  const parsed = parsePartly(argv, [runnerGroup]);
+  const given = parsed.given[runnerGroup.name] ?? {};
+  const first = itself ?? parsed.bot;
+  const folder = first === undefined ? process.cwd() : dirname(resolve(first));
+  const env = { ...process.env };
+  loadEnvironment([folder, findProject(folder).folder]);
+  const { help, direct } = resolveOptions(commandFlags, { given });
+  if (help) return undefined;
+  const isolation = resolveOptions(isolationFlags, { given });
+  if (isolation.isolation === "none") return undefined;
+  if (direct) {
+    throw new RunnerError("OPTION_INVALID", "--direct runs one bot without a server: there is nothing to isolate.", {
+      fix: "Omit --direct or --isolation.",
+    });
+  }
+  return { argv, itself, isolation, given, env };
+}
+
+/** Accepts callers, and runs their bots in workers, until a signal. Resolves to the exit code. */
+export async function runIsolated({ argv, itself, isolation, given, env }: IsolatedCommand): Promise<number> {
+  const { verbose, open } = resolveOptions(commandFlags, { given });
+  const settings = runnerOptionsFrom(resolveOptions(runnerFlags, { given }));
+  const logger = createLogger({ level: verbose ? "debug" : "info" });
+  boundStandardStreams(logger.countDropped);
+  const { createGateway } = await import("@pipecat-ts/runner-gateway");
+  const entry = fileURLToPath(import.meta.resolve("pipecat-runner/worker"));
+  const workers = { entry, args: [itself ?? "", ...argv], env };
+  const gateway = createGateway({ runner: { ...settings, logger }, isolation, workers });
+  // Live calls continue in the workers when this process fails.
+  handleUncaughtErrors({ handleUncaught: () => false }, logger, () => process.exit(1), process);
+  const stopped = stopOnSignals(gateway, logger, signalsOf(gateway), () => {
+    void gateway.reload().catch(() => undefined); // It is logged.
+  });
+  const hasStopped = await Promise.race([gateway.listen(), stopped.then(() => true)]);
+  if (hasStopped) return 0;
+  const { report, url } = gateway;
+  const { transports, unauthenticatedRoutes } = report;
+  const notes = report.notes as WorkerNotes;
+  printBanner({ ...notes, url, settings, transports, unauthenticatedRoutes });
+  if (open) await openBrowser(url, logger);
+  await stopped;
+  return 0;
+}
+
+/** The signals of this process. A second one ends the workers too. */
+function signalsOf(gateway: Gateway): Parameters<typeof stopOnSignals>[2] {
+  return {
+    on: (signal, listener) => process.on(signal, listener),
+    off: (signal, listener) => process.off(signal, listener),
+    exit(code) {
+      gateway.kill();
+      process.exit(code);
+    },
+  };
+}
+
+/** The program of a worker: `args` are the bot's file if it is the program, or "", and the command line of the gateway. */
+export async function runWorker([itself, ...argv]: readonly string[]): Promise<void> {
+  prepareStandardStreams();
+  sendConsoleToStderr();
+  const { serveWorker } = await import("@pipecat-ts/runner-gateway/worker");
+  await serveWorker(process, async (options) => {
+    const line = await readCommandLine(argv, itself || undefined);
+    if (!line) throw new Error("A worker has no help.");
+    const { runner, logger } = prepareRunner(line, options);
+    handleUncaughtErrors(runner, logger, () => void runner.close().finally(() => process.exit(1)), process);
+    nameLeakedListeners(runner, process);
+    const failures = line.found.failures.map(({ name, reason, fix }) => ({ name, reason, fix }));
+    const notes: WorkerNotes = { bot: shownPath(line.bot.file), failures, missing: line.missing };
+    return { runner, logger, notes };
+  });
+  await flushStandardStreams();
+  process.exit(0);
+}

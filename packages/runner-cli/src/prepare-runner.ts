@@ -1,0 +1,100 @@
+import { join } from "node:path";
+import { clientRoot } from "@pipecat-ts/browser-client";
+import { type Logger, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
+import { createFileStorage } from "@pipecat-ts/runner-files";
+import {
+  type CountingLogger,
+  createLogger,
+  createRunner,
+  type Runner,
+  type RunnerOptions,
+  runnerFlags,
+  runnerOptionsFrom,
+} from "@pipecat-ts/runner-host";
+import type { CommandLine } from "./command-line.ts";
+import { commandFlags } from "./flags.ts";
+import { hasClient } from "./output.ts";
+import type { FoundPlugins } from "./plugins.ts";
+import { type Project, shownPath } from "./project.ts";
+import { readRunnerBody } from "./runner-body.ts";
+import { boundStandardStreams } from "./standard-streams.ts";
+import { refreshTypeFile } from "./type-file.ts";
+import { type WatchedBot, watchBot } from "./watch.ts";
+
+/** The runner of a command line. */
+export interface PreparedRunner {
+  readonly runner: Runner;
+  readonly logger: CountingLogger;
+  /** With `--watch`. */
+  readonly watched: WatchedBot | undefined;
+  readonly settings: ReturnType<typeof runnerOptionsFrom>;
+}
+
+/** Creates the runner of a command line, and its logger. Opens no port. `more` are options that have no flag. */
+export function prepareRunner(line: CommandLine, more: Partial<RunnerOptions> = {}): PreparedRunner {
+  const { found, given, bot } = line;
+  const { verbose, runnerBody, uploadsFolder, uploadsFolderMaxFiles } = resolveOptions(commandFlags, { given });
+  if (found.plugins.length === 0) throw noTransport(line);
+
+  const logger = createLogger({ level: verbose ? "debug" : "info" });
+  boundStandardStreams(logger.countDropped);
+  for (const { name, cause } of found.failures) logger.debug({ err: cause, package: name }, "transport not loaded");
+  for (const { reason, fix } of found.duplicates) logger.warn(`${reason} ${fix}`);
+  refreshTypes(line.project, logger);
+  const watched = line.modules && watchBot(bot, line.modules, logger);
+  const settings = withPresentName(runnerOptionsFrom(resolveOptions(runnerFlags, { given })), found.plugins, logger);
+  const runner = createRunner({
+    ...settings,
+    ...(hasClient() && { clientRoot }),
+    ...(runnerBody !== undefined && { body: readRunnerBody(runnerBody) }),
+    ...(uploadsFolder !== undefined && {
+      fileStorage: createFileStorage({ folder: uploadsFolder, maxFiles: uploadsFolderMaxFiles }),
+    }),
+    bot: watched?.bot ?? bot.bot,
+    plugins: found.plugins,
+    pluginOptions: line.pluginOptions,
+    cliArgs: line.cliArgs,
+    logger,
+    ...more,
+  });
+  return { runner, logger, watched, settings };
+}
+
+/** A runner whose folder is read-only starts all the same. */
+function refreshTypes(project: Project, logger: Logger): void {
+  try {
+    const update = refreshTypeFile(project);
+    if (update?.changed) logger.info({ file: shownPath(update.file), packages: update.packages }, "types written");
+  } catch (err) {
+    logger.warn({ err }, "types not written");
+  }
+}
+
+/** Replaces a former name of a transport in `--transport`, and warns. */
+function withPresentName<Options extends { readonly transport?: string | undefined }>(
+  options: Options,
+  plugins: FoundPlugins["plugins"],
+  logger: Logger,
+): Options {
+  const { transport = "" } = options;
+  const renamed = plugins.find(({ advanced }) => advanced?.formerNames?.includes(transport));
+  if (renamed === undefined || plugins.some(({ name }) => name === transport)) return options;
+  logger.warn({ transport, fix: `Use --transport ${renamed.name}.` }, "deprecated name of a transport");
+  return { ...options, transport: renamed.name };
+}
+
+function noTransport({ found, project }: Pick<CommandLine, "found" | "project">): RunnerError {
+  const { failures, missing }: FoundPlugins = found;
+  const [failure] = failures;
+  if (failure) {
+    const { name, reason, fix, cause } = failure;
+    return new RunnerError("TRANSPORT_UNAVAILABLE", `${name}: ${reason}`, { fix, cause });
+  }
+  const manifest = shownPath(join(project.folder, "package.json"));
+  const message = `No transport is installed: ${manifest} has no dependency that is a transport.`;
+  const fix =
+    missing.length > 0
+      ? `Install the missing dependencies (${missing.join(", ")}): npm install`
+      : "Install one: npm i @pipecat-ts/runner-<name>. To list them: npm search keywords:pipecat-runner-transport";
+  return new RunnerError("TRANSPORT_UNAVAILABLE", message, { fix });
+}

@@ -1,0 +1,230 @@
+import { createRecordingLogger } from "@pipecat-ts/runner-testing";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { ReadyMessage, SessionMessage } from "./messages.ts";
+import { createPool, type PoolOptions } from "./pool.ts";
+import type { WorkerEvents, WorkerExit, WorkerProcess } from "./worker-process.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => {
+  expect(vi.getTimerCount(), "timers left behind").toBe(0);
+  vi.useRealTimers();
+});
+
+/** A worker that does what the test says. */
+interface FakeWorker {
+  readonly number: number;
+  readonly told: string[];
+  /** It takes callers, or cannot. */
+  become(outcome: "ready" | Error): Promise<void>;
+  session(id: string, state: SessionMessage["state"]): void;
+  exit(exit?: Partial<WorkerExit>): Promise<void>;
+}
+
+function openPool(options: Partial<PoolOptions> = {}) {
+  const logger = createRecordingLogger();
+  const workers: FakeWorker[] = [];
+  const pool = createPool({
+    node: "0000000a",
+    folder: () => "/workers",
+    url: () => new URL("http://localhost:7860"),
+    maxSessions: Number.POSITIVE_INFINITY,
+    workerSessions: 1,
+    maxWorkers: 10,
+    warmWorkers: 1,
+    workerCalls: Number.POSITIVE_INFINITY,
+    shutdownTimeoutMs: 60_000,
+    logger,
+    onExit: () => undefined,
+    onSilent: () => undefined,
+    onSessionEnded: () => undefined,
+    ...options,
+    start(open, events) {
+      const { worker, process } = createWorker(open.owner.worker, events);
+      workers.push(worker);
+      return process;
+    },
+  });
+  return { pool, logger, workers, last: () => workers.at(-1) as FakeWorker };
+}
+
+function createWorker(number: number, events: WorkerEvents): { worker: FakeWorker; process: WorkerProcess } {
+  const ready = Promise.withResolvers<ReadyMessage>();
+  const exited = Promise.withResolvers<WorkerExit>();
+  const told: string[] = [];
+  const worker: FakeWorker = {
+    number,
+    told,
+    async become(outcome) {
+      if (outcome === "ready") ready.resolve({ kind: "ready", transports: [], unauthenticatedRoutes: [], notes: {} });
+      else {
+        ready.reject(outcome);
+        exited.resolve({ cause: "code", code: 1, signal: null });
+      }
+      await settled();
+    },
+    session: (id, state) => events.onReport({ kind: "session", id, transport: "fake", state }),
+    async exit(exit = {}) {
+      exited.resolve({ cause: "stopped", code: 0, signal: null, ...exit });
+      await settled();
+    },
+  };
+  return {
+    worker,
+    process: {
+      ...{ number, pid: number, path: `/workers/${number}`, isSilent: false, lastCounters: [] },
+      ready: ready.promise,
+      exited: exited.promise,
+      isResponsive: async () => true,
+      handOver: () => undefined,
+      metrics: async () => [],
+      cleanUp: () => undefined,
+      evict: (id) => told.push(`evict ${id}`),
+      stop: (how) => told.push(how),
+      kill: () => told.push("kill"),
+    },
+  };
+}
+
+async function settled(): Promise<void> {
+  await vi.advanceTimersByTimeAsync(0);
+}
+
+/** An open pool whose first worker is ready. */
+async function openReady(options: Partial<PoolOptions> = {}) {
+  const host = openPool(options);
+  const opened = host.pool.open();
+  await host.last().become("ready");
+  await opened;
+  return host;
+}
+
+async function stop({ pool, workers }: Pick<ReturnType<typeof openPool>, "pool" | "workers">): Promise<void> {
+  const stopped = pool.stop("close");
+  await Promise.all(workers.map((worker) => worker.exit()));
+  await stopped;
+}
+
+test("when the warm worker gets a session, another one starts, at most as many as --max-workers", async () => {
+  const host = await openReady({ maxWorkers: 2 });
+  expect(host.pool.counts).toEqual({ starting: 0, idle: 1, busy: 0, retiring: 0 });
+  const place = await host.pool.place();
+  host.workers[0]?.session("one", "pending");
+  place.release();
+  expect(host.pool.counts).toEqual({ starting: 1, idle: 0, busy: 1, retiring: 0 });
+  await host.last().become("ready");
+  host.last().session("two", "pending");
+  expect(host.workers).toHaveLength(2);
+  await expect(host.pool.place()).rejects.toMatchObject({ code: "AT_CAPACITY" });
+  await stop(host);
+});
+
+test("requests in progress that begin no session start no worker", async () => {
+  const host = await openReady();
+  const places = [await host.pool.pick(), await host.pool.pick(), await host.pool.pick()];
+  for (const { release } of places) release();
+  expect(host.workers).toHaveLength(1);
+  await stop(host);
+});
+
+test("a caller waits for a worker that starts, and gets 429 when it takes 10 s", async () => {
+  const host = await openReady();
+  host.last().session("one", "active");
+  const place = host.pool.place();
+  await settled();
+  await host.last().become("ready");
+  expect((await place).worker.number).toBe(host.last().number);
+  const late = host.pool.place();
+  const rejected = expect(late).rejects.toMatchObject({ code: "AT_CAPACITY" });
+  await vi.advanceTimersByTimeAsync(10_000);
+  await rejected;
+  await stop(host);
+});
+
+test("surplus idle workers are stopped after 30 s, the longest idle first", async () => {
+  const host = await openReady();
+  host.workers[0]?.session("one", "active");
+  await host.workers[1]?.become("ready");
+  host.workers[1]?.session("two", "active");
+  await host.workers[2]?.become("ready");
+  await vi.advanceTimersByTimeAsync(1_000);
+  host.workers[1]?.session("two", "ended");
+  await vi.advanceTimersByTimeAsync(1_000);
+  host.workers[0]?.session("one", "ended");
+  await vi.advanceTimersByTimeAsync(27_999);
+  expect(host.workers.map(({ told }) => told)).toEqual([[], [], []]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(host.workers.map(({ told }) => told)).toEqual([[], [], ["close"]]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(host.workers.map(({ told }) => told)).toEqual([[], ["close"], ["close"]]);
+  await vi.advanceTimersByTimeAsync(8_000);
+  expect(host.workers[2]?.told, "it did not exit").toEqual(["close", "kill"]);
+  await stop(host);
+});
+
+test("a worker that fails to start is replaced with a growing delay, and the failure is logged", async () => {
+  const host = await openReady();
+  host.workers[0]?.session("one", "active");
+  for (const [attempt, delayMs] of [250, 500, 1_000].entries()) {
+    await host.last().become(new Error("broken"));
+    expect(host.workers).toHaveLength(attempt + 2);
+    await vi.advanceTimersByTimeAsync(delayMs - 1);
+    expect(host.workers).toHaveLength(attempt + 2);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(host.workers).toHaveLength(attempt + 3);
+  }
+  expect(host.logger.lines.filter(({ message }) => message === "worker failed to start")).toHaveLength(3);
+  await host.last().become("ready");
+  await stop(host);
+});
+
+test("a worker is replaced after --worker-calls sessions, when the last one has ended", async () => {
+  const host = await openReady({ workerSessions: 5, workerCalls: 2 });
+  const [first] = host.workers;
+  first?.session("one", "pending");
+  first?.session("two", "pending");
+  expect(host.pool.counts).toEqual({ starting: 1, idle: 0, busy: 0, retiring: 1 });
+  first?.session("one", "ended");
+  expect(first?.told).toEqual([]);
+  first?.session("two", "ended");
+  expect(first?.told).toEqual(["close"]);
+  await host.last().become("ready");
+  await stop(host);
+});
+
+test("old workers that are still busy after the shutdown timeout of a reload are closed", async () => {
+  const host = await openReady();
+  const [first] = host.workers;
+  first?.session("one", "active");
+  await host.last().become("ready");
+  const reloaded = host.pool.reload();
+  await settled();
+  await host.last().become("ready");
+  await reloaded;
+  expect(host.workers.map(({ told }) => told)).toEqual([[], ["close"], []]);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(first?.told).toEqual(["close"]);
+  await stop(host);
+});
+
+test("a reload that fails changes nothing, and the next one works", async () => {
+  const host = await openReady();
+  const failing = host.pool.reload();
+  const working = host.pool.reload();
+  await settled();
+  const rejected = expect(failing).rejects.toThrow("broken");
+  await host.last().become(new Error("broken"));
+  await rejected;
+  await host.last().become("ready");
+  await working;
+  expect(host.workers.map(({ told }) => told)).toEqual([["close"], [], []]);
+  await stop(host);
+});
+
+test("numbers of workers are not used twice at the same time", async () => {
+  const host = await openReady({ workerCalls: 1, maxWorkers: 3 });
+  host.workers[0]?.session("one", "active");
+  await host.last().become("ready");
+  const numbers = host.workers.map(({ number }) => number);
+  expect(new Set(numbers).size).toBe(numbers.length);
+  await stop(host);
+});

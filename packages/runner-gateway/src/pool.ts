@@ -1,0 +1,430 @@
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { type CloseReason, type Logger, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
+import type { MetricValues } from "@pipecat-ts/runner-host";
+import type { ReadyMessage } from "./messages.ts";
+import { createSessionTable, type SessionTable } from "./session-table.ts";
+import type { StartWorker, WorkerExit, WorkerProcess } from "./worker-process.ts";
+
+/** How long a caller waits for a worker to start, in ms. */
+const placeMs = 10_000;
+/** A pending session this old, in ms, may lose its place to a new caller. Callers connect within a few seconds. */
+const evictableMs = 10_000;
+/** How long a surplus worker stays idle before it is stopped, in ms. */
+const surplusMs = 30_000;
+/** The time until the next start after a worker that failed to start, and its bound, in ms. It doubles each time. */
+const backOffMs = 250;
+const maxBackOffMs = 10_000;
+/** From the end of the drain or the close of a worker until it is killed, in ms. */
+const stopMs = 8_000;
+
+export interface PoolOptions {
+  readonly start: StartWorker;
+  /** The node number of the gateway. */
+  readonly node: string;
+  /** The folder of the workers' Unix sockets. */
+  folder(): string;
+  /** Where callers reach the gateway. Read when a worker starts. */
+  url(): URL;
+  /** Sessions at once in all workers together; `Infinity` without a limit. */
+  readonly maxSessions: number;
+  /** Sessions at once in one worker. */
+  readonly workerSessions: number;
+  readonly maxWorkers: number;
+  /** Workers that are ready and have no session. */
+  readonly warmWorkers: number;
+  /** Sessions after which a worker is replaced; `Infinity` without a limit. */
+  readonly workerCalls: number;
+  readonly shutdownTimeoutMs: number;
+  readonly logger: Logger;
+  onExit(exit: WorkerExit, lastCounters: MetricValues): void;
+  onSilent(): void;
+  onSessionEnded(transport: string, reason: CloseReason): void;
+}
+
+/** A worker for one request. */
+export interface Place {
+  readonly worker: WorkerProcess;
+  /** The request is over, or its session has begun. Later calls have no effect. */
+  release(): void;
+}
+
+/** The workers of a gateway. */
+export interface WorkerPool {
+  readonly sessions: SessionTable;
+  /** Workers by state, for metrics. `idle`: ready, and without a session. */
+  readonly counts: {
+    readonly starting: number;
+    readonly idle: number;
+    readonly busy: number;
+    readonly retiring: number;
+  };
+  /** Whether a worker takes new callers. */
+  readonly isReady: boolean;
+  /** Starts the first worker. Rejects with the error of its bot. */
+  open(): Promise<ReadyMessage>;
+  /** The worker with this number, unless it has ended. */
+  get(worker: number): WorkerProcess | undefined;
+  /** Every worker that runs. */
+  all(): readonly WorkerProcess[];
+  /**
+   * A worker for a request that may begin a session: one with a free place, if any. Such a request may then still be rejected, because
+   * the worker decides. Rejects like `place`.
+   */
+  pick(): Promise<Place>;
+  /** A free place, in a new worker if necessary. Rejects with AT_CAPACITY (429) or DRAINING (503). */
+  place(): Promise<Place>;
+  /**
+   * Replaces all workers: when a new one is ready, new sessions go there, and the old ones end with their last session. Rejects with
+   * the error of the bot; the old workers then stay.
+   */
+  reload(): Promise<void>;
+  /** Stops all workers, after their live calls or with them. Resolves when their processes have ended. */
+  stop(how: "drain" | "close"): Promise<void>;
+  /** Kills all workers now. */
+  kill(): void;
+}
+
+interface Member {
+  readonly process: WorkerProcess;
+  /** `retiring`: it gets no new sessions. `closing`: it was told to exit. */
+  state: "starting" | "ready" | "retiring" | "closing";
+  readonly generation: number;
+  /** Requests in progress that may still begin a session, oldest first; true for those that asked for a place. */
+  readonly holds: Map<symbol, boolean>;
+  sessionsBegun: number;
+  idleSinceMs: number;
+  timer?: NodeJS.Timeout;
+}
+
+export function createPool(options: PoolOptions): WorkerPool {
+  const { node, maxSessions, workerSessions, maxWorkers, warmWorkers, workerCalls, logger } = options;
+  const sessions = createSessionTable(node);
+  const members = new Map<number, Member>();
+  const maxStarting = Math.max(1, availableParallelism());
+  /** Callers that wait for a place. */
+  const waiting = new Set<() => void>();
+  let nextNumber = 1;
+  let generation = 1;
+  let failures = 0;
+  let startAtMs = 0;
+  let backOff: NodeJS.Timeout | undefined;
+  let surplus: NodeJS.Timeout | undefined;
+  let stopping = false;
+  let reloading: Promise<void> = Promise.resolve();
+
+  function load({ process: { number }, holds }: Member): number {
+    return sessions.count(number) + holds.size;
+  }
+
+  /** Whether it has neither a session nor a caller who will have one. Other requests, such as those for a page, do not count. */
+  function isEmpty({ process: { number }, holds }: Member): boolean {
+    return sessions.count(number) === 0 && ![...holds.values()].includes(true);
+  }
+
+  function inState(...states: readonly Member["state"][]): Member[] {
+    return [...members.values()].filter(({ state }) => states.includes(state));
+  }
+
+  function totalLoad(): number {
+    return [...members.values()].reduce((sum, member) => sum + load(member), 0);
+  }
+
+  function start(ofGeneration: number, onFailed: (err: unknown) => void): Member {
+    while (members.has(nextNumber)) nextNumber = (nextNumber + 1) % 65_536;
+    const number = nextNumber;
+    nextNumber = (nextNumber + 1) % 65_536;
+    const worker = options.start(
+      {
+        kind: "open",
+        owner: { node, worker: number },
+        path: join(options.folder(), `${number}.sock`),
+        url: options.url().href,
+        maxSessions: workerSessions,
+      },
+      {
+        onReport(message) {
+          if (sessions.apply(number, message)) begun(member);
+          settle();
+        },
+        onHeard: settle,
+        onSilent() {
+          logger.warn({ worker: number, pid: worker.pid }, "worker does not answer; it gets no new calls");
+          options.onSilent();
+          settle();
+        },
+      },
+    );
+    const startedMs = performance.now();
+    const member: Member = {
+      process: worker,
+      state: "starting",
+      generation: ofGeneration,
+      holds: new Map(),
+      sessionsBegun: 0,
+      idleSinceMs: startedMs,
+    };
+    members.set(number, member);
+    worker.ready.then(
+      () => {
+        failures = 0;
+        member.idleSinceMs = performance.now();
+        logger.debug({ worker: number, durationMs: Math.round(member.idleSinceMs - startedMs) }, "worker ready");
+        if (member.state === "starting") member.state = "ready";
+        if (member.generation < generation) retire(member);
+        settle();
+      },
+      (err: unknown) => {
+        if (!stopping) onFailed(err);
+      },
+    );
+    void worker.exited.then((exit) => ended(member, exit));
+    return member;
+  }
+
+  /** A session of this worker began: it takes over the hold of the oldest request that may have begun it. */
+  function begun(member: Member): void {
+    member.sessionsBegun += 1;
+    const [oldest] = member.holds.keys();
+    if (oldest) member.holds.delete(oldest);
+    if (member.sessionsBegun >= workerCalls) retire(member);
+  }
+
+  function ended(member: Member, exit: WorkerExit): void {
+    const { process: worker, state } = member;
+    clearTimeout(member.timer);
+    members.delete(worker.number);
+    const lost = sessions.remove(worker.number);
+    if (exit.cause !== "stopped" && state !== "starting") {
+      const { cause, code, signal } = exit;
+      const fields = { worker: worker.number, pid: worker.pid, cause, code, signal, sessions: lost.length };
+      logger.error(fields, "worker ended unexpectedly");
+    }
+    for (const { id, transport, createdMs, crash } of lost) {
+      const durationMs = Math.round(performance.now() - createdMs);
+      logger.info({ session: id, transport, reason: "crashed", durationMs }, "session ended");
+      options.onSessionEnded(transport, "crashed");
+      if (crash) void cleanUp(id, crash);
+    }
+    options.onExit(exit, worker.lastCounters);
+    if (state === "starting") delayStart();
+    settle();
+  }
+
+  /** Another worker hangs up what the vendor of a crashed session still holds. */
+  async function cleanUp(session: string, crash: Parameters<WorkerProcess["cleanUp"]>[0]): Promise<void> {
+    try {
+      const { worker, release } = await pick();
+      worker.cleanUp(crash);
+      release();
+    } catch (err) {
+      logger.error({ err, session }, "no worker can clean up after a crash");
+    }
+  }
+
+  /** After a worker that failed to start. */
+  function delayStart(): void {
+    failures += 1;
+    const delayMs = Math.min(maxBackOffMs, backOffMs * 2 ** (failures - 1));
+    startAtMs = performance.now() + delayMs;
+    if (failures === 5) logger.error({ failures }, "workers do not start; trying again every 10 s");
+  }
+
+  /** It gets no new sessions, and ends with its last one. */
+  function retire(member: Member): void {
+    if (member.state !== "ready") return;
+    member.state = "retiring";
+    member.timer = setTimeout(() => close(member), options.shutdownTimeoutMs);
+  }
+
+  function close(member: Member): void {
+    member.state = "closing";
+    clearTimeout(member.timer);
+    member.process.stop("close");
+    member.timer = setTimeout(() => member.process.kill(), stopMs);
+  }
+
+  /** A ready worker with a free place: the one with most sessions, so that others become idle. */
+  function freest(): Member | undefined {
+    return inState("ready")
+      .filter((member) => !member.process.isSilent && load(member) < workerSessions)
+      .sort((one, two) => load(two) - load(one))[0];
+  }
+
+  function hold(member: Member, isPlace: boolean): Place {
+    const key = Symbol("request");
+    member.holds.set(key, isPlace);
+    return {
+      worker: member.process,
+      release() {
+        if (member.holds.delete(key)) settle();
+      },
+    };
+  }
+
+  /** Acts on any change: lets callers continue that wait, and starts and stops workers. */
+  function settle(): void {
+    for (const member of inState("ready", "retiring")) {
+      const isIdle = load(member) === 0;
+      if (!isIdle) member.idleSinceMs = Number.POSITIVE_INFINITY;
+      else if (member.idleSinceMs === Number.POSITIVE_INFINITY) member.idleSinceMs = performance.now();
+    }
+    for (const next of [...waiting]) next();
+    if (stopping) return;
+    for (const member of inState("retiring")) if (load(member) === 0) close(member);
+    startMissing();
+    stopSurplus();
+  }
+
+  function startMissing(): void {
+    clearTimeout(backOff);
+    const empty = inState("ready").filter((member) => isEmpty(member) && !member.process.isSilent).length;
+    const needed = Math.ceil(waiting.size / workerSessions) + Math.max(0, warmWorkers - empty);
+    const starting = inState("starting").length;
+    const room = maxWorkers - inState("starting", "ready").length;
+    const count = Math.min(needed - starting, maxStarting - starting, room);
+    if (count <= 0) return;
+    const delayMs = startAtMs - performance.now();
+    if (delayMs > 0) backOff = setTimeout(settle, delayMs);
+    else for (let index = 0; index < count; index++) start(generation, logFailure);
+  }
+
+  function logFailure(err: unknown): void {
+    logger.error({ err }, "worker failed to start");
+  }
+
+  function stopSurplus(): void {
+    clearTimeout(surplus);
+    const idle = inState("ready").filter((member) => load(member) === 0);
+    idle.sort((one, two) => one.idleSinceMs - two.idleSinceMs);
+    const excess = idle.slice(0, Math.max(0, idle.length - warmWorkers));
+    const dueMs = performance.now() - surplusMs;
+    for (const member of excess) if (member.idleSinceMs <= dueMs) close(member);
+    const next = excess.find(({ state }) => state === "ready");
+    if (next) surplus = setTimeout(settle, next.idleSinceMs - dueMs);
+  }
+
+  /** Ends the oldest session that has waited long for its caller, so that its place becomes free. */
+  function evict(): boolean {
+    const oldest = sessions.oldestPending(evictableMs);
+    const owner = oldest && members.get(oldest.worker);
+    if (!oldest || !owner) return false;
+    owner.process.evict(oldest.id);
+    return true;
+  }
+
+  function requireRoom(): void {
+    const places = (maxWorkers - inState("ready").length) * workerSessions;
+    if (waiting.size < places && totalLoad() + waiting.size < maxSessions) return;
+    if (evict()) return;
+    throw new RunnerError("AT_CAPACITY", "All places for calls are taken.", { fix: "Try again in a moment." });
+  }
+
+  async function place(): Promise<Place> {
+    const deadlineMs = performance.now() + placeMs;
+    for (;;) {
+      if (stopping) throw draining();
+      const free = totalLoad() < maxSessions ? freest() : undefined;
+      if (free) {
+        const place = hold(free, true);
+        if (await free.process.isResponsive()) return place;
+        place.release();
+        continue;
+      }
+      requireRoom();
+      let next: () => void = () => undefined;
+      const changed = new Promise<void>((resolve) => {
+        next = resolve;
+      });
+      waiting.add(next);
+      startMissing();
+      const inTime = await withTimeout(changed, Math.max(0, deadlineMs - performance.now()));
+      waiting.delete(next);
+      if (!inTime) throw new RunnerError("AT_CAPACITY", "No worker became free.", { fix: "Try again in a moment." });
+    }
+  }
+
+  async function pick(): Promise<Place> {
+    const free = freest();
+    if (free) {
+      const place = hold(free, false);
+      if (await free.process.isResponsive()) return place;
+      place.release();
+    }
+    const others = inState("ready");
+    others.sort((one, two) => load(one) - load(two));
+    for (const { process: worker } of others) {
+      if (await worker.isResponsive()) return { worker, release: () => undefined };
+    }
+    return await place();
+  }
+
+  function draining(): RunnerError {
+    return new RunnerError("DRAINING", "This server is shutting down.", {
+      fix: "Try again in a moment: another server may answer.",
+    });
+  }
+
+  async function reload(): Promise<void> {
+    if (stopping) throw draining();
+    const first = start(generation + 1, () => undefined); // The caller gets the error.
+    await first.process.ready;
+    generation += 1;
+    const old = inState("starting", "ready").filter((member) => member.generation < generation);
+    const calls = old.reduce((sum, member) => sum + load(member), 0);
+    for (const member of old) retire(member);
+    logger.info({ calls }, "bot reloaded; live calls continue with the old code");
+    settle();
+  }
+
+  return {
+    sessions,
+    get counts() {
+      const ready = inState("ready");
+      const idle = ready.filter((member) => load(member) === 0).length;
+      return {
+        starting: inState("starting").length,
+        idle,
+        busy: ready.length - idle,
+        retiring: inState("retiring", "closing").length,
+      };
+    },
+    get isReady() {
+      return !stopping && inState("ready").length > 0;
+    },
+    async open() {
+      const first = start(generation, () => undefined); // The caller gets the error.
+      const report = await first.process.ready;
+      settle();
+      return report;
+    },
+    get: (number) => members.get(number)?.process,
+    all: () => [...members.values()].map((member) => member.process),
+    pick,
+    place,
+    reload() {
+      // One after the other. Each caller learns about its own.
+      const next = reloading.then(reload);
+      reloading = next.catch(() => undefined);
+      return next;
+    },
+    async stop(how) {
+      stopping = true;
+      clearTimeout(backOff);
+      clearTimeout(surplus);
+      for (const next of [...waiting]) next();
+      for (const member of members.values()) {
+        clearTimeout(member.timer);
+        const limitMs = stopMs + (how === "drain" ? options.shutdownTimeoutMs : 0);
+        member.timer = setTimeout(() => member.process.kill(), limitMs);
+        if (member.state === "starting") member.process.kill();
+        else member.process.stop(how);
+      }
+      await Promise.all([...members.values()].map((member) => member.process.exited));
+    },
+    kill() {
+      stopping = true;
+      for (const member of members.values()) member.process.kill();
+    },
+  };
+}

@@ -1,0 +1,200 @@
+import { once } from "node:events";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createRecordingLogger } from "@pipecat-ts/runner-testing";
+import { expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { createGateway } from "./gateway.ts";
+import type { IsolationFlags } from "./options.ts";
+
+/** A gateway in this process, with workers in processes of their own. */
+async function startGateway(isolation: Partial<IsolationFlags>) {
+  const log = createRecordingLogger();
+  const gateway = createGateway({
+    runner: { host: "127.0.0.1", port: 0, logger: log, maxSessions: 1_000 },
+    isolation: {
+      ...{ workerSessions: 1, warmWorkers: 1, maxWorkers: undefined, workerMemory: undefined, workerCalls: undefined },
+      ...isolation,
+    },
+    workers: { entry: join(import.meta.dirname, "test/worker-program.ts"), args: [] },
+  });
+  await gateway.listen();
+
+  async function start(): Promise<string> {
+    const response = await fetch(new URL("/start", gateway.url), { method: "POST" });
+    const reply = (await response.json()) as { readonly id?: string; readonly code?: string };
+    if (reply.id === undefined) throw new Error(`${response.status} ${reply.code}`);
+    return reply.id;
+  }
+
+  return {
+    gateway,
+    log,
+    start,
+    connect: (id: string) => new WebSocket(new URL(`/fake/${id}`, gateway.url)),
+    async metric(name: string) {
+      const metrics = await (await fetch(new URL("/metrics", gateway.url))).text();
+      return Number(metrics.split(`${name} `)[1]?.split("\n")[0]);
+    },
+    crashes: () => log.lines.filter(({ fields }) => fields.reason === "crashed").map(({ fields }) => fields.session),
+    exits: () => log.lines.filter(({ message }) => message === "worker ended unexpectedly").map(({ fields }) => fields),
+    [Symbol.asyncDispose]: gateway.close,
+  };
+}
+
+/** Opens a socket, sends a message at once, and resolves when it is echoed. */
+async function firstMessage(socket: WebSocket): Promise<void> {
+  socket.once("open", () => socket.send('"hello"'));
+  await once(socket, "message", { signal: AbortSignal.timeout(5_000) });
+  socket.close();
+}
+
+test("no first message is lost when sockets are handed over, one at a time or many at once", async () => {
+  await using host = await startGateway({ workerSessions: 100, maxWorkers: 2, warmWorkers: 2 });
+  let echoed = 0;
+  for (let count = 0; count < 50; count++) {
+    await firstMessage(host.connect(await host.start()));
+    echoed += 1;
+  }
+  for (let round = 0; round < 3; round++) {
+    const ids = await Promise.all(Array.from({ length: 30 }, host.start));
+    await Promise.all(ids.map((id) => firstMessage(host.connect(id))));
+    echoed += ids.length;
+  }
+  expect(echoed).toBe(140);
+  await expect.poll(() => host.gateway.sessions.counts).toEqual({ pending: 0, active: 0 });
+});
+
+/** What a bot does to its process, and how the gateway reports it. */
+const faults = [
+  ["kill", { cause: "signal", signal: "SIGKILL" }],
+  ["abort", { cause: "signal", signal: "SIGABRT" }],
+  ["fill", { cause: "memory" }],
+] as const;
+
+test("a bot that kills, aborts, fills or blocks its process disturbs the calls of its own worker only", async () => {
+  await using host = await startGateway({ workerSessions: 3, workerMemory: 48 });
+
+  async function call() {
+    const id = await host.start();
+    const socket = host.connect(id);
+    await once(socket, "open");
+    return { id, socket, ...measureEcho(socket) };
+  }
+
+  /** Two calls in one worker, while another worker is idle. */
+  async function pair() {
+    const calls = [await call(), await call()] as const;
+    await expect.poll(() => host.metric('pipecat_workers{state="idle"}')).toBe(1);
+    return calls;
+  }
+
+  const others = [];
+  for (let count = 0; count < 3; count++) others.push(await call());
+
+  for (const [fault, exit] of faults) {
+    const [own, neighbor] = await pair();
+    const closed = Promise.all([own, neighbor].map(({ socket }) => once(socket, "close")));
+    own.socket.send(JSON.stringify(fault));
+    await closed;
+    await expect.poll(() => host.exits().at(-1)).toMatchObject({ ...exit, sessions: 2 });
+    expect(host.crashes().slice(-2).sort()).toEqual([own.id, neighbor.id].sort());
+  }
+  expect(host.crashes()).toHaveLength(2 * faults.length);
+  expect(processesNamed("sleep"), "what a worker started ends with it").toEqual([]);
+
+  const [own, neighbor] = await pair();
+  own.socket.send('"block"');
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  const blockedMs = neighbor.echo.longestMs;
+  await firstMessage(host.connect(await host.start()));
+  expect(neighbor.echo.longestMs, "the new call did not wait until the blocked worker answers").toBeLessThan(2_900);
+  expect(blockedMs, "the other call of the same worker waits").toBeGreaterThan(1_000);
+  await expect.poll(() => neighbor.echo.sent - neighbor.echo.count, { message: "it continues" }).toBeLessThan(3);
+  expect(host.crashes()).toHaveLength(2 * faults.length);
+
+  for (const { socket, echo } of others) {
+    expect(socket.readyState).toBe(socket.OPEN);
+    expect(echo.sent - echo.count, "every message is echoed").toBeLessThan(50);
+    // Generous, because other tests may use the machine. The block takes three times as long.
+    expect(echo.longestMs).toBeLessThan(1_000);
+  }
+  for (const { stop, socket } of [...others, own, neighbor]) {
+    stop();
+    socket.terminate();
+  }
+});
+
+/** Sends a message every 20 ms, and measures the longest wait between two echoes. */
+function measureEcho(socket: WebSocket) {
+  const echo = { sent: 0, count: 0, longestMs: 0 };
+  let lastMs = performance.now();
+  const noteWait = () => {
+    echo.longestMs = Math.max(echo.longestMs, performance.now() - lastMs);
+  };
+  socket.on("message", () => {
+    noteWait();
+    lastMs = performance.now();
+    echo.count += 1;
+  });
+  const timer = setInterval(() => {
+    if (socket.readyState !== socket.OPEN) return;
+    socket.send('"tick"');
+    echo.sent += 1;
+    noteWait();
+  }, 20);
+  return { echo, stop: () => clearInterval(timer) };
+}
+
+test("sessions through one-call workers leave no process, socket, descriptor or file", async () => {
+  const before = [descriptors(), folders()];
+  {
+    await using host = await startGateway({ workerCalls: 1 });
+    const idle = descriptors().length;
+    for (let count = 0; count < 4; count++) await firstMessage(host.connect(await host.start()));
+    await expect.poll(() => host.gateway.sessions.counts).toEqual({ pending: 0, active: 0 });
+    await expect.poll(() => children().length, { timeout: 20_000 }).toBe(1);
+    // One client connection that fetch keeps open.
+    await expect.poll(() => descriptors().length).toBeLessThanOrEqual(idle + 2);
+  }
+  expect(children()).toEqual([]);
+  await expect.poll(() => [descriptors(), folders()]).toEqual(before);
+});
+
+/** The folders of gateways. */
+function folders(): string[] {
+  return readdirSync(tmpdir()).filter((name) => name.startsWith("pipecat-runner-"));
+}
+
+/** The sockets and pipes of this process. */
+function descriptors(): string[] {
+  return readdirSync("/proc/self/fd").flatMap((descriptor) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${descriptor}`);
+      return /^(socket|pipe):/.test(target) ? [target] : [];
+    } catch {
+      return []; // The descriptor of the listing itself.
+    }
+  });
+}
+
+/** The running processes with this program, started by a worker of this test. */
+function processesNamed(name: string): string[] {
+  return readdirSync("/proc").filter((entry) => {
+    if (!/^\d+$/.test(entry)) return false;
+    try {
+      const [program, seconds] = readFileSync(`/proc/${entry}/cmdline`, "utf8").split("\0");
+      return program === name && seconds === "60" && !/^State:\tZ/m.test(readFileSync(`/proc/${entry}/status`, "utf8"));
+    } catch {
+      return false; // It has ended.
+    }
+  });
+}
+
+/** The processes that this process has started. */
+function children(): string[] {
+  return readdirSync("/proc/self/task").flatMap((task) =>
+    readFileSync(`/proc/self/task/${task}/children`, "utf8").split(" ").filter(Boolean),
+  );
+}

@@ -1,0 +1,61 @@
+import { expect, test, vi } from "vitest";
+import type { SessionMessage } from "./messages.ts";
+import { createSessionTable } from "./session-table.ts";
+
+const node = "0000000a";
+
+function session(id: string, state: SessionMessage["state"]): SessionMessage {
+  return { kind: "session", id, transport: "fake", state };
+}
+
+test("a session is found by its id and aliases until it ends, and by the worker that its id names also afterwards", () => {
+  const table = createSessionTable(node);
+  expect(table.apply(1, session("chosen", "pending"))).toBe(true);
+  expect(table.apply(1, session("chosen", "active"))).toBe(false);
+  table.apply(1, { kind: "alias", id: "chosen", key: "unverified:CA1" });
+  expect(table.findId("chosen")).toBe(1);
+  for (const key of ["CA1", "unverified:CA1"]) expect(table.findAlias(key)).toBe(1);
+  expect([table.findAlias("chosen"), table.findId("CA1")]).toEqual([undefined, undefined]);
+  expect(table.counts).toEqual({ pending: 0, active: 1 });
+  table.apply(1, session("chosen", "ended"));
+  for (const key of ["CA1", "unverified:CA1"]) expect(table.findAlias(key)).toBeUndefined();
+  expect(table.findId("chosen")).toBeUndefined();
+  expect([table.count(1), table.counts]).toEqual([0, { pending: 0, active: 0 }]);
+  table.apply(1, { kind: "alias", id: "chosen", key: "late" });
+  expect(table.findAlias("late")).toBeUndefined();
+
+  expect(table.ownerOf(`${node}-0007-8000-8000-000000000000.1.x`)).toBe(7);
+  expect(table.ownerOf("0000000b-0007-8000-8000-000000000000"), "of another gateway").toBeUndefined();
+});
+
+test("a later session takes over an alias, and keeps it when the earlier one ends", () => {
+  const table = createSessionTable(node);
+  table.apply(1, session("one", "pending"));
+  table.apply(2, session("two", "pending"));
+  table.apply(1, { kind: "alias", id: "one", key: "CA1" });
+  table.apply(2, { kind: "alias", id: "two", key: "CA1" });
+  table.apply(1, session("one", "ended"));
+  expect(table.findAlias("CA1")).toBe(2);
+});
+
+test("the sessions of a worker that ended are returned and forgotten", () => {
+  const table = createSessionTable(node);
+  table.apply(1, session("one", "active"));
+  table.apply(2, session("two", "active"));
+  table.apply(1, session("three", "pending"));
+  expect(table.remove(1).map(({ id }) => id)).toEqual(["one", "three"]);
+  expect([table.findId("one"), table.findId("two"), table.count(1), table.count(2)]).toEqual([undefined, 2, 0, 1]);
+});
+
+test("the oldest pending session is found when it has waited long enough", () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  const table = createSessionTable(node);
+  table.apply(1, session("active", "pending"));
+  table.apply(1, session("active", "active"));
+  table.apply(1, session("one", "pending"));
+  vi.advanceTimersByTime(1_000);
+  table.apply(1, session("two", "pending"));
+  expect(table.oldestPending(2_000)).toBeUndefined();
+  expect(table.oldestPending(500)?.id).toBe("one");
+  vi.useRealTimers();
+});

@@ -1,0 +1,130 @@
+import type { FromWorker, SessionMessage } from "./messages.ts";
+import { ownerOf } from "./owner-id.ts";
+
+/** What a worker reports about a session. */
+export type SessionReport = Extract<FromWorker, { kind: "session" | "alias" | "remembered" }>;
+
+/** A session of a worker. */
+export interface LiveSession {
+  readonly id: string;
+  readonly worker: number;
+  transport: string;
+  state: SessionMessage["state"];
+  readonly startedAt: Date;
+  /** On the clock of `performance.now()`. */
+  readonly createdMs: number;
+  readonly keys: Set<string>;
+  /** What its plugin needs if its worker crashes. */
+  crash?: { readonly plugin: string; readonly record: object };
+}
+
+/**
+ * The live sessions of all workers, as the workers report them. It routes requests with an id that the caller chose or with an alias,
+ * such as a vendor's call id: ids of the runner name their worker themselves. It also tells which sessions a crash ended.
+ */
+export interface SessionTable {
+  /** Applies a report. Returns true for a session that is new. */
+  apply(worker: number, message: SessionReport): boolean;
+  /** The worker that an id of the runner names; the text may also begin with one, like a token. */
+  ownerOf(text: string): number | undefined;
+  /** The worker of the session with this id, which its caller may have chosen. */
+  findId(id: string): number | undefined;
+  /** The worker of the session with this alias. */
+  findAlias(key: string): number | undefined;
+  /** How many sessions a worker has. */
+  count(worker: number): number;
+  /** The oldest session that has waited longer than `ms` for its caller. */
+  oldestPending(ms: number): LiveSession | undefined;
+  /** Forgets the sessions of a worker, and returns them. */
+  remove(worker: number): readonly LiveSession[];
+  /** Describes all sessions, like `GET /sessions` of a runner. Times are in ISO 8601 or ms. */
+  list(): readonly object[];
+  /** Sessions by state. */
+  readonly counts: { readonly pending: number; readonly active: number };
+}
+
+export function createSessionTable(node: string): SessionTable {
+  /** Oldest first. */
+  const sessions = new Map<string, LiveSession>();
+  const keys = new Map<string, LiveSession>();
+  const perWorker = new Map<number, number>();
+
+  function countFor(worker: number, change: number): void {
+    const count = (perWorker.get(worker) ?? 0) + change;
+    if (count > 0) perWorker.set(worker, count);
+    else perWorker.delete(worker);
+  }
+
+  function forget(session: LiveSession): void {
+    sessions.delete(session.id);
+    for (const key of session.keys) if (keys.get(key) === session) keys.delete(key);
+    countFor(session.worker, -1);
+  }
+
+  function addKey(session: LiveSession, key: string): void {
+    // Transports put a prefix in front of ids that are not verified. Requests have the id alone.
+    for (const each of [key, key.slice(key.lastIndexOf(":") + 1)]) {
+      session.keys.add(each);
+      keys.set(each, session);
+    }
+  }
+
+  return {
+    apply(worker, message) {
+      const known = sessions.get(message.id);
+      if (message.kind === "alias") {
+        if (known) addKey(known, message.key);
+        return false;
+      }
+      if (message.kind === "remembered") {
+        const { plugin, record } = message;
+        if (known) known.crash = { plugin, record };
+        return false;
+      }
+      const { id, transport, state } = message;
+      if (state === "ended") {
+        if (known) forget(known);
+        return false;
+      }
+      if (known) {
+        Object.assign(known, { transport, state });
+        return false;
+      }
+      const createdMs = performance.now();
+      sessions.set(id, { id, worker, transport, state, startedAt: new Date(), createdMs, keys: new Set() });
+      countFor(worker, 1);
+      return true;
+    },
+    ownerOf(text) {
+      const owner = ownerOf(text);
+      return owner?.node === node ? owner.worker : undefined;
+    },
+    findId: (id) => sessions.get(id)?.worker,
+    findAlias: (key) => keys.get(key)?.worker,
+    count: (worker) => perWorker.get(worker) ?? 0,
+    oldestPending(ms) {
+      const latest = performance.now() - ms;
+      for (const session of sessions.values()) {
+        if (session.createdMs > latest) return undefined;
+        if (session.state === "pending") return session;
+      }
+      return undefined;
+    },
+    remove(worker) {
+      const removed = [...sessions.values()].filter((session) => session.worker === worker);
+      for (const session of removed) forget(session);
+      return removed;
+    },
+    list() {
+      const nowMs = performance.now();
+      return [...sessions.values()].map(({ id, transport, state, startedAt, createdMs }) => {
+        const durationMs = Math.round(nowMs - createdMs);
+        return { sessionId: id, transport, state, startedAt: startedAt.toISOString(), durationMs };
+      });
+    },
+    get counts() {
+      const pending = [...sessions.values()].filter(({ state }) => state === "pending").length;
+      return { pending, active: sessions.size - pending };
+    },
+  };
+}

@@ -1,0 +1,64 @@
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import type { RunnerContext } from "@pipecat-ts/runner-core";
+import { createRecordingLogger } from "@pipecat-ts/runner-testing";
+import { expect, onTestFinished, test } from "vitest";
+import { fakePlugin, neverConnected } from "../../runner-host/src/test/fake-plugin.ts";
+import type { SessionReport } from "./session-table.ts";
+import { createInMemoryWorkers } from "./test/in-memory-workers.ts";
+
+/** A ready worker whose start requests create a pending session, or with `?run` an active one. */
+async function startWorker() {
+  const folder = await mkdtemp(join(tmpdir(), "worker-"));
+  onTestFinished(async () => await rm(folder, { recursive: true }));
+  const plugin = fakePlugin({
+    open: (runner: RunnerContext) => ({
+      start({ request: { url = "" } }) {
+        const session = runner.createSession();
+        if (url.includes("run")) session.run({}, neverConnected);
+        return { sessionId: session.id, body: { id: session.id } };
+      },
+    }),
+  });
+  const common = { plugins: [plugin], env: {}, logger: createRecordingLogger() };
+  const workers = createInMemoryWorkers(() => ({
+    ...common,
+    async bot({ signal }) {
+      if (!signal.aborted) await once(signal, "abort");
+    },
+  }));
+  const reports: SessionReport[] = [];
+  const worker = workers.start(
+    {
+      ...{ kind: "open", owner: { node: "0000000a", worker: 3 }, path: join(folder, "3.sock") },
+      ...{ url: "http://localhost:7860/", maxSessions: 2 },
+    },
+    { onReport: (report) => reports.push(report), onHeard: () => undefined, onSilent: () => undefined },
+  );
+  await worker.ready;
+  return { worker, reports };
+}
+
+async function start(socketPath: string, path: string): Promise<string> {
+  const sent = request({ socketPath, path, method: "POST", headers: { host: "localhost" }, agent: false }).end();
+  const [response] = await once(sent, "response");
+  return (JSON.parse(await text(response)) as { id: string }).id;
+}
+
+test("a worker evicts a session that still waits for its caller, and no other", async () => {
+  const { worker, reports } = await startWorker();
+  const active = await start(worker.path, "/start?run");
+  const pending = await start(worker.path, "/start");
+  expect([active, pending].map((id) => id.slice(0, 13))).toEqual(["0000000a-0003", "0000000a-0003"]);
+  worker.evict(active);
+  worker.evict(pending);
+  const ended = () => reports.filter((report) => report.kind === "session" && report.state === "ended");
+  await expect.poll(ended).toMatchObject([{ id: pending, reason: "evicted" }]);
+  worker.stop("close");
+  expect(await worker.exited).toEqual({ cause: "stopped", code: 0, signal: null });
+  expect(ended()).toMatchObject([{ id: pending }, { id: active, reason: "shutdown" }]);
+});

@@ -1,0 +1,160 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { chmod, rmdir } from "node:fs/promises";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { dirname } from "node:path";
+import { inspect } from "node:util";
+import { isRunnerError, type Logger } from "@pipecat-ts/runner-core";
+import type { Runner, RunnerOptions } from "@pipecat-ts/runner-host";
+import { clientHeader, rejectedHeader } from "./headers.ts";
+import type { FromWorker, OpenMessage, ToWorker } from "./messages.ts";
+import { createOwnerIds } from "./owner-id.ts";
+
+/** The options of a worker's runner that the gateway decides. */
+export type WorkerRunnerOptions = Required<
+  Pick<RunnerOptions, "sessionIds" | "pendingTakesPlace" | "observer" | "maxSessions">
+>;
+
+/** What the program of a worker creates. */
+export interface WorkerRunner {
+  readonly runner: Runner;
+  readonly logger: Logger;
+  /** JSON for the program of the gateway, such as the transports that could not be loaded. */
+  readonly notes?: unknown;
+}
+
+/** The parts of `process` that a worker uses. */
+export type WorkerChannel = Pick<NodeJS.Process, "on" | "once" | "send" | "connected">;
+
+/**
+ * Runs a runner for the gateway that started this process: tells it about sessions, and takes callers' connections from it. Signals are
+ * ignored: the gateway decides when to stop. When the gateway ends, live calls continue.
+ *
+ * Resolves when the runner has stopped. The program then exits.
+ */
+export async function serveWorker(
+  channel: WorkerChannel,
+  create: (options: WorkerRunnerOptions) => Promise<WorkerRunner>,
+): Promise<void> {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) channel.on(signal, () => undefined);
+
+  function send(message: FromWorker): void {
+    // Without a gateway, nobody asks.
+    if (channel.connected) channel.send?.(message, undefined, {}, () => undefined);
+  }
+
+  const disconnected = new Promise<void>((resolve) => void channel.once("disconnect", resolve));
+  /** Resolves when the message is written. */
+  async function sendLast(message: FromWorker): Promise<void> {
+    if (!channel.connected) return;
+    await new Promise<void>((resolve) => channel.send?.(message, undefined, {}, () => resolve()));
+  }
+
+  const opening = await new Promise<OpenMessage>((resolve) => {
+    channel.once("message", (message) => resolve(message as OpenMessage));
+  });
+  /** The response to the request that the current code handles. */
+  const responses = new AsyncLocalStorage<{ open: ServerResponse | undefined }>();
+
+  async function open(): Promise<WorkerRunner & { readonly server: Server }> {
+    const created = await create({
+      sessionIds: createOwnerIds(opening.owner),
+      pendingTakesPlace: true,
+      maxSessions: opening.maxSessions,
+      observer: {
+        changed: ({ id, transport, state }, reason) => send({ kind: "session", id, transport, state, reason }),
+        remembered: ({ id, owner }, record) => send({ kind: "remembered", id, plugin: owner, record }),
+        aliased: ({ id }, key) => send({ kind: "alias", id, key }),
+        rejected() {
+          const response = responses.getStore()?.open;
+          if (response && !response.headersSent) response.setHeader(rejectedHeader, "1");
+        },
+      },
+    });
+    const server = await created.runner.attach(opening.path, new URL(opening.url));
+    await chmod(opening.path, 0o600);
+    return { ...created, server };
+  }
+
+  let opened: Awaited<ReturnType<typeof open>>;
+  try {
+    opened = await open();
+  } catch (error) {
+    const { code, message, fix } = isRunnerError(error)
+      ? error
+      : { code: "WORKER_FAILED", message: inspect(error), fix: undefined };
+    await sendLast({ kind: "failed", code, message, fix });
+    return;
+  }
+  const { runner, logger, server, notes } = opened;
+
+  server.prependListener("request", (request, response) => {
+    takeClient(request);
+    // A session that the request begins runs in the same context, and must not keep the response.
+    const current: { open: ServerResponse | undefined } = { open: response };
+    response.once("close", () => {
+      current.open = undefined;
+    });
+    responses.enterWith(current);
+  });
+  server.prependListener("upgrade", takeClient);
+
+  await new Promise<void>((resolve) => {
+    function stop(how: "drain" | "close"): void {
+      void runner[how]().then(resolve, (err: unknown) => {
+        logger.error({ err }, "worker did not stop");
+        resolve();
+      });
+    }
+
+    /** Its caller may have connected since the gateway chose it. */
+    function evict(id: string): void {
+      const session = runner.sessions.find(id);
+      if (session?.state === "pending") void session.end("evicted");
+    }
+
+    async function report(): Promise<void> {
+      send({ kind: "metrics", values: await runner.metrics() });
+    }
+
+    function takeSocket(socket: Socket | undefined, { head, id }: Extract<ToWorker, { kind: "socket" }>): void {
+      const closed = () => {
+        if (id !== undefined) send({ kind: "socket-closed", id });
+      };
+      if (!socket) {
+        closed(); // The caller is gone.
+        return;
+      }
+      socket.once("close", closed);
+      socket.unshift(Buffer.from(head, "base64"));
+      server.emit("connection", socket);
+    }
+
+    channel.on("message", (received, handle) => {
+      const message = received as ToWorker;
+      if (message.kind === "socket") takeSocket(handle as Socket | undefined, message);
+      else if (message.kind === "ping") send({ kind: "pong" });
+      else if (message.kind === "metrics") void report();
+      else if (message.kind === "crashed") void runner.cleanUpAfterCrash(message.plugin, message.record);
+      else if (message.kind === "evict") evict(message.id);
+      else if (message.kind === "drain" || message.kind === "close") stop(message.kind);
+    });
+    void disconnected.then(() => {
+      logger.warn({ calls: runner.sessions.counts.active }, "the gateway ended; live calls continue");
+      stop("drain");
+    });
+    const { transports, unauthenticatedRoutes } = runner;
+    send({ kind: "ready", transports, unauthenticatedRoutes, notes });
+  });
+  await sendLast({ kind: "metrics", values: await runner.metrics() });
+  // The gateway removes the folder, unless it has ended. Other workers may still use it.
+  if (!channel.connected) await rmdir(dirname(opening.path)).catch(() => undefined);
+}
+
+/** Gives a request that the gateway forwarded the address of its caller. Connections that were handed over have their own. */
+function takeClient({ socket, headers }: IncomingMessage): void {
+  if (socket.remoteAddress !== undefined) return;
+  const { [clientHeader]: client } = headers;
+  delete headers[clientHeader];
+  if (client !== undefined) Object.defineProperty(socket, "remoteAddress", { value: client, configurable: true });
+}
