@@ -134,6 +134,22 @@ describe("output", () => {
     }
   });
 
+  test("that is written live over a wire at another rate ends with one padded frame", async () => {
+    const { transport, clock, sent } = createFakeCall({
+      port: { sampleRates: [8_000], frameMs: 40, sendAheadMs: 160 },
+    });
+    const writer = transport.output.getWriter();
+    for (let index = 0; index < 31; index++) {
+      void writer.write(steady(5_000, 20));
+      await clock.advance(20);
+    }
+    await clock.advance(1_000);
+    expect(sent.length).toBe(16); // 620 ms
+    const heard = sent.flatMap(({ frame }) => [...frame.samples]);
+    expect(heard.findLastIndex((sample) => sample > 2_000)).toBe(620 * 8 - 1);
+    expect(heard.slice(100, 4_800).every((sample) => Math.abs(sample - 5_000) < 50)).toBe(true);
+  });
+
   test("applies backpressure to writes above 200 ms", async () => {
     const { transport, clock } = createFakeCall();
     const writer = transport.output.getWriter();

@@ -49,6 +49,8 @@ interface Waiter {
 const jitterReserveMs = 25;
 /** The same where the far end buffers audio: also for late timers, which it would notice first. */
 const aheadReserveMs = 40;
+/** Live audio in pieces of 20 ms with ±10 ms of jitter never pauses for longer than this. */
+const maxPieceGapMs = 45;
 /** A gap of up to this length belongs to the utterance; after it, the bot has stopped speaking. */
 const maxGapMs = 200;
 const maxBufferedBytes = 1024 * 1024;
@@ -142,8 +144,9 @@ export function createPlayout(options: PlayoutOptions): Playout {
 
   function frameKind(dueMs: number): "full" | "padded" | "last" {
     const leadMs = leadAt(dueMs) - epsilonMs;
-    if (dueMs - enqueuedAtMs >= startAfterMs && leadMs <= spareMs) return "last";
-    return leadMs <= 0 ? "padded" : "full";
+    const quietMs = dueMs - enqueuedAtMs;
+    if (leadMs <= 0) return quietMs < maxPieceGapMs ? "padded" : "last";
+    return leadMs <= spareMs && quietMs >= startAfterMs ? "last" : "full";
   }
 
   /** How long the far end can continue with what it was sent. */
