@@ -12,7 +12,7 @@ export interface VoiceDetector {
   close(): void;
 }
 
-/** One thread for all calls, so that detecting voices delays the audio of none. */
+/** One thread for all calls, so that it delays the audio of none. Each call needs about a tenth of a core. */
 let starting: Promise<Worker> | undefined;
 let calls = 0;
 

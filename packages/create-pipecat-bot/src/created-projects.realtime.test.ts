@@ -29,6 +29,11 @@ describe.each(
       // The links lead to source files, which are written for this setting.
       run(folder, "tsc", "--pretty", "false", "--exactOptionalPropertyTypes");
     }
+    if (existsSync(join(folder, "pipecat-env.d.ts"))) {
+      const command = [join(root, "packages/runner-cli/src/main.ts"), "types"];
+      const types = spawnSync(process.execPath, command, { cwd: folder, encoding: "utf8" });
+      expect(types.stdout).toMatch(/^pipecat-env\.d\.ts already imports the types of @pipecat-ts\/runner-webrtc\n$/);
+    }
     if (existsSync(join(folder, "tsconfig.build.json"))) run(folder, "tsc", "-p", "tsconfig.build.json");
     // The same tests run completely in `apps`: here, a few show that the project is complete.
     const some = name === "transport" ? "AUDIO" : language === "ts" ? "greets|plays" : "without|plays";

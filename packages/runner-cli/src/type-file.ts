@@ -10,7 +10,7 @@ import { findProject, type Project, shownPath } from "./project.ts";
  */
 const fileName = "pipecat-env.d.ts";
 
-/** What `updateTypeFile` did. */
+/** What became of the file. */
 export interface TypeFileUpdate {
   /** The absolute path. */
   readonly file: string;
