@@ -182,7 +182,7 @@ describe("over webrtc", () => {
       return id;
     });
     await refused.connect.click();
-    await refused.expectNotice(/^The connection to the bot failed: The limit of active sessions \(1\) is reached\./);
+    await refused.expectNotice(/^The connection to the bot failed: All places for calls are taken\./);
   });
 
   test("an offer to a runner without a free port is retried, and then shows the runner's error", async () => {

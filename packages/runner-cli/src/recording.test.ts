@@ -1,6 +1,7 @@
+import { existsSync } from "node:fs";
 import type { AudioFrame } from "@pipecat-ts/audio";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type RecordingFile, recordTo } from "./recording.ts";
+import { type RecordingFile, recordCall, recordTo } from "./recording.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -153,4 +154,7 @@ test("rejects a file that exists, or cannot be created, and a sample rate that n
   await expect(record(call, full)).rejects.toMatchObject({ code: "OPTION_INVALID" });
   expect(full.closed).toBe(1);
   await expect(record(call, fakeFile(), 0.5)).rejects.toMatchObject({ code: "OPTION_INVALID" });
+  const swapped = recordCall({} as never, {} as never, { path: "call.wav" });
+  await expect(swapped).rejects.toMatchObject({ fix: expect.stringContaining("recordCall(args, transport") });
+  expect(existsSync("call.wav")).toBe(false);
 });

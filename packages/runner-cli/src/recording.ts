@@ -75,6 +75,11 @@ export async function recordTo(
       fix: "Use an integer from 1,000 to 192,000 Hz.",
     });
   }
+  if (typeof path !== "string" || typeof transport.listenOutput !== "function") {
+    throw new RunnerError("OPTION_INVALID", "A recording needs the bot's arguments, its transport and a path.", {
+      fix: 'Call recordCall(args, transport, { path: "call.wav" }).',
+    });
+  }
   const format = { sampleRate, channels: 2 };
   const file = await create(openNew, path, wavHeader(format, 0));
   const readers = [transport.listen().getReader(), transport.listenOutput().getReader()] as const;

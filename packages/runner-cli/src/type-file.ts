@@ -29,7 +29,7 @@ export function writeTypeFile(folder: string): TypeFileUpdate {
   throw new RunnerError(
     "TRANSPORT_UNAVAILABLE",
     `No transport is installed: ${shownPath(join(project.folder, "package.json"))} has no dependency that is a transport.`,
-    { fix: "Install one, for example: npm i @pipecat-ts/runner-<name>" },
+    { fix: "Run npm install if it has one. Otherwise install one: npm i @pipecat-ts/runner-<name>" },
   );
 }
 

@@ -136,6 +136,17 @@ test("counters do not fall when a worker ends", async () => {
   expect(await counters()).toEqual(["1", "1"]);
 });
 
+test("a crash does not lose how the sessions before it ended", async () => {
+  await using host = await startGateway();
+  const { socket } = await host.call();
+  socket.close();
+  await expect.poll(() => host.gateway.sessions.counts).toEqual({ pending: 0, active: 0 });
+  host.workers.running.get(1)?.crash();
+  await expect.poll(() => host.workers.running.has(1)).toBe(false);
+  const metrics = await (await host.fetch("/metrics")).text();
+  expect(metrics).toContain('pipecat_sessions_ended_total{transport="fake",reason="caller-left"} 1');
+});
+
 test("a blocked worker gets no new calls, and its own requests wait for it", async () => {
   await using host = await startGateway({ maxWorkers: 2, workerSessions: 5 });
   const { id } = await host.call();

@@ -14,6 +14,11 @@ export interface GatewayMetrics {
   requestResent(): void;
 }
 
+/** The gateway counts how sessions end, because a worker that crashes cannot report its latest ones. */
+function withoutEndings(values: MetricValues): MetricValues {
+  return values.filter(({ name }) => name !== "pipecat_sessions_ended_total");
+}
+
 /** `own`: the metrics of this process. */
 export function createGatewayMetrics(
   own: { values(): Promise<MetricValues> },
@@ -29,7 +34,7 @@ export function createGatewayMetrics(
   });
   const silent = new Counter({
     name: "pipecat_worker_silent_total",
-    help: "How often a worker did not answer within 0.5 s, because its event loop was blocked.",
+    help: "How often a worker with a free place did not answer within 0.5 s, because its event loop was blocked.",
     registers,
   });
   const resent = new Counter({
@@ -51,9 +56,11 @@ export function createGatewayMetrics(
 
   return {
     async text() {
+      // Of workers that have ended by now: one that ends meanwhile is among the others.
+      const past = ended;
       const workers = await Promise.all(pool.all().map((worker) => worker.metrics()));
       const gateway = await Promise.all([own.values(), registry.getMetricsAsJSON()]);
-      return await aggregateMetrics([...gateway, await ended, ...workers]);
+      return await aggregateMetrics([...gateway, ...[await past, ...workers].map(withoutEndings)]);
     },
     workerExited({ cause }, lastCounters) {
       exits.inc({ cause });

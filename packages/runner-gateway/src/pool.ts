@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type CloseReason, type Logger, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
@@ -144,6 +145,9 @@ export function createPool(options: PoolOptions): WorkerPool {
       },
       {
         onReport(message) {
+          if (message.kind === "session" && message.state === "ended" && message.reason !== undefined) {
+            options.onSessionEnded(message.transport, message.reason);
+          }
           if (sessions.apply(number, message)) begun(member);
           settle();
         },
@@ -195,6 +199,8 @@ export function createPool(options: PoolOptions): WorkerPool {
     clearTimeout(member.timer);
     members.delete(worker.number);
     const lost = sessions.remove(worker.number);
+    // One that crashed leaves it, and the folder is removed only when it is empty.
+    rmSync(worker.path, { force: true });
     if (exit.cause !== "stopped" && state !== "starting") {
       const { cause, code, signal } = exit;
       const fields = { worker: worker.number, pid: worker.pid, cause, code, signal, sessions: lost.length };

@@ -105,6 +105,8 @@ test("a bot that kills, aborts, fills or blocks its process disturbs the calls o
   expect(processesNamed("sleep"), "what a worker started ends with it").toEqual([]);
 
   const [own, neighbor] = await pair();
+  own.socket.send('"interfere"');
+  await once(own.socket, "message");
   own.socket.send('"block"');
   await new Promise((resolve) => setTimeout(resolve, 1_200));
   const blockedMs = neighbor.echo.longestMs;

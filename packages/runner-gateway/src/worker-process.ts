@@ -137,8 +137,10 @@ export function superviseWorker(child: ChildProcess, open: OpenMessage, events: 
     for (const closed of closings.values()) closed();
     closings.clear();
     measured?.(lastMetrics);
-    ready.reject(failed(`Its process ended before it was ready (${signal ?? `code ${code}`}).`));
-    return { cause: causeOf(code, signal), code, signal };
+    const cause = causeOf(code, signal);
+    const fix = cause === "memory" ? "Give workers more memory with --worker-memory." : undefined;
+    ready.reject(failed(`Its process ended before it was ready (${signal ?? `code ${code}`}).`, undefined, fix));
+    return { cause, code, signal };
   }
 
   function causeOf(code: number | null, signal: NodeJS.Signals | null): WorkerExit["cause"] {
@@ -259,6 +261,6 @@ export function superviseWorker(child: ChildProcess, open: OpenMessage, events: 
   };
 }
 
-function failed(message: string, cause?: unknown): RunnerError {
-  return new RunnerError("WORKER_FAILED", `A worker failed. ${message}`, { fix: "Look for its error above.", cause });
+function failed(message: string, cause?: unknown, fix = "Look for its error above."): RunnerError {
+  return new RunnerError("WORKER_FAILED", `A worker failed. ${message}`, { fix, cause });
 }

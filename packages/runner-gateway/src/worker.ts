@@ -38,16 +38,20 @@ export async function serveWorker(
 ): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) channel.on(signal, () => undefined);
 
+  const write = channel.send?.bind(channel);
+  // The channel is not the bot's: what a bot sends would pass for the worker's own messages.
+  Object.assign(channel, { send: undefined, disconnect: undefined });
+
   function send(message: FromWorker): void {
     // Without a gateway, nobody asks.
-    if (channel.connected) channel.send?.(message, undefined, {}, () => undefined);
+    if (channel.connected) write?.(message, undefined, {}, () => undefined);
   }
 
   const disconnected = new Promise<void>((resolve) => void channel.once("disconnect", resolve));
   /** Resolves when the message is written. */
   async function sendLast(message: FromWorker): Promise<void> {
     if (!channel.connected) return;
-    await new Promise<void>((resolve) => channel.send?.(message, undefined, {}, () => resolve()));
+    await new Promise<void>((resolve) => write?.(message, undefined, {}, () => resolve()));
   }
 
   const opening = await new Promise<OpenMessage>((resolve) => {
@@ -140,7 +144,8 @@ export async function serveWorker(
       else if (message.kind === "drain" || message.kind === "close") stop(message.kind);
     });
     void disconnected.then(() => {
-      logger.warn({ calls: runner.sessions.counts.active }, "the gateway ended; live calls continue");
+      const { active: calls } = runner.sessions.counts;
+      if (calls > 0) logger.warn({ calls }, "the gateway ended; this process ends with its last call");
       stop("drain");
     });
     const { transports, unauthenticatedRoutes } = runner;

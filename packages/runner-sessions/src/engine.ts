@@ -167,7 +167,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
     if (pendingTakesPlace && session) return;
     if (active.size + (pendingTakesPlace ? pending.size : reserved.size) < maxSessions) return;
     observer?.rejected?.();
-    throw new RunnerError("AT_CAPACITY", `The limit of active sessions (${maxSessions}) is reached.`, {
+    throw new RunnerError("AT_CAPACITY", "All places for calls are taken.", {
       fix: "Try again in a moment.",
     });
   }

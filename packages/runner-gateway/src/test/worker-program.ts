@@ -16,6 +16,11 @@ const faults: Readonly<Record<string, () => void>> = {
     const endMs = performance.now() + 3_000;
     while (performance.now() < endMs);
   },
+  /** Uses the gateway's channel, if it can. */
+  interfere() {
+    process.send?.(null);
+    process.disconnect?.();
+  },
   fill() {
     const kept: unknown[] = [];
     for (;;) kept.push(Array.from({ length: 10_000 }, () => ({})));
