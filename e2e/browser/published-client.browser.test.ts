@@ -117,15 +117,14 @@ test("the published client sends files over WebRTC, by URL and as bytes", async 
   const client = await openPublishedClient(await openPage(origin), origin, "webrtc");
   await client.connectToBot();
   await client.expectReady();
+  const received = () => client.events("serverMessage");
+  const uploaded = { content: "Read it.", name: "note.txt", text: "hello" };
   await client.sendFile("hello");
-  await client.sendFile("", { type: "bytes", bytes: Buffer.from("x".repeat(30_000)).toString("base64") });
+  await expect.poll(received).toEqual([uploaded]);
+  const text = "x".repeat(30_000);
+  await client.sendFile("", { type: "bytes", bytes: Buffer.from(text).toString("base64") });
+  await expect.poll(received).toEqual([uploaded, { content: "Read it.", text }]);
   await client.sendFile("", { type: "url", url: "pipecat:nothing" });
-  await expect
-    .poll(() => client.events("serverMessage"))
-    .toEqual([
-      { content: "Read it.", name: "note.txt", text: "hello" },
-      { content: "Read it.", text: "x".repeat(30_000) },
-    ]);
   await expect
     .poll(() => client.events("messageError"))
     .toMatchObject([{ data: { error: expect.stringContaining("pipecat:nothing does not exist in this session") } }]);
