@@ -39,8 +39,8 @@ export async function serveWorker(
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) channel.on(signal, () => undefined);
 
   const write = channel.send?.bind(channel);
-  // The channel is not the bot's: what a bot sends would pass for the worker's own messages.
-  Object.assign(channel, { send: undefined, disconnect: undefined });
+  // The channel is not the bot's: what a bot sends would pass for the worker's own messages. Node itself calls `disconnect`.
+  Object.assign(channel, { send: undefined });
 
   function send(message: FromWorker): void {
     // Without a gateway, nobody asks.
