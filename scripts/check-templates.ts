@@ -1,7 +1,7 @@
 /**
- * Creates a project of each template from the packed packages, as `npm create pipecat-bot` does: creates, installs, starts and
- * calls it with a simulated caller, who must hear the bot. Prints how long that took, and the size of the installation. Run
- * after `pnpm build`. Arguments: the templates to check, by default all.
+ * Creates a project of each template from the packed packages, as `npm create pipecat-bot` does. Installs, starts and calls it: a
+ * simulated caller must hear the bot. Prints the times, and the size of the installation. Run after `pnpm build`. Arguments: the
+ * templates to check, by default all.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -11,18 +11,20 @@ import { printBanner } from "./output.ts";
 import type { PluginFailure } from "./plugins.ts";
 import { prepareRunner } from "./prepare-runner.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
-import { findProject, loadEnvironment, shownPath } from "./project.ts";
+import { findProject, loadEnvironment, type Project, shownPath } from "./project.ts";
 import {
   boundStandardStreams,
   flushStandardStreams,
   prepareStandardStreams,
   sendConsoleToStderr,
 } from "./standard-streams.ts";
+import { refreshTypeFile } from "./type-file.ts";
 
 /** A command line with `--isolation process`. Only the workers load the bot and its transports. */
 export interface IsolatedCommand {
   readonly argv: readonly string[];
   readonly itself: string | undefined;
+  readonly project: Project;
   readonly isolation: IsolationFlags;
   /** The runner's options that were given. */
   readonly given: Readonly<Record<string, unknown>>;
@@ -43,8 +45,9 @@ export function readIsolation(argv: readonly string[], itself: string | undefine
   const given = parsed.given[runnerGroup.name] ?? {};
   const first = itself ?? parsed.bot;
   const folder = first === undefined ? process.cwd() : dirname(resolve(first));
+  const project = findProject(folder);
   const env = { ...process.env };
-  loadEnvironment([folder, findProject(folder).folder]);
+  loadEnvironment([folder, project.folder]);
   const { help, direct } = resolveOptions(commandFlags, { given });
   if (help) return undefined;
   const isolation = resolveOptions(isolationFlags, { given });
@@ -54,15 +57,16 @@ export function readIsolation(argv: readonly string[], itself: string | undefine
       fix: "Omit --direct or --isolation.",
     });
   }
-  return { argv, itself, isolation, given, env };
+  return { argv, itself, project, isolation, given, env };
 }
 
 /** Accepts callers, and runs their bots in workers, until a signal. Resolves to the exit code. */
-export async function runIsolated({ argv, itself, isolation, given, env }: IsolatedCommand): Promise<number> {
+export async function runIsolated({ argv, itself, project, isolation, given, env }: IsolatedCommand): Promise<number> {
   const { verbose, open } = resolveOptions(commandFlags, { given });
   const settings = runnerOptionsFrom(resolveOptions(runnerFlags, { given }));
   const logger = createLogger({ level: verbose ? "debug" : "info" });
   boundStandardStreams(logger.countDropped);
+  refreshTypeFile(project, logger);
   const { createGateway } = await import("@pipecat-ts/runner-gateway");
   const entry = fileURLToPath(import.meta.resolve("pipecat-runner/worker"));
   const workers = { entry, args: [itself ?? "", ...argv], env };

@@ -15,10 +15,9 @@ import type { CommandLine } from "./command-line.ts";
 import { commandFlags } from "./flags.ts";
 import { hasClient } from "./output.ts";
 import type { FoundPlugins } from "./plugins.ts";
-import { type Project, shownPath } from "./project.ts";
+import { shownPath } from "./project.ts";
 import { readRunnerBody } from "./runner-body.ts";
 import { boundStandardStreams } from "./standard-streams.ts";
-import { refreshTypeFile } from "./type-file.ts";
 import { type WatchedBot, watchBot } from "./watch.ts";
 
 /** The runner of a command line. */
@@ -40,7 +39,6 @@ export function prepareRunner(line: CommandLine, more: Partial<RunnerOptions> = 
   boundStandardStreams(logger.countDropped);
   for (const { name, cause } of found.failures) logger.debug({ err: cause, package: name }, "transport not loaded");
   for (const { reason, fix } of found.duplicates) logger.warn(`${reason} ${fix}`);
-  refreshTypes(line.project, logger);
   const watched = line.modules && watchBot(bot, line.modules, logger);
   const settings = withPresentName(runnerOptionsFrom(resolveOptions(runnerFlags, { given })), found.plugins, logger);
   const runner = createRunner({
@@ -58,16 +56,6 @@ export function prepareRunner(line: CommandLine, more: Partial<RunnerOptions> = 
     ...more,
   });
   return { runner, logger, watched, settings };
-}
-
-/** A runner whose folder is read-only starts all the same. */
-function refreshTypes(project: Project, logger: Logger): void {
-  try {
-    const update = refreshTypeFile(project);
-    if (update?.changed) logger.info({ file: shownPath(update.file), packages: update.packages }, "types written");
-  } catch (err) {
-    logger.warn({ err }, "types not written");
-  }
 }
 
 /** Replaces a former name of a transport in `--transport`, and warns. */

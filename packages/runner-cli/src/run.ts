@@ -9,7 +9,7 @@ import { prepareRunner } from "./prepare-runner.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
 import { shownPath } from "./project.ts";
 import { flushStandardStreams, prepareStandardStreams, sendConsoleToStderr } from "./standard-streams.ts";
-import { writeTypeFile } from "./type-file.ts";
+import { refreshTypeFile, writeTypeFile } from "./type-file.ts";
 
 /**
  * The program: runs a command line, and exits when it is done.
@@ -40,6 +40,7 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   if (line === undefined) return 0;
   const { open, direct } = resolveOptions(commandFlags, { given: line.given });
   const { runner, logger, watched, settings } = prepareRunner(line);
+  refreshTypeFile(line.project, logger);
   const end = stopOnEvents(runner, logger);
   const stopped = end.stopped.finally(() => watched?.close());
   if (direct) {

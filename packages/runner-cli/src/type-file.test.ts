@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Logger } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
 import { findProject } from "./project.ts";
 import { createProject, manifestWithTransport } from "./test/temporary-project.ts";
@@ -22,11 +23,18 @@ test("imports the installed transports of the project, and is written only when 
 test("a start updates the file, but does not create it", () => {
   const folder = createProject({ "package.json": manifestWithTransport });
   const file = join(folder, "pipecat-env.d.ts");
-  expect(refreshTypeFile(findProject(folder))).toBeUndefined();
+  const logged: string[] = [];
+  const log = (_: object, message: string) => void logged.push(message);
+  const logger = { info: log, warn: log } as never as Logger;
+  refreshTypeFile(findProject(folder), logger);
   expect(existsSync(file)).toBe(false);
   writeFileSync(file, "");
-  expect(refreshTypeFile(findProject(folder))).toMatchObject({ changed: true });
+  refreshTypeFile(findProject(folder), logger);
+  refreshTypeFile(findProject(folder), logger);
   expect(readFileSync(file, "utf8")).toBe(content);
+  const blocked = createProject({ "package.json": manifestWithTransport, "pipecat-env.d.ts/folder": "" });
+  refreshTypeFile(findProject(blocked), logger);
+  expect(logged).toEqual(["types written", "types not written"]);
 });
 
 test("errors say what to do", () => {

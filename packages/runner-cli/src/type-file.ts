@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { RunnerError } from "@pipecat-ts/runner-core";
+import { type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import { transportPackages } from "./plugins.ts";
 import { findProject, type Project, shownPath } from "./project.ts";
 
@@ -35,11 +35,16 @@ export function writeTypeFile(folder: string): TypeFileUpdate {
 
 /**
  * Updates the file of a project that has one, at each start of the runner. Without the file it does nothing: its types would
- * change how TypeScript checks the project's bots.
+ * change how TypeScript checks the project's bots. Never throws: a runner whose folder is read-only starts all the same.
  */
-export function refreshTypeFile(project: Project): TypeFileUpdate | undefined {
-  if (!existsSync(join(project.folder, fileName))) return undefined;
-  return update(project, transportPackages(project));
+export function refreshTypeFile(project: Project, logger: Logger): void {
+  if (!existsSync(join(project.folder, fileName))) return;
+  try {
+    const { file, packages, changed } = update(project, transportPackages(project));
+    if (changed) logger.info({ file: shownPath(file), packages }, "types written");
+  } catch (err) {
+    logger.warn({ err }, "types not written");
+  }
 }
 
 function update(project: Project, packages: readonly string[]): TypeFileUpdate {

@@ -56,10 +56,15 @@ test.each<[string, Buffer, string?]>([
   ],
   ["bytes of a field", multipart('Content-Disposition: form-data; name="x"', Buffer.alloc(4 * mebibyte))],
 ])("a body of 4 MiB of %s takes little time", async (_what, body, boundary = "b") => {
-  const cpu = process.cpuUsage();
-  await receiveFile(requestOf(body, boundary), discarding).catch(() => undefined); // Some of them are invalid.
-  const { user, system } = process.cpuUsage(cpu);
-  expect(((user + system) * 1000) / body.length).toBeLessThan(byteNanos);
+  const micros: number[] = [];
+  // The least of some rounds: others include the compiler, or collect the garbage of other tests.
+  for (let round = 0; round < 3; round++) {
+    const cpu = process.cpuUsage();
+    await receiveFile(requestOf(body, boundary), discarding).catch(() => undefined); // Some of them are invalid.
+    const { user, system } = process.cpuUsage(cpu);
+    micros.push(user + system);
+  }
+  expect((Math.min(...micros) * 1000) / body.length).toBeLessThan(byteNanos);
 });
 
 test("bytes that belong to no part are bounded too", async () => {

@@ -5,7 +5,7 @@ import type { Place, WorkerPool } from "./pool.ts";
 import { namesInHead, valuesOfBody, valuesOfQuery } from "./request-owner.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
-/** Bodies up to this size are held, in bytes, so that they can be searched and sent again: what a runner reads by default. */
+/** Bodies of at most this many bytes are held in memory, to search them and to send them again. Runners read no larger ones by default. */
 const maxHeld = 1024 * 1024;
 /** How often a request is sent to another worker after one that is full. */
 const maxAttempts = 3;

@@ -177,6 +177,19 @@ test("a worker that fails to start is replaced with a growing delay, and the fai
   await stop(host);
 });
 
+test("callers do not wait when no worker can start", async () => {
+  const host = await openReady();
+  await host.last().exit({ cause: "signal" });
+  for (const delayMs of [250, 500, 1_000]) {
+    await host.last().become(new Error("broken"));
+    await vi.advanceTimersByTimeAsync(delayMs);
+  }
+  await expect(host.pool.place()).rejects.toMatchObject({ code: "WORKER_FAILED", status: 503 });
+  await host.last().become("ready");
+  expect((await host.pool.place()).worker.number).toBe(host.last().number);
+  await stop(host);
+});
+
 test("a worker is replaced after --worker-calls sessions, when the last one has ended", async () => {
   const host = await openReady({ workerSessions: 5, workerCalls: 2 });
   const [first] = host.workers;

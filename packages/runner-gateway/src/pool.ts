@@ -16,6 +16,8 @@ const surplusMs = 30_000;
 /** The time until the next start after a worker that failed to start, and its bound, in ms. It doubles each time. */
 const backOffMs = 250;
 const maxBackOffMs = 10_000;
+/** Workers that failed to start, one after the other, before callers no longer wait for one. */
+const maxFailures = 3;
 /** From the end of the drain or the close of a worker until it is killed, in ms. */
 const stopMs = 8_000;
 
@@ -73,7 +75,7 @@ export interface WorkerPool {
    * the worker decides. Rejects like `place`.
    */
   pick(): Promise<Place>;
-  /** A free place, in a new worker if necessary. Rejects with AT_CAPACITY (429) or DRAINING (503). */
+  /** A free place, in a new worker if necessary. Rejects with AT_CAPACITY (429), DRAINING (503), or WORKER_FAILED (503) when workers cannot start. */
   place(): Promise<Place>;
   /**
    * Replaces all workers: when a new one is ready, new sessions go there, and the old ones end with their last session. Rejects with
@@ -233,7 +235,8 @@ export function createPool(options: PoolOptions): WorkerPool {
     failures += 1;
     const delayMs = Math.min(maxBackOffMs, backOffMs * 2 ** (failures - 1));
     startAtMs = performance.now() + delayMs;
-    if (failures === 5) logger.error({ failures }, "workers do not start; trying again every 10 s");
+    if (failures === maxFailures)
+      logger.error({ failures }, "workers do not start; callers are rejected until one does");
   }
 
   /** It gets no new sessions, and ends with its last one. */
@@ -336,6 +339,12 @@ export function createPool(options: PoolOptions): WorkerPool {
         if (await free.process.isResponsive()) return place;
         place.release();
         continue;
+      }
+      if (failures >= maxFailures && inState("ready").length === 0) {
+        throw new RunnerError("WORKER_FAILED", "The processes that run the bot cannot be started.", {
+          status: 503,
+          fix: "Look for the error in the log of the runner.",
+        });
       }
       requireRoom();
       let next: () => void = () => undefined;

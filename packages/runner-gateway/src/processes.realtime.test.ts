@@ -71,9 +71,10 @@ const faults = [
   ["kill", { cause: "signal", signal: "SIGKILL" }],
   ["abort", { cause: "signal", signal: "SIGABRT" }],
   ["fill", { cause: "memory" }],
+  ["disconnect", { cause: "signal", signal: "SIGKILL" }],
 ] as const;
 
-test("a bot that kills, aborts, fills or blocks its process disturbs the calls of its own worker only", async () => {
+test("a bot that kills, aborts, fills, cuts off or blocks its process disturbs the calls of its own worker only", async () => {
   await using host = await startGateway({ workerSessions: 3, workerMemory: 48 });
 
   async function call() {

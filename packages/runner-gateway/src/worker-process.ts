@@ -107,6 +107,7 @@ export function superviseWorker(child: ChildProcess, open: OpenMessage, events: 
   let measuring: Promise<MetricValues> | undefined;
   let lastMetrics: MetricValues = [];
   let told = false;
+  let unreachable: NodeJS.Timeout | undefined;
   let stderrTail = "";
 
   // The pool reports the exit of a worker that nobody waits for any more.
@@ -121,6 +122,11 @@ export function superviseWorker(child: ChildProcess, open: OpenMessage, events: 
 
   async function supervise(): Promise<WorkerExit> {
     child.on("message", receive);
+    child.once("disconnect", () => {
+      // Either it is about to end, or its bot has closed the channel: then nobody can reach its calls, or stop it.
+      isSilent = true;
+      if (!told) unreachable = setTimeout(() => child.kill("SIGKILL"), lingerMs);
+    });
     child.on("error", (cause) => ready.reject(failed(`Its process could not be started: ${cause.message}.`, cause)));
     child.stderr?.on("data", (chunk: Buffer) => {
       stderrTail = (stderrTail + chunk.toString()).slice(-tailLength);
@@ -129,6 +135,7 @@ export function superviseWorker(child: ChildProcess, open: OpenMessage, events: 
     const closed = new Promise<void>((resolve) => void child.once("close", resolve));
     // `close` alone when it could not be started.
     await Promise.race([closed, new Promise<void>((resolve) => void child.once("exit", resolve))]);
+    clearTimeout(unreachable);
     killGroup();
     // Until its stderr is read.
     await withTimeout(closed, lingerMs);

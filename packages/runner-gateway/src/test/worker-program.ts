@@ -18,6 +18,7 @@ const faults: Readonly<Record<string, () => void>> = {
   },
   /** Uses the gateway's channel, if it can. */
   interfere: () => void process.send?.(null),
+  disconnect: () => process.disconnect(),
   fill() {
     const kept: unknown[] = [];
     for (;;) kept.push(Array.from({ length: 10_000 }, () => ({})));
