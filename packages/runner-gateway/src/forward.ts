@@ -1,7 +1,8 @@
 import { type IncomingMessage, type ServerResponse, request as sendRequest } from "node:http";
 import { RunnerError } from "@pipecat-ts/runner-core";
 import { clientHeader, rejectedHeader } from "./headers.ts";
-import type { Place, WorkerPool } from "./pool.ts";
+import type { Place } from "./members.ts";
+import type { WorkerPool } from "./pool.ts";
 import { namesInHead, valuesOfBody, valuesOfQuery } from "./request-owner.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type CloseReason, type Logger, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import type { MetricValues } from "@pipecat-ts/runner-host";
+import { createMembers, type Member, type Place } from "./members.ts";
 import type { ReadyMessage } from "./messages.ts";
 import { createSessionTable, type SessionTable } from "./session-table.ts";
 import type { StartWorker, WorkerExit, WorkerProcess } from "./worker-process.ts";
@@ -45,13 +46,6 @@ export interface PoolOptions {
   onSessionEnded(transport: string, reason: CloseReason): void;
 }
 
-/** A worker for one request. */
-export interface Place {
-  readonly worker: WorkerProcess;
-  /** The request is over, or its session has begun. Later calls have no effect. */
-  release(): void;
-}
-
 /** The workers of a gateway. */
 export interface WorkerPool {
   readonly sessions: SessionTable;
@@ -88,22 +82,11 @@ export interface WorkerPool {
   kill(): void;
 }
 
-interface Member {
-  readonly process: WorkerProcess;
-  /** `retiring`: it gets no new sessions. `closing`: it was told to exit. */
-  state: "starting" | "ready" | "retiring" | "closing";
-  readonly generation: number;
-  /** Requests in progress that may still begin a session, oldest first; true for those that asked for a place. */
-  readonly holds: Map<symbol, boolean>;
-  sessionsBegun: number;
-  idleSinceMs: number;
-  timer?: NodeJS.Timeout;
-}
-
 export function createPool(options: PoolOptions): WorkerPool {
   const { node, maxSessions, workerSessions, maxWorkers, warmWorkers, workerCalls, logger } = options;
   const sessions = createSessionTable(node);
-  const members = new Map<number, Member>();
+  const members = createMembers(sessions, workerSessions, settle);
+  const { load, inState } = members;
   const maxStarting = Math.max(1, availableParallelism());
   /** Callers that wait for a place. */
   const waiting = new Set<() => void>();
@@ -116,25 +99,8 @@ export function createPool(options: PoolOptions): WorkerPool {
   let stopping = false;
   let reloading: Promise<void> = Promise.resolve();
 
-  function load({ process: { number }, holds }: Member): number {
-    return sessions.count(number) + holds.size;
-  }
-
-  /** Whether it has neither a session nor a caller who will have one. Other requests, such as those for a page, do not count. */
-  function isEmpty({ process: { number }, holds }: Member): boolean {
-    return sessions.count(number) === 0 && ![...holds.values()].includes(true);
-  }
-
-  function inState(...states: readonly Member["state"][]): Member[] {
-    return [...members.values()].filter(({ state }) => states.includes(state));
-  }
-
-  function totalLoad(): number {
-    return [...members.values()].reduce((sum, member) => sum + load(member), 0);
-  }
-
   function start(ofGeneration: number, onFailed: (err: unknown) => void): Member {
-    while (members.has(nextNumber)) nextNumber = (nextNumber + 1) % 65_536;
+    while (members.get(nextNumber)) nextNumber = (nextNumber + 1) % 65_536;
     const number = nextNumber;
     nextNumber = (nextNumber + 1) % 65_536;
     const worker = options.start(
@@ -170,7 +136,7 @@ export function createPool(options: PoolOptions): WorkerPool {
       sessionsBegun: 0,
       idleSinceMs: startedMs,
     };
-    members.set(number, member);
+    members.add(member);
     worker.ready.then(
       () => {
         failures = 0;
@@ -199,7 +165,7 @@ export function createPool(options: PoolOptions): WorkerPool {
   function ended(member: Member, exit: WorkerExit): void {
     const { process: worker, state } = member;
     clearTimeout(member.timer);
-    members.delete(worker.number);
+    members.remove(member);
     const lost = sessions.remove(worker.number);
     // One that crashed leaves it, and the folder is removed only when it is empty.
     rmSync(worker.path, { force: true });
@@ -253,24 +219,6 @@ export function createPool(options: PoolOptions): WorkerPool {
     member.timer = setTimeout(() => member.process.kill(), stopMs);
   }
 
-  /** A ready worker with a free place: the one with most sessions, so that others become idle. */
-  function freest(): Member | undefined {
-    return inState("ready")
-      .filter((member) => !member.process.isSilent && load(member) < workerSessions)
-      .sort((one, two) => load(two) - load(one))[0];
-  }
-
-  function hold(member: Member, isPlace: boolean): Place {
-    const key = Symbol("request");
-    member.holds.set(key, isPlace);
-    return {
-      worker: member.process,
-      release() {
-        if (member.holds.delete(key)) settle();
-      },
-    };
-  }
-
   /** Acts on any change: lets callers continue that wait, and starts and stops workers. */
   function settle(): void {
     for (const member of inState("ready", "retiring")) {
@@ -287,7 +235,7 @@ export function createPool(options: PoolOptions): WorkerPool {
 
   function startMissing(): void {
     clearTimeout(backOff);
-    const empty = inState("ready").filter((member) => isEmpty(member) && !member.process.isSilent).length;
+    const empty = inState("ready").filter((member) => members.isEmpty(member) && !member.process.isSilent).length;
     const needed = Math.ceil(waiting.size / workerSessions) + Math.max(0, warmWorkers - empty);
     const starting = inState("starting").length;
     const room = maxWorkers - inState("starting", "ready").length;
@@ -324,7 +272,7 @@ export function createPool(options: PoolOptions): WorkerPool {
 
   function requireRoom(): void {
     const places = (maxWorkers - inState("ready").length) * workerSessions;
-    if (waiting.size < places && totalLoad() + waiting.size < maxSessions) return;
+    if (waiting.size < places && members.totalLoad() + waiting.size < maxSessions) return;
     if (evict()) return;
     throw new RunnerError("AT_CAPACITY", "All places for calls are taken.", { fix: "Try again in a moment." });
   }
@@ -333,9 +281,9 @@ export function createPool(options: PoolOptions): WorkerPool {
     const deadlineMs = performance.now() + placeMs;
     for (;;) {
       if (stopping) throw draining();
-      const free = totalLoad() < maxSessions ? freest() : undefined;
+      const free = members.totalLoad() < maxSessions ? members.freest() : undefined;
       if (free) {
-        const place = hold(free, true);
+        const place = members.hold(free, true);
         if (await free.process.isResponsive()) return place;
         place.release();
         continue;
@@ -360,9 +308,9 @@ export function createPool(options: PoolOptions): WorkerPool {
   }
 
   async function pick(): Promise<Place> {
-    const free = freest();
+    const free = members.freest();
     if (free) {
-      const place = hold(free, false);
+      const place = members.hold(free, false);
       if (await free.process.isResponsive()) return place;
       place.release();
     }
@@ -414,7 +362,7 @@ export function createPool(options: PoolOptions): WorkerPool {
       return report;
     },
     get: (number) => members.get(number)?.process,
-    all: () => [...members.values()].map((member) => member.process),
+    all: () => members.all().map((member) => member.process),
     pick,
     place,
     reload() {
@@ -428,18 +376,18 @@ export function createPool(options: PoolOptions): WorkerPool {
       clearTimeout(backOff);
       clearTimeout(surplus);
       for (const next of [...waiting]) next();
-      for (const member of members.values()) {
+      for (const member of members.all()) {
         clearTimeout(member.timer);
         const limitMs = stopMs + (how === "drain" ? options.shutdownTimeoutMs : 0);
         member.timer = setTimeout(() => member.process.kill(), limitMs);
         if (member.state === "starting") member.process.kill();
         else member.process.stop(how);
       }
-      await Promise.all([...members.values()].map((member) => member.process.exited));
+      await Promise.all(members.all().map((member) => member.process.exited));
     },
     kill() {
       stopping = true;
-      for (const member of members.values()) member.process.kill();
+      for (const member of members.all()) member.process.kill();
     },
   };
 }
