@@ -159,7 +159,8 @@ function headersFor({ rawHeaders, headers, socket }: IncomingMessage, body: Buff
   const isChunked = headers["transfer-encoding"] !== undefined;
   if (body && isChunked && !hasLength) kept.push("Content-Length", String(body.length));
   else if (isChunked) kept.push("Transfer-Encoding", "chunked");
-  kept.push(clientHeader, socket.remoteAddress ?? "", "Connection", "close");
+  // The gateway closes the connection. If a worker did, a last write to it would fail, and its response would be lost.
+  kept.push(clientHeader, socket.remoteAddress ?? "", "Connection", "keep-alive");
   return kept;
 }
 
