@@ -126,7 +126,6 @@ test("400 calls, 20 at a time, that end in every way, leave nothing behind", { t
   await expectNothingLeft(context, server, {
     count,
     atATime: 20,
-    warmUp: 200,
     session: (index) => callOf(index)[1](),
     async end() {
       while ((await server.ask("counts")).active > 0) await sleep(100);

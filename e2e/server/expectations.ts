@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { resourceGrowth, until } from "@pipecat-ts/runner-testing";
 import { expect, type TestContext } from "vitest";
+import { median } from "../../bench/figures.ts";
 import type { Holdings } from "./messages.ts";
 import type { LogLine, Server } from "./server.ts";
 
@@ -40,33 +41,40 @@ export function growthOf(before: Holdings, now: Holdings): string[] {
 export interface Series {
   readonly count: number;
   readonly atATime: number;
-  /** How many of them compile the server's code and fill its caches, and do not count. Default: a quarter. */
-  readonly warmUp?: number;
   /** Starts one session and waits for its end. */
   session(index: number): Promise<unknown>;
-  /** Ends the sessions that `session` left open. Called twice. */
+  /** Ends the sessions that `session` left open. Called four times. */
   end?(): Promise<unknown>;
 }
 
-/** Fails unless the server holds as much after the sessions as before them. */
+/**
+ * Fails unless the server holds as much after the sessions as before them. The first quarter compiles the server's code
+ * and fills its caches. Memory is the median of the other quarters, because V8 may optimize code during one of them.
+ */
 export async function expectNothingLeft(context: TestContext, server: Server, series: Series): Promise<void> {
   const before = await server.ask("holdings");
-  const { count, warmUp = count / 4 } = series;
-  const warm = await measureAfter(0, warmUp);
-  const after = await measureAfter(warmUp, count);
-  const [heap, live] = [perSession(after.heapBytes - warm.heapBytes), perSession(after.liveBytes - warm.liveBytes)];
-  await context.annotate(`each session leaves ${heap} bytes on the heap, ${live} with buffers`);
+  const quarter = series.count / 4;
+  let last = await measureAfter(0);
+  const left: { readonly heap: number; readonly live: number }[] = [];
+  for (let part = 1; part < 4; part++) {
+    const now = await measureAfter(part);
+    left.push({
+      heap: Math.round((now.heapBytes - last.heapBytes) / quarter),
+      live: Math.round((now.liveBytes - last.liveBytes) / quarter),
+    });
+    last = now;
+  }
+  const [heap, live] = [median(left.map((each) => each.heap)), median(left.map((each) => each.live))];
+  await context.annotate(
+    `each session leaves ${heap} bytes on the heap, ${live} with buffers: ${JSON.stringify(left)}`,
+  );
   expect(heap, "heap bytes per session").toBeLessThan(leftBytes);
   expect(live, "heap and buffer bytes per session").toBeLessThan(leftBytes);
 
-  async function measureAfter(from: number, to: number): Promise<Holdings> {
-    await run(series, from, to);
+  async function measureAfter(part: number): Promise<Holdings> {
+    await run(series, part * quarter, (part + 1) * quarter);
     await series.end?.();
     return await expectNoGrowth(server, before);
-  }
-
-  function perSession(bytes: number): number {
-    return Math.round(bytes / (count - warmUp));
   }
 }
 

@@ -1,5 +1,6 @@
-import { until } from "@pipecat-ts/runner-testing";
+import { createRecordingLogger, until } from "@pipecat-ts/runner-testing";
 import { expect, test } from "vitest";
+import { createRoomDeletions } from "./rooms.ts";
 import { useDailyFixture } from "./test/daily-runner.ts";
 
 const daily = useDailyFixture({ hasRateLimit: true });
@@ -40,4 +41,23 @@ test("a runner that stops deletes rooms for 1.5 s, and logs how many are left", 
       message: "rooms not deleted before shutdown: they expire on their own",
     },
   ]);
+});
+
+test("half a second passes between two deletions, although a timer may fire 1 ms early", async () => {
+  const logger = createRecordingLogger();
+  const deletions = createRoomDeletions(logger);
+  const startsMs: number[] = [];
+  const rest = {
+    async deleteRoom() {
+      startsMs.push(performance.now());
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      for (const busyUntilMs = performance.now() + 100; performance.now() < busyUntilMs; );
+    },
+  };
+  deletions.add("first", rest, logger);
+  deletions.add("second", rest, logger);
+  await until("both rooms are deleted", () => startsMs.length === 2, 2_000);
+  expect((startsMs[1] ?? 0) - (startsMs[0] ?? 0)).toBeGreaterThanOrEqual(600);
+  await deletions.close();
+  expect(logger.lines).toEqual([]);
 });

@@ -181,11 +181,12 @@ export function createRoomDeletions(logger: Logger): RoomDeletions {
   const queue: Deletion[] = [];
   let running: Promise<void> | undefined;
   let nextAtMs = 0;
+  const untilNext = () => nextAtMs - performance.now();
 
   async function run(): Promise<void> {
     for (let next = queue[0]; next; next = queue[0]) {
-      const waitMs = nextAtMs - performance.now();
-      if (waitMs > 0) await sleep(waitMs);
+      // A timer may fire up to 1 ms early, because Node counts whole milliseconds.
+      for (let waitMs = untilNext(); waitMs > 0; waitMs = untilNext()) await sleep(Math.ceil(waitMs));
       // `close` may have emptied the queue meanwhile.
       if (queue[0] !== next) continue;
       queue.shift();
