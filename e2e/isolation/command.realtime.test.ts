@@ -1,23 +1,27 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/testing";
 import type { FakeCaller } from "@pipecat-ts/runner-testing";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, onTestFinished, test } from "vitest";
 import { send } from "../../packages/runner-testing/src/http.ts";
 import { connectCaller as connectByWebRTC } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
 import { connectCaller as connectByWebSocket } from "../../packages/runner-websocket/src/test/fake-caller.ts";
 import { expectEcho, twilioAccount } from "../server/callers.ts";
 
 const root = dirname(dirname(import.meta.dirname));
+/** For the processes' temporary files. */
+const temporary = mkdtempSync(join(tmpdir(), "isolation-"));
+afterAll(() => rmSync(temporary, { recursive: true }));
 
 /** The example bot in isolated processes, started like a user starts it, in a process group of its own. */
 async function startIsolated(more: NodeJS.ProcessEnv = {}) {
   const command = ["packages/runner-cli/src/main.ts", "apps/echo-bot/bot.ts", "--port", "0", "--isolation", "process"];
   const env = {
     ...process.env,
+    TMPDIR: temporary,
     TWILIO_ACCOUNT_SID: twilioAccount.accountSid,
     TWILIO_AUTH_TOKEN: twilioAccount.authToken,
     ...more,
@@ -38,6 +42,7 @@ async function startIsolated(more: NodeJS.ProcessEnv = {}) {
     for (const worker of workers) kill(worker, "SIGKILL");
   });
   await expect.poll(() => printed, { timeout: 30_000 }).toMatch(/http:\/\/localhost:\d+(.|\n)*\(--max-sessions\)/);
+  expect(socketFolders()).toHaveLength(1);
   const port = Number(/http:\/\/localhost:(\d+)/.exec(printed)?.[1]);
   const url = (path: string) => new URL(path, `http://127.0.0.1:${port}`);
 
@@ -93,12 +98,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function folders(): string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith("pipecat-runner-"));
+function socketFolders(): string[] {
+  return readdirSync(temporary).filter((name) => name.startsWith("pipecat-runner-"));
 }
 
 test("calls over sockets, phone and WebRTC survive a reload and the death of the gateway, and then leave nothing", async () => {
-  const before = folders();
   const host = await startIsolated();
   const callers = await host.callAll();
   await Promise.all(callers.map(expectEcho));
@@ -127,7 +131,7 @@ test("calls over sockets, phone and WebRTC survive a reload and the death of the
   await Promise.all(callers.map(expectEcho));
   await Promise.all(callers.map((caller) => caller.hangUp()));
   await expect.poll(() => [...host.workers()].filter(isAlive), { timeout: 20_000 }).toEqual([]);
-  await expect.poll(folders).toEqual(before);
+  await expect.poll(socketFolders).toEqual([]);
 });
 
 test("a phone call whose process is killed is hung up over the carrier's API by another process", async () => {
@@ -149,7 +153,6 @@ test("a phone call whose process is killed is hung up over the carrier's API by 
 });
 
 test("SIGTERM to every process at once lets calls end, and then the command exits with 0", async () => {
-  const before = folders();
   const host = await startIsolated();
   const callers = await host.callAll();
   for (const each of [-host.pid, host.pid, ...host.workers()]) kill(each, "SIGTERM");
@@ -160,11 +163,10 @@ test("SIGTERM to every process at once lets calls end, and then the command exit
   await Promise.all(callers.map((caller) => caller.hangUp()));
   expect(await host.exited).toBe(0);
   expect([...host.workers()].filter(isAlive)).toEqual([]);
-  expect(folders()).toEqual(before);
+  expect(socketFolders()).toEqual([]);
 });
 
 test("a second signal ends all processes at once", async () => {
-  const before = folders();
   const host = await startIsolated();
   const [caller] = await host.callAll();
   host.workers();
@@ -173,6 +175,6 @@ test("a second signal ends all processes at once", async () => {
   kill(-host.pid, "SIGINT");
   await caller?.closed;
   expect(await host.exited).toBe(130);
-  expect(folders()).toEqual(before);
+  expect(socketFolders()).toEqual([]);
   await expect.poll(() => [...host.workers()].filter(isAlive)).toEqual([]);
 });

@@ -1,12 +1,20 @@
 import { once } from "node:events";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRecordingLogger } from "@pipecat-ts/runner-testing";
-import { expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { createGateway } from "./gateway.ts";
 import type { IsolationFlags } from "./options.ts";
+
+/** For the gateways' sockets. */
+const temporary = mkdtempSync(join(tmpdir(), "gateways-"));
+beforeAll(() => void vi.stubEnv("TMPDIR", temporary));
+afterAll(() => {
+  vi.unstubAllEnvs();
+  rmSync(temporary, { recursive: true });
+});
 
 /** A gateway in this process, with workers in processes of their own. */
 async function startGateway(isolation: Partial<IsolationFlags>) {
@@ -151,7 +159,7 @@ function measureEcho(socket: WebSocket) {
 }
 
 test("sessions through one-call workers leave no process, socket, descriptor or file", async () => {
-  const before = [descriptors(), folders()];
+  const before = [descriptors(), readdirSync(temporary)];
   {
     await using host = await startGateway({ workerCalls: 1 });
     const idle = descriptors().length;
@@ -162,13 +170,8 @@ test("sessions through one-call workers leave no process, socket, descriptor or 
     await expect.poll(() => descriptors().length).toBeLessThanOrEqual(idle + 2);
   }
   expect(children()).toEqual([]);
-  await expect.poll(() => [descriptors(), folders()]).toEqual(before);
+  await expect.poll(() => [descriptors(), readdirSync(temporary)]).toEqual(before);
 });
-
-/** The folders of gateways. */
-function folders(): string[] {
-  return readdirSync(tmpdir()).filter((name) => name.startsWith("pipecat-runner-"));
-}
 
 /** The sockets and pipes of this process. */
 function descriptors(): string[] {
