@@ -1,10 +1,14 @@
 /**
  * Packs every public package as it would be published, and checks the tarballs: with publint and are-the-types-wrong, and
- * in a strict project that imports every entry without `skipLibCheck`, installed by npm and by pnpm. Run after `pnpm build`.
+ * in a strict project that imports every entry without `skipLibCheck`, installed by npm and by pnpm. In each project, the
+ * command answers a WebRTC offer. Run after `pnpm build`.
  */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { chromium as offer } from "../packages/runner-webrtc/src/peer/test/offers.ts";
 import { type Package, packAll, readManifest, run } from "./tarballs.ts";
 
 const root = dirname(import.meta.dirname);
@@ -50,7 +54,46 @@ async function compile(manager: "npm" | "pnpm", packages: readonly Package[]): P
   if (manager === "npm") await run("npm", [...install, "--no-audit", "--no-fund"], project);
   else await run("npx", ["-y", "pnpm@12", ...install, "--no-frozen-lockfile"], project);
   await run(join(project, "node_modules/.bin/tsc"), ["-p", "."], project);
-  await run(process.execPath, [join(project, "node_modules/pipecat-runner/dist/main.js"), "--version"], project);
+  // The program of a worker would wait for its gateway.
+  const entries = packages.flatMap((each) => each.entries).filter((entry) => entry !== "pipecat-runner/worker");
+  const imports = entries.map((entry) => `await import("${entry}");`).join("\n");
+  await run(process.execPath, ["--input-type=module", "--eval", imports], project);
+  await answerOffer(project);
+}
+
+/** Starts the command in the project. Rejects unless it answers a WebRTC offer. */
+async function answerOffer(project: string): Promise<void> {
+  writeFileSync(join(project, "echo.js"), "export const bot = (args) => args.connect();");
+  const command = join(project, "node_modules/pipecat-runner/dist/main.js");
+  const runner = spawn(process.execPath, [command, "echo.js", "--port", "0"], {
+    cwd: project,
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  try {
+    const url = new URL("api/offer", await listening(runner));
+    const response = await fetch(url, {
+      method: "POST",
+      body: JSON.stringify({ sdp: offer, type: "offer" }),
+      headers: { "content-type": "application/json" },
+    });
+    const answer = await response.text();
+    if (!/"sdp":"v=0.*opus/.test(answer))
+      throw new Error(`The installed command answered an offer with ${response.status} ${answer}`);
+  } finally {
+    runner.kill("SIGINT");
+    if (runner.exitCode === null) await once(runner, "exit");
+  }
+}
+
+/** Resolves with the URL that the runner prints. Rejects when it exits before. */
+async function listening({ stderr }: ChildProcess): Promise<string> {
+  let printed = "";
+  for await (const chunk of stderr ?? []) {
+    printed += chunk;
+    const [url] = /http:\/\/localhost:\d+/.exec(printed) ?? [];
+    if (url !== undefined) return url;
+  }
+  throw new Error(`The installed command ended before it listened:\n${printed}`);
 }
 
 /** The messages of the checks that failed. */

@@ -43,30 +43,43 @@ const errors: string[] = [];
 for (const manifest of globSync("packages/*/package.json", { cwd: root })) {
   const folder = dirname(manifest);
   const name = basename(folder);
-  checkDependencies(name, manifest);
-  for (const file of globSync(`${folder}/src/**/*.ts`, { cwd: root })) checkSource(name, file);
+  const dependencies = checkDependencies(name, manifest);
+  for (const file of globSync(`${folder}/src/**/*.ts`, { cwd: root })) checkSource(name, file, dependencies);
 }
 
-function checkDependencies(name: string, manifest: string): void {
+/** Returns the names of the dependencies. */
+function checkDependencies(name: string, manifest: string): ReadonlySet<string> {
   const pattern = Object.keys(allowedDependencies).find(
     (key) => key.endsWith("*") && name.startsWith(key.slice(0, -1)),
   );
   const allowed = allowedDependencies[name] ?? allowedDependencies[pattern ?? ""] ?? [];
   const { dependencies = {}, peerDependencies = {} } = JSON.parse(readFileSync(`${root}/${manifest}`, "utf8"));
+  const names = new Set([name === "runner-cli" ? "pipecat-runner" : `@pipecat-ts/${name}`]);
   for (const dependency of Object.keys({ ...dependencies, ...peerDependencies })) {
+    names.add(dependency);
     const target = dependency === "pipecat-runner" ? "runner-cli" : dependency.match(/^@pipecat-ts\/(.+)$/)?.[1];
     if (target === undefined || allowed.includes(target)) continue;
     errors.push(`${manifest}: ${name} must not depend on ${target}. Allowed: ${allowed.join(", ") || "none"}.`);
   }
+  return names;
 }
 
-function checkSource(name: string, file: string): void {
-  if (/\/generated\/|\.test\.ts$/.test(file)) return;
+function checkSource(name: string, file: string, dependencies: ReadonlySet<string>): void {
+  if (/\/generated\/|\/test\/|\.test\.ts$/.test(file)) return;
   const lines = readFileSync(`${root}/${file}`, "utf8").split("\n");
   lines.forEach((line, index) => {
     const isCode = !/^\s*(\*|\/\/|\/\*)/.test(line);
     if (withoutTransportNames.includes(name) && isCode && transportNames.test(line)) {
       errors.push(`${file}:${index + 1}: names a transport. Ask the opened plugins instead.`);
+    }
+    const own = / from "(@pipecat-ts\/[^/"]+|pipecat-runner)/.exec(line)?.[1];
+    if (own !== undefined && isCode && !dependencies.has(own)) {
+      errors.push(`${file}:${index + 1}: ${own} is not a dependency: the build would copy it into this package.`);
+    }
+    if (/^import Type\b.* from "typebox"/.test(line)) {
+      errors.push(
+        `${file}:${index + 1}: write \`import * as Type from "typebox"\`: the build would copy all of typebox.`,
+      );
     }
     if (name === "runner-core" && /^import (?!type).*"@pipecat-ts\/audio"/.test(line)) {
       errors.push(`${file}:${index + 1}: core may import only types from audio.`);

@@ -1,4 +1,4 @@
-import Type from "typebox";
+import * as Type from "typebox";
 import type { RawAudio, UISnapshot } from "./client-events.ts";
 import { sendFile } from "./files.ts";
 import { type ClientMessageRow, optional, row } from "./message-row.ts";

@@ -1,4 +1,4 @@
-import Type from "typebox";
+import * as Type from "typebox";
 import { type ClientMessageRow, optional, row } from "./message-row.ts";
 import { problemWith, type ReceivedMessage } from "./messages.ts";
 import { functionCallReportLevels, type Reports } from "./reports.ts";

@@ -1,4 +1,5 @@
-import Type, { type Static } from "typebox";
+import type { Static } from "typebox";
+import * as Type from "typebox";
 import type { ClientRequest, FileSource, SentFile } from "./client-events.ts";
 import { type ClientMessageRow, optional, row } from "./message-row.ts";
 import { longText, quote, shortText } from "./messages.ts";

@@ -1,4 +1,5 @@
-import Type, { type Static, type TNull, type TOptional, type TSchema, type TUnion } from "typebox";
+import type { Static, TNull, TOptional, TSchema, TUnion } from "typebox";
+import * as Type from "typebox";
 import type { ClientRequest, RTVIEvents } from "./client-events.ts";
 import { problemWith } from "./messages.ts";
 

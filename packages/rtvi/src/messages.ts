@@ -1,4 +1,5 @@
-import Type, { type TSchema, type TString } from "typebox";
+import type { TSchema, TString } from "typebox";
+import * as Type from "typebox";
 import { Check, Errors } from "typebox/value";
 
 /** The `label` of every RTVI message. Messages with another label, or without one, belong to the application. */

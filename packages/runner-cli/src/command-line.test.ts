@@ -1,5 +1,5 @@
 import type { OptionTable } from "@pipecat-ts/runner-core";
-import Type from "typebox";
+import * as Type from "typebox";
 import { expect, test } from "vitest";
 import { helpSections, parseCommand, parsePartly } from "./command-line.ts";
 import { checkBotOptions, type FlagGroup } from "./flags.ts";

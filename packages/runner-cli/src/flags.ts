@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { type OptionDefinition, type OptionTable, optionLabel, RunnerError } from "@pipecat-ts/runner-core";
-import Type from "typebox";
+import * as Type from "typebox";
 
 /** The options of one owner: the runner itself, the bot, or a transport. */
 export interface FlagGroup {

@@ -1,5 +1,6 @@
 import { RunnerError } from "@pipecat-ts/runner-core";
-import Type, { type TSchema } from "typebox";
+import type { TSchema } from "typebox";
+import * as Type from "typebox";
 import { Check, Errors } from "typebox/value";
 
 const flag = Type.Optional(Type.Boolean());

@@ -1,5 +1,5 @@
 import type { OptionTable } from "@pipecat-ts/runner-core";
-import Type from "typebox";
+import * as Type from "typebox";
 
 /** Whether and how bots run in processes of their own. */
 export interface IsolationFlags {

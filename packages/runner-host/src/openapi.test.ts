@@ -1,7 +1,7 @@
 import type { HttpRoute } from "@pipecat-ts/runner-core";
 import { createFileStorage } from "@pipecat-ts/runner-files";
 import { Validator } from "@seriousme/openapi-schema-validator";
-import Type from "typebox";
+import * as Type from "typebox";
 import { expect, test } from "vitest";
 import { fakePlugin } from "./test/fake-plugin.ts";
 import { type RunnerFixture, startRunner } from "./test/fixture.ts";

@@ -1,5 +1,5 @@
 import { type OptionTable, RunnerError, type RunnerSettings, resolveOptions } from "@pipecat-ts/runner-core";
-import Type from "typebox";
+import * as Type from "typebox";
 import { parsePublicUrl } from "./public-url.ts";
 import type { AccessOptions, RunnerOptions } from "./runner.ts";
 

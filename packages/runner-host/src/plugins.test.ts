@@ -1,5 +1,5 @@
 import { RunnerError } from "@pipecat-ts/runner-core";
-import Type from "typebox";
+import * as Type from "typebox";
 import { expect, test, vi } from "vitest";
 import { createRunner } from "./create-runner.ts";
 import { fakePlugin } from "./test/fake-plugin.ts";

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { OpenTransport, RouteContext, StartReply } from "@pipecat-ts/runner-core";
-import Type from "typebox";
+import * as Type from "typebox";
 import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { fakePlugin } from "./test/fake-plugin.ts";

@@ -1,5 +1,5 @@
 import type { OptionTable } from "@pipecat-ts/runner-core";
-import Type from "typebox";
+import * as Type from "typebox";
 
 /** The options of the LiveKit transport. */
 export interface LiveKitOptions {

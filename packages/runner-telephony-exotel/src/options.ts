@@ -1,6 +1,6 @@
 import type { OptionTable } from "@pipecat-ts/runner-core";
 import { type CarrierOptions, environmentOption, verifySignaturesOption } from "@pipecat-ts/runner-telephony";
-import Type from "typebox";
+import * as Type from "typebox";
 
 /** Exotel's settings. */
 export interface ExotelOptions extends CarrierOptions {

@@ -5,7 +5,7 @@ import {
   environmentOption,
   verifySignaturesOption,
 } from "@pipecat-ts/runner-telephony";
-import Type from "typebox";
+import * as Type from "typebox";
 
 /** Plivo's settings. */
 export interface PlivoOptions extends CarrierOptions {

@@ -5,7 +5,7 @@ import {
   environmentOption,
   verifySignaturesOption,
 } from "@pipecat-ts/runner-telephony";
-import Type from "typebox";
+import * as Type from "typebox";
 
 /** Telnyx's settings. */
 export interface TelnyxOptions extends CarrierOptions {

@@ -1,5 +1,5 @@
 import type { OptionDefinition } from "@pipecat-ts/runner-core";
-import Type from "typebox";
+import * as Type from "typebox";
 
 /** The option `verifySignatures`. All carriers share its flag. */
 export function verifySignaturesOption(): OptionDefinition<boolean> {

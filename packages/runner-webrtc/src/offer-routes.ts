@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { clientOf, type HttpRoute, type RouteContext, RunnerError, type Session } from "@pipecat-ts/runner-core";
-import Type, { type TSchema } from "typebox";
+import type { TSchema } from "typebox";
+import * as Type from "typebox";
 import type { Calls } from "./calls.ts";
 import type { ConnectingCallers } from "./connecting.ts";
 import type { CallerOffer } from "./peers.ts";

@@ -1,6 +1,6 @@
 import { isIP, isIPv4 } from "node:net";
 import { type OptionTable, RunnerError } from "@pipecat-ts/runner-core";
-import Type from "typebox";
+import * as Type from "typebox";
 import { parseIceServers } from "./peer/ice-servers.ts";
 import type { IceServer, PeerOptions } from "./peer/peer.ts";
 

@@ -1,5 +1,6 @@
 import { createRestClient, RunnerError } from "@pipecat-ts/runner-core";
-import Type, { type TSchema } from "typebox";
+import type { TSchema } from "typebox";
+import * as Type from "typebox";
 import { Check } from "typebox/value";
 import type { CallConnect } from "./messages.ts";
 

@@ -1,5 +1,6 @@
 import { maxJsonValues, RunnerError } from "@pipecat-ts/runner-core";
-import Type, { type TSchema } from "typebox";
+import type { TSchema } from "typebox";
+import * as Type from "typebox";
 import { Compile, type Validator } from "typebox/compile";
 
 /** An event of one call, from a webhook. */

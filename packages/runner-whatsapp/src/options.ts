@@ -1,6 +1,6 @@
 import { type Availability, type OptionTable, RunnerError } from "@pipecat-ts/runner-core";
 import { type CallSettings, callOptions } from "@pipecat-ts/runner-webrtc";
-import Type from "typebox";
+import * as Type from "typebox";
 
 /** The options of the whatsapp transport. */
 export interface WhatsAppOptions extends CallSettings, Partial<Credentials> {

@@ -1,5 +1,5 @@
 import { RunnerError, type TransportPlugin } from "@pipecat-ts/runner-core";
-import Type from "typebox";
+import * as Type from "typebox";
 
 interface FakeOptions {
   readonly greeting: string;

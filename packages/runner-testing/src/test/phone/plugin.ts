@@ -12,7 +12,7 @@ import {
   safeEqual,
   type TransportPlugin,
 } from "@pipecat-ts/runner-core";
-import Type from "typebox";
+import * as Type from "typebox";
 import type { CallEvent, Dialect, Json } from "./dialect.ts";
 import { type CallHandlers, callRouterOf, type IncomingCall } from "./router.ts";
 

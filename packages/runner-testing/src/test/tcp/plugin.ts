@@ -9,7 +9,7 @@ import {
   type TransportPlugin,
   withTimeout,
 } from "@pipecat-ts/runner-core";
-import Type from "typebox";
+import * as Type from "typebox";
 import { createDecoder, encode, type Message, sampleRate } from "./codec.ts";
 
 /** Settings of the TCP transport. */
