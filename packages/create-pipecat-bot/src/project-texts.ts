@@ -93,7 +93,7 @@ ${rows.map(([to, command]) => `| ${to} | ${command} |`).join("\n")}
 - Add a transport: \`${manager} ${manager === "npm" ? "install" : "add"} @pipecat-ts/runner-telephony-twilio\`, and a line with its params in \`bot.${language}\`.
   [All transports](${project}#transports)
 - [Before a bot is reachable from the internet](${project}/blob/main/docs/production.md)
-- [What a bot can do](${project}#your-first-bot), [error codes](${project}/blob/main/docs/errors.md)
+- [What a bot can do](${project}/blob/main/docs/bots/basics.md), [error codes](${project}/blob/main/docs/errors.md)
 `;
 }
 

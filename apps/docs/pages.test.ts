@@ -1,0 +1,57 @@
+import { globSync } from "node:fs";
+import { expect, test } from "vitest";
+import { codeBlocks, readText, root, sourceOf } from "./markdown.ts";
+import { pages } from "./pages.ts";
+
+const sources = globSync("{packages,apps}/*/src/**/*.{ts,tsx}", {
+  cwd: root,
+  exclude: (path) => path.endsWith("node_modules"),
+})
+  .filter((file) => !/\.test\.|\/test\/|\/generated\//.test(file))
+  .map(readText);
+
+const withoutIndent = (text: string) => text.replace(/^ +/gm, "").trim();
+
+test("code blocks with the path of a file are in that file", () => {
+  const excerpts = pages.flatMap(({ file }) =>
+    codeBlocks(readText(file)).map(({ code, line }) => ({ place: `${file}:${line}`, code, source: sourceOf(code) })),
+  );
+  const missing = excerpts.filter(({ code, source }) => {
+    if (source === undefined) return false;
+    const [, ...lines] = code.split("\n");
+    return !withoutIndent(readText(source)).includes(withoutIndent(lines.join("\n")));
+  });
+  expect(excerpts.filter(({ source }) => source !== undefined).length).toBeGreaterThan(10);
+  expect(missing.map(({ place }) => place)).toEqual([]);
+});
+
+/** The first cells of all tables of a page whose header is one of `headers`. */
+function firstCells(markdown: string, headers: readonly string[]): readonly string[] {
+  let inTable = false;
+  return markdown.split("\n").flatMap((line) => {
+    const [, cell] = line.match(/^\| (.*?) \|/) ?? [];
+    if (cell === undefined) inTable = /^\|-/.test(line) && inTable;
+    else if (headers.includes(cell)) inTable = true;
+    else if (inTable) return [cell];
+    return [];
+  });
+}
+
+test("the texts by which troubleshooting finds a fault are those of the source", () => {
+  const cells = firstCells(readText("docs/troubleshooting.md"), ["you see", "detail", "code"]);
+  const quotes = cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, quote = ""]) => quote));
+  expect(quotes.length).toBeGreaterThan(40);
+  const isInSource = (part: string) => sources.some((source) => source.includes(part));
+  const unknown = quotes.filter((quote) => {
+    const parts = quote.split("…").map((part) => part.trim());
+    return !parts.every(isInSource);
+  });
+  expect(unknown).toEqual([]);
+});
+
+test("troubleshooting explains every reason why a call ends", () => {
+  const [, type = ""] =
+    readText("packages/runner-core/src/transport.ts").match(/type CloseReason =\n([\s\S]*?)\n\n/) ?? [];
+  const reasons = [...type.matchAll(/\| "([\w-]+)"/g)].map(([, reason]) => `\`${reason}\``);
+  expect([...firstCells(readText("docs/troubleshooting.md"), ["reason"])].sort()).toEqual(reasons.sort());
+});
