@@ -67,7 +67,7 @@ function tableText(table: OptionTable<Readonly<Record<string, unknown>>>): strin
       flag === undefined ? "" : code(spelling(definition)),
       [env].flat().map(code).join(", "),
       hasDefault ? code(String(value)) : "",
-      description.replaceAll("|", "\\|").replace(/<(\w+)>/g, "`<$1>`"),
+      description.replaceAll("|", "\\|").replace(/\S*<\w+>|--[a-z][a-z-]*/g, "`$&`"),
     ];
     return `| ${cells.join(" | ")} |`;
   });

@@ -1,6 +1,6 @@
 import { globSync } from "node:fs";
 import { expect, test } from "vitest";
-import { codeBlocks, readText, root, sourceOf } from "./markdown.ts";
+import { codeBlocks, readText, root, sourceOf, withoutCode } from "./markdown.ts";
 import { pages } from "./pages.ts";
 
 const sources = globSync("{packages,apps}/*/src/**/*.{ts,tsx}", {
@@ -47,6 +47,14 @@ test("the texts by which troubleshooting finds a fault are those of the source",
     return !parts.every(isInSource);
   });
   expect(unknown).toEqual([]);
+});
+
+test("no page has HTML that a reader would not see", () => {
+  const hidden = pages.flatMap(({ file }) => {
+    const text = withoutCode(readText(file)).replace(/`[^`]*`|<!--.*-->/g, "");
+    return [...text.matchAll(/<(?!https?:)\/?[a-z][^>]*>/gi)].map(([tag]) => `${file}: ${tag}`);
+  });
+  expect(hidden).toEqual([]);
 });
 
 test("troubleshooting explains every reason why a call ends", () => {

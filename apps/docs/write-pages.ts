@@ -1,4 +1,4 @@
-/** Collects the pages of the site in `pages`, with links that work there, and `llms.txt`. Run by `pnpm docs`. */
+/** Collects the pages of the site in `pages`, with links that work there, and `llms.txt`. Run by `pnpm run docs`. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { replaceLinks, siteLink } from "./links.ts";
