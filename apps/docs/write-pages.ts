@@ -1,6 +1,6 @@
 /** Collects the pages of the site in `pages`, with links that work there, and `llms.txt`. Run by `pnpm run docs`. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { replaceLinks, siteLink } from "./links.ts";
 import { pages, sections } from "./pages.ts";
 
@@ -42,6 +42,9 @@ export function writePages(): void {
     );
   }
   write("index.md", readPage("apps/docs/index.md"));
+  for (const file of ["docs/client.png", "apps/browser-client/public/favicon.svg"]) {
+    cpSync(join(root, file), join(folder, "public", basename(file)));
+  }
   write("llms.txt", llmsText());
 }
 

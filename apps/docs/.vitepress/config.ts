@@ -5,7 +5,11 @@ import { defineConfig, type MarkdownOptions } from "vitepress";
 import { repository, slugOf } from "../links.ts";
 import { pages, sections } from "../pages.ts";
 
+/** GitHub Pages serves a project below its name. */
+const base: string = process.env.DOCS_BASE ?? "/";
 const sources = new Map(pages.map(({ file, path }) => [`${path}.md`, file]));
+
+const wide = new Set(["architecture.md", "options.md", "parity.md", "clients.md", "reliability.md"]);
 
 const markdown: MarkdownOptions = {
   theme: { light: "github-light", dark: "github-dark" },
@@ -16,7 +20,8 @@ const markdown: MarkdownOptions = {
       const { info = "", content = "" } = tokens[index] ?? {};
       if (info.trim() !== "mermaid") return fence?.(tokens, index, ...rest) ?? "";
       const colors = { bg: "var(--vp-c-bg)", fg: "var(--vp-c-text-1)", accent: "var(--vp-c-brand-1)" };
-      return `<div class="diagram" v-pre>${renderMermaidSVG(content, { ...colors, transparent: true, font: "inherit" })}</div>`;
+      const svg = renderMermaidSVG(content, { ...colors, transparent: true, padding: 8, layerSpacing: 32 });
+      return `<div class="diagram" v-pre>${svg.replace(/<style>[\s\S]*?<\/style>/, "")}</div>`;
     };
   },
 };
@@ -25,8 +30,8 @@ export default defineConfig({
   title: "pipecat-runner",
   description: "Run voice bots in TypeScript: one function, called by browsers, apps and phones.",
   lang: "en-US",
-  // GitHub Pages serves a project below its name.
-  base: process.env.DOCS_BASE ?? "/",
+  base,
+  head: [["link", { rel: "icon", href: `${base}favicon.svg` }]],
   srcDir: "pages",
   outDir: "dist",
   cacheDir: "node_modules/.cache",
@@ -35,7 +40,9 @@ export default defineConfig({
   markdown,
   transformPageData(page) {
     const source = sources.get(page.relativePath);
-    return source === undefined ? { frontmatter: { ...page.frontmatter, editLink: false } } : { filePath: source };
+    if (source === undefined) return { frontmatter: { ...page.frontmatter, editLink: false } };
+    // Wide tables need the room of the outline.
+    return { filePath: source, ...(wide.has(page.relativePath) && { frontmatter: { aside: false } }) };
   },
   /** The texts for language models, beside the pages for people. */
   buildEnd({ srcDir, outDir }) {
