@@ -49,6 +49,18 @@ test("the texts by which troubleshooting finds a fault are those of the source",
   expect(unknown).toEqual([]);
 });
 
+test("every error code of the packages is explained", () => {
+  const explained = [readText("docs/errors.md"), ...globSync("packages/*/README.md", { cwd: root }).map(readText)].join(
+    "\n",
+  );
+  const codes = sources.flatMap((source) =>
+    [...source.matchAll(/Error\(\s*"([A-Z]+(?:_[A-Z]+)+)"/g)].map(([, code = ""]) => code),
+  );
+  expect(new Set(codes).size).toBeGreaterThan(50);
+  const isExplained = (code: string) => explained.includes(`### ${code}\n`) || explained.includes(`\`${code}\``);
+  expect([...new Set(codes)].filter((code) => !isExplained(code))).toEqual([]);
+});
+
 test("no page has HTML that a reader would not see", () => {
   const hidden = pages.flatMap(({ file }) => {
     const text = withoutCode(readText(file)).replace(/`[^`]*`|<!--.*-->/g, "");

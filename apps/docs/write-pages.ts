@@ -7,6 +7,9 @@ import { pages, sections } from "./pages.ts";
 const root: string = dirname(dirname(import.meta.dirname));
 const folder: string = join(import.meta.dirname, "pages");
 
+/** Where the site is served; see `base` of VitePress. */
+const base: string = process.env.DOCS_BASE ?? "/";
+
 function readPage(file: string): string {
   return readFileSync(join(root, file), "utf8");
 }
@@ -20,7 +23,9 @@ function write(path: string, text: string): void {
 /** A list of the pages for language models (https://llmstxt.org). */
 export function llmsText(): string {
   const lists = sections.map(({ title, pages: items }) => {
-    const lines = items.map(({ path, file, title: name }) => `- [${name}](/${path}.md): ${summaryOf(readPage(file))}`);
+    const lines = items.map(
+      ({ path, file, title: name }) => `- [${name}](${base}${path}.md): ${summaryOf(readPage(file))}`,
+    );
     return `## ${title}\n\n${lines.join("\n")}\n`;
   });
   return `# pipecat-runner\n\n> ${summaryOf(readPage("README.md"))}\n\n${lists.join("\n")}`;
