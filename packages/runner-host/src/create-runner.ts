@@ -1,9 +1,17 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
+import { Duplex } from "node:stream";
+import { inspect } from "node:util";
 import cors from "@koa/cors";
 import { Router } from "@koa/router";
 import { answerHandshake } from "@pipecat-ts/rtvi";
-import { type Credentials, isExposed, type RunnerContext, type TransportPlugin } from "@pipecat-ts/runner-core";
+import {
+  type Credentials,
+  isExposed,
+  type RunnerContext,
+  RunnerError,
+  type TransportPlugin,
+} from "@pipecat-ts/runner-core";
 import { createSessionEngine, type HostSession } from "@pipecat-ts/runner-sessions";
 import Koa from "koa";
 import { createAccessControl, sessionUnknown } from "./access.ts";
@@ -36,6 +44,11 @@ export function createRunner(options: RunnerOptions): Runner {
     downloadsFolder,
     fileStorage,
   } = options;
+  if (typeof bot !== "function") {
+    throw new RunnerError("OPTION_INVALID", `createRunner requires a bot: ${inspect(bot)} is not a function.`, {
+      fix: "Pass a function that takes the arguments of a session: createRunner({ bot: async (args) => { … } }).",
+    });
+  }
   const { settings, access: accessOptions } = createSettings(options);
   const logger: RunnerOptions["logger"] & object = options.logger ?? createLogger();
   const shared = new Map<string, unknown>();
@@ -192,7 +205,11 @@ export function createRunner(options: RunnerOptions): Runner {
   /** The server that handles the requests of the program's own server. */
   function requireEmbedded(): Server {
     if (embedded) return embedded;
-    throw new Error("The runner cannot handle requests yet. Wait for runner.open() first.");
+    throw new RunnerError("RUNNER_NOT_OPEN", "The runner cannot handle requests yet.", {
+      fix: server
+        ? "After listen(), it has a server of its own. Call open() instead to pass it requests."
+        : "Await runner.open() before your server listens.",
+    });
   }
 
   /** Closes the plugins first, because they may send a last message on their sockets. */
@@ -262,14 +279,20 @@ export function createRunner(options: RunnerOptions): Runner {
     handle(request, response) {
       const runner = requireEmbedded();
       if (request.readableDidRead) {
-        throw new Error(
-          "The body of this request was read before the runner got it. Register runner.handle before body parsers.",
-        );
+        throw new RunnerError("BODY_INVALID", "The body of this request was read before the runner got it.", {
+          fix: "Register runner.handle before body parsers.",
+        });
       }
       runner.emit("request", request, response);
     },
     upgrade(request, socket, head) {
-      requireEmbedded().emit("upgrade", request, socket, head);
+      const runner = requireEmbedded();
+      if (!(socket instanceof Duplex)) {
+        throw new RunnerError("REQUEST_INVALID", `The connection of an upgrade request is ${inspect(socket)}.`, {
+          fix: 'Pass the arguments of the event "upgrade" of your HTTP server: server.on("upgrade", runner.upgrade).',
+        });
+      }
+      runner.emit("upgrade", request, socket, head);
     },
     async attach(path, url) {
       let attached: Server | undefined;

@@ -1,4 +1,11 @@
-import { type OptionTable, RunnerError, type RunnerSettings, resolveOptions } from "@pipecat-ts/runner-core";
+import {
+  closest,
+  type OptionDefinition,
+  type OptionTable,
+  RunnerError,
+  type RunnerSettings,
+  resolveOptions,
+} from "@pipecat-ts/runner-core";
 import Type from "typebox";
 import { parsePublicUrl } from "./public-url.ts";
 import type { AccessOptions, RunnerOptions } from "./runner.ts";
@@ -173,44 +180,93 @@ export function runnerOptionsFrom(
   };
 }
 
+type SettingsInCode = Omit<
+  RunnerFlags,
+  "maxCallDuration" | "shutdownTimeout" | "proxy" | "folder" | "downloadsFolder"
+> & {
+  readonly maxCallDurationMs: number | undefined;
+  readonly shutdownTimeoutMs: number;
+};
+
+/** The settings of `createRunner`, by their names there. */
+const settingsInCode: OptionTable<SettingsInCode> = {
+  host: inCode(runnerFlags.host),
+  port: inCode(runnerFlags.port),
+  transport: inCode(runnerFlags.transport),
+  publicUrl: inCode(runnerFlags.publicUrl),
+  trustProxy: inCode(runnerFlags.trustProxy),
+  maxSessions: inCode({
+    ...runnerFlags.maxSessions,
+    schema: Type.Integer({ minimum: 0, description: "a whole number of at least 1, or Infinity" }),
+  }),
+  maxCallDurationMs: inCode({
+    ...runnerFlags.maxCallDuration,
+    schema: Type.Number({
+      minimum: 1_000,
+      maximum: 604_800_000,
+      description: "a number of ms from 1000 to 604800000, or Infinity",
+    }),
+  }),
+  shutdownTimeoutMs: inCode({
+    ...runnerFlags.shutdownTimeout,
+    default: 1_800_000,
+    schema: Type.Number({ minimum: 0, maximum: 604_800_000, description: "a number of ms from 0 to 604800000" }),
+  }),
+  apiKey: inCode(runnerFlags.apiKey),
+  webSocketAuth: inCode(runnerFlags.webSocketAuth),
+  webSocketSecret: inCode(runnerFlags.webSocketSecret),
+  allowedOrigins: inCode(runnerFlags.allowedOrigins),
+};
+
+/** Without flag and variable, which errors would name. Text is not converted: `"5"` is not a number. */
+function inCode<Value>({ description, schema, ...definition }: OptionDefinition<Value>): OptionDefinition<Value> {
+  return { description, schema, default: definition.default, secret: definition.secret, parse: (text) => text };
+}
+
+/** The other options of `createRunner`. */
+const otherOptions: { readonly [Name in Exclude<keyof RunnerOptions, keyof SettingsInCode>]-?: true } = {
+  ...{ bot: true, plugins: true, pluginOptions: true, cliArgs: true, env: true, logger: true, observer: true },
+  ...{ clientRoot: true, downloadsFolder: true, fileStorage: true, body: true },
+  ...{ sessionIds: true, pendingTakesPlace: true },
+};
+
+function rejectUnknownOptions(options: object): void {
+  const names = [...Object.keys(settingsInCode), ...Object.keys(otherOptions)];
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  const similar = closest(unknown, names);
+  throw new RunnerError("OPTION_INVALID", `createRunner does not have the option "${unknown}".`, {
+    fix: similar === undefined ? `Its options: ${names.join(", ")}.` : `Did you mean "${similar}"?`,
+  });
+}
+
 /** The settings of a runner created in code, with defaults. Throws OPTION_INVALID. Reads no environment variable. */
 export function createSettings(options: Omit<RunnerOptions, "bot">): {
   /** For plugins and bots: without secrets. */
   readonly settings: RunnerSettings;
   readonly access: AccessOptions;
 } {
-  const { maxSessions, maxCallDurationMs = Number.POSITIVE_INFINITY, shutdownTimeoutMs, publicUrl } = options;
-  const flags = resolveOptions(runnerFlags, {
+  rejectUnknownOptions(options);
+  const unlimited = Number.POSITIVE_INFINITY;
+  const { maxSessions, maxCallDurationMs, publicUrl, cliArgs } = options;
+  const { apiKey, webSocketAuth, webSocketSecret, allowedOrigins, ...settings } = resolveOptions(settingsInCode, {
     given: {
-      host: options.host,
-      port: options.port,
-      transport: options.transport,
-      publicUrl: publicUrl?.toString(),
-      trustProxy: options.trustProxy,
-      maxSessions: maxSessions === Number.POSITIVE_INFINITY ? 0 : maxSessions,
-      maxCallDuration: maxCallDurationMs === Number.POSITIVE_INFINITY ? undefined : maxCallDurationMs / 1000,
-      shutdownTimeout: shutdownTimeoutMs === undefined ? undefined : shutdownTimeoutMs / 1000,
-      apiKey: options.apiKey,
-      webSocketAuth: options.webSocketAuth,
-      webSocketSecret: options.webSocketSecret,
-      allowedOrigins: options.allowedOrigins,
+      ...options,
+      publicUrl: publicUrl instanceof URL ? publicUrl.href : publicUrl,
+      maxSessions: maxSessions === unlimited ? 0 : maxSessions,
+      maxCallDurationMs: maxCallDurationMs === unlimited ? undefined : maxCallDurationMs,
     },
     env: {},
   });
-  const { apiKey, webSocketAuth, webSocketSecret, allowedOrigins } = flags;
   return {
     access: { apiKey, webSocketAuth, webSocketSecret, allowedOrigins: allowedOrigins.map(parseOrigin) },
     settings: Object.freeze({
-      host: flags.host,
-      port: flags.port,
-      transport: flags.transport,
-      publicUrl: flags.publicUrl === undefined ? undefined : parsePublicUrl(flags.publicUrl),
-      trustProxy: flags.trustProxy,
+      ...settings,
+      publicUrl: settings.publicUrl === undefined ? undefined : parsePublicUrl(settings.publicUrl),
       requireAuth: apiKey !== undefined || webSocketAuth === "token",
-      maxSessions: flags.maxSessions || Number.POSITIVE_INFINITY,
-      maxCallDurationMs: (flags.maxCallDuration ?? Number.POSITIVE_INFINITY) * 1000,
-      shutdownTimeoutMs: flags.shutdownTimeout * 1000,
-      cliArgs: Object.freeze({ ...options.cliArgs }),
+      maxSessions: settings.maxSessions || unlimited,
+      maxCallDurationMs: settings.maxCallDurationMs ?? unlimited,
+      cliArgs: Object.freeze({ ...cliArgs }),
     }),
   };
 }

@@ -87,11 +87,14 @@ export interface Runner {
    */
   open(): Promise<void>;
   /**
-   * Handles a request of your own server, after `open()`; answers unknown paths with 404. Throws if something else has read
-   * the body, because a carrier's signature covers its bytes. Needs no `this`.
+   * Handles a request of your own server, after `open()`; answers unknown paths with 404. Throws RUNNER_NOT_OPEN before, and
+   * BODY_INVALID if something else has read the body, because a carrier's signature covers its bytes. Needs no `this`.
    */
   handle(request: IncomingMessage, response: ServerResponse): void;
-  /** Handles an `upgrade` event of your own server, after `open()`; rejects paths that no transport serves. Needs no `this`. */
+  /**
+   * Handles an `upgrade` event of your own server, after `open()`; rejects paths that no transport serves. Throws RUNNER_NOT_OPEN
+   * before, and REQUEST_INVALID without a socket. Needs no `this`.
+   */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /**
    * Instead of `listen()`, when another process accepts the callers: opens the plugins, and listens on the Unix socket `path`. The
