@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { type OptionDefinition, optionLabel, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
 import type { Gateway } from "@pipecat-ts/runner-gateway";
 import { type IsolationFlags, isolationFlags } from "@pipecat-ts/runner-gateway/options";
-import { createLogger, runnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
+import { createLogger, resolveRunnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
 import { parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
 import { commandFlags, type MissingOption } from "./flags.ts";
 import { openBrowser } from "./open-browser.ts";
@@ -55,9 +55,10 @@ export function readIsolation(argv: readonly string[], itself: string | undefine
     rejectWorkerOptions(given);
     return undefined;
   }
-  if (direct) {
-    throw new RunnerError("OPTION_INVALID", "--direct runs one bot without a server: there is nothing to isolate.", {
-      fix: "Omit --direct or --isolation.",
+  if (direct || resolveRunnerFlags({ given }).cloud) {
+    const flag = direct ? "--direct" : "--cloud";
+    throw new RunnerError("OPTION_INVALID", `${flag} runs one bot at a time: there is nothing to isolate.`, {
+      fix: `Omit ${flag} or --isolation.`,
     });
   }
   return { argv, itself, project, isolation, given, env };
@@ -79,7 +80,7 @@ function rejectWorkerOptions(given: IsolatedCommand["given"]): void {
 /** Accepts callers, and runs their bots in workers, until a signal. Resolves to the exit code. */
 export async function runIsolated({ argv, itself, project, isolation, given, env }: IsolatedCommand): Promise<number> {
   const { verbose, open } = resolveOptions(commandFlags, { given });
-  const settings = runnerOptionsFrom(resolveOptions(runnerFlags, { given }));
+  const settings = runnerOptionsFrom(resolveRunnerFlags({ given }));
   const logger = createLogger({ level: verbose ? "debug" : "info" });
   boundStandardStreams(logger.countDropped);
   refreshTypeFile(project, logger);

@@ -16,6 +16,7 @@ import { createSessionEngine, type HostSession } from "@pipecat-ts/runner-sessio
 import Koa from "koa";
 import { createAccessControl, sessionUnknown } from "./access.ts";
 import { loadBodyParser, readBody } from "./bodies.ts";
+import { createCloud } from "./cloud.ts";
 import { createConnectionGuard, defaultLimits } from "./connections.ts";
 import { answerErrors, errorReply } from "./errors.ts";
 import { createLogger } from "./logging.ts";
@@ -49,7 +50,8 @@ export function createRunner(options: RunnerOptions): Runner {
       fix: "Pass a function that takes the arguments of a session: createRunner({ bot: async (args) => { … } }).",
     });
   }
-  const { settings, access: accessOptions } = createSettings(options);
+  const { settings, access: accessOptions, cloud: servesCloud } = createSettings(options);
+  const cloud = servesCloud ? createCloud() : undefined;
   const logger: RunnerOptions["logger"] & object = options.logger ?? createLogger();
   const shared = new Map<string, unknown>();
   let serving = true;
@@ -68,7 +70,7 @@ export function createRunner(options: RunnerOptions): Runner {
       cliArgs: settings.cliArgs,
       ...(files && { fileStorageOf: files.storageOf }),
       sessionIds: options.sessionIds,
-      pendingTakesPlace: options.pendingTakesPlace,
+      pendingTakesPlace: options.pendingTakesPlace ?? servesCloud,
       observer: options.observer,
       handlesSignals: () => !serving,
       onTransport(session, transport) {
@@ -104,6 +106,8 @@ export function createRunner(options: RunnerOptions): Runner {
       return next();
     });
 
+  if (cloud) app.use(cloud.middleware);
+
   let transports: InstalledTransport[] = [];
   let sockets: Sockets | undefined;
   let server: HttpServer | undefined;
@@ -116,7 +120,7 @@ export function createRunner(options: RunnerOptions): Runner {
 
   function create(plugin: TransportPlugin, begin?: Parameters<RunnerContext["createSession"]>[0]): HostSession {
     const owner = { name: plugin.name, runsAs: plugin.advanced?.runsAs, logger: loggerOf(plugin) };
-    return engine.create(owner, begin);
+    return engine.create(owner, { ...begin, id: begin?.id ?? cloud?.takeSessionId() });
   }
 
   function loggerOf(plugin: TransportPlugin) {
@@ -177,13 +181,13 @@ export function createRunner(options: RunnerOptions): Runner {
   async function open(serve: (how: ServerOptions) => Promise<HttpServer>): Promise<void> {
     if (downloadsFolder !== undefined) await requireFolder(downloadsFolder);
     transports = await openPlugins(pluginSources, settings.transport);
-    sockets = createSockets(socketRoutes(), access, logger, metrics.countRejection);
+    sockets = createSockets(socketRoutes(), access, logger, metrics.countRejection, cloud?.upgrade);
     const routes = new Router();
     const sendFrom = createFileSender();
     const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
     const restrictedTo = settings.transport;
     addRoutes(routes, {
-      ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, files, guard },
+      ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, files, guard, cloud },
       ...{ downloadsFolder, sendFrom, userRouter: router, requiresKey: accessOptions.apiKey !== undefined },
     });
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
@@ -257,7 +261,7 @@ export function createRunner(options: RunnerOptions): Runner {
       });
     },
     get unauthenticatedRoutes() {
-      if (!server || !isExposed(settings)) return [];
+      if (!server || servesCloud || !isExposed(settings)) return [];
       const serves = { downloads: downloadsFolder !== undefined, uploads: files !== undefined };
       return unauthenticatedRoutes(accessOptions, serves, transports);
     },

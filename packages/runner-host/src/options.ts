@@ -1,7 +1,9 @@
 import {
   closest,
   type OptionDefinition,
+  type OptionSources,
   type OptionTable,
+  optionLabel,
   RunnerError,
   type RunnerSettings,
   resolveOptions,
@@ -26,6 +28,7 @@ export interface RunnerFlags extends AccessOptions {
   readonly shutdownTimeout: number;
   readonly downloadsFolder: string | undefined;
   readonly folder: string | undefined;
+  readonly cloud: boolean;
 }
 
 /** The runner's own flags and environment variables. A runner created in code reads neither. */
@@ -117,6 +120,13 @@ export const runnerFlags: OptionTable<RunnerFlags> = {
     schema: Type.String({ minLength: 1 }),
     placeholder: "path",
   },
+  cloud: {
+    flag: "cloud",
+    env: "PIPECAT_RUNNER_CLOUD",
+    default: false,
+    description: "Serve Pipecat Cloud: one call at a time, started by POST /bot, on 0.0.0.0 and port 8080 or PORT",
+    schema: Type.Boolean(),
+  },
   apiKey: {
     flag: "api-key",
     env: "PIPECAT_RUNNER_API_KEY",
@@ -150,6 +160,27 @@ export const runnerFlags: OptionTable<RunnerFlags> = {
   },
 };
 
+/** With `--cloud`: the address, the variables and the defaults that the platform expects of an image. */
+const cloudFlags: OptionTable<RunnerFlags> = {
+  ...runnerFlags,
+  host: { ...runnerFlags.host, default: "0.0.0.0" },
+  port: { ...runnerFlags.port, env: ["PIPECAT_RUNNER_PORT", "PORT"], default: 8080 },
+  // The platform's proxy decides on the host name.
+  trustProxy: { ...runnerFlags.trustProxy, default: true },
+  maxSessions: { ...runnerFlags.maxSessions, default: 1 },
+  shutdownTimeout: {
+    ...runnerFlags.shutdownTimeout,
+    env: ["PIPECAT_RUNNER_SHUTDOWN_TIMEOUT", "SHUTDOWN_TIMEOUT"],
+    default: 7200,
+  },
+};
+
+/** The runner's own settings from flags and environment variables. Throws OPTION_INVALID. */
+export function resolveRunnerFlags(sources: OptionSources): RunnerFlags {
+  const flags = resolveOptions(runnerFlags, sources);
+  return flags.cloud ? resolveOptions(cloudFlags, sources) : flags;
+}
+
 /** The options of `createRunner` for these flags. */
 export function runnerOptionsFrom(
   flags: RunnerFlags,
@@ -165,6 +196,7 @@ export function runnerOptionsFrom(
     | "maxCallDurationMs"
     | "shutdownTimeoutMs"
     | "downloadsFolder"
+    | "cloud"
   > {
   const { proxy, publicUrl, shutdownTimeout, maxSessions, maxCallDuration, transport, folder, ...rest } = flags;
   const url =
@@ -213,6 +245,7 @@ const settingsInCode: OptionTable<SettingsInCode> = {
     schema: Type.Number({ minimum: 0, maximum: 604_800_000, description: "a number of ms from 0 to 604800000" }),
   }),
   apiKey: inCode(runnerFlags.apiKey),
+  cloud: inCode(runnerFlags.cloud),
   webSocketAuth: inCode(runnerFlags.webSocketAuth),
   webSocketSecret: inCode(runnerFlags.webSocketSecret),
   allowedOrigins: inCode(runnerFlags.allowedOrigins),
@@ -245,20 +278,26 @@ export function createSettings(options: Omit<RunnerOptions, "bot">): {
   /** For plugins and bots: without secrets. */
   readonly settings: RunnerSettings;
   readonly access: AccessOptions;
+  readonly cloud: boolean;
 } {
   rejectUnknownOptions(options);
   const unlimited = Number.POSITIVE_INFINITY;
   const { maxSessions, maxCallDurationMs, publicUrl, cliArgs } = options;
-  const { apiKey, webSocketAuth, webSocketSecret, allowedOrigins, ...settings } = resolveOptions(settingsInCode, {
-    given: {
-      ...options,
-      publicUrl: publicUrl instanceof URL ? publicUrl.href : publicUrl,
-      maxSessions: maxSessions === unlimited ? 0 : maxSessions,
-      maxCallDurationMs: maxCallDurationMs === unlimited ? undefined : maxCallDurationMs,
+  const { apiKey, webSocketAuth, webSocketSecret, allowedOrigins, cloud, ...settings } = resolveOptions(
+    settingsInCode,
+    {
+      given: {
+        ...options,
+        publicUrl: publicUrl instanceof URL ? publicUrl.href : publicUrl,
+        maxSessions: maxSessions === unlimited ? 0 : maxSessions,
+        maxCallDurationMs: maxCallDurationMs === unlimited ? undefined : maxCallDurationMs,
+      },
+      env: {},
     },
-    env: {},
-  });
+  );
+  if (cloud) checkCloudOptions(options);
   return {
+    cloud,
     access: { apiKey, webSocketAuth, webSocketSecret, allowedOrigins: allowedOrigins.map(parseOrigin) },
     settings: Object.freeze({
       ...settings,
@@ -269,6 +308,20 @@ export function createSettings(options: Omit<RunnerOptions, "bot">): {
       cliArgs: Object.freeze({ ...cliArgs }),
     }),
   };
+}
+
+/** The platform sends neither a key nor tokens, and one session at a time. Throws OPTION_INVALID. */
+function checkCloudOptions({ apiKey, webSocketAuth, maxSessions }: Omit<RunnerOptions, "bot">): void {
+  const label = optionLabel("cloud", runnerFlags.cloud);
+  if (maxSessions !== 1) {
+    throw new RunnerError("OPTION_INVALID", `${label}: the limit of calls is ${maxSessions ?? "not set"}.`, {
+      fix: "Omit --max-sessions, or set it to 1: the platform sends one session at a time.",
+    });
+  }
+  if (apiKey === undefined && webSocketAuth !== "token") return;
+  throw new RunnerError("OPTION_INVALID", `${label}: the platform sends neither the API key nor tokens.`, {
+    fix: "Omit --api-key, PIPECAT_RUNNER_API_KEY and --ws-auth. The platform checks its own API key.",
+  });
 }
 
 /** Browsers send an origin without a trailing slash. Apps may have a scheme of their own. */
