@@ -7,7 +7,7 @@ import { pages } from "./pages.ts";
 import { llmsText } from "./write-pages.ts";
 
 /** All texts for people, also those that the site does not show. */
-const files = globSync(["*.md", "{docs,bench,e2e}/**/*.md", "{apps,packages}/*/*.md"], {
+const files = globSync(["*.md", "{docs,bench,e2e,deploy}/**/*.md", "{apps,packages}/*/*.md"], {
   cwd: root,
   exclude: (path) => /(^|\/)(node_modules|dist|pages)$/.test(path),
 }).sort();

@@ -69,6 +69,8 @@ export const sections: readonly Section[] = [
       page("troubleshooting", "Troubleshooting"),
       page("production", "In production"),
       page("scaling", "Scaling"),
+      page("deployment-files", "Deployment files", "deploy/README.md"),
+      page("pipecat-cloud", "Pipecat Cloud"),
       page("access", "Who may call"),
       page("security", "Security", "SECURITY.md"),
       page("reliability", "Reliability"),
