@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { clientOffers } from "../packages/runner-webrtc/src/peer/test/offers.ts";
@@ -15,12 +15,6 @@ function rowsOf(first: string): string[][] {
   const lines = rows.slice(0, rows.indexOf("\n\n")).split("\n");
   return lines.map((line) => line.slice(2, -2).split(" | "));
 }
-
-test("every file that the page links exists", () => {
-  const files = [...links.values(), ...[...page.matchAll(/\]\(([^)#]+)[^)]*\)/g)].map(([, file = ""]) => file)];
-  expect(files.length).toBeGreaterThan(links.size);
-  for (const file of files) expect(existsSync(join(docs, file)), file).toBe(true);
-});
 
 describe("the table of clients", () => {
   const clients = rowsOf("client");

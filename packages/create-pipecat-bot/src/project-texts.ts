@@ -41,15 +41,26 @@ const installs: Readonly<Record<Manager, readonly string[]>> = {
 };
 
 export function dockerfileText(manager: Manager): string {
-  return `FROM node:24-slim
+  return `# docker run --init --env-file .env -p 7860:7860 …
+# Required before the internet reaches it: https://github.com/pipecat-ts/pipecat-runner/blob/main/docs/production.md
+
+# The cache of the package manager stays in this stage.
+FROM node:24-slim AS install
 WORKDIR /app
 ${installs[manager].join("\n")}
+
+FROM node:24-slim
+WORKDIR /app
+ENV NODE_ENV=production PIPECAT_RUNNER_HOST=0.0.0.0
+COPY --from=install /app/node_modules node_modules
 COPY . .
 USER node
 EXPOSE 7860
-# Pass the API keys as environment variables: docker run --env-file .env -p 7860:7860 …
-# Required before the internet reaches it: https://github.com/pipecat-ts/pipecat-runner/blob/main/docs/production.md
-CMD ["node_modules/.bin/pipecat-runner", "--host", "0.0.0.0"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \\
+  CMD ["node", "-e", "fetch('http://localhost:7860/livez').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+# docker stop sends SIGTERM, which lets calls end, for at most 1,800 s. Give it that time: docker stop -t 1860 …
+STOPSIGNAL SIGTERM
+CMD ["node_modules/.bin/pipecat-runner"]
 `;
 }
 
@@ -93,7 +104,7 @@ ${rows.map(([to, command]) => `| ${to} | ${command} |`).join("\n")}
 - Add a transport: \`${manager} ${manager === "npm" ? "install" : "add"} @pipecat-ts/runner-telephony-twilio\`, and a line with its params in \`bot.${language}\`.
   [All transports](${project}#transports)
 - [Before a bot is reachable from the internet](${project}/blob/main/docs/production.md)
-- [What a bot can do](${project}#your-first-bot), [error codes](${project}/blob/main/docs/errors.md)
+- [What a bot can do](${project}/blob/main/docs/bots/basics.md), [error codes](${project}/blob/main/docs/errors.md)
 `;
 }
 

@@ -1,9 +1,9 @@
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
+import { type OptionDefinition, optionLabel, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
 import type { Gateway } from "@pipecat-ts/runner-gateway";
 import { type IsolationFlags, isolationFlags } from "@pipecat-ts/runner-gateway/options";
-import { createLogger, runnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
+import { createLogger, resolveRunnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
 import { parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
 import { commandFlags, type MissingOption } from "./flags.ts";
 import { openBrowser } from "./open-browser.ts";
@@ -51,19 +51,36 @@ export function readIsolation(argv: readonly string[], itself: string | undefine
   const { help, direct } = resolveOptions(commandFlags, { given });
   if (help) return undefined;
   const isolation = resolveOptions(isolationFlags, { given });
-  if (isolation.isolation === "none") return undefined;
-  if (direct) {
-    throw new RunnerError("OPTION_INVALID", "--direct runs one bot without a server: there is nothing to isolate.", {
-      fix: "Omit --direct or --isolation.",
+  if (isolation.isolation === "none") {
+    rejectWorkerOptions(given);
+    return undefined;
+  }
+  if (direct || resolveRunnerFlags({ given }).cloud) {
+    const flag = direct ? "--direct" : "--cloud";
+    throw new RunnerError("OPTION_INVALID", `${flag} runs one bot at a time: there is nothing to isolate.`, {
+      fix: `Omit ${flag} or --isolation.`,
     });
   }
   return { argv, itself, project, isolation, given, env };
 }
 
+/** Throws OPTION_INVALID when a flag or variable configures workers, but there are none. */
+function rejectWorkerOptions(given: IsolatedCommand["given"]): void {
+  for (const [name, definition] of Object.entries<OptionDefinition>(isolationFlags)) {
+    if (name === "isolation") continue;
+    const value = resolveOptions({ [name]: { ...definition, default: undefined } }, { given })[name];
+    if (value === undefined) continue;
+    const label = optionLabel(name, definition);
+    throw new RunnerError("OPTION_INVALID", `${label} configures child processes, but bots run in this process.`, {
+      fix: `Add --isolation process, or omit ${label}.`,
+    });
+  }
+}
+
 /** Accepts callers, and runs their bots in workers, until a signal. Resolves to the exit code. */
 export async function runIsolated({ argv, itself, project, isolation, given, env }: IsolatedCommand): Promise<number> {
   const { verbose, open } = resolveOptions(commandFlags, { given });
-  const settings = runnerOptionsFrom(resolveOptions(runnerFlags, { given }));
+  const settings = runnerOptionsFrom(resolveRunnerFlags({ given }));
   const logger = createLogger({ level: verbose ? "debug" : "info" });
   boundStandardStreams(logger.countDropped);
   refreshTypeFile(project, logger);

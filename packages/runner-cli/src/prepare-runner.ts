@@ -8,7 +8,7 @@ import {
   createRunner,
   type Runner,
   type RunnerOptions,
-  runnerFlags,
+  resolveRunnerFlags,
   runnerOptionsFrom,
 } from "@pipecat-ts/runner-host";
 import type { CommandLine } from "./command-line.ts";
@@ -40,7 +40,7 @@ export function prepareRunner(line: CommandLine, more: Partial<RunnerOptions> = 
   for (const { name, cause } of found.failures) logger.debug({ err: cause, package: name }, "transport not loaded");
   for (const { reason, fix } of found.duplicates) logger.warn(`${reason} ${fix}`);
   const watched = line.modules && watchBot(bot, line.modules, logger);
-  const settings = withPresentName(runnerOptionsFrom(resolveOptions(runnerFlags, { given })), found.plugins, logger);
+  const settings = withPresentName(runnerOptionsFrom(resolveRunnerFlags({ given })), found.plugins, logger);
   const runner = createRunner({
     ...settings,
     ...(hasClient() && { clientRoot }),

@@ -21,11 +21,11 @@ import { refreshTypeFile, writeTypeFile } from "./type-file.ts";
 export async function run(argv: readonly string[], itself?: string): Promise<void> {
   const { version, help, verbose } = parsePartly(argv, [runnerGroup]).given[runnerGroup.name] ?? {};
   prepareStandardStreams();
-  const writesTypes = itself === undefined && argv.length === 1 && argv[0] === "types";
+  const writesTypes = itself === undefined && argv[0] === "types" && !help;
   if (!version && !help && !writesTypes) sendConsoleToStderr();
   let code = 1;
   try {
-    code = version ? printVersion() : writesTypes ? printTypeFile() : await execute(argv, itself);
+    code = version ? printVersion() : writesTypes ? printTypeFile(argv.slice(1)) : await execute(argv, itself);
   } catch (error) {
     console.error(failureText(error, verbose === true, process.stderr));
   }
@@ -57,8 +57,8 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   return end.exitCode;
 }
 
-function printTypeFile(): number {
-  const { file, packages, changed } = writeTypeFile(process.cwd());
+function printTypeFile(argv: readonly string[]): number {
+  const { file, packages, changed } = writeTypeFile(process.cwd(), argv);
   console.log(`${shownPath(file)} ${changed ? "now imports" : "already imports"} the types of ${packages.join(", ")}`);
   return 0;
 }

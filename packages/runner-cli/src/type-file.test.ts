@@ -38,6 +38,9 @@ test("a start updates the file, but does not create it", () => {
 });
 
 test("errors say what to do", () => {
+  expect(() => writeTypeFile(".", ["foo"])).toThrow(
+    expect.objectContaining({ code: "OPTION_INVALID", message: 'Unexpected argument "foo" after "types".' }),
+  );
   const folder = createProject({ "package.json": '{"dependencies": {"missing-transport": "*"}}' });
   expect(() => writeTypeFile(folder)).toThrow(expect.objectContaining({ code: "TRANSPORT_UNAVAILABLE" }));
   const blocked = createProject({ "package.json": manifestWithTransport, "pipecat-env.d.ts/folder": "" });

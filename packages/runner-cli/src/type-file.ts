@@ -19,10 +19,15 @@ export interface TypeFileUpdate {
 }
 
 /**
- * Writes `pipecat-env.d.ts` of the project in `folder`, for `pipecat-runner types`. Throws TRANSPORT_UNAVAILABLE when no
- * transport is installed, OPTION_INVALID when the file cannot be written.
+ * Writes `pipecat-env.d.ts` of the project in `folder`, for `pipecat-runner types` with no further arguments. Throws
+ * TRANSPORT_UNAVAILABLE when no transport is installed, OPTION_INVALID for an argument and when the file cannot be written.
  */
-export function writeTypeFile(folder: string): TypeFileUpdate {
+export function writeTypeFile(folder: string, [surplus]: readonly string[] = []): TypeFileUpdate {
+  if (surplus !== undefined) {
+    throw new RunnerError("OPTION_INVALID", `Unexpected argument "${surplus}" after "types".`, {
+      fix: "Run pipecat-runner types in the folder of the project. To run a bot, omit types.",
+    });
+  }
   const project = findProject(folder);
   const packages = transportPackages(project);
   if (packages.length > 0) return update(project, packages);

@@ -58,6 +58,8 @@ export interface OpenTransport {
   readonly advanced?: {
     /** Whether a start request that names no transport is meant for this one. */
     claims?(body: StartBody): boolean;
+    /** Runs a bot in a room that a platform has created, for `--cloud`. `body` is `args.body`. Throws AT_CAPACITY or DRAINING. */
+    joinRoom?(room: { readonly url: string; readonly token: string; readonly body: unknown }): Session;
     /** Runs one bot without a server, until it ends. */
     direct?(): Promise<void>;
     /** Lines for the banner under the transport's name, such as an address to call. */

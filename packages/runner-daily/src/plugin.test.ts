@@ -32,6 +32,28 @@ describe("direct", () => {
   });
 });
 
+test("a bot joins a room that Pipecat Cloud created, without an API key, and the session has the platform's id", async () => {
+  const options = { cloud: true, maxSessions: 1, pluginOptions: {} } as const;
+  const { runner, calls, finish, post } = await open(options);
+  const headers = {
+    "x-daily-session-id": "d6f3b7a0-0000-4000-8000-000000000001",
+    "x-daily-room-url": "https://you.daily.co/room",
+    "x-daily-room-token": "token-of-the-platform",
+  };
+  const ended = post("/bot", { wish: "tea" }, headers);
+  await until("the bot runs", () => calls.length === 1, 2_000);
+  expect(calls[0]).toMatchObject({
+    sessionId: headers["x-daily-session-id"],
+    roomUrl: "https://you.daily.co/room",
+    token: "token-of-the-platform",
+    body: { wish: "tea" },
+  });
+  expect(runner.sessions.counts.active).toBe(1);
+  finish();
+  expect(await ended).toMatchObject({ status: 200, body: {} });
+  expect(daily.api.requests).toEqual([]);
+});
+
 describe("availability", () => {
   const check = async (options: Record<string, unknown>, transport?: string) => {
     const opened = await open({ daily: options, ...(transport === undefined ? {} : { transport }) });

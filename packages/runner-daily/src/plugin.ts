@@ -4,7 +4,14 @@ import type { DailyClient } from "./client.ts";
 import { type DailyOptions, dailyOptions } from "./options.ts";
 import { apiKeyFix, createRoomDeletions } from "./rooms.ts";
 import { webhookVerification } from "./signature.ts";
-import { claimsRoom, createRoomRoute, createSessionStarter, readRoomRequest, type StartedSession } from "./start.ts";
+import {
+  claimsRoom,
+  createRoomRoute,
+  createRoomRunner,
+  createSessionStarter,
+  readRoomRequest,
+  type StartedSession,
+} from "./start.ts";
 import { createDialinRoute, dialinRequest, dialinRoomProperties } from "./webhook.ts";
 
 /** The Daily transport, with a Daily client of your own. */
@@ -27,6 +34,7 @@ export function createDailyPlugin(createClient: (options: DailyOptions) => Daily
       const verification = webhookVerification(options, runner.settings);
       const deletions = createRoomDeletions(runner.logger);
       const start = createSessionStarter(runner, options, client, deletions);
+      const runInRoom = createRoomRunner(runner, options, client);
       const dialin = createDialinRoute({
         verification,
         logger: runner.logger,
@@ -54,6 +62,11 @@ export function createDailyPlugin(createClient: (options: DailyOptions) => Daily
         close: () => deletions.close(),
         advanced: {
           claims: claimsRoom,
+          joinRoom({ url, token, body }) {
+            const session = runner.createSession({ body, reserve: true });
+            runInRoom(session, { roomUrl: url, token });
+            return session;
+          },
           async direct() {
             const { session, roomUrl: url } = await start({});
             session.logger.info(`open ${url} to talk to the bot`);

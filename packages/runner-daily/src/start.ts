@@ -2,6 +2,7 @@ import {
   type Call,
   type CallData,
   type HttpRoute,
+  type OwnArguments,
   type RouteContext,
   type RunnerContext,
   RunnerError,
@@ -41,6 +42,32 @@ export interface StartedSession {
   readonly callerToken: string;
 }
 
+/** Returns a function that runs the bot of a session in a room. It throws AT_CAPACITY, DRAINING or SESSION_NOT_PENDING. */
+export function createRoomRunner(
+  { pacer }: RunnerContext,
+  { apiKey, apiUrl, joinTimeout, emptyRoomTimeout }: DailyOptions,
+  client: DailyClient,
+): (session: Session, own: OwnArguments<DailyRunnerArguments>) => void {
+  return (session, own) => {
+    const call: Call = session.run<DailyRunnerArguments>(own, (params) => {
+      const phoneCall = phoneCallIn(session.body);
+      const { roomUrl, token } = own;
+      return connectDaily(call, {
+        ...{ client, roomUrl, token, params, clock: pacer.clock, logger: session.logger },
+        joinTimeoutMs: joinTimeout * 1000,
+        emptyRoomTimeoutMs: emptyRoomTimeout * 1000,
+        connectPhoneCall:
+          phoneCall &&
+          ((sipUri) => {
+            const rest = createDailyRest({ apiKey: requireApiKey(apiKey), apiUrl });
+            return rest.updatePinlessCall({ ...phoneCall, sipUri });
+          }),
+        opened: (daily) => session.onEnd((_, deadline) => daily.close(deadline)),
+      });
+    });
+  };
+}
+
 /**
  * Returns a function that creates a room and runs a bot in it. It rejects with DAILY_API_KEY_MISSING, DAILY_REFUSED,
  * DAILY_UNREACHABLE, AT_CAPACITY, DRAINING or SESSION_ALIAS_TAKEN; the session is ended and the new room deleted then.
@@ -51,7 +78,8 @@ export function createSessionStarter(
   client: DailyClient,
   deletions: RoomDeletions,
 ): (start: StartOptions) => Promise<StartedSession> {
-  const { apiUrl, roomUrl, ownerToken, deleteRooms, joinTimeout, emptyRoomTimeout } = options;
+  const { apiUrl, roomUrl, ownerToken, deleteRooms } = options;
+  const runInRoom = createRoomRunner(runner, options, client);
 
   return async ({ body, roomProperties = {}, tokenProperties = {}, callData }) => {
     const rest = createDailyRest({ apiKey: requireApiKey(options.apiKey), apiUrl });
@@ -63,24 +91,7 @@ export function createSessionStarter(
       const room = await prepareRoom(rest, { roomUrl, properties: roomProperties, lifetimeMs });
       if (room.created) created = room;
       const tokens = await createTokens(rest, room, { properties: tokenProperties, callerIsOwner: ownerToken });
-      const call: Call = session.run<DailyRunnerArguments>(
-        { roomUrl: room.url, token: tokens.bot, ...(callData && { callData }) },
-        (params) => {
-          const phoneCall = phoneCallIn(session.body);
-          return connectDaily(call, {
-            client,
-            roomUrl: room.url,
-            token: tokens.bot,
-            params,
-            clock: runner.pacer.clock,
-            logger: session.logger,
-            joinTimeoutMs: joinTimeout * 1000,
-            emptyRoomTimeoutMs: emptyRoomTimeout * 1000,
-            connectPhoneCall: phoneCall && ((sipUri) => rest.updatePinlessCall({ ...phoneCall, sipUri })),
-            opened: (daily) => session.onEnd((_, deadline) => daily.close(deadline)),
-          });
-        },
-      );
+      runInRoom(session, { roomUrl: room.url, token: tokens.bot, ...(callData && { callData }) });
       if (created && deleteRooms) session.onEnd(() => deleteRoom(room));
       return { session, roomUrl: room.url, callerToken: tokens.caller };
     } catch (error) {

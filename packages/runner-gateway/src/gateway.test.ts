@@ -1,7 +1,10 @@
 import { once } from "node:events";
+import { readdirSync, writeFileSync } from "node:fs";
 import { request as sendRequest } from "node:http";
 import { connect as connectTcp } from "node:net";
+import { basename, dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
+import { Worker } from "node:worker_threads";
 import { type Bot, type RunnerContext, RunnerError, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { expect, test, vi } from "vitest";
 import { type FakeArguments, fakePlugin } from "../../runner-host/src/test/fake-plugin.ts";
@@ -111,6 +114,31 @@ test("after a crash, another worker cleans up with the record of the session, un
   await host.fetch(`/sessions/${ended}`, { method: "DELETE" });
   host.workers.running.get(1)?.crash();
   await expect.poll(() => cleaned).toEqual([{ callId: "CA1" }]);
+});
+
+test("kill() removes the folder of the sockets while dying workers still create files in it", async () => {
+  await using host = await startGateway();
+  const folder = dirname(host.workers.running.get(1)?.path ?? "");
+  // With many files, others are created while these are deleted.
+  for (let count = 0; count < 2_000; count++) writeFileSync(join(folder, `${count}`), "");
+  const isRunning = new Int32Array(new SharedArrayBuffer(4));
+  const program = `const { workerData: { isRunning, path } } = require("node:worker_threads");
+    try {
+      for (const endMs = performance.now() + 2_000; performance.now() < endMs; ) {
+        require("node:fs").writeFileSync(path + performance.now(), "");
+        Atomics.store(isRunning, 0, 1);
+        Atomics.notify(isRunning, 0);
+      }
+    } catch {} // The folder is removed.`;
+  const workers = [1, 2].map(
+    (number) => new Worker(program, { eval: true, workerData: { isRunning, path: join(folder, `${number}-`) } }),
+  );
+  const ended = Promise.all(workers.map((worker) => once(worker, "exit")));
+  await Promise.all(workers.map((worker) => once(worker, "online")));
+  Atomics.wait(isRunning, 0, 0, 5_000);
+  host.gateway.kill();
+  await ended;
+  expect(readdirSync(dirname(folder)).filter((name) => name.startsWith(basename(folder)))).toEqual([]);
 });
 
 test("a worker that ended at its heap limit is reported as such", async () => {

@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { availableParallelism, tmpdir } from "node:os";
@@ -198,7 +198,11 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
     close,
     kill() {
       pool.kill();
-      if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+      if (folder === undefined) return;
+      // Until the signal reaches it, a worker that starts may create its socket, which would keep the folder from being removed.
+      const removed = `${folder}-removed`;
+      renameSync(folder, removed);
+      rmSync(removed, { recursive: true, force: true });
     },
   };
 }

@@ -104,6 +104,23 @@ async function stop({ pool, workers }: Pick<ReturnType<typeof openPool>, "pool" 
   await stopped;
 }
 
+test("a worker that does not become ready is reported once", async () => {
+  const host = openPool();
+  const opened = host.pool.open();
+  await vi.advanceTimersByTimeAsync(60_000);
+  const warnings = host.logger.lines.filter(({ level }) => level === "warn");
+  expect(warnings).toEqual([
+    {
+      level: "warn",
+      message: "worker does not become ready",
+      fields: { worker: 1, pid: 1, durationMs: 8_000, fix: expect.stringContaining("while it is loaded") },
+    },
+  ]);
+  await host.last().become("ready");
+  await opened;
+  await stop(host);
+});
+
 test("when the warm worker gets a session, another one starts, at most as many as --max-workers", async () => {
   const host = await openReady({ maxWorkers: 2 });
   expect(host.pool.counts).toEqual({ starting: 0, idle: 1, busy: 0, retiring: 0 });

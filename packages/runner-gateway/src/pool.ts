@@ -14,6 +14,8 @@ const placeMs = 10_000;
 const evictableMs = 10_000;
 /** How long a surplus worker stays idle before it is stopped, in ms. */
 const surplusMs = 30_000;
+/** How long a worker may take to start until the log says so, in ms. On a busy machine, it takes up to 4 s. */
+const slowStartMs = 8_000;
 /** The time until the next start after a worker that failed to start, and its bound, in ms. It doubles each time. */
 const backOffMs = 250;
 const maxBackOffMs = 10_000;
@@ -137,8 +139,13 @@ export function createPool(options: PoolOptions): WorkerPool {
       idleSinceMs: startedMs,
     };
     members.add(member);
+    member.timer = setTimeout(() => {
+      const fix = "Look for code of the bot, its imports or a transport that waits or blocks while it is loaded.";
+      logger.warn({ worker: number, pid: worker.pid, durationMs: slowStartMs, fix }, "worker does not become ready");
+    }, slowStartMs);
     worker.ready.then(
       () => {
+        clearTimeout(member.timer);
         failures = 0;
         member.idleSinceMs = performance.now();
         logger.debug({ worker: number, durationMs: Math.round(member.idleSinceMs - startedMs) }, "worker ready");

@@ -266,9 +266,9 @@ test("unauthenticated routes include carriers' routes with acceptsUnverified, al
 });
 
 test.each([
-  [{ apiKey: "short" }, /--api-key .*: the value is not valid/],
-  [{ webSocketSecret: "short" }, /PIPECAT_WEBSOCKET_SECRET|webSocketSecret/],
-  [{ webSocketAuth: "maybe" as never }, /--ws-auth .*"maybe"/],
+  [{ apiKey: "short" }, /^apiKey: the value is not valid/],
+  [{ webSocketSecret: "short" }, /^webSocketSecret/],
+  [{ webSocketAuth: "maybe" as never }, /^webSocketAuth .*"maybe"/],
   [{ allowedOrigins: ["app.example.com"] }, /"app.example.com" is not an origin/],
   [{ allowedOrigins: ["https://app.example.com/path"] }, /not an origin/],
 ])("access options are checked: %j", (given, message) => {

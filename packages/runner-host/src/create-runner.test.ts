@@ -26,6 +26,15 @@ test("localhost opens both loopback addresses, on one port", async () => {
   }
 });
 
+test("a runner without a bot is rejected when it is created", () => {
+  expect(() => createRunner({} as never)).toThrow(
+    expect.objectContaining({
+      code: "OPTION_INVALID",
+      message: expect.stringContaining("undefined is not a function"),
+    }),
+  );
+});
+
 test("0.0.0.0 is one address, and the URL has localhost", async () => {
   await using host = await startRunner({ host: "0.0.0.0" });
   expect(host.runner.url.hostname).toBe("localhost");

@@ -1,13 +1,22 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
+import { Duplex } from "node:stream";
+import { inspect } from "node:util";
 import cors from "@koa/cors";
 import { Router } from "@koa/router";
 import { answerHandshake } from "@pipecat-ts/rtvi";
-import { type Credentials, isExposed, type RunnerContext, type TransportPlugin } from "@pipecat-ts/runner-core";
+import {
+  type Credentials,
+  isExposed,
+  type RunnerContext,
+  RunnerError,
+  type TransportPlugin,
+} from "@pipecat-ts/runner-core";
 import { createSessionEngine, type HostSession } from "@pipecat-ts/runner-sessions";
 import Koa from "koa";
 import { createAccessControl, sessionUnknown } from "./access.ts";
 import { loadBodyParser, readBody } from "./bodies.ts";
+import { createCloud } from "./cloud.ts";
 import { createConnectionGuard, defaultLimits } from "./connections.ts";
 import { answerErrors, errorReply } from "./errors.ts";
 import { createLogger } from "./logging.ts";
@@ -36,7 +45,13 @@ export function createRunner(options: RunnerOptions): Runner {
     downloadsFolder,
     fileStorage,
   } = options;
-  const { settings, access: accessOptions } = createSettings(options);
+  if (typeof bot !== "function") {
+    throw new RunnerError("OPTION_INVALID", `createRunner requires a bot: ${inspect(bot)} is not a function.`, {
+      fix: "Pass a function that takes the arguments of a session: createRunner({ bot: async (args) => { … } }).",
+    });
+  }
+  const { settings, access: accessOptions, cloud: servesCloud } = createSettings(options);
+  const cloud = servesCloud ? createCloud() : undefined;
   const logger: RunnerOptions["logger"] & object = options.logger ?? createLogger();
   const shared = new Map<string, unknown>();
   let serving = true;
@@ -55,7 +70,7 @@ export function createRunner(options: RunnerOptions): Runner {
       cliArgs: settings.cliArgs,
       ...(files && { fileStorageOf: files.storageOf }),
       sessionIds: options.sessionIds,
-      pendingTakesPlace: options.pendingTakesPlace,
+      pendingTakesPlace: options.pendingTakesPlace ?? servesCloud,
       observer: options.observer,
       handlesSignals: () => !serving,
       onTransport(session, transport) {
@@ -91,6 +106,8 @@ export function createRunner(options: RunnerOptions): Runner {
       return next();
     });
 
+  if (cloud) app.use(cloud.middleware);
+
   let transports: InstalledTransport[] = [];
   let sockets: Sockets | undefined;
   let server: HttpServer | undefined;
@@ -103,7 +120,7 @@ export function createRunner(options: RunnerOptions): Runner {
 
   function create(plugin: TransportPlugin, begin?: Parameters<RunnerContext["createSession"]>[0]): HostSession {
     const owner = { name: plugin.name, runsAs: plugin.advanced?.runsAs, logger: loggerOf(plugin) };
-    return engine.create(owner, begin);
+    return engine.create(owner, { ...begin, id: begin?.id ?? cloud?.takeSessionId() });
   }
 
   function loggerOf(plugin: TransportPlugin) {
@@ -164,13 +181,13 @@ export function createRunner(options: RunnerOptions): Runner {
   async function open(serve: (how: ServerOptions) => Promise<HttpServer>): Promise<void> {
     if (downloadsFolder !== undefined) await requireFolder(downloadsFolder);
     transports = await openPlugins(pluginSources, settings.transport);
-    sockets = createSockets(socketRoutes(), access, logger, metrics.countRejection);
+    sockets = createSockets(socketRoutes(), access, logger, metrics.countRejection, cloud?.upgrade);
     const routes = new Router();
     const sendFrom = createFileSender();
     const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
     const restrictedTo = settings.transport;
     addRoutes(routes, {
-      ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, files, guard },
+      ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, files, guard, cloud },
       ...{ downloadsFolder, sendFrom, userRouter: router, requiresKey: accessOptions.apiKey !== undefined },
     });
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
@@ -192,7 +209,11 @@ export function createRunner(options: RunnerOptions): Runner {
   /** The server that handles the requests of the program's own server. */
   function requireEmbedded(): Server {
     if (embedded) return embedded;
-    throw new Error("The runner cannot handle requests yet. Wait for runner.open() first.");
+    throw new RunnerError("RUNNER_NOT_OPEN", "The runner cannot handle requests yet.", {
+      fix: server
+        ? "After listen(), it has a server of its own. Call open() instead to pass it requests."
+        : "Await runner.open() before your server listens.",
+    });
   }
 
   /** Closes the plugins first, because they may send a last message on their sockets. */
@@ -240,7 +261,7 @@ export function createRunner(options: RunnerOptions): Runner {
       });
     },
     get unauthenticatedRoutes() {
-      if (!server || !isExposed(settings)) return [];
+      if (!server || servesCloud || !isExposed(settings)) return [];
       const serves = { downloads: downloadsFolder !== undefined, uploads: files !== undefined };
       return unauthenticatedRoutes(accessOptions, serves, transports);
     },
@@ -262,14 +283,20 @@ export function createRunner(options: RunnerOptions): Runner {
     handle(request, response) {
       const runner = requireEmbedded();
       if (request.readableDidRead) {
-        throw new Error(
-          "The body of this request was read before the runner got it. Register runner.handle before body parsers.",
-        );
+        throw new RunnerError("BODY_INVALID", "The body of this request was read before the runner got it.", {
+          fix: "Register runner.handle before body parsers.",
+        });
       }
       runner.emit("request", request, response);
     },
     upgrade(request, socket, head) {
-      requireEmbedded().emit("upgrade", request, socket, head);
+      const runner = requireEmbedded();
+      if (!(socket instanceof Duplex)) {
+        throw new RunnerError("REQUEST_INVALID", `The connection of an upgrade request is ${inspect(socket)}.`, {
+          fix: 'Pass the arguments of the event "upgrade" of your HTTP server: server.on("upgrade", runner.upgrade).',
+        });
+      }
+      runner.emit("upgrade", request, socket, head);
     },
     async attach(path, url) {
       let attached: Server | undefined;

@@ -67,19 +67,34 @@ test("an embedded runner serves calls below a path, and opens no port", async ()
   }
 });
 
+test("an upgrade without a socket is rejected, and the runner still closes", async () => {
+  const { runner, release } = await embed();
+  try {
+    expect(() => runner.upgrade({} as never, undefined as never, Buffer.alloc(0))).toThrow(
+      expect.objectContaining({ code: "REQUEST_INVALID", fix: expect.stringContaining("runner.upgrade") }),
+    );
+    await runner.close();
+  } finally {
+    await release();
+  }
+});
+
 test("an embedded runner rejects bodies that something else has read, and requests before open()", async () => {
   const { origin, errors, release } = await embed();
   try {
     const reply = await fetch(`${origin}/parsed`, { method: "POST", body: "{}" });
     expect(reply.status).toBe(500);
-    expect(errors).toEqual([expect.stringContaining("Register runner.handle before body parsers")]);
+    expect(errors).toEqual([expect.stringContaining("The body of this request was read before")]);
   } finally {
     await release();
   }
   const unopened = createRunner({ bot: () => undefined, logger: createRecordedLog(), env: {} });
-  expect(() => unopened.handle({} as never, {} as never)).toThrow("runner.open()");
+  const notOpen = { code: "RUNNER_NOT_OPEN", fix: expect.stringContaining("runner.open()") };
+  expect(() => unopened.handle({} as never, {} as never)).toThrow(expect.objectContaining(notOpen));
   const listening = createRunner({ bot: () => undefined, port: 0, logger: createRecordedLog(), env: {} });
   await listening.listen();
   await expect(listening.open()).rejects.toThrow("open already");
+  const hasServer = { code: "RUNNER_NOT_OPEN", fix: expect.stringContaining("instead") };
+  expect(() => listening.handle({} as never, {} as never)).toThrow(expect.objectContaining(hasServer));
   await listening.close();
 });

@@ -103,6 +103,14 @@ test.each([
   { port: -1 },
   { host: "" },
   { maxSessions: -1 },
+  { maxSessions: Number.NaN },
+  { maxSessions: "5" as never },
+  { maxCallDurationMs: "5000" as never },
+  { shutdownTimeoutMs: Number.NaN },
+  { shutdownTimeoutMs: Number.POSITIVE_INFINITY },
+  { trustProxy: "yes" as never },
+  { allowedOrigins: "https://a.example" as never },
+  { publicUrl: 7 as never },
   { maxCallDurationMs: 0 },
   { maxCallDurationMs: 3_000_000_000 },
   { shutdownTimeoutMs: -1 },
@@ -110,6 +118,21 @@ test.each([
   { trustProxy: "maybe" as never },
 ])("%j is rejected", (options) => {
   expect(() => createSettings(options)).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
+});
+
+test("errors name options of createRunner as code does", () => {
+  expect(() => createSettings({ maxCallDurationMs: 5 })).toThrow(
+    expect.objectContaining({
+      message: "maxCallDurationMs cannot be 5.",
+      fix: "Use a number of ms from 1000 to 604800000, or Infinity.",
+    }),
+  );
+});
+
+test("an unknown option is rejected, with the most similar one", () => {
+  expect(() => createSettings({ maxSession: 5 } as never)).toThrow(
+    expect.objectContaining({ code: "OPTION_INVALID", fix: 'Did you mean "maxSessions"?' }),
+  );
 });
 
 test("--max-sessions 0 is without a limit", () => {

@@ -1,4 +1,13 @@
-import { type OptionTable, RunnerError, type RunnerSettings, resolveOptions } from "@pipecat-ts/runner-core";
+import {
+  closest,
+  type OptionDefinition,
+  type OptionSources,
+  type OptionTable,
+  optionLabel,
+  RunnerError,
+  type RunnerSettings,
+  resolveOptions,
+} from "@pipecat-ts/runner-core";
 import * as Type from "typebox";
 import { parsePublicUrl } from "./public-url.ts";
 import type { AccessOptions, RunnerOptions } from "./runner.ts";
@@ -19,6 +28,7 @@ export interface RunnerFlags extends AccessOptions {
   readonly shutdownTimeout: number;
   readonly downloadsFolder: string | undefined;
   readonly folder: string | undefined;
+  readonly cloud: boolean;
 }
 
 /** The runner's own flags and environment variables. A runner created in code reads neither. */
@@ -110,6 +120,13 @@ export const runnerFlags: OptionTable<RunnerFlags> = {
     schema: Type.String({ minLength: 1 }),
     placeholder: "path",
   },
+  cloud: {
+    flag: "cloud",
+    env: "PIPECAT_RUNNER_CLOUD",
+    default: false,
+    description: "Serve Pipecat Cloud: one call at a time, started by POST /bot, on 0.0.0.0 and port 8080 or PORT",
+    schema: Type.Boolean(),
+  },
   apiKey: {
     flag: "api-key",
     env: "PIPECAT_RUNNER_API_KEY",
@@ -143,6 +160,27 @@ export const runnerFlags: OptionTable<RunnerFlags> = {
   },
 };
 
+/** With `--cloud`: the address, the variables and the defaults that the platform expects of an image. */
+const cloudFlags: OptionTable<RunnerFlags> = {
+  ...runnerFlags,
+  host: { ...runnerFlags.host, default: "0.0.0.0" },
+  port: { ...runnerFlags.port, env: ["PIPECAT_RUNNER_PORT", "PORT"], default: 8080 },
+  // The platform's proxy decides on the host name.
+  trustProxy: { ...runnerFlags.trustProxy, default: true },
+  maxSessions: { ...runnerFlags.maxSessions, default: 1 },
+  shutdownTimeout: {
+    ...runnerFlags.shutdownTimeout,
+    env: ["PIPECAT_RUNNER_SHUTDOWN_TIMEOUT", "SHUTDOWN_TIMEOUT"],
+    default: 7200,
+  },
+};
+
+/** The runner's own settings from flags and environment variables. Throws OPTION_INVALID. */
+export function resolveRunnerFlags(sources: OptionSources): RunnerFlags {
+  const flags = resolveOptions(runnerFlags, sources);
+  return flags.cloud ? resolveOptions(cloudFlags, sources) : flags;
+}
+
 /** The options of `createRunner` for these flags. */
 export function runnerOptionsFrom(
   flags: RunnerFlags,
@@ -158,6 +196,7 @@ export function runnerOptionsFrom(
     | "maxCallDurationMs"
     | "shutdownTimeoutMs"
     | "downloadsFolder"
+    | "cloud"
   > {
   const { proxy, publicUrl, shutdownTimeout, maxSessions, maxCallDuration, transport, folder, ...rest } = flags;
   const url =
@@ -173,46 +212,116 @@ export function runnerOptionsFrom(
   };
 }
 
+type SettingsInCode = Omit<
+  RunnerFlags,
+  "maxCallDuration" | "shutdownTimeout" | "proxy" | "folder" | "downloadsFolder"
+> & {
+  readonly maxCallDurationMs: number | undefined;
+  readonly shutdownTimeoutMs: number;
+};
+
+/** The settings of `createRunner`, by their names there. */
+const settingsInCode: OptionTable<SettingsInCode> = {
+  host: inCode(runnerFlags.host),
+  port: inCode(runnerFlags.port),
+  transport: inCode(runnerFlags.transport),
+  publicUrl: inCode(runnerFlags.publicUrl),
+  trustProxy: inCode(runnerFlags.trustProxy),
+  maxSessions: inCode({
+    ...runnerFlags.maxSessions,
+    schema: Type.Integer({ minimum: 0, description: "a whole number of at least 1, or Infinity" }),
+  }),
+  maxCallDurationMs: inCode({
+    ...runnerFlags.maxCallDuration,
+    schema: Type.Number({
+      minimum: 1_000,
+      maximum: 604_800_000,
+      description: "a number of ms from 1000 to 604800000, or Infinity",
+    }),
+  }),
+  shutdownTimeoutMs: inCode({
+    ...runnerFlags.shutdownTimeout,
+    default: 1_800_000,
+    schema: Type.Number({ minimum: 0, maximum: 604_800_000, description: "a number of ms from 0 to 604800000" }),
+  }),
+  apiKey: inCode(runnerFlags.apiKey),
+  cloud: inCode(runnerFlags.cloud),
+  webSocketAuth: inCode(runnerFlags.webSocketAuth),
+  webSocketSecret: inCode(runnerFlags.webSocketSecret),
+  allowedOrigins: inCode(runnerFlags.allowedOrigins),
+};
+
+/** Without flag and variable, which errors would name. Text is not converted: `"5"` is not a number. */
+function inCode<Value>({ description, schema, ...definition }: OptionDefinition<Value>): OptionDefinition<Value> {
+  return { description, schema, default: definition.default, secret: definition.secret, parse: (text) => text };
+}
+
+/** The other options of `createRunner`. */
+const otherOptions: { readonly [Name in Exclude<keyof RunnerOptions, keyof SettingsInCode>]-?: true } = {
+  ...{ bot: true, plugins: true, pluginOptions: true, cliArgs: true, env: true, logger: true, observer: true },
+  ...{ clientRoot: true, downloadsFolder: true, fileStorage: true, body: true },
+  ...{ sessionIds: true, pendingTakesPlace: true },
+};
+
+function rejectUnknownOptions(options: object): void {
+  const names = [...Object.keys(settingsInCode), ...Object.keys(otherOptions)];
+  const unknown = Object.keys(options).find((name) => !names.includes(name));
+  if (unknown === undefined) return;
+  const similar = closest(unknown, names);
+  throw new RunnerError("OPTION_INVALID", `createRunner does not have the option "${unknown}".`, {
+    fix: similar === undefined ? `Its options: ${names.join(", ")}.` : `Did you mean "${similar}"?`,
+  });
+}
+
 /** The settings of a runner created in code, with defaults. Throws OPTION_INVALID. Reads no environment variable. */
 export function createSettings(options: Omit<RunnerOptions, "bot">): {
   /** For plugins and bots: without secrets. */
   readonly settings: RunnerSettings;
   readonly access: AccessOptions;
+  readonly cloud: boolean;
 } {
-  const { maxSessions, maxCallDurationMs = Number.POSITIVE_INFINITY, shutdownTimeoutMs, publicUrl } = options;
-  const flags = resolveOptions(runnerFlags, {
-    given: {
-      host: options.host,
-      port: options.port,
-      transport: options.transport,
-      publicUrl: publicUrl?.toString(),
-      trustProxy: options.trustProxy,
-      maxSessions: maxSessions === Number.POSITIVE_INFINITY ? 0 : maxSessions,
-      maxCallDuration: maxCallDurationMs === Number.POSITIVE_INFINITY ? undefined : maxCallDurationMs / 1000,
-      shutdownTimeout: shutdownTimeoutMs === undefined ? undefined : shutdownTimeoutMs / 1000,
-      apiKey: options.apiKey,
-      webSocketAuth: options.webSocketAuth,
-      webSocketSecret: options.webSocketSecret,
-      allowedOrigins: options.allowedOrigins,
+  rejectUnknownOptions(options);
+  const unlimited = Number.POSITIVE_INFINITY;
+  const { maxSessions, maxCallDurationMs, publicUrl, cliArgs } = options;
+  const { apiKey, webSocketAuth, webSocketSecret, allowedOrigins, cloud, ...settings } = resolveOptions(
+    settingsInCode,
+    {
+      given: {
+        ...options,
+        publicUrl: publicUrl instanceof URL ? publicUrl.href : publicUrl,
+        maxSessions: maxSessions === unlimited ? 0 : maxSessions,
+        maxCallDurationMs: maxCallDurationMs === unlimited ? undefined : maxCallDurationMs,
+      },
+      env: {},
     },
-    env: {},
-  });
-  const { apiKey, webSocketAuth, webSocketSecret, allowedOrigins } = flags;
+  );
+  if (cloud) checkCloudOptions(options);
   return {
+    cloud,
     access: { apiKey, webSocketAuth, webSocketSecret, allowedOrigins: allowedOrigins.map(parseOrigin) },
     settings: Object.freeze({
-      host: flags.host,
-      port: flags.port,
-      transport: flags.transport,
-      publicUrl: flags.publicUrl === undefined ? undefined : parsePublicUrl(flags.publicUrl),
-      trustProxy: flags.trustProxy,
+      ...settings,
+      publicUrl: settings.publicUrl === undefined ? undefined : parsePublicUrl(settings.publicUrl),
       requireAuth: apiKey !== undefined || webSocketAuth === "token",
-      maxSessions: flags.maxSessions || Number.POSITIVE_INFINITY,
-      maxCallDurationMs: (flags.maxCallDuration ?? Number.POSITIVE_INFINITY) * 1000,
-      shutdownTimeoutMs: flags.shutdownTimeout * 1000,
-      cliArgs: Object.freeze({ ...options.cliArgs }),
+      maxSessions: settings.maxSessions || unlimited,
+      maxCallDurationMs: settings.maxCallDurationMs ?? unlimited,
+      cliArgs: Object.freeze({ ...cliArgs }),
     }),
   };
+}
+
+/** The platform sends neither a key nor tokens, and one session at a time. Throws OPTION_INVALID. */
+function checkCloudOptions({ apiKey, webSocketAuth, maxSessions }: Omit<RunnerOptions, "bot">): void {
+  const label = optionLabel("cloud", runnerFlags.cloud);
+  if (maxSessions !== 1) {
+    throw new RunnerError("OPTION_INVALID", `${label}: the limit of calls is ${maxSessions ?? "not set"}.`, {
+      fix: "Omit --max-sessions, or set it to 1: the platform sends one session at a time.",
+    });
+  }
+  if (apiKey === undefined && webSocketAuth !== "token") return;
+  throw new RunnerError("OPTION_INVALID", `${label}: the platform sends neither the API key nor tokens.`, {
+    fix: "Omit --api-key, PIPECAT_RUNNER_API_KEY and --ws-auth. The platform checks its own API key.",
+  });
 }
 
 /** Browsers send an origin without a trailing slash. Apps may have a scheme of their own. */

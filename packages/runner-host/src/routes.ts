@@ -4,6 +4,7 @@ import type { HostSession } from "@pipecat-ts/runner-sessions";
 import type { Context } from "koa";
 import { type AccessControl, findSession } from "./access.ts";
 import { readBody, startBodyOf } from "./bodies.ts";
+import type { Cloud } from "./cloud.ts";
 import type { Metrics } from "./metrics.ts";
 import { type OpenApiOptions, openApiRoutes } from "./openapi.ts";
 import { chooseTransport, type InstalledTransport, isStartable } from "./plugins.ts";
@@ -19,12 +20,14 @@ export interface RouteOptions extends UploadRouteOptions, Omit<OpenApiOptions, "
   readonly access: AccessControl;
   readonly downloadsFolder: string | undefined;
   readonly sendFrom: FileSender;
+  readonly cloud: Cloud | undefined;
 }
 
 /** Adds all routes but the client, in their order of precedence. Each checks access before it reads a body. */
 export function addRoutes(router: Router, options: RouteOptions): void {
-  const { transports, access } = options;
+  const { transports, access, cloud } = options;
   const own = [
+    ...(cloud ? [cloud.route(options)] : []),
     ...healthRoutes(options),
     startRoute(options),
     ...sessionRoutes(options),

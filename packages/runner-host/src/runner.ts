@@ -50,6 +50,11 @@ export interface RunnerOptions
   readonly body?: unknown;
   /** Creates the ids of sessions whose caller did not choose one. Default: random UUIDs. */
   readonly sessionIds?: (() => string) | undefined;
+  /**
+   * Accepts the requests of Pipecat Cloud: `POST /bot` starts a session, and callers' requests name it in a header. Requires
+   * `maxSessions: 1`, and neither `apiKey` nor `webSocketAuth: "token"`. Default false.
+   */
+  readonly cloud?: boolean | undefined;
   /** Pending sessions count toward `maxSessions` too. Default false: only those with a reserved place. */
   readonly pendingTakesPlace?: boolean | undefined;
   /** Learns when sessions begin, end, and get further keys, and when callers are rejected because the runner is full or draining. */
@@ -71,7 +76,7 @@ export interface Runner {
   readonly transports: readonly TransportReport[];
   /**
    * The routes that anyone who reaches this server from another machine can use: `POST /start`, `WS /ws-client`. Empty before
-   * `listen()`, with an API key, and when only this machine reaches the server.
+   * `listen()`, with an API key, with `cloud`, and when only this machine reaches the server.
    */
   readonly unauthenticatedRoutes: readonly string[];
   /**
@@ -87,11 +92,14 @@ export interface Runner {
    */
   open(): Promise<void>;
   /**
-   * Handles a request of your own server, after `open()`; answers unknown paths with 404. Throws if something else has read
-   * the body, because a carrier's signature covers its bytes. Needs no `this`.
+   * Handles a request of your own server, after `open()`; answers unknown paths with 404. Throws RUNNER_NOT_OPEN before, and
+   * BODY_INVALID if something else has read the body, because a carrier's signature covers its bytes. Needs no `this`.
    */
   handle(request: IncomingMessage, response: ServerResponse): void;
-  /** Handles an `upgrade` event of your own server, after `open()`; rejects paths that no transport serves. Needs no `this`. */
+  /**
+   * Handles an `upgrade` event of your own server, after `open()`; rejects paths that no transport serves. Throws RUNNER_NOT_OPEN
+   * before, and REQUEST_INVALID without a socket. Needs no `this`.
+   */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /**
    * Instead of `listen()`, when another process accepts the callers: opens the plugins, and listens on the Unix socket `path`. The

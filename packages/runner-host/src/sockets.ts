@@ -69,6 +69,7 @@ export function createSockets(
   access: Pick<AccessControl, "checkHost" | "credentialsOf" | "requireOrigin" | "hasKey" | "admit">,
   logger: Logger,
   countRejection: (code: string) => void,
+  onUpgrade?: (request: IncomingMessage) => void,
 ): Sockets {
   const servers = new Map(routes.map(({ route }) => [route, createServer(route, rejectConnection)]));
   const liveness = createLiveness(logger);
@@ -117,6 +118,7 @@ export function createSockets(
   return {
     attach(server) {
       server.on("upgrade", (request, connection, head) => {
+        onUpgrade?.(request);
         connections.add(connection);
         connection.on("close", () => connections.delete(connection));
         connection.on("error", () => connection.destroy());

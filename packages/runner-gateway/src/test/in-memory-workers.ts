@@ -33,6 +33,8 @@ async function takeOver(socket: Socket): Promise<Socket> {
 }
 
 export interface InMemoryWorker {
+  /** Its Unix socket. */
+  readonly path: string;
   readonly runner: Runner | undefined;
   /** Ends the worker like a signal does. Its sessions are not told. */
   crash(stderr?: string): void;
@@ -106,6 +108,7 @@ export function createInMemoryWorkers(
       }
 
       running.set(number, {
+        path: open.path,
         get runner() {
           return runner;
         },

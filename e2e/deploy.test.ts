@@ -1,0 +1,112 @@
+import { readFileSync } from "node:fs";
+import { runInNewContext } from "node:vm";
+import type { OptionDefinition, TransportPlugin } from "@pipecat-ts/runner-core";
+import { runnerFlags } from "@pipecat-ts/runner-host";
+import webrtc from "@pipecat-ts/runner-webrtc/plugin";
+import { describe, expect, test, vi } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import { dockerfileText } from "../packages/create-pipecat-bot/src/project-texts.ts";
+import { commandFlags } from "../packages/runner-cli/src/flags.ts";
+import { isolationFlags } from "../packages/runner-gateway/src/options.ts";
+
+const read = (path: string) => readFileSync(new URL(`../deploy/${path}`, import.meta.url), "utf8");
+
+const files = {
+  "voice-bot.service": read("voice-bot.service"),
+  "nginx.conf": read("nginx.conf"),
+  Caddyfile: read("Caddyfile"),
+  "kubernetes.yaml": read("kubernetes.yaml"),
+  "Dockerfile with npm": dockerfileText("npm"),
+  "Dockerfile with pnpm": dockerfileText("pnpm"),
+};
+
+/** The options of the runner and of the transport whose options these files set. */
+const definitions = [runnerFlags, commandFlags, isolationFlags, (webrtc as TransportPlugin).options ?? {}].flatMap(
+  (table) => Object.values<OptionDefinition>(table),
+);
+const port = runnerFlags.port.default;
+const drainSeconds = runnerFlags.shutdownTimeout.default ?? 0;
+
+/** Flags of docker, kubectl and package managers. */
+const otherFlags = "from from-env-file init env-file interval timeout start-period prod omit frozen-lockfile".split(
+  " ",
+);
+
+test.each(Object.entries(files))("%s names only flags and variables that exist", (_, text) => {
+  const known = [...definitions.flatMap(({ flag = [], env = [] }) => [flag, env].flat()), ...otherFlags];
+  const named = [...text.matchAll(/(?<![\w-])--([a-z][a-z-]+)|\b(PIPECAT_[A-Z_]+)/g)].map(
+    ([, flag, env]) => flag ?? env,
+  );
+  expect(named.filter((name) => !known.includes(`${name}`))).toEqual([]);
+});
+
+test.each(Object.entries(files))("%s uses the runner's port", (_, text) => {
+  const ports = [...text.matchAll(/(?:localhost|127\.0\.0\.1):(\d+)|(?:EXPOSE|containerPort:) (\d+)/g)];
+  for (const [, address, open] of ports) expect(Number(address ?? open)).toBe(runnerFlags.port.default);
+});
+
+test.each(["nginx.conf", "Caddyfile"] as const)(
+  "%s allows uploads of 50 MiB, and bounds idle connections below those of the runner",
+  (name) => {
+    expect(files[name]).toMatch(/client_max_body_size 51m;|max_size 51MiB/);
+    expect(files[name]).toMatch(/keepalive_timeout 60s;|keepalive 60s/);
+  },
+);
+
+test("systemd waits longer than the runner drains, and signals the runner only", () => {
+  const unit = files["voice-bot.service"];
+  const settings = new Map([...unit.matchAll(/^([A-Za-z]+)=(.*)$/gm)].map(([, name, value]) => [name, value]));
+  expect(Number(settings.get("TimeoutStopSec"))).toBeGreaterThan(drainSeconds + 10);
+  expect(settings.get("KillMode")).toBe("mixed");
+  expect(settings.get("LimitNOFILE")).toBe("65536");
+});
+
+describe("kubernetes.yaml", () => {
+  const [deployment, service] = parseAllDocuments(files["kubernetes.yaml"]).map((each) => each.toJS());
+  const { spec } = deployment.spec.template;
+  const [container] = spec.containers;
+  const variable = (name: string) => container.env.find((each: { readonly name: string }) => each.name === name)?.value;
+
+  test("a pod has time for preStop and the drain", () => {
+    const [, seconds] = container.lifecycle.preStop.exec.command;
+    expect(Number(variable("PIPECAT_RUNNER_SHUTDOWN_TIMEOUT"))).toBe(drainSeconds);
+    expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(drainSeconds + Number(seconds) + 10);
+  });
+
+  test("probes ask the paths of the runner, and the Service finds the pods and their port", () => {
+    expect(container.livenessProbe.httpGet).toEqual({ path: "/livez", port: "http" });
+    expect(container.readinessProbe.httpGet).toEqual({ path: "/readyz", port: "http" });
+    expect(container.ports).toEqual([{ name: "http", containerPort: port }]);
+    expect(service.spec.ports[0].targetPort).toBe("http");
+    expect(service.spec.selector).toEqual(deployment.spec.template.metadata.labels);
+    expect(deployment.spec.selector.matchLabels).toEqual(service.spec.selector);
+  });
+
+  test("texts of the environment are strings, because Kubernetes rejects numbers", () => {
+    for (const { value } of container.env) expect(value).toBeTypeOf("string");
+    expect(variable("PIPECAT_UDP_PORTS")).toMatch(/^\d+-\d+$/);
+  });
+});
+
+describe("Dockerfile", () => {
+  test("has two stages, an unprivileged user, and the runner as its process", () => {
+    const text = dockerfileText("npm");
+    expect(text.match(/^FROM .*$/gm)).toHaveLength(2);
+    expect(text.indexOf("USER node")).toBeGreaterThan(text.lastIndexOf("FROM"));
+    expect(parse(text.match(/^CMD (.*)$/m)?.[1] ?? "")).toEqual(["node_modules/.bin/pipecat-runner"]);
+  });
+
+  test.each([
+    ["answers", async () => ({ ok: true }), 0],
+    ["rejects", async () => ({ ok: false }), 1],
+    ["is not reachable", () => Promise.reject(new Error("refused")), 1],
+  ])("its health check notices that /livez %s", async (_, answer, code) => {
+    const [, command = ""] = /CMD (\[.*livez.*\])$/m.exec(dockerfileText("npm")) ?? [];
+    const [node, evaluate, program = ""] = JSON.parse(command);
+    expect([node, evaluate]).toEqual(["node", "-e"]);
+    const fetch = vi.fn(answer);
+    const exited = new Promise((exit) => runInNewContext(program, { fetch, process: { exit } }));
+    expect(await exited).toBe(code);
+    expect(fetch).toHaveBeenCalledExactlyOnceWith(`http://localhost:${port}/livez`);
+  });
+});
