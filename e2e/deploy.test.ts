@@ -82,6 +82,10 @@ describe("kubernetes.yaml", () => {
     expect(deployment.spec.selector.matchLabels).toEqual(service.spec.selector);
   });
 
+  test("the user is the one of the image", () => {
+    expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, runAsUser: 1000 });
+  });
+
   test("texts of the environment are strings, because Kubernetes rejects numbers", () => {
     for (const { value } of container.env) expect(value).toBeTypeOf("string");
     expect(variable("PIPECAT_UDP_PORTS")).toMatch(/^\d+-\d+$/);
@@ -92,7 +96,7 @@ describe("Dockerfile", () => {
   test("has two stages, an unprivileged user, and the runner as its process", () => {
     const text = dockerfileText("npm");
     expect(text.match(/^FROM .*$/gm)).toHaveLength(2);
-    expect(text.indexOf("USER node")).toBeGreaterThan(text.lastIndexOf("FROM"));
+    expect(text.indexOf("\nUSER 1000\n")).toBeGreaterThan(text.lastIndexOf("FROM"));
     expect(parse(text.match(/^CMD (.*)$/m)?.[1] ?? "")).toEqual(["node_modules/.bin/pipecat-runner"]);
   });
 

@@ -54,7 +54,8 @@ WORKDIR /app
 ENV NODE_ENV=production PIPECAT_RUNNER_HOST=0.0.0.0
 COPY --from=install /app/node_modules node_modules
 COPY . .
-USER node
+# The user node, as a number, so that Kubernetes can check that it is not root.
+USER 1000
 EXPOSE 7860
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \\
   CMD ["node", "-e", "fetch('http://localhost:7860/livez').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

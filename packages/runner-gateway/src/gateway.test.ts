@@ -139,6 +139,8 @@ test("kill() removes the folder of the sockets while dying workers still create 
   host.gateway.kill();
   await ended;
   expect(readdirSync(dirname(folder)).filter((name) => name.startsWith(basename(folder)))).toEqual([]);
+  await host.gateway.close();
+  host.gateway.kill();
 });
 
 test("a worker that ended at its heap limit is reported as such", async () => {

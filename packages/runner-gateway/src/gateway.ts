@@ -1,5 +1,5 @@
 import { renameSync, rmSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -158,7 +158,9 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
 
   async function release(): Promise<void> {
     await server?.close();
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    if (folder === undefined) return;
+    rmSync(folder, { recursive: true, force: true });
+    folder = undefined;
   }
 
   function close(): Promise<void> {
@@ -202,6 +204,7 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
       // Until the signal reaches it, a worker that starts may create its socket, which would keep the folder from being removed.
       const removed = `${folder}-removed`;
       renameSync(folder, removed);
+      folder = undefined;
       rmSync(removed, { recursive: true, force: true });
     },
   };

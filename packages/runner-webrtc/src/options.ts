@@ -19,6 +19,8 @@ export interface CallsOptions extends CallSettings, Pick<PeerOptions, "hostAddre
 
 /** The options of the webrtc transport. */
 export interface WebRTCOptions extends CallSettings {
+  /** The servers of the callers, where the bot uses others. Default: `iceServers`. */
+  readonly callerIceServers?: readonly IceServer[];
   readonly esp32: boolean;
 }
 
@@ -89,6 +91,13 @@ export const callOptions: OptionTable<CallSettings> = {
 
 export const webrtcOptions: OptionTable<WebRTCOptions> = {
   ...callOptions,
+  callerIceServers: {
+    ...callOptions.iceServers,
+    flag: "caller-ice-servers",
+    env: "PIPECAT_CALLER_ICE_SERVERS",
+    description: "STUN and TURN servers for callers only; the bot uses those of --ice-servers (default: the same)",
+    default: undefined,
+  },
   esp32: {
     flag: "esp32",
     env: "PIPECAT_ESP32",

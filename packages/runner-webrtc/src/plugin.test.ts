@@ -60,6 +60,19 @@ describe("POST /start", () => {
     expect((await start(own)).json).toMatchObject({ iceConfig: { iceServers: servers } });
   });
 
+  test("callers get servers of their own, and the bot uses those of --ice-servers", async () => {
+    const callerIceServers = [{ urls: ["turn:127.0.0.1:9"], username: "caller", credential: "secret" }];
+    const own = await open({ pluginOptions: { webrtc: { iceServers: servers, callerIceServers } } });
+    expect((await start(own)).json).toMatchObject({ iceConfig: { iceServers: callerIceServers } });
+    const wrong = [
+      { relayOnly: true, callerIceServers }, // The bot has no TURN server.
+      { callerIceServers: [{ urls: ["http://127.0.0.1"] }] },
+    ];
+    for (const webrtc of wrong) {
+      await expect(open({ pluginOptions: { webrtc } })).rejects.toMatchObject({ code: "OPTION_INVALID" });
+    }
+  });
+
   test("replies with a default server only on request", async () => {
     const iceConfig = { iceServers: [{ urls: ["stun:stun.l.google.com:19302"] }] };
     const { json } = await start(runner, { enableDefaultIceServers: true });

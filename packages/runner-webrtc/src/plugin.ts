@@ -3,6 +3,7 @@ import { openCalls } from "./calls.ts";
 import { createConnectingCallers } from "./connecting.ts";
 import { offerRoutes } from "./offer-routes.ts";
 import { esp32Options, type WebRTCOptions, webrtcOptions } from "./options.ts";
+import { parseIceServers } from "./peer/ice-servers.ts";
 import type { IceServer } from "./peer/peer.ts";
 
 /** For a client that asks for default ICE servers when none are configured, as in Pipecat's own runner. */
@@ -16,6 +17,7 @@ const plugin: TransportPlugin<WebRTCOptions> = {
   advanced: { rank: 100 },
   async open(runner, options) {
     const { host, maxSessions } = runner.settings;
+    parseIceServers(options.callerIceServers ?? []); // Throws OPTION_INVALID.
     const calls = await openCalls(runner, options.esp32 ? esp32Options(options, host) : options);
 
     return {
@@ -41,8 +43,9 @@ export default plugin;
 /** Pipecat's Android and iOS clients read `urls` only as a list. */
 function iceServersFor(
   body: StartBody,
-  { iceServers }: WebRTCOptions,
+  { iceServers, callerIceServers = iceServers }: WebRTCOptions,
 ): (IceServer & { readonly urls: readonly string[] })[] {
-  const servers = iceServers.length === 0 && body.enableDefaultIceServers === true ? defaultIceServers : iceServers;
+  const usesDefault = callerIceServers.length === 0 && body.enableDefaultIceServers === true;
+  const servers = usesDefault ? defaultIceServers : callerIceServers;
   return servers.map((server) => ({ ...server, urls: [server.urls].flat() }));
 }

@@ -6,6 +6,9 @@ export const transportFlags: Readonly<Record<string, readonly string[]>> = {
     "@pipecat-ts/runner-webrtc",
     "@pipecat-ts/runner-whatsapp"
   ],
+  "caller-ice-servers": [
+    "@pipecat-ts/runner-webrtc"
+  ],
   "caller-timeout": [
     "@pipecat-ts/runner-webrtc",
     "@pipecat-ts/runner-whatsapp"
