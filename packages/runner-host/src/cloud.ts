@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { type RouteContext, RunnerError } from "@pipecat-ts/runner-core";
 import type { HostSession, SessionEngine } from "@pipecat-ts/runner-sessions";
 import type { Middleware } from "koa";
-import Type from "typebox";
+import * as Type from "typebox";
 import { chooseTransport, type InstalledTransport } from "./plugins.ts";
 import type { HostRoute } from "./route.ts";
 
