@@ -9,7 +9,8 @@ import { prepareRunner } from "./prepare-runner.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
 import { shownPath } from "./project.ts";
 import { flushStandardStreams, prepareStandardStreams, sendConsoleToStderr } from "./standard-streams.ts";
-import { refreshTypeFile, writeTypeFile } from "./type-file.ts";
+import { subcommands } from "./subcommands.ts";
+import { refreshTypeFile } from "./type-file.ts";
 
 /**
  * The program: runs a command line, and exits when it is done.
@@ -21,11 +22,12 @@ import { refreshTypeFile, writeTypeFile } from "./type-file.ts";
 export async function run(argv: readonly string[], itself?: string): Promise<void> {
   const { version, help, verbose } = parsePartly(argv, [runnerGroup]).given[runnerGroup.name] ?? {};
   prepareStandardStreams();
-  const writesTypes = itself === undefined && argv.length === 1 && argv[0] === "types";
-  if (!version && !help && !writesTypes) sendConsoleToStderr();
+  const subcommand = itself === undefined ? subcommands.find(({ name }) => name === argv[0]) : undefined;
+  if (!version && !help && !subcommand) sendConsoleToStderr();
   let code = 1;
   try {
-    code = version ? printVersion() : writesTypes ? printTypeFile() : await execute(argv, itself);
+    if (subcommand) code = await subcommand.run(argv.slice(1));
+    else code = version ? printVersion() : await execute(argv, itself);
   } catch (error) {
     console.error(failureText(error, verbose === true, process.stderr));
   }
@@ -36,7 +38,7 @@ export async function run(argv: readonly string[], itself?: string): Promise<voi
 async function execute(argv: readonly string[], itself: string | undefined): Promise<number> {
   const isolated = readIsolation(argv, itself);
   if (isolated) return await runIsolated(isolated);
-  const line = await readCommandLine(argv, itself);
+  const line = await readCommandLine(argv, itself, subcommands);
   if (line === undefined) return 0;
   const { open, direct } = resolveOptions(commandFlags, { given: line.given });
   const { runner, logger, watched, settings } = prepareRunner(line);
@@ -55,12 +57,6 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   if (open) await openBrowser(url, logger);
   await stopped;
   return end.exitCode;
-}
-
-function printTypeFile(): number {
-  const { file, packages, changed } = writeTypeFile(process.cwd());
-  console.log(`${shownPath(file)} ${changed ? "now imports" : "already imports"} the types of ${packages.join(", ")}`);
-  return 0;
 }
 
 /** Resolves when the bot has ended. */

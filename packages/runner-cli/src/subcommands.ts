@@ -1,0 +1,30 @@
+import { RunnerError } from "@pipecat-ts/runner-core";
+import { shownPath } from "./project.ts";
+import { writeTypeFile } from "./type-file.ts";
+
+/** A word that the command line has instead of a bot: `pipecat-runner types`. */
+export interface Subcommand {
+  readonly name: string;
+  /** For `--help`. */
+  readonly description: string;
+  /** Runs it with the arguments after its name. Resolves to the exit code. An error is printed, and the exit code is 1. */
+  run(argv: readonly string[]): number | Promise<number>;
+}
+
+export const subcommands: readonly Subcommand[] = [
+  {
+    name: "types",
+    description:
+      "Instead of a bot: writes pipecat-env.d.ts, with which TypeScript checks the params of the installed transports.",
+    run: printTypeFile,
+  },
+];
+
+function printTypeFile([surplus]: readonly string[]): number {
+  if (surplus !== undefined) {
+    throw new RunnerError("OPTION_INVALID", `Unexpected argument "${surplus}".`, { fix: "Run: pipecat-runner types" });
+  }
+  const { file, packages, changed } = writeTypeFile(process.cwd());
+  console.log(`${shownPath(file)} ${changed ? "now imports" : "already imports"} the types of ${packages.join(", ")}`);
+  return 0;
+}
