@@ -158,12 +158,16 @@ export interface MissingOption {
   /** How to set it: `--mood or BOT_MOOD`. */
   readonly label: string;
   readonly description: string;
+  readonly flag: string | undefined;
+  /** Its environment variable. */
+  readonly env: string | undefined;
 }
 
 /** The required options of a table that have no value. */
 export function missingOptions(table: BotOptions, values: Readonly<Record<string, unknown>>): readonly MissingOption[] {
   return Object.entries(table).flatMap(([option, definition]) => {
     if (!definition.required || values[option] !== undefined) return [];
-    return [{ label: optionLabel(option, definition), description: definition.description }];
+    const { description, flag, env } = definition;
+    return [{ label: optionLabel(option, definition), description, flag, env: [env].flat()[0] }];
   });
 }

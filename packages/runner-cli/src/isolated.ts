@@ -4,14 +4,13 @@ import { RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
 import type { Gateway } from "@pipecat-ts/runner-gateway";
 import { type IsolationFlags, isolationFlags } from "@pipecat-ts/runner-gateway/options";
 import { createLogger, runnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
+import { type BannerNotes, notesOf, printBanner } from "./banner.ts";
 import { parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
-import { commandFlags, type MissingOption } from "./flags.ts";
+import { commandFlags } from "./flags.ts";
 import { openBrowser } from "./open-browser.ts";
-import { printBanner } from "./output.ts";
-import type { PluginFailure } from "./plugins.ts";
 import { prepareRunner } from "./prepare-runner.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
-import { findProject, loadEnvironment, type Project, shownPath } from "./project.ts";
+import { findProject, loadEnvironment, type Project } from "./project.ts";
 import {
   boundStandardStreams,
   flushStandardStreams,
@@ -30,13 +29,6 @@ export interface IsolatedCommand {
   readonly given: Readonly<Record<string, unknown>>;
   /** The environment before `.env` files were read: each worker reads them anew. */
   readonly env: NodeJS.ProcessEnv;
-}
-
-/** What a worker reports for the banner. */
-interface WorkerNotes {
-  readonly bot: string;
-  readonly failures: readonly PluginFailure[];
-  readonly missing: readonly MissingOption[];
 }
 
 /** Reads whether the command line or the environment asks for isolation. Throws OPTION_INVALID. */
@@ -80,8 +72,8 @@ export async function runIsolated({ argv, itself, project, isolation, given, env
   if (hasStopped) return 0;
   const { report, url } = gateway;
   const { transports, unauthenticatedRoutes } = report;
-  const notes = report.notes as WorkerNotes;
-  printBanner({ ...notes, url, settings, transports, unauthenticatedRoutes });
+  const notes = report.notes as BannerNotes;
+  printBanner({ ...notes, url, settings, transports, unauthenticatedRoutes, keys: "" });
   if (open) await openBrowser(url, logger);
   await stopped;
   return 0;
@@ -110,9 +102,7 @@ export async function runWorker([itself, ...argv]: readonly string[]): Promise<v
     const { runner, logger } = prepareRunner(line, options);
     handleUncaughtErrors(runner, logger, () => void runner.close().finally(() => process.exit(1)), process);
     nameLeakedListeners(runner, process);
-    const failures = line.found.failures.map(({ name, reason, fix }) => ({ name, reason, fix }));
-    const notes: WorkerNotes = { bot: shownPath(line.bot.file), failures, missing: line.missing };
-    return { runner, logger, notes };
+    return { runner, logger, notes: notesOf(line) };
   });
   await flushStandardStreams();
   process.exit(0);

@@ -11,9 +11,9 @@ import {
   runnerFlags,
   runnerOptionsFrom,
 } from "@pipecat-ts/runner-host";
+import { hasClient } from "./banner.ts";
 import type { CommandLine } from "./command-line.ts";
 import { commandFlags } from "./flags.ts";
-import { hasClient } from "./output.ts";
 import type { FoundPlugins } from "./plugins.ts";
 import { shownPath } from "./project.ts";
 import { readRunnerBody } from "./runner-body.ts";

@@ -1,13 +1,13 @@
 import { type Logger, resolveOptions } from "@pipecat-ts/runner-core";
 import type { Runner } from "@pipecat-ts/runner-host";
+import { notesOf, printBanner } from "./banner.ts";
 import { parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
 import { commandFlags } from "./flags.ts";
 import { readIsolation, runIsolated } from "./isolated.ts";
 import { openBrowser } from "./open-browser.ts";
-import { failureText, printBanner } from "./output.ts";
+import { failureText } from "./output.ts";
 import { prepareRunner } from "./prepare-runner.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
-import { shownPath } from "./project.ts";
 import { flushStandardStreams, prepareStandardStreams, sendConsoleToStderr } from "./standard-streams.ts";
 import { subcommands } from "./subcommands.ts";
 import { refreshTypeFile } from "./type-file.ts";
@@ -51,9 +51,7 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   }
   await runner.listen();
   const { url, transports, unauthenticatedRoutes } = runner;
-  const { missing } = line;
-  const { failures } = line.found;
-  printBanner({ bot: shownPath(line.bot.file), url, settings, transports, failures, missing, unauthenticatedRoutes });
+  printBanner({ ...notesOf(line), url, settings, transports, unauthenticatedRoutes, keys: "" });
   if (open) await openBrowser(url, logger);
   await stopped;
   return end.exitCode;
