@@ -137,6 +137,19 @@ test("the public URL is a QR code on a terminal that is wide enough, if anyone c
   expect(bannerText({ ...open, transports: [] }, stream(80))).not.toContain("█");
 });
 
+test("transports that are off for the same reason are listed together", () => {
+  const off = { state: "unavailable", reason: 'Restricted to "letter".', fix: "Start without it." } as const;
+  const transports = ["smoke", "drum"].map((name) => ({ ...talking[0], name, availability: off, startable: false }));
+  const text = bannerText({ ...facts, transports: [...talking, ...transports] as typeof talking }, stream());
+  expect(text).toContain(`
+
+  smoke, drum: Restricted to "letter".
+  → Start without it.
+
+`);
+  expect(text).not.toMatch(/smoke +off/);
+});
+
 test("without a limit of calls, the banner tells how to set one", () => {
   const text = bannerText({ ...facts, maxSessions: Number.POSITIVE_INFINITY }, stream());
   expect(text).toContain("No limit of calls: set one with --max-sessions.");

@@ -108,7 +108,8 @@ export function bannerText(facts: BannerFacts, stream: NodeJS.WriteStream): stri
     texts
       .filter((text) => text !== "")
       .flatMap((text) => wrap(text, widthBeside(2, columns)).map((line) => `  ${line}`));
-  const entries = [...facts.transports.map(fromReport), ...facts.failures.map(fromFailure)];
+  const all = [...facts.transports.map(fromReport), ...facts.failures.map(fromFailure)];
+  const { entries, groups } = groupByReason(all);
   const indent = 4 + Math.max(0, ...entries.map(({ name }) => name.length));
 
   const transports = entries.flatMap(({ name, state, lines, reason = "", fix = "" }) => {
@@ -117,6 +118,9 @@ export function bannerText(facts: BannerFacts, stream: NodeJS.WriteStream): stri
     const body = details.flatMap((text) => wrap(text, widthBeside(indent, columns)));
     return [head, ...body.map((line) => " ".repeat(indent) + paint("dim", line))];
   });
+  const grouped = groups.flatMap(([{ reason = "", fix = "" }, names]) =>
+    paragraph(`${names.join(", ")}: ${reason}`, arrow + fix).map((line) => paint("dim", line)),
+  );
   const talk = talkability(facts);
   const places = placesOf(facts, talk).flatMap(([url, note]) => {
     const address = shownUrl(url);
@@ -130,12 +134,23 @@ export function bannerText(facts: BannerFacts, stream: NodeJS.WriteStream): stri
     places,
     stream.isTTY && facts.publicUrl && talk.possible ? qrCode(facts.publicUrl, columns) : [],
     transports,
+    grouped,
     paragraph(...missingTexts(facts, talk)).map((line) => paint("yellow", line)),
     paragraph(limitText(facts.maxSessions)).map((line) => paint("dim", line)),
     paragraph(...exposureTexts(facts.unauthenticatedRoutes)).map((line) => paint("yellow", line)),
     paragraph(`Docs: ${facts.docs}`, facts.keys).map((line) => paint("dim", line)),
   ];
   return ["", ...sections.filter(({ length }) => length > 0).flatMap((lines) => [...lines, ""])].join("\n");
+}
+
+/** The transports that are off for the same reason, such as `--transport`, are one group. */
+function groupByReason(all: readonly Entry[]) {
+  const byReason = Map.groupBy(all, ({ state, reason = "" }) => (state === "off" ? reason : ""));
+  const groups = [...byReason].flatMap(([reason, [first, ...more]]) =>
+    reason !== "" && first && more.length > 0 ? [[first, [first, ...more].map(({ name }) => name)] as const] : [],
+  );
+  const entries = all.filter(({ name }) => !groups.some(([, names]) => names.includes(name)));
+  return { entries, groups };
 }
 
 /** Whether anyone can talk to the bot on the runner's page; if not, why, and how to change that. */

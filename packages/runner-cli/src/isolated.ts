@@ -7,6 +7,7 @@ import { createLogger, runnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner
 import { type BannerNotes, notesOf, printBanner } from "./banner.ts";
 import { parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
 import { commandFlags } from "./flags.ts";
+import { listenForKeys } from "./keys.ts";
 import { openBrowser } from "./open-browser.ts";
 import { prepareRunner } from "./prepare-runner.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
@@ -65,15 +66,20 @@ export async function runIsolated({ argv, itself, project, isolation, given, env
   const gateway = createGateway({ runner: { ...settings, logger }, isolation, workers });
   // Live calls continue in the workers when this process fails.
   handleUncaughtErrors({ handleUncaught: () => false }, logger, () => process.exit(1), process);
-  const stopped = stopOnSignals(gateway, logger, signalsOf(gateway), () => {
+  function reload(): void {
     void gateway.reload().catch(() => undefined); // It is logged.
-  });
+  }
+  const stopped = stopOnSignals(gateway, logger, signalsOf(gateway), reload);
   const hasStopped = await Promise.race([gateway.listen(), stopped.then(() => true)]);
   if (hasStopped) return 0;
   const { report, url } = gateway;
   const { transports, unauthenticatedRoutes } = report;
   const notes = report.notes as BannerNotes;
-  printBanner({ ...notes, url, settings, transports, unauthenticatedRoutes, keys: "" });
+  const keys = listenForKeys({
+    open: () => void openBrowser(url, logger),
+    restart: { description: "run changed code in new calls", run: reload },
+  });
+  printBanner({ ...notes, url, settings, transports, unauthenticatedRoutes, keys });
   if (open) await openBrowser(url, logger);
   await stopped;
   return 0;

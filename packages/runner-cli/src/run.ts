@@ -4,10 +4,12 @@ import { notesOf, printBanner } from "./banner.ts";
 import { parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
 import { commandFlags } from "./flags.ts";
 import { readIsolation, runIsolated } from "./isolated.ts";
+import { listenForKeys } from "./keys.ts";
 import { openBrowser } from "./open-browser.ts";
 import { failureText } from "./output.ts";
 import { prepareRunner } from "./prepare-runner.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
+import { canRestart, restartProgram } from "./restart.ts";
 import { flushStandardStreams, prepareStandardStreams, sendConsoleToStderr } from "./standard-streams.ts";
 import { subcommands } from "./subcommands.ts";
 import { refreshTypeFile } from "./type-file.ts";
@@ -24,18 +26,26 @@ export async function run(argv: readonly string[], itself?: string): Promise<voi
   prepareStandardStreams();
   const subcommand = itself === undefined ? subcommands.find(({ name }) => name === argv[0]) : undefined;
   if (!version && !help && !subcommand) sendConsoleToStderr();
+  const env = { ...process.env };
   let code = 1;
+  let restarts = false;
+  function restart(): void {
+    restarts = true;
+    process.kill(process.pid, "SIGINT");
+  }
   try {
     if (subcommand) code = await subcommand.run(argv.slice(1));
-    else code = version ? printVersion() : await execute(argv, itself);
+    else code = version ? printVersion() : await execute(argv, itself, restart);
   } catch (error) {
     console.error(failureText(error, verbose === true, process.stderr));
   }
   await flushStandardStreams();
+  if (restarts && code === 0) restartProgram(env);
   process.exit(code);
 }
 
-async function execute(argv: readonly string[], itself: string | undefined): Promise<number> {
+/** `restart` stops the runner like SIGINT, and starts the program again. */
+async function execute(argv: readonly string[], itself: string | undefined, restart: () => void): Promise<number> {
   const isolated = readIsolation(argv, itself);
   if (isolated) return await runIsolated(isolated);
   const line = await readCommandLine(argv, itself, subcommands);
@@ -51,7 +61,11 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   }
   await runner.listen();
   const { url, transports, unauthenticatedRoutes } = runner;
-  printBanner({ ...notesOf(line), url, settings, transports, unauthenticatedRoutes, keys: "" });
+  const keys = listenForKeys({
+    open: () => void openBrowser(url, logger),
+    restart: canRestart ? { description: "restart", run: restart } : undefined,
+  });
+  printBanner({ ...notesOf(line), url, settings, transports, unauthenticatedRoutes, keys });
   if (open) await openBrowser(url, logger);
   await stopped;
   return end.exitCode;
