@@ -9,7 +9,7 @@ import { parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
 import { commandFlags } from "./flags.ts";
 import { listenForKeys } from "./keys.ts";
 import { openBrowser } from "./open-browser.ts";
-import { prepareRunner } from "./prepare-runner.ts";
+import { logOptions, prepareRunner } from "./prepare-runner.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
 import { findProject, loadEnvironment, type Project } from "./project.ts";
 import {
@@ -57,7 +57,7 @@ export function readIsolation(argv: readonly string[], itself: string | undefine
 export async function runIsolated({ argv, itself, project, isolation, given, env }: IsolatedCommand): Promise<number> {
   const { verbose, open } = resolveOptions(commandFlags, { given });
   const settings = runnerOptionsFrom(resolveOptions(runnerFlags, { given }));
-  const logger = createLogger({ level: verbose ? "debug" : "info" });
+  const logger = createLogger(logOptions(verbose));
   boundStandardStreams(logger.countDropped);
   refreshTypeFile(project, logger);
   const { createGateway } = await import("@pipecat-ts/runner-gateway");

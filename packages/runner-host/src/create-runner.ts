@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import cors from "@koa/cors";
 import { Router } from "@koa/router";
-import { answerHandshake } from "@pipecat-ts/rtvi";
+import { answerHandshake, sendFatalError } from "@pipecat-ts/rtvi";
 import { type Credentials, isExposed, type RunnerContext, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { createSessionEngine, type HostSession } from "@pipecat-ts/runner-sessions";
 import Koa from "koa";
@@ -10,6 +10,7 @@ import { createAccessControl, sessionUnknown } from "./access.ts";
 import { loadBodyParser, readBody } from "./bodies.ts";
 import { createConnectionGuard, defaultLimits } from "./connections.ts";
 import { answerErrors, errorReply } from "./errors.ts";
+import { explainError } from "./explain-error.ts";
 import { createLogger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
 import { createSettings } from "./options.ts";
@@ -62,6 +63,14 @@ export function createRunner(options: RunnerOptions): Runner {
         answerHandshake(transport, { logger: session.logger });
         return metrics.follow(session.transport, transport);
       },
+      // Errors may quote secrets, so only the developer's own browser gets them.
+      reportFailure:
+        accessOptions.apiKey === undefined && !isExposed(settings)
+          ? (transport, error) => {
+              const { summary, fix = "" } = explainError(error);
+              return sendFatalError(transport, `${summary} ${fix}`.trim());
+            }
+          : undefined,
       onEnded: (session, reason) => metrics.sessionEnded(session.transport, reason),
       onBlocked: metrics.eventLoopBlocked,
     },
