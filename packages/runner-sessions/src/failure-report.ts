@@ -1,7 +1,7 @@
 import { type Connect, type Logger, type Transport, withTimeout } from "@pipecat-ts/runner-core";
 
 /** How long a session whose bot failed waits until its caller is connected and was told, in ms. */
-const reportMs = 1_500;
+const reportMs = 5_000;
 
 /** Tells the caller of a session why its bot failed. Resolves when the message is sent. */
 export type ReportFailure = (transport: Transport, error: unknown) => Promise<void>;
@@ -14,7 +14,7 @@ export interface FailureReport {
   transportBuilt(transport: Transport, sendsMessages: boolean): void;
   /**
    * Sends the report, on the bot's transport, or on one that `connect` builds if the bot has none. Resolves, and never rejects, when it
-   * is sent, cannot be sent, or 1.5 s have passed, or when the session's signal aborts.
+   * is sent, cannot be sent, or 5 s have passed, or when the session's signal aborts.
    */
   send(error: unknown, connect: Connect): Promise<void>;
 }
