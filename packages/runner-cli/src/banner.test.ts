@@ -79,6 +79,7 @@ test("a pipe gets plain text: every transport with its address, or what it lacks
   Up to 40 calls at once (--max-sessions).
 
   Docs: https://docs.example.com/
+  To check keys, ports and the network: pipecat-runner doctor bot.ts
 `);
 });
 
@@ -171,7 +172,7 @@ test("the banner lists unauthenticated routes and how to close them", () => {
     { ...facts, transports: [], failures: [], unauthenticatedRoutes: ["POST /start", "WS /nest"] },
     stream(60),
   );
-  const lines = stripVTControlCharacters(text).trimEnd().split("\n").slice(-4, -2);
+  const lines = stripVTControlCharacters(text).trimEnd().split("\n").slice(-5, -3);
   expect(lines).toEqual([
     "  Anyone who knows this address can use POST /start,",
     "  WS /nest. Add --api-key <16+ characters> to require a key.",

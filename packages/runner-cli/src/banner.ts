@@ -138,7 +138,11 @@ export function bannerText(facts: BannerFacts, stream: NodeJS.WriteStream): stri
     paragraph(...missingTexts(facts, talk)).map((line) => paint("yellow", line)),
     paragraph(limitText(facts.maxSessions)).map((line) => paint("dim", line)),
     paragraph(...exposureTexts(facts.unauthenticatedRoutes)).map((line) => paint("yellow", line)),
-    paragraph(`Docs: ${facts.docs}`, facts.keys).map((line) => paint("dim", line)),
+    paragraph(
+      `Docs: ${facts.docs}`,
+      `To check keys, ports and the network: pipecat-runner doctor ${facts.bot}`,
+      facts.keys,
+    ).map((line) => paint("dim", line)),
   ];
   return ["", ...sections.filter(({ length }) => length > 0).flatMap((lines) => [...lines, ""])].join("\n");
 }

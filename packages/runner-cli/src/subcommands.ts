@@ -18,6 +18,12 @@ export const subcommands: readonly Subcommand[] = [
       "Instead of a bot: writes pipecat-env.d.ts, with which TypeScript checks the params of the installed transports.",
     run: printTypeFile,
   },
+  {
+    name: "doctor",
+    description:
+      "Instead of a bot: checks what the runner needs, such as keys, ports and the public URL, and says how to fix what is missing. Name the bot and the options after it; --json prints JSON.",
+    run: async (argv) => (await import("./doctor-command.ts")).doctor(argv),
+  },
 ];
 
 function printTypeFile([surplus]: readonly string[]): number {
