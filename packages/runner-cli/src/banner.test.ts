@@ -172,7 +172,7 @@ test("the banner lists unauthenticated routes and how to close them", () => {
     { ...facts, transports: [], failures: [], unauthenticatedRoutes: ["POST /start", "WS /nest"] },
     stream(60),
   );
-  const lines = stripVTControlCharacters(text).trimEnd().split("\n").slice(-5, -3);
+  const lines = stripVTControlCharacters(text).trimEnd().split("\n").slice(-6, -4);
   expect(lines).toEqual([
     "  Anyone who knows this address can use POST /start,",
     "  WS /nest. Add --api-key <16+ characters> to require a key.",
