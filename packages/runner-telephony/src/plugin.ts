@@ -25,6 +25,7 @@ import {
   socketPath,
 } from "./call-router.ts";
 import type { Carrier, CarrierOptions, WebhookCall } from "./carrier.ts";
+import { doctorChecks } from "./doctor.ts";
 import { createMediaStream } from "./port.ts";
 import { createSignatureVerification, signatureInvalid, webhookPolicy } from "./signature.ts";
 import {
@@ -49,6 +50,7 @@ export function createTelephonyPlugin<Options extends CarrierOptions>(
     options: carrier.options,
     check: (options, settings) => availabilityOf(carrier, options, settings),
     open: (runner, options) => openCarrier(carrier, runner, options),
+    advanced: { doctor: (options, context) => doctorChecks(carrier, options, context) },
   };
 }
 

@@ -47,7 +47,11 @@ test("UDP to this machine, a STUN server and a TURN server pass; wrong credentia
   expect(Object.keys(bad), "with --relay-only, no UDP port is used").not.toContain("UDP");
   expect(bad).toMatchObject({
     "STUN server 127.0.0.1:port": { state: "failed", fix: expect.stringContaining("UDP") },
-    "TURN server 127.0.0.1:port over tcp": { state: "failed", fix: expect.stringContaining("credential") },
+    "TURN server 127.0.0.1:port over tcp": {
+      state: "failed",
+      reason: expect.stringContaining("credential"),
+      fix: expect.stringContaining("URL"),
+    },
   });
   expect(JSON.stringify([good, bad])).not.toMatch(/wrong|correct-horse/);
 });

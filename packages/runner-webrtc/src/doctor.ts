@@ -89,7 +89,10 @@ async function checkTurn(server: TurnServer, signal: AbortSignal): Promise<Docto
     return { state: "passed", detail: `it allocates ${host}:${port}` };
   } catch (error) {
     const { name, message } = error as Error;
-    const problem = name === "TimeoutError" ? `no response within ${turnMs / 1_000} s` : message;
+    const problem =
+      name === "TimeoutError"
+        ? `no response within ${turnMs / 1_000} s`
+        : message || "it rejects the username or the credential";
     const reason = `It allocates no address: ${problem}.`;
     return {
       state: "failed",
