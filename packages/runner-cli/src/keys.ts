@@ -35,7 +35,11 @@ const signals: ReadonlyMap<string, NodeJS.Signals> = new Map([
  * Does nothing and returns "" unless stdin, stdout and stderr are terminals, because a pager or `jq` reads the same terminal; when
  * the bot's file reads stdin; and in the background, where reading would stop the process.
  */
-export function listenForKeys(actions: KeyActions, host: KeyHost = process, inForeground = isInForeground): string {
+export function listenForKeys(
+  actions: KeyActions,
+  host: KeyHost = process,
+  inForeground: () => boolean = isInForeground,
+): string {
   const { stdin, stdout, stderr } = host;
   const { restart } = actions;
   const isOnTerminal = [stdin, stdout, stderr].every(({ isTTY }) => isTTY === true);

@@ -35,7 +35,7 @@ test("a bot is found and runs once per caller, with its body, flags and .env", a
   expect(program.stderr).toContain("runs src/bot.ts");
   expect(program.stderr).toMatch(/fake +ready\n +POST http:\/\/localhost:[1-9]\d*\/start/);
   expect(program.stderr).toMatch(
-    /broken-transport +off\n +Cannot load it: Cannot find package 'not-there'\.\n +Run: npm install\n/,
+    /broken-transport +off\n +Cannot load it: Cannot find package 'not-there'\.\n +→ Run: npm install\n/,
   );
 
   await call(url, { wish: "tea" });

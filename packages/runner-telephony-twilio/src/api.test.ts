@@ -81,7 +81,8 @@ describe("hanging up with an emulator of Twilio's API", () => {
   });
 
   test("the probe of doctor succeeds, and fails with a wrong token", async () => {
-    const probe = async (given: Readonly<Record<string, string>>) => (await send(api.probe?.(settings(given)) as ApiRequest)).status;
+    const probe = async (given: Readonly<Record<string, string>>) =>
+      (await send(api.probe?.(settings(given)) as ApiRequest)).status;
     expect([await probe({}), await probe({ authToken: "wrong" })]).toEqual([200, 401]);
     expect(api.probe?.({ ...settings(), accountSid: undefined })).toBeUndefined();
   });
