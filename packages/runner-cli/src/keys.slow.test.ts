@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bin, startOnTerminal } from "./test/program.ts";
+import { bin, call, startOnTerminal } from "./test/program.ts";
 import { createProject, manifestWithTransport } from "./test/temporary-project.ts";
 
 /** The command's keys, and afterwards its exit code and the state of the terminal. */
@@ -21,6 +21,23 @@ test("on a terminal, h helps, r restarts the program, and Ctrl-C ends it with th
   await program.printed(/ended 0\r?\n/);
   expect(await program.ended).toBe(0);
   expect(program.stdout).toMatch(/ icanon.* echo /s);
+});
+
+test("on a terminal, a bot that throws prints its line and the fix instead of a stack", async () => {
+  const folder = createProject({
+    "package.json": manifestWithTransport,
+    "bot.js": 'export function bot() {\n  throw new TypeError("no model");\n}',
+  });
+  const program = startOnTerminal(folder, `'${process.execPath}' '${bin}' --port 0`);
+  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  await call(url);
+  const [lines = ""] = await program.printed(/bot failed.*?shows the stack\./s);
+  expect(lines.split("\r\n")).toEqual([
+    "bot failed: bot.js:2: TypeError: no model",
+    "    → Correct that line. -v shows the stack.",
+  ]);
+  program.type("\u0003");
+  await program.ended;
 });
 
 test("with process isolation, r runs changed code in new calls, and q quits", async () => {
