@@ -13,6 +13,7 @@ export interface FlagGroup {
 export interface CommandFlags {
   readonly direct: boolean;
   readonly open: boolean;
+  readonly tunnel: boolean;
   readonly runnerBody: string | undefined;
   readonly uploadsFolder: string | undefined;
   readonly uploadsFolderMaxFiles: number;
@@ -31,6 +32,12 @@ export const commandFlags: OptionTable<CommandFlags> = {
     default: false,
   },
   open: { flag: "open", description: "Open the web client in the browser", schema: Type.Boolean(), default: false },
+  tunnel: {
+    flag: "tunnel",
+    description: "Start cloudflared or ngrok, whichever is installed, and use its URL as the public URL",
+    schema: Type.Boolean(),
+    default: false,
+  },
   runnerBody: {
     flag: "runner-body",
     description: "YAML or JSON file with the body for callers that send none",

@@ -18,6 +18,7 @@ import {
   prepareStandardStreams,
   sendConsoleToStderr,
 } from "./standard-streams.ts";
+import { openTunnel } from "./tunnel.ts";
 import { refreshTypeFile } from "./type-file.ts";
 
 /** A command line with `--isolation process`. Only the workers load the bot and its transports. */
@@ -54,10 +55,16 @@ export function readIsolation(argv: readonly string[], itself: string | undefine
 }
 
 /** Accepts callers, and runs their bots in workers, until a signal. Resolves to the exit code. */
-export async function runIsolated({ argv, itself, project, isolation, given, env }: IsolatedCommand): Promise<number> {
-  const { verbose, open } = resolveOptions(commandFlags, { given });
+export async function runIsolated(command: IsolatedCommand): Promise<number> {
+  const { itself, project, isolation, env } = command;
+  const { verbose, open, direct, tunnel: wantsTunnel } = resolveOptions(commandFlags, command);
+  const { port, publicUrl, proxy } = resolveOptions(runnerFlags, command);
+  const tunnel = await openTunnel({ tunnel: wantsTunnel, direct, port, publicUrl, proxy });
+  const given = tunnel ? { ...command.given, publicUrl: tunnel.url.href } : command.given;
+  const argv = tunnel ? ["--public-url", tunnel.url.href, ...command.argv] : command.argv;
   const settings = runnerOptionsFrom(resolveOptions(runnerFlags, { given }));
   const logger = createLogger(logOptions(verbose));
+  tunnel?.logTo(logger);
   boundStandardStreams(logger.countDropped);
   refreshTypeFile(project, logger);
   const { createGateway } = await import("@pipecat-ts/runner-gateway");

@@ -1,8 +1,8 @@
 import { type Logger, resolveOptions } from "@pipecat-ts/runner-core";
-import type { Runner } from "@pipecat-ts/runner-host";
+import { type Runner, runnerFlags } from "@pipecat-ts/runner-host";
 import { notesOf, printBanner } from "./banner.ts";
-import { parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
-import { commandFlags } from "./flags.ts";
+import { type CommandLine, parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
+import { type CommandFlags, commandFlags } from "./flags.ts";
 import { readIsolation, runIsolated } from "./isolated.ts";
 import { listenForKeys } from "./keys.ts";
 import { openBrowser } from "./open-browser.ts";
@@ -12,6 +12,7 @@ import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./proc
 import { canRestart, restartProgram } from "./restart.ts";
 import { flushStandardStreams, prepareStandardStreams, sendConsoleToStderr } from "./standard-streams.ts";
 import { subcommands } from "./subcommands.ts";
+import { openTunnel, type Tunnel } from "./tunnel.ts";
 import { refreshTypeFile } from "./type-file.ts";
 
 /**
@@ -50,8 +51,26 @@ async function execute(argv: readonly string[], itself: string | undefined, rest
   if (isolated) return await runIsolated(isolated);
   const line = await readCommandLine(argv, itself, subcommands);
   if (line === undefined) return 0;
-  const { open, direct } = resolveOptions(commandFlags, { given: line.given });
+  const { open, direct, tunnel: wantsTunnel } = resolveOptions(commandFlags, { given: line.given });
+  const { port, publicUrl, proxy } = resolveOptions(runnerFlags, { given: line.given });
+  const tunnel = await openTunnel({ tunnel: wantsTunnel, direct, port, publicUrl, proxy });
+  try {
+    const given = tunnel ? { ...line.given, publicUrl: tunnel.url.href } : line.given;
+    return await serve({ ...line, given }, { open, direct }, tunnel, restart);
+  } finally {
+    tunnel?.close();
+  }
+}
+
+/** Runs the bot until a signal, or directly until it ends. Resolves to the exit code. */
+async function serve(
+  line: CommandLine,
+  { open, direct }: Pick<CommandFlags, "open" | "direct">,
+  tunnel: Tunnel | undefined,
+  restart: () => void,
+): Promise<number> {
   const { runner, logger, watched, settings } = prepareRunner(line);
+  tunnel?.logTo(logger);
   refreshTypeFile(line.project, logger);
   const end = stopOnEvents(runner, logger);
   const stopped = end.stopped.finally(() => watched?.close());

@@ -266,7 +266,7 @@ function availabilityOf<Options extends CarrierOptions>(
   if (!isReachable(settings)) {
     limits.push({
       reason: `${title} cannot reach this server.`,
-      fix: "Start with --public-url\u00a0<https\u00a0URL>, for example of a tunnel.",
+      fix: "Start with --tunnel, or with --public-url\u00a0<https\u00a0URL>.",
     });
   }
   if (api && !api.isReady(options)) {
