@@ -79,7 +79,7 @@ test("a pipe gets plain text: every transport with its address, or what it lacks
   Up to 40 calls at once (--max-sessions).
 
   Docs: https://docs.example.com/
-  To check keys, ports and the network: pipecat-runner doctor bot.ts
+  To check keys, ports and the network: npx pipecat-runner doctor bot.ts
 `);
 });
 

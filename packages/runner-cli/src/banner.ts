@@ -132,7 +132,10 @@ export function bannerText(facts: BannerFacts, stream: NodeJS.WriteStream): stri
   const sections = [
     [`  ${paint(["bold", "cyan"], "pipecat-runner")} ${facts.version} ${paint("dim", `runs ${facts.bot}`)}`],
     places,
-    stream.isTTY && facts.publicUrl && talk.possible ? qrCode(facts.publicUrl, columns) : [],
+    // Light on dark, whatever the colors of the terminal.
+    (stream.isTTY && facts.publicUrl && talk.possible ? qrCode(facts.publicUrl, columns) : []).map(
+      (line) => `  ${paint(["whiteBright", "bgBlack"], line)}`,
+    ),
     transports,
     grouped,
     paragraph(...missingTexts(facts, talk)).map((line) => paint("yellow", line)),
@@ -140,7 +143,7 @@ export function bannerText(facts: BannerFacts, stream: NodeJS.WriteStream): stri
     paragraph(...exposureTexts(facts.unauthenticatedRoutes)).map((line) => paint("yellow", line)),
     paragraph(
       `Docs: ${facts.docs}`,
-      `To check keys, ports and the network: pipecat-runner doctor ${facts.bot}`,
+      `To check keys, ports and the network: npx pipecat-runner doctor ${facts.bot}`,
       facts.keys,
     ).map((line) => paint("dim", line)),
   ];
@@ -203,8 +206,8 @@ function shownUrl({ href }: URL): string {
 
 /** To open the page on a phone. Empty when the terminal is too narrow. */
 function qrCode(url: URL, columns: number): readonly string[] {
-  const lines = renderUnicodeCompact(url.href, { border: 1 }).split("\n");
-  return lines.some(({ length }) => length + 2 > columns) ? [] : lines.map((line) => `  ${line}`);
+  const lines = renderUnicodeCompact(url.href, { border: 2 }).split("\n");
+  return lines.some(({ length }) => length + 2 > columns) ? [] : lines;
 }
 
 function limitText(maxSessions: number): string {
