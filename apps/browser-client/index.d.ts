@@ -3,3 +3,9 @@
  * installed packages. In a checkout, `pnpm build` creates it.
  */
 export declare const clientRoot: string;
+
+/** The transports over which the page can talk to a bot, the preferred one first, and the package of each. */
+export declare const clientTransports: {
+  readonly webrtc: string;
+  readonly websocket: string;
+};

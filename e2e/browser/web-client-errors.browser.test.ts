@@ -9,6 +9,10 @@ import { openWebClient } from "./web-client.ts";
 
 const browser = useBrowser();
 
+/** What the page shows after `throw new Error("no model")` in this file. */
+const failureWithPlace =
+  /^The bot reported: .*web-client-errors\.browser\.test\.ts:\d+: Error: no model Correct that line\.$/;
+
 describe.each(["websocket", "webrtc"] as const)("over %s", (transport) => {
   const { echoBot, start, openPage, expectEnded } = browser.over(transport);
 
@@ -56,7 +60,7 @@ describe("over websocket", () => {
       });
       const client = await openWebClient(await openPage(running.origin), running.origin);
       await client.connect.click();
-      await client.expectNotice(/^The bot failed and the call ended\. Check the runner's log\./);
+      await client.expectNotice(failureWithPlace);
       await client.connectToBot();
     },
   );
@@ -236,7 +240,7 @@ describe("over webrtc", () => {
       });
       const client = await openWebClient(await openPage(running.origin), running.origin);
       await client.connect.click();
-      await client.expectNotice(callEnded);
+      await client.expectNotice(failureWithPlace);
       await client.connectToBot();
     },
   );

@@ -85,7 +85,9 @@ export function superviseClient(
     }
     connected = state === "ready";
   });
-  client.on(RTVIEvent.BotDisconnected, () => notify(webrtcBotLeft));
+  client.on(RTVIEvent.BotDisconnected, () => {
+    if (!failed) notify(webrtcBotLeft);
+  });
   client.on(RTVIEvent.BotReady, () => clearTimeout(timer));
   client.on(RTVIEvent.DeviceError, (error: DeviceError) => {
     if (error.devices.includes("mic")) notify(microphoneFailed(error.type, error.message));
@@ -93,7 +95,9 @@ export function superviseClient(
   });
   client.on(RTVIEvent.Error, ({ type, data }: RTVIMessage) => {
     // The `error-response` of startBot is already handled above.
-    if (type !== "error-response") notify(reported(textOf(data)));
+    if (type === "error-response") return;
+    failed = Object(data).fatal === true;
+    notify(reported(textOf(data)));
   });
   client.on(RTVIEvent.MessageError, ({ data }: RTVIMessage) => notify(reported(textOf(data))));
 }

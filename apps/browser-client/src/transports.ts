@@ -1,3 +1,4 @@
+import type { clientTransports } from "../index.js";
 import { type Console, webrtcConsole, websocketConsole } from "./consoles.ts";
 
 /** A transport of the runner, and how this page presents it. */
@@ -7,7 +8,10 @@ export type TransportOption =
   | { readonly kind: "unsupported"; readonly name: string; readonly label: string };
 
 /** The transports that this page supports, the preferred one first: WebRTC handles packet loss better than a WebSocket. */
-const consoles: Readonly<Record<string, Console>> = { webrtc: webrtcConsole, websocket: websocketConsole };
+const consoles: Readonly<Record<keyof typeof clientTransports, Console>> = {
+  webrtc: webrtcConsole,
+  websocket: websocketConsole,
+};
 
 /** A phone carrier, and how to connect a phone number to the bot. */
 export interface PhoneCarrier {

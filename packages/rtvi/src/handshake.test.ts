@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import manifest from "../package.json" with { type: "json" };
-import { answerHandshake } from "./handshake.ts";
+import { answerHandshake, sendFatalError } from "./handshake.ts";
 import { createRTVI } from "./rtvi.ts";
 import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
 
@@ -246,4 +246,27 @@ it("logs when the transport fails to send", async () => {
   await Promise.resolve();
   await Promise.resolve();
   expect(warnings).toMatchObject([{ err }]);
+});
+
+describe("a fatal error", () => {
+  it("is sent once the client is ready", async () => {
+    const transport = greeted();
+    const sent = sendFatalError(transport, "no microphone");
+    await Promise.resolve();
+    expect(transport.sent).toEqual([]);
+    transport.client("client-ready", { version: "2.1.0" });
+    await sent;
+    const data = { error: "no microphone", fatal: true };
+    expect(transport.sent.map(({ type }) => type)).toEqual(["bot-ready", "error"]);
+    expect(transport.sent[1]).toEqual({ label: "rtvi-ai", type: "error", data });
+    await sendFatalError(transport, "again");
+    expect(transport.sent[2]).toMatchObject({ data: { error: "again" } });
+  });
+
+  it("is given up when the call ends first", async () => {
+    const transport = greeted();
+    const sent = sendFatalError(transport, "no microphone");
+    await transport.end();
+    await sent;
+  });
 });

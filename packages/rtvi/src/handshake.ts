@@ -68,6 +68,22 @@ export function handshakeOf(transport: RTVITransport, options: HandshakeOptions)
   return owner[handshakeKey];
 }
 
+/**
+ * Tells the client of a transport that its bot failed, with a fatal `error`, so that it disconnects. Waits until the client is
+ * ready. Resolves when the message is sent, or the call is over.
+ */
+export async function sendFatalError(transport: RTVITransport, error: string): Promise<void> {
+  const handshake = handshakeOf(transport, {});
+  if (!handshake.client) {
+    await new Promise<void>((resolve) => {
+      const ready = () => resolve();
+      handshake.listeners.add(ready);
+      transport.closed.then(ready, ready);
+    });
+  }
+  await sendMessage(transport, serverMessage("error", { error, fatal: true }));
+}
+
 function startHandshake(transport: RTVITransport, options: HandshakeOptions): Handshake {
   const { about = { library: "pipecat-runner", library_version: manifest.version }, logger } = options;
   const handshake: Handshake = {

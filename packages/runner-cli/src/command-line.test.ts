@@ -169,13 +169,13 @@ test("flags of others are ignored while the bot is not known", () => {
 });
 
 test("--help lists every flag under its owner, with defaults and variables, without secrets", () => {
-  const sections = helpSections([runner, phone, { name: "mute", table: {} }], true, 80);
+  const types = { name: "types", description: "Instead of a bot: writes the types of all the installed transports" };
+  const sections = helpSections([runner, phone, { name: "mute", table: {} }], [types], 80);
   const text = sections.map(({ title, body }) => (title === undefined ? body : `${title}:\n${body}`)).join("\n\n");
   expect(text).toBe(`  bot                          The file that exports bot(args). Default: bot.ts,
                                .mts, .js or .mjs, here or in src/.
-  types                        Instead of a bot: writes pipecat-env.d.ts, with
-                               which TypeScript checks the params of the
-                               installed transports.
+  types                        Instead of a bot: writes the types of all the
+                               installed transports
 
 Options:
       --port <port>            About port [default 7860, PORT]

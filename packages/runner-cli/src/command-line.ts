@@ -54,9 +54,13 @@ export interface CommandLine {
  * the bot, and with all flags.
  *
  * `itself` is the bot's file when that file is the program. `--help` prints the help and returns `undefined`, without
- * running a bot that is not the program. Throws OPTION_INVALID, BOT_NOT_FOUND, BOT_INVALID, PLUGIN_INVALID.
+ * running a bot that is not the program; it lists `subcommands`. Throws OPTION_INVALID, BOT_NOT_FOUND, BOT_INVALID, PLUGIN_INVALID.
  */
-export async function readCommandLine(argv: readonly string[], itself?: string): Promise<CommandLine | undefined> {
+export async function readCommandLine(
+  argv: readonly string[],
+  itself?: string,
+  subcommands: HelpedWords = [],
+): Promise<CommandLine | undefined> {
   const first = itself ?? parsePartly(argv, [runnerGroup]).bot;
   const folder = first === undefined ? process.cwd() : dirname(resolve(first));
   const project = findProject(folder);
@@ -70,7 +74,8 @@ export async function readCommandLine(argv: readonly string[], itself?: string):
   const { help, watch } = resolveOptions(commandFlags, { given: given[runnerGroup.name] ?? {} });
   if (help) {
     const own = itself === undefined ? {} : checkBotOptions((await loadBot(itself)).options, shownPath(itself), others);
-    printHelp([runnerGroup, { name: "Bot", table: { ...config, ...own } }, ...transports], itself === undefined);
+    const groups = [runnerGroup, { name: "Bot", table: { ...config, ...own } }, ...transports];
+    printHelp(groups, itself === undefined ? subcommands : undefined);
     return undefined;
   }
   const modules = watch ? reloadModules(project.folder) : undefined;
@@ -263,9 +268,9 @@ export function printVersion(): number {
   return 0;
 }
 
-function printHelp(groups: readonly FlagGroup[], hidesBotFlags: boolean): void {
+function printHelp(groups: readonly FlagGroup[], subcommands: HelpedWords | undefined): void {
   const { cli } = parse([], groups, false);
-  const own = helpSections(groups, hidesBotFlags, process.stdout.columns);
+  const own = helpSections(groups, subcommands, process.stdout.columns);
   cli
     .version(readManifest().version)
     .help(([program, usage]) => [program, usage, ...own].filter((section) => !!section));
@@ -278,28 +283,35 @@ interface HelpSection {
   readonly body: string;
 }
 
-/** The part of `--help` below the usage: the flags of every group under its own heading. `columns`: the terminal's width. */
+/** Words of the command line, with their line in `--help`. */
+type HelpedWords = readonly { readonly name: string; readonly description: string }[];
+
+/**
+ * The part of `--help` below the usage: the flags of every group under its own heading. `subcommands` is undefined when the bot is
+ * the program: its flags are then among the groups. `columns`: the terminal's width.
+ */
 export function helpSections(
   groups: readonly FlagGroup[],
-  hidesBotFlags: boolean,
+  subcommands: HelpedWords | undefined,
   columns?: number,
 ): readonly HelpSection[] {
   const labels = flagsOf(groups).map(({ definition }) => label(definition).length);
   const indent = 2 + Math.max(0, ...labels);
   const bot = "The file that exports bot(args). Default: bot.ts, .mts, .js or .mjs, here or in src/.";
-  const types =
-    "Instead of a bot: writes pipecat-env.d.ts, with which TypeScript checks the params of the installed transports.";
   const note =
     "Flags in a bot's file are not listed, because --help does not run the bot. To list them, export them from pipecat-runner.config.ts.";
+  const words: HelpedWords = [{ name: "bot", description: bot }, ...(subcommands ?? [])];
   return [
-    { body: [beside("  bot", bot, indent, columns), beside("  types", types, indent, columns)].join("\n") },
+    ...(subcommands
+      ? [{ body: words.map(({ name, description }) => beside(`  ${name}`, description, indent, columns)).join("\n") }]
+      : []),
     ...groups.flatMap((group) => {
       const lines = flagsOf([group]).map(({ definition }) =>
         beside(label(definition), describe(definition), indent, columns),
       );
       return lines.length === 0 ? [] : [{ title: group.name, body: lines.join("\n") }];
     }),
-    ...(hidesBotFlags ? [{ body: beside("", note, 0, columns) }] : []),
+    ...(subcommands ? [{ body: beside("", note, 0, columns) }] : []),
   ];
 }
 

@@ -13,6 +13,7 @@ export interface FlagGroup {
 export interface CommandFlags {
   readonly direct: boolean;
   readonly open: boolean;
+  readonly tunnel: boolean;
   readonly runnerBody: string | undefined;
   readonly uploadsFolder: string | undefined;
   readonly uploadsFolderMaxFiles: number;
@@ -31,6 +32,12 @@ export const commandFlags: OptionTable<CommandFlags> = {
     default: false,
   },
   open: { flag: "open", description: "Open the web client in the browser", schema: Type.Boolean(), default: false },
+  tunnel: {
+    flag: "tunnel",
+    description: "Start cloudflared or ngrok, whichever is installed, and use its URL as the public URL",
+    schema: Type.Boolean(),
+    default: false,
+  },
   runnerBody: {
     flag: "runner-body",
     description: "YAML or JSON file with the body for callers that send none",
@@ -158,12 +165,16 @@ export interface MissingOption {
   /** How to set it: `--mood or BOT_MOOD`. */
   readonly label: string;
   readonly description: string;
+  readonly flag: string | undefined;
+  /** Its environment variable. */
+  readonly env: string | undefined;
 }
 
 /** The required options of a table that have no value. */
 export function missingOptions(table: BotOptions, values: Readonly<Record<string, unknown>>): readonly MissingOption[] {
   return Object.entries(table).flatMap(([option, definition]) => {
     if (!definition.required || values[option] !== undefined) return [];
-    return [{ label: optionLabel(option, definition), description: definition.description }];
+    const { description, flag, env } = definition;
+    return [{ label: optionLabel(option, definition), description, flag, env: [env].flat()[0] }];
   });
 }

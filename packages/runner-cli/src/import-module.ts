@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, extname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isRunnerError, RunnerError } from "@pipecat-ts/runner-core";
+import { placesIn } from "@pipecat-ts/runner-host";
 import { findProject, shownPath } from "./project.ts";
 import { versionKey } from "./reload-modules.ts";
 
@@ -58,7 +59,7 @@ async function explain(error: NodeJS.ErrnoException, file: string): Promise<read
   if (code === "ERR_UNKNOWN_FILE_EXTENSION") {
     return [`Node cannot run ${extname(file)} files: ${message}.`, "Use .ts, .mts, .js or .mjs."];
   }
-  const frame = topFrame(error.stack);
+  const [frame] = placesIn(error.stack ?? "");
   // With a frame, code that ran threw the error, such as `JSON.parse`.
   if (error instanceof SyntaxError && frame === undefined) {
     const place = placeInHead(error.stack) ?? (await placeFromNode(file)) ?? `${shownPath(file)} or a file it imports`;
@@ -93,15 +94,6 @@ function fixForSyntax(message: string): string {
 function placeInHead(stack = ""): string | undefined {
   const [, path, line] = stack.match(/^(file:\/\/\S+|\/.+?):(\d+)$/m) ?? [];
   return path === undefined ? undefined : `${shownPath(toPath(path))}:${line}`;
-}
-
-/** The topmost line of a stack that is in the developer's own code. */
-function topFrame(stack = ""): string | undefined {
-  const foreign = ["/node_modules/", new URL(".", import.meta.url).href];
-  const lines = stack.split("\n").filter((line) => line.includes("file://"));
-  const own = lines.find((line) => !foreign.some((part) => line.includes(part)));
-  const [, url, line] = own?.match(/(file:\/\/.+?):(\d+):\d+\)?$/) ?? [];
-  return url === undefined ? undefined : `${shownPath(toPath(url))}:${line}`;
 }
 
 /**

@@ -3,21 +3,22 @@ import { fileURLToPath } from "node:url";
 import { type OptionDefinition, optionLabel, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
 import type { Gateway } from "@pipecat-ts/runner-gateway";
 import { type IsolationFlags, isolationFlags } from "@pipecat-ts/runner-gateway/options";
-import { createLogger, resolveRunnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
+import { createLogger, resolveRunnerFlags, runnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
+import { type BannerNotes, notesOf, printBanner } from "./banner.ts";
 import { parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
-import { commandFlags, type MissingOption } from "./flags.ts";
+import { commandFlags } from "./flags.ts";
+import { listenForKeys } from "./keys.ts";
 import { openBrowser } from "./open-browser.ts";
-import { printBanner } from "./output.ts";
-import type { PluginFailure } from "./plugins.ts";
-import { prepareRunner } from "./prepare-runner.ts";
+import { logOptions, prepareRunner } from "./prepare-runner.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
-import { findProject, loadEnvironment, type Project, shownPath } from "./project.ts";
+import { findProject, loadEnvironment, type Project } from "./project.ts";
 import {
   boundStandardStreams,
   flushStandardStreams,
   prepareStandardStreams,
   sendConsoleToStderr,
 } from "./standard-streams.ts";
+import { openTunnel } from "./tunnel.ts";
 import { refreshTypeFile } from "./type-file.ts";
 
 /** A command line with `--isolation process`. Only the workers load the bot and its transports. */
@@ -30,13 +31,6 @@ export interface IsolatedCommand {
   readonly given: Readonly<Record<string, unknown>>;
   /** The environment before `.env` files were read: each worker reads them anew. */
   readonly env: NodeJS.ProcessEnv;
-}
-
-/** What a worker reports for the banner. */
-interface WorkerNotes {
-  readonly bot: string;
-  readonly failures: readonly PluginFailure[];
-  readonly missing: readonly MissingOption[];
 }
 
 /** Reads whether the command line or the environment asks for isolation. Throws OPTION_INVALID. */
@@ -78,10 +72,16 @@ function rejectWorkerOptions(given: IsolatedCommand["given"]): void {
 }
 
 /** Accepts callers, and runs their bots in workers, until a signal. Resolves to the exit code. */
-export async function runIsolated({ argv, itself, project, isolation, given, env }: IsolatedCommand): Promise<number> {
-  const { verbose, open } = resolveOptions(commandFlags, { given });
+export async function runIsolated(command: IsolatedCommand): Promise<number> {
+  const { itself, project, isolation, env } = command;
+  const { verbose, open, direct, tunnel: wantsTunnel } = resolveOptions(commandFlags, command);
+  const { port, publicUrl, proxy } = resolveOptions(runnerFlags, command);
+  const tunnel = await openTunnel({ tunnel: wantsTunnel, direct, port, publicUrl, proxy });
+  const given = tunnel ? { ...command.given, publicUrl: tunnel.url.href } : command.given;
+  const argv = tunnel ? ["--public-url", tunnel.url.href, ...command.argv] : command.argv;
   const settings = runnerOptionsFrom(resolveRunnerFlags({ given }));
-  const logger = createLogger({ level: verbose ? "debug" : "info" });
+  const logger = createLogger(logOptions(verbose));
+  tunnel?.logTo(logger);
   boundStandardStreams(logger.countDropped);
   refreshTypeFile(project, logger);
   const { createGateway } = await import("@pipecat-ts/runner-gateway");
@@ -90,15 +90,20 @@ export async function runIsolated({ argv, itself, project, isolation, given, env
   const gateway = createGateway({ runner: { ...settings, logger }, isolation, workers });
   // Live calls continue in the workers when this process fails.
   handleUncaughtErrors({ handleUncaught: () => false }, logger, () => process.exit(1), process);
-  const stopped = stopOnSignals(gateway, logger, signalsOf(gateway), () => {
+  function reload(): void {
     void gateway.reload().catch(() => undefined); // It is logged.
-  });
+  }
+  const stopped = stopOnSignals(gateway, logger, signalsOf(gateway), reload);
   const hasStopped = await Promise.race([gateway.listen(), stopped.then(() => true)]);
   if (hasStopped) return 0;
   const { report, url } = gateway;
   const { transports, unauthenticatedRoutes } = report;
-  const notes = report.notes as WorkerNotes;
-  printBanner({ ...notes, url, settings, transports, unauthenticatedRoutes });
+  const notes = report.notes as BannerNotes;
+  const keys = listenForKeys({
+    open: () => void openBrowser(url, logger),
+    restart: { description: "run changed code in new calls", run: reload },
+  });
+  printBanner({ ...notes, url, settings, transports, unauthenticatedRoutes, keys });
   if (open) await openBrowser(url, logger);
   await stopped;
   return 0;
@@ -127,9 +132,7 @@ export async function runWorker([itself, ...argv]: readonly string[]): Promise<v
     const { runner, logger } = prepareRunner(line, options);
     handleUncaughtErrors(runner, logger, () => void runner.close().finally(() => process.exit(1)), process);
     nameLeakedListeners(runner, process);
-    const failures = line.found.failures.map(({ name, reason, fix }) => ({ name, reason, fix }));
-    const notes: WorkerNotes = { bot: shownPath(line.bot.file), failures, missing: line.missing };
-    return { runner, logger, notes };
+    return { runner, logger, notes: notesOf(line) };
   });
   await flushStandardStreams();
   process.exit(0);

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 /** The parts of this package's own package.json that the program prints or checks. */
 export interface Manifest {
   readonly version: string;
+  readonly homepage: string;
   /** The supported Node versions: `^22.18 || ^24.11 || >=26`. */
   readonly engines: { readonly node: string };
 }

@@ -6,14 +6,15 @@ import {
   type CountingLogger,
   createLogger,
   createRunner,
+  type LoggerOptions,
   type Runner,
   type RunnerOptions,
   resolveRunnerFlags,
   runnerOptionsFrom,
 } from "@pipecat-ts/runner-host";
+import { hasClient } from "./banner.ts";
 import type { CommandLine } from "./command-line.ts";
 import { commandFlags } from "./flags.ts";
-import { hasClient } from "./output.ts";
 import type { FoundPlugins } from "./plugins.ts";
 import { shownPath } from "./project.ts";
 import { readRunnerBody } from "./runner-body.ts";
@@ -35,7 +36,7 @@ export function prepareRunner(line: CommandLine, more: Partial<RunnerOptions> = 
   const { verbose, runnerBody, uploadsFolder, uploadsFolderMaxFiles } = resolveOptions(commandFlags, { given });
   if (found.plugins.length === 0) throw noTransport(line);
 
-  const logger = createLogger({ level: verbose ? "debug" : "info" });
+  const logger = createLogger(logOptions(verbose));
   boundStandardStreams(logger.countDropped);
   for (const { name, cause } of found.failures) logger.debug({ err: cause, package: name }, "transport not loaded");
   for (const { reason, fix } of found.duplicates) logger.warn(`${reason} ${fix}`);
@@ -56,6 +57,11 @@ export function prepareRunner(line: CommandLine, more: Partial<RunnerOptions> = 
     ...more,
   });
   return { runner, logger, watched, settings };
+}
+
+/** Without `-v`, the log has the place and the fix of an error instead of its stack, if a person reads it. */
+export function logOptions(verbose: boolean): LoggerOptions {
+  return verbose ? { level: "debug" } : { level: "info", stackHint: "-v shows the stack." };
 }
 
 /** Replaces a former name of a transport in `--transport`, and warns. */

@@ -35,7 +35,7 @@ test("a bot is found and runs once per caller, with its body, flags and .env", a
   expect(program.stderr).toContain("runs src/bot.ts");
   expect(program.stderr).toMatch(/fake +ready\n +POST http:\/\/localhost:[1-9]\d*\/start/);
   expect(program.stderr).toMatch(
-    /broken-transport +off\n +Cannot load it: Cannot find package 'not-there'\.\n +Run: npm install\n/,
+    /broken-transport +off\n +Cannot load it: Cannot find package 'not-there'\.\n +→ Run: npm install\n/,
   );
 
   await call(url, { wish: "tea" });
@@ -257,7 +257,7 @@ test("a bot starts without a required option, and the banner names it", async ()
   const folder = createProject({ "package.json": manifestWithTransport, "bot.js": bot });
   const without = startProgram(folder, [bin, "--port", "0"]);
   const complete = startProgram(folder, [bin, "--port", "0"], { MOOD_KEY: "k" });
-  await without.printed(/MOOD_KEY is not set: Key of moods\.\n {2}Add it to \.env and restart/);
+  await without.printed(/MOOD_KEY is not set: Key of moods\..*\n {2}→ echo 'MOOD_KEY=…' >> \.env\n/);
   await complete.printed(/calls at once/);
   for (const program of [without, complete]) program.signal("SIGINT");
   expect(await Promise.all([without.ended, complete.ended])).toEqual([0, 0]);

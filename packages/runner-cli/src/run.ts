@@ -1,15 +1,19 @@
 import { type Logger, resolveOptions } from "@pipecat-ts/runner-core";
-import type { Runner } from "@pipecat-ts/runner-host";
-import { parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
-import { commandFlags } from "./flags.ts";
+import { type Runner, runnerFlags } from "@pipecat-ts/runner-host";
+import { notesOf, printBanner } from "./banner.ts";
+import { type CommandLine, parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
+import { type CommandFlags, commandFlags } from "./flags.ts";
 import { readIsolation, runIsolated } from "./isolated.ts";
+import { listenForKeys } from "./keys.ts";
 import { openBrowser } from "./open-browser.ts";
-import { failureText, printBanner } from "./output.ts";
+import { failureText } from "./output.ts";
 import { prepareRunner } from "./prepare-runner.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
-import { shownPath } from "./project.ts";
+import { canRestart, restartProgram } from "./restart.ts";
 import { flushStandardStreams, prepareStandardStreams, sendConsoleToStderr } from "./standard-streams.ts";
-import { refreshTypeFile, writeTypeFile } from "./type-file.ts";
+import { subcommands } from "./subcommands.ts";
+import { openTunnel, type Tunnel } from "./tunnel.ts";
+import { refreshTypeFile } from "./type-file.ts";
 
 /**
  * The program: runs a command line, and exits when it is done.
@@ -21,25 +25,52 @@ import { refreshTypeFile, writeTypeFile } from "./type-file.ts";
 export async function run(argv: readonly string[], itself?: string): Promise<void> {
   const { version, help, verbose } = parsePartly(argv, [runnerGroup]).given[runnerGroup.name] ?? {};
   prepareStandardStreams();
-  const writesTypes = itself === undefined && argv[0] === "types" && !help;
-  if (!version && !help && !writesTypes) sendConsoleToStderr();
+  const subcommand = itself === undefined ? subcommands.find(({ name }) => name === argv[0]) : undefined;
+  if (!version && !help && !subcommand) sendConsoleToStderr();
+  const env = { ...process.env };
   let code = 1;
+  let restarts = false;
+  function restart(): void {
+    restarts = true;
+    process.kill(process.pid, "SIGINT");
+  }
   try {
-    code = version ? printVersion() : writesTypes ? printTypeFile(argv.slice(1)) : await execute(argv, itself);
+    if (subcommand) code = await subcommand.run(argv.slice(1));
+    else code = version ? printVersion() : await execute(argv, itself, restart);
   } catch (error) {
     console.error(failureText(error, verbose === true, process.stderr));
   }
   await flushStandardStreams();
+  if (restarts && code === 0) restartProgram(env);
   process.exit(code);
 }
 
-async function execute(argv: readonly string[], itself: string | undefined): Promise<number> {
+/** `restart` stops the runner like SIGINT, and starts the program again. */
+async function execute(argv: readonly string[], itself: string | undefined, restart: () => void): Promise<number> {
   const isolated = readIsolation(argv, itself);
   if (isolated) return await runIsolated(isolated);
-  const line = await readCommandLine(argv, itself);
+  const line = await readCommandLine(argv, itself, subcommands);
   if (line === undefined) return 0;
-  const { open, direct } = resolveOptions(commandFlags, { given: line.given });
+  const { open, direct, tunnel: wantsTunnel } = resolveOptions(commandFlags, { given: line.given });
+  const { port, publicUrl, proxy } = resolveOptions(runnerFlags, { given: line.given });
+  const tunnel = await openTunnel({ tunnel: wantsTunnel, direct, port, publicUrl, proxy });
+  try {
+    const given = tunnel ? { ...line.given, publicUrl: tunnel.url.href } : line.given;
+    return await serve({ ...line, given }, { open, direct }, tunnel, restart);
+  } finally {
+    tunnel?.close();
+  }
+}
+
+/** Runs the bot until a signal, or directly until it ends. Resolves to the exit code. */
+async function serve(
+  line: CommandLine,
+  { open, direct }: Pick<CommandFlags, "open" | "direct">,
+  tunnel: Tunnel | undefined,
+  restart: () => void,
+): Promise<number> {
   const { runner, logger, watched, settings } = prepareRunner(line);
+  tunnel?.logTo(logger);
   refreshTypeFile(line.project, logger);
   const end = stopOnEvents(runner, logger);
   const stopped = end.stopped.finally(() => watched?.close());
@@ -49,18 +80,14 @@ async function execute(argv: readonly string[], itself: string | undefined): Pro
   }
   await runner.listen();
   const { url, transports, unauthenticatedRoutes } = runner;
-  const { missing } = line;
-  const { failures } = line.found;
-  printBanner({ bot: shownPath(line.bot.file), url, settings, transports, failures, missing, unauthenticatedRoutes });
+  const keys = listenForKeys({
+    open: () => void openBrowser(url, logger),
+    restart: canRestart ? { description: "restart", run: restart } : undefined,
+  });
+  printBanner({ ...notesOf(line), url, settings, transports, unauthenticatedRoutes, keys });
   if (open) await openBrowser(url, logger);
   await stopped;
   return end.exitCode;
-}
-
-function printTypeFile(argv: readonly string[]): number {
-  const { file, packages, changed } = writeTypeFile(process.cwd(), argv);
-  console.log(`${shownPath(file)} ${changed ? "now imports" : "already imports"} the types of ${packages.join(", ")}`);
-  return 0;
 }
 
 /** Resolves when the bot has ended. */

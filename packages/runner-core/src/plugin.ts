@@ -38,7 +38,53 @@ export interface TransportPlugin<Options = unknown> {
      * transport.
      */
     readonly runsAs?: string;
+    /**
+     * What `pipecat-runner doctor` checks for this transport, in order, when `check` does not say that it is unavailable. Each check
+     * closes what it opens, and contacts only this machine, servers that the options name, and the vendor whose key they contain.
+     */
+    doctor?(options: Options, context: DoctorContext): readonly DoctorCheck[];
   };
+}
+
+/** One check of `pipecat-runner doctor`. */
+export interface DoctorCheck {
+  /** What is checked, without secrets: `TURN server turn.example.com:3478`. */
+  readonly name: string;
+  /**
+   * Resolves with the result. A rejection is a failure, with the message and `fix` of the error. `signal` aborts after 5 s, and the
+   * check has failed then.
+   */
+  run(signal: AbortSignal): DoctorResult | Promise<DoctorResult>;
+}
+
+/** The result of one check. `skipped`: there is nothing to check, or it cannot be checked; `fix` says how to change that. */
+export type DoctorResult =
+  | { readonly state: "passed"; readonly detail?: string }
+  | { readonly state: "skipped"; readonly reason: string; readonly fix?: string }
+  | { readonly state: "failed"; readonly reason: string; readonly fix: string };
+
+/** What the checks of a transport may use. */
+export interface DoctorContext {
+  readonly settings: RunnerSettings;
+  /**
+   * Sends a request from this machine to a path below the public URL, and resolves with the request that arrives at the runner's
+   * port. `create` gets the URL, which has a query, to sign it. Missing without a public URL, and while the port is in use. Rejects
+   * with PUBLIC_URL_UNREACHABLE.
+   */
+  readonly roundTrip?: ((path: string, create: (url: URL) => SentRequest) => Promise<ReceivedRequest>) | undefined;
+}
+
+/** A request of `DoctorContext.roundTrip`. */
+export interface SentRequest {
+  readonly method: HttpMethod;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** How the request arrived. */
+export interface ReceivedRequest {
+  readonly request: IncomingMessage;
+  readonly body: string;
 }
 
 /** Whether a transport can run here. `limited`: it runs, but lacks something. */

@@ -11,6 +11,8 @@ export interface DailyRoom {
 
 /** The part of Daily's REST API that a runner needs. Methods reject with DAILY_REFUSED (`DailyError`) or DAILY_UNREACHABLE. */
 export interface DailyRest {
+  /** Resolves when Daily accepts the API key. */
+  checkKey(): Promise<void>;
   createRoom(room: {
     readonly name?: string;
     readonly privacy?: "public" | "private";
@@ -37,12 +39,14 @@ export interface DailyRestOptions {
   readonly apiUrl?: string;
   /** Duration of one attempt, in ms. Default 10,000. */
   readonly timeoutMs?: number;
+  /** How often a request is sent in total. Default 5. */
+  readonly attempts?: number;
   /** Pause before the second attempt, in ms; it doubles with each further attempt. Default 500. */
   readonly retryDelayMs?: number;
 }
 
 /** Daily limits requests per second; the pauses between five attempts add up to at least 7.5 s. */
-const attempts = 5;
+const defaultAttempts = 5;
 
 /**
  * A client of Daily's REST API. Each request is sent up to five times after 429. Requests that have no effect when repeated
@@ -51,6 +55,7 @@ const attempts = 5;
  */
 export function createDailyRest(options: DailyRestOptions): DailyRest {
   const { apiKey, apiUrl = "https://api.daily.co/v1", timeoutMs = 10_000, retryDelayMs = 500 } = options;
+  const { attempts = defaultAttempts } = options;
   const base = apiUrl.replace(/\/+$/, "");
   const client = createRestClient({ vendor: "Daily", unreachable: "DAILY_UNREACHABLE", timeoutMs, retryDelayMs });
 
@@ -73,6 +78,9 @@ export function createDailyRest(options: DailyRestOptions): DailyRest {
   }
 
   return {
+    async checkKey() {
+      await send("GET", "/rooms?limit=1", true);
+    },
     async createRoom({ privacy = "public", ...room }) {
       return requireRoom("POST /rooms", await send("POST", "/rooms", false, { ...room, privacy }));
     },

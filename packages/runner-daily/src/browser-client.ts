@@ -31,6 +31,7 @@ export function createBrowserClient(options: BrowserClientOptions = {}): DailyCl
         return { state: "limited", reason: error.message, fix: error.fix ?? "" };
       }
     },
+    probe: (signal) => probeBrowser(findProgram(), signal),
     open: (listener) => createBrowserCall({ findProgram, bundleUrl }, listener),
   };
 }
@@ -45,6 +46,22 @@ export interface BrowserCallOptions {
 
 /** The folder of the page, which is next to both `src` and `dist`. */
 export const pageFolder: string = join(import.meta.dirname, "../page");
+
+/** Opens the page in a browser, and waits until it connects to this process. */
+async function probeBrowser(program: string, signal: AbortSignal): Promise<void> {
+  const server = await openPageServer({ folder: pageFolder, sdk: findSdk() });
+  let chromium: Chromium | undefined;
+  try {
+    chromium = await launchChromium(program);
+    const ended = chromium.ended.then((status) => Promise.reject(crashed(status)));
+    chromium.open(server.url);
+    const connected = Promise.race([server.socket, ended]);
+    if (!(await withTimeout(connected, signal))) throw signal.reason;
+    await connected;
+  } finally {
+    await Promise.all([chromium?.kill(), server.close()]);
+  }
+}
 
 type Participants = Readonly<Record<string, unknown>>;
 

@@ -8,6 +8,11 @@ import type { Availability } from "@pipecat-ts/runner-core";
 export interface DailyClient {
   /** Whether it can run on this machine. Opens nothing. */
   check(): Availability;
+  /**
+   * For `pipecat-runner doctor`: starts what a bot needs to join, and ends it again. Rejects with a fix when it does not work, or when
+   * `signal` aborts.
+   */
+  probe?(signal: AbortSignal): Promise<void>;
   /** Creates the call of one bot. Opens nothing before `join`. */
   open(listener: DailyCallListener): DailyCall;
 }

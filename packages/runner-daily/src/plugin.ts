@@ -1,6 +1,7 @@
 import { type Availability, RunnerError, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { createBrowserClient } from "./browser-client.ts";
 import type { DailyClient } from "./client.ts";
+import { doctorChecks } from "./doctor.ts";
 import { type DailyOptions, dailyOptions } from "./options.ts";
 import { apiKeyFix, createRoomDeletions } from "./rooms.ts";
 import { webhookVerification } from "./signature.ts";
@@ -21,7 +22,10 @@ export function createDailyPlugin(createClient: (options: DailyOptions) => Daily
     name: "daily",
     options: dailyOptions,
     // Rooms cost money, so a start request has to ask for one.
-    advanced: { rank: -1 },
+    advanced: {
+      rank: -1,
+      doctor: (options) => doctorChecks(options, createClient(options)),
+    },
     check(options, settings) {
       if (options.apiKey !== undefined) return checkClient(createClient(options));
       // Still open beside other transports, so that a request for a room gets this error instead of another transport.

@@ -9,6 +9,7 @@ import type { RunnerContext, Session, SessionArguments } from "@pipecat-ts/runne
 import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { createRunner } from "./create-runner.ts";
+import type { RunnerOptions } from "./runner.ts";
 import { fakePlugin, neverConnected } from "./test/fake-plugin.ts";
 import { connect, createRecordedLog, startRunner } from "./test/fixture.ts";
 
@@ -257,6 +258,43 @@ test("handleUncaught ends the session whose code failed, and returns false for o
   expect([handled, host.runner.handleUncaught(new Error("elsewhere"))]).toEqual([[true], false]);
   await expect.poll(() => ended(host.log)).toEqual(["bot-failed"]);
   expect(host.log.messages("error")).toEqual(["bot failed"]);
+});
+
+/** Calls a bot that throws, and returns the messages that a client receives until the call ends. */
+async function callThrowingBot(options: Partial<RunnerOptions>): Promise<unknown[]> {
+  await using host = await startRunner({ bot: () => Promise.reject(new TypeError("no microphone")), ...options });
+  const { runner } = host;
+  const body = JSON.stringify({});
+  const headers = { "content-type": "application/json", authorization: `Bearer ${options.apiKey}` };
+  const response = await fetch(new URL("/start", runner.url), { method: "POST", headers, body });
+  const socket = new WebSocket(new URL(`/fake/${((await response.json()) as { id: string }).id}`, runner.url));
+  const messages: unknown[] = [];
+  socket.on("message", (data) => messages.push(JSON.parse(String(data))));
+  socket.on("open", () => {
+    socket.send(JSON.stringify({ label: "rtvi-ai", type: "client-ready", id: "1", data: { version: "2.1.0" } }));
+  });
+  await once(socket, "close");
+  return messages;
+}
+
+test("the client of a bot that throws gets the message, with the place", async () => {
+  expect(await callThrowingBot({})).toMatchObject([
+    { type: "bot-ready" },
+    {
+      label: "rtvi-ai",
+      type: "error",
+      data: { error: expect.stringContaining("TypeError: no microphone"), fatal: true },
+    },
+  ]);
+});
+
+test.each<[string, Partial<RunnerOptions>]>([
+  ["has an API key", { apiKey: "0123456789abcdef" }],
+  ["has a public URL", { publicUrl: "https://bots.example.com" }],
+  ["listens on all networks", { host: "0.0.0.0" }],
+  ["trusts a proxy", { trustProxy: true }],
+])("the client of a bot that throws is told nothing when the runner %s", async (_, options) => {
+  expect(JSON.stringify(await callThrowingBot(options))).not.toContain("microphone");
 });
 
 test("attach listens on a Unix socket, and takes connections of callers; URLs name the given one", async () => {

@@ -4,7 +4,7 @@ import { Duplex } from "node:stream";
 import { inspect } from "node:util";
 import cors from "@koa/cors";
 import { Router } from "@koa/router";
-import { answerHandshake } from "@pipecat-ts/rtvi";
+import { answerHandshake, sendFatalError } from "@pipecat-ts/rtvi";
 import {
   type Credentials,
   isExposed,
@@ -19,6 +19,7 @@ import { loadBodyParser, readBody } from "./bodies.ts";
 import { createCloud } from "./cloud.ts";
 import { createConnectionGuard, defaultLimits } from "./connections.ts";
 import { answerErrors, errorReply } from "./errors.ts";
+import { explainError } from "./explain-error.ts";
 import { createLogger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
 import { createSettings } from "./options.ts";
@@ -77,6 +78,14 @@ export function createRunner(options: RunnerOptions): Runner {
         answerHandshake(transport, { logger: session.logger });
         return metrics.follow(session.transport, transport);
       },
+      // Errors may quote secrets, so only the developer's own browser gets them.
+      reportFailure:
+        accessOptions.apiKey === undefined && !isExposed(settings)
+          ? (transport, error) => {
+              const { summary, fix = "" } = explainError(error);
+              return sendFatalError(transport, `${summary} ${fix}`.trim());
+            }
+          : undefined,
       onEnded: (session, reason) => metrics.sessionEnded(session.transport, reason),
       onBlocked: metrics.eventLoopBlocked,
     },

@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import { Writable } from "node:stream";
+import { RunnerError } from "@pipecat-ts/runner-core";
 import { expect, test, vi } from "vitest";
 import { createLogger, type LoggerOptions } from "./logging.ts";
 
@@ -58,6 +59,25 @@ test("lines below the level are not written", () => {
   const verbose = capture({ level: "debug" });
   verbose.logger.debug("x");
   expect(verbose.written()).toContain('"msg":"x"');
+});
+
+test("with a hint, people read the place, the message and the fix of an error instead of its stack", () => {
+  const { logger, written } = capture({ pretty: true, color: false, stackHint: "-v shows the stack." });
+  const own = Object.assign(new TypeError("x is undefined\nsecond line"), {
+    stack: `TypeError: x is undefined\n    at f (file:///a/node_modules/b/c.js:1:1)\n    at bot (file://${process.cwd()}/bot.ts:12:5)`,
+  });
+  logger.error({ err: own }, "bot failed");
+  expect(written()).toMatch(
+    /bot failed: bot\.ts:12: TypeError: x is undefined\n {4}→ Correct that line\. -v shows the stack\.\n$/,
+  );
+  expect(written().trimEnd().split("\n")).toHaveLength(2);
+  logger.error({ err: new RunnerError("PORT_IN_USE", "Port 1 is in use.", { fix: "Choose another." }) }, "failed");
+  expect(written()).toMatch(/failed: Port 1 is in use\.\n {4}→ Choose another\. -v shows the stack\.\n$/);
+  logger.error({ err: "undefined was thrown" }, "bot failed");
+  expect(written()).toMatch(/bot failed: undefined was thrown\n {4}→ -v shows the stack\.\n$/);
+  const json = capture({ pretty: false, stackHint: "-v shows the stack." });
+  json.logger.error({ err: own }, "bot failed");
+  expect(JSON.parse(json.written()).err.stack, "programs read the whole stack").toContain("node_modules");
 });
 
 test("a stream that fails is reported once on the other stream, and its dropped lines when it works again", async () => {

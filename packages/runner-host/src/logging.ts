@@ -1,6 +1,7 @@
 import type { Logger } from "@pipecat-ts/runner-core";
 import pino from "pino";
 import { prettyFactory } from "pino-pretty";
+import { explainError } from "./explain-error.ts";
 import { createLogOutput, type LogStream } from "./log-output.ts";
 
 /** How a runner logs. */
@@ -9,6 +10,11 @@ export interface LoggerOptions {
   readonly level?: "debug" | "info" | "warn" | "error" | "silent";
   /** Lines for people instead of JSON. Default: when the stream is a terminal. */
   readonly pretty?: boolean;
+  /**
+   * For lines for people: instead of its stack, an error has the place in the program's own code, its message and its fix, and then
+   * this text, which says how to see stacks.
+   */
+  readonly stackHint?: string | undefined;
   /** Colors. Default: when the stream is a terminal and NO_COLOR is not set. */
   readonly color?: boolean;
   /** Default: stdout. */
@@ -52,15 +58,15 @@ export function createLogger(options: LoggerOptions = {}): CountingLogger {
 }
 
 function createPino(options: LoggerOptions, stream: LogStream, write: (line: string) => void): Logger {
-  const { level = "info", env = process.env } = options;
+  const { level = "info", env = process.env, stackHint } = options;
   const settings = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, hooks: { logMethod } };
   if (!(options.pretty ?? stream.isTTY === true)) return pino(settings, { write });
   const format = prettyFactory({
     colorize: options.color ?? (stream.isTTY === true && !env.NO_COLOR),
-    ignore: "session,transport",
+    ignore: stackHint === undefined ? "session,transport" : "session,transport,err",
     singleLine: true,
     translateTime: "SYS:HH:MM:ss.l",
-    messageFormat,
+    messageFormat: (log, messageKey) => messageFormat(log, messageKey) + errorFormat(log, stackHint),
   });
   return pino(settings, { write: (line) => write(format(line)) });
 }
@@ -72,6 +78,13 @@ function logMethod(this: pino.Logger, args: Parameters<pino.LogFn>, method: pino
   } catch {
     method.call(this, { err: "an error that throws when it is read" }, String(args[1] ?? args[0]));
   }
+}
+
+/** What follows the event of a line: an error, and its fix on a line of its own. */
+function errorFormat({ err }: Record<string, unknown>, stackHint: string | undefined): string {
+  if (stackHint === undefined || err === undefined) return "";
+  const { summary, fix = "" } = explainError(err);
+  return `: ${summary}\n    → ${[fix, stackHint].join(" ").trim()}`;
 }
 
 /** Puts the transport and the first eight characters of the session id in front of the event. */

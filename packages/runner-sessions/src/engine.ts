@@ -11,6 +11,7 @@ import {
   withTimeout,
 } from "@pipecat-ts/runner-core";
 import { createPacer, estimateBytes, type MeasuredPacer } from "@pipecat-ts/runner-media";
+import type { ReportFailure } from "./failure-report.ts";
 import { createSession, type HostSession, type SessionOwner } from "./session.ts";
 import { createWatchdog } from "./watchdog.ts";
 
@@ -42,6 +43,8 @@ export interface SessionEngineOptions {
   handlesSignals(): boolean;
   /** A bot's transport is built. Returns what to do when its session ends. */
   onTransport?(session: HostSession, transport: Transport): () => void;
+  /** Tells the caller why the bot failed, before the session ends. Has 5 s. Default: callers are not told. */
+  readonly reportFailure?: ReportFailure | undefined;
   onEnded?(session: HostSession, reason: CloseReason): void;
   /** Code held the event loop for `durationMs`, at least 200 ms. */
   onBlocked?(durationMs: number): void;
@@ -264,6 +267,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
           const own = aliases.get(over.owner);
           for (const [key, of] of own ?? []) if (of === over) own?.delete(key);
         },
+        reportFailure: options.reportFailure,
         ended(over, reason) {
           active.delete(over);
           live.delete(over.id);

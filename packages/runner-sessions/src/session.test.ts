@@ -1,5 +1,6 @@
 import type { Call, MediaPort, RunnerArguments, SessionArguments, Transport } from "@pipecat-ts/runner-core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { SessionEngineOptions } from "./engine.ts";
 import { connect, createEngineFixture, createFakePort, neverConnected, untilAborted } from "./test/fixture.ts";
 
 beforeEach(() => {
@@ -199,6 +200,70 @@ test("a bot that throws is logged once with its error and ends its session at on
   expect(log.lines.filter(({ level }) => level === "error")).toMatchObject([
     { message: "bot failed", fields: { err: failure, session: session.id } },
   ]);
+});
+
+/** A bot that throws at once, or on its transport, and a record of what its caller is told. */
+function createReportFixture(connects: boolean, reportFailure?: SessionEngineOptions["reportFailure"]) {
+  const told: unknown[] = [];
+  const report = vi.fn(async (transport: Transport, error: unknown) => {
+    await transport.sendMessage(error);
+  });
+  const { port, calls } = createFakePort();
+  const sendingPort = { ...port, sendMessage: async (message: unknown) => void told.push(message) };
+  const { create, log } = createEngineFixture({
+    async bot(args) {
+      if (connects) await connect(args);
+      throw "no microphone";
+    },
+    reportFailure: reportFailure ?? report,
+  });
+  return { session: create(), port, sendingPort, calls, told, log, report };
+}
+
+test.each([true, false])(
+  "a caller is told why the bot failed before the wire closes; the bot connects: %s",
+  async (connects) => {
+    const { session, sendingPort, calls, told, log } = createReportFixture(connects);
+    const call = session.run({}, () => sendingPort);
+    await settle();
+    expect(told, "the caller is not connected yet").toEqual([]);
+    expect(session.state).toBe("active");
+    call.connected();
+    expect(await session.ended).toBe("bot-failed");
+    expect(told).toEqual(["no microphone"]);
+    expect(calls).toEqual(["close: bot-failed"]);
+    expect(log.messages("error")).toEqual(["bot failed"]);
+  },
+);
+
+test("a session whose caller cannot be told why the bot failed ends after 5 s at most", async () => {
+  const neverConnects = createReportFixture(true);
+  neverConnects.session.run({}, () => neverConnects.sendingPort);
+  const neverReady = createReportFixture(true, () => new Promise(() => undefined));
+  neverReady.session.run({}, () => neverReady.sendingPort).connected();
+  await vi.advanceTimersByTimeAsync(4_999);
+  expect([neverConnects.session.state, neverReady.session.state]).toEqual(["active", "active"]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(await Promise.all([neverConnects.session.ended, neverReady.session.ended])).toEqual([
+    "bot-failed",
+    "bot-failed",
+  ]);
+});
+
+test("a caller without messages is not told why the bot failed, and the session ends at once", async () => {
+  const { session, port, report } = createReportFixture(true);
+  session.run({}, () => port).connected();
+  await settle();
+  expect(session.state).toBe("ended");
+  expect(report).not.toHaveBeenCalled();
+});
+
+test("a runner that closes does not wait until the caller was told why the bot failed", async () => {
+  const { session, sendingPort } = createReportFixture(true);
+  session.run({}, () => sendingPort);
+  await settle();
+  await session.end("shutdown");
+  expect(session.state).toBe("ended");
 });
 
 test("a bot that throws undefined is logged with an error", async () => {

@@ -22,6 +22,7 @@ import {
   withTimeout,
 } from "@pipecat-ts/runner-core";
 import { checkParams, createBufferedCall, createMedia } from "@pipecat-ts/runner-media";
+import { createFailureReport, type ReportFailure } from "./failure-report.ts";
 import { createDisposables, createTermination, type Release, type Termination } from "./termination.ts";
 
 /** How long a pending session waits for its caller, in ms. */
@@ -92,6 +93,8 @@ export interface SessionOptions {
   transportBuilt(session: HostSession, transport: Transport): void;
   /** The session can no longer be found. */
   ending(session: HostSession): void;
+  /** Tells the caller why the bot failed. */
+  readonly reportFailure?: ReportFailure | undefined;
   /** Everything is released. */
   ended(session: HostSession, reason: CloseReason): void;
 }
@@ -111,9 +114,11 @@ export function createSession(options: SessionOptions): HostSession {
   let termination: Termination | undefined;
   let call: Call | undefined;
   let hasFailed = false;
+  let connect: Connect | undefined;
   const goodbyes: Parameters<BotSession["onTimeLimit"]>[0][] = [];
   let activeSinceMs = 0;
   let timeLimit: NodeJS.Timeout | undefined;
+  const report = options.reportFailure && createFailureReport(options.reportFailure, controller.signal, logger);
   const abandoned = setTimeout(() => void finish("abandoned"), pendingMs);
 
   function inScope<Result>(work: () => Result): Result {
@@ -146,7 +151,9 @@ export function createSession(options: SessionOptions): HostSession {
     }
     hasFailed = true;
     logger.error({ err: err ?? nothingThrown }, reason === "bot-failed" ? "bot failed" : "transport failed");
-    if (state !== "ended") void session.end(reason);
+    if (state === "ended") return;
+    if (reason === "bot-failed" && report && connect) void report.send(err, connect).then(() => session.end(reason));
+    else void session.end(reason);
   }
 
   function bind<Args extends readonly unknown[]>(
@@ -195,6 +202,7 @@ export function createSession(options: SessionOptions): HostSession {
       else if (hasFailed) logger.debug({ err }, "further error in a failed session");
       else logger.error({ err: err ?? nothingThrown }, "bot failed");
       hasFailed = true;
+      if (report && connect) await report.send(err, connect);
       end.botFailed();
     }
   }
@@ -236,7 +244,7 @@ export function createSession(options: SessionOptions): HostSession {
     },
     run<Args extends SessionArguments>(
       own: OwnArguments<Args>,
-      connect: (params: ParamsOf<Args["transport"]>) => MediaPort | Promise<MediaPort>,
+      openPort: (params: ParamsOf<Args["transport"]>) => MediaPort | Promise<MediaPort>,
     ) {
       if (state !== "pending") {
         throw new RunnerError("SESSION_NOT_PENDING", `Session ${id} is ${state}.`, {
@@ -256,6 +264,15 @@ export function createSession(options: SessionOptions): HostSession {
         createBufferedCall({ clock: options.pacer.clock, logger, onLeft: active.callerLeft }),
       );
       call = buffered.call;
+      if (report) {
+        call = {
+          ...buffered.call,
+          connected() {
+            buffered.call.connected();
+            report.connected();
+          },
+        };
+      }
       session.onEnd(() => {
         const dropped = buffered.dropped;
         if (Object.values(dropped).some((count) => count > 0))
@@ -264,7 +281,7 @@ export function createSession(options: SessionOptions): HostSession {
 
       async function build(params: TransportParams): Promise<Transport> {
         checkParams(transportName, params);
-        const port = await connect(params as ParamsOf<Args["transport"]>);
+        const port = await openPort(params as ParamsOf<Args["transport"]>);
         const media = createMedia({
           name: transportName,
           params,
@@ -275,12 +292,14 @@ export function createSession(options: SessionOptions): HostSession {
           onListenerError: (error) => fail(error, "bot-failed"),
         });
         options.transportBuilt(session, media.transport);
+        report?.transportBuilt(media.transport, port.sendMessage !== undefined);
         buffered.attach(media.receiver);
         active.mediaOpened(media);
         return media.transport;
       }
 
       body = [own.body, body, options.defaultBody].find((each) => each !== undefined);
+      connect = connectOnce(controller.signal, build);
       const common: SessionArguments & { readonly [connectKey]: Connect } = {
         transport: transportName,
         sessionId: id,
@@ -291,11 +310,11 @@ export function createSession(options: SessionOptions): HostSession {
         handleSigterm: options.handlesSignals,
         cliArgs: options.cliArgs,
         ...(options.fileStorageOf && { fileStorage: options.fileStorageOf(session) }),
-        [connectKey]: connectOnce(controller.signal, build),
+        [connectKey]: connect,
       };
       logger.info("session started");
       void inScope(() => runBot(Object.freeze({ ...own, ...common }), active));
-      return buffered.call;
+      return call;
     },
     async end(reason) {
       if (state === "ended") return; // Cleanup that ends the session must not wait for itself.

@@ -12,6 +12,7 @@ export const signatures: CarrierSignatures<ExotelOptions> = {
   secret({ apiKey, apiToken }) {
     return apiKey !== undefined && apiToken !== undefined ? basicAuthorization(apiKey, apiToken) : undefined;
   },
+  sign: (_request, secret) => ({ authorization: secret }),
   verifyWebhook: ({ headers }, secret) => safeEqual(headers.authorization, secret),
   verifyUpgrade({ headers: { authorization } }, secret) {
     // Exotel uses no other scheme.

@@ -21,3 +21,9 @@ test("a transfer names the URL of the document", () => {
     aleg_method: "POST",
   });
 });
+
+test("the probe of doctor reads the account", () => {
+  const request = api.probe?.(settings);
+  expect([request?.method, request?.url.href]).toEqual(["GET", "https://api.plivo.com/v1/Account/MA1/"]);
+  expect(request?.headers?.authorization).toBe(`Basic ${Buffer.from("MA1:a token").toString("base64")}`);
+});

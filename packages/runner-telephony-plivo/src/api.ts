@@ -6,6 +6,12 @@ import type { PlivoOptions } from "./options.ts";
 export const api: CarrierApi<PlivoOptions> = {
   isReady: ({ authId, authToken }) => authId !== undefined && authToken !== undefined,
   fix: "Set PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN.",
+  // https://www.plivo.com/docs/account/api/account#retrieve-account-details
+  probe: (options) => ({
+    method: "GET",
+    url: apiPath(options.apiUrl, "v1", "Account", options.authId ?? "", ""),
+    headers: { authorization: authorization(options) },
+  }),
   hangUp: (call, options) => ({
     method: "DELETE",
     url: callUrl(call, options),

@@ -99,3 +99,9 @@ describe("a socket signature", () => {
     expect(signatures.requireUpgrade?.(chosen(true), true)).toBe(true);
   });
 });
+
+test("a request that doctor signs is valid", () => {
+  const [url, form] = ["https://bots.example.com/plivo?doctor=1", new URLSearchParams({ a: "1" })];
+  const headers = signatures.sign?.({ method: "POST", url, form }, token) ?? {};
+  expect(signatures.verifyWebhook?.(request("POST", url, "a=1", headers), token)).toBe(true);
+});

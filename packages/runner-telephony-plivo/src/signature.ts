@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, randomUUID } from "node:crypto";
 import { safeEqual } from "@pipecat-ts/runner-core";
 import type { CarrierSignatures, SignedRequest, UpgradeSignature } from "@pipecat-ts/runner-telephony";
 import type { PlivoOptions } from "./options.ts";
@@ -9,6 +9,10 @@ export const signatures: CarrierSignatures<PlivoOptions> = {
   fix: "Set PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN.",
   secret: ({ authToken }) => authToken,
   requireUpgrade: ({ verifySockets }) => verifySockets,
+  sign({ method, url, form }, token) {
+    const nonce = randomUUID();
+    return { "x-plivo-signature-v3-nonce": nonce, "x-plivo-signature-v3": sign(method, url, form, nonce, token) };
+  },
   // The signature covers a form, and no other body.
   verifyWebhook: (request, token) =>
     (request.rawBody === "" || request.form.size > 0) && check(request, token, [request.url]) === "valid",

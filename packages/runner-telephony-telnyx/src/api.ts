@@ -6,6 +6,12 @@ import type { TelnyxOptions } from "./options.ts";
 export const api: CarrierApi<TelnyxOptions> = {
   isReady: ({ apiKey }) => apiKey !== undefined,
   fix: "Set TELNYX_API_KEY.",
+  // https://developers.telnyx.com/api-reference/billing/get-user-balance-details
+  probe: ({ apiUrl, apiKey }) => ({
+    method: "GET",
+    url: apiPath(apiUrl, "v2", "balance"),
+    headers: { authorization: `Bearer ${apiKey ?? ""}` },
+  }),
   hangUp: (call, options) => ({
     ...command(call, "hangup", {}, options),
     // Error 90018: the call has ended.

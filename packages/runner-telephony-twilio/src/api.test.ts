@@ -80,6 +80,13 @@ describe("hanging up with an emulator of Twilio's API", () => {
     expect(answer).toMatchObject({ status: 401, body: expect.stringContaining("20003"), done: false });
   });
 
+  test("the probe of doctor succeeds, and fails with a wrong token", async () => {
+    const probe = async (given: Readonly<Record<string, string>>) =>
+      (await send(api.probe?.(settings(given)) as ApiRequest)).status;
+    expect([await probe({}), await probe({ authToken: "wrong" })]).toEqual([200, 401]);
+    expect(api.probe?.({ ...settings(), accountSid: undefined })).toBeUndefined();
+  });
+
   test("uses the account of the call when none is configured", async () => {
     const call = { streamId: "MZ1", callId: await createCall(), accountSid: account.accountSid };
     expect(await send(api.hangUp(call, { ...settings(), accountSid: undefined }))).toMatchObject({ status: 200 });

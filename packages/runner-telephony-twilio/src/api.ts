@@ -14,6 +14,14 @@ export const api: CarrierApi<TwilioOptions> = {
   isReady: ({ authToken, apiKey, apiSecret }) =>
     authToken !== undefined || (apiKey !== undefined && apiSecret !== undefined),
   fix: "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_SECRET.",
+  // https://www.twilio.com/docs/voice/api/call-resource#read-multiple-call-resources: any API key may read it.
+  probe(options) {
+    const { accountSid } = options;
+    if (accountSid === undefined) return undefined;
+    const url = apiPath(baseUrl(options), "2010-04-01", "Accounts", accountSid, "Calls.json");
+    url.searchParams.set("PageSize", "1");
+    return { method: "GET", url, headers: { authorization: authorizationOf(accountSid, options) } };
+  },
   hangUp: (call, options) => ({
     ...update(call, { Status: "completed" }, options),
     // Error 20404: the call has ended, and its resource is gone.

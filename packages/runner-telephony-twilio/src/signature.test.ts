@@ -121,3 +121,9 @@ describe("an upgrade signature", () => {
     expect(signatures.verifyUpgrade?.(request({ method: "GET", url, signature }), token, settings)).toBe("invalid");
   });
 });
+
+test("a request that doctor signs is valid", () => {
+  const [url, form] = ["https://bots.example.com/twilio?doctor=1", new URLSearchParams({ a: "1" })];
+  const headers = signatures.sign?.({ method: "POST", url, form }, token) ?? {};
+  expect(signatures.verifyWebhook?.({ ...request({ url, body: "a=1" }), headers }, token)).toBe(true);
+});

@@ -8,6 +8,7 @@ export const signatures: CarrierSignatures<TwilioOptions> = {
   covers: "url",
   fix: "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
   secret: ({ authToken }) => authToken,
+  sign: ({ url, form }, token) => ({ "x-twilio-signature": sign(url, form, token) }),
   verifyWebhook(request, token) {
     const given = signatureOf(request);
     return given !== undefined && isBodySigned(request) && isSigned(request.url, request.form, given, token);

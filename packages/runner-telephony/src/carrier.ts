@@ -99,6 +99,11 @@ export interface CarrierSignatures<Options> {
   secret(options: Options): string | undefined;
   /** How to configure the secret: `Set TWILIO_AUTH_TOKEN.` */
   readonly fix: string;
+  /**
+   * The headers with which the carrier signs a webhook request, so that `pipecat-runner doctor` can send one. Absent: only the carrier
+   * can sign.
+   */
+  sign?(request: Pick<SignedRequest, "method" | "url" | "form">, secret: string): Readonly<Record<string, string>>;
   /** Whether the signature of a webhook request is valid. Absent: the carrier does not sign them. */
   verifyWebhook?(request: SignedRequest, secret: string): boolean;
   /** Checks the signature of an upgrade request. An `invalid` one is rejected. Absent: the carrier does not sign them. */
@@ -132,6 +137,11 @@ export interface CarrierApi<Options> {
   isReady(options: Options): boolean;
   /** How to configure them: `Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.` */
   readonly fix: string;
+  /**
+   * A request that changes nothing and succeeds with valid credentials, for `pipecat-runner doctor`; `undefined` when a setting for it
+   * is missing.
+   */
+  probe?(options: Options): ApiRequest | undefined;
   hangUp(call: CallData, options: Options): ApiRequest;
   /**
    * Connects the caller to `number`, which ends the media stream. `documentUrl()` is the public URL of

@@ -25,6 +25,7 @@ import {
   socketPath,
 } from "./call-router.ts";
 import type { Carrier, CarrierOptions, WebhookCall } from "./carrier.ts";
+import { doctorChecks } from "./doctor.ts";
 import { createMediaStream } from "./port.ts";
 import { createSignatureVerification, signatureInvalid, webhookPolicy } from "./signature.ts";
 import {
@@ -49,6 +50,7 @@ export function createTelephonyPlugin<Options extends CarrierOptions>(
     options: carrier.options,
     check: (options, settings) => availabilityOf(carrier, options, settings),
     open: (runner, options) => openCarrier(carrier, runner, options),
+    advanced: { doctor: (options, context) => doctorChecks(carrier, options, context) },
   };
 }
 
@@ -228,12 +230,14 @@ function openCarrier<Options extends CarrierOptions>(
           documentUrl,
         }).hangUp();
       },
-      banner: () => [carrier.banner(runner.url(settings.transport === name ? "/" : `/${name}`), bareSocketUrl(runner))],
+      banner: () =>
+        isReachable(settings)
+          ? [carrier.banner(runner.url(settings.transport === name ? "/" : `/${name}`), bareSocketUrl(runner))]
+          : [],
     },
   };
 }
 
-/** What is missing for calls of this carrier. The transport works without it, with limits. */
 function callConnected(): RunnerError {
   const fix = "Open one WebSocket for each call.";
   return new RunnerError("SESSION_ALIAS_TAKEN", "This call already has a WebSocket.", { fix });
@@ -245,6 +249,12 @@ function sessionMissing(title: string): RunnerError {
   });
 }
 
+/** Whether a carrier's servers can reach the runner. */
+function isReachable({ publicUrl, trustProxy }: RunnerSettings): boolean {
+  return publicUrl !== undefined || trustProxy;
+}
+
+/** What is missing for calls of this carrier. The transport works without it, with limits. */
 function availabilityOf<Options extends CarrierOptions>(
   carrier: Carrier<Options>,
   options: Options,
@@ -253,8 +263,11 @@ function availabilityOf<Options extends CarrierOptions>(
   const { title, api } = carrier;
   const { policy, fix = "" } = webhookPolicy(carrier, options, settings);
   const limits: { readonly reason: string; readonly fix: string }[] = [];
-  if (!settings.publicUrl && !settings.trustProxy) {
-    limits.push({ reason: `${title} cannot reach this server.`, fix: "Start with --proxy <public hostname>." });
+  if (!isReachable(settings)) {
+    limits.push({
+      reason: `${title} cannot reach this server.`,
+      fix: "Start with --tunnel, or with --public-url\u00a0<https\u00a0URL>.",
+    });
   }
   if (api && !api.isReady(options)) {
     limits.push({

@@ -81,8 +81,12 @@ export function createSignatureVerification<Options extends CarrierOptions>(
   };
 }
 
-/** Throws REQUEST_INVALID for more than 256 parameters in the query or the form. */
-function signedRequest(request: IncomingMessage, rawBody: string, { publicUrl }: RunnerSettings): SignedRequest {
+/** The request as its signature covers it. Throws REQUEST_INVALID for more than 256 parameters in the query or the form. */
+export function signedRequest(
+  request: IncomingMessage,
+  rawBody: string,
+  { publicUrl }: Pick<RunnerSettings, "publicUrl">,
+): SignedRequest {
   const { method = "GET", url: path = "/", headers } = request;
   const isForm = /^application\/x-www-form-urlencoded\b/i.test(headers["content-type"] ?? "");
   for (const parameters of [path, isForm ? rawBody : ""]) {

@@ -273,8 +273,9 @@ describe("the banner", () => {
       availability: {
         state: "limited",
         reason: "Acme cannot reach this server.",
-        fix: expect.stringContaining("--proxy"),
+        fix: expect.stringContaining("--public-url"),
       },
+      banner: [],
     });
     expect(await report({ publicUrl, acme: { key: undefined } })).toMatchObject({
       availability: {

@@ -1,6 +1,7 @@
 import type { StartBody, TransportPlugin } from "@pipecat-ts/runner-core";
 import { openCalls } from "./calls.ts";
 import { createConnectingCallers } from "./connecting.ts";
+import { doctorChecks } from "./doctor.ts";
 import { offerRoutes } from "./offer-routes.ts";
 import { esp32Options, type WebRTCOptions, webrtcOptions } from "./options.ts";
 import { parseIceServers } from "./peer/ice-servers.ts";
@@ -14,7 +15,7 @@ const plugin: TransportPlugin<WebRTCOptions> = {
   apiVersion: 1,
   name: "webrtc",
   options: webrtcOptions,
-  advanced: { rank: 100 },
+  advanced: { rank: 100, doctor: doctorChecks },
   async open(runner, options) {
     const { host, maxSessions } = runner.settings;
     parseIceServers(options.callerIceServers ?? []); // Throws OPTION_INVALID.

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -13,6 +13,8 @@ export interface Program {
   /** Resolves with the first match in the output; rejects when the process ends without one. */
   printed(pattern: RegExp): Promise<RegExpMatchArray>;
   signal(name: NodeJS.Signals): void;
+  /** Types on its terminal. */
+  type(text: string): void;
   /** Stops reading stdout, or continues. */
   pauseStdout(): void;
   resumeStdout(): void;
@@ -32,12 +34,23 @@ export function startProgram(
   env: Record<string, string> = {},
   stdout: "pipe" | number = "pipe",
 ): Program {
+  return follow(
+    spawn(process.execPath, argv, { cwd: folder, env: ownEnvironment(env), stdio: ["ignore", stdout, "pipe"] }),
+  );
+}
+
+/** Runs a shell command on a terminal of its own, without colors. Its output is in `stdout`. */
+export function startOnTerminal(folder: string, command: string): Program {
+  const env = ownEnvironment({ NO_COLOR: "1" });
+  return follow(spawn("script", ["-qfec", command, "/dev/null"], { cwd: folder, env, stdio: "pipe" }));
+}
+
+function ownEnvironment(env: Record<string, string>): NodeJS.ProcessEnv {
   const inherited = Object.entries(process.env).filter(([name]) => !/^(ENV|PIPECAT_|FAKE_|.*COLOR)/.test(name));
-  const child = spawn(process.execPath, argv, {
-    cwd: folder,
-    env: { ...Object.fromEntries(inherited), ...env },
-    stdio: ["ignore", stdout, "pipe"],
-  });
+  return { ...Object.fromEntries(inherited), ...env };
+}
+
+function follow(child: ChildProcess): Program {
   const text = { stdout: "", stderr: "" };
   const waiting: (() => void)[] = [];
   const collect = (name: "stdout" | "stderr") => (chunk: string) => {
@@ -61,6 +74,7 @@ export function startProgram(
     },
     ended,
     signal: (name) => void child.kill(name),
+    type: (input) => void child.stdin?.write(input),
     pauseStdout: () => void child.stdout?.pause(),
     resumeStdout: () => void child.stdout?.resume(),
     closePipes(...names) {

@@ -3,6 +3,7 @@ import {
   type Bot,
   type Call,
   createTransport,
+  type DoctorContext,
   type MediaPort,
   type ParamsOf,
   type RunnerArguments,
@@ -13,6 +14,7 @@ import {
   type TransportName,
   type TransportOf,
   type TransportParams,
+  type TransportPlugin,
 } from "@pipecat-ts/runner-core";
 import { sameType } from "../same-type.ts";
 import type {
@@ -111,3 +113,16 @@ export function asPlugin(session: Session, port: MediaPort): void {
   const bound = session.bind((town: string) => town.length);
   sameType<typeof bound, (town: string) => void>();
 }
+
+export const pigeonPlugin: TransportPlugin<{ readonly seeds: number }> = {
+  apiVersion: 1,
+  name: "pigeon",
+  open: () => ({}),
+  advanced: {
+    doctor(options, { roundTrip }) {
+      sameType<typeof options, { readonly seeds: number }>();
+      sameType<typeof roundTrip, DoctorContext["roundTrip"]>();
+      return [{ name: "seeds", run: (signal) => ({ state: "passed", detail: `${options.seeds} ${signal.aborted}` }) }];
+    },
+  },
+};

@@ -2,6 +2,7 @@
 import {
   type Bot,
   createTransport,
+  type DoctorCheck,
   type MediaPort,
   type RunnerArguments,
   type Session,
@@ -80,4 +81,7 @@ export function wrongPlugin(session: Session, port: MediaPort): void {
   // @ts-expect-error TS2741 the contract version is missing
   const plugin: TransportPlugin = { name: "pigeon", open: () => ({}) };
   plugin.open;
+  // @ts-expect-error TS2322 a failed check needs a fix
+  const check: DoctorCheck = { name: "loft", run: () => ({ state: "failed", reason: "It is empty." }) };
+  check.run;
 }

@@ -68,6 +68,7 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
       covers: "url",
       fix: "Set ACME_KEY.",
       secret: ({ key }) => key,
+      sign: ({ url, form }, key) => ({ "x-acme": signAcme(url, form.toString(), key) }),
       verifyWebhook: ({ url, rawBody, headers }, key) =>
         safeEqual(String(headers["x-acme"]), signAcme(url, rawBody, key)),
       verifyUpgrade({ url, headers }, key) {
@@ -78,6 +79,11 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
     api: {
       isReady: ({ key }) => key !== undefined,
       fix: "Set ACME_KEY.",
+      probe: ({ apiUrl, key }) => ({
+        method: "GET",
+        url: apiPath(apiUrl, "account"),
+        headers: { authorization: `Bearer ${key}` },
+      }),
       hangUp: ({ callId }, { apiUrl, key }) => ({
         method: "DELETE",
         url: apiPath(apiUrl, "calls", callId),

@@ -11,7 +11,18 @@ interface FakeOptions {
 const plugin: TransportPlugin<FakeOptions> = {
   apiVersion: 1,
   name: "fake",
-  advanced: { formerNames: ["forgery"] },
+  advanced: {
+    formerNames: ["forgery"],
+    doctor: ({ greeting }) => [
+      {
+        name: "voice",
+        run: () =>
+          greeting === ""
+            ? { state: "failed", reason: "It has no words.", fix: "Set --fake-greeting." }
+            : { state: "passed", detail: greeting },
+      },
+    ],
+  },
   options: {
     greeting: {
       flag: "fake-greeting",

@@ -40,7 +40,8 @@ export async function allocateAtFirst(
   return Promise.any(attempts).catch(() => undefined);
 }
 
-async function allocate(server: TurnServer, signal: AbortSignal): Promise<StunOverTurnProtocol> {
+/** Allocates a relayed address at one server. Rejects when it grants none before `signal` aborts. */
+export async function allocate(server: TurnServer, signal: AbortSignal): Promise<StunOverTurnProtocol> {
   const transport = await connect(server, signal);
   const turn = new TurnProtocol(server.address, server.username, server.credential, lifetime, transport as Transport);
   acceptUnsignedRefusals(turn);

@@ -1,0 +1,84 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { bin, startProgram } from "./test/program.ts";
+import { createProject, manifestWithTransport } from "./test/temporary-project.ts";
+
+const bot = `
+export const options = { key: { env: "MOOD_KEY", description: "Key of moods", required: true, schema: { type: "string" } } };
+export function bot() {}`;
+
+/** Runs doctor, and returns its exit code and its checks by name. */
+async function runDoctor(folder: string, argv: readonly string[], env: Record<string, string> = {}) {
+  const program = startProgram(folder, [bin, "doctor", ...argv, "--json"], env);
+  const code = await program.ended;
+  const items = JSON.parse(program.stdout) as { name: string; state: string; reason?: string; fix?: string }[];
+  return {
+    code,
+    items: new Map(items.map((item) => [item.name, item])),
+    states: new Set(items.map(({ state }) => state)),
+  };
+}
+
+async function listen(): Promise<{ port: number; close: () => Promise<unknown> }> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const close = () => new Promise((resolve) => server.close(resolve));
+  onTestFinished(() => void server.close());
+  return { port: (server.address() as AddressInfo).port, close };
+}
+
+test("a project with everything passes: Node, bot, options, port, public URL and the transport's own checks", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": bot });
+  const { port, close } = await listen();
+  await close();
+  const argv = ["--port", `${port}`, "--host", "127.0.0.1", "--public-url", `http://127.0.0.1:${port}`];
+  const { code, items, states } = await runDoctor(folder, [...argv, "--api-key", "0123456789abcdef"], {
+    MOOD_KEY: "k",
+  });
+  expect([code, ...states]).toEqual([0, "passed"]);
+  expect([...items.keys()]).toEqual([
+    `Node ${process.versions.node}`,
+    "Project",
+    "Bot",
+    `Port ${port} on 127.0.0.1`,
+    "Access",
+    `Public URL http://127.0.0.1:${port}/`,
+    "WebSockets through the public URL",
+    "fake",
+    "fake: voice",
+  ]);
+});
+
+test("what is missing fails, with a fix for each, and the exit code is 1", async () => {
+  const manifest = { type: "module", dependencies: { "fake-transport": "*", "not-installed": "*" } };
+  const folder = createProject({ "package.json": JSON.stringify(manifest), "bot.js": bot });
+  const { port } = await listen();
+  const argv = ["bot.js", "--port", `${port}`, "--host", "127.0.0.1", "-x", "bots.example.com", "--fake-greeting", ""];
+  const { code, items } = await runDoctor(folder, argv);
+  expect(code).toBe(1);
+  expect(items.get("MOOD_KEY")).toMatchObject({ state: "failed", fix: "echo 'MOOD_KEY=…' >> .env" });
+  expect(items.get("not-installed")).toMatchObject({ state: "failed", fix: "npm install" });
+  expect(items.get(`Port ${port} on 127.0.0.1`)).toMatchObject({
+    state: "failed",
+    reason: expect.stringContaining("in use"),
+  });
+  expect(items.get("Public URL https://bots.example.com/")).toMatchObject({ state: "skipped" });
+  expect(items.get("Access")).toMatchObject({ state: "skipped", fix: expect.stringContaining("--api-key") });
+  expect(items.get("fake: voice")).toMatchObject({
+    state: "failed",
+    reason: "It has no words.",
+    fix: "Set --fake-greeting.",
+  });
+});
+
+test("a bot that cannot be loaded fails with its line, and the other checks run", async () => {
+  const folder = createProject({
+    "package.json": manifestWithTransport,
+    "bot.js": "export function bot() {}\nthrow new Error('broken');",
+  });
+  const program = startProgram(folder, [bin, "doctor", "--port", "0"]);
+  expect(await program.ended).toBe(1);
+  expect(program.stdout).toMatch(/✗ Bot: bot\.js:2: .*broken.*\n {4}→ Correct that line/);
+  expect(program.stdout).toContain("✓ fake: ready");
+});

@@ -1,0 +1,225 @@
+import { dirname, resolve } from "node:path";
+import {
+  type Availability,
+  type DoctorCheck,
+  type DoctorContext,
+  type DoctorResult,
+  isExposed,
+  RunnerError,
+  resolveOptions,
+  type TransportPlugin,
+} from "@pipecat-ts/runner-core";
+import {
+  createFront,
+  createLogger,
+  type HttpServer,
+  resolveRunnerFlags,
+  runnerOptionsFrom,
+} from "@pipecat-ts/runner-host";
+import { type CommandLine, type ParsedCommand, parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
+import { itemText, runChecks, summaryText } from "./doctor.ts";
+import { isSupported, readManifest } from "./manifest.ts";
+import { type FoundPlugins, findPlugins } from "./plugins.ts";
+import { findProject, loadEnvironment, type Project, shownPath } from "./project.ts";
+import { createRoundTrips, type RoundTrips } from "./round-trip.ts";
+import { sendConsoleToStderr } from "./standard-streams.ts";
+
+/**
+ * `pipecat-runner doctor [bot] [options] [--json]`: checks what a runner with this command line needs. Resolves to 1 when a check
+ * fails. Starts no bot and no transport.
+ */
+export async function doctor(argv: readonly string[]): Promise<number> {
+  const isJson = argv.includes("--json");
+  sendConsoleToStderr();
+  const { stdout } = process;
+  if (!isJson) stdout.write("\n");
+  const items = await runChecks(checksOf(argv.filter((argument) => argument !== "--json")), (item) => {
+    if (!isJson) stdout.write(itemText(item, stdout));
+  });
+  stdout.write(isJson ? `${JSON.stringify(items, undefined, 2)}\n` : `\n  ${summaryText(items)}\n\n`);
+  return items.some(({ state }) => state === "failed") ? 1 : 0;
+}
+
+const passed: DoctorResult = { state: "passed" };
+
+/** A check whose result is known. */
+function known(name: string, result: DoctorResult): DoctorCheck {
+  return { name, run: () => result };
+}
+
+async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
+  yield checkNode();
+  const { bot } = parsePartly(argv, [runnerGroup]);
+  const folder = bot === undefined ? process.cwd() : dirname(resolve(bot));
+  let project: Project | undefined;
+  let found: FoundPlugins | undefined;
+  let line: CommandLine | undefined;
+  yield {
+    name: "Project",
+    async run() {
+      project = findProject(folder);
+      loadEnvironment([folder, project.folder]);
+      found = await findPlugins(project);
+      return { state: "passed", detail: shownPath(project.folder) || "." };
+    },
+  };
+  yield {
+    name: "Bot",
+    async run() {
+      line = await readCommandLine(argv);
+      return { state: "passed", detail: line ? `${shownPath(line.bot.file)} exports bot` : "--help" };
+    },
+  };
+  for (const { label, description, env } of line?.missing ?? []) {
+    const fix = env === undefined ? `Start with ${label}.` : `echo '${env}=…' >> .env`;
+    yield known(label, { state: "failed", reason: `It is not set: ${description}.`, fix });
+  }
+  if (!found) return;
+  yield* checkPackages(found);
+  const groups = found.plugins.map(({ name, options = {} }) => ({ name, table: options }));
+  const { given } = parsePartly(argv, [runnerGroup, ...groups]);
+  yield* checkServer(given, found.plugins);
+}
+
+function checkNode(): DoctorCheck {
+  const { node } = process.versions;
+  const { engines } = readManifest();
+  const fix = `Install Node ${engines.node}: https://nodejs.org`;
+  return known(
+    `Node ${node}`,
+    isSupported(node, engines.node)
+      ? passed
+      : { state: "failed", reason: `pipecat-runner requires ${engines.node}.`, fix },
+  );
+}
+
+function* checkPackages({ plugins, failures, duplicates, missing }: FoundPlugins): Generator<DoctorCheck> {
+  for (const { name, reason, fix } of [...failures, ...duplicates]) yield known(name, { state: "failed", reason, fix });
+  for (const name of missing) {
+    yield known(name, {
+      state: "failed",
+      reason: "package.json names it, but it is not installed.",
+      fix: "npm install",
+    });
+  }
+  if (plugins.length > 0) return;
+  const fix =
+    "Install one: npm i @pipecat-ts/runner-<name>. To list them: npm search keywords:pipecat-runner-transport";
+  yield known("Transports", { state: "failed", reason: "None is installed.", fix });
+}
+
+/** Checks the port, the public URL and the transports. */
+async function* checkServer(
+  given: ParsedCommand["given"],
+  plugins: readonly TransportPlugin[],
+): AsyncGenerator<DoctorCheck> {
+  const options = settingsOf(given[runnerGroup.name]);
+  if (options instanceof RunnerError) return; // The check of the bot has failed with it.
+  const front = createFront({ ...options, logger: createLogger({ level: "silent" }) });
+  const { settings } = front;
+  const { publicUrl, port } = settings;
+  const trips = publicUrl && createRoundTrips(publicUrl, port);
+  let server: HttpServer | undefined;
+  yield {
+    name: `Port ${port} on ${settings.host}`,
+    async run() {
+      server = await front.open(trips?.handlers ?? noRequests);
+      return { state: "passed", detail: "free" };
+    },
+  };
+  try {
+    yield checkAccess(options.apiKey, settings);
+    if (publicUrl && trips) yield* checkPublicUrl(publicUrl, server ? trips : undefined);
+    const context: DoctorContext = { settings, roundTrip: server && trips?.roundTrip };
+    for (const plugin of plugins) {
+      const isExcluded = settings.transport !== undefined && settings.transport !== plugin.name;
+      if (!isExcluded || plugin.advanced?.alwaysOpen) yield* checkTransport(plugin, given[plugin.name] ?? {}, context);
+    }
+  } finally {
+    await server?.close();
+  }
+}
+
+const noRequests: RoundTrips["handlers"] = {
+  request: async (_, response) => void response.writeHead(404).end(),
+  upgrade: async (_, connection) => void connection.destroy(),
+};
+
+function settingsOf(given: Readonly<Record<string, unknown>> = {}) {
+  try {
+    return runnerOptionsFrom(resolveRunnerFlags({ given }));
+  } catch (error) {
+    return error as RunnerError;
+  }
+}
+
+function checkAccess(apiKey: string | undefined, settings: DoctorContext["settings"]): DoctorCheck {
+  const name = "Access";
+  if (apiKey !== undefined) return known(name, { state: "passed", detail: "callers need the API key" });
+  if (!isExposed(settings)) return known(name, { state: "passed", detail: "only this machine reaches the runner" });
+  const reason = "Anyone who knows the address can start calls.";
+  return known(name, { state: "skipped", reason, fix: "Add --api-key\u00a0<16+\u00a0characters>." });
+}
+
+function* checkPublicUrl(publicUrl: URL, trips: RoundTrips | undefined): Generator<DoctorCheck> {
+  const name = `Public URL ${publicUrl.href}`;
+  if (!trips) {
+    const reason = "It cannot be checked while the port is in use.";
+    yield known(name, { state: "skipped", reason, fix: "Stop the program that uses the port." });
+    return;
+  }
+  yield {
+    name,
+    async run() {
+      const path = "/pipecat-runner-doctor";
+      const sent = { method: "POST", headers: { "content-type": "text/plain" }, body: "a=1&b=%20+ü" } as const;
+      let target = "";
+      const { request, body } = await trips.roundTrip(path, ({ search }) => {
+        target = path + search;
+        return sent;
+      });
+      const changed = [
+        ...(request.method === sent.method ? [] : ["method"]),
+        ...(request.url === target ? [] : ["path or query"]),
+        ...(body === sent.body ? [] : ["body"]),
+      ];
+      if (changed.length === 0)
+        return { state: "passed", detail: "it leads to this port, and requests arrive unchanged" };
+      return {
+        state: "failed",
+        reason: `Requests arrive with another ${changed.join(" and ")}, so that signatures of phone carriers are invalid.`,
+        fix: `Let the proxy pass requests unchanged${publicUrl.pathname === "/" ? "" : `, without the prefix ${publicUrl.pathname}`}.`,
+      };
+    },
+  };
+  yield {
+    name: "WebSockets through the public URL",
+    async run() {
+      await trips.openSocket();
+      return passed;
+    },
+  };
+}
+
+async function* checkTransport(
+  plugin: TransportPlugin,
+  given: Readonly<Record<string, unknown>>,
+  context: DoctorContext,
+): AsyncGenerator<DoctorCheck> {
+  const { name, options: table = {}, advanced } = plugin;
+  let options: unknown;
+  let availability: Availability | undefined;
+  yield {
+    name,
+    async run() {
+      options = resolveOptions(table, { given, env: process.env });
+      availability = (await plugin.check?.(options, context.settings)) ?? { state: "ready" };
+      const { state } = availability;
+      if (state === "ready") return { state: "passed", detail: "ready" };
+      const { transport = name } = context.settings;
+      return { ...availability, state: state === "unavailable" && transport === name ? "failed" : "skipped" };
+    },
+  };
+  if (!availability || availability.state === "unavailable") return;
+  for (const { name: what, run } of advanced?.doctor?.(options, context) ?? []) yield { name: `${name}: ${what}`, run };
+}

@@ -1,0 +1,58 @@
+import { styleText } from "node:util";
+import { type DoctorCheck, type DoctorResult, isRunnerError, withTimeout } from "@pipecat-ts/runner-core";
+import { wrap } from "./output.ts";
+
+/** How long one check may take, in ms. */
+const checkMs = 5_000;
+
+/** A check and its result. */
+export type CheckedItem = { readonly name: string } & DoctorResult;
+
+/** Runs checks one after the other, and calls `report` with each result. Resolves to all of them. Never rejects. */
+export async function runChecks(
+  checks: Iterable<DoctorCheck> | AsyncIterable<DoctorCheck>,
+  report: (item: CheckedItem) => void,
+): Promise<readonly CheckedItem[]> {
+  const items: CheckedItem[] = [];
+  for await (const check of checks) {
+    const item = { name: check.name, ...(await resultOf(check)) };
+    items.push(item);
+    report(item);
+  }
+  return items;
+}
+
+async function resultOf({ run }: DoctorCheck): Promise<DoctorResult> {
+  const deadline = new AbortController();
+  const running = (async () => await run(deadline.signal))().catch(failure);
+  if (await withTimeout(running, checkMs)) return await running;
+  deadline.abort();
+  return { state: "failed", reason: `There was no result within ${checkMs / 1_000} s.`, fix: "Check the network." };
+}
+
+/** The result of a check that rejected. */
+function failure(error: unknown): DoctorResult {
+  const reason = error instanceof Error ? error.message : String(error);
+  return { state: "failed", reason, fix: (isRunnerError(error) && error.fix) || "Read the message, and try again." };
+}
+
+const marks = { passed: ["green", "✓"], skipped: ["yellow", "–"], failed: ["red", "✗"] } as const;
+
+/** One check for people: a line with its result, and a line with the fix. */
+export function itemText(item: CheckedItem, stream: NodeJS.WriteStream): string {
+  const [color, mark] = marks[item.state];
+  const note = item.state === "passed" ? (item.detail ?? "") : item.reason;
+  const fix = item.state === "passed" ? "" : (item.fix ?? "");
+  const width = Math.max(40, Math.min(stream.columns || 100, 100) - 4);
+  const [first = "", ...more] = [item.name + (note && `: ${note}`), fix && `→\u00a0${fix}`]
+    .filter((text) => text !== "")
+    .flatMap((text) => wrap(text, width));
+  return [`  ${styleText(color, mark, { stream })} ${first}`, ...more.map((line) => `    ${line}`), ""].join("\n");
+}
+
+/** The last line for people. */
+export function summaryText(items: readonly CheckedItem[]): string {
+  const failed = items.filter(({ state }) => state === "failed").length;
+  if (failed === 0) return "No check failed.";
+  return `${failed} of ${items.length} checks failed. Do what the lines with → say, and run it again.`;
+}

@@ -1,0 +1,32 @@
+import { shownPath } from "./project.ts";
+import { writeTypeFile } from "./type-file.ts";
+
+/** A word that the command line has instead of a bot: `pipecat-runner types`. */
+export interface Subcommand {
+  readonly name: string;
+  /** For `--help`. */
+  readonly description: string;
+  /** Runs it with the arguments after its name. Resolves to the exit code. An error is printed, and the exit code is 1. */
+  run(argv: readonly string[]): number | Promise<number>;
+}
+
+export const subcommands: readonly Subcommand[] = [
+  {
+    name: "types",
+    description:
+      "Instead of a bot: writes pipecat-env.d.ts, with which TypeScript checks the params of the installed transports.",
+    run: printTypeFile,
+  },
+  {
+    name: "doctor",
+    description:
+      "Instead of a bot: checks what the runner needs, such as keys, ports and the public URL, and says how to fix what is missing. Name the bot and the options after it; --json prints JSON.",
+    run: async (argv) => (await import("./doctor-command.ts")).doctor(argv),
+  },
+];
+
+function printTypeFile(argv: readonly string[]): number {
+  const { file, packages, changed } = writeTypeFile(process.cwd(), argv);
+  console.log(`${shownPath(file)} ${changed ? "now imports" : "already imports"} the types of ${packages.join(", ")}`);
+  return 0;
+}

@@ -1,0 +1,51 @@
+import { type Connect, type Logger, type Transport, withTimeout } from "@pipecat-ts/runner-core";
+
+/** How long a session whose bot failed waits until its caller is connected and was told, in ms. */
+const reportMs = 5_000;
+
+/** Tells the caller of a session why its bot failed. Resolves when the message is sent. */
+export type ReportFailure = (transport: Transport, error: unknown) => Promise<void>;
+
+/** The report of one session. */
+export interface FailureReport {
+  /** The caller is connected. */
+  connected(): void;
+  /** The bot's transport is built, on a port that sends messages, or not. */
+  transportBuilt(transport: Transport, sendsMessages: boolean): void;
+  /**
+   * Sends the report, on the bot's transport, or on one that `connect` builds if the bot has none. Resolves, and never rejects, when it
+   * is sent, cannot be sent, or 5 s have passed, or when the session's signal aborts.
+   */
+  send(error: unknown, connect: Connect): Promise<void>;
+}
+
+export function createFailureReport(report: ReportFailure, signal: AbortSignal, logger: Logger): FailureReport {
+  const { promise: connection, resolve: connected } = Promise.withResolvers<void>();
+  let transport: Transport | undefined;
+  let sendsMessages = true;
+
+  async function sendOnce(error: unknown, connect: Connect): Promise<void> {
+    await connection;
+    const target = transport ?? (await connect({}));
+    if (sendsMessages) await report(target, error);
+  }
+
+  return {
+    connected,
+    transportBuilt(built, sends) {
+      transport = built;
+      sendsMessages = sends;
+    },
+    async send(error, connect) {
+      if (signal.aborted) return;
+      const { promise: aborted, resolve: stop } = Promise.withResolvers<void>();
+      const onAbort = () => stop();
+      signal.addEventListener("abort", onAbort, { once: true });
+      const sent = sendOnce(error, connect).catch((err: unknown) =>
+        logger.debug({ err }, "caller not told of failure"),
+      );
+      await withTimeout(Promise.race([sent, aborted]), reportMs);
+      signal.removeEventListener("abort", onAbort);
+    },
+  };
+}
