@@ -182,6 +182,14 @@ describe("client-ready", () => {
     expect(transport.sent).toHaveLength(1);
   });
 
+  it("is answered with what the bot adds to `about` before the client is ready", () => {
+    const transport = greeted();
+    createRTVI(transport, { about: { name: "Front desk" } });
+    createRTVI(transport);
+    transport.client("client-ready", { version: "2.1.0" });
+    expect(transport.sent[0]?.data).toMatchObject({ about: { library: "pipecat-runner", name: "Front desk" } });
+  });
+
   it("is answered with the `about` of the host", () => {
     const transport = greeted({ about: { library: "my-bot" } });
     transport.client("client-ready", { version: "2.1.0" });

@@ -38,8 +38,11 @@ export function addRoutes(router: Router, options: RouteOptions): void {
   addBotRoutes(router, options);
 }
 
-/** `/livez`: the process answers. `/readyz`: it takes new callers, 503 while it drains. `/status`: what `/start` can choose. `/metrics`. */
-function healthRoutes({ transports, engine, metrics }: RouteOptions): HostRoute[] {
+/**
+ * `/livez`: the process answers. `/readyz`: it takes new callers, 503 while it drains. `/status`: what `/start` can choose, and for
+ * operators what the transports lack. `/metrics`.
+ */
+function healthRoutes({ transports, engine, metrics, access }: RouteOptions): HostRoute[] {
   return [
     {
       method: "GET",
@@ -66,7 +69,9 @@ function healthRoutes({ transports, engine, metrics }: RouteOptions): HostRoute[
       access: "open",
       summary: "The transports that /start can choose",
       handle(ctx) {
-        ctx.body = { status: "ready", transports: transports.filter(isStartable).map(({ name }) => name) };
+        const names = transports.filter(isStartable).map(({ name }) => name);
+        const problems = access.isOperator(ctx.req) ? problemsOf(transports) : [];
+        ctx.body = { status: "ready", transports: names, ...(problems.length > 0 && { problems }) };
       },
     },
     {
@@ -80,6 +85,15 @@ function healthRoutes({ transports, engine, metrics }: RouteOptions): HostRoute[
       },
     },
   ];
+}
+
+/** What keeps transports from running, or limits them: missing settings, and how to set them. */
+function problemsOf(transports: readonly InstalledTransport[]) {
+  return transports.flatMap(({ name, availability, excluded }) => {
+    if (excluded || availability.state === "ready") return [];
+    const { reason, fix } = availability;
+    return [{ name, reason, fix }];
+  });
 }
 
 /** `POST /start`. Any content type but multipart counts as JSON, because curl sends JSON as a form unless told otherwise. */

@@ -1,0 +1,24 @@
+import { type RefObject, useLayoutEffect, useRef } from "react";
+
+/** Distance from the end that still counts as the end, in pixels. */
+const tolerance = 24;
+
+/** Keeps a scrolling list at its end when `content` changes, unless the user has scrolled up. */
+export function useFollow<Element extends HTMLElement>(content: unknown): RefObject<Element | null> {
+  const list = useRef<Element>(null);
+  const follows = useRef(true);
+  useLayoutEffect(() => {
+    const element = list.current;
+    if (!element) return;
+    const onScroll = () => {
+      follows.current = element.scrollHeight - element.scrollTop - element.clientHeight < tolerance;
+    };
+    element.addEventListener("scroll", onScroll, { passive: true });
+    return () => element.removeEventListener("scroll", onScroll);
+  }, []);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a change of the content is what moves the end
+  useLayoutEffect(() => {
+    if (follows.current && list.current) list.current.scrollTop = list.current.scrollHeight;
+  }, [content]);
+  return list;
+}
