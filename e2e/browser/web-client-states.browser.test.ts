@@ -22,7 +22,7 @@ const { PIPECAT_SCREENSHOTS: screenshots } = process.env;
 /** The most that the first load may transfer before a call, in bytes. */
 const maxFirstLoad = 150 * 1024;
 
-/** Greets, talks until it is interrupted, and fails if it is told to. */
+/** Greets, talks until it is interrupted, answers texts with a tone, and fails if a text says so. */
 async function scriptedBot(args: RunnerArguments): Promise<void> {
   const transport = await createTransport(args, { webrtc: () => ({ videoInEnabled: true }) });
   const rtvi = createRTVI(transport, { about: { name: "Front desk" } });
@@ -30,7 +30,10 @@ async function scriptedBot(args: RunnerArguments): Promise<void> {
     if (type === "interrupt") transport.interrupt();
   });
   const told = Promise.withResolvers<void>();
-  rtvi.on("sendText", () => told.resolve());
+  rtvi.on("sendText", ({ content }) => {
+    if (content === "Fail now") told.resolve();
+    else transport.play(answer());
+  });
   await rtvi.ready;
   await rtvi.userTranscription({ text: "Good morning. Do you have a table for two tonight?", final: true });
   const speech = transport.speak();
@@ -38,6 +41,10 @@ async function scriptedBot(args: RunnerArguments): Promise<void> {
   await speech.write(tone(330, { durationMs: 60_000, sampleRate: 24_000 }));
   await Promise.race([told.promise, transport.closed]);
   await rtvi.error("The language model does not answer.", { fatal: true });
+}
+
+async function* answer() {
+  yield tone(440, { durationMs: 1_000, sampleRate: 24_000 });
 }
 
 test("in every state, in both sizes and themes, axe finds nothing, and the first load is small", async () => {
@@ -80,6 +87,11 @@ test("in every state, in both sizes and themes, axe finds nothing, and the first
   await client.button("Interrupt").click();
   await expectState("The bot was interrupted");
   await expectAccessible(caller, "interrupted");
+
+  await client.button("Mute the microphone").click(); // the end of the caller's speech
+  await page.getByPlaceholder("Type a message").fill("Answer");
+  await client.button("Send").click();
+  await expect.poll(() => page.getByText("Response").locator("+ dd").textContent()).toMatch(/^\d+ ms$/);
 
   const cutAt = performance.now();
   network.cut(true);
