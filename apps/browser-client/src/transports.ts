@@ -14,6 +14,9 @@ export type TransportOption = {
 /** The transports that this page connects over, the preferred one first: WebRTC handles packet loss better than a WebSocket. */
 const consoleLabels: Readonly<Record<string, string>> = { webrtc: "WebRTC", websocket: "WebSocket" };
 
+/** The names of vendors whose clients connect to the bot. */
+const vendorLabels: Readonly<Record<string, string>> = { daily: "Daily", livekit: "LiveKit", whatsapp: "WhatsApp" };
+
 /** A phone carrier, and how to connect a phone number to the bot. */
 export interface PhoneCarrier {
   readonly label: string;
@@ -87,10 +90,7 @@ export function transportOptions({ transports, problems }: Status): TransportOpt
   const unavailable = problems.filter(({ name }) => !transports.includes(name));
   return [
     ...[...supported, ...others].map((name) => optionFor(name, problemOf(name))),
-    ...unavailable.map((problem) => {
-      const label = lookUp(consoleLabels, problem.name) ?? lookUp(phoneCarriers, problem.name)?.label ?? problem.name;
-      return { kind: "unavailable" as const, name: problem.name, label, problem };
-    }),
+    ...unavailable.map((problem) => ({ ...optionFor(problem.name, problem), kind: "unavailable" as const })),
   ];
 }
 
@@ -99,7 +99,7 @@ function optionFor(name: string, problem: TransportProblem | undefined): Transpo
   if (label !== undefined) return { kind: "console", name, label, problem };
   const carrier = lookUp(phoneCarriers, name);
   if (carrier) return { kind: "phone", name, label: carrier.label, carrier, problem };
-  return { kind: "unsupported", name, label: name, problem };
+  return { kind: "unsupported", name, label: lookUp(vendorLabels, name) ?? name, problem };
 }
 
 function lookUp<Value>(table: Readonly<Record<string, Value>>, key: string): Value | undefined {

@@ -83,7 +83,7 @@ function TransportSelect(props: {
 }) {
   return (
     <select
-      className="select"
+      className="select transport"
       aria-label="Transport"
       value={props.selected.name}
       disabled={props.disabled}

@@ -1,4 +1,5 @@
 import { type ReactNode, useState } from "react";
+import { runnerUrl } from "../api.ts";
 import { noConsole } from "../notices.ts";
 import { phoneSteps, publicHost, type TransportOption, variablesIn } from "../transports.ts";
 
@@ -37,9 +38,9 @@ export function TransportExplanation(props: {
         {hint}
         <p>
           The runner accepts <code>{name}</code> sessions, but this page does not support this transport. Clients start
-          a session with this body:
+          a session like this:
         </p>
-        <Copyable value={`POST ${new URL("../start", location.href).pathname} {"transport": "${name}"}`} />
+        <Copyable value={`curl ${runnerUrl("start")} -d '{"transport": "${name}"}'`} />
         {missing}
       </Explanation>
     );
