@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Snapshot, Transport, VideoSource } from "@pipecat-ts/runner-core";
-import { createTransport } from "pipecat-runner";
+import { createRTVI, createTransport } from "pipecat-runner";
 import { describe, expect, test } from "vitest";
 import type { RunningRunner } from "../runner.ts";
 import type { CallerPage } from "./caller-page.ts";
@@ -22,6 +22,8 @@ async function call(): Promise<VideoCall> {
   const created = Promise.withResolvers<Transport>();
   const running = await start(async (args) => {
     const transport = await createTransport(args, { webrtc: () => ({ videoInEnabled: true }) });
+    const rtvi = createRTVI(transport);
+    for (const event of ["sendText", "clientMessage"] as const) rtvi.on(event, () => undefined);
     created.resolve(transport);
     await transport.input.pipeTo(transport.output);
   });

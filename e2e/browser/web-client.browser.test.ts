@@ -46,6 +46,7 @@ describe.each([
     expect(await msPlayedAfter(caller, client.interrupt)).toBeLessThan(silentWithinMs);
     await expectEcho(caller);
     expect(await client.notice.count()).toBe(0);
+    expect(await caller.page.getByPlaceholder("Type a message").count(), "the bot does not handle text").toBe(0);
   });
 
   test("the bot hears an unmuted microphone and not a muted one", async () => {

@@ -38,7 +38,8 @@ test("startSession sends the API key, and tells a missing key from a wrong one",
   const status = await serve(async (request, response) => {
     const { authorization } = request.headers;
     for await (const body of request) received.push(JSON.parse(String(body)), authorization);
-    response.writeHead(authorization === "Bearer right" ? 200 : 401).end(JSON.stringify({ sessionId: "abc" }));
+    const code = authorization === "Bearer right" ? 200 : 401;
+    response.writeHead(code, { "x-session-id": "abc" }).end(JSON.stringify({ wsUrl: "ws://x" }));
   });
   vi.stubGlobal("location", { href: status.replace("/status", "/client/") });
   const start = () => startSession("webrtc", new AbortController().signal);
@@ -47,7 +48,7 @@ test("startSession sends the API key, and tells a missing key from a wrong one",
   storeApiKey("wrong");
   expect(await keyAsked()).toBe("wrong");
   storeApiKey("right");
-  expect(await start()).toEqual({ sessionId: "abc" });
+  expect(await start()).toEqual({ sessionId: "abc", reply: { wsUrl: "ws://x" } });
   expect(received.slice(-2)).toEqual([{ transport: "webrtc" }, "Bearer right"]);
 });
 

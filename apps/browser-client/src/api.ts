@@ -46,8 +46,14 @@ function isProblem(value: unknown): value is TransportProblem {
   return [name, reason, fix].every((text) => typeof text === "string");
 }
 
+/** A started session, and the transport's reply. */
+export interface StartedSession {
+  readonly sessionId: string | undefined;
+  readonly reply: unknown;
+}
+
 /** Starts a session with `transport`: `POST /start`. Rejects with a NoticeError that explains why there is none. */
-export async function startSession(transport: string, signal: AbortSignal): Promise<unknown> {
+export async function startSession(transport: string, signal: AbortSignal): Promise<StartedSession> {
   const url = runnerUrl("start");
   const headers = apiKeyHeaders();
   const hasKey = headers.has("Authorization");
@@ -57,7 +63,7 @@ export async function startSession(transport: string, signal: AbortSignal): Prom
     const request = { method: "POST", headers, body: JSON.stringify({ transport }) };
     const response = await fetch(url, { ...request, signal: AbortSignal.any([signal, timeout]) });
     const reply: unknown = await response.json();
-    if (response.ok) return reply;
+    if (response.ok) return { sessionId: response.headers.get("X-Session-Id") ?? undefined, reply };
     const { detail } = Object(reply) as { readonly detail?: unknown };
     throw Object.assign(new Error(typeof detail === "string" ? detail : `status ${response.status}`), {
       status: response.status,
@@ -65,6 +71,13 @@ export async function startSession(transport: string, signal: AbortSignal): Prom
   } catch (error) {
     throw new NoticeError(startFailed(url, error, hasKey));
   }
+}
+
+/** The types of RTVI messages that the session's bot handles, or undefined if the runner does not say so. */
+export async function fetchHandled(sessionId: string, signal: AbortSignal): Promise<readonly unknown[] | undefined> {
+  const response = await fetch(runnerUrl(`sessions/${sessionId}`), { headers: apiKeyHeaders(), signal });
+  const { handles } = Object(response.ok ? await response.json() : {}) as { readonly handles?: unknown };
+  return Array.isArray(handles) ? handles : undefined;
 }
 
 /** Stores the runner's API key until the tab is closed. */

@@ -45,6 +45,8 @@ export interface Handshake {
   about: Readonly<Record<string, unknown>>;
   /** Whether the bot reports metrics. Undefined if it has not said so. */
   metrics: boolean | undefined;
+  /** The types of client messages that the bot has listeners for. */
+  handled: () => readonly string[];
   readonly logger: RTVILogger | undefined;
   /** The result of `createRTVI` for this transport. */
   rtvi: unknown;
@@ -66,6 +68,14 @@ export function answerHandshake(transport: RTVITransport, options: HandshakeOpti
   handshakeOf(transport, options);
 }
 
+/**
+ * The types of client messages that the bot has listeners for now, such as `send-text`, so that a client shows only the controls
+ * that do something. Empty if the bot has not called `createRTVI`.
+ */
+export function handledMessages(transport: RTVITransport): readonly string[] {
+  return (transport as { readonly [handshakeKey]?: Handshake })[handshakeKey]?.handled() ?? [];
+}
+
 /** Returns the transport's handshake. The first call starts to answer it. */
 export function handshakeOf(transport: RTVITransport, options: HandshakeOptions): Handshake {
   const owner = transport as { [handshakeKey]?: Handshake };
@@ -84,6 +94,7 @@ function startHandshake(transport: RTVITransport, options: HandshakeOptions): Ha
     receive: undefined,
     about: { library: "pipecat-runner", library_version: manifest.version },
     metrics: undefined,
+    handled: () => [],
     logger,
     rtvi: undefined,
   };

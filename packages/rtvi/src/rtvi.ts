@@ -161,6 +161,7 @@ function startRTVI(transport: RTVITransport, handshake: Handshake, options: RTVI
     transport.on("botSpeechProgress", createSpeechTexts(outputs, senders), { tap: true }),
     transport.on("dtmf", (key) => events.emit("dtmf", key), { tap: true }),
   ];
+  handshake.handled = () => [...clientMessages].flatMap(([type, { event }]) => (events.has(event) ? type : []));
   handshake.receive = receive;
   for (const message of handshake.held.splice(0)) receive(message);
   const close = (): void => {

@@ -2,8 +2,14 @@ import { once } from "node:events";
 import type { Server } from "node:http";
 import cors from "@koa/cors";
 import { Router } from "@koa/router";
-import { answerHandshake } from "@pipecat-ts/rtvi";
-import { type Credentials, isExposed, type RunnerContext, type TransportPlugin } from "@pipecat-ts/runner-core";
+import { answerHandshake, handledMessages } from "@pipecat-ts/rtvi";
+import {
+  type Credentials,
+  isExposed,
+  type RunnerContext,
+  type Transport,
+  type TransportPlugin,
+} from "@pipecat-ts/runner-core";
 import { createSessionEngine, type HostSession } from "@pipecat-ts/runner-sessions";
 import Koa from "koa";
 import { createAccessControl, sessionUnknown } from "./access.ts";
@@ -45,6 +51,7 @@ export function createRunner(options: RunnerOptions): Runner {
     lag: () => engine.pacer.lag,
     droppedLogLines: () => logger.droppedLines ?? 0,
   });
+  const callTransports = new WeakMap<HostSession, Transport>();
   const files = fileStorage && createSessionFiles(fileStorage);
   const engine = createSessionEngine(
     {
@@ -59,6 +66,7 @@ export function createRunner(options: RunnerOptions): Runner {
       observer: options.observer,
       handlesSignals: () => !serving,
       onTransport(session, transport) {
+        callTransports.set(session, transport);
         answerHandshake(transport, { logger: session.logger });
         return metrics.follow(session.transport, transport);
       },
@@ -169,9 +177,13 @@ export function createRunner(options: RunnerOptions): Runner {
     const sendFrom = createFileSender();
     const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
     const restrictedTo = settings.transport;
+    const handledBy = (session: HostSession) => {
+      const transport = callTransports.get(session);
+      return transport ? handledMessages(transport) : [];
+    };
     addRoutes(routes, {
       ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, files, guard },
-      ...{ downloadsFolder, sendFrom, userRouter: router, requiresKey: accessOptions.apiKey !== undefined },
+      ...{ downloadsFolder, sendFrom, handledBy, userRouter: router, requiresKey: accessOptions.apiKey !== undefined },
     });
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());

@@ -391,7 +391,7 @@ test("GET /sessions lists pending and active sessions without their bodies", asy
   });
   expect(text).not.toMatch(/secret|\+1555/);
   const one = await (await host.fetch(`/sessions/${id}`)).json();
-  expect(one).toMatchObject({ sessionId: id, state: "active" });
+  expect(one).toMatchObject({ sessionId: id, state: "active", handles: [] });
 });
 
 test("DELETE ends a session and answers when it has ended", async () => {

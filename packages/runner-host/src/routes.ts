@@ -19,6 +19,8 @@ export interface RouteOptions extends UploadRouteOptions, Omit<OpenApiOptions, "
   readonly access: AccessControl;
   readonly downloadsFolder: string | undefined;
   readonly sendFrom: FileSender;
+  /** The types of client messages that the bot of a session has listeners for. */
+  handledBy(session: HostSession): readonly string[];
 }
 
 /** Adds all routes but the client, in their order of precedence. Each checks access before it reads a body. */
@@ -136,7 +138,7 @@ function addSessionCheck(router: Router, { engine, access }: RouteOptions): void
  * `GET /sessions` lists live sessions, `GET /sessions/{id}` describes one, `DELETE /sessions/{id}` ends it and answers when it has
  * ended.
  */
-function sessionRoutes({ engine }: RouteOptions): HostRoute[] {
+function sessionRoutes({ engine, handledBy }: RouteOptions): HostRoute[] {
   return [
     {
       method: "GET",
@@ -151,9 +153,10 @@ function sessionRoutes({ engine }: RouteOptions): HostRoute[] {
       method: "GET",
       path: "/sessions/:sessionId",
       access: "caller",
-      summary: "Describes a session",
+      summary: "Describes a session, with the types of RTVI messages that its bot handles",
       handle(ctx) {
-        ctx.body = report(findSession(engine, ctx.params.sessionId ?? ""));
+        const session = findSession(engine, ctx.params.sessionId ?? "");
+        ctx.body = { ...report(session), handles: handledBy(session) };
       },
     },
     {

@@ -31,6 +31,9 @@ export interface CallState {
   readonly botName?: string | undefined;
   /** Whether the bot accepts phone keys. */
   readonly keypad: boolean;
+  /** Whether the bot handles typed text, and the message "interrupt". */
+  readonly acceptsText: boolean;
+  readonly acceptsInterrupt: boolean;
   readonly muted: boolean;
   readonly microphones: readonly Microphone[];
   readonly microphoneId?: string | undefined;
@@ -45,6 +48,8 @@ export const idle: CallState = {
   phase: "idle",
   activity: "listening",
   keypad: false,
+  acceptsText: false,
+  acceptsInterrupt: false,
   muted: false,
   microphones: [],
   acceptsCamera: false,

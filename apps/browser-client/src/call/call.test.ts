@@ -32,13 +32,20 @@ const timedOut = (seconds: number): Notice => ({ tone: "error", title: "Late", t
 let client: FakeClient;
 let state: CallState;
 let packets: number;
+/** The types of messages that the bot handles, as the runner says. */
+let handles: string[] | undefined;
 const media = { disconnect: vi.fn(async () => undefined) };
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "performance", "Date"] });
   vi.stubGlobal("location", { href: "https://example.com/client/" });
   vi.stubGlobal("sessionStorage", { getItem: () => null });
-  vi.stubGlobal("fetch", async () => Response.json({ sessionId: "abc" }));
+  handles = [];
+  vi.stubGlobal("fetch", async (url: string) =>
+    Response.json(url.endsWith("/sessions/abc") ? { handles } : { sessionId: "abc" }, {
+      headers: { "X-Session-Id": "abc" },
+    }),
+  );
   vi.stubGlobal(
     "AudioContext",
     class extends EventEmitter {
@@ -162,6 +169,19 @@ test("a blocked microphone is still reported when the bot is ready", async () =>
   client.emit(RTVIEvent.DeviceError, { devices: ["mic"], type: "permissions", message: "" });
   client.ready();
   expect(state.notice?.text).toMatch(/^The microphone is blocked/);
+});
+
+test("text and Interrupt are offered if the bot handles them, also when it says so later, or if the runner does not say", async () => {
+  await inCall();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(state).toMatchObject({ acceptsText: false, acceptsInterrupt: false });
+  handles = ["send-text"];
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(state).toMatchObject({ acceptsText: true, acceptsInterrupt: false });
+  handles = undefined;
+  client = new FakeClient();
+  await inCall();
+  await vi.waitFor(() => expect(state).toMatchObject({ acceptsText: true, acceptsInterrupt: true }));
 });
 
 test("a call that cannot reconnect is reported as lost, and ends after the transport has closed it", async () => {

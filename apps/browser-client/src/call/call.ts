@@ -1,5 +1,5 @@
 import { type DeviceError, type PipecatClient, RTVIEvent, type RTVIMessage } from "@pipecat-ai/client-js";
-import { startSession } from "../api.ts";
+import { fetchHandled, startSession } from "../api.ts";
 import {
   botNotReady,
   cameraFailed,
@@ -26,6 +26,8 @@ const late = botNotReady(botReadyTimeoutMs / 1000);
 const microphoneWordsAfterMs = 300;
 /** A bot that stops speaking within this time after the caller began to speak, or pressed Interrupt, was interrupted. */
 const stopsWithinMs = 1_500;
+/** When to ask what the bot handles, each in ms after the time before. */
+const handledAfterMs = [0, 1_000, 4_000];
 /** How long an interruption is shown at least. */
 const interruptedMs = 1_500;
 /** An error of the bot explains the end of a call that follows it within this time. */
@@ -50,6 +52,7 @@ export class Call {
   readonly #view: CallView;
   readonly #microphoneId: string | undefined;
   readonly #abort = new AbortController();
+  #sessionId: string | undefined;
   #opened: OpenConsole | undefined;
   #sound: CallSound | undefined;
   #state: Pick<CallState, "phase" | "startedAt" | "notice">;
@@ -73,9 +76,10 @@ export class Call {
   async run(): Promise<void> {
     const { signal } = this.#abort;
     try {
-      const reply = await startSession(this.#console.name, signal);
+      const { sessionId, reply } = await startSession(this.#console.name, signal);
       if (signal.aborted) return;
-      this.#view.log("session started", { sessionId: Object(reply).sessionId });
+      this.#sessionId = sessionId;
+      this.#view.log("session started", sessionId);
       const params = this.#console.connectParams(reply);
       const { client } = this.#open();
       if (this.#microphoneId !== undefined) client.updateMic(this.#microphoneId);
@@ -102,7 +106,7 @@ export class Call {
     const { startedAt } = this.#state;
     this.#change({
       ...{ phase: "ended", notice, camera: undefined, screen: false, keypad: false },
-      ...{ acceptsCamera: false, acceptsScreen: false },
+      ...{ acceptsCamera: false, acceptsScreen: false, acceptsText: false, acceptsInterrupt: false },
       durationMs: startedAt === undefined ? undefined : Date.now() - startedAt,
     });
     this.#view.log("call ended", notice.text);
@@ -133,8 +137,7 @@ export class Call {
   }
 
   /**
-   * Asks the bot to stop speaking, with the client message "interrupt". RTVI has no standard message for this; a bot that does
-   * not handle it answers with an error.
+   * Asks the bot to stop speaking, with the client message "interrupt". RTVI has no standard message for this.
    */
   interrupt(): void {
     this.#interruptedAt = performance.now();
@@ -183,6 +186,7 @@ export class Call {
       const botName = typeof about.name === "string" ? about.name : undefined;
       this.#change({ phase: "active", startedAt: Date.now(), keypad: hasDtmf(data.version), botName });
       if (this.#state.notice === late) this.#change({ notice: undefined });
+      void this.#followHandled();
     });
     client.on(RTVIEvent.BotDisconnected, () => this.end(webrtcBotLeft));
     client.on(RTVIEvent.Error, ({ type, data }: RTVIMessage) => {
@@ -251,6 +255,19 @@ export class Call {
         this.#change({ phase: silent ? "reconnecting" : "active" });
       }
     }, sampleEveryMs);
+  }
+
+  /** Shows the controls that the bot handles. A bot may register its listeners after it is ready. */
+  async #followHandled(): Promise<void> {
+    const { signal } = this.#abort;
+    for (const waitMs of handledAfterMs) {
+      await new Promise((resolve) => setTimeout(resolve, waitMs));
+      if (signal.aborted) return;
+      // A control that may do nothing is better than none, if the runner does not answer.
+      const handled = await fetchHandled(this.#sessionId ?? "", signal).catch(() => undefined);
+      const handles = (type: string) => handled?.includes(type) ?? true;
+      this.#change({ acceptsText: handles("send-text"), acceptsInterrupt: handles("client-message") });
+    }
   }
 
   #report(data: unknown): void {

@@ -45,7 +45,9 @@ export function Controls({ phone, state }: { readonly phone: Phone; readonly sta
             ))}
           </select>
         )}
-        {inCall && <IconButton name="Interrupt" icon="stop" onClick={() => call?.interrupt()} />}
+        {inCall && state.acceptsInterrupt && (
+          <IconButton name="Interrupt" icon="stop" onClick={() => call?.interrupt()} />
+        )}
         {inCall && keypad && (
           <IconButton
             name={showsKeys ? "Close keypad" : "Open keypad"}

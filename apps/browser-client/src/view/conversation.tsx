@@ -9,7 +9,7 @@ import { useStore } from "./use-store.ts";
 /** What the caller and the bot said, and a line for writing to the bot. */
 export function Conversation({ phone }: { readonly phone: Phone }) {
   const transcript = useStore(phone.transcript);
-  const { phase } = useStore(phone.state);
+  const { phase, acceptsText } = useStore(phone.state);
   const list = useFollow<HTMLDivElement>(transcript);
   return (
     <>
@@ -20,7 +20,7 @@ export function Conversation({ phone }: { readonly phone: Phone }) {
           <Bubble key={message.id} message={message} />
         ))}
       </div>
-      {isInCall(phase) && <Composer onSend={(text) => void phone.call?.sendText(text)} />}
+      {isInCall(phase) && acceptsText && <Composer onSend={(text) => void phone.call?.sendText(text)} />}
     </>
   );
 }
