@@ -29,6 +29,7 @@ export class CallSound {
       // Without a user gesture on the page, the browser plays it after the next one. Connect is one.
       this.#player.play().catch((error: Error) => console.warn("The bot's audio does not play:", error.message));
     }
+    void this.#context.resume(); // Safari starts it only when a microphone is open
     this.#meters.get(side)?.meter.close();
     this.#meters.set(side, { track, meter: openLevelMeter(this.#context, track) });
   }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Activity, clock, inWords, type Phase } from "./call-state.ts";
+import { type Activity, announcement, clock, inWords, type Phase } from "./call-state.ts";
 
 test("every state has words of its own", () => {
   const phases: Phase[] = ["idle", "starting", "microphone", "connecting", "waiting", "reconnecting", "ended"];
@@ -10,6 +10,14 @@ test("every state has words of its own", () => {
   ];
   expect(new Set(words).size).toBe(words.length);
   expect(words).not.toContain("");
+});
+
+test("screen readers announce the phases and interruptions of a call, but not who speaks", () => {
+  const said = (phase: Phase, activity: Activity = "listening") => announcement({ phase, activity });
+  expect([said("active"), said("active", "bot-speaking"), said("active", "caller-speaking")]).toEqual(
+    Array(3).fill("In call"),
+  );
+  expect([said("active", "interrupted"), said("reconnecting")]).toEqual(["The bot was interrupted", "Reconnecting…"]);
 });
 
 test("an ended call says how it ended", () => {

@@ -89,6 +89,12 @@ export function inWords({ phase, activity, notice }: Pick<CallState, "phase" | "
   }
 }
 
+/** What screen readers say about the state. They do not say who speaks: the user hears that. */
+export function announcement(state: Pick<CallState, "phase" | "activity" | "notice">): string {
+  const audible = state.phase === "active" && state.activity !== "interrupted";
+  return audible ? "In call" : inWords(state);
+}
+
 const activities: Readonly<Record<Activity, string>> = {
   listening: "The bot listens",
   "caller-speaking": "The bot hears you",

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "react";
-import { type CallState, clock, inWords, isBusy, isInCall } from "../call/call-state.ts";
+import { announcement, type CallState, clock, inWords, isBusy, isInCall } from "../call/call-state.ts";
 import type { Notice } from "../notices.ts";
 import type { Phone } from "../phone.ts";
 import { Controls } from "./controls.tsx";
@@ -19,8 +19,9 @@ export function CallCard({ phone, transport }: { readonly phone: Phone; readonly
     <section className="card call-card" data-phase={phase} aria-label="Call">
       <div className="call-top">
         <h1>{botName ?? "Your bot"}</h1>
-        <p className="state" role="status">
-          {inWords(state)}
+        <p className="state">{inWords(state)}</p>
+        <p className="visually-hidden" role="status">
+          {announcement(state)}
         </p>
         <Timer state={state} />
       </div>
