@@ -131,10 +131,10 @@ describe("over websocket", () => {
     await setTransports(caller, []);
     await caller.page.goto(running.origin);
     await caller.page.getByText("This runner has no transport.").waitFor();
-    await caller.page.route("**/status", (route) => route.abort());
+    await caller.page.route("**/status?problems", (route) => route.abort());
     await caller.page.getByRole("button", { name: "Try again" }).click();
     await caller.page.getByText(`The runner at ${running.origin} does not answer.`).waitFor();
-    await caller.page.unroute("**/status");
+    await caller.page.unroute("**/status?problems");
     await caller.page.getByRole("button", { name: "Try again" }).click();
     await caller.page.getByRole("button", { name: "Connect", exact: true }).waitFor();
   });
@@ -275,7 +275,7 @@ describe("over webrtc", () => {
 });
 
 async function setTransports({ page }: CallerPage, transports: readonly string[]): Promise<void> {
-  await page.route("**/status", (route) => route.fulfill({ json: { status: "ready", transports } }));
+  await page.route("**/status?problems", (route) => route.fulfill({ json: { status: "ready", transports } }));
 }
 
 /** Gives the page the id of another session than the one it started. */

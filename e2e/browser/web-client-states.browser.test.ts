@@ -129,8 +129,8 @@ test("in every state, in both sizes and themes, axe finds nothing, and the first
     ["phone-only", "Call the bot through Twilio", { transports: ["twilio"], problems: [problem] }],
     ["no-transport", "No transport", { transports: [] }],
   ] as const) {
-    await page.unroute("**/status");
-    await page.route("**/status", (route) => route.fulfill({ json: status }));
+    await page.unroute("**/status?problems");
+    await page.route("**/status?problems", (route) => route.fulfill({ json: status }));
     await page.reload();
     await page.getByRole("heading", { name: heading }).waitFor();
     await expectAccessible(caller, state);

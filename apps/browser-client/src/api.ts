@@ -23,7 +23,7 @@ export interface Status {
   readonly problems: readonly TransportProblem[];
 }
 
-/** Requests `GET /status`. Rejects with an Error whose message is shown to the user. */
+/** Requests `GET /status?problems`. Rejects with an Error whose message is shown to the user. */
 export async function fetchStatus(url: string, signal?: AbortSignal): Promise<Status> {
   const request = { cache: "no-store", headers: apiKeyHeaders(), ...(signal ? { signal } : {}) } as const;
   const response = await fetch(url, request).catch((cause) => {

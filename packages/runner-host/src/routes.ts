@@ -41,8 +41,8 @@ export function addRoutes(router: Router, options: RouteOptions): void {
 }
 
 /**
- * `/livez`: the process answers. `/readyz`: it takes new callers, 503 while it drains. `/status`: what `/start` can choose, and for
- * operators what the transports lack. `/metrics`.
+ * `/livez`: the process answers. `/readyz`: it takes new callers, 503 while it drains. `/status`: what `/start` can choose, and with
+ * `?problems`, for operators, what the transports lack. `/metrics`.
  */
 function healthRoutes({ transports, engine, metrics, access }: RouteOptions): HostRoute[] {
   return [
@@ -69,11 +69,11 @@ function healthRoutes({ transports, engine, metrics, access }: RouteOptions): Ho
       method: "GET",
       path: "/status",
       access: "open",
-      summary: "The transports that /start can choose",
+      summary: "The transports that /start can choose; with ?problems, also their missing settings",
       handle(ctx) {
         const names = transports.filter(isStartable).map(({ name }) => name);
-        const problems = access.isOperator(ctx.req) ? problemsOf(transports) : [];
-        ctx.body = { status: "ready", transports: names, ...(problems.length > 0 && { problems }) };
+        const asked = ctx.query.problems !== undefined && access.isOperator(ctx.req);
+        ctx.body = { status: "ready", transports: names, ...(asked && { problems: problemsOf(transports) }) };
       },
     },
     {

@@ -22,7 +22,7 @@ export function App() {
 
   const load = useCallback((signal?: AbortSignal) => {
     setLoading({ state: "loading" });
-    fetchStatus(runnerUrl("status"), signal).then(
+    fetchStatus(runnerUrl("status?problems"), signal).then(
       (status) => setLoading({ state: "loaded", status }),
       (error: Error) => {
         if (!signal?.aborted) setLoading({ state: "failed", reason: error.message });
