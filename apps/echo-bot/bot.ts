@@ -15,7 +15,7 @@ export async function bot(args: RunnerArguments) {
     websocket: audio,
   });
 
-  const rtvi = createRTVI(transport);
+  const rtvi = createRTVI(transport, { about: { name: "Echo bot" } });
   rtvi.on("sendText", ({ content }) => rtvi.botOutput(`You wrote: ${content}`));
   rtvi.on("dtmf", (key) => rtvi.botOutput(`You pressed: ${key}`));
   rtvi.on("clientMessage", ({ type }) => {

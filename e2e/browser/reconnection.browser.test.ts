@@ -51,7 +51,9 @@ test("both clients continue with the same bot after 3 s without a network, and n
       await expectEcho(caller);
       network.cut(true);
       const exchanged = client.exchange("Can you hear me?");
-      await sleep(3_000); // the outage
+      const outage = sleep(3_000);
+      if (open === openWebClient) await caller.page.getByText("Reconnecting…").first().waitFor({ timeout: 4_000 }); // promised: 2 s
+      await outage;
       expect(network.dropped(), name).toBeGreaterThan(100);
       network.cut(false);
       await exchanged;

@@ -5,12 +5,14 @@ import type { CallerPage } from "./caller-page.ts";
 export interface WebClient {
   readonly connect: Locator;
   readonly disconnect: Locator;
-  /** The line above the page with errors and the end of a call. */
+  /** The line with errors and the reason why a call ended. */
   readonly notice: Locator;
   /** Waits until that line matches `text`. */
   expectNotice(text: RegExp): Promise<void>;
-  /** The selector for the transport. Its text is the selected one. */
+  /** The selected transport. */
   readonly transport: Locator;
+  /** The state of the call, in words. */
+  readonly state: Locator;
   button(name: string): Locator;
   /** Clicks Connect and waits until the client and the bot are ready. */
   connectToBot(): Promise<void>;
@@ -26,22 +28,18 @@ export interface WebClient {
 export async function openWebClient({ page }: CallerPage, origin: string): Promise<WebClient> {
   const button = (name: string) => page.getByRole("button", { name, exact: true });
   const [connect, disconnect] = [button("Connect"), button("Disconnect")];
-  const notice = page.getByRole("alert").or(page.getByRole("status"));
+  const notice = page.locator(".notice");
+  const state = page.locator(".state");
   await page.goto(origin);
   await connect.waitFor();
-  // The first is the state of the client, the second that of the bot.
-  const expectReady = () =>
-    page
-      .getByRole("definition")
-      .filter({ hasText: /^ready$/, visible: true })
-      .nth(1)
-      .waitFor();
+  const expectReady = () => state.filter({ hasText: /^The bot (listens|hears you|speaks|was interrupted)$/ }).waitFor();
   return {
     connect,
     disconnect,
     notice,
     expectNotice: (text) => notice.filter({ hasText: text }).waitFor(),
-    transport: page.getByRole("combobox", { name: "Transport" }),
+    transport: page.getByRole("combobox", { name: "Transport" }).locator("option:checked"),
+    state,
     button,
     async connectToBot() {
       await connect.click();
@@ -57,9 +55,9 @@ export async function openWebClient({ page }: CallerPage, origin: string): Promi
       return page.evaluate("interruptedAt");
     },
     async exchange(text) {
-      await page.getByPlaceholder("Type message...").filter({ visible: true }).fill(text);
+      await page.getByPlaceholder("Type a message").fill(text);
       await button("Send").click();
-      await page.getByText(`You wrote: ${text}`, { exact: true }).filter({ visible: true }).waitFor();
+      await page.getByText(`You wrote: ${text}`, { exact: true }).waitFor();
     },
   };
 }

@@ -1,10 +1,21 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, expect, test, vi } from "vitest";
-import { apiKeyHeaders, fetchStatus, storeApiKey } from "./api.ts";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { apiKeyHeaders, fetchStatus, startSession, storeApiKey } from "./api.ts";
+import { NoticeError } from "./notices.ts";
 
 const closers: (() => void)[] = [];
+let stored: Map<string, string>;
+
+beforeEach(() => {
+  stored = new Map();
+  vi.stubGlobal("sessionStorage", {
+    getItem: (name: string) => stored.get(name) ?? null,
+    setItem: (name: string, value: string) => void stored.set(name, value),
+  });
+});
 afterEach(() => {
+  vi.unstubAllGlobals();
   for (const close of closers.splice(0)) close();
 });
 
@@ -15,11 +26,30 @@ async function serve(answer: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/status`;
 }
 
-test("fetchStatus returns the transports in the runner's order", async () => {
-  const url = await serve((_request, response) =>
-    response.end(JSON.stringify({ status: "ready", transports: ["webrtc", "websocket", 7] })),
-  );
-  expect(await fetchStatus(url)).toEqual({ transports: ["webrtc", "websocket"] });
+test("fetchStatus returns the transports in the runner's order, and what is missing", async () => {
+  const problem = { name: "twilio", reason: "No token.", fix: "Set it." };
+  const answer = { status: "ready", transports: ["webrtc", "websocket", 7], problems: [problem, { name: "daily" }] };
+  const url = await serve((_request, response) => response.end(JSON.stringify(answer)));
+  expect(await fetchStatus(url)).toEqual({ transports: ["webrtc", "websocket"], problems: [problem] });
+});
+
+test("startSession sends the API key, and tells a missing key from a wrong one", async () => {
+  const received: unknown[] = [];
+  const status = await serve(async (request, response) => {
+    const { authorization } = request.headers;
+    for await (const body of request) received.push(JSON.parse(String(body)), authorization);
+    const code = authorization === "Bearer right" ? 200 : 401;
+    response.writeHead(code, { "x-session-id": "abc" }).end(JSON.stringify({ wsUrl: "ws://x" }));
+  });
+  vi.stubGlobal("location", { href: status.replace("/status", "/client/") });
+  const start = () => startSession("webrtc", new AbortController().signal);
+  const keyAsked = () => start().then(undefined, (error) => error instanceof NoticeError && error.notice.key);
+  expect(await keyAsked()).toBe("missing");
+  storeApiKey("wrong");
+  expect(await keyAsked()).toBe("wrong");
+  storeApiKey("right");
+  expect(await start()).toEqual({ sessionId: "abc", reply: { wsUrl: "ws://x" } });
+  expect(received.slice(-2)).toEqual([{ transport: "webrtc" }, "Bearer right"]);
 });
 
 test.each([
@@ -39,11 +69,6 @@ test("fetchStatus names the address that does not answer", async () => {
 });
 
 test("a stored API key is sent as a bearer token", () => {
-  const stored = new Map<string, string>();
-  vi.stubGlobal("sessionStorage", {
-    getItem: (name: string) => stored.get(name) ?? null,
-    setItem: (name: string, value: string) => void stored.set(name, value),
-  });
   expect([...apiKeyHeaders()]).toEqual([]);
   storeApiKey(" my-key\n");
   expect([...apiKeyHeaders()]).toEqual([["authorization", "Bearer my-key"]]);

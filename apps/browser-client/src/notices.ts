@@ -3,9 +3,21 @@ import type { DeviceError } from "@pipecat-ai/client-js";
 /** A message to the user. `error`: something failed; `info`: it was intended. */
 export interface Notice {
   readonly tone: "error" | "info";
+  /** What happened to the call, in a few words. Missing if it continues. */
+  readonly title?: string;
   readonly text: string;
-  /** Whether to ask for the runner's API key. */
-  readonly asksKey?: true;
+  /** Asks for the runner's API key: `wrong` if the stored one was rejected. */
+  readonly key?: "missing" | "wrong";
+}
+
+/** An error with its text for the user. */
+export class NoticeError extends Error {
+  readonly notice: Notice;
+
+  constructor(notice: Notice) {
+    super(notice.text);
+    this.notice = notice;
+  }
 }
 
 const again = "Press Connect to try again.";
@@ -19,6 +31,12 @@ export const noTransport =
 export const noConsole =
   "This page supports none of the runner's transports. To talk from a browser, add @pipecat-ts/runner-webrtc or @pipecat-ts/runner-websocket to the bot's project.";
 
+export const notLoaded: Notice = {
+  tone: "error",
+  title: "Could not connect",
+  text: "A part of this page could not be loaded. The runner may have stopped, or was updated. Reload the page.",
+};
+
 export function unreachable(url: string): string {
   return `The runner at ${new URL(url).origin} does not answer. It may have stopped.`;
 }
@@ -31,43 +49,40 @@ export function notFromRunner(method: string, url: string): string {
   return `The answer to ${method} ${new URL(url).pathname} did not come from the runner. Another server may use this address.`;
 }
 
-/** Explains why `POST /start` failed. `error` is from the client library; its message is the runner's `detail`, if there was one. */
-export function startFailed(url: string, error: unknown): Notice {
-  if (error instanceof SyntaxError) return { tone: "error", text: `${notFromRunner("POST", url)} ${again}` };
+/** Explains why `POST /start` failed. `hasKey`: whether the request had an API key. */
+export function startFailed(url: string, error: unknown, hasKey = false): Notice {
   const { status } = Object(error) as { readonly status?: unknown };
-  if (status === 401) return { tone: "error", text: "This runner requires an API key.", asksKey: true };
+  if (status === 401)
+    return hasKey
+      ? { tone: "error", title: "Wrong API key", text: "The runner rejected this API key.", key: "wrong" }
+      : { tone: "info", title: "API key required", text: "This runner requires an API key.", key: "missing" };
+  const failed = (text: string): Notice => ({ tone: "error", title: "Could not connect", text: `${text} ${again}` });
+  if (error instanceof SyntaxError) return failed(notFromRunner("POST", url));
+  if (error instanceof TypeError) return failed(unreachable(url));
+  if (error instanceof DOMException && error.name === "TimeoutError")
+    return failed(`The runner took too long to answer POST ${new URL(url).pathname}.`);
   const reason = error instanceof Error ? error.message : String(error);
-  if (/^(failed to fetch|load failed|networkerror)/i.test(reason))
-    return { tone: "error", text: `${unreachable(url)} ${again}` };
-  if (reason === "Timed out")
-    return { tone: "error", text: `The runner took too long to answer POST ${new URL(url).pathname}. ${again}` };
-  return { tone: "error", text: `The session could not be started: ${sentence(reason)} ${again}` };
+  return failed(`The session could not be started: ${sentence(reason)}`);
 }
-
-export const keyStored: Notice = {
-  tone: "info",
-  text: "The API key is stored until you close this tab. Press Connect to use it.",
-};
 
 export function connectFailed(error: unknown): Notice {
   const reason = error instanceof Error ? error.message : String(error);
-  if (reason.includes("WebSocket connection error"))
-    return {
-      tone: "error",
-      text: `The runner did not accept the WebSocket. It may be at capacity, or have stopped. ${again}`,
-    };
-  return { tone: "error", text: `The connection to the bot failed: ${sentence(reason)} ${again}` };
+  const text = reason.includes("WebSocket connection error")
+    ? "The runner did not accept the WebSocket. It may be at capacity, or have stopped."
+    : `The connection to the bot failed: ${sentence(reason)}`;
+  return { tone: "error", title: "Could not connect", text: `${text} ${again}` };
 }
 
 /** Only a reload helps: a browser opens one WebSocket to a server at a time, and the client library never cancels this one. */
 export function websocketTimedOut(seconds: number): Notice {
-  return { tone: "error", text: `${notConnected(seconds)} Reload the page to try again.` };
+  return { tone: "error", title: "Could not connect", text: `${notConnected(seconds)} Reload the page to try again.` };
 }
 
 /** The offer was answered, but ICE failed. The usual cause is a network that allows HTTP but blocks UDP. */
 export function webrtcTimedOut(seconds: number): Notice {
   return {
     tone: "error",
+    title: "Could not connect",
     text: `${notConnected(seconds)} A firewall may block WebRTC. Press Connect to try again, or choose another transport.`,
   };
 }
@@ -83,23 +98,33 @@ export function botNotReady(seconds: number): Notice {
   };
 }
 
-const botLeft: Notice = { tone: "info", text: "The bot ended the call." };
+export const youHungUp: Notice = { tone: "info", title: "Call ended", text: "You ended the call." };
+
+export const canceled: Notice = { tone: "info", title: "Canceled", text: "You canceled the call." };
+
+const botLeft: Notice = { tone: "info", title: "Call ended", text: "The bot ended the call." };
 
 /** WebRTC reports the same event whether the bot finished, failed or was stopped. */
 export const webrtcBotLeft: Notice = {
   tone: "info",
+  title: "Call ended",
   text: "The bot or the runner ended the call. If you did not expect this, check the runner's log.",
 };
 
 export const connectionLost: Notice = {
   tone: "error",
+  title: "Connection lost",
   text: `The connection to the runner was lost. Either the runner stopped or the network failed. ${again}`,
 };
 
-/** A problem that the client library or the bot reported during the call. */
-export function reported(text: string): Notice {
+/** A problem that the client library or the bot reported during the call, and whether it ends the call. */
+export function reported(text: string, fatal = false): { readonly notice: Notice; readonly ends: boolean } {
   const code = /^websocket connection closed\. Code: (\d+)/.exec(text)?.[1];
-  return code === undefined ? { tone: "error", text: `The bot reported: ${sentence(text)}` } : closed(Number(code));
+  if (code !== undefined) return { notice: closed(Number(code)), ends: true };
+  return {
+    notice: { tone: "error", title: "The bot failed", text: `The bot reported: ${sentence(text)}` },
+    ends: fatal,
+  };
 }
 
 /** Explains why the runner closed the WebSocket. The codes are those of RFC 6455. */
@@ -108,13 +133,17 @@ function closed(code: number): Notice {
     case 1000:
       return botLeft;
     case 1001:
-      return { tone: "info", text: `The runner is shutting down and ended the call. ${again}` };
+      return { tone: "info", title: "Call ended", text: `The runner is shutting down and ended the call. ${again}` };
     case 1006:
       return connectionLost;
     case 1011:
-      return { tone: "error", text: `The bot failed and the call ended. Check the runner's log. ${again}` };
+      return {
+        tone: "error",
+        title: "The bot failed",
+        text: `The bot failed and the call ended. Check the runner's log. ${again}`,
+      };
     default:
-      return { tone: "error", text: `The runner ended the call with code ${code}. ${again}` };
+      return { tone: "error", title: "Call ended", text: `The runner ended the call with code ${code}. ${again}` };
   }
 }
 

@@ -1,28 +1,44 @@
 import { expect, test } from "vitest";
-import { publicHost, transportOptions } from "./transports.ts";
+import type { TransportProblem } from "./api.ts";
+import { phoneSteps, publicHost, transportOptions, variablesIn } from "./transports.ts";
 
-test("lists the runner's transports: supported ones first, WebRTC before all others", () => {
-  const options = transportOptions(["twilio", "websocket", "moq", "webrtc"]);
+const optionsOf = (transports: readonly string[], problems: readonly TransportProblem[] = []) =>
+  transportOptions({ transports, problems });
+
+test("lists the runner's transports: supported ones first, WebRTC before all others, and last what cannot run", () => {
+  const problem = { name: "daily", reason: "DAILY_API_KEY is not set.", fix: "Set it." };
+  const limited = { name: "twilio", reason: "Twilio cannot reach this server.", fix: "" };
+  const options = optionsOf(["twilio", "websocket", "moq", "webrtc"], [problem, limited]);
   expect(options.map(({ name, kind }) => `${name}: ${kind}`)).toEqual([
     "webrtc: console",
     "websocket: console",
     "twilio: phone",
     "moq: unsupported",
+    "daily: unavailable",
   ]);
-  expect(transportOptions([])).toEqual([]);
+  expect(options.map((option) => option.problem)).toEqual([undefined, undefined, limited, undefined, problem]);
+  expect(optionsOf([])).toEqual([]);
 });
 
 test("a transport named like an inherited property is unsupported", () => {
-  expect(transportOptions(["constructor"])).toEqual([
+  expect(optionsOf(["constructor"])).toMatchObject([
     { kind: "unsupported", name: "constructor", label: "constructor" },
   ]);
 });
 
-test.each(["twilio", "telnyx", "plivo", "exotel"])("the instructions for %s have the public address", (name) => {
-  const [option] = transportOptions([name]);
-  expect(option?.kind === "phone" && option.carrier.setUp("bots.example.com")).toMatch(
-    /(https|wss):\/\/bots\.example\.com\//,
-  );
+test.each(["twilio", "telnyx", "plivo", "exotel"])("the steps for %s have a command and an address to copy", (name) => {
+  const [option] = optionsOf([name]);
+  if (option?.kind !== "phone") return expect.fail("not a phone");
+  const [command, address] = phoneSteps(name, option.carrier, "bots.example.com").map(({ value }) => value);
+  expect(command).toBe(`pipecat-runner bot.ts -t ${name} -x bots.example.com`);
+  expect(address).toMatch(/^(https|wss):\/\/bots\.example\.com\//);
+});
+
+test("finds the variables that a text names", () => {
+  expect(variablesIn("Set TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_AUTH_TOKEN. See the SID in REST.")).toEqual([
+    "TWILIO_AUTH_TOKEN",
+    "TWILIO_API_KEY",
+  ]);
 });
 
 test("the public address is the page's own only if carriers can reach it", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import manifest from "../package.json" with { type: "json" };
-import { answerHandshake, sendFatalError } from "./handshake.ts";
+import { answerHandshake, handledMessages, sendFatalError } from "./handshake.ts";
 import { createRTVI } from "./rtvi.ts";
 import { createFakeTransport, type FakeTransport } from "./test/fake-transport.ts";
 
@@ -182,11 +182,31 @@ describe("client-ready", () => {
     expect(transport.sent).toHaveLength(1);
   });
 
+  it("is answered with what the bot adds to `about` before the client is ready", () => {
+    const transport = greeted();
+    createRTVI(transport, { about: { name: "Front desk" } });
+    createRTVI(transport);
+    transport.client("client-ready", { version: "2.1.0" });
+    expect(transport.sent[0]?.data).toMatchObject({ about: { library: "pipecat-runner", name: "Front desk" } });
+  });
+
   it("is answered with the `about` of the host", () => {
     const transport = greeted({ about: { library: "my-bot" } });
     transport.client("client-ready", { version: "2.1.0" });
     expect(transport.sent[0]?.data).toMatchObject({ about: { library: "my-bot" } });
   });
+});
+
+it("handledMessages lists the types that the bot has listeners for", () => {
+  const transport = greeted();
+  expect(handledMessages(transport)).toEqual([]);
+  const rtvi = createRTVI(transport);
+  expect(handledMessages(transport)).toEqual([]);
+  rtvi.on("clientMessage", () => undefined);
+  const remove = rtvi.on("sendText", () => undefined);
+  expect(handledMessages(transport)).toEqual(expect.arrayContaining(["client-message", "send-text"]));
+  remove();
+  expect(handledMessages(transport)).toEqual(["client-message"]);
 });
 
 describe("other messages", () => {

@@ -18,7 +18,10 @@ import { type RTVILogger, type RTVITransport, sendMessage } from "./transport.ts
 
 /** How a bot introduces itself to its clients. */
 export interface HandshakeOptions {
-  /** `about` in `bot-ready`. Default: pipecat-runner and its version. */
+  /**
+   * `about` in `bot-ready`, beside pipecat-runner and its version. The web client shows its `name`. It counts from the next
+   * `client-ready` on.
+   */
   readonly about?: Readonly<Record<string, unknown>> | undefined;
   /** Receives warnings about unsupported client versions and about messages that could not be sent. Default: none. */
   readonly logger?: RTVILogger | undefined;
@@ -38,8 +41,12 @@ export interface Handshake {
   readonly held: ReceivedMessage[];
   /** Receives all later client messages except `client-ready`. */
   receive: ((message: ReceivedMessage) => void) | undefined;
+  /** `about` in `bot-ready`. */
+  about: Readonly<Record<string, unknown>>;
   /** Whether the bot reports metrics. Undefined if it has not said so. */
   metrics: boolean | undefined;
+  /** The types of client messages that the bot has listeners for. */
+  handled: () => readonly string[];
   readonly logger: RTVILogger | undefined;
   /** The result of `createRTVI` for this transport. */
   rtvi: unknown;
@@ -61,11 +68,21 @@ export function answerHandshake(transport: RTVITransport, options: HandshakeOpti
   handshakeOf(transport, options);
 }
 
+/**
+ * The types of client messages that the bot has listeners for now, such as `send-text`, so that a client shows only the controls
+ * that do something. Empty if the bot has not called `createRTVI`.
+ */
+export function handledMessages(transport: RTVITransport): readonly string[] {
+  return (transport as { readonly [handshakeKey]?: Handshake })[handshakeKey]?.handled() ?? [];
+}
+
 /** Returns the transport's handshake. The first call starts to answer it. */
 export function handshakeOf(transport: RTVITransport, options: HandshakeOptions): Handshake {
   const owner = transport as { [handshakeKey]?: Handshake };
-  owner[handshakeKey] ??= startHandshake(transport, options);
-  return owner[handshakeKey];
+  const handshake = owner[handshakeKey] ?? startHandshake(transport, options);
+  owner[handshakeKey] = handshake;
+  handshake.about = { ...handshake.about, ...options.about };
+  return handshake;
 }
 
 /**
@@ -85,13 +102,15 @@ export async function sendFatalError(transport: RTVITransport, error: string): P
 }
 
 function startHandshake(transport: RTVITransport, options: HandshakeOptions): Handshake {
-  const { about = { library: "pipecat-runner", library_version: manifest.version }, logger } = options;
+  const { logger } = options;
   const handshake: Handshake = {
     client: undefined,
     listeners: new Set(),
     held: [],
     receive: undefined,
+    about: { library: "pipecat-runner", library_version: manifest.version },
     metrics: undefined,
+    handled: () => [],
     logger,
     rtvi: undefined,
   };
@@ -113,7 +132,7 @@ function startHandshake(transport: RTVITransport, options: HandshakeOptions): Ha
       send(serverMessage("error-response", { error: warning }, id));
     }
     const capabilities = speaks22(client) ? { capabilities: capabilitiesOf(transport, handshake) } : {};
-    send(serverMessage("bot-ready", { version: versionFor(client), about, ...capabilities }, id));
+    send(serverMessage("bot-ready", { version: versionFor(client), about: handshake.about, ...capabilities }, id));
     handshake.client = client;
     for (const listener of [...handshake.listeners]) listener(client);
   };

@@ -20,7 +20,7 @@ export type {
   UISnapshotMessage,
 } from "./client-events.ts";
 export type { FunctionCallOptions } from "./function-calls.ts";
-export { answerHandshake, type HandshakeOptions, sendFatalError } from "./handshake.ts";
+export { answerHandshake, type HandshakeOptions, handledMessages, sendFatalError } from "./handshake.ts";
 export type { AboutClient, RTVIClient } from "./protocols.ts";
 export type { FunctionCallReportLevel, ReportOptions } from "./reports.ts";
 export { createRTVI, type RTVI, type RTVIOptions } from "./rtvi.ts";

@@ -68,7 +68,7 @@ export interface RTVI extends RTVISenders {
 
 /**
  * Creates the bot's side of RTVI for a transport. A second call for the same transport returns the same object. If the host
- * has not called `answerHandshake`, this function does, with `about` and `logger`; otherwise these two have no effect.
+ * has not called `answerHandshake`, this function does, with `logger`; otherwise that has no effect.
  *
  * From then on, unknown message types, and invalid data of messages that have a listener, are answered with an
  * `error-response`. Messages that arrived earlier were held (the latest 50, at most 2 MiB). The bot's `appMessage` listeners still receive all messages.
@@ -161,6 +161,7 @@ function startRTVI(transport: RTVITransport, handshake: Handshake, options: RTVI
     transport.on("botSpeechProgress", createSpeechTexts(outputs, senders), { tap: true }),
     transport.on("dtmf", (key) => events.emit("dtmf", key), { tap: true }),
   ];
+  handshake.handled = () => [...clientMessages].flatMap(([type, { event }]) => (events.has(event) ? type : []));
   handshake.receive = receive;
   for (const message of handshake.held.splice(0)) receive(message);
   const close = (): void => {

@@ -5,6 +5,7 @@ import { hostname } from "node:os";
 import {
   type Access,
   isLoopback,
+  isRunnerError,
   type Logger,
   RunnerError,
   type RunnerSettings,
@@ -50,6 +51,8 @@ export interface AccessControl {
    * which may only start calls of their own.
    */
   requireOperator(request: IncomingMessage): void;
+  /** Whether `requireOperator` lets the request pass. */
+  isOperator(request: IncomingMessage): boolean;
   /** The credentials of an upgrade request. */
   credentialsOf(request: IncomingMessage, url: URL, credential: string | undefined): PresentedCredentials;
   /** Throws ORIGIN_REFUSED for pages of other origins, before their request can consume a token. */
@@ -77,6 +80,11 @@ export function createAccessControl(
   const tokens = createSocketTokens(webSocketSecret);
   const usesTokens = webSocketAuth === "token";
   const checkHost = createHostCheck(settings, hasKey, logger);
+
+  function requireOperator(request: IncomingMessage): void {
+    requireKey(request);
+    if (!hasKey) origins.requireListed(request.headers.origin, origins.isOwn(request));
+  }
 
   function requireKey(request: IncomingMessage): void {
     if (hasKey && !safeEqual(apiKey, bearerOf(request)))
@@ -124,9 +132,15 @@ export function createAccessControl(
       origins.requireNotEmbedded(request);
     },
     requireKey,
-    requireOperator(request) {
-      requireKey(request);
-      if (!hasKey) origins.requireListed(request.headers.origin, origins.isOwn(request));
+    requireOperator,
+    isOperator(request) {
+      try {
+        requireOperator(request);
+        return true;
+      } catch (error) {
+        if (isRunnerError(error)) return false;
+        throw error;
+      }
     },
     credentialsOf(request, url, credential) {
       return {

@@ -4,12 +4,13 @@ import { Duplex } from "node:stream";
 import { inspect } from "node:util";
 import cors from "@koa/cors";
 import { Router } from "@koa/router";
-import { answerHandshake, sendFatalError } from "@pipecat-ts/rtvi";
+import { answerHandshake, handledMessages, sendFatalError } from "@pipecat-ts/rtvi";
 import {
   type Credentials,
   isExposed,
   type RunnerContext,
   RunnerError,
+  type Transport,
   type TransportPlugin,
 } from "@pipecat-ts/runner-core";
 import { createSessionEngine, type HostSession } from "@pipecat-ts/runner-sessions";
@@ -61,6 +62,7 @@ export function createRunner(options: RunnerOptions): Runner {
     lag: () => engine.pacer.lag,
     droppedLogLines: () => logger.droppedLines ?? 0,
   });
+  const callTransports = new WeakMap<HostSession, Transport>();
   const files = fileStorage && createSessionFiles(fileStorage);
   const engine = createSessionEngine(
     {
@@ -75,6 +77,7 @@ export function createRunner(options: RunnerOptions): Runner {
       observer: options.observer,
       handlesSignals: () => !serving,
       onTransport(session, transport) {
+        callTransports.set(session, transport);
         answerHandshake(transport, { logger: session.logger });
         return metrics.follow(session.transport, transport);
       },
@@ -195,9 +198,13 @@ export function createRunner(options: RunnerOptions): Runner {
     const sendFrom = createFileSender();
     const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
     const restrictedTo = settings.transport;
+    const handledBy = (session: HostSession) => {
+      const transport = callTransports.get(session);
+      return transport ? handledMessages(transport) : [];
+    };
     addRoutes(routes, {
       ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, files, guard, cloud },
-      ...{ downloadsFolder, sendFrom, userRouter: router, requiresKey: accessOptions.apiKey !== undefined },
+      ...{ downloadsFolder, sendFrom, handledBy, userRouter: router, requiresKey: accessOptions.apiKey !== undefined },
     });
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());

@@ -34,6 +34,18 @@ test("/start uses the named transport, else the one that claims the body, else t
   });
 });
 
+test("/status?problems says what the transports lack, with an API key only to those who send it", async () => {
+  const problems = [{ name: "broken", reason: "The key is missing", fix: "Set KEY." }];
+  await using open = await startRunner({ plugins });
+  expect(await (await open.fetch("/status?problems")).json()).toMatchObject({ status: "ready", problems });
+  const apiKey = "sixteen-characters";
+  await using host = await startRunner({ plugins, apiKey });
+  const seen = async (headers: Record<string, string>) => (await host.fetch("/status?problems", { headers })).json();
+  expect(await seen({})).not.toHaveProperty("problems");
+  expect(await seen({ authorization: "Bearer wrong-sixteen-chars" })).not.toHaveProperty("problems");
+  expect(await seen({ authorization: `Bearer ${apiKey}` })).toMatchObject({ problems });
+});
+
 test("a claim overrides the rank", async () => {
   const claiming = named("claiming", -1, { advanced: { claims: (body) => body.claimed === true } });
   await using host = await startRunner({ plugins: [low, claiming] });
@@ -380,7 +392,7 @@ test("GET /sessions lists pending and active sessions without their bodies", asy
   });
   expect(text).not.toMatch(/secret|\+1555/);
   const one = await (await host.fetch(`/sessions/${id}`)).json();
-  expect(one).toMatchObject({ sessionId: id, state: "active" });
+  expect(one).toMatchObject({ sessionId: id, state: "active", handles: [] });
 });
 
 test("DELETE ends a session and answers when it has ended", async () => {

@@ -21,6 +21,8 @@ export interface RouteOptions extends UploadRouteOptions, Omit<OpenApiOptions, "
   readonly downloadsFolder: string | undefined;
   readonly sendFrom: FileSender;
   readonly cloud: Cloud | undefined;
+  /** The types of client messages that the bot of a session has listeners for. */
+  handledBy(session: HostSession): readonly string[];
 }
 
 /** Adds all routes but the client, in their order of precedence. Each checks access before it reads a body. */
@@ -41,8 +43,11 @@ export function addRoutes(router: Router, options: RouteOptions): void {
   addBotRoutes(router, options);
 }
 
-/** `/livez`: the process answers. `/readyz`: it takes new callers, 503 while it drains. `/status`: what `/start` can choose. `/metrics`. */
-function healthRoutes({ transports, engine, metrics }: RouteOptions): HostRoute[] {
+/**
+ * `/livez`: the process answers. `/readyz`: it takes new callers, 503 while it drains. `/status`: what `/start` can choose, and with
+ * `?problems`, for operators, what the transports lack. `/metrics`.
+ */
+function healthRoutes({ transports, engine, metrics, access }: RouteOptions): HostRoute[] {
   return [
     {
       method: "GET",
@@ -67,9 +72,11 @@ function healthRoutes({ transports, engine, metrics }: RouteOptions): HostRoute[
       method: "GET",
       path: "/status",
       access: "open",
-      summary: "The transports that /start can choose",
+      summary: "The transports that /start can choose; with ?problems, also their missing settings",
       handle(ctx) {
-        ctx.body = { status: "ready", transports: transports.filter(isStartable).map(({ name }) => name) };
+        const names = transports.filter(isStartable).map(({ name }) => name);
+        const asked = ctx.query.problems !== undefined && access.isOperator(ctx.req);
+        ctx.body = { status: "ready", transports: names, ...(asked && { problems: problemsOf(transports) }) };
       },
     },
     {
@@ -83,6 +90,15 @@ function healthRoutes({ transports, engine, metrics }: RouteOptions): HostRoute[
       },
     },
   ];
+}
+
+/** What keeps transports from running, or limits them: missing settings, and how to set them. */
+function problemsOf(transports: readonly InstalledTransport[]) {
+  return transports.flatMap(({ name, availability, excluded }) => {
+    if (excluded || availability.state === "ready") return [];
+    const { reason, fix } = availability;
+    return [{ name, reason, fix }];
+  });
 }
 
 /** `POST /start`. Any content type but multipart counts as JSON, because curl sends JSON as a form unless told otherwise. */
@@ -125,7 +141,7 @@ function addSessionCheck(router: Router, { engine, access }: RouteOptions): void
  * `GET /sessions` lists live sessions, `GET /sessions/{id}` describes one, `DELETE /sessions/{id}` ends it and answers when it has
  * ended.
  */
-function sessionRoutes({ engine }: RouteOptions): HostRoute[] {
+function sessionRoutes({ engine, handledBy }: RouteOptions): HostRoute[] {
   return [
     {
       method: "GET",
@@ -140,9 +156,10 @@ function sessionRoutes({ engine }: RouteOptions): HostRoute[] {
       method: "GET",
       path: "/sessions/:sessionId",
       access: "caller",
-      summary: "Describes a session",
+      summary: "Describes a session, with the types of RTVI messages that its bot handles",
       handle(ctx) {
-        ctx.body = report(findSession(engine, ctx.params.sessionId ?? ""));
+        const session = findSession(engine, ctx.params.sessionId ?? "");
+        ctx.body = { ...report(session), handles: handledBy(session) };
       },
     },
     {

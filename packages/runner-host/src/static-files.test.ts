@@ -5,6 +5,7 @@ import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { Router } from "@koa/router";
 import Koa from "koa";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -47,6 +48,9 @@ beforeAll(() => {
   writeFileSync(join(clientRoot, "index.html"), "<!doctype html>");
   writeFileSync(join(clientRoot, "assets", "index-Bx3_k9Qz.js"), "hello()");
   writeFileSync(join(clientRoot, "assets", "index-Bx3_k9Qz.css"), "a{}");
+  writeFileSync(join(clientRoot, "assets", "call-Cd4_m2Rt.js"), "hello()");
+  writeFileSync(join(clientRoot, "assets", "call-Cd4_m2Rt.js.br"), brotliCompressSync("hello()"));
+  writeFileSync(join(clientRoot, "assets", "call-Cd4_m2Rt.js.gz"), gzipSync("hello()"));
   writeFileSync(join(clientRoot, "voice.wav"), "RIFF");
   writeFileSync(join(clientRoot, ".env"), "secret");
 });
@@ -344,4 +348,33 @@ test("a file that becomes shorter while it is sent closes the connection", async
   connection.resume();
   connection.on("error", () => undefined); // It may be reset.
   await once(connection, "close");
+});
+
+test.each([
+  ["gzip, deflate, br, zstd", "br"],
+  ["gzip", "gzip"],
+  ["br;q=0, gzip", "gzip"],
+  ["identity", null],
+])(
+  "a browser that accepts %j gets the client in the encoding %s, with type and caching of the original",
+  async (accepted, encoding) => {
+    await using host = await startRunner({ clientRoot });
+    const path = "/client/assets/call-Cd4_m2Rt.js";
+    const response = await host.fetch(path, { headers: { "accept-encoding": accepted } });
+    expect(await response.text()).toBe("hello()"); // fetch decodes it
+    const header = (name: string) => response.headers.get(name);
+    expect([header("content-encoding"), header("vary")]).toEqual([encoding, "Accept-Encoding"]);
+    expect(header("content-type")).toBe("text/javascript; charset=utf-8");
+    expect(header("cache-control")).toBe("public, max-age=31536000, immutable");
+    const again = { "accept-encoding": accepted, "if-none-match": header("etag") ?? "", "cache-control": "" };
+    expect((await host.fetch(path, { headers: again })).status).toBe(304);
+  },
+);
+
+test("a file without a compressed one is sent as it is", async () => {
+  await using host = await startRunner({ clientRoot });
+  const response = await host.fetch("/client/voice.wav", { headers: { "accept-encoding": "br, gzip" } });
+  expect([response.status, response.headers.get("content-encoding")]).toEqual([200, null]);
+  expect(response.headers.get("content-type")).toBe("audio/wav");
+  expect(await response.text()).toBe("RIFF");
 });

@@ -1,6 +1,6 @@
 import type { ReadStream } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
-import { basename, join, sep } from "node:path";
+import { basename, extname, join, sep } from "node:path";
 import type { Router } from "@koa/router";
 import { RunnerError } from "@pipecat-ts/runner-core";
 import type { Context } from "koa";
@@ -12,8 +12,8 @@ const maxOpenFiles = 100;
 /** How long a client may stop reading a file, in ms. */
 const defaultStallMs = 30_000;
 
-/** Sends files of one runner. */
-export type FileSender = (ctx: Context, folder: string, path: string, headers?: FileHeaders) => Promise<void>;
+/** Sends files of one runner. Resolves with whether the file exists. */
+export type FileSender = (ctx: Context, folder: string, path: string, headers?: FileHeaders) => Promise<boolean>;
 
 type FileHeaders = Readonly<Record<string, string>>;
 
@@ -25,7 +25,7 @@ export function createFileSender(stallMs: number = defaultStallMs): FileSender {
   let openFiles = 0;
   return async (ctx, folder, path, headers = {}) => {
     const file = await findFile(folder, path);
-    if (file === undefined) return;
+    if (file === undefined) return false;
     if (openFiles >= maxOpenFiles) {
       throw new RunnerError("AT_CAPACITY", `${maxOpenFiles} files are being sent already.`, {
         fix: "Try again in a moment.",
@@ -35,6 +35,7 @@ export function createFileSender(stallMs: number = defaultStallMs): FileSender {
     try {
       ctx.res.setTimeout(stallMs, () => ctx.res.destroy());
       await sendFile(ctx, file, { "X-Content-Type-Options": "nosniff", ...headers });
+      return true;
     } finally {
       openFiles -= 1;
     }
@@ -119,9 +120,15 @@ export function downloadRoutes(folder: string | undefined, sendFrom: FileSender)
   ];
 }
 
+/** The encodings of files next to the original, the preferred one first: `index.html.br` is `index.html` in brotli. */
+const encodings = [
+  ["br", ".br"],
+  ["gzip", ".gz"],
+] as const;
+
 /**
  * Serves the built web client at `/client/`, and redirects `/` there unless a route before answered it. Files with a hash in
- * their name are cached forever, the others are revalidated.
+ * their name are cached forever, the others are revalidated. Browsers get the compressed files that exist.
  */
 export function addClientRoutes(router: Router, root: string, sendFrom: FileSender): void {
   const toClient = (ctx: Context) => {
@@ -133,8 +140,18 @@ export function addClientRoutes(router: Router, root: string, sendFrom: FileSend
   router.get("/client{/*path}", async (ctx) => {
     const path = ctx.params.path || "index.html";
     const hashed = /^assets\/.*-[\w-]{8,}\.\w+$/.test(path);
-    await sendFrom(ctx, root, path, {
+    const headers = {
       "Cache-Control": hashed ? "public, max-age=31536000, immutable" : "no-cache",
-    });
+      Vary: "Accept-Encoding",
+    };
+    for (const [encoding, suffix] of encodings) {
+      if (ctx.acceptsEncodings(encoding) !== encoding) continue;
+      ctx.type = extname(path);
+      const type = ctx.response.get("Content-Type");
+      ctx.remove("Content-Type");
+      const compressed = { ...headers, "Content-Encoding": encoding, "Content-Type": type };
+      if (await sendFrom(ctx, root, `${path}${suffix}`, compressed)) return;
+    }
+    await sendFrom(ctx, root, path, headers);
   });
 }

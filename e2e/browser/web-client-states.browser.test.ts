@@ -1,0 +1,257 @@
+import { join } from "node:path";
+import { tone } from "@pipecat-ts/runner-testing";
+import axe from "axe-core";
+import { createRTVI, createTransport, type RunnerArguments } from "pipecat-runner";
+import { expect, test } from "vitest";
+import type { CallerPage } from "./caller-page.ts";
+import { useBrowser } from "./fixture.ts";
+import { openWebClient } from "./web-client.ts";
+
+const { echoBot, start, openPage, expectEnded } = useBrowser().over("webrtc");
+
+const sizes = [
+  { width: 1280, height: 800 },
+  { width: 390, height: 844 },
+] as const;
+const themes = ["light", "dark"] as const;
+
+/** A folder for a screenshot of each state, in both sizes and themes. Default: none are taken. */
+const { PIPECAT_SCREENSHOTS: screenshots } = process.env;
+
+/** The most that the first load may transfer before a call, in bytes. */
+const maxFirstLoad = 150 * 1024;
+
+/** Greets, talks until it is interrupted, answers texts with a tone, and fails if a text says so. */
+async function scriptedBot(args: RunnerArguments): Promise<void> {
+  const transport = await createTransport(args, { webrtc: () => ({ videoInEnabled: true }) });
+  const rtvi = createRTVI(transport, { about: { name: "Front desk" } });
+  rtvi.on("clientMessage", ({ type }) => {
+    if (type === "interrupt") transport.interrupt();
+  });
+  const told = Promise.withResolvers<void>();
+  rtvi.on("sendText", ({ content }) => {
+    if (content === "Fail now") told.resolve();
+    else transport.play(answer());
+  });
+  await rtvi.ready;
+  await rtvi.userTranscription({ text: "Good morning. Do you have a table for two tonight?", final: true });
+  const speech = transport.speak();
+  speech.text("Good morning. Yes, at seven or at half past eight. Which of them suits you better?");
+  await speech.write(tone(330, { durationMs: 60_000, sampleRate: 24_000 }));
+  await Promise.race([told.promise, transport.closed]);
+  await rtvi.error("The language model does not answer.", { fatal: true });
+}
+
+/** Half a second of silence, because an answer at once would be a bot that speaks over the caller. Then a tone. */
+async function* answer() {
+  yield { samples: new Int16Array(12_000), sampleRate: 24_000, channels: 1 } as const;
+  yield tone(440, { durationMs: 1_000, sampleRate: 24_000 });
+}
+
+test("in every state, in both sizes and themes, axe finds nothing, and the first load is small", async () => {
+  const running = await start(scriptedBot);
+  const caller = await openPage(running.origin);
+  const { page } = caller;
+  await freezeStatistics(caller);
+  const granted = await holdMicrophone(caller);
+  const client = await openWebClient(caller, running.origin);
+  const expectState = (words: string) => expect.poll(() => client.state.textContent(), { timeout: 30_000 }).toBe(words);
+  await page.waitForFunction(`performance.getEntriesByType("resource").some(({ name }) => name.includes("/call-"))`);
+  expect(await transferred(caller)).toBeLessThan(maxFirstLoad);
+
+  await page.evaluate("document.fonts.ready");
+  await expectAccessible(caller, "idle");
+  await client.connect.click();
+  await expectState("Allow the microphone in your browser");
+  await expectAccessible(caller, "microphone");
+
+  const offered = Promise.withResolvers<void>();
+  await page.route("**/api/offer", async (route) => {
+    await offered.promise;
+    await route.fallback();
+  });
+  await granted();
+  await expectState("Connecting…");
+  await expectAccessible(caller, "connecting");
+  offered.resolve();
+
+  await expectState("The bot speaks");
+  await page.getByText("at seven").waitFor();
+  await expect.poll(() => page.getByText("Round trip").locator("+ dd").textContent()).toMatch(/^\d+ ms$/);
+  await expectAccessible(caller, "in-call");
+  await page.getByRole("tab", { name: "Events" }).click();
+  await expectAccessible(caller, "events");
+  expect(await page.evaluate("document.documentElement.scrollHeight"), "the list scrolls, not the page").toBe(844);
+  await page.getByRole("tab", { name: "Conversation" }).click();
+
+  await client.button("Interrupt").click();
+  await expectState("The bot was interrupted");
+  await expectAccessible(caller, "interrupted");
+
+  await client.button("Mute the microphone").click(); // the end of the caller's speech
+  await page.getByPlaceholder("Type a message").fill("Answer");
+  await client.button("Send").click();
+  await expect.poll(() => page.getByText("Response").locator("+ dd").textContent()).toMatch(/^\d+ ms$/);
+
+  await page.evaluate("stopPackets(true)");
+  await expectState("Reconnecting…");
+  await expectAccessible(caller, "reconnecting");
+  await page.evaluate("stopPackets(false)");
+  await client.expectReady();
+
+  await page.getByPlaceholder("Type a message").fill("Fail now");
+  await client.button("Send").click();
+  await expectState("The bot failed");
+  await client.expectNotice(/^The bot reported: The language model does not answer\.$/);
+  await expectAccessible(caller, "bot-failed");
+
+  await client.connectToBot();
+  await client.disconnect.click();
+  await expectState("Call ended");
+  expect(await page.locator(".timer").textContent()).toMatch(/^Duration 0:0\d$/);
+  await expectAccessible(caller, "ended");
+
+  await page.route("**/start", (route) => route.fulfill({ status: 401, json: { detail: "A key is required." } }));
+  await client.connect.click();
+  await expectState("API key required");
+  await expectAccessible(caller, "key-required");
+  await page.getByLabel("API key").fill("wrong");
+  await page.getByLabel("API key").press("Enter");
+  await expectState("Wrong API key");
+  await expectAccessible(caller, "key-wrong");
+
+  const problem = {
+    name: "twilio",
+    reason: "Calls end only when their socket closes: the runner cannot hang up or transfer them.",
+    fix: "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
+  };
+  for (const [state, heading, status] of [
+    ["phone-only", "Call the bot through Twilio", { transports: ["twilio"], problems: [problem] }],
+    ["no-transport", "No transport", { transports: [] }],
+  ] as const) {
+    await page.unroute("**/status?problems");
+    await page.route("**/status?problems", (route) => route.fulfill({ json: status }));
+    await page.reload();
+    await page.getByRole("heading", { name: heading }).waitFor();
+    await expectAccessible(caller, state);
+  }
+  await expectEnded(running);
+}, 120_000);
+
+test("a call works with the keyboard alone", async () => {
+  const running = await start(echoBot);
+  const caller = await openPage(running.origin);
+  const { page } = caller;
+  const client = await openWebClient(caller, running.origin);
+  const { keyboard } = page;
+  /** Presses Tab until the focus is on the element with this accessible name. */
+  const tabTo = async (name: string, key = "Tab") => {
+    for (let presses = 0; presses < 30; presses++) {
+      await keyboard.press(key);
+      const focused = page.locator(":focus");
+      if ((await focused.count()) === 0) continue;
+      const label = (await focused.getAttribute("aria-label")) ?? (await focused.textContent());
+      if (label?.trim() !== name) continue;
+      expect(await focused.evaluate((element) => element.matches(":focus-visible"))).toBe(true);
+      return;
+    }
+    expect.fail(`Tab does not reach "${name}".`);
+  };
+
+  await tabTo("Connect");
+  await keyboard.press("Enter");
+  await client.expectReady();
+  await page.getByRole("status").getByText("In call").waitFor(); // what screen readers announce
+  expect(await page.locator(":focus").textContent(), "the focus stays on the main button").toBe("Disconnect");
+  await tabTo("Mute the microphone");
+  await keyboard.press("Space");
+  await client.button("Unmute the microphone").waitFor();
+  await keyboard.press("Space");
+  await tabTo("Interrupt");
+  await keyboard.press("Enter");
+  await tabTo("Open keypad");
+  await keyboard.press("Enter");
+  await tabTo("DTMF 5");
+  await keyboard.press("Enter");
+  await page.getByText("You pressed: 5", { exact: true }).waitFor();
+  await tabTo("Message to the bot");
+  await keyboard.type("Good morning");
+  await keyboard.press("Enter");
+  await page.getByText("You wrote: Good morning", { exact: true }).waitFor();
+  await tabTo("Conversation", "Shift+Tab"); // the list
+  await tabTo("Conversation", "Shift+Tab"); // the tab
+  await keyboard.press("ArrowRight");
+  await tabTo("Filter events");
+  await keyboard.type("bot-output");
+  await page.getByText("Good morning").first().waitFor();
+  await tabTo("Pause");
+  await keyboard.press("Space");
+  const events = page.getByRole("list", { name: "Events" }).getByRole("listitem");
+  expect(await events.locator("strong").allTextContents()).toEqual(["bot-output", "bot-output"]);
+  await tabTo("Disconnect", "Shift+Tab");
+  await keyboard.press("Enter");
+  await client.expectNotice(/^You ended the call\.$/);
+  await expectEnded(running);
+  expect(await page.locator(":focus").textContent()).toBe("Connect");
+});
+
+/** Makes the page wait for the microphone until the returned function is called. */
+async function holdMicrophone({ page }: CallerPage): Promise<() => Promise<unknown>> {
+  await page.addInitScript(`{
+    const { mediaDevices } = navigator;
+    const open = mediaDevices.getUserMedia.bind(mediaDevices);
+    const granted = new Promise((resolve) => { globalThis.grantMicrophone = resolve; });
+    mediaDevices.getUserMedia = (wanted) => granted.then(() => open(wanted));
+  }`);
+  return () => page.evaluate("grantMicrophone()");
+}
+
+/**
+ * Lets the test stop the packets in the page's statistics, for as long as axe needs. Tests with a network that is cut are in
+ * `reconnection.browser.test.ts`.
+ */
+async function freezeStatistics({ page }: CallerPage): Promise<void> {
+  await page.addInitScript(`{
+    const { getStats } = RTCPeerConnection.prototype;
+    let last, stopped = false;
+    RTCPeerConnection.prototype.getStats = function () {
+      if (!stopped) last = getStats.call(this);
+      return last;
+    };
+    globalThis.stopPackets = (stop) => { stopped = stop; };
+  }`);
+}
+
+/** The bytes that the page has transferred so far, without headers. */
+async function transferred({ page }: CallerPage): Promise<number> {
+  return await page.evaluate<number>(
+    `["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type)).reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0)`,
+  );
+}
+
+/** Where the main button was first, by the width of the page. */
+const buttonAt = new Map<number, number>();
+
+/** Runs axe in both sizes and themes, and checks that the main button is where it was before. */
+async function expectAccessible({ page }: CallerPage, state: string): Promise<void> {
+  if (await page.evaluate("!globalThis.axe")) await page.evaluate(axe.source);
+  for (const size of sizes) {
+    await page.setViewportSize(size);
+    for (const { y } of await page
+      .locator(".main-button")
+      .evaluateAll((all) => all.map((button) => button.getBoundingClientRect()))) {
+      const first = buttonAt.get(size.width) ?? y;
+      buttonAt.set(size.width, first);
+      expect(y, `${state}: top of the main button`).toBeCloseTo(first, 0);
+    }
+    for (const colorScheme of themes) {
+      await page.emulateMedia({ colorScheme });
+      const name = `${state}-${size.width}-${colorScheme}`;
+      if (screenshots) await page.screenshot({ path: join(screenshots, `${name}.png`) });
+      const violations = await page.evaluate<unknown[]>(
+        `axe.run({ resultTypes: ["violations"] }).then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => html + failureSummary)]))`,
+      );
+      expect(violations, name).toEqual([]);
+    }
+  }
+}
