@@ -43,7 +43,7 @@ export interface SessionEngineOptions {
   handlesSignals(): boolean;
   /** A bot's transport is built. Returns what to do when its session ends. */
   onTransport?(session: HostSession, transport: Transport): () => void;
-  /** Tells the caller why the bot failed, before the session ends. Has 5 s. Default: callers are not told. */
+  /** Tells the caller why the bot failed, before the session ends. Has at most 3.5 s. Default: callers are not told. */
   readonly reportFailure?: ReportFailure | undefined;
   onEnded?(session: HostSession, reason: CloseReason): void;
   /** Code held the event loop for `durationMs`, at least 200 ms. */

@@ -1,7 +1,9 @@
 import { type Connect, type Logger, type Transport, withTimeout } from "@pipecat-ts/runner-core";
 
-/** How long a session whose bot failed waits until its caller is connected and was told, in ms. */
-const reportMs = 5_000;
+/** How long a session whose bot failed waits for its caller to connect, in ms. */
+const connectionMs = 3_000;
+/** How long it then waits until the caller was told, in ms. A client of another protocol never becomes ready for the message. */
+const reportMs = 500;
 
 /** Tells the caller of a session why its bot failed. Resolves when the message is sent. */
 export type ReportFailure = (transport: Transport, error: unknown) => Promise<void>;
@@ -14,7 +16,7 @@ export interface FailureReport {
   transportBuilt(transport: Transport, sendsMessages: boolean): void;
   /**
    * Sends the report, on the bot's transport, or on one that `connect` builds if the bot has none. Resolves, and never rejects, when it
-   * is sent, cannot be sent, or 5 s have passed, or when the session's signal aborts.
+   * is sent or cannot be sent, after 3 s without a connection, 500 ms after it, or when the session's signal aborts.
    */
   send(error: unknown, connect: Connect): Promise<void>;
 }
@@ -25,7 +27,6 @@ export function createFailureReport(report: ReportFailure, signal: AbortSignal, 
   let sendsMessages = true;
 
   async function sendOnce(error: unknown, connect: Connect): Promise<void> {
-    await connection;
     const target = transport ?? (await connect({}));
     if (sendsMessages) await report(target, error);
   }
@@ -41,10 +42,13 @@ export function createFailureReport(report: ReportFailure, signal: AbortSignal, 
       const { promise: aborted, resolve: stop } = Promise.withResolvers<void>();
       const onAbort = () => stop();
       signal.addEventListener("abort", onAbort, { once: true });
-      const sent = sendOnce(error, connect).catch((err: unknown) =>
-        logger.debug({ err }, "caller not told of failure"),
-      );
-      await withTimeout(Promise.race([sent, aborted]), reportMs);
+      const isConnected = await withTimeout(Promise.race([connection, aborted]), connectionMs);
+      if (isConnected && !signal.aborted) {
+        const sent = sendOnce(error, connect).catch((err: unknown) => {
+          logger.debug({ err }, "caller not told of failure");
+        });
+        await withTimeout(Promise.race([sent, aborted]), reportMs);
+      }
       signal.removeEventListener("abort", onAbort);
     },
   };
