@@ -1,5 +1,6 @@
 import { type Logger, resolveOptions } from "@pipecat-ts/runner-core";
 import type { Runner } from "@pipecat-ts/runner-host";
+import { callCommand } from "./call/call-command.ts";
 import { parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
 import { commandFlags } from "./flags.ts";
 import { readIsolation, runIsolated } from "./isolated.ts";
@@ -22,10 +23,17 @@ export async function run(argv: readonly string[], itself?: string): Promise<voi
   const { version, help, verbose } = parsePartly(argv, [runnerGroup]).given[runnerGroup.name] ?? {};
   prepareStandardStreams();
   const writesTypes = itself === undefined && argv.length === 1 && argv[0] === "types";
-  if (!version && !help && !writesTypes) sendConsoleToStderr();
+  const calls = itself === undefined && argv[0] === "call";
+  if (!version && !help && !writesTypes && !calls) sendConsoleToStderr();
   let code = 1;
   try {
-    code = version ? printVersion() : writesTypes ? printTypeFile() : await execute(argv, itself);
+    code = calls
+      ? await callCommand(argv.slice(1))
+      : version
+        ? printVersion()
+        : writesTypes
+          ? printTypeFile()
+          : await execute(argv, itself);
   } catch (error) {
     console.error(failureText(error, verbose === true, process.stderr));
   }

@@ -8,10 +8,9 @@ import type {
   SessionArguments,
   TransportPlugin,
 } from "@pipecat-ts/runner-core";
+import { createPlayout, openMicrophone, type Playout } from "@pipecat-ts/runner-core/caller";
 import { createRunner } from "@pipecat-ts/runner-host";
 import { createRecordingLogger, type RecordingLogger } from "./log.ts";
-import { createPlayout, type Playout } from "./playout.ts";
-import { cut } from "./signal.ts";
 
 /** How a simulated caller calls a bot. */
 export interface BotCallOptions {
@@ -101,7 +100,7 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
   const released = runner.direct();
   const call = await Promise.race([ready.promise, released.then(() => ready.promise)]);
   const reason = released.then(() => ended.promise);
-  const microphone = openMicrophone((frame) => call.audio(frame));
+  const microphone = openMicrophone(16_000, (frame) => call.audio(frame));
   void reason.finally(() => microphone.close());
 
   const sendMessage = (message: unknown): void => call.message(message);
@@ -128,37 +127,5 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
       return await reason;
     },
     ended: reason,
-  };
-}
-
-/** Sends a frame every 20 ms: the speech that is queued, otherwise silence. */
-function openMicrophone(send: (frame: AudioFrame) => void) {
-  const queue: { readonly frame: AudioFrame; readonly said?: () => void }[] = [];
-  const silence: AudioFrame = { samples: new Int16Array((16_000 * frameMs) / 1000), sampleRate: 16_000, channels: 1 };
-  const startedAt = performance.now();
-  let sent = 0;
-  let closed = false;
-  const timer = setInterval(() => {
-    for (; performance.now() >= startedAt + sent * frameMs; sent++) {
-      const { frame, said } = queue.shift() ?? { frame: silence };
-      send(frame);
-      said?.();
-    }
-  }, frameMs / 2);
-  return {
-    say(audio: AudioFrame): Promise<void> {
-      const frames = cut(audio, frameMs);
-      if (closed || frames.length === 0) return Promise.resolve();
-      return new Promise((resolve) => {
-        queue.push(
-          ...frames.map((frame, index) => (index === frames.length - 1 ? { frame, said: resolve } : { frame })),
-        );
-      });
-    },
-    close() {
-      closed = true;
-      clearInterval(timer);
-      for (const { said } of queue.splice(0)) said?.();
-    },
   };
 }

@@ -1,9 +1,8 @@
 import { once } from "node:events";
-import { type AudioFrame, createChunker, createResampler, encodeWav, parseWav } from "@pipecat-ts/audio";
+import { type AudioFrame, createChunker, createResampler, encodeWav, join, parseWav, silence } from "@pipecat-ts/audio";
+import { createPlayout, type PlayedFrame } from "@pipecat-ts/runner-core/caller";
 import { WebSocket } from "ws";
 import type { FakeCaller } from "./adapter.ts";
-import { createPlayout, type PlayedFrame } from "./playout.ts";
-import { join, silence } from "./signal.ts";
 import { speak } from "./speech.ts";
 
 /** How a call is placed. */

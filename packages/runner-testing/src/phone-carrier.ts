@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Answer, send } from "./http.ts";
+import { type Answer, send } from "@pipecat-ts/runner-core/caller";
 import { type CallFacts, type CallOptions, type FarEnd, openCall, type PhoneCall } from "./phone-call.ts";
 
 /** The protocol of one carrier, seen from the carrier: webhook, signatures, stream messages. Each carrier package has one. */

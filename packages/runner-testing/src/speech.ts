@@ -1,10 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type AudioFrame, durationMs } from "@pipecat-ts/audio";
+import {
+  type AudioFrame,
+  cut,
+  durationMs,
+  excerpt,
+  findVoice,
+  join,
+  measureLevel,
+  measurePitch,
+  measureTone,
+} from "@pipecat-ts/audio";
+import type { PlayedFrame } from "@pipecat-ts/runner-core/caller";
 import type { FakeCaller } from "./adapter.ts";
 import { expect } from "./assertions.ts";
-import { findVoice, measureLevel, measurePitch, measureTone } from "./measure.ts";
-import type { PlayedFrame } from "./playout.ts";
-import { cut, excerpt, join } from "./signal.ts";
 
 /**
  * The caller speaks `audio` in real time, in frames of 20 ms. Its rate must be the caller's. On a busy machine the speech

@@ -1,9 +1,7 @@
-import { durationMs } from "@pipecat-ts/audio";
+import { durationMs, findGaps, join, silence, tone } from "@pipecat-ts/audio";
 import { expect } from "../assertions.ts";
 import { collect, connectBot, createScriptedBot } from "../bots.ts";
 import { type Fixture, firstCall, type Requirement } from "../fixture.ts";
-import { findGaps } from "../measure.ts";
-import { join, silence, tone } from "../signal.ts";
 import { expectLevel, expectPitch, heardAudio, speak, voiceMs, write } from "../speech.ts";
 
 const hz = 440;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { silence, tone } from "@pipecat-ts/audio";
 import type { FakeCaller } from "../adapter.ts";
 import { expect, expectSame } from "../assertions.ts";
 import { connectBot, createScriptedBot, echo } from "../bots.ts";
@@ -12,7 +13,6 @@ import {
   onlySession,
   type Requirement,
 } from "../fixture.ts";
-import { silence, tone } from "../signal.ts";
 import { heardAudio, speak, voiceMs } from "../speech.ts";
 import { withStart } from "./sessions.ts";
 

@@ -1,3 +1,4 @@
+import { tone } from "@pipecat-ts/audio";
 import type { Runner } from "@pipecat-ts/runner-host";
 import { expect, expectSame } from "../assertions.ts";
 import { createScriptedBot, echo } from "../bots.ts";
@@ -11,7 +12,6 @@ import {
   type Requirement,
   walkInOf,
 } from "../fixture.ts";
-import { tone } from "../signal.ts";
 import { heardAudio, speak, voiceMs } from "../speech.ts";
 import { expectErrorBody } from "./sessions.ts";
 

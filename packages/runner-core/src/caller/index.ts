@@ -1,0 +1,11 @@
+export {
+  type CallEnd,
+  type Caller,
+  type CallerLine,
+  type CallerPlugin,
+  type CallInvitation,
+  callRejected,
+} from "./caller.ts";
+export { type Answer, send } from "./http.ts";
+export { type Microphone, openMicrophone } from "./microphone.ts";
+export { createPlayout, type PlayedFrame, type Playout } from "./playout.ts";
