@@ -15,7 +15,7 @@ const rejections: Readonly<Record<ServerTransport, readonly [call: Dial, rejecti
   twilio: [dialers.twilio, /<Reject reason="busy"\/>/],
   telnyx: [dialers.telnyx, /<Reject reason="busy"\/>/],
   plivo: [dialers.plivo, /<Hangup reason="busy"\/>/],
-  exotel: [dialers.exotel, /answered 503 .*"DRAINING"/],
+  exotel: [dialers.exotel, /rejected the call with 503/],
 };
 /** WebRTC calls need more of the processor, so that they have a server of their own. */
 const groups: readonly (readonly [names: string, transports: readonly ServerTransport[], callsEach: number])[] = [

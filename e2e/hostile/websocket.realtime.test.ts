@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { cut, tone, until } from "@pipecat-ts/runner-testing";
 import { expect, test } from "vitest";
-import { speak } from "../../packages/runner-testing/src/speech.ts";
+import { speak } from "../../packages/runner-core/src/caller/microphone.ts";
 import type { WebSocketCaller } from "../../packages/runner-websocket/src/caller.ts";
 import { expectEcho, speak as startSpeaking } from "../server/callers.ts";
 import { endingReasons } from "../server/expectations.ts";

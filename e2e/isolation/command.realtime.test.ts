@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname } from "node:path";
-import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/testing";
+import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/caller";
 import type { FakeCaller } from "@pipecat-ts/runner-testing";
 import { expect, onTestFinished, test } from "vitest";
 import { send } from "../../packages/runner-core/src/caller/http.ts";

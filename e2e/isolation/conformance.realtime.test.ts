@@ -1,5 +1,5 @@
+import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/caller";
 import twilio from "@pipecat-ts/runner-telephony-twilio/plugin";
-import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/testing";
 import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
 import webrtc from "@pipecat-ts/runner-webrtc/plugin";
 import websocket from "@pipecat-ts/runner-websocket/plugin";

@@ -1,14 +1,16 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { encodeWav } from "@pipecat-ts/audio";
+import { durationMs, encodeWav, silence } from "@pipecat-ts/audio";
 import { RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
+import type { PlayedFrame } from "@pipecat-ts/runner-core/caller";
 import { parsePublicUrl } from "@pipecat-ts/runner-host";
 import { parseCommand, parsePartly } from "../command-line.ts";
 import type { FlagGroup } from "../flags.ts";
 import { findProject, loadEnvironment, shownPath } from "../project.ts";
 import { createStereoTrack } from "../stereo-track.ts";
-import { loadCallerAudio } from "./caller-audio.ts";
+import { loadCallerAudio, resampledOnce } from "./caller-audio.ts";
 import { type Expectation, failureReason } from "./expectations.ts";
 import { findCaller } from "./find-caller.ts";
 import { type CallFlags, callFlags } from "./flags.ts";
@@ -18,6 +20,8 @@ import { createScreen } from "./screen.ts";
 
 const group: FlagGroup = { name: "Options", table: callFlags };
 const recordingRate = 24_000;
+/** So much lag of this process distorts the figures. */
+const ownLagMs = 50;
 
 /**
  * `pipecat-runner call <transport>`: calls a running runner, and prints what was measured. Returns the exit code: 0 when every
@@ -39,12 +43,14 @@ export async function callCommand(argv: readonly string[]): Promise<number> {
     throw new RunnerError("OPTION_INVALID", "--record records one call.", { fix: "Remove --calls." });
   }
   const plan: CallPlan = {
-    audio: await loadCallerAudio(flags),
+    audioAt: resampledOnce(await loadCallerAudio(flags)),
     bargeInMs: flags.bargeIn,
     keys: flags.dtmf,
     hangUpMs: flags.hangUp,
   };
   const line = await plugin.open(resolveOptions(plugin.options ?? {}, { given: given[plugin.name] ?? {} }));
+  const lag = monitorEventLoopDelay({ resolution: 10 });
+  lag.enable();
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
@@ -57,7 +63,7 @@ export async function callCommand(argv: readonly string[]): Promise<number> {
         ? [await placeShownCall(target, plan, flags, stop.signal)]
         : await placeCalls(target, plan, flags, stop.signal);
     const checked = results.map((result) => check(result, flags.expect));
-    const { notes = [] } = line;
+    const notes = [...(line.notes ?? []), ...lagNotes(lag.max / 1e6)];
     const report = { transport: plugin.name, url: flags.url, results: checked, notes };
     const text = flags.json
       ? reportJson(report)
@@ -68,6 +74,7 @@ export async function callCommand(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${text}\n`);
     return checked.some(({ failures }) => failures.length > 0) ? 1 : 0;
   } finally {
+    lag.disable();
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
     await line.close?.();
   }
@@ -82,10 +89,21 @@ async function placeShownCall(target: CallTarget, plan: CallPlan, flags: CallFla
   const result = await placeCall(target, plan, { ...screen, ...(sent && { sent }) }, signal);
   screen.close();
   if (flags.record !== undefined && result.end) {
-    for (const { frame, atMs } of result.played) track.push(1, frame, atMs);
+    for (const { frame, atMs } of withGaps(result.played)) track.push(1, frame, atMs);
     await writeRecording(flags.record, track.takeAll());
   }
   return result;
+}
+
+/** The frames, with silence in the gaps: the track takes short gaps for jitter. */
+function withGaps(played: readonly PlayedFrame[]): readonly PlayedFrame[] {
+  return played.flatMap((entry, index) => {
+    const before = played[index - 1];
+    const endMs = before && before.atMs + durationMs(before.frame);
+    if (endMs === undefined || entry.atMs - endMs < 1) return [entry];
+    const { sampleRate } = entry.frame;
+    return [{ frame: silence({ durationMs: entry.atMs - endMs, sampleRate }), atMs: endMs }, entry];
+  });
 }
 
 async function writeRecording(file: string, samples: Int16Array): Promise<void> {
@@ -110,6 +128,12 @@ async function placeCalls(target: CallTarget, plan: CallPlan, { calls, ramp }: C
     if (!signal.aborted) placed.push(placeCall(target, plan, {}, signal).then((result) => ({ ...result, played: [] })));
   }
   return await Promise.all(placed);
+}
+
+function lagNotes(lagMs: number): readonly string[] {
+  if (lagMs < ownLagMs) return [];
+  const lag = `This command itself was up to ${Math.round(lagMs)} ms late, because the processor was busy`;
+  return [`${lag}: the figures are too high by as much.`];
 }
 
 function check(result: CallResult, expectations: readonly Expectation[]): CheckedResult {

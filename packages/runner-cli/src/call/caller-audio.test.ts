@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { durationMs, encodeWav, measureLevel, measurePitch, tone } from "@pipecat-ts/audio";
 import { expect, onTestFinished, test } from "vitest";
-import { atRate, loadCallerAudio } from "./caller-audio.ts";
+import { loadCallerAudio, resampledOnce } from "./caller-audio.ts";
 
 function write(bytes: Uint8Array): string {
   const folder = mkdtempSync(join(tmpdir(), "pipecat-call-"));
@@ -34,7 +34,7 @@ const stereo = (() => {
 })();
 
 test("a stereo file with 24 bits and another rate becomes mono audio at the caller's rate", async () => {
-  const audio = atRate(await loadCallerAudio({ wav: write(with24Bits(encodeWav(stereo))) }), 8_000);
+  const audio = resampledOnce(await loadCallerAudio({ wav: write(with24Bits(encodeWav(stereo))) }))(8_000);
   expect([audio.sampleRate, audio.channels]).toEqual([8_000, 1]);
   expect(durationMs(audio)).toBeCloseTo(500, 0);
   expect(measurePitch(audio)).toBeCloseTo(440, -1);
@@ -42,9 +42,10 @@ test("a stereo file with 24 bits and another rate becomes mono audio at the call
 });
 
 test("without a file the caller says two seconds that are audible at every rate", async () => {
-  const audio = await loadCallerAudio({});
+  const audioAt = resampledOnce(await loadCallerAudio({}));
   for (const sampleRate of [8_000, 16_000, 48_000]) {
-    const resampled = atRate(audio, sampleRate);
+    const resampled = audioAt(sampleRate);
+    expect(audioAt(sampleRate)).toBe(resampled);
     expect(durationMs(resampled)).toBeCloseTo(2_000, 0);
     expect(measureLevel(resampled)).toBeGreaterThan(-20);
   }

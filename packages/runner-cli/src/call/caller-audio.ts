@@ -26,8 +26,17 @@ export async function loadCallerAudio({
   return join([syllable(180), pause, syllable(240), pause, syllable(200)]);
 }
 
-/** Resamples mono audio. */
-export function atRate(audio: AudioFrame, sampleRate: number): AudioFrame {
+/** What the caller says at any sample rate: resampled once for all calls with that rate. */
+export function resampledOnce(audio: AudioFrame): (sampleRate: number) => AudioFrame {
+  const byRate = new Map<number, AudioFrame>();
+  return (sampleRate) => {
+    const resampled = byRate.get(sampleRate) ?? atRate(audio, sampleRate);
+    byRate.set(sampleRate, resampled);
+    return resampled;
+  };
+}
+
+function atRate(audio: AudioFrame, sampleRate: number): AudioFrame {
   if (audio.sampleRate === sampleRate) return audio;
   const resampler = createResampler({ fromRate: audio.sampleRate, toRate: sampleRate });
   const frame = (samples: Int16Array): AudioFrame => ({ samples, sampleRate, channels: 1 });

@@ -47,7 +47,12 @@ function fakeCaller() {
   return { caller, sent, messages, keys, state, playout, say, end: closed.resolve };
 }
 
-const plan: CallPlan = { audio: tone(300, { durationMs: 400 }), bargeInMs: undefined, keys: [], hangUpMs: undefined };
+const plan: CallPlan = {
+  audioAt: (sampleRate) => tone(300, { durationMs: 400, sampleRate }),
+  bargeInMs: undefined,
+  keys: [],
+  hangUpMs: undefined,
+};
 
 function place(dial: CallerLine["dial"], change: Partial<CallPlan> = {}, signal = new AbortController().signal) {
   const target: CallTarget = {

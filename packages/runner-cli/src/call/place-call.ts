@@ -11,15 +11,14 @@ import {
   type PlayedFrame,
   send,
 } from "@pipecat-ts/runner-core/caller";
-import { atRate } from "./caller-audio.ts";
 import { type CallFigures, measureCall } from "./figures.ts";
 import type { KeyPress } from "./flags.ts";
 import { createTranscript, type TranscriptLine } from "./transcript.ts";
 
 /** What the caller does. Durations are in ms. */
 export interface CallPlan {
-  /** What the caller says, mono. */
-  readonly audio: AudioFrame;
+  /** What the caller says, at a sample rate in Hz. */
+  audioAt(sampleRate: number): AudioFrame;
   /** Says it this long after the bot begins to speak; at once if `undefined`. */
   readonly bargeInMs: number | undefined;
   readonly keys: readonly KeyPress[];
@@ -125,7 +124,11 @@ async function dial(target: CallTarget): Promise<Caller> {
     dialing.then((late) => late.drop()).catch(() => undefined); // The call has failed already.
     throw new RunnerError("CALL_TIMED_OUT", `The runner did not answer the call within ${dialTimeoutMs / 1000} s.`);
   } catch (error) {
-    throw isRunnerError(error) ? error : unreachable(url, error);
+    if (isRunnerError(error)) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw code === undefined
+      ? new RunnerError("CALL_REJECTED", message, { cause: error })
+      : unreachable(url, code, error);
   }
 }
 
@@ -146,12 +149,10 @@ async function startSession({ plugin, url, key, body }: CallTarget): Promise<Non
   });
 }
 
-function unreachable(url: URL, error: unknown): RunnerError {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const reason = code ?? (message || String(error));
-  return new RunnerError("RUNNER_UNREACHABLE", `No runner answers at ${url}: ${reason}.`, {
+function unreachable(url: URL, code: string, cause: unknown): RunnerError {
+  return new RunnerError("RUNNER_UNREACHABLE", `No runner answers at ${url}: ${code}.`, {
     fix: "Start it with pipecat-runner bot.ts, or name its address with --url.",
-    cause: error,
+    cause,
   });
 }
 
@@ -164,7 +165,7 @@ function failureOf(error: unknown): NonNullable<CallResult["failure"]> {
 async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, signal: AbortSignal) {
   const { playout, messages = [] } = caller;
   const answeredAtMs = performance.now();
-  const spoken = atRate(plan.audio, caller.sampleRate);
+  const spoken = plan.audioAt(caller.sampleRate);
   const timers: NodeJS.Timeout[] = [];
   const hungUp = Promise.withResolvers<"caller">();
   const transcript = createTranscript();

@@ -7,5 +7,5 @@ export {
   callRejected,
 } from "./caller.ts";
 export { type Answer, send } from "./http.ts";
-export { type Microphone, openMicrophone } from "./microphone.ts";
+export { type Microphone, openMicrophone, speak } from "./microphone.ts";
 export { createPlayout, type PlayedFrame, type Playout } from "./playout.ts";

@@ -1,9 +1,14 @@
 import { once } from "node:events";
 import { type AudioFrame, createChunker, createResampler, encodeWav, join, parseWav, silence } from "@pipecat-ts/audio";
-import { createPlayout, type PlayedFrame } from "@pipecat-ts/runner-core/caller";
+import {
+  type CallEnd,
+  type Caller,
+  callRejected,
+  createPlayout,
+  type PlayedFrame,
+  speak,
+} from "@pipecat-ts/runner-core/caller";
 import { WebSocket } from "ws";
-import type { FakeCaller } from "./adapter.ts";
-import { speak } from "./speech.ts";
 
 /** How a call is placed. */
 export interface CallOptions {
@@ -32,7 +37,7 @@ export interface NetworkOptions {
 }
 
 /** One phone call, from the caller's side. */
-export interface PhoneCall extends FakeCaller {
+export interface PhoneCall extends Caller {
   readonly callId: string;
   readonly streamId: string;
   /** Every message from the runner, and when it arrived, on the scale of `performance.now()`, in ms. */
@@ -51,7 +56,7 @@ export interface PhoneCall extends FakeCaller {
   /** What the caller has heard, with the silence between frames, as a WAV file, and when it begins. */
   recording(): { readonly wav: Uint8Array; readonly beginsAtMs: number };
   /** How the socket was closed. */
-  readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
+  readonly closed: Promise<CallEnd>;
 }
 
 /** What a carrier knows about a call before it is answered. */
@@ -134,7 +139,7 @@ export async function openCall(
 
   socket.on("error", () => socket.terminate());
   socket.on("message", (data) => network.message(() => receive(String(data))));
-  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+  const closed = new Promise<CallEnd>((resolve) => {
     socket.once("close", (code, reason) => {
       network.close();
       playout.close();
@@ -240,9 +245,9 @@ function withPauses(played: readonly PlayedFrame[]): AudioFrame {
 
 async function opened(socket: WebSocket): Promise<void> {
   socket.once("unexpected-response", async (request, response) => {
-    const body = await response.setEncoding("utf8").toArray();
+    const text = await response.setEncoding("utf8").toArray();
     request.destroy();
-    socket.emit("error", new Error(`the upgrade was refused with ${response.statusCode} ${body.join("")}`));
+    socket.emit("error", callRejected({ status: response.statusCode ?? 0, text: text.join("") }));
   });
   await once(socket, "open");
 }
