@@ -10,7 +10,7 @@ import { type Server, type ServerTransport, startServer } from "./server/server.
 
 // `pipecat-runner call` against a runner in another process.
 
-const transports: readonly ServerTransport[] = ["websocket", "twilio", "telnyx", "plivo", "exotel"];
+const transports: readonly ServerTransport[] = ["websocket", "webrtc", "twilio", "telnyx", "plivo", "exotel"];
 const apiKey = "a-key-of-16-letters";
 const folder = join(import.meta.dirname, "../apps/echo-bot");
 
@@ -40,7 +40,7 @@ describe.each(transports)("%s", (transport) => {
     await expectEndings(server, { "caller-left": 1 });
     server.takeLog();
     const before = [await countSettledResources(), await server.ask("holdings")] as const;
-    const flags = ["--calls", "20", "--ramp", "20/s", "--hang-up", "1500ms", "--json", "--expect", "first-audio<1s"];
+    const flags = ["--calls", "20", "--ramp", "20/s", "--hang-up", "1500ms", "--json", "--expect", "first-audio<5s"];
     const { code, text } = await call([transport, ...flags]);
     const { answered, failed, calls, percentiles } = JSON.parse(text);
     expect([code, answered, failed]).toEqual([0, 20, 0]);

@@ -7,7 +7,7 @@ import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/caller";
 import type { FakeCaller } from "@pipecat-ts/runner-testing";
 import { expect, onTestFinished, test } from "vitest";
 import { send } from "../../packages/runner-core/src/caller/http.ts";
-import { connectCaller as connectByWebRTC } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
+import { connectCaller as connectByWebRTC } from "../../packages/runner-webrtc/src/caller.ts";
 import { connectCaller as connectByWebSocket } from "../../packages/runner-websocket/src/caller.ts";
 import { expectEcho, twilioAccount } from "../server/callers.ts";
 

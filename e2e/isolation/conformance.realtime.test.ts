@@ -4,7 +4,7 @@ import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
 import webrtc from "@pipecat-ts/runner-webrtc/plugin";
 import websocket from "@pipecat-ts/runner-websocket/plugin";
 import { afterAll } from "vitest";
-import { connectCaller as connectByWebRTC, endpointOf } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
+import { connectCaller as connectByWebRTC, endpointOf } from "../../packages/runner-webrtc/src/caller.ts";
 import { connectCaller as connectByWebSocket, socketUrl } from "../../packages/runner-websocket/src/caller.ts";
 import { createIsolatedRunner } from "./isolated-runner.ts";
 

@@ -10,6 +10,7 @@ import type {
 } from "@pipecat-ts/runner-core";
 import { createPlayout, openMicrophone, type Playout } from "@pipecat-ts/runner-core/caller";
 import { createRunner } from "@pipecat-ts/runner-host";
+import { createHearing, type Hearing } from "./hearing.ts";
 import { createRecordingLogger, type RecordingLogger } from "./log.ts";
 
 /** How a simulated caller calls a bot. */
@@ -27,7 +28,7 @@ export interface BotCallOptions {
 }
 
 /** A call of a simulated caller. */
-export interface BotCall {
+export interface BotCall extends Hearing {
   /** What the caller hears, in real time. */
   readonly playout: Playout;
   /** The messages that arrived at the caller's application, oldest first. */
@@ -100,6 +101,7 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
   const released = runner.direct();
   const call = await Promise.race([ready.promise, released.then(() => ready.promise)]);
   const reason = released.then(() => ended.promise);
+  let saidAtMs = performance.now();
   const microphone = openMicrophone(16_000, (frame) => call.audio(frame));
   void reason.finally(() => microphone.close());
 
@@ -118,7 +120,11 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
         const { type: own, data } = Object(message) as { readonly type?: unknown; readonly data?: unknown };
         return own === type ? [data] : [];
       }),
-    say: (audio) => microphone.say(audio),
+    ...createHearing(playout, () => saidAtMs),
+    async say(audio) {
+      await microphone.say(audio);
+      saidAtMs = performance.now();
+    },
     sendMessage,
     send,
     press: (key) => call.dtmf(key),

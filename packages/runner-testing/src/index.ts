@@ -21,6 +21,7 @@ export type { FakeCaller, Invitation, TransportAdapter } from "./adapter.ts";
 export { until, within } from "./assertions.ts";
 export { type BotCall, type BotCallOptions, callBot } from "./call-bot.ts";
 export type { Requirement } from "./fixture.ts";
+export type { ExpectedSound, HeardSound, Hearing } from "./hearing.ts";
 export { createRecordingLogger, type LoggedLine, type RecordingLogger } from "./log.ts";
 export { type Job, type Outcome, type RunOptions, requirements, runRequirements } from "./requirements.ts";
 export {
@@ -32,3 +33,4 @@ export {
   type TimerWatch,
   watchTimers,
 } from "./resources.ts";
+export { type RunnerCall, startRunner, type TestRunner, type TestRunnerOptions } from "./start-runner.ts";

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import { type AudioFrame, createResampler, join, mixToMono, parseWav, silence, syllables } from "@pipecat-ts/audio";
+import { type AudioFrame, join, mixToMono, parseWav, resample, silence, syllables } from "@pipecat-ts/audio";
 import { RunnerError } from "@pipecat-ts/runner-core";
 import { shownPath } from "../project.ts";
 
@@ -30,17 +30,10 @@ export async function loadCallerAudio({
 export function resampledOnce(audio: AudioFrame): (sampleRate: number) => AudioFrame {
   const byRate = new Map<number, AudioFrame>();
   return (sampleRate) => {
-    const resampled = byRate.get(sampleRate) ?? atRate(audio, sampleRate);
+    const resampled = byRate.get(sampleRate) ?? resample(audio, sampleRate);
     byRate.set(sampleRate, resampled);
     return resampled;
   };
-}
-
-function atRate(audio: AudioFrame, sampleRate: number): AudioFrame {
-  if (audio.sampleRate === sampleRate) return audio;
-  const resampler = createResampler({ fromRate: audio.sampleRate, toRate: sampleRate });
-  const frame = (samples: Int16Array): AudioFrame => ({ samples, sampleRate, channels: 1 });
-  return join([frame(resampler.process(audio.samples)), frame(resampler.flush())]);
 }
 
 async function readWav(file: string): Promise<AudioFrame> {

@@ -6,10 +6,9 @@ import {
   type CallerLine,
   type CallerPlugin,
   type CallInvitation,
-  callRejected,
   openMicrophone,
   type PlayedFrame,
-  send,
+  requestStart,
 } from "@pipecat-ts/runner-core/caller";
 import { type CallFigures, measureCall } from "./figures.ts";
 import type { KeyPress } from "./flags.ts";
@@ -115,9 +114,9 @@ function unanswered(failure: NonNullable<CallResult["failure"]>): CallResult {
 }
 
 async function dial(target: CallTarget): Promise<Caller> {
-  const { line, url, publicUrl, key } = target;
+  const { plugin, line, url, publicUrl, key, body } = target;
   try {
-    const start = target.plugin.starts ? await startSession(target) : undefined;
+    const start = plugin.starts ? await requestStart(plugin.name, target, body) : undefined;
     const invitation: CallInvitation = { url, publicUrl, key, ...(start && { start }) };
     const dialing = line.dial(invitation);
     if (await withTimeout(dialing, dialTimeoutMs)) return await dialing;
@@ -130,23 +129,6 @@ async function dial(target: CallTarget): Promise<Caller> {
       ? new RunnerError("CALL_REJECTED", message, { cause: error })
       : unreachable(url, code, error);
   }
-}
-
-async function startSession({ plugin, url, key, body }: CallTarget): Promise<NonNullable<CallInvitation["start"]>> {
-  const answer = await send(`${url.href.replace(/\/$/, "")}/start`, {
-    method: "POST",
-    body: { transport: plugin.name, ...(body !== undefined && { body }) },
-    headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
-    signal: AbortSignal.timeout(dialTimeoutMs),
-  });
-  if (answer.status === 200 && typeof answer.json === "object" && answer.json !== null) {
-    return { sessionId: String(answer.headers["x-session-id"]), reply: { ...answer.json } };
-  }
-  const { code } = Object(answer.json) as { readonly code?: unknown };
-  if (code !== undefined) throw callRejected(answer);
-  throw new RunnerError("RUNNER_UNREACHABLE", `${url} is not a runner: POST /start returned ${answer.status}.`, {
-    fix: "Name the address of the runner with --url.",
-  });
 }
 
 function unreachable(url: URL, code: string, cause: unknown): RunnerError {

@@ -3,8 +3,10 @@ import { RunnerError } from "../errors.ts";
 import { parseJson } from "../json.ts";
 import type { OptionTable } from "../options.ts";
 import type { contractVersion } from "../plugin.ts";
-import type { Answer } from "./http.ts";
+import { type Answer, send } from "./http.ts";
 import type { Playout } from "./playout.ts";
+
+const startTimeoutMs = 15_000;
 
 /**
  * The default export of a transport package's `./caller` module, which plays the other side of the transport: an app, or a
@@ -76,6 +78,31 @@ export interface CallEnd {
   readonly code?: number;
   /** The reason on the wire, such as `bot-finished`; empty without one. */
   readonly reason: string;
+}
+
+/**
+ * Sends the start request of a caller whose calls begin with one. Rejects with `callRejected(…)`, with RUNNER_UNREACHABLE when the
+ * server is not a runner, or with an error of the network.
+ */
+export async function requestStart(
+  transport: string,
+  { url, key }: Pick<CallInvitation, "url" | "key">,
+  body?: unknown,
+): Promise<NonNullable<CallInvitation["start"]>> {
+  const answer = await send(`${url.href.replace(/\/$/, "")}/start`, {
+    method: "POST",
+    body: { transport, ...(body !== undefined && { body }) },
+    headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
+    signal: AbortSignal.timeout(startTimeoutMs),
+  });
+  if (answer.status === 200 && typeof answer.json === "object" && answer.json !== null) {
+    return { sessionId: String(answer.headers["x-session-id"]), reply: { ...answer.json } };
+  }
+  const { code } = Object(answer.json) as { readonly code?: unknown };
+  if (code !== undefined) throw callRejected(answer);
+  throw new RunnerError("RUNNER_UNREACHABLE", `${url} is not a runner: POST /start returned ${answer.status}.`, {
+    fix: "Name the address of a runner.",
+  });
 }
 
 /** The error of a call that the runner rejected, with the code and the detail of its response. */

@@ -5,6 +5,7 @@ export {
   type CallerPlugin,
   type CallInvitation,
   callRejected,
+  requestStart,
 } from "./caller.ts";
 export { type Answer, send } from "./http.ts";
 export { type Microphone, openMicrophone, speak } from "./microphone.ts";

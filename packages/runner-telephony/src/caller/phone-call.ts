@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { type AudioFrame, createChunker, createResampler, encodeWav, join, parseWav, silence } from "@pipecat-ts/audio";
+import { type AudioFrame, createChunker, encodeWav, join, parseWav, resample, silence } from "@pipecat-ts/audio";
 import {
   type CallEnd,
   type Caller,
@@ -164,7 +164,7 @@ export async function openCall(
       }
     },
     async speak(audio) {
-      await speak(call, atRate(audio instanceof Uint8Array ? parseWav(audio) : audio, farEnd.sampleRate));
+      await speak(call, resample(audio instanceof Uint8Array ? parseWav(audio) : audio, farEnd.sampleRate));
     },
     press: (digit) => network.message(() => send(farEnd.digit(digit))),
     sendRaw(message) {
@@ -220,13 +220,6 @@ function createNetwork({ delayMs = 0, dropEvery = 0, swapEvery = 0 }: NetworkOpt
       held = undefined;
     },
   };
-}
-
-function atRate(audio: AudioFrame, sampleRate: number): AudioFrame {
-  if (audio.sampleRate === sampleRate) return audio;
-  const resampler = createResampler({ fromRate: audio.sampleRate, toRate: sampleRate });
-  const frame = (samples: Int16Array): AudioFrame => ({ samples, sampleRate, channels: 1 });
-  return join([frame(resampler.process(audio.samples)), frame(resampler.flush())]);
 }
 
 /** Joins the frames, with silence where nothing was played. */
