@@ -46,7 +46,7 @@ test("a project without callers, and callers that cannot be loaded, are named", 
       "node_modules/runner-pigeon/package.json": declared,
       "node_modules/runner-pigeon/dist/c.js": code,
     });
-  for (const code of ["export default { apiVersion: 2 };", "throw new Error('broken');"]) {
+  for (const code of [caller("pigeon").replace("apiVersion: 1", "apiVersion: 2"), "throw new Error('broken');"]) {
     await expect(findCaller("pigeon", broken(code))).rejects.toMatchObject({ code: "PLUGIN_INVALID" });
   }
 });
