@@ -176,6 +176,8 @@ test("--help lists every flag under its owner, with defaults and variables, with
   types                        Instead of a bot: writes pipecat-env.d.ts, with
                                which TypeScript checks the params of the
                                installed transports.
+  call                         Instead of a bot: calls a running bot and
+                               measures it. See pipecat-runner call --help.
 
 Options:
       --port <port>            About port [default 7860, PORT]

@@ -289,10 +289,17 @@ export function helpSections(
   const bot = "The file that exports bot(args). Default: bot.ts, .mts, .js or .mjs, here or in src/.";
   const types =
     "Instead of a bot: writes pipecat-env.d.ts, with which TypeScript checks the params of the installed transports.";
+  const call = "Instead of a bot: calls a running bot and measures it. See pipecat-runner call --help.";
   const note =
     "Flags in a bot's file are not listed, because --help does not run the bot. To list them, export them from pipecat-runner.config.ts.";
   return [
-    { body: [beside("  bot", bot, indent, columns), beside("  types", types, indent, columns)].join("\n") },
+    {
+      body: [
+        beside("  bot", bot, indent, columns),
+        beside("  types", types, indent, columns),
+        beside("  call", call, indent, columns),
+      ].join("\n"),
+    },
     ...groups.flatMap((group) => {
       const lines = flagsOf([group]).map(({ definition }) =>
         beside(label(definition), describe(definition), indent, columns),

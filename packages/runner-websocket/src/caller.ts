@@ -23,12 +23,20 @@ const plugin: CallerPlugin = {
 };
 export default plugin;
 
-/** The URL that the reply of `/start` names; without one, of a call without a start request. */
-export function socketUrl({ url, start }: Pick<CallInvitation, "url" | "start">): URL {
-  if (start) return new URL(String(start.reply.wsUrl));
-  const bare = new URL("/ws-client", url);
-  bare.protocol = bare.protocol === "https:" ? "wss:" : "ws:";
-  return bare;
+/**
+ * The URL that the reply of `/start` names; without one, of a call without a start request. A reply with the runner's public URL is
+ * used at the runner's own address, so that a call needs no tunnel.
+ */
+export function socketUrl({ url, publicUrl, start }: Omit<CallInvitation, "key">): URL {
+  const reply = start && new URL(String(start.reply.wsUrl));
+  if (reply && reply.host !== publicUrl?.host) return reply;
+  const socket = new URL(
+    reply ? reply.pathname.slice(publicUrl?.pathname.replace(/\/$/, "").length) : "/ws-client",
+    url,
+  );
+  socket.search = reply?.search ?? "";
+  socket.protocol = url.protocol.replace("http", "ws");
+  return socket;
 }
 
 /** One caller over a WebSocket. */
