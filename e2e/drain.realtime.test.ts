@@ -1,7 +1,7 @@
 import type { FakeCaller } from "@pipecat-ts/runner-testing";
 import { expect, test } from "vitest";
-import { connectCaller as connectByWebRTC } from "../packages/runner-webrtc/src/test/fake-caller.ts";
-import { connectCaller as connectByWebSocket } from "../packages/runner-websocket/src/test/fake-caller.ts";
+import { connectCaller as connectByWebRTC } from "../packages/runner-webrtc/src/caller.ts";
+import { connectCaller as connectByWebSocket } from "../packages/runner-websocket/src/caller.ts";
 import { type Dial, dialers, expectEcho } from "./server/callers.ts";
 import { expectEndings } from "./server/expectations.ts";
 import { type ServerTransport, startServer } from "./server/server.ts";
@@ -10,12 +10,12 @@ const shutdownTimeoutMs = 8_000;
 
 /** For each transport: a call without `POST /start`, and its rejection in the transport's own terms. */
 const rejections: Readonly<Record<ServerTransport, readonly [call: Dial, rejection: RegExp]>> = {
-  websocket: [({ port }) => connectByWebSocket(`ws://127.0.0.1:${port}/ws-client`), /^503 .*"DRAINING"/],
-  webrtc: [({ port }) => connectByWebRTC(new URL(`http://127.0.0.1:${port}/api/offer`)), /^503 .*"DRAINING"/],
+  websocket: [({ port }) => connectByWebSocket(`ws://127.0.0.1:${port}/ws-client`), /rejected the call with 503/],
+  webrtc: [({ port }) => connectByWebRTC(new URL(`http://127.0.0.1:${port}/api/offer`)), /rejected the call with 503/],
   twilio: [dialers.twilio, /<Reject reason="busy"\/>/],
   telnyx: [dialers.telnyx, /<Reject reason="busy"\/>/],
   plivo: [dialers.plivo, /<Hangup reason="busy"\/>/],
-  exotel: [dialers.exotel, /answered 503 .*"DRAINING"/],
+  exotel: [dialers.exotel, /rejected the call with 503/],
 };
 /** WebRTC calls need more of the processor, so that they have a server of their own. */
 const groups: readonly (readonly [names: string, transports: readonly ServerTransport[], callsEach: number])[] = [

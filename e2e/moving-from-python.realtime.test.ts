@@ -7,7 +7,7 @@ import { createRunner } from "@pipecat-ts/runner-host";
 import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import websocket from "@pipecat-ts/runner-websocket/plugin";
 import { afterAll, expect, test } from "vitest";
-import { connectCaller } from "../packages/runner-websocket/src/test/fake-caller.ts";
+import { connectCaller } from "../packages/runner-websocket/src/caller.ts";
 import { expectEcho } from "./server/callers.ts";
 
 // Runs a bot of docs/moving-from-python.md. The code of all pages is type-checked in apps/docs.

@@ -1,11 +1,12 @@
+import type { FakeCarrier, PhoneCall } from "@pipecat-ts/runner-telephony/caller";
+import { createFakeExotel } from "@pipecat-ts/runner-telephony-exotel/caller";
 import exotel from "@pipecat-ts/runner-telephony-exotel/plugin";
-import { createFakeExotel } from "@pipecat-ts/runner-telephony-exotel/testing";
+import { createFakePlivo } from "@pipecat-ts/runner-telephony-plivo/caller";
 import plivo from "@pipecat-ts/runner-telephony-plivo/plugin";
-import { createFakePlivo } from "@pipecat-ts/runner-telephony-plivo/testing";
+import { createFakeTelnyx, createTelnyxAccount } from "@pipecat-ts/runner-telephony-telnyx/caller";
 import telnyx from "@pipecat-ts/runner-telephony-telnyx/plugin";
-import { createFakeTelnyx, createTelnyxAccount } from "@pipecat-ts/runner-telephony-telnyx/testing";
+import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/caller";
 import twilio from "@pipecat-ts/runner-telephony-twilio/plugin";
-import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/testing";
 import {
   countSettledResources,
   excerpt,
@@ -19,7 +20,6 @@ import {
   tone,
   until,
 } from "@pipecat-ts/runner-testing";
-import type { FakeCarrier, PhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { expect, onTestFinished, test } from "vitest";
 import { startRunner } from "./runner.ts";
 import { bot } from "./server/bot.ts";

@@ -8,7 +8,7 @@ import { durationMs } from "@pipecat-ts/audio";
 import { until } from "@pipecat-ts/runner-testing";
 import { expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
-import { connectCaller, type WebSocketCaller } from "../packages/runner-websocket/src/test/fake-caller.ts";
+import { connectCaller, type WebSocketCaller } from "../packages/runner-websocket/src/caller.ts";
 import { speak } from "./server/callers.ts";
 import { type RunningCommand, startCommand } from "./server/command.ts";
 import { failures } from "./server/failing-transport.ts";

@@ -17,10 +17,9 @@ const allowedDependencies: Readonly<Record<string, readonly string[]>> = {
   "runner-host": ["runner-sessions", "runner-files", "runner-openapi", "runner-core", "rtvi"],
   "runner-gateway": ["runner-host", "runner-core"],
   "runner-cli": ["runner-gateway", "runner-host", "runner-files", "runner-core", "rtvi", "audio", "browser-client"],
-  "runner-testing": ["runner-host", "runner-sessions", "runner-media", "runner-core", "audio"],
+  "runner-testing": ["runner-telephony", "runner-host", "runner-sessions", "runner-media", "runner-core", "audio"],
   "runner-telephony": ["runner-core", "audio"],
-  // A carrier's `testing` module needs runner-testing, an optional peer dependency.
-  "runner-telephony-*": ["runner-telephony", "runner-core", "audio", "runner-testing"],
+  "runner-telephony-*": ["runner-telephony", "runner-core", "audio"],
   "runner-whatsapp": ["runner-webrtc", "runner-core", "audio"],
   "runner-*": ["runner-core", "audio"],
 };

@@ -22,7 +22,7 @@ import { startFakeElevenLabs } from "../packages/runner-testing/src/vendors/elev
 import { startFakeGemini } from "../packages/runner-testing/src/vendors/gemini.ts";
 import { startFakeOpenAI } from "../packages/runner-testing/src/vendors/openai.ts";
 import { startFakeChat } from "../packages/runner-testing/src/vendors/openai-chat.ts";
-import { connectCaller } from "../packages/runner-websocket/src/test/fake-caller.ts";
+import { connectCaller } from "../packages/runner-websocket/src/caller.ts";
 import { type Package, packAll, run } from "./tarballs.ts";
 
 const temporary = mkdtempSync(join(tmpdir(), "pipecat-templates-"));

@@ -66,6 +66,7 @@ export const sections: readonly Section[] = [
   {
     title: "Operate",
     pages: [
+      page("calling-your-bot", "Call your bot"),
       page("troubleshooting", "Troubleshooting"),
       page("production", "In production"),
       page("scaling", "Scaling"),

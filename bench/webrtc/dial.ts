@@ -1,7 +1,7 @@
 /** One WebRTC caller, and a bad network between it and the runner. */
 import "./eager-handshake.ts";
 import type { UdpTransport } from "../../packages/runner-webrtc/src/peer/udp-transport.ts";
-import { createPeerCaller, type PeerCaller } from "../../packages/runner-webrtc/src/peer/werift/test/peer-caller.ts";
+import { createPeerCaller, type PeerCaller } from "../../packages/runner-webrtc/src/peer/werift/peer-caller.ts";
 
 type Packet = PeerCaller["packets"][number];
 

@@ -5,10 +5,10 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { connectCaller as connectByWebRTC } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
+import { connectCaller as connectByWebRTC } from "../../packages/runner-webrtc/src/caller.ts";
+import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/caller.ts";
 import { encodeAudio, encodeMessage } from "../../packages/runner-websocket/src/codec.ts";
 import { FrameSchema } from "../../packages/runner-websocket/src/generated/frames_pb.ts";
-import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
 import { speak } from "../server/callers.ts";
 
 const [name = "", port = "", ms = "", body = "{}"] = process.argv.slice(2);

@@ -5,8 +5,8 @@ import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { connectCaller as connectByWebRTC } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
-import { connectCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
+import { connectCaller as connectByWebRTC } from "../../packages/runner-webrtc/src/caller.ts";
+import { connectCaller } from "../../packages/runner-websocket/src/caller.ts";
 import type { Callable } from "../server/callers.ts";
 
 /** The command `pipecat-runner` in a process of its own, on one core. */

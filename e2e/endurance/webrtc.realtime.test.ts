@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { send, until } from "@pipecat-ts/runner-testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { sendOffer, type WebRTCCaller } from "../../packages/runner-webrtc/src/caller.ts";
 import { chromium } from "../../packages/runner-webrtc/src/peer/test/offers.ts";
-import { createPeerCaller, type PeerCaller } from "../../packages/runner-webrtc/src/peer/werift/test/peer-caller.ts";
-import { sendOffer, type WebRTCCaller } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
+import { createPeerCaller, type PeerCaller } from "../../packages/runner-webrtc/src/peer/werift/peer-caller.ts";
 import { expectEndings, expectNothingLeft } from "../server/expectations.ts";
 import { type Server, startServer } from "../server/server.ts";
 
@@ -111,7 +111,9 @@ const calls: readonly (readonly [reason: string, call: () => Promise<unknown>])[
   [
     "abandoned",
     async function offerAnUnknownCodec() {
-      await expect(sendOffer(openEndpoint(), { sdp: chromium.replace("opus", "speex") })).rejects.toThrow(/^400 /);
+      await expect(sendOffer(openEndpoint(), { sdp: chromium.replace("opus", "speex") })).rejects.toMatchObject({
+        status: 400,
+      });
     },
   ],
 ];

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
+import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/caller.ts";
 import type { Crash } from "../server/bot.ts";
 import { expectEcho, startBystander } from "../server/callers.ts";
 import { expectEndings, expectNothingLeft, isEnding } from "../server/expectations.ts";
@@ -38,8 +38,9 @@ test("200 callers that a full server rejects leave nothing behind", async (conte
     atATime: 10,
     async session(index) {
       if (index % 4 === 0) expect(await server.start()).toMatchObject({ status: 429, json: { code: "AT_CAPACITY" } });
-      if (index % 4 === 1) await expect(connectCaller(bare)).rejects.toThrow(/^429 .*"AT_CAPACITY"/);
-      if (index % 4 === 2) await expect(connectCaller(`${bare}/nobody`)).rejects.toThrow(/^404 .*"SESSION_UNKNOWN"/);
+      if (index % 4 === 1) await expect(connectCaller(bare)).rejects.toMatchObject({ code: "AT_CAPACITY" });
+      if (index % 4 === 2)
+        await expect(connectCaller(`${bare}/nobody`)).rejects.toMatchObject({ code: "SESSION_UNKNOWN" });
       if (index % 4 === 3) expect(await server.start({ transport: "pigeon" })).toMatchObject({ status: 400 });
     },
   });
@@ -77,7 +78,7 @@ test("200 failing bots leave nothing behind and do not disturb another call", as
     atATime: 10,
     async session(index) {
       const caller = await server.call({ body: { crash: crashes[index % crashes.length] } });
-      expect(await caller.closed).toBe("1011 bot-failed");
+      expect(await caller.closed).toEqual({ code: 1011, reason: "bot-failed" });
     },
   });
   await bystander.expectEcho();

@@ -11,8 +11,8 @@ import {
 } from "@pipecat-ts/runner-core";
 import exotel from "@pipecat-ts/runner-telephony-exotel/plugin";
 import plivo from "@pipecat-ts/runner-telephony-plivo/plugin";
+import { createTelnyxAccount } from "@pipecat-ts/runner-telephony-telnyx/caller";
 import telnyx from "@pipecat-ts/runner-telephony-telnyx/plugin";
-import { createTelnyxAccount } from "@pipecat-ts/runner-telephony-telnyx/testing";
 import twilio from "@pipecat-ts/runner-telephony-twilio/plugin";
 import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import fc, { type Arbitrary } from "fast-check";

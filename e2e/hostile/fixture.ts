@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, onTestFinished } from "vitest";
-import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
+import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/caller.ts";
 import { type Bystander, startBystander } from "../server/callers.ts";
 import { expectNoGrowth } from "../server/expectations.ts";
 import type { Holdings } from "../server/messages.ts";

@@ -2,7 +2,8 @@ import { createSocket } from "node:dgram";
 import { setImmediate as turn } from "node:timers/promises";
 import { until } from "@pipecat-ts/runner-testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { PeerCaller } from "../../packages/runner-webrtc/src/peer/werift/test/peer-caller.ts";
+import { sendOffer, type WebRTCCaller } from "../../packages/runner-webrtc/src/caller.ts";
+import type { PeerCaller } from "../../packages/runner-webrtc/src/peer/werift/peer-caller.ts";
 import {
   chunk,
   createSctpWriter,
@@ -13,7 +14,6 @@ import {
   sctpPacket,
   unordered,
 } from "../../packages/runner-webrtc/src/peer/werift/test/sctp-writer.ts";
-import { sendOffer, type WebRTCCaller } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
 import { keyFrame, packetize } from "../../packages/runner-webrtc/src/video/test/vp8-packets.ts";
 import { expectEcho } from "../server/callers.ts";
 import { createRandom, useServer } from "./fixture.ts";

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Answer, send } from "@pipecat-ts/runner-testing";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { sendOffer } from "../../packages/runner-webrtc/src/caller.ts";
 import { readAnswer } from "../../packages/runner-webrtc/src/peer/test/answer-reader.ts";
 import {
   chromium,
@@ -10,7 +11,6 @@ import {
   safari,
   voiceAlone,
 } from "../../packages/runner-webrtc/src/peer/test/offers.ts";
-import { sendOffer } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
 import { expectEcho } from "../server/callers.ts";
 import { endingReasons, expectNoGrowth } from "../server/expectations.ts";
 import type { Holdings } from "../server/messages.ts";

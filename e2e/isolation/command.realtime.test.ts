@@ -3,12 +3,12 @@ import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/testing";
+import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/caller";
 import type { FakeCaller } from "@pipecat-ts/runner-testing";
 import { afterAll, expect, onTestFinished, test } from "vitest";
-import { send } from "../../packages/runner-testing/src/http.ts";
-import { connectCaller as connectByWebRTC } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
-import { connectCaller as connectByWebSocket } from "../../packages/runner-websocket/src/test/fake-caller.ts";
+import { send } from "../../packages/runner-core/src/caller/http.ts";
+import { connectCaller as connectByWebRTC } from "../../packages/runner-webrtc/src/caller.ts";
+import { connectCaller as connectByWebSocket } from "../../packages/runner-websocket/src/caller.ts";
 import { expectEcho, twilioAccount } from "../server/callers.ts";
 
 const root = dirname(dirname(import.meta.dirname));

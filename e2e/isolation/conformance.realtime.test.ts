@@ -1,11 +1,11 @@
+import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/caller";
 import twilio from "@pipecat-ts/runner-telephony-twilio/plugin";
-import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/testing";
 import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
 import webrtc from "@pipecat-ts/runner-webrtc/plugin";
 import websocket from "@pipecat-ts/runner-websocket/plugin";
 import { afterAll } from "vitest";
-import { connectCaller as connectByWebRTC, endpointOf } from "../../packages/runner-webrtc/src/test/fake-caller.ts";
-import { connectCaller as connectByWebSocket } from "../../packages/runner-websocket/src/test/fake-caller.ts";
+import { connectCaller as connectByWebRTC, endpointOf } from "../../packages/runner-webrtc/src/caller.ts";
+import { connectCaller as connectByWebSocket, socketUrl } from "../../packages/runner-websocket/src/caller.ts";
 import { createIsolatedRunner } from "./isolated-runner.ts";
 
 /** With process isolation, a session takes its place when it is created. */
@@ -18,10 +18,7 @@ describeTransport({
   entry: import.meta.resolve("@pipecat-ts/runner-websocket"),
   ...isolated,
   walkIn: true,
-  connect({ url, start, key }) {
-    const bare = Object.assign(new URL("/ws-client", url), { protocol: "ws:" });
-    return connectByWebSocket(String(start?.reply.wsUrl ?? bare), start ? undefined : key);
-  },
+  connect: (invitation) => connectByWebSocket(socketUrl(invitation), invitation.start ? {} : { key: invitation.key }),
 });
 
 const account = { accountSid: "AC0123", authToken: "a token that must never be printed" };

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { createFakeExotel } from "@pipecat-ts/runner-telephony-exotel/testing";
-import { createFakePlivo } from "@pipecat-ts/runner-telephony-plivo/testing";
-import { createFakeTelnyx, createTelnyxAccount } from "@pipecat-ts/runner-telephony-telnyx/testing";
-import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/testing";
+import type { FakeCarrier } from "@pipecat-ts/runner-telephony/caller";
+import { createFakeExotel } from "@pipecat-ts/runner-telephony-exotel/caller";
+import { createFakePlivo } from "@pipecat-ts/runner-telephony-plivo/caller";
+import { createFakeTelnyx, createTelnyxAccount } from "@pipecat-ts/runner-telephony-telnyx/caller";
+import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/caller";
 import { excerpt, type FakeCaller, join, measurePitch, tone } from "@pipecat-ts/runner-testing";
-import type { FakeCarrier } from "@pipecat-ts/runner-testing/phone";
 import { expect } from "vitest";
 import { toneMs } from "../../packages/runner-testing/src/speech.ts";
 import type { Server, ServerTransport } from "./server.ts";

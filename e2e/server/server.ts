@@ -4,13 +4,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { RunnerOptions } from "@pipecat-ts/runner-host";
 import { until, within } from "@pipecat-ts/runner-testing";
-import { type Answer, send } from "../../packages/runner-testing/src/http.ts";
-import type { PeerCallerOptions } from "../../packages/runner-webrtc/src/peer/werift/test/peer-caller.ts";
-import {
-  connectCaller as connectByWebRTC,
-  type WebRTCCaller,
-} from "../../packages/runner-webrtc/src/test/fake-caller.ts";
-import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/test/fake-caller.ts";
+import { type Answer, send } from "../../packages/runner-core/src/caller/http.ts";
+import { connectCaller as connectByWebRTC, type WebRTCCaller } from "../../packages/runner-webrtc/src/caller.ts";
+import type { PeerCallerOptions } from "../../packages/runner-webrtc/src/peer/werift/peer-caller.ts";
+import { connectCaller, type WebSocketCaller } from "../../packages/runner-websocket/src/caller.ts";
 import type { Answers, Question } from "./messages.ts";
 
 /** One line of the server's log. */

@@ -16,7 +16,7 @@ interface Manifest {
   readonly version: string;
   readonly description: string;
   readonly engines: { readonly node: string };
-  readonly pipecatRunner?: object;
+  readonly pipecatRunner?: { readonly caller?: unknown };
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
 }
@@ -73,6 +73,7 @@ async function collectTransports(): Promise<readonly TransportChoice[]> {
       package: packageName,
       description: description.replace(/ for pipecat-runner|\.$/g, ""),
       ...(runsAs !== undefined && { runsAs }),
+      ...(pipecatRunner.caller !== undefined && { hasCaller: true }),
     };
     return [{ choice, rank }];
   });

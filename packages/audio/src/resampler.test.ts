@@ -2,7 +2,9 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createKernel, createResampler, type Resampler } from "./resampler.ts";
+import { measureTone } from "./measure.ts";
+import { createKernel, createResampler, type Resampler, resample } from "./resampler.ts";
+import { tone as generateTone } from "./signal.ts";
 import { splitRandomly } from "./test/split-randomly.ts";
 
 const ratios: readonly (readonly [from: number, to: number])[] = [
@@ -137,6 +139,14 @@ describe.each(ratios.filter(([from, to]) => from > to * 1.05))("from %d down to 
     const output = middle(resampled(createResampler({ fromRate, toRate }), input));
     expect(levelDb(output)).toBeLessThan(levelDb(input) - 80);
   });
+});
+
+it("resample converts complete audio, and returns audio of the same rate unchanged", () => {
+  const audio = generateTone(440, { durationMs: 100, sampleRate: 44_100 });
+  const resampled = resample(audio, 8_000);
+  expect([resampled.samples.length, resampled.sampleRate, resampled.channels]).toEqual([800, 8_000, 1]);
+  expect(measureTone(resampled, 440)).toBeCloseTo(measureTone(audio, 440), 0);
+  expect(resample(audio, 44_100)).toBe(audio);
 });
 
 describe("createResampler", () => {

@@ -1,4 +1,4 @@
-import { requireInteger } from "./frame.ts";
+import { type AudioFrame, requireInteger } from "./frame.ts";
 import { filterModule } from "./generated/filter-module.ts";
 
 /** Changes the sample rate of one mono stream. It holds the state of the stream: use one resampler per stream and direction. */
@@ -124,6 +124,18 @@ function createStream(from: number, to: number): Resampler {
 
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+/** Resamples mono audio that is complete. Returns it unchanged if it has the rate. Throws a RangeError like `createResampler`. */
+export function resample(audio: AudioFrame, toRate: number): AudioFrame {
+  const { sampleRate: fromRate } = audio;
+  if (fromRate === toRate) return audio;
+  const resampler = createResampler({ fromRate, toRate });
+  const [begin, end] = [resampler.process(audio.samples), resampler.flush()];
+  const samples = new Int16Array(begin.length + end.length);
+  samples.set(begin);
+  samples.set(end, begin.length);
+  return { samples, sampleRate: toRate, channels: 1 };
 }
 
 /**

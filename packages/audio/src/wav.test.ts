@@ -79,6 +79,16 @@ describe("parseWav", () => {
     expect([...parseWav(file).samples]).toEqual([5]);
   });
 
+  it.each([
+    ["8 bits", { bits: 8 }, [0x00, 0x80, 0xc0], [-32_768, 0, 16_384]],
+    ["24 bits", { bits: 24 }, [0, 0, 0x80, 0xff, 0x34, 0x12, 1, 2], [-32_768, 0x1234]],
+    ["24 bits in stereo", { bits: 24, channels: 2 }, [0, 1, 0, 0, 2, 0, 9, 9, 9], [1, 2]],
+    ["32 bits", { bits: 32 }, [0, 0, 0xff, 0x7f], [32_767]],
+    ["float", { tag: 3, bits: 32 }, [0, 0, 0, 0x3f, 0, 0, 0, 0xc0, 0, 0, 0xc0, 0x7f], [16_384, -32_767, 0]],
+  ])("converts %s to 16 bits", (_, fields, bytes, samples) => {
+    expect([...parseWav(riff(["fmt ", format(fields)], ["data", bytes])).samples]).toEqual(samples);
+  });
+
   it("reads a truncated data chunk and one of unknown length", () => {
     const truncated = encodeWav(stereo).subarray(0, -1); // 7 of 8 bytes: one whole stereo sample
     expect([...parseWav(truncated).samples]).toEqual([1, -1]);
@@ -102,12 +112,11 @@ describe("parseWav", () => {
       riff(["fmt ", [1, 0]]),
       "Invalid WAV file: the format chunk has 2 bytes instead of at least 16.",
     ],
-    ["8 bits", riff(["fmt ", format({ bits: 8 })]), "The WAV file has 8-bit PCM audio. Convert it to 16-bit PCM."],
-    ["24 bits", riff(["fmt ", format({ bits: 24 })]), "The WAV file has 24-bit PCM audio. Convert it to 16-bit PCM."],
+    ["12 bits", riff(["fmt ", format({ bits: 12 })]), "The WAV file has 12-bit PCM audio. Convert it to 16-bit PCM."],
     [
-      "float",
-      riff(["fmt ", format({ tag: 3, bits: 32 })]),
-      "The WAV file has 32-bit IEEE float (format 3) audio. Convert it to 16-bit PCM.",
+      "double precision",
+      riff(["fmt ", format({ tag: 3, bits: 64 })]),
+      "The WAV file has 64-bit IEEE float (format 3) audio. Convert it to 16-bit PCM.",
     ],
     [
       "mu-law",

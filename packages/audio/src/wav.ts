@@ -8,6 +8,7 @@ const headerBytes = 44;
 /** The length field of the RIFF chunk counts 36 bytes of the header too. */
 const maxDataBytes = 0xffff_ffff - 36;
 const formatPcm = 1;
+const formatFloat = 3;
 const formatExtensible = 0xfffe; // the actual format is at byte 24 of the chunk
 const formatNames: Readonly<Record<number, string>> = {
   3: "IEEE float",
@@ -56,7 +57,7 @@ export function encodeWav(frame: AudioFrame): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * Decodes a WAV file with 16-bit PCM. Skips all chunks except the format and the first data chunk. A truncated data chunk, or
+ * Decodes a WAV file to 16-bit samples, from PCM with 8, 16, 24 or 32 bits or from 32-bit float. Skips all chunks except the format and the first data chunk. A truncated data chunk, or
  * one with an unknown length (0xFFFFFFFF from a pipe), gives the samples that exist.
  *
  * Throws an Error with the reason if the file is not a WAV file, has another format or has no data.
@@ -66,7 +67,7 @@ export function parseWav(file: Uint8Array): AudioFrame {
   if (file.length < 12 || readName(view, 0) !== "RIFF" || readName(view, 8) !== "WAVE") {
     throw new Error("Not a WAV file: the RIFF/WAVE header is missing.");
   }
-  let format: { readonly sampleRate: number; readonly channels: number } | undefined;
+  let format: WavFormat | undefined;
   for (let offset = 12; offset + 8 <= file.length; ) {
     const name = readName(view, offset);
     const length = view.getUint32(offset + 4, true);
@@ -75,16 +76,24 @@ export function parseWav(file: Uint8Array): AudioFrame {
     if (name === "fmt ") format = parseFormat(view, begin, end);
     if (name === "data") {
       if (!format) throw new Error("Invalid WAV file: the data chunk precedes the format chunk.");
-      const whole = 2 * format.channels;
+      const { sampleRate, channels, bits, isFloat } = format;
+      const whole = (bits / 8) * channels;
       const bytes = file.subarray(begin, end - ((end - begin) % whole));
-      return { samples: decodePcm16(bytes), ...format };
+      return { samples: bits === 16 ? decodePcm16(bytes) : convertSamples(bytes, bits, isFloat), sampleRate, channels };
     }
     offset = begin + length + (length % 2);
   }
   throw new Error("Invalid WAV file: the data chunk is missing.");
 }
 
-function parseFormat(view: DataView, begin: number, end: number): { sampleRate: number; channels: number } {
+interface WavFormat {
+  readonly sampleRate: number;
+  readonly channels: number;
+  readonly bits: number;
+  readonly isFloat: boolean;
+}
+
+function parseFormat(view: DataView, begin: number, end: number): WavFormat {
   if (end - begin < 16)
     throw new Error(`Invalid WAV file: the format chunk has ${end - begin} bytes instead of at least 16.`);
   const tag = view.getUint16(begin, true);
@@ -92,13 +101,25 @@ function parseFormat(view: DataView, begin: number, end: number): { sampleRate: 
   const channels = view.getUint16(begin + 2, true);
   const sampleRate = view.getUint32(begin + 4, true);
   const bits = view.getUint16(begin + 14, true);
-  if (format !== formatPcm || bits !== 16) {
+  const isFloat = format === formatFloat && bits === 32;
+  if (!isFloat && !(format === formatPcm && [8, 16, 24, 32].includes(bits))) {
     const name = format === formatPcm ? "PCM" : `${formatNames[format] ?? "unknown"} (format ${format})`;
     throw new Error(`The WAV file has ${bits}-bit ${name} audio. Convert it to 16-bit PCM.`);
   }
   requireInteger("Number of channels of the WAV file", channels, 1, 0xffff);
   requireInteger("Sample rate of the WAV file", sampleRate, 1, 0xffff_ffff);
-  return { sampleRate, channels };
+  return { sampleRate, channels, bits, isFloat };
+}
+
+/** Converts samples to 16 bits. Integers lose the lower bits; float is clipped to full scale. Samples of 8 bits are unsigned. */
+function convertSamples(bytes: Uint8Array, bits: number, isFloat: boolean): Int16Array<ArrayBuffer> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const size = bits / 8;
+  return Int16Array.from({ length: bytes.length / size }, (_, index) => {
+    const at = index * size;
+    if (isFloat) return Math.round(Math.max(-1, Math.min(1, view.getFloat32(at, true) || 0)) * 32_767);
+    return bits === 8 ? (view.getUint8(at) - 128) << 8 : view.getInt16(at + size - 2, true);
+  });
 }
 
 function readName(view: DataView, offset: number): string {

@@ -71,10 +71,12 @@ export function readmeText({ name, template, manager, language, transports }: Ch
   const { install, run } = commandsOf(manager);
   const variables = variablesOf(template.files[language][".env.example"]);
   const hasPage = transports.some(({ name: transport }) => transport === "webrtc" || transport === "websocket");
+  const callable = transports.find(({ hasCaller }) => hasCaller);
   const rows = [
     ["talk to the bot", `\`${run("start")}\`${hasPage ? ", then open <http://localhost:7860>" : ""}`],
     ["run changed code in new calls, without a restart", `\`${run("dev")}\``],
-    ["call the bot with a simulated caller", `\`${run("test")}\``],
+    ["test the bot with a simulated caller", `\`${run("test")}\``],
+    ...(callable ? [["call the running bot, and measure it", `\`npx pipecat-runner call ${callable.name}\``]] : []),
     ...(language === "ts" ? [["check the types", `\`${run("types")}\``]] : []),
     ["see the flags of the runner and its transports", "`npx pipecat-runner --help`"],
     ["build an image", `\`docker build -t ${name} .\``],

@@ -26,6 +26,8 @@ export interface TransportChoice {
   readonly description: string;
   /** The transport whose params its bots use, if that is another one. */
   readonly runsAs?: string;
+  /** Whether `pipecat-runner call` can call over it. */
+  readonly hasCaller?: boolean;
 }
 
 /** Everything that a project is made of. `build-templates.ts` collects it from the apps and the documents of the repository. */

@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, symlinkSync }
 import { dirname, join } from "node:path";
 import { platform } from "node:process";
 import { expect, onTestFinished, test } from "vitest";
-import { connectCaller, type WebSocketCaller } from "../../runner-websocket/src/test/fake-caller.ts";
+import { connectCaller, type WebSocketCaller } from "../../runner-websocket/src/caller.ts";
 import { bin, type Program, startProgram } from "./test/program.ts";
 import { createProject } from "./test/temporary-project.ts";
 

@@ -46,11 +46,11 @@ export interface DuplicateCore {
 }
 
 /** The parts of a dependency's package.json that declare a transport. */
-interface PackageManifest {
+export interface PackageManifest {
   readonly name: string;
   readonly version: string;
   readonly exports?: Record<string, unknown>;
-  readonly pipecatRunner?: { readonly plugin?: unknown };
+  readonly pipecatRunner?: { readonly plugin?: unknown; readonly caller?: unknown };
 }
 
 const core = "@pipecat-ts/runner-core";
@@ -96,7 +96,8 @@ export function transportPackages(project: Project): readonly string[] {
     .sort();
 }
 
-function dependencyNames({ manifest }: Project): readonly string[] {
+/** The names of a project's dependencies, of all kinds. */
+export function dependencyNames({ manifest }: Project): readonly string[] {
   const { dependencies, devDependencies, optionalDependencies } = manifest;
   return Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies });
 }
@@ -125,7 +126,7 @@ async function readConfig(folder: string): Promise<RunnerConfig | undefined> {
 }
 
 /** The folder of an installed package, as code in `from` would find it. Packages need not export their package.json. */
-function findPackage(name: string, from: string): string | undefined {
+export function findPackage(name: string, from: string): string | undefined {
   const places = createRequire(join(from, "package.json")).resolve.paths(name) ?? [];
   return places.map((place) => join(place, name)).find((folder) => existsSync(join(folder, "package.json")));
 }

@@ -19,6 +19,17 @@ function runs(stereo: Int16Array, channel: 0 | 1): [value: number, ms: number][]
 }
 
 describe("a stereo track", () => {
+  test("places the first audio of a channel where it was heard, however early", () => {
+    const track = createStereoTrack(1_000, 5_000);
+    track.push(0, frame(1, 200), 5_000);
+    track.push(1, frame(2, 100), 5_090);
+    expect(runs(track.takeAll(), 1)).toEqual([
+      [0, 90],
+      [2, 100],
+      [0, 10],
+    ]);
+  });
+
   test("places each channel where it was heard, and fills pauses with silence", () => {
     const track = createStereoTrack(1_000, 5_000);
     for (let ms = 0; ms < 1_000; ms += 20) track.push(0, frame(1), 5_000 + ms);

@@ -76,7 +76,8 @@ export function createStereoTrack(sampleRate: number, startMs: number): StereoTr
     push(index, frame, atMs) {
       const channel = channels[index];
       const position = positionAt(atMs);
-      if (position - channel.end > (pauseMs * sampleRate) / 1000) fillTo(channel, position);
+      const isFirst = channel.end === 0;
+      if (isFirst || position - channel.end > (pauseMs * sampleRate) / 1000) fillTo(channel, position);
       if (frame.sampleRate !== channel.fromRate) {
         if (channel.resampler) append(channel, channel.resampler.flush());
         channel.fromRate = frame.sampleRate;

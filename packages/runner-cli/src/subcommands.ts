@@ -18,6 +18,11 @@ export const subcommands: readonly Subcommand[] = [
     run: printTypeFile,
   },
   {
+    name: "call",
+    description: "Instead of a bot: calls a running bot and measures it. See pipecat-runner call --help.",
+    run: async (argv) => (await import("./call/call-command.ts")).callCommand(argv),
+  },
+  {
     name: "doctor",
     description:
       "Instead of a bot: checks what the runner needs, such as keys, ports and the public URL, and says how to fix what is missing. Name the bot and the options after it; --json prints JSON.",

@@ -1,7 +1,7 @@
 import { testPhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { test } from "vitest";
+import { createFakeExotel } from "./caller.ts";
 import plugin from "./plugin.ts";
-import { createFakeExotel } from "./testing.ts";
 
 const account = { apiKey: "a key", apiToken: "a token" };
 const publicUrl = new URL("https://voice.example.com");

@@ -1,6 +1,6 @@
 import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
+import { createFakeExotel } from "./caller.ts";
 import plugin from "./plugin.ts";
-import { createFakeExotel } from "./testing.ts";
 
 const account = { apiKey: "a key that must never be printed", apiToken: "a token that must never be printed" };
 const exotel = createFakeExotel(account);

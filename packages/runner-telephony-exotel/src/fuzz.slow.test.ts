@@ -1,7 +1,7 @@
 import { fuzzPhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { test } from "vitest";
+import { createFakeExotel } from "./caller.ts";
 import plugin from "./plugin.ts";
-import { createFakeExotel } from "./testing.ts";
 
 const payload = Buffer.alloc(1601, 0xff).toString("base64");
 

@@ -3,8 +3,8 @@ import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runne
 import type { PhoneTransport } from "@pipecat-ts/runner-telephony";
 import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import { afterEach, describe, expect, test } from "vitest";
+import { createFakeExotel } from "./caller.ts";
 import plugin from "./plugin.ts";
-import { createFakeExotel } from "./testing.ts";
 
 const account = { apiKey: "a key", apiToken: "a token" };
 const basic = `Basic ${Buffer.from("a key:a token").toString("base64")}`;

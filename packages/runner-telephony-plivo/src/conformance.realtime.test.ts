@@ -1,7 +1,7 @@
 import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
 import { afterAll } from "vitest";
+import { createFakePlivo } from "./caller.ts";
 import plugin from "./plugin.ts";
-import { createFakePlivo } from "./testing.ts";
 
 const account = { authId: "MA0123", authToken: "a token that must never be printed" };
 const plivo = createFakePlivo(account, "GET");

@@ -1,7 +1,7 @@
 import { fuzzPhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { afterAll, test } from "vitest";
+import { createFakePlivo } from "./caller.ts";
 import plugin from "./plugin.ts";
-import { createFakePlivo } from "./testing.ts";
 
 const carrier = createFakePlivo({ authId: "MA1", authToken: "a token" });
 const api = await carrier.openApi();

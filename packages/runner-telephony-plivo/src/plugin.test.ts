@@ -1,12 +1,12 @@
 import { createTransport } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import type { PhoneTransport } from "@pipecat-ts/runner-telephony";
+import type { CallOptions, FakeApi, PhoneCall } from "@pipecat-ts/runner-telephony/caller";
 import { createRecordingLogger, type RecordingLogger } from "@pipecat-ts/runner-testing";
-import type { CallOptions, FakeApi, PhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createFakePlivo } from "./caller.ts";
 import plugin from "./plugin.ts";
 import { sign } from "./signature.ts";
-import { createFakePlivo } from "./testing.ts";
 
 const account = { authId: "MA0123", authToken: "a token" };
 const plivo = createFakePlivo(account);

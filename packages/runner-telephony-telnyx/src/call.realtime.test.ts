@@ -1,7 +1,7 @@
 import { testPhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { expect, test } from "vitest";
+import { createFakeTelnyx, createTelnyxAccount } from "./caller.ts";
 import plugin from "./plugin.ts";
-import { createFakeTelnyx, createTelnyxAccount } from "./testing.ts";
 
 const publicUrl = new URL("https://voice.example.com");
 

@@ -1,7 +1,7 @@
 import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
 import { afterAll } from "vitest";
+import { createFakeTelnyx, createTelnyxAccount } from "./caller.ts";
 import plugin from "./plugin.ts";
-import { createFakeTelnyx, createTelnyxAccount } from "./testing.ts";
 
 const account = createTelnyxAccount("a key that must never be printed");
 const telnyx = createFakeTelnyx(account);

@@ -1,7 +1,7 @@
 import { fuzzPhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { afterAll, test } from "vitest";
+import { createFakeTelnyx, createTelnyxAccount } from "./caller.ts";
 import plugin from "./plugin.ts";
-import { createFakeTelnyx, createTelnyxAccount } from "./testing.ts";
 
 const carrier = createFakeTelnyx(createTelnyxAccount("a key"));
 const api = await carrier.openApi();

@@ -2,13 +2,13 @@ import { sign } from "node:crypto";
 import { createTransport, resolveOptions, type SessionArguments } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import type { PhoneTransport } from "@pipecat-ts/runner-telephony";
+import type { CallOptions, FakeApi } from "@pipecat-ts/runner-telephony/caller";
 import { createRecordingLogger, findGaps, join, tone } from "@pipecat-ts/runner-testing";
-import type { CallOptions, FakeApi } from "@pipecat-ts/runner-testing/phone";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { api as telnyxApi } from "./api.ts";
+import { createFakeTelnyx, createTelnyxAccount } from "./caller.ts";
 import { options } from "./options.ts";
 import plugin from "./plugin.ts";
-import { createFakeTelnyx, createTelnyxAccount } from "./testing.ts";
 
 const account = createTelnyxAccount("a key");
 const telnyx = createFakeTelnyx(account);

@@ -2,8 +2,8 @@ import { sign } from "node:crypto";
 import type { SignedRequest } from "@pipecat-ts/runner-telephony";
 import Telnyx from "telnyx";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { createTelnyxAccount } from "./caller.ts";
 import { signatures } from "./signature.ts";
-import { createTelnyxAccount } from "./testing.ts";
 
 const account = createTelnyxAccount("a key");
 const other = createTelnyxAccount("another key");

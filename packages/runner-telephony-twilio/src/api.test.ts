@@ -7,9 +7,9 @@ import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import { createEmulator, type Emulator } from "emulate";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { api } from "./api.ts";
+import { createFakeTwilio } from "./caller.ts";
 import { options } from "./options.ts";
 import plugin from "./plugin.ts";
-import { createFakeTwilio } from "./testing.ts";
 
 const account = { accountSid: "AC00000000000000000000000000000000", authToken: "twilio_test_auth_token" };
 const number = "+15551234567";

@@ -1,7 +1,7 @@
 import { testPhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { expect, test } from "vitest";
+import { createFakeTwilio } from "./caller.ts";
 import plugin from "./plugin.ts";
-import { createFakeTwilio } from "./testing.ts";
 
 const account = { accountSid: "AC0123", authToken: "a token" };
 const publicUrl = new URL("https://voice.example.com");

@@ -1,7 +1,7 @@
 import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
 import { afterAll } from "vitest";
+import { createFakeTwilio } from "./caller.ts";
 import plugin from "./plugin.ts";
-import { createFakeTwilio } from "./testing.ts";
 
 const account = { accountSid: "AC0123", authToken: "a token that must never be printed" };
 const numbers = { from: "+15550100", to: "+15550199" };

@@ -1,7 +1,7 @@
 import { fuzzPhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { afterAll, test } from "vitest";
+import { createFakeTwilio } from "./caller.ts";
 import plugin from "./plugin.ts";
-import { createFakeTwilio } from "./testing.ts";
 
 const carrier = createFakeTwilio({ accountSid: "AC1", authToken: "a token" });
 const api = await carrier.openApi();

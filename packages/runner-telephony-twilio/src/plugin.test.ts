@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { createTransport, type SessionArguments } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
+import { openFakeApi } from "@pipecat-ts/runner-telephony/caller";
 import { createRecordingLogger } from "@pipecat-ts/runner-testing";
-import { openFakeApi } from "@pipecat-ts/runner-testing/phone";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { createFakeTwilio } from "./caller.ts";
 import plugin from "./plugin.ts";
-import { createFakeTwilio } from "./testing.ts";
 
 let runner: Runner;
 let bots: SessionArguments[];

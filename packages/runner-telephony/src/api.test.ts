@@ -1,8 +1,8 @@
 import { createRestClient, resolveOptions } from "@pipecat-ts/runner-core";
 import { createRecordingLogger } from "@pipecat-ts/runner-testing";
-import { type FakeApi, openFakeApi } from "@pipecat-ts/runner-testing/phone";
 import { afterEach, describe, expect, test } from "vitest";
 import { apiPath, basicAuthorization, createCallControl } from "./api.ts";
+import { type FakeApi, openFakeApi } from "./caller/index.ts";
 import type { CarrierApi } from "./carrier.ts";
 import { type AcmeOptions, createAcme } from "./test/acme.ts";
 

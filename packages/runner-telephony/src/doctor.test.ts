@@ -6,8 +6,8 @@ import {
   type RunnerSettings,
   resolveOptions,
 } from "@pipecat-ts/runner-core";
-import { openFakeApi } from "@pipecat-ts/runner-testing/phone";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openFakeApi } from "./caller/index.ts";
 import { doctorChecks } from "./doctor.ts";
 import { type AcmeOptions, createAcme } from "./test/acme.ts";
 

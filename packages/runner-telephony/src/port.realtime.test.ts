@@ -1,7 +1,7 @@
 import { type AudioFrame, durationMs } from "@pipecat-ts/audio";
 import { countSettledResources, findGaps, join, settleResources, tone } from "@pipecat-ts/runner-testing";
-import type { PhoneCall } from "@pipecat-ts/runner-testing/phone";
 import { afterEach, describe, expect, test } from "vitest";
+import type { PhoneCall } from "./caller/index.ts";
 import { connectPhone, createFixture, type Fixture, type FixtureOptions } from "./test/fixture.ts";
 
 // The runner verifies calls with it, and uses the API for verified calls only.

@@ -1,7 +1,6 @@
-import type { AudioFrame } from "@pipecat-ts/audio";
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
+import type { Caller, CallInvitation } from "@pipecat-ts/runner-core/caller";
 import type { Runner, RunnerLogger, RunnerOptions } from "@pipecat-ts/runner-host";
-import type { Playout } from "./playout.ts";
 
 /** What the suite needs to know about a transport, and how to call it. Each transport has one, in `conformance.realtime.test.ts`. */
 export interface TransportAdapter {
@@ -56,33 +55,15 @@ export interface TransportAdapter {
 }
 
 /** What a caller knows before the call. */
-export interface Invitation {
-  /** The runner's address. */
-  readonly url: URL;
+export interface Invitation extends Omit<CallInvitation, "publicUrl"> {
   /** The servers of the transport's own, as in `OpenTransport.advanced.listeners`. */
   readonly listeners: readonly string[];
-  /** The reply to the start request; missing for a caller without one. */
-  readonly start?: { readonly sessionId: string; readonly reply: Readonly<Record<string, unknown>> };
-  /** The runner's API key, if it has one. Send it where the host requires it: without a start request, or on HTTP routes. */
-  readonly key?: string | undefined;
 }
 
 /** One caller, which uses the transport's wire format like its real clients. */
-export interface FakeCaller {
-  /** Sample rate of the caller's audio, in Hz. */
-  readonly sampleRate: number;
-  /** Sends 20 ms of audio now: mono, at `sampleRate`. */
-  sendAudio(frame: AudioFrame): void;
-  /** What the caller hears: the adapter enqueues received audio here, and clears it when the wire says so. */
-  readonly playout: Playout;
-  /** Sends an app message. Missing where there are none. */
-  sendMessage?(message: unknown): void;
-  /** The app messages that arrived, parsed, oldest first. */
-  readonly messages?: readonly unknown[];
+export interface FakeCaller extends Omit<Caller, "closed"> {
   /** Sends text or bytes unchanged, in place of the transport's own messages. */
   sendRaw?(data: string | Uint8Array): void;
-  /** Leaves like a real client, and resolves when the caller has nothing left open. */
-  hangUp(): Promise<void>;
   /** Disconnects without a message, as when the network is lost. Called for every caller at the end, also for one that has left. */
   drop(): void;
   /** Resolves when the wire is closed, by either side. */

@@ -1,9 +1,8 @@
+import { excerpt, join, measurePitch, tone } from "@pipecat-ts/audio";
 import { createTransport, type SessionArguments } from "@pipecat-ts/runner-core";
 import { expect, test, vi } from "vitest";
 import { callBot } from "./call-bot.ts";
-import { measurePitch } from "./measure.ts";
 import { countSettledResources, resourceGrowth } from "./resources.ts";
-import { excerpt, join, tone } from "./signal.ts";
 
 const audio = () => ({});
 

@@ -8,10 +8,10 @@ import type {
   SessionArguments,
   TransportPlugin,
 } from "@pipecat-ts/runner-core";
+import { createPlayout, openMicrophone, type Playout } from "@pipecat-ts/runner-core/caller";
 import { createRunner } from "@pipecat-ts/runner-host";
+import { createHearing, type Hearing } from "./hearing.ts";
 import { createRecordingLogger, type RecordingLogger } from "./log.ts";
-import { createPlayout, type Playout } from "./playout.ts";
-import { cut } from "./signal.ts";
 
 /** How a simulated caller calls a bot. */
 export interface BotCallOptions {
@@ -28,7 +28,7 @@ export interface BotCallOptions {
 }
 
 /** A call of a simulated caller. */
-export interface BotCall {
+export interface BotCall extends Hearing {
   /** What the caller hears, in real time. */
   readonly playout: Playout;
   /** The messages that arrived at the caller's application, oldest first. */
@@ -101,7 +101,8 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
   const released = runner.direct();
   const call = await Promise.race([ready.promise, released.then(() => ready.promise)]);
   const reason = released.then(() => ended.promise);
-  const microphone = openMicrophone((frame) => call.audio(frame));
+  let saidAtMs = performance.now();
+  const microphone = openMicrophone(16_000, (frame) => call.audio(frame));
   void reason.finally(() => microphone.close());
 
   const sendMessage = (message: unknown): void => call.message(message);
@@ -119,7 +120,11 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
         const { type: own, data } = Object(message) as { readonly type?: unknown; readonly data?: unknown };
         return own === type ? [data] : [];
       }),
-    say: (audio) => microphone.say(audio),
+    ...createHearing(playout, () => saidAtMs),
+    async say(audio) {
+      await microphone.say(audio);
+      saidAtMs = performance.now();
+    },
     sendMessage,
     send,
     press: (key) => call.dtmf(key),
@@ -128,37 +133,5 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
       return await reason;
     },
     ended: reason,
-  };
-}
-
-/** Sends a frame every 20 ms: the speech that is queued, otherwise silence. */
-function openMicrophone(send: (frame: AudioFrame) => void) {
-  const queue: { readonly frame: AudioFrame; readonly said?: () => void }[] = [];
-  const silence: AudioFrame = { samples: new Int16Array((16_000 * frameMs) / 1000), sampleRate: 16_000, channels: 1 };
-  const startedAt = performance.now();
-  let sent = 0;
-  let closed = false;
-  const timer = setInterval(() => {
-    for (; performance.now() >= startedAt + sent * frameMs; sent++) {
-      const { frame, said } = queue.shift() ?? { frame: silence };
-      send(frame);
-      said?.();
-    }
-  }, frameMs / 2);
-  return {
-    say(audio: AudioFrame): Promise<void> {
-      const frames = cut(audio, frameMs);
-      if (closed || frames.length === 0) return Promise.resolve();
-      return new Promise((resolve) => {
-        queue.push(
-          ...frames.map((frame, index) => (index === frames.length - 1 ? { frame, said: resolve } : { frame })),
-        );
-      });
-    },
-    close() {
-      closed = true;
-      clearInterval(timer);
-      for (const { said } of queue.splice(0)) said?.();
-    },
   };
 }

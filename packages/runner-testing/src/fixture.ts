@@ -7,11 +7,11 @@ import {
   type Session,
   type TransportPlugin,
 } from "@pipecat-ts/runner-core";
+import { type Answer, send } from "@pipecat-ts/runner-core/caller";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import type { FakeCaller, Invitation, TransportAdapter } from "./adapter.ts";
 import { expect, until, within } from "./assertions.ts";
 import type { ScriptedBot, ScriptedCall } from "./bots.ts";
-import { type Answer, send } from "./http.ts";
 import { createRecordingLogger, type RecordingLogger } from "./log.ts";
 import type { UncaughtErrors } from "./uncaught-errors.ts";
 

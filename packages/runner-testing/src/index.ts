@@ -1,20 +1,28 @@
-export type { FakeCaller, Invitation, TransportAdapter } from "./adapter.ts";
-export { until, within } from "./assertions.ts";
-export { type BotCall, type BotCallOptions, callBot } from "./call-bot.ts";
-export type { Requirement } from "./fixture.ts";
-export { type Answer, send } from "./http.ts";
-export { createRecordingLogger, type LoggedLine, type RecordingLogger } from "./log.ts";
 export {
+  cut,
+  excerpt,
   findGaps,
   findSound,
   findVoice,
   type Gap,
+  join,
   type Match,
   measureLevel,
   measurePitch,
   measureTone,
-} from "./measure.ts";
-export { createPlayout, type PlayedFrame, type Playout } from "./playout.ts";
+  type SignalOptions,
+  silence,
+  sweep,
+  syllables,
+  tone,
+} from "@pipecat-ts/audio";
+export { type Answer, createPlayout, type PlayedFrame, type Playout, send } from "@pipecat-ts/runner-core/caller";
+export type { FakeCaller, Invitation, TransportAdapter } from "./adapter.ts";
+export { until, within } from "./assertions.ts";
+export { type BotCall, type BotCallOptions, callBot } from "./call-bot.ts";
+export type { Requirement } from "./fixture.ts";
+export type { ExpectedSound, HeardSound, Hearing } from "./hearing.ts";
+export { createRecordingLogger, type LoggedLine, type RecordingLogger } from "./log.ts";
 export { type Job, type Outcome, type RunOptions, requirements, runRequirements } from "./requirements.ts";
 export {
   countResources,
@@ -25,4 +33,4 @@ export {
   type TimerWatch,
   watchTimers,
 } from "./resources.ts";
-export { cut, excerpt, join, type SignalOptions, silence, sweep, syllables, tone } from "./signal.ts";
+export { type RunnerCall, startRunner, type TestRunner, type TestRunnerOptions } from "./start-runner.ts";

@@ -1,14 +1,11 @@
-import type { AudioFrame } from "@pipecat-ts/audio";
+import { type AudioFrame, join, measureLevel, measureTone, tone } from "@pipecat-ts/audio";
 import type { SessionArguments, Transport, TransportPlugin } from "@pipecat-ts/runner-core";
 import { createRunner, type RunnerOptions } from "@pipecat-ts/runner-host";
+import type { CallOptions, FakeApi, FakeCarrier, PhoneCall } from "@pipecat-ts/runner-telephony/caller";
 import { expect, expectSame, until, within } from "./assertions.ts";
 import { connectBot } from "./bots.ts";
 import { createRecordingLogger } from "./log.ts";
-import { measureLevel, measureTone } from "./measure.ts";
-import type { CallOptions, PhoneCall } from "./phone-call.ts";
-import type { FakeApi, FakeCarrier } from "./phone-carrier.ts";
 import { countSettledResources, settleResources } from "./resources.ts";
-import { join, tone } from "./signal.ts";
 import { expectLevel, expectPitch, heardAudio, toneMs, voiceMs } from "./speech.ts";
 
 /** What `testPhoneCall` needs. */

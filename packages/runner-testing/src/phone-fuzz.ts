@@ -1,11 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import { createRunner } from "@pipecat-ts/runner-host";
+import type { FakeApi, FakeCarrier, PhoneCall } from "@pipecat-ts/runner-telephony/caller";
 import { expect, expectSame, until } from "./assertions.ts";
 import { connectBot } from "./bots.ts";
 import { createRecordingLogger } from "./log.ts";
-import type { PhoneCall } from "./phone-call.ts";
-import type { FakeApi, FakeCarrier } from "./phone-carrier.ts";
 
 /** What `fuzzPhoneCall` needs. */
 export interface PhoneFuzz {

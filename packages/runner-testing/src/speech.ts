@@ -1,28 +1,17 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import { type AudioFrame, durationMs } from "@pipecat-ts/audio";
+import {
+  type AudioFrame,
+  cut,
+  durationMs,
+  excerpt,
+  findVoice,
+  join,
+  measureLevel,
+  measurePitch,
+  measureTone,
+} from "@pipecat-ts/audio";
+import type { PlayedFrame } from "@pipecat-ts/runner-core/caller";
 import type { FakeCaller } from "./adapter.ts";
 import { expect } from "./assertions.ts";
-import { findVoice, measureLevel, measurePitch, measureTone } from "./measure.ts";
-import type { PlayedFrame } from "./playout.ts";
-import { cut, excerpt, join } from "./signal.ts";
-
-/**
- * The caller speaks `audio` in real time, in frames of 20 ms. Its rate must be the caller's. On a busy machine the speech
- * takes longer: late frames are not sent all at once. Resolves with the largest delay in ms, by which a listener that plays
- * frames as they arrive may hear the speech stretched.
- */
-export async function speak(caller: FakeCaller, audio: AudioFrame): Promise<number> {
-  let dueMs = performance.now();
-  let worstMs = 0;
-  for (const frame of cut(audio)) {
-    const aheadMs = dueMs - performance.now();
-    if (aheadMs > 0) await sleep(aheadMs);
-    worstMs = Math.max(worstMs, performance.now() - dueMs);
-    caller.sendAudio(frame);
-    dueMs = Math.max(dueMs, performance.now() - 60) + 20;
-  }
-  return worstMs;
-}
 
 /** Writes `audio` in frames of 20 ms at once, without waiting for playout. */
 export function write(writer: WritableStreamDefaultWriter<AudioFrame>, audio: AudioFrame): Promise<unknown> {

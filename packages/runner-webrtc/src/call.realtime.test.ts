@@ -57,6 +57,20 @@ test.each(["finishes", "fails"])("a caller gets peerLeft when the bot %s, howeve
   await until("the session has ended", () => runner.sessions.counts.active === 0, 1_000);
 });
 
+test("a caller who hangs up closes its connection once the runner has confirmed the end of the data channel", async () => {
+  const { call } = await openFixture();
+  const { peer, hangUp } = await call();
+  const closed: string[] = [];
+  peer.channel?.stateChange.subscribe((state) => state === "closed" && closed.push("channel"));
+  const close = peer.connection.close.bind(peer.connection);
+  peer.connection.close = () => {
+    closed.push("connection");
+    return close();
+  };
+  await hangUp();
+  expect(closed.slice(0, 2)).toEqual(["channel", "connection"]);
+});
+
 /** The last packet of interrupted audio should leave 25 ms after the interruption. Three times that, in packets of 20 ms. */
 const maxLatePackets = 4;
 

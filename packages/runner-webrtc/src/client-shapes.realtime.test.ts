@@ -1,6 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
+import { connectCaller } from "./caller.ts";
+import { optionsOfShape } from "./peer/test/client-shape.ts";
 import { clientOffers } from "./peer/test/offers.ts";
-import { connectCaller } from "./test/fake-caller.ts";
 import { type BotCall, hearEcho, openFixture } from "./test/fixture.ts";
 
 /** What clients add to their offers, by their sources: see `offers.ts`. */
@@ -24,7 +25,7 @@ test.each(Object.entries(clientOffers))(
   async (name, shape) => {
     const { runner, calls } = await openFixture(echoBot);
     const endpoint = new URL("/api/offer", runner.url);
-    const caller = await connectCaller(endpoint, { ...fields[name] }, undefined, { shape });
+    const caller = await connectCaller(endpoint, { ...fields[name] }, undefined, optionsOfShape(shape));
     onTestFinished(() => caller.drop());
     await hearEcho(caller, 440);
     expect(calls).toHaveLength(1);

@@ -1,6 +1,6 @@
 import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
+import { connectCaller, endpointOf } from "./caller.ts";
 import plugin from "./plugin.ts";
-import { connectCaller, endpointOf } from "./test/fake-caller.ts";
 
 describeTransport({
   plugin,

@@ -2,8 +2,8 @@ import type { Bot } from "@pipecat-ts/runner-core";
 import type { Runner } from "@pipecat-ts/runner-host";
 import { countSettledResources, settleResources, until, within } from "@pipecat-ts/runner-testing";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { createPeerCaller, type PeerCaller } from "./peer/werift/test/peer-caller.ts";
-import { connectCaller, sendOffer, type WebRTCCaller } from "./test/fake-caller.ts";
+import { connectCaller, sendOffer, type WebRTCCaller } from "./caller.ts";
+import { createPeerCaller, type PeerCaller } from "./peer/werift/peer-caller.ts";
 import { echo, listen, offer, patch, rejection, start } from "./test/fixture.ts";
 
 const timeoutMs = 10_000;

@@ -3,7 +3,7 @@ import { createPacer, createStandaloneTransport } from "@pipecat-ts/runner-media
 import { createRecordingLogger, cut, tone, until, within } from "@pipecat-ts/runner-testing";
 import { expect, onTestFinished, test } from "vitest";
 import { createWebRTCConnection, type WebRTCConnection } from "./index.ts";
-import { createPeerCaller, type PeerCaller } from "./peer/werift/test/peer-caller.ts";
+import { createPeerCaller, type PeerCaller } from "./peer/werift/peer-caller.ts";
 import { createSctpWriter, dataChunk, first, last, unordered } from "./peer/werift/test/sctp-writer.ts";
 import { loadOpus } from "./voice/opus.ts";
 

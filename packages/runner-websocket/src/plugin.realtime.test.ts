@@ -18,8 +18,9 @@ import {
 } from "@pipecat-ts/runner-testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { WebSocketRunnerArguments } from "./arguments.ts";
+import { connectCaller, type WebSocketCaller, type WebSocketCallerOptions } from "./caller.ts";
+import type { Frame } from "./generated/frames_pb.ts";
 import plugin from "./plugin.ts";
-import { connectCaller, type WebSocketCaller } from "./test/fake-caller.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 const timeoutMs = 10_000;
@@ -58,13 +59,13 @@ describe("starting", () => {
 
   test("is rejected before the upgrade for an id that is unknown, connected or ended", async () => {
     const runner = await open(echo);
-    await expect(call(`${bare(runner)}/nobody`)).rejects.toThrow(/^404 .*"code":"SESSION_UNKNOWN"/);
+    await expect(call(`${bare(runner)}/nobody`)).rejects.toMatchObject({ status: 404, code: "SESSION_UNKNOWN" });
     const { reply } = await start(runner);
     const caller = await call(reply.wsUrl);
-    await expect(call(reply.wsUrl)).rejects.toThrow(/^409 .*"code":"SESSION_NOT_PENDING"/);
+    await expect(call(reply.wsUrl)).rejects.toMatchObject({ status: 409, code: "SESSION_NOT_PENDING" });
     await caller.hangUp();
     await until("the session has ended", () => runner.sessions.counts.active === 0, timeoutMs);
-    await expect(call(reply.wsUrl)).rejects.toThrow(/^404 .*"code":"SESSION_UNKNOWN"/);
+    await expect(call(reply.wsUrl)).rejects.toMatchObject({ status: 404, code: "SESSION_UNKNOWN" });
     expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
   });
 
@@ -76,11 +77,11 @@ describe("starting", () => {
     };
     const runner = await open(bot, { webSocketAuth: "token" });
     const { reply, sessionId } = await start(runner, { body: "mine" });
-    await expect(call(bare(runner))).rejects.toThrow(/^401 .*"code":"TOKEN_REQUIRED"/);
-    await expect(call(`${bare(runner)}/${sessionId}`)).rejects.toThrow(/^401 .*"code":"TOKEN_REQUIRED"/);
+    await expect(call(bare(runner))).rejects.toMatchObject({ status: 401, code: "TOKEN_REQUIRED" });
+    await expect(call(`${bare(runner)}/${sessionId}`)).rejects.toMatchObject({ status: 401, code: "TOKEN_REQUIRED" });
     expect(Object.keys(reply)).toEqual(["wsUrl"]);
     const caller = await call(reply.wsUrl);
-    await expect(call(reply.wsUrl)).rejects.toThrow(/^403 .*"code":"TOKEN_INVALID"/);
+    await expect(call(reply.wsUrl)).rejects.toMatchObject({ status: 403, code: "TOKEN_INVALID" });
     await until("the bot runs", () => seen.length > 0, timeoutMs);
     expect(seen).toMatchObject([{ sessionId, body: "mine" }]);
 
@@ -94,7 +95,7 @@ describe("starting", () => {
     const runner = await open(echo, { webSocketAuth: "token", maxSessions: 1 });
     const [first, second] = [await start(runner), await start(runner)];
     const caller = await call(first.reply.wsUrl);
-    await expect(call(second.reply.wsUrl)).rejects.toThrow(/^429 .*"code":"AT_CAPACITY"/);
+    await expect(call(second.reply.wsUrl)).rejects.toMatchObject({ status: 429, code: "AT_CAPACITY" });
     await caller.hangUp();
     await until("the place is free", () => runner.sessions.counts.active === 0, timeoutMs);
     await call(second.reply.wsUrl);
@@ -109,16 +110,18 @@ describe("starting", () => {
     };
     const runner = await open(echo, { plugins: [plugin, pigeon] });
     const { sessionId } = await start(runner, { transport: "pigeon" });
-    await expect(call(`${bare(runner)}/${sessionId}`)).rejects.toThrow(/^404 /);
+    await expect(call(`${bare(runner)}/${sessionId}`)).rejects.toMatchObject({ status: 404 });
     expect(runner.sessions.find(sessionId)?.state).toBe("pending");
   });
 
   test("is rejected with 429 at capacity, and with 503 while draining", async () => {
     const runner = await open(echo, { maxSessions: 1, shutdownTimeoutMs: 5_000 });
     const caller = await call(bare(runner));
-    await expect(call(bare(runner))).rejects.toThrow(/^429 .*"code":"AT_CAPACITY"/);
+    await expect(call(bare(runner))).rejects.toMatchObject({ status: 429, code: "AT_CAPACITY" });
     const drained = runner.drain();
-    await expect(call(bare(runner))).rejects.toThrow(/^503 .*"code":"DRAINING"|ECONNREFUSED/);
+    await expect(call(bare(runner))).rejects.toMatchObject({
+      code: expect.stringMatching(/^(DRAINING|ECONNREFUSED)$/),
+    });
     await caller.hangUp();
     await within("the runner is drained", drained, timeoutMs);
     expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
@@ -139,13 +142,14 @@ describe("starting", () => {
       expect.stringMatching(/^\d+$/),
       expect.objectContaining({ code: "DRAINING" }),
     ]);
-    await expect(call(bare(runner))).rejects.toThrow(/^503 .*"code":"DRAINING"/);
+    await expect(call(bare(runner))).rejects.toMatchObject({ status: 503, code: "DRAINING" });
     // Its session was started: the client must try again, so the answer is not 404.
-    await expect(call(reply.wsUrl)).rejects.toThrow(/^503 .*"code":"DRAINING"/);
+    await expect(call(reply.wsUrl)).rejects.toMatchObject({ status: 503, code: "DRAINING" });
     await within("the runner is drained", drained, timeoutMs);
     // Timers may come slightly early.
     expect(Math.min(...(await endedMs))).toBeGreaterThan(990);
-    expect(await Promise.all(calls.map(({ closed }) => closed))).toEqual(Array(20).fill("1001 shutdown"));
+    const end = { code: 1001, reason: "shutdown" };
+    expect(await Promise.all(calls.map(({ closed }) => closed))).toEqual(Array(20).fill(end));
     expect(runner.sessions.counts).toEqual({ pending: 0, active: 0 });
   });
 
@@ -174,12 +178,13 @@ describe("starting", () => {
 describe("in a call", () => {
   test("the caller hears the echo: 24 kHz in real time, with pitch and level unchanged", async () => {
     const runner = await open(echo);
-    const caller = await call(bare(runner));
+    const frames: Frame["frame"][] = [];
+    const caller = await call(bare(runner), (frame) => frames.push(frame));
     const spoken = tone(440, { durationMs: 400 });
     speak(caller, spoken);
     await until("the echo ends", () => playedMs(caller) >= 390, timeoutMs);
 
-    const audio = caller.frames.flatMap((frame) => (frame.case === "audio" ? [frame.value] : []));
+    const audio = frames.flatMap((frame) => (frame.case === "audio" ? [frame.value] : []));
     for (const { sampleRate, numChannels, audio: bytes } of audio) {
       expect([sampleRate, numChannels, bytes.byteLength]).toEqual([24_000, 1, 1_920]);
     }
@@ -212,14 +217,17 @@ describe("in a call", () => {
         await transport.play(utterance(100)).done;
       };
     const runner = await open(atRate(8_000));
-    const caller = await call(bare(runner));
+    const frames: Frame["frame"][] = [];
+    const caller = await call(bare(runner), (frame) => frames.push(frame));
     await within("the call ends", caller.closed, timeoutMs);
-    expect(caller.frames[0]).toMatchObject({ case: "audio", value: { sampleRate: 8_000, audio: { byteLength: 640 } } });
+    expect(frames[0]).toMatchObject({ case: "audio", value: { sampleRate: 8_000, audio: { byteLength: 640 } } });
 
     for (const rate of [0, 7_975, 8_001, 24_000.5, 200_000, Number.NaN]) {
       const logger = createRecordingLogger();
       const refused = await call(bare(await open(atRate(rate), { logger })));
-      await expect(within("the call ends", refused.closed, timeoutMs)).resolves.toMatch(/^10/);
+      await expect(within("the call ends", refused.closed, timeoutMs)).resolves.toMatchObject({
+        code: expect.any(Number),
+      });
       expect(logger.lines).toMatchObject(
         expect.arrayContaining([
           expect.objectContaining({
@@ -240,15 +248,12 @@ describe("in a call", () => {
       await transport.play(utterance(60_000)).done;
       await transport.closed;
     });
-    const caller = await call(bare(runner));
+    const frames: Frame["frame"][] = [];
+    const caller = await call(bare(runner), (frame) => frames.push(frame));
     await until("the bot is heard", () => playedMs(caller) > 200, timeoutMs);
     caller.sendMessage("stop");
-    await until(
-      "the interruption arrives",
-      () => caller.frames.some((frame) => frame.case === "interruption"),
-      timeoutMs,
-    );
-    const afterwards = caller.frames.slice(caller.frames.findIndex((frame) => frame.case === "interruption") + 1);
+    await until("the interruption arrives", () => frames.some((frame) => frame.case === "interruption"), timeoutMs);
+    const afterwards = frames.slice(frames.findIndex((frame) => frame.case === "interruption") + 1);
     expect(afterwards.filter((frame) => frame.case === "audio")).toEqual([]);
     expect(interrupted).toBeGreaterThan(150);
   });
@@ -308,7 +313,8 @@ describe("ending", () => {
       { logger },
     );
     const caller = await call(bare(runner));
-    expect(await within("the socket closes", caller.closed, timeoutMs)).toBe(closed);
+    const { code, reason: text } = await within("the socket closes", caller.closed, timeoutMs);
+    expect(`${code} ${text}`).toBe(closed);
     await until("the session has ended", () => runner.sessions.counts.active === 0, timeoutMs);
     expect(ends(logger)).toEqual([reason]);
   });
@@ -318,7 +324,7 @@ describe("ending", () => {
     const caller = await call(bare(runner));
     await until("the bot runs", () => runner.sessions.counts.active === 1, timeoutMs);
     await within("the runner closes", runner.close(), timeoutMs);
-    expect(await caller.closed).toBe("1001 shutdown");
+    expect(await caller.closed).toEqual({ code: 1001, reason: "shutdown" });
   });
 
   test.each([
@@ -326,7 +332,8 @@ describe("ending", () => {
     ["1011 bot-failed", async () => Promise.reject(new Error("before it listened"))],
   ])("closes the socket of a bot that created no transport with %s", async (closed, bot) => {
     const caller = await call(bare(await open(bot)));
-    expect(await within("the socket closes", caller.closed, timeoutMs)).toBe(closed);
+    const { code, reason: text } = await within("the socket closes", caller.closed, timeoutMs);
+    expect(`${code} ${text}`).toBe(closed);
   });
 
   test.each([
@@ -407,7 +414,7 @@ describe("ending", () => {
     const runner = await open(echo, { logger });
     const caller = await call(bare(runner));
     caller.socket.send(Buffer.alloc(1024 * 1024 + 1));
-    expect(await within("the socket closes", caller.closed, timeoutMs)).toMatch(/^1009 /);
+    expect(await within("the socket closes", caller.closed, timeoutMs)).toMatchObject({ code: 1009 });
     await until("the session has ended", () => runner.sessions.counts.active === 0, timeoutMs);
     expect(ends(logger)).toEqual(["transport-failed"]);
   });
@@ -444,8 +451,8 @@ async function start(runner: Runner, fields: Record<string, unknown> = {}) {
   };
 }
 
-async function call(url: string): Promise<WebSocketCaller> {
-  const caller = await connectCaller(url);
+async function call(url: string, onFrame?: WebSocketCallerOptions["onFrame"]): Promise<WebSocketCaller> {
+  const caller = await connectCaller(url, onFrame && { onFrame });
   callers.push(caller);
   return caller;
 }

@@ -1,8 +1,8 @@
 import { createHmac } from "node:crypto";
 import { decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
 import { RunnerError, safeEqual } from "@pipecat-ts/runner-core";
-import { createFakeCarrier, type FakeCarrier } from "@pipecat-ts/runner-testing/phone";
 import { apiPath } from "../api.ts";
+import { createFakeCarrier, type FakeCarrier, type PhoneDialect } from "../caller/index.ts";
 import type { Carrier, CarrierOptions } from "../carrier.ts";
 import { dtmfEvent, playedEvent } from "../codec.ts";
 import { bytesIn, type JsonObject, numberIn, objectIn, present, textIn, textsIn } from "../json.ts";
@@ -107,8 +107,12 @@ function readFormat(message: JsonObject) {
 }
 
 /** For tests: the fifth carrier itself, which places calls. */
-export function createAcmePhone(name = "acme", key = "a key"): FakeCarrier {
-  return createFakeCarrier({
+export function createAcmePhone(name?: string, key?: string): FakeCarrier {
+  return createFakeCarrier(createAcmeDialect(name, key));
+}
+
+export function createAcmeDialect(name = "acme", key = "a key"): PhoneDialect {
+  return {
     name,
     webhook({ callId, from, to }, url) {
       const body = new URLSearchParams({ call: callId, from, to }).toString();
@@ -151,5 +155,5 @@ export function createAcmePhone(name = "acme", key = "a key"): FakeCarrier {
       if (!isLive(callId) || (method === "POST") !== (act !== undefined)) return { status: 404 };
       return { status: 200, ends: callId };
     },
-  });
+  };
 }

@@ -7,8 +7,8 @@ import {
 } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import { createRecordingLogger, type RecordingLogger } from "@pipecat-ts/runner-testing";
-import { type FakeApi, type FakeCarrier, openFakeApi } from "@pipecat-ts/runner-testing/phone";
 import type { PhoneParams, PhoneTransport } from "../arguments.ts";
+import { type FakeApi, type FakeCarrier, openFakeApi } from "../caller/index.ts";
 import { createTelephonyPlugin } from "../plugin.ts";
 import { createAcme, createAcmePhone } from "./acme.ts";
 

@@ -1,10 +1,9 @@
-import { durationMs } from "@pipecat-ts/audio";
+import { durationMs, findGaps, join, silence, tone } from "@pipecat-ts/audio";
+import { speak } from "@pipecat-ts/runner-core/caller";
 import { expect } from "../assertions.ts";
 import { collect, connectBot, createScriptedBot } from "../bots.ts";
 import { type Fixture, firstCall, type Requirement } from "../fixture.ts";
-import { findGaps } from "../measure.ts";
-import { join, silence, tone } from "../signal.ts";
-import { expectLevel, expectPitch, heardAudio, speak, voiceMs, write } from "../speech.ts";
+import { expectLevel, expectPitch, heardAudio, voiceMs, write } from "../speech.ts";
 
 const hz = 440;
 const levelDb = -15;

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { silence, tone } from "@pipecat-ts/audio";
+import { speak } from "@pipecat-ts/runner-core/caller";
 import type { FakeCaller } from "../adapter.ts";
 import { expect, expectSame } from "../assertions.ts";
 import { connectBot, createScriptedBot, echo } from "../bots.ts";
@@ -12,8 +14,7 @@ import {
   onlySession,
   type Requirement,
 } from "../fixture.ts";
-import { silence, tone } from "../signal.ts";
-import { heardAudio, speak, voiceMs } from "../speech.ts";
+import { heardAudio, voiceMs } from "../speech.ts";
 import { withStart } from "./sessions.ts";
 
 const goodbyeMs = 300;

@@ -1,12 +1,13 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { tone } from "@pipecat-ts/audio";
 import type { SessionArguments, Transport } from "@pipecat-ts/runner-core";
+import { speak } from "@pipecat-ts/runner-core/caller";
 import type { Runner } from "@pipecat-ts/runner-host";
 import type { FakeCaller } from "../adapter.ts";
 import { expect, expectSame } from "../assertions.ts";
 import { connectBot, echo } from "../bots.ts";
 import { expectRefused, type Fixture, onlySession, type Requirement } from "../fixture.ts";
-import { tone } from "../signal.ts";
-import { expectPitch, heardAudio, speak, voiceMs } from "../speech.ts";
+import { expectPitch, heardAudio, voiceMs } from "../speech.ts";
 
 const reason = "One caller's error must never end another caller's call, let alone stop the server.";
 

@@ -1,11 +1,11 @@
 import { AssertionError } from "node:assert";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { tone } from "@pipecat-ts/audio";
 import type { Interruption } from "@pipecat-ts/runner-core";
 import type { FakeCaller } from "../adapter.ts";
 import { expect } from "../assertions.ts";
 import { createScriptedBot } from "../bots.ts";
 import { type Fixture, firstCall, type Requirement } from "../fixture.ts";
-import { tone } from "../signal.ts";
 import { toneMs, write } from "../speech.ts";
 
 const oldHz = 400;

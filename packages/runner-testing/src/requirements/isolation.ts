@@ -1,10 +1,11 @@
+import { tone } from "@pipecat-ts/audio";
+import { speak } from "@pipecat-ts/runner-core/caller";
 import type { Runner } from "@pipecat-ts/runner-host";
 import type { FakeCaller } from "../adapter.ts";
 import { expect, expectSame } from "../assertions.ts";
 import { connectBot, createScriptedBot, echo } from "../bots.ts";
 import { expectRefused, type Fixture, invitationOf, listenersOf, type Requirement, walkInOf } from "../fixture.ts";
-import { tone } from "../signal.ts";
-import { expectPitch, heardAudio, speak, toneMs, voiceMs } from "../speech.ts";
+import { expectPitch, heardAudio, toneMs, voiceMs } from "../speech.ts";
 
 /** Callers, runners and transports do not affect each other. */
 export const isolation: readonly Requirement[] = [

@@ -1,11 +1,11 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { tone } from "@pipecat-ts/audio";
+import { speak } from "@pipecat-ts/runner-core/caller";
 import { expect } from "../assertions.ts";
 import { echo } from "../bots.ts";
 import { allEnded, expectRefused, type Fixture, type Requirement } from "../fixture.ts";
 import { countSettledResources, settleResources, watchTimers } from "../resources.ts";
-import { tone } from "../signal.ts";
-import { speak } from "../speech.ts";
 
 /** What calls and runners leave behind: nothing. */
 export const leaks: readonly Requirement[] = [

@@ -1,11 +1,11 @@
 import { inspect } from "node:util";
 import type { OptionDefinition } from "@pipecat-ts/runner-core";
+import { send } from "@pipecat-ts/runner-core/caller";
 import type { Runner } from "@pipecat-ts/runner-host";
 import type { FakeCaller, TransportAdapter } from "../adapter.ts";
 import { expect } from "../assertions.ts";
 import { connectBot, echo } from "../bots.ts";
 import { allEnded, expectRefused, type Fixture, invitationOf, type Requirement, walkInOf } from "../fixture.ts";
-import { send } from "../http.ts";
 
 const apiKey = "conformance-suite-api-key";
 

@@ -1,9 +1,9 @@
+import type { Answer } from "@pipecat-ts/runner-core/caller";
 import type { Runner } from "@pipecat-ts/runner-host";
 import type { TransportAdapter } from "../adapter.ts";
 import { expect, expectSame } from "../assertions.ts";
 import { createScriptedBot } from "../bots.ts";
 import { type Fixture, firstCall, invitationOf, type Requirement, walkInOf } from "../fixture.ts";
-import type { Answer } from "../http.ts";
 
 const body = { text: "Grüße, 世界 🙂", list: [1, null, true, { deep: [] }] };
 

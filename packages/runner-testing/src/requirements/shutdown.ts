@@ -1,3 +1,5 @@
+import { tone } from "@pipecat-ts/audio";
+import { speak } from "@pipecat-ts/runner-core/caller";
 import type { Runner } from "@pipecat-ts/runner-host";
 import { expect, expectSame } from "../assertions.ts";
 import { createScriptedBot, echo } from "../bots.ts";
@@ -11,8 +13,7 @@ import {
   type Requirement,
   walkInOf,
 } from "../fixture.ts";
-import { tone } from "../signal.ts";
-import { heardAudio, speak, voiceMs } from "../speech.ts";
+import { heardAudio, voiceMs } from "../speech.ts";
 import { expectErrorBody } from "./sessions.ts";
 
 /** The runner is full, drains, or closes. */

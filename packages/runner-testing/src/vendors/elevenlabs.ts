@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type AudioFrame, encodePcm16 } from "@pipecat-ts/audio";
-import { cut } from "../signal.ts";
+import { type AudioFrame, cut, encodePcm16 } from "@pipecat-ts/audio";
 import { startLocalServer } from "./local-server.ts";
 
 /** How the simulated vendor behaves. */

@@ -1,8 +1,7 @@
 import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type AudioFrame, decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
+import { type AudioFrame, cut, decodePcm16, encodePcm16, silence } from "@pipecat-ts/audio";
 import { type WebSocket, WebSocketServer } from "ws";
-import { cut, silence } from "../signal.ts";
 import { startLocalServer } from "./local-server.ts";
 import { createSpeechDetector } from "./speech-detector.ts";
 

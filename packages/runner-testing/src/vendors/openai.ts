@@ -1,9 +1,8 @@
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type AudioFrame, decodePcm16, durationMs, encodePcm16 } from "@pipecat-ts/audio";
+import { type AudioFrame, cut, decodePcm16, durationMs, encodePcm16, silence } from "@pipecat-ts/audio";
 import { type WebSocket, WebSocketServer } from "ws";
-import { cut, silence } from "../signal.ts";
 import { startTlsServer } from "./local-server.ts";
 import { createSpeechDetector } from "./speech-detector.ts";
 

@@ -1,6 +1,4 @@
-import type { AudioFrame } from "@pipecat-ts/audio";
-import { durationMs } from "@pipecat-ts/audio";
-import { measureLevel } from "../measure.ts";
+import { type AudioFrame, durationMs, measureLevel } from "@pipecat-ts/audio";
 
 /** Detects speech in a stream of audio by its level. */
 export interface SpeechDetector {

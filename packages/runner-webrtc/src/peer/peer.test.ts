@@ -7,7 +7,7 @@ import { readAnswer, values } from "./test/answer-reader.ts";
 import { loopback, startMdnsResponder } from "./test/mdns-responder.ts";
 import { chromium, esp32, voiceAlone, whatsapp } from "./test/offers.ts";
 import { exchangeAudio, openCall, openPeer } from "./test/peer-fixture.ts";
-import { createPeerCaller, silence } from "./werift/test/peer-caller.ts";
+import { createPeerCaller, silence } from "./werift/peer-caller.ts";
 
 /** SRTP protection profiles (RFC 5764, section 4.1.2, and RFC 7714, section 14.2). */
 const aesCm = 1;

@@ -1,6 +1,7 @@
 import { createPlayout, type Playout, send } from "@pipecat-ts/runner-testing";
+import { optionsOfShape } from "../peer/test/client-shape.ts";
 import { esp32 } from "../peer/test/offers.ts";
-import { createPeerCaller, type PeerCaller } from "../peer/werift/test/peer-caller.ts";
+import { createPeerCaller, type PeerCaller } from "../peer/werift/peer-caller.ts";
 import { loadOpus } from "../voice/opus.ts";
 
 /** For tests: an ESP32 device with Pipecat's client. It sends no ping, no `client-ready` and no candidates. */
@@ -22,7 +23,7 @@ const maxAnswerBytes = 4_096;
 
 /** Connects, and resolves when media flows. Rejects when the device would restart. */
 export async function callAsDevice(endpoint: URL): Promise<Device> {
-  const peer = createPeerCaller({ shape: esp32, channelLabel: "rtvi-ai" });
+  const peer = createPeerCaller({ ...optionsOfShape(esp32), channelLabel: "rtvi-ai" });
   const opus = await loadOpus();
   const [encoder, decoder] = [await opus.createEncoder({ sampleRate }), await opus.createDecoder({ sampleRate })];
   const playout = createPlayout();

@@ -12,10 +12,10 @@ import {
 } from "@pipecat-ts/runner-testing";
 import { expect, onTestFinished } from "vitest";
 import type { SmallWebRTCConnection, WebRTCEvents } from "../arguments.ts";
+import { connectCaller, type WebRTCCaller } from "../caller.ts";
 import type { WebRTCOptions } from "../options.ts";
 import { chromium } from "../peer/test/offers.ts";
 import plugin from "../plugin.ts";
-import { connectCaller, type WebRTCCaller } from "./fake-caller.ts";
 
 /** For tests: what the bot got for one call. */
 export interface BotCall {

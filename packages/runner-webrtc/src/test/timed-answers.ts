@@ -1,9 +1,9 @@
 /** For tests: a process that opens a runner, sends it offers one after the other, and reports to its parent how many ms each answer took. */
 import { createRunner } from "@pipecat-ts/runner-host";
 import { createRecordingLogger, send } from "@pipecat-ts/runner-testing";
+import { sendOffer } from "../caller.ts";
 import { chromium } from "../peer/test/offers.ts";
 import plugin from "../plugin.ts";
-import { sendOffer } from "./fake-caller.ts";
 
 const runner = createRunner({ bot: () => undefined, plugins: [plugin], port: 0, logger: createRecordingLogger() });
 await runner.listen();

@@ -3,7 +3,7 @@ import { createTransport, type Transport } from "@pipecat-ts/runner-core";
 import { until } from "@pipecat-ts/runner-testing";
 import { expect, onTestFinished, test } from "vitest";
 import type { WebRTCEvents } from "../arguments.ts";
-import { connectCaller, sendOffer, type WebRTCCaller } from "../test/fake-caller.ts";
+import { connectCaller, sendOffer, type WebRTCCaller } from "../caller.ts";
 import { hearEcho, listen } from "../test/fixture.ts";
 import { deltaFrame, keyFrame, packetize } from "./test/vp8-packets.ts";
 

@@ -1,6 +1,6 @@
 import { createPlayout, type Playout, until } from "@pipecat-ts/runner-testing";
 import { onTestFinished } from "vitest";
-import { createPeerCaller, type PeerCaller } from "../../../runner-webrtc/src/peer/werift/test/peer-caller.ts";
+import { createPeerCaller, type PeerCaller } from "../../../runner-webrtc/src/peer/werift/peer-caller.ts";
 import { loadOpus } from "../../../runner-webrtc/src/voice/opus.ts";
 import type { ApiRequest, FakeApi } from "./fake-api.ts";
 import { connectOf, newCallId, post, terminateOf } from "./webhooks.ts";

@@ -2,10 +2,9 @@ import { AssertionError } from "node:assert";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { decodeMulaw, encodeMulaw } from "@pipecat-ts/audio";
+import { createPlayout, send } from "@pipecat-ts/runner-core/caller";
 import { WebSocket } from "ws";
 import type { FakeCaller, Invitation, TransportAdapter } from "../../adapter.ts";
-import { send } from "../../http.ts";
-import { createPlayout } from "../../playout.ts";
 import { acme, acmeCompatible, bell, type Dialect, type Json, parseMessage } from "./dialect.ts";
 import { createPhonePlugin, sign } from "./plugin.ts";
 

@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import type { SessionArguments } from "@pipecat-ts/runner-core";
+import { send } from "@pipecat-ts/runner-core/caller";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { until } from "../../assertions.ts";
 import { connectBot } from "../../bots.ts";
-import { send } from "../../http.ts";
 import { createRecordingLogger } from "../../log.ts";
 import { acmeFarEnd, bellFarEnd, callPhone, tokenOf } from "./caller.ts";
 import { acme, bell } from "./dialect.ts";

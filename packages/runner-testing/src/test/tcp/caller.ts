@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
+import { createPlayout } from "@pipecat-ts/runner-core/caller";
 import type { FakeCaller, Invitation, TransportAdapter } from "../../adapter.ts";
-import { createPlayout } from "../../playout.ts";
 import { createDecoder, encode, type Message, sampleRate } from "./codec.ts";
 import { tcp } from "./plugin.ts";
 

@@ -1,10 +1,12 @@
+import type { PeerCallerOptions } from "../werift/peer-caller.ts";
+
 /**
  * For tests: werift offers and accepts what another client would. `shape` is the client's offer. werift keeps its own ICE and
  * DTLS parameters, and sends and receives the client's audio and data. The client's video stays without packets.
  */
 
 /** The client's offer, with the parameters of werift's own. A client whose offer has no candidates stays without. */
-export function offerInShape(shape: string, weriftOffer: string): string {
+function offerInShape(shape: string, weriftOffer: string): string {
   const own = (pattern: RegExp): string => weriftOffer.match(pattern)?.[0] ?? "";
   const theirSource = shape.slice(shape.indexOf("m=audio")).match(/^a=ssrc:\d+/m)?.[0];
   const candidates = weriftOffer.match(/^a=candidate:\S+ 1 udp \d+ [\d.]+ \d+ typ host/gm) ?? [];
@@ -19,9 +21,11 @@ export function offerInShape(shape: string, weriftOffer: string): string {
     .replaceAll(`${theirSource} `, `${own(/^a=ssrc:\d+/m)} `);
 }
 
-/** What werift's offer for the shape must have: see `PeerCallerOptions`. */
-export function optionsOfShape(shape: string): { payloadType: number; dataChannel: boolean; iceLite: boolean } {
+/** The options of a caller that calls like the client with this offer. It decides payload type, data channel and ICE lite. */
+export function optionsOfShape(shape: string): PeerCallerOptions {
   return {
+    rewriteOffer: (weriftOffer) => offerInShape(shape, weriftOffer),
+    rewriteAnswer: answerForWerift,
     payloadType: Number(shape.match(/^a=rtpmap:(\d+) opus/m)?.[1]),
     dataChannel: /^m=application/m.test(shape),
     iceLite: /^a=ice-lite/m.test(shape),
@@ -29,7 +33,7 @@ export function optionsOfShape(shape: string): { payloadType: number; dataChanne
 }
 
 /** The answer to the client's offer as the answer to werift's: the sections of audio and data. */
-export function answerForWerift(answer: string): string {
+function answerForWerift(answer: string): string {
   const [head = "", ...sections] = answer.split(/^(?=m=)/m);
   const served = ["m=audio", "m=application"].flatMap((media) => sections.find((each) => each.startsWith(media)) ?? []);
   const candidates = (answer.match(/^a=candidate:.*\r\n/gm) ?? []).join("");

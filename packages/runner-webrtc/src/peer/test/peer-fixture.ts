@@ -9,7 +9,7 @@ import {
   type PeerState,
   type VideoPacket,
 } from "../peer.ts";
-import { createPeerCaller, type PeerCaller, type PeerCallerOptions, silence } from "../werift/test/peer-caller.ts";
+import { createPeerCaller, type PeerCaller, type PeerCallerOptions, silence } from "../werift/peer-caller.ts";
 
 const ignore = (): void => undefined;
 export const quiet: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore, child: () => quiet };

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { type Connection, classes, Message, methods, parseMessage, RTCPeerConnection } from "werift";
 import { type Call, exchangeAudio, openCall } from "../../test/peer-fixture.ts";
-import { silence } from "../test/peer-caller.ts";
+import { silence } from "../peer-caller.ts";
 import { keepPairDuringRestart } from "./ice-restart.ts";
 
 /** The first value of an attribute in an SDP. */

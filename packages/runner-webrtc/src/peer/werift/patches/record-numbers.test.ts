@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { openPeer } from "../../test/peer-fixture.ts";
-import { createPeerCaller } from "../test/peer-caller.ts";
+import { createPeerCaller } from "../peer-caller.ts";
 
 test.each(["active", "passive"])("no two DTLS records have the same number, with setup:%s", async (setup) => {
   const { peer } = openPeer();

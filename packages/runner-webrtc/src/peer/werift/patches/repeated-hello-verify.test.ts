@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { openPeer } from "../../test/peer-fixture.ts";
-import { createPeerCaller } from "../test/peer-caller.ts";
+import { createPeerCaller } from "../peer-caller.ts";
 
 test.each(["actpass", "passive"])(
   "a call with setup:%s connects although every handshake datagram arrives twice",

@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { type Call, exchangeAudio, openCall, openPeer } from "../../test/peer-fixture.ts";
-import { createPeerCaller } from "../test/peer-caller.ts";
+import { createPeerCaller } from "../peer-caller.ts";
 import { chunk, dataChunk, first, last, openSctpCall, sackChunk, sctpPacket, unordered } from "../test/sctp-writer.ts";
 import { isValidSctp } from "./sctp-input.ts";
 

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { openPeer } from "../../test/peer-fixture.ts";
-import { createPeerCaller } from "../test/peer-caller.ts";
+import { createPeerCaller } from "../peer-caller.ts";
 import { createSctpWriter, dataChunk, openSctpCall } from "../test/sctp-writer.ts";
 
 test("messages behind a lost chunk arrive in order once it is repeated", async () => {

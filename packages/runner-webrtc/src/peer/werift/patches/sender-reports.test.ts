@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { type RtcpPacket, RtcpSrPacket } from "werift";
 import { exchangeAudio, openCall } from "../../test/peer-fixture.ts";
-import { silence } from "../test/peer-caller.ts";
+import { silence } from "../peer-caller.ts";
 
 test("sender reports state how much was sent, and when", async () => {
   const call = await openCall();

@@ -1,12 +1,32 @@
 import { randomUUID } from "node:crypto";
 import { decodeMulaw, decodePcm16, encodeMulaw, encodePcm16 } from "@pipecat-ts/audio";
-import { createFakeCarrier, type FakeCarrier, type PhoneDialect } from "@pipecat-ts/runner-testing/phone";
-import { sign } from "./signature.ts";
+import type { CallerPlugin } from "@pipecat-ts/runner-core/caller";
+import {
+  createFakeCarrier,
+  createPhoneCaller,
+  type FakeCarrier,
+  type PhoneDialect,
+} from "@pipecat-ts/runner-telephony/caller";
+import { api } from "./api.ts";
+import { options, type PlivoOptions } from "./options.ts";
+import { sign, signatures } from "./signature.ts";
+
+/** Calls a runner like Plivo. */
+const plugin: CallerPlugin<PlivoOptions> = createPhoneCaller({
+  name: "plivo",
+  title: "Plivo",
+  options,
+  signatures,
+  api,
+  createDialect: ({ authId = "MA0123456789ABCDEFGH", authToken }) => createDialect({ authId, authToken }, "POST"),
+});
+export default plugin;
 
 /** The account of a fake Plivo. */
 export interface PlivoAccount {
   readonly authId: string;
-  readonly authToken: string;
+  /** Without it, requests are not signed. */
+  readonly authToken: string | undefined;
 }
 
 /** A Plivo on this machine, for tests of bots. `method` is the method of the answer URL. */
@@ -16,6 +36,7 @@ export function createFakePlivo(account: PlivoAccount, method: "GET" | "POST" = 
 
 function createDialect({ authId, authToken }: PlivoAccount, method: "GET" | "POST"): PhoneDialect {
   function signed(verb: string, url: URL, form = new URLSearchParams()): Readonly<Record<string, string>> {
+    if (authToken === undefined) return {};
     const nonce = randomUUID();
     const signature = sign(verb, url.href, form, nonce, authToken);
     return { "x-plivo-signature-v3": signature, "x-plivo-signature-v3-nonce": nonce };

@@ -1,10 +1,14 @@
 import { once } from "node:events";
-import { type AudioFrame, createChunker, createResampler, encodeWav, parseWav } from "@pipecat-ts/audio";
+import { type AudioFrame, createChunker, encodeWav, join, parseWav, resample, silence } from "@pipecat-ts/audio";
+import {
+  type CallEnd,
+  type Caller,
+  callRejected,
+  createPlayout,
+  type PlayedFrame,
+  speak,
+} from "@pipecat-ts/runner-core/caller";
 import { WebSocket } from "ws";
-import type { FakeCaller } from "./adapter.ts";
-import { createPlayout, type PlayedFrame } from "./playout.ts";
-import { join, silence } from "./signal.ts";
-import { speak } from "./speech.ts";
 
 /** How a call is placed. */
 export interface CallOptions {
@@ -33,7 +37,7 @@ export interface NetworkOptions {
 }
 
 /** One phone call, from the caller's side. */
-export interface PhoneCall extends FakeCaller {
+export interface PhoneCall extends Caller {
   readonly callId: string;
   readonly streamId: string;
   /** Every message from the runner, and when it arrived, on the scale of `performance.now()`, in ms. */
@@ -52,7 +56,7 @@ export interface PhoneCall extends FakeCaller {
   /** What the caller has heard, with the silence between frames, as a WAV file, and when it begins. */
   recording(): { readonly wav: Uint8Array; readonly beginsAtMs: number };
   /** How the socket was closed. */
-  readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
+  readonly closed: Promise<CallEnd>;
 }
 
 /** What a carrier knows about a call before it is answered. */
@@ -135,7 +139,7 @@ export async function openCall(
 
   socket.on("error", () => socket.terminate());
   socket.on("message", (data) => network.message(() => receive(String(data))));
-  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+  const closed = new Promise<CallEnd>((resolve) => {
     socket.once("close", (code, reason) => {
       network.close();
       playout.close();
@@ -160,7 +164,7 @@ export async function openCall(
       }
     },
     async speak(audio) {
-      await speak(call, atRate(audio instanceof Uint8Array ? parseWav(audio) : audio, farEnd.sampleRate));
+      await speak(call, resample(audio instanceof Uint8Array ? parseWav(audio) : audio, farEnd.sampleRate));
     },
     press: (digit) => network.message(() => send(farEnd.digit(digit))),
     sendRaw(message) {
@@ -218,13 +222,6 @@ function createNetwork({ delayMs = 0, dropEvery = 0, swapEvery = 0 }: NetworkOpt
   };
 }
 
-function atRate(audio: AudioFrame, sampleRate: number): AudioFrame {
-  if (audio.sampleRate === sampleRate) return audio;
-  const resampler = createResampler({ fromRate: audio.sampleRate, toRate: sampleRate });
-  const frame = (samples: Int16Array): AudioFrame => ({ samples, sampleRate, channels: 1 });
-  return join([frame(resampler.process(audio.samples)), frame(resampler.flush())]);
-}
-
 /** Joins the frames, with silence where nothing was played. */
 function withPauses(played: readonly PlayedFrame[]): AudioFrame {
   const parts: AudioFrame[] = [];
@@ -241,9 +238,9 @@ function withPauses(played: readonly PlayedFrame[]): AudioFrame {
 
 async function opened(socket: WebSocket): Promise<void> {
   socket.once("unexpected-response", async (request, response) => {
-    const body = await response.setEncoding("utf8").toArray();
+    const text = await response.setEncoding("utf8").toArray();
     request.destroy();
-    socket.emit("error", new Error(`the upgrade was refused with ${response.statusCode} ${body.join("")}`));
+    socket.emit("error", callRejected({ status: response.statusCode ?? 0, text: text.join("") }));
   });
   await once(socket, "open");
 }

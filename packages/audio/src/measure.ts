@@ -1,4 +1,4 @@
-import type { AudioFrame } from "@pipecat-ts/audio";
+import type { AudioFrame } from "./frame.ts";
 
 /** The root mean square of `audio` in dB of full scale (dBFS): a full-scale sine is −3.01, silence −Infinity. */
 export function measureLevel(audio: AudioFrame): number {

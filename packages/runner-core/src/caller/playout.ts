@@ -1,4 +1,4 @@
-import { type AudioFrame, durationMs } from "@pipecat-ts/audio";
+import type { AudioFrame } from "@pipecat-ts/audio";
 
 /** One frame as the caller heard it. */
 export interface PlayedFrame {
@@ -8,7 +8,7 @@ export interface PlayedFrame {
 }
 
 /**
- * The playout of a fake caller: plays frames one after the other in real time, as a phone or a browser with a buffer does,
+ * The playout of a simulated caller: plays frames one after the other in real time, as a phone or a browser with a buffer does,
  * and records what was played.
  */
 export interface Playout {
@@ -85,6 +85,10 @@ export function createPlayout(): Playout {
       waiting.clear();
     },
   };
+}
+
+function durationMs({ samples, sampleRate, channels }: AudioFrame): number {
+  return (samples.length / channels / sampleRate) * 1000;
 }
 
 /** The part of a frame that was played before `now`; `undefined` when none was. */

@@ -1,6 +1,6 @@
+import { cut, join, tone } from "@pipecat-ts/audio";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createPlayout } from "./playout.ts";
-import { cut, join, tone } from "./signal.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });

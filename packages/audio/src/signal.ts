@@ -1,4 +1,4 @@
-import type { AudioFrame } from "@pipecat-ts/audio";
+import type { AudioFrame } from "./frame.ts";
 
 /** Options of a generated sound. */
 export interface SignalOptions {

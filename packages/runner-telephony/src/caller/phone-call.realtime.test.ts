@@ -1,13 +1,11 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { encodeWav, parseWav } from "@pipecat-ts/audio";
+import { cut, encodeWav, findGaps, findVoice, parseWav, tone } from "@pipecat-ts/audio";
+import { until } from "@pipecat-ts/runner-testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
-import { until } from "./assertions.ts";
-import { findGaps, findVoice } from "./measure.ts";
 import type { NetworkOptions, PhoneCall } from "./phone-call.ts";
 import { createFakeCarrier } from "./phone-carrier.ts";
-import { cut, tone } from "./signal.ts";
 
 type Message = Readonly<Record<string, unknown>>;
 let server: WebSocketServer;

@@ -1,17 +1,55 @@
-import { generateKeyPairSync, type KeyObject, randomBytes, randomUUID, sign } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, randomUUID, sign } from "node:crypto";
 import { decodeAlaw, decodeMulaw, encodeAlaw, encodeMulaw } from "@pipecat-ts/audio";
-import { createFakeCarrier, type FakeCarrier, type PhoneDialect } from "@pipecat-ts/runner-testing/phone";
+import type { CallerPlugin } from "@pipecat-ts/runner-core/caller";
+import {
+  createFakeCarrier,
+  createPhoneCaller,
+  type FakeCarrier,
+  type PhoneDialect,
+} from "@pipecat-ts/runner-telephony/caller";
+import * as Type from "typebox";
+import { api } from "./api.ts";
+import { options, type TelnyxOptions } from "./options.ts";
+import { signatures } from "./signature.ts";
+
+/** Telnyx alone has the private key of an account. A key pair of your own, for runner and caller, signs calls all the same. */
+interface TelnyxCallerOptions extends TelnyxOptions {
+  readonly privateKey: KeyObject | undefined;
+}
+
+/** Calls a runner like Telnyx. */
+const plugin: CallerPlugin<TelnyxCallerOptions> = createPhoneCaller<TelnyxCallerOptions>({
+  name: "telnyx",
+  title: "Telnyx",
+  options: {
+    ...options,
+    privateKey: {
+      env: "TELNYX_PRIVATE_KEY",
+      description: "Private key that signs the webhooks of pipecat-runner call, in place of Telnyx's",
+      schema: Type.Unsafe<KeyObject>(Type.Object({}, { description: "an Ed25519 key as PKCS #8 in base64" })),
+      parse: (text) => createPrivateKey({ key: Buffer.from(text, "base64"), format: "der", type: "pkcs8" }),
+      secret: true,
+    },
+  },
+  signatures: { ...signatures, fix: "Set TELNYX_PRIVATE_KEY, and its public key for the runner." },
+  api,
+  canSign: ({ privateKey }) => privateKey !== undefined,
+  createDialect: ({ apiKey = "", publicKey = "", privateKey }) =>
+    createDialect({ apiKey, publicKey, privateKey }, "PCMU"),
+});
+export default plugin;
 
 /** The account of a fake Telnyx. */
 export interface TelnyxAccount {
   readonly apiKey: string;
   /** Verifies its webhooks, in the format of the portal. */
   readonly publicKey: string;
-  readonly privateKey: KeyObject;
+  /** Without it, webhooks are not signed. */
+  readonly privateKey: KeyObject | undefined;
 }
 
 /** An account with new keys. */
-export function createTelnyxAccount(apiKey: string): TelnyxAccount {
+export function createTelnyxAccount(apiKey: string): TelnyxAccount & { readonly privateKey: KeyObject } {
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
   const spki = publicKey.export({ format: "der", type: "spki" });
   return { apiKey, privateKey, publicKey: spki.subarray(-32).toString("base64") };
@@ -23,20 +61,19 @@ export function createFakeTelnyx(account: TelnyxAccount, leg: "PCMU" | "PCMA" = 
 }
 
 function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: "PCMU" | "PCMA"): PhoneDialect {
+  function signed(body: string): Readonly<Record<string, string>> {
+    if (privateKey === undefined) return {};
+    const timestamp = String(Math.floor(Date.now() / 1000));
+    const signature = sign(null, Buffer.from(`${timestamp}|${body}`), privateKey).toString("base64");
+    return { "telnyx-timestamp": timestamp, "telnyx-signature-ed25519": signature };
+  }
   return {
     name: "telnyx",
     newIds: () => ({ callId: `v3:${randomBytes(40).toString("base64url")}`, streamId: randomUUID() }),
     webhook({ callId, from, to }, url) {
       const body = new URLSearchParams({ AccountSid: "account-1", CallSid: callId, From: from, To: to }).toString();
-      const timestamp = String(Math.floor(Date.now() / 1000));
-      const signature = sign(null, Buffer.from(`${timestamp}|${body}`), privateKey).toString("base64");
-      const headers = { "telnyx-timestamp": timestamp, "telnyx-signature-ed25519": signature };
-      return {
-        method: "POST",
-        url,
-        headers: { ...headers, "content-type": "application/x-www-form-urlencoded" },
-        body,
-      };
+      const headers = { "content-type": "application/x-www-form-urlencoded", ...signed(body) };
+      return { method: "POST", url, headers, body };
     },
     socketUrl({ text }) {
       const [, url, rest = ""] = /<Connect><Stream url="([^"]+)"([^>]*)>/.exec(text) ?? [];

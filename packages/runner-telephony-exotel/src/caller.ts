@@ -1,5 +1,28 @@
 import { decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
-import { createFakeCarrier, type FakeCarrier, type PhoneDialect } from "@pipecat-ts/runner-testing/phone";
+import type { CallerPlugin } from "@pipecat-ts/runner-core/caller";
+import {
+  createFakeCarrier,
+  createPhoneCaller,
+  type FakeCarrier,
+  type PhoneDialect,
+} from "@pipecat-ts/runner-telephony/caller";
+
+import { type ExotelOptions, options } from "./options.ts";
+import { signatures } from "./signature.ts";
+
+/** Calls a runner like Exotel, whose applet requests the webhook. */
+const plugin: CallerPlugin<ExotelOptions> = createPhoneCaller({
+  name: "exotel",
+  title: "Exotel",
+  options,
+  signatures,
+  createDialect: ({ apiKey, apiToken, sampleRate }) =>
+    createDialect(apiKey === undefined || apiToken === undefined ? undefined : { apiKey, apiToken }, {
+      dynamic: true,
+      sampleRate,
+    }),
+});
+export default plugin;
 
 /** The account of a fake Exotel. */
 export interface ExotelAccount {

@@ -1,4 +1,5 @@
-import { request } from "node:http";
+import { request as requestPlain } from "node:http";
+import { request as requestTls } from "node:https";
 
 /** A complete HTTP response. */
 export interface Answer {
@@ -19,13 +20,16 @@ export function send(
     readonly method?: string;
     readonly body?: unknown;
     readonly headers?: Readonly<Record<string, string>>;
+    readonly signal?: AbortSignal;
   } = {},
 ): Promise<Answer> {
-  const { body } = options;
+  const { body, signal, method = "GET" } = options;
   const payload = typeof body === "string" || body === undefined ? body : JSON.stringify(body);
   const headers = { ...(payload === undefined ? {} : { "content-type": "application/json" }), ...options.headers };
+  const target = new URL(url);
+  const request = target.protocol === "https:" ? requestTls : requestPlain;
   return new Promise((resolve, reject) => {
-    const outgoing = request(url, { method: options.method ?? "GET", headers, agent: false }, (incoming) => {
+    const outgoing = request(target, { method, headers, agent: false, ...(signal && { signal }) }, (incoming) => {
       const chunks: Buffer[] = [];
       incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
       incoming.on("error", reject);

@@ -1,13 +1,33 @@
 import { randomBytes } from "node:crypto";
 import { decodeMulaw, encodeMulaw } from "@pipecat-ts/audio";
-import { createFakeCarrier, type FakeCarrier, type PhoneDialect } from "@pipecat-ts/runner-testing/phone";
-import { sign } from "./signature.ts";
+import type { CallerPlugin } from "@pipecat-ts/runner-core/caller";
+import {
+  createFakeCarrier,
+  createPhoneCaller,
+  type FakeCarrier,
+  type PhoneDialect,
+} from "@pipecat-ts/runner-telephony/caller";
+import { api } from "./api.ts";
+import { options, type TwilioOptions } from "./options.ts";
+import { sign, signatures } from "./signature.ts";
 import { parseXml, type XmlTree } from "./xml-tree.ts";
+
+/** Calls a runner like Twilio. */
+const plugin: CallerPlugin<TwilioOptions> = createPhoneCaller({
+  name: "twilio",
+  title: "Twilio",
+  options,
+  signatures,
+  api,
+  createDialect: ({ accountSid = `AC${hexDigits()}`, authToken }) => createDialect({ accountSid, authToken }),
+});
+export default plugin;
 
 /** The account of a fake Twilio. */
 export interface TwilioAccount {
   readonly accountSid: string;
-  readonly authToken: string;
+  /** Without it, requests are not signed. */
+  readonly authToken: string | undefined;
 }
 
 /** A Twilio on this machine, for tests of bots. Its requests are signed with the token of the account. */
@@ -16,14 +36,16 @@ export function createFakeTwilio(account: TwilioAccount): FakeCarrier {
 }
 
 function createDialect({ accountSid, authToken }: TwilioAccount): PhoneDialect {
+  function signed(url: string, form: URLSearchParams): Readonly<Record<string, string>> {
+    return authToken === undefined ? {} : { "x-twilio-signature": sign(url, form, authToken) };
+  }
   return {
     name: "twilio",
     newIds: () => ({ callId: `CA${hexDigits()}`, streamId: `MZ${hexDigits()}` }),
     webhook({ callId, from, to }, url) {
       const fields = { CallSid: callId, AccountSid: accountSid, From: from, To: to, Direction: "inbound" };
       const form = new URLSearchParams({ ...fields, CallStatus: "ringing", ApiVersion: "2010-04-01" });
-      const signature = sign(url.href, form, authToken);
-      const headers = { "content-type": "application/x-www-form-urlencoded", "x-twilio-signature": signature };
+      const headers = { "content-type": "application/x-www-form-urlencoded", ...signed(url.href, form) };
       return { method: "POST", url, headers, body: form.toString() };
     },
     socketUrl({ text }) {
@@ -32,7 +54,7 @@ function createDialect({ accountSid, authToken }: TwilioAccount): PhoneDialect {
       url.search = ""; // Twilio drops it.
       return url.href;
     },
-    upgradeHeaders: ({ href }) => ({ "x-twilio-signature": sign(href, new URLSearchParams(), authToken) }),
+    upgradeHeaders: ({ href }) => signed(href, new URLSearchParams()),
     createFarEnd({ callId, streamId, document }) {
       let sequence = 0;
       let chunk = 0;

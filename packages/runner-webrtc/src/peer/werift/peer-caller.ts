@@ -1,4 +1,4 @@
-import { until } from "@pipecat-ts/runner-testing";
+import { withTimeout } from "@pipecat-ts/runner-core";
 import {
   type MediaStreamTrack,
   PictureLossIndication,
@@ -11,14 +11,15 @@ import {
   useSdesMid,
   useVP8,
 } from "werift";
-import type { VideoPacket } from "../../peer.ts";
-import { answerForWerift, offerInShape, optionsOfShape } from "../../test/client-shape.ts";
-import type { UdpTransport } from "../../udp-transport.ts";
-import { ignoreRepeatedHelloVerify } from "../patches/repeated-hello-verify.ts";
+import type { VideoPacket } from "../peer.ts";
+import type { UdpTransport } from "../udp-transport.ts";
+import { ignoreRepeatedHelloVerify } from "./patches/repeated-hello-verify.ts";
 
 export interface PeerCallerOptions {
-  /** Another client's offer, in whose shape it calls: see `client-shape.ts`. It decides payload type, data channel and ICE lite. */
-  readonly shape?: string;
+  /** Changes its offer before it is sent, to that of another client. */
+  readonly rewriteOffer?: (sdp: string) => string;
+  /** Changes the answer to the rewritten offer, to one that werift accepts. */
+  readonly rewriteAnswer?: (sdp: string) => string;
   /** Whether it opens a data channel. Default true. */
   readonly dataChannel?: boolean;
   /** The channel's label. Default `chat`. */
@@ -81,9 +82,8 @@ const dtlsHandshake = 22;
 export const silence: Uint8Array = Uint8Array.of(0xf8, 0xff, 0xfe);
 
 /** Creates a caller. `offer()` opens sockets and `close()` releases them. */
-export function createPeerCaller(calling: PeerCallerOptions = {}): PeerCaller {
-  const { shape } = calling;
-  const options = shape === undefined ? calling : { ...calling, ...optionsOfShape(shape) };
+export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
+  const { rewriteOffer = (sdp) => sdp, rewriteAnswer = (sdp) => sdp } = options;
   const connection = new RTCPeerConnection({
     iceServers: [...(options.iceServers ?? [])],
     iceTransportPolicy: options.relayOnly === true ? "relay" : "all",
@@ -114,11 +114,13 @@ export function createPeerCaller(calling: PeerCallerOptions = {}): PeerCaller {
   const packets: RtpPacket[] = [];
   let { sequenceNumber = 1_000 } = options;
   let timestamp = 48_000;
+  const settled = Promise.withResolvers<void>();
   let everConnected = false;
   let guarded = false;
   const update = (): void => {
     everConnected ||=
       connection.connectionState === "connected" && (channel === undefined || channel.readyState === "open");
+    if (everConnected || connection.connectionState === "closed") settled.resolve();
   };
   const sockets = () =>
     connection.dtlsTransports.flatMap(({ iceTransport }) =>
@@ -138,14 +140,10 @@ export function createPeerCaller(calling: PeerCallerOptions = {}): PeerCaller {
       await connection.setLocalDescription(await connection.createOffer({ iceRestart }));
       if (!guarded) connection.dtlsTransports.forEach(ignoreRepeatedHelloVerify);
       guarded = true;
-      const sdp = connection.localDescription?.sdp ?? "";
-      return shape === undefined ? sdp : offerInShape(shape, sdp);
+      return rewriteOffer(connection.localDescription?.sdp ?? "");
     },
     async accept(sdp) {
-      await connection.setRemoteDescription({
-        type: "answer",
-        sdp: shape === undefined ? sdp : answerForWerift(sdp),
-      });
+      await connection.setRemoteDescription({ type: "answer", sdp: rewriteAnswer(sdp) });
       // After an ICE restart, werift does not start ICE while DTLS is connected.
       for (const { iceTransport, state } of connection.dtlsTransports)
         if (state === "connected" && iceTransport.state !== "connected") void iceTransport.start();
@@ -174,7 +172,8 @@ export function createPeerCaller(calling: PeerCallerOptions = {}): PeerCaller {
       channel?.onMessage.subscribe((message) => listener(message.toString()));
     },
     async connected(timeoutMs) {
-      await until("the caller is connected", () => everConnected || connection.connectionState === "closed", timeoutMs);
+      if (!(await withTimeout(settled.promise, timeoutMs)))
+        throw new Error(`The peer is not connected after ${timeoutMs} ms.`);
       if (!everConnected) throw new Error("The peer was closed before it was connected.");
     },
     onDatagram(listener) {

@@ -1,10 +1,31 @@
-import type { FakeCaller, Invitation } from "@pipecat-ts/runner-testing";
-import { createPlayout, send } from "@pipecat-ts/runner-testing";
-import { createPeerCaller, type PeerCaller, type PeerCallerOptions } from "../peer/werift/test/peer-caller.ts";
-import { loadOpus } from "../voice/opus.ts";
+import { withTimeout } from "@pipecat-ts/runner-core";
+import {
+  type CallEnd,
+  type Caller,
+  type CallerPlugin,
+  type CallInvitation,
+  callRejected,
+  createPlayout,
+  send,
+} from "@pipecat-ts/runner-core/caller";
+import type { IceServer } from "./peer/peer.ts";
+import { createPeerCaller, type PeerCaller, type PeerCallerOptions } from "./peer/werift/peer-caller.ts";
+import { loadOpus } from "./voice/opus.ts";
 
-/** For tests: a caller that behaves on the wire like Pipecat's JavaScript client, with werift. */
-export interface WebRTCCaller extends FakeCaller {
+/** Calls a runner like Pipecat's JavaScript client. */
+const plugin: CallerPlugin = {
+  apiVersion: 1,
+  name: "webrtc",
+  starts: true,
+  open: () => ({
+    dial: (invitation) =>
+      connectCaller(endpointOf(invitation), {}, invitation.key, { iceServers: iceServersOf(invitation) }),
+  }),
+};
+export default plugin;
+
+/** A caller that behaves on the wire like Pipecat's JavaScript client, with werift. */
+export interface WebRTCCaller extends Caller {
   readonly peer: PeerCaller;
   /** The `pc_id` of its answer. */
   readonly pcId: string;
@@ -14,6 +35,8 @@ export interface WebRTCCaller extends FakeCaller {
   /** Received messages that are not app messages. */
   readonly signals: readonly unknown[];
   sendMessage(message: unknown): void;
+  /** Sends text or bytes unchanged. */
+  sendRaw(data: string | Uint8Array): void;
 }
 
 /** The answer to an offer. */
@@ -25,8 +48,9 @@ export interface Answer {
 
 const sampleRate = 48_000;
 const connectMs = 30_000;
+const goodbyeMs = 1_000;
 
-/** Sends an offer and returns its answer. Rejects with `404 {"detail": …}` when it is rejected. */
+/** Sends an offer and returns its answer. Rejects when the runner rejects it. */
 export async function sendOffer(
   endpoint: URL,
   offer: Readonly<Record<string, unknown>>,
@@ -35,13 +59,30 @@ export async function sendOffer(
   const body = { type: "offer", pc_id: null, restart_pc: false, ...offer };
   const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
   const { status, text, json } = await send(endpoint, { method: "POST", body, headers });
-  if (status !== 200) throw new Error(`${status} ${text}`);
+  if (status !== 200) throw callRejected({ status, text });
   return json as Answer;
 }
 
 /** The URL for the offers of a caller, with or without a reply of `/start`. */
-export function endpointOf({ url, start }: Invitation): URL {
-  return new URL(start === undefined ? "/api/offer" : `/sessions/${start.sessionId}/api/offer`, url);
+export function endpointOf({ url, start }: Pick<CallInvitation, "url" | "start">): URL {
+  const path = start === undefined ? "/api/offer" : `/sessions/${start.sessionId}/api/offer`;
+  return new URL(url.href.replace(/\/$/, "") + path);
+}
+
+/** The ICE servers in the reply of `/start`, as werift takes them: each with one URL. */
+function iceServersOf({ start }: CallInvitation): NonNullable<PeerCallerOptions["iceServers"]> {
+  const { iceServers = [] } = Object(start?.reply.iceConfig) as { readonly iceServers?: readonly IceServer[] };
+  return iceServers.flatMap(({ urls, ...credentials }) => [urls].flat().map((url) => ({ urls: url, ...credentials })));
+}
+
+/** Closes the data channel and waits until the runner has confirmed it: the process may exit afterwards. */
+async function closeChannel(channel: PeerCaller["channel"]): Promise<void> {
+  if (!channel) return;
+  const confirmed = new Promise<void>((resolve) => {
+    channel.stateChange.subscribe((state) => state === "closed" && resolve());
+  });
+  channel.close();
+  await withTimeout(confirmed, goodbyeMs);
 }
 
 /** Connects, with the API key if there is one, and resolves when media and data flow. Rejects, and leaves nothing open, when the offer is rejected. */
@@ -59,16 +100,16 @@ export async function connectCaller(
   const signals: unknown[] = [];
   let hasLeft = false;
   let pings: NodeJS.Timeout | undefined;
-  const { promise: closed, resolve } = Promise.withResolvers<void>();
+  const { promise: closed, resolve } = Promise.withResolvers<CallEnd>();
 
-  async function leave(): Promise<void> {
+  async function leave(reason = ""): Promise<void> {
     hasLeft = true;
     clearInterval(pings);
     playout.close();
     await peer.close();
     encoder.free();
     decoder.free();
-    resolve();
+    resolve({ reason });
   }
 
   peer.onPacket((packet) => {
@@ -81,7 +122,7 @@ export async function connectCaller(
     else {
       signals.push(message.message);
       // The default of the real client.
-      if (message.message.type === "peerLeft") void leave();
+      if (message.message.type === "peerLeft") void leave("peerLeft");
     }
   });
   function sendData(data: string | Buffer): void {
@@ -97,10 +138,10 @@ export async function connectCaller(
     await leave();
     throw error;
   }
-  // The real client sends one per second. Tests use shorter timeouts.
+  // The real client sends one per second. Runners may be set to notice the loss of a caller within one.
   if (!hasLeft) pings = setInterval(() => sendData(`ping: ${Date.now()}`), 250);
   peer.connection.connectionStateChange.subscribe((state) => {
-    if (state === "closed" || state === "failed") void leave();
+    if (state === "closed" || state === "failed") void leave(`connection ${state}`);
   });
 
   return {
@@ -118,7 +159,7 @@ export async function connectCaller(
     sendMessage: (message) => sendData(JSON.stringify(message)),
     sendRaw: (data) => sendData(typeof data === "string" ? data : Buffer.from(data)),
     async hangUp() {
-      peer.channel?.close();
+      if (!hasLeft) await closeChannel(peer.channel);
       await leave();
     },
     drop() {

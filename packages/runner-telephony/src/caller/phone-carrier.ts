@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Answer, send } from "./http.ts";
+import { type Answer, callRejected, send } from "@pipecat-ts/runner-core/caller";
 import { type CallFacts, type CallOptions, type FarEnd, openCall, type PhoneCall } from "./phone-call.ts";
 
 /** The protocol of one carrier, seen from the carrier: webhook, signatures, stream messages. Each carrier package has one. */
@@ -59,8 +59,8 @@ export interface FakeCarrier {
    * the call is refused.
    */
   call(options: CallOptions): Promise<PhoneCall>;
-  /** Opens the REST API. A call that it ends gets the carrier's last message, and then its socket closes. */
-  openApi(): Promise<FakeApi>;
+  /** Opens the REST API, by default on any free port. A call that it ends gets the carrier's last message, and then its socket closes. */
+  openApi(port?: number): Promise<FakeApi>;
 }
 
 /** Creates a carrier that speaks `dialect`. */
@@ -83,13 +83,13 @@ export function createFakeCarrier(dialect: PhoneDialect): FakeCarrier {
       void call.closed.then(() => calls.get(callId) === call && calls.delete(callId));
       return call;
     },
-    openApi() {
+    openApi(port) {
       return openFakeApi((request) => {
         const reply = dialect.api?.({ ...request, isLive: (callId) => calls.has(callId) });
         const call = reply?.ends === undefined ? undefined : calls.get(reply.ends);
         if (call) void call.hangUp();
         return reply ?? { status: 404 };
-      });
+      }, port);
     },
   };
 
@@ -102,7 +102,7 @@ export function createFakeCarrier(dialect: PhoneDialect): FakeCarrier {
       ...(request.body === undefined ? {} : { body: request.body }),
       ...(request.headers ? { headers: request.headers } : {}),
     });
-    if (answer.status !== 200) throw new Error(`the webhook answered ${answer.status} ${answer.text}`);
+    if (answer.status !== 200) throw callRejected(answer);
     return { socketUrl: dialect.socketUrl(answer), document: answer.text };
   }
 }
@@ -116,7 +116,7 @@ function bareSocketUrl(base: URL): URL {
 /** Where a public URL is served on this machine. */
 function localUrl(url: URL, publicUrl: URL, at: URL): URL {
   if (url.host !== publicUrl.host || publicUrl.host === at.host) return url;
-  const scheme = /^ws/.test(url.protocol) ? "ws:" : "http:";
+  const scheme = /^ws/.test(url.protocol) ? at.protocol.replace("http", "ws") : at.protocol;
   return new URL(`${scheme}//${at.host}${url.pathname}${url.search}`);
 }
 
@@ -133,6 +133,7 @@ type Reply = ApiReply | undefined;
 /** Opens a REST API. `answer` returns the response; a request for which it returns `undefined` stays without a response. */
 export async function openFakeApi(
   answer: (request: Omit<ApiRequest, "isLive">) => Reply | Promise<Reply>,
+  port = 0,
 ): Promise<FakeApi> {
   const requests: Omit<ApiRequest, "isLive">[] = [];
   const server = createServer(async (incoming, outgoing) => {
@@ -143,7 +144,7 @@ export async function openFakeApi(
     const reply = await answer(request);
     if (reply) outgoing.writeHead(reply.status, { connection: "close" }).end(reply.body);
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(port, "127.0.0.1");
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -1,0 +1,142 @@
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { durationMs, encodeWav, silence } from "@pipecat-ts/audio";
+import { RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
+import type { PlayedFrame } from "@pipecat-ts/runner-core/caller";
+import { parsePublicUrl } from "@pipecat-ts/runner-host";
+import { parseCommand, parsePartly } from "../command-line.ts";
+import type { FlagGroup } from "../flags.ts";
+import { findProject, loadEnvironment, shownPath } from "../project.ts";
+import { createStereoTrack } from "../stereo-track.ts";
+import { loadCallerAudio, resampledOnce } from "./caller-audio.ts";
+import { type Expectation, failureReason } from "./expectations.ts";
+import { findCaller } from "./find-caller.ts";
+import { type CallFlags, callFlags } from "./flags.ts";
+import { type CallObserver, type CallPlan, type CallResult, type CallTarget, placeCall } from "./place-call.ts";
+import { type CheckedResult, helpText, reportJson, reportText } from "./report.ts";
+import { createScreen } from "./screen.ts";
+
+const group: FlagGroup = { name: "Options", table: callFlags };
+const recordingRate = 24_000;
+/** So much lag of this process distorts the figures. */
+const ownLagMs = 50;
+
+/**
+ * `pipecat-runner call <transport>`: calls a running runner, and prints what was measured. Returns the exit code: 0 when every
+ * call succeeded and met every `--expect`, else 1. Throws OPTION_INVALID, TRANSPORT_UNAVAILABLE, PLUGIN_INVALID.
+ */
+export async function callCommand(argv: readonly string[]): Promise<number> {
+  const first = parsePartly(argv, [group]);
+  const { project: folder = "." } = first.given[group.name] as { readonly project?: string };
+  loadEnvironment([folder, findProject(resolve(folder)).folder]);
+  if (first.given[group.name]?.help) {
+    process.stdout.write(`${helpText([group], process.stdout.columns)}\n`);
+    return 0;
+  }
+  const plugin = await findCaller(first.bot, folder);
+  const groups = [group, { name: plugin.name, table: (plugin.options ?? {}) as FlagGroup["table"] }];
+  const { given } = parseCommand(argv, groups);
+  const flags = resolveOptions<CallFlags>(callFlags, { given: given[group.name] ?? {} });
+  if (flags.record !== undefined && flags.calls > 1) {
+    throw new RunnerError("OPTION_INVALID", "--record records one call.", { fix: "Remove --calls." });
+  }
+  const plan: CallPlan = {
+    audioAt: resampledOnce(await loadCallerAudio(flags)),
+    bargeInMs: flags.bargeIn,
+    keys: flags.dtmf,
+    hangUpMs: flags.hangUp,
+  };
+  const line = await plugin.open(resolveOptions(plugin.options ?? {}, { given: given[plugin.name] ?? {} }));
+  const lag = monitorEventLoopDelay({ resolution: 10 });
+  lag.enable();
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  try {
+    const publicUrl = flags.publicUrl === undefined ? undefined : parsePublicUrl(flags.publicUrl);
+    const { apiKey: key, body } = flags;
+    const target: CallTarget = { plugin, line, url: new URL(flags.url), publicUrl, key, body };
+    const results =
+      flags.calls === 1
+        ? [await placeShownCall(target, plan, flags, stop.signal)]
+        : await placeCalls(target, plan, flags, stop.signal);
+    const checked = results.map((result) => check(result, flags.expect));
+    const notes = [...(line.notes ?? []), ...lagNotes(lag.max / 1e6)];
+    const report = { transport: plugin.name, url: flags.url, results: checked, notes };
+    const text = flags.json
+      ? reportJson(report)
+      : reportText(
+          { ...report, expectations: flags.expect, recordedTo: flags.record && shownPath(flags.record) },
+          process.stdout,
+        );
+    process.stdout.write(`${text}\n`);
+    return checked.some(({ failures }) => failures.length > 0) ? 1 : 0;
+  } finally {
+    lag.disable();
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    await line.close?.();
+  }
+}
+
+/** One call, which is shown on the terminal and may be recorded. */
+async function placeShownCall(target: CallTarget, plan: CallPlan, flags: CallFlags, signal: AbortSignal) {
+  const screen = createScreen(process.stderr);
+  const track = createStereoTrack(recordingRate, performance.now());
+  const sent: CallObserver["sent"] =
+    flags.record === undefined ? undefined : (frame, atMs) => track.push(0, frame, atMs);
+  const result = await placeCall(target, plan, { ...screen, ...(sent && { sent }) }, signal);
+  screen.close();
+  if (flags.record !== undefined && result.end) {
+    for (const { frame, atMs } of withGaps(result.played)) track.push(1, frame, atMs);
+    await writeRecording(flags.record, track.takeAll());
+  }
+  return result;
+}
+
+/** The frames, with silence in the gaps: the track takes short gaps for jitter. */
+function withGaps(played: readonly PlayedFrame[]): readonly PlayedFrame[] {
+  return played.flatMap((entry, index) => {
+    const before = played[index - 1];
+    const endMs = before && before.atMs + durationMs(before.frame);
+    if (endMs === undefined || entry.atMs - endMs < 1) return [entry];
+    const { sampleRate } = entry.frame;
+    return [{ frame: silence({ durationMs: entry.atMs - endMs, sampleRate }), atMs: endMs }, entry];
+  });
+}
+
+async function writeRecording(file: string, samples: Int16Array): Promise<void> {
+  try {
+    await writeFile(file, encodeWav({ samples, sampleRate: recordingRate, channels: 2 }));
+  } catch (cause) {
+    throw new RunnerError("OPTION_INVALID", `--record: cannot write ${shownPath(file)}: ${(cause as Error).message}.`, {
+      fix: "Name a file in a folder that exists and is writable.",
+      cause,
+    });
+  }
+}
+
+/** Begins `ramp` calls per second, and waits until all have ended. An abort hangs up, and begins no further call. */
+async function placeCalls(target: CallTarget, plan: CallPlan, { calls, ramp }: CallFlags, signal: AbortSignal) {
+  const placed: Promise<CallResult>[] = [];
+  const beganAtMs = performance.now();
+  for (let index = 0; index < calls && !signal.aborted; index++) {
+    const waitMs = beganAtMs + (index * 1_000) / ramp - performance.now();
+    if (waitMs > 0) await sleep(waitMs, undefined, { signal }).catch(() => undefined); // aborted: `signal` tells
+    // The audio of many calls would fill the memory.
+    if (!signal.aborted) placed.push(placeCall(target, plan, {}, signal).then((result) => ({ ...result, played: [] })));
+  }
+  return await Promise.all(placed);
+}
+
+function lagNotes(lagMs: number): readonly string[] {
+  if (lagMs < ownLagMs) return [];
+  const lag = `This command itself was up to ${Math.round(lagMs)} ms late, because the processor was busy`;
+  return [`${lag}: the figures are too high by as much.`];
+}
+
+function check(result: CallResult, expectations: readonly Expectation[]): CheckedResult {
+  if (result.failure) return { ...result, failures: [result.failure.message] };
+  return { ...result, failures: expectations.flatMap((each) => failureReason(each, result.figures) ?? []) };
+}

@@ -1,0 +1,233 @@
+import { type AudioFrame, durationMs, measureLevel } from "@pipecat-ts/audio";
+import { isRunnerError, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
+import {
+  type CallEnd,
+  type Caller,
+  type CallerLine,
+  type CallerPlugin,
+  type CallInvitation,
+  openMicrophone,
+  type PlayedFrame,
+  requestStart,
+} from "@pipecat-ts/runner-core/caller";
+import { type CallFigures, measureCall } from "./figures.ts";
+import type { KeyPress } from "./flags.ts";
+import { createTranscript, type TranscriptLine } from "./transcript.ts";
+
+/** What the caller does. Durations are in ms. */
+export interface CallPlan {
+  /** What the caller says, at a sample rate in Hz. */
+  audioAt(sampleRate: number): AudioFrame;
+  /** Says it this long after the bot begins to speak; at once if `undefined`. */
+  readonly bargeInMs: number | undefined;
+  readonly keys: readonly KeyPress[];
+  /** Hangs up this long after the answer; `undefined`: once it has said everything and heard nothing for a while. */
+  readonly hangUpMs: number | undefined;
+}
+
+/** Where the call goes. */
+export interface CallTarget {
+  readonly plugin: CallerPlugin;
+  readonly line: CallerLine;
+  readonly url: URL;
+  readonly publicUrl: URL | undefined;
+  readonly key: string | undefined;
+  /** `args.body` of the bot. */
+  readonly body: unknown;
+}
+
+/** What happens in a call while it happens. */
+export interface CallObserver {
+  answered?(answerMs: number): void;
+  /** Ten times a second: the levels since the last time, in dBFS. */
+  levels?(caller: number, bot: number): void;
+  transcript?(line: TranscriptLine): void;
+  /** Each frame that the caller sent. */
+  sent?(frame: AudioFrame, atMs: number): void;
+}
+
+/** How a call went. */
+export interface CallResult {
+  readonly figures: CallFigures;
+  /** Why it failed; missing when it did not. */
+  readonly failure?: { readonly code: string; readonly message: string };
+  /** Missing when the call was not answered. */
+  readonly end?: CallEnd & { readonly by: "caller" | "bot" };
+  /** Messages of the runner that the real vendor would reject. */
+  readonly protocolErrors: readonly string[];
+  readonly transcript: readonly TranscriptLine[];
+  /** What the caller heard. */
+  readonly played: readonly PlayedFrame[];
+}
+
+const dialTimeoutMs = 15_000;
+const tickMs = 100;
+/** A caller without `--hang-up` leaves after so much silence. */
+const silenceMs = 2_000;
+const longestMs = 60_000;
+/** A caller that wants to interrupt waits so long for the bot to speak. */
+const greetingTimeoutMs = 10_000;
+const keyPauseMs = 200;
+const audibleDb = -45;
+
+/** Places one call and plays its plan. Never rejects: a call that fails is a result. An abort hangs up. */
+export async function placeCall(
+  target: CallTarget,
+  plan: CallPlan,
+  observer: CallObserver,
+  signal: AbortSignal,
+): Promise<CallResult> {
+  const dialedAtMs = performance.now();
+  let caller: Caller;
+  try {
+    caller = await dial(target);
+  } catch (error) {
+    return unanswered(failureOf(error));
+  }
+  const answeredAtMs = performance.now();
+  observer.answered?.(answeredAtMs - dialedAtMs);
+  const { end, bargedInAtMs } = await converse(caller, plan, observer, signal);
+  const endedAtMs = performance.now();
+  const played = caller.playout.played();
+  const figures = measureCall(played, { answeredAtMs, endedAtMs, bargedInAtMs });
+  const { messages = [], protocolErrors = [] } = caller;
+  const abnormal = end.by === "bot" && end.code !== undefined && end.code !== 1000;
+  return {
+    figures: { ...figures, answerMs: answeredAtMs - dialedAtMs },
+    ...(abnormal && { failure: { code: "CALL_FAILED", message: `The call ended with ${describeEnd(end)}.` } }),
+    end,
+    protocolErrors,
+    transcript: createTranscript().read(messages),
+    played,
+  };
+}
+
+/** `1011 bot-failed`. */
+export function describeEnd({ code, reason }: CallEnd): string {
+  return [code, reason].filter((part) => part !== undefined && part !== "").join(" ") || "no reason";
+}
+
+function unanswered(failure: NonNullable<CallResult["failure"]>): CallResult {
+  const none = { answerMs: undefined, firstAudioMs: undefined, bargeInMs: undefined, levelDb: undefined };
+  const figures: CallFigures = { ...none, heardMs: 0, gaps: 0, longestGapMs: 0, durationMs: 0 };
+  return { figures, failure, protocolErrors: [], transcript: [], played: [] };
+}
+
+async function dial(target: CallTarget): Promise<Caller> {
+  const { plugin, line, url, publicUrl, key, body } = target;
+  try {
+    const start = plugin.starts ? await requestStart(plugin.name, target, body) : undefined;
+    const invitation: CallInvitation = { url, publicUrl, key, ...(start && { start }) };
+    const dialing = line.dial(invitation);
+    if (await withTimeout(dialing, dialTimeoutMs)) return await dialing;
+    dialing.then((late) => late.drop()).catch(() => undefined); // The call has failed already.
+    throw new RunnerError("CALL_TIMED_OUT", `The runner did not answer the call within ${dialTimeoutMs / 1000} s.`);
+  } catch (error) {
+    if (isRunnerError(error)) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw code === undefined
+      ? new RunnerError("CALL_REJECTED", message, { cause: error })
+      : unreachable(url, code, error);
+  }
+}
+
+function unreachable(url: URL, code: string, cause: unknown): RunnerError {
+  return new RunnerError("RUNNER_UNREACHABLE", `No runner answers at ${url}: ${code}.`, {
+    fix: "Start it with pipecat-runner bot.ts, or name its address with --url.",
+    cause,
+  });
+}
+
+function failureOf(error: unknown): NonNullable<CallResult["failure"]> {
+  const { code, message, fix } = error as RunnerError;
+  return { code, message: fix === undefined ? message : `${message} ${fix}` };
+}
+
+/** From the answer to the end of the call. */
+async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, signal: AbortSignal) {
+  const { playout, messages = [] } = caller;
+  const answeredAtMs = performance.now();
+  const spoken = plan.audioAt(caller.sampleRate);
+  const timers: NodeJS.Timeout[] = [];
+  const hungUp = Promise.withResolvers<"caller">();
+  const transcript = createTranscript();
+  let callerDb = Number.NEGATIVE_INFINITY;
+  let heard = 0;
+  let botSinceMs: number | undefined;
+  let quietSinceMs = answeredAtMs;
+  let speaks = false;
+  let bargedInAtMs: number | undefined;
+  let saidAtMs: number | undefined;
+
+  const microphone = openMicrophone(caller.sampleRate, (frame) => {
+    callerDb = Math.max(callerDb, measureLevel(frame));
+    observer.sent?.(frame, performance.now());
+    caller.sendAudio(frame);
+  });
+
+  async function say(): Promise<void> {
+    speaks = true;
+    await microphone.say(spoken);
+    saidAtMs = performance.now();
+  }
+
+  function tick(): void {
+    const nowMs = performance.now();
+    let botDb = Number.NEGATIVE_INFINITY;
+    for (const { frame, atMs } of playout.played().slice(heard)) {
+      heard += 1;
+      const level = measureLevel(frame);
+      botDb = Math.max(botDb, level);
+      if (level < audibleDb) continue;
+      botSinceMs ??= atMs;
+      quietSinceMs = atMs + durationMs(frame);
+    }
+    observer.levels?.(callerDb, botDb);
+    callerDb = Number.NEGATIVE_INFINITY;
+    for (const line of transcript.read(messages)) observer.transcript?.(line);
+    if (!speaks) {
+      const mayInterrupt = botSinceMs !== undefined && nowMs - botSinceMs >= (plan.bargeInMs ?? 0);
+      if (mayInterrupt) bargedInAtMs = nowMs;
+      if (mayInterrupt || (botSinceMs === undefined && nowMs - answeredAtMs > greetingTimeoutMs)) void say();
+    }
+    if (plan.hangUpMs !== undefined) return;
+    const isDone = saidAtMs !== undefined && nowMs - Math.max(saidAtMs, quietSinceMs) >= silenceMs;
+    if (isDone || nowMs - answeredAtMs >= longestMs) hungUp.resolve("caller");
+  }
+
+  sayReady(caller);
+  if (plan.bargeInMs === undefined) void say();
+  timers.push(setInterval(tick, tickMs));
+  for (const { keys, atMs } of plan.keys) {
+    [...keys].forEach((key, index) => {
+      timers.push(setTimeout(() => press(caller, key), atMs + index * keyPauseMs));
+    });
+  }
+  if (plan.hangUpMs !== undefined) timers.push(setTimeout(() => hungUp.resolve("caller"), plan.hangUpMs));
+  const abort = () => hungUp.resolve("caller");
+  signal.addEventListener("abort", abort);
+  if (signal.aborted) abort();
+
+  const by = await Promise.race([hungUp.promise, caller.closed.then(() => "bot" as const)]);
+  signal.removeEventListener("abort", abort);
+  for (const timer of timers) clearInterval(timer);
+  microphone.close();
+  tick();
+  if (by === "caller") await caller.hangUp();
+  return { end: { ...(await caller.closed), by }, bargedInAtMs };
+}
+
+/** RTVI's first message, which many bots wait for. */
+function sayReady(caller: Caller): void {
+  sendRTVI(caller, "client-ready", { version: "2.2.0", about: { library: "pipecat-runner call" } });
+}
+
+/** Apps have no telephone keys: they send RTVI's message. */
+function press(caller: Caller, key: string): void {
+  if (caller.press) caller.press(key);
+  else sendRTVI(caller, "dtmf", { button: key });
+}
+
+function sendRTVI(caller: Caller, type: string, data: object): void {
+  caller.sendMessage?.({ label: "rtvi-ai", type, id: crypto.randomUUID(), data });
+}

@@ -1,0 +1,64 @@
+import { PassThrough } from "node:stream";
+import { expect, test } from "vitest";
+import { parseExpectation } from "./expectations.ts";
+import { type CheckedResult, reportJson, reportText } from "./report.ts";
+
+const stream = new PassThrough() as unknown as NodeJS.WriteStream;
+
+function result(firstAudioMs: number | undefined, failures: readonly string[] = []): CheckedResult {
+  const figures = {
+    ...{ answerMs: 12.34, firstAudioMs, bargeInMs: undefined, heardMs: 1_800, levelDb: -14.93 },
+    ...{ gaps: 1, longestGapMs: 38.2, durationMs: 4_321 },
+  };
+  const end = { by: "caller", code: 1000, reason: "" } as const;
+  return { figures, end, failures, protocolErrors: [], transcript: [], played: [] };
+}
+
+const unanswered: CheckedResult = {
+  ...result(undefined, ["No runner answers."]),
+  figures: { ...result(undefined).figures, answerMs: undefined },
+  end: undefined as never,
+};
+
+function text(results: readonly CheckedResult[], notes: readonly string[] = []): string {
+  const expectations = [parseExpectation("first-audio<1s")];
+  return reportText({ transport: "fake", url: "http://localhost:7860", results, expectations, notes }, stream);
+}
+
+test("one call has its figures in words", () => {
+  const lines = text([result(95)], ["The webhook is not signed."]).split("\n");
+  expect(lines.map((line) => line.trim().replace(/ {2,}/, " | "))).toEqual([
+    "answered after | 12 ms",
+    "first audio | 95 ms after the answer",
+    "heard | 1.8 s at -14.9 dBFS",
+    "gaps | 1, the longest of 38 ms",
+    "ended | by the caller after 4.3 s",
+    "! The webhook is not signed.",
+    "OK: every expectation is met.",
+  ]);
+});
+
+test("many calls have percentiles, and each failure once with its count", () => {
+  const calls = Array.from({ length: 20 }, (_, index) => result(100 + index));
+  const report = text([...calls, unanswered, unanswered]);
+  expect(report).toMatch(/calls +22, 20 answered/);
+  expect(report).toMatch(/p50 +p95 +p99 +max/);
+  expect(report).toMatch(/first audio +109 ms +118 ms +119 ms +119 ms/);
+  expect(report).toContain("2 × No runner answers.");
+  expect(report).toContain("2 of 22 calls failed.");
+});
+
+test("JSON has every call and the percentiles; a missing figure is null", () => {
+  const json = JSON.parse(
+    reportJson({ transport: "fake", url: "http://localhost:7860", results: [result(95.26), unanswered], notes: [] }),
+  );
+  expect(json).toMatchObject({
+    answered: 1,
+    failed: 1,
+    calls: [
+      { ok: true, firstAudioMs: 95.3, bargeInMs: null, end: { by: "caller", code: 1000 } },
+      { ok: false, failures: ["No runner answers."], answerMs: null, end: null },
+    ],
+    percentiles: { firstAudioMs: { p50: 95.3, max: 95.3 } },
+  });
+});

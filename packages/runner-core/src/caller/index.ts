@@ -1,0 +1,12 @@
+export {
+  type CallEnd,
+  type Caller,
+  type CallerLine,
+  type CallerPlugin,
+  type CallInvitation,
+  callRejected,
+  requestStart,
+} from "./caller.ts";
+export { type Answer, send } from "./http.ts";
+export { type Microphone, openMicrophone, speak } from "./microphone.ts";
+export { createPlayout, type PlayedFrame, type Playout } from "./playout.ts";

@@ -1,0 +1,123 @@
+import { type AudioFrame, resample } from "@pipecat-ts/audio";
+import { RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
+import {
+  type CallEnd,
+  type Caller,
+  type CallerPlugin,
+  openMicrophone,
+  requestStart,
+} from "@pipecat-ts/runner-core/caller";
+import { createRunner, type RunnerOptions } from "@pipecat-ts/runner-host";
+import { createHearing, type Hearing } from "./hearing.ts";
+import { createRecordingLogger, type RecordingLogger } from "./log.ts";
+
+/** Options of `createRunner`, and who calls it. Default: a free port of this machine. */
+export interface TestRunnerOptions extends RunnerOptions {
+  /** The default exports of the transports' `./caller` modules. */
+  readonly callers: readonly CallerPlugin[];
+}
+
+/** A runner on this machine, with the callers of its transports. */
+export interface TestRunner extends AsyncDisposable {
+  readonly url: URL;
+  readonly logger: RecordingLogger;
+  /**
+   * Calls the bot over a transport, with everything on the wire. `body` is `args.body`, for transports with `/start`. Rejects with
+   * TRANSPORT_UNAVAILABLE without a caller of that name, and when the runner rejects the call.
+   */
+  call(transport: string, options?: { readonly body?: unknown }): Promise<RunnerCall>;
+  /** Hangs up all calls and closes the runner. */
+  close(): Promise<void>;
+}
+
+/** A call over the wire. */
+export interface RunnerCall extends Hearing {
+  readonly caller: Caller;
+  /** Says mono audio of any rate in real time. Resolves when it was said, or when the call has ended. The caller is silent otherwise. */
+  say(audio: AudioFrame): Promise<void>;
+  /** The data of all RTVI messages of this type that arrived, oldest first. */
+  received(type: string): readonly unknown[];
+  /** Sends an RTVI message: `send("send-text", { content: "hello" })`. Does nothing on transports without messages. */
+  send(type: string, data?: unknown): void;
+  /** Presses a key of the phone; over transports for apps, sends RTVI's `dtmf`. */
+  press(key: string): void;
+  /** Hangs up, and resolves when the wire is closed. */
+  hangUp(): Promise<CallEnd>;
+  /** Resolves when the wire is closed, by either side. */
+  readonly ended: Promise<CallEnd>;
+}
+
+/** Starts a runner for tests of a bot with its transports. `callBot` needs neither, and has no wire. */
+export async function startRunner({ callers, ...options }: TestRunnerOptions): Promise<TestRunner> {
+  const logger = createRecordingLogger();
+  const runner = createRunner({ host: "127.0.0.1", port: 0, env: {}, logger, ...options });
+  const calls = new Set<RunnerCall>();
+  const lines = new Map<string, Awaited<ReturnType<CallerPlugin["open"]>>>();
+  await runner.listen();
+
+  async function lineOf(plugin: CallerPlugin) {
+    const given = options.pluginOptions?.[plugin.name] ?? {};
+    const line =
+      lines.get(plugin.name) ?? (await plugin.open(resolveOptions(plugin.options ?? {}, { given, env: {} })));
+    lines.set(plugin.name, line);
+    return line;
+  }
+
+  const testRunner: TestRunner = {
+    url: runner.url,
+    logger,
+    async call(transport, { body } = {}) {
+      const plugin = callers.find(({ name }) => name === transport);
+      if (!plugin) {
+        throw new RunnerError("TRANSPORT_UNAVAILABLE", `No caller has the name "${transport}".`, {
+          fix: "Add the default export of the transport's ./caller module to callers.",
+        });
+      }
+      const target = { url: runner.url, key: options.apiKey };
+      const start = plugin.starts ? await requestStart(transport, target, body) : undefined;
+      const line = await lineOf(plugin);
+      const call = createRunnerCall(await line.dial({ ...target, ...(start && { start }) }));
+      calls.add(call);
+      return call;
+    },
+    async close() {
+      await Promise.all([...calls].map((call) => call.hangUp()));
+      await runner.close();
+      await Promise.all([...lines.values()].map((line) => line.close?.()));
+    },
+    [Symbol.asyncDispose]: () => testRunner.close(),
+  };
+  return testRunner;
+}
+
+function createRunnerCall(caller: Caller): RunnerCall {
+  const { sampleRate, playout, messages = [], closed } = caller;
+  let saidAtMs = performance.now();
+  const microphone = openMicrophone(sampleRate, (frame) => caller.sendAudio(frame));
+  void closed.then(() => microphone.close());
+  const send = (type: string, data: unknown = {}): void =>
+    caller.sendMessage?.({ label: "rtvi-ai", type, id: crypto.randomUUID(), data });
+  send("client-ready", { version: "2.2.0", about: { library: "@pipecat-ts/runner-testing" } });
+
+  return {
+    caller,
+    ended: closed,
+    ...createHearing(playout, () => saidAtMs),
+    async say(audio) {
+      await microphone.say(resample(audio, sampleRate));
+      saidAtMs = performance.now();
+    },
+    received: (type) =>
+      messages.flatMap((message) => {
+        const { type: own, data } = Object(message) as { readonly type?: unknown; readonly data?: unknown };
+        return own === type ? [data] : [];
+      }),
+    send,
+    press: (key) => (caller.press ? caller.press(key) : send("dtmf", { button: key })),
+    async hangUp() {
+      microphone.close();
+      await caller.hangUp();
+      return await closed;
+    },
+  };
+}
