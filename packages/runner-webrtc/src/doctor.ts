@@ -5,7 +5,6 @@ import { type DoctorCheck, type DoctorContext, type DoctorResult, isExposed } fr
 import { checkSettings, type WebRTCOptions } from "./options.ts";
 import { parseIceServers, type ServerAddress, type TurnServer } from "./peer/ice-servers.ts";
 import { openUdpTransport } from "./peer/udp-transport.ts";
-import { allocate } from "./peer/werift/turn.ts";
 
 /** How long a datagram to this machine, or a server's response, may take, in ms. */
 const responseMs = 2_000;
@@ -82,6 +81,8 @@ async function checkStun([host, port]: ServerAddress): Promise<DoctorResult> {
 }
 
 async function checkTurn(server: TurnServer, signal: AbortSignal): Promise<DoctorResult> {
+  // Importing a plugin must not load werift.
+  const { allocate } = await import("./peer/werift/turn.ts");
   try {
     const allocation = await allocate(server, AbortSignal.any([signal, AbortSignal.timeout(turnMs)]));
     const [host, port] = allocation.turn.relayedAddress;
