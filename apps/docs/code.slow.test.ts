@@ -73,7 +73,9 @@ declare global {
   function decode(data: unknown): Int16Array;
   function connectFakePort(call: Call): MediaPort;
   function dial(reply: Invitation["reply"]): Promise<FakeSocket>;
+  function connect(url: unknown): Promise<FakeSocket>;
   interface FakeSocket {
+    readonly closed: Promise<{ readonly code: number; readonly reason: string }>;
     on(event: "audio", listener: (frame: pipecat.AudioFrame) => void): void;
     on(event: "clear", listener: () => void): void;
     on(event: "message", listener: (message: unknown) => void): void;

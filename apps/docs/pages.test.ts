@@ -50,9 +50,11 @@ test("the texts by which troubleshooting finds a fault are those of the source",
 });
 
 test("every error code of the packages is explained", () => {
-  const explained = [readText("docs/errors.md"), ...globSync("packages/*/README.md", { cwd: root }).map(readText)].join(
-    "\n",
-  );
+  const explained = [
+    readText("docs/errors.md"),
+    readText("docs/calling-your-bot.md"),
+    ...globSync("packages/*/README.md", { cwd: root }).map(readText),
+  ].join("\n");
   const codes = sources.flatMap((source) =>
     [...source.matchAll(/Error\(\s*"([A-Z]+(?:_[A-Z]+)+)"/g)].map(([, code = ""]) => code),
   );

@@ -1,6 +1,6 @@
 import { createRestClient, resolveOptions } from "@pipecat-ts/runner-core";
-import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import { afterEach, describe, expect, test } from "vitest";
+import { createRecordingLogger } from "../../runner-testing/src/index.ts";
 import { apiPath, basicAuthorization, createCallControl } from "./api.ts";
 import { type FakeApi, openFakeApi } from "./caller/index.ts";
 import type { CarrierApi } from "./carrier.ts";

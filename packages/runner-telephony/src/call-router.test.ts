@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import type { RunnerContext, RunnerError } from "@pipecat-ts/runner-core";
 import type { Runner } from "@pipecat-ts/runner-host";
-import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
+import { createRecordingLogger } from "../../runner-testing/src/index.ts";
 import { awaitStart, type RoutedCarrier } from "./call-router.ts";
 import type { JsonObject } from "./json.ts";
 import { createTelephonyPlugin } from "./plugin.ts";

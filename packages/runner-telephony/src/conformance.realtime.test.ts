@@ -1,5 +1,5 @@
-import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
 import { afterAll } from "vitest";
+import { describeTransport } from "../../runner-testing/src/describe-transport.ts";
 import { createTelephonyPlugin } from "./plugin.ts";
 import { createAcme, createAcmePhone } from "./test/acme.ts";
 

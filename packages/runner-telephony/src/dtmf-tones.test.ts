@@ -1,5 +1,5 @@
-import { excerpt, measureLevel, measureTone } from "@pipecat-ts/runner-testing";
 import { expect, test } from "vitest";
+import { excerpt, measureLevel, measureTone } from "../../runner-testing/src/index.ts";
 import { dtmfTones } from "./dtmf-tones.ts";
 
 test.each([

@@ -1,6 +1,6 @@
 import { type AudioFrame, durationMs } from "@pipecat-ts/audio";
-import { countSettledResources, findGaps, join, settleResources, tone } from "@pipecat-ts/runner-testing";
 import { afterEach, describe, expect, test } from "vitest";
+import { countSettledResources, findGaps, join, settleResources, tone } from "../../runner-testing/src/index.ts";
 import type { PhoneCall } from "./caller/index.ts";
 import { connectPhone, createFixture, type Fixture, type FixtureOptions } from "./test/fixture.ts";
 

@@ -1,6 +1,6 @@
 import type { Runner } from "@pipecat-ts/runner-host";
-import { send } from "@pipecat-ts/runner-testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { send } from "../../runner-testing/src/index.ts";
 import { signAcme } from "./test/acme.ts";
 import { createFixture, type Fixture } from "./test/fixture.ts";
 import { bodyInQuery, numbersInQuery } from "./webhook.ts";

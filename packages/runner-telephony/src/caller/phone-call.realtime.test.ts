@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { cut, encodeWav, findGaps, findVoice, parseWav, tone } from "@pipecat-ts/audio";
-import { until } from "@pipecat-ts/runner-testing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
+import { until } from "../../../runner-testing/src/index.ts";
 import type { NetworkOptions, PhoneCall } from "./phone-call.ts";
 import { createFakeCarrier } from "./phone-carrier.ts";
 

@@ -6,7 +6,7 @@ import {
   type TransportFactories,
 } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
-import { createRecordingLogger, type RecordingLogger } from "@pipecat-ts/runner-testing";
+import { createRecordingLogger, type RecordingLogger } from "../../../runner-testing/src/index.ts";
 import type { PhoneParams, PhoneTransport } from "../arguments.ts";
 import { type FakeApi, type FakeCarrier, openFakeApi } from "../caller/index.ts";
 import { createTelephonyPlugin } from "../plugin.ts";
