@@ -68,6 +68,6 @@ test("a file that does not exist is rejected, and a text beside a file", async (
     message: expect.stringMatching(/^--wav: cannot read \/nowhere\/in\.wav: ENOENT/),
   });
   await expect(loadCallerAudio({ wav: "in.wav", say: "hello" })).rejects.toMatchObject({
-    message: "--wav and --say exclude each other.",
+    message: "--wav and --say cannot be combined.",
   });
 });
