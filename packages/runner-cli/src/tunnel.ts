@@ -58,7 +58,7 @@ export async function openTunnel(settings: TunnelSettings): Promise<Tunnel | und
   checkSettings(settings);
   for (const program of programs) {
     const child = await start(program, settings.port);
-    if (child) return await follow(child, program);
+    if (child) return await follow(child, program, settings.port);
   }
   throw new RunnerError("TUNNEL_FAILED", "--tunnel: neither cloudflared nor ngrok is installed.", {
     fix: "Install one: https://developers.cloudflare.com/cloudflare-one/connections/connect-networks/downloads, https://ngrok.com/download",
@@ -74,7 +74,7 @@ function checkSettings({ direct, port, publicUrl, proxy }: TunnelSettings): void
         ? "--proxy"
         : undefined;
   if (other !== undefined) {
-    throw new RunnerError("OPTION_INVALID", `--tunnel and ${other} exclude each other.`, { fix: "Omit one of them." });
+    throw new RunnerError("OPTION_INVALID", `--tunnel and ${other} cannot be combined.`, { fix: "Omit one of them." });
   }
   if (port === 0) {
     throw new RunnerError("OPTION_INVALID", "--tunnel needs a port that is known before the start, and --port is 0.", {
@@ -102,9 +102,11 @@ async function start({ name, args }: TunnelProgram, port: number): Promise<Child
 /** The signals that would end this process without its `exit` event, while nothing else handles them. */
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-async function follow(child: ChildProcess, { name, url: pattern }: TunnelProgram): Promise<Tunnel> {
+async function follow(child: ChildProcess, program: TunnelProgram, port: number): Promise<Tunnel> {
+  const { name, url: pattern } = program;
   let output = "";
   let isClosed = false;
+  let hasEnded = false;
   const { promise: found, resolve } = Promise.withResolvers<string | undefined>();
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding("utf8").on("data", (text: string) => {
@@ -115,6 +117,7 @@ async function follow(child: ChildProcess, { name, url: pattern }: TunnelProgram
   }
   const ended = once(child, "close").then(() => {
     process.off("exit", close);
+    hasEnded = true;
     resolve(undefined);
   });
 
@@ -133,7 +136,8 @@ async function follow(child: ChildProcess, { name, url: pattern }: TunnelProgram
   for (const signal of signals) process.off(signal, stop);
   if (url === undefined) {
     close();
-    throw noUrl(name, output);
+    const reason = hasEnded ? "exited without a public URL" : `reported no public URL within ${startMs / 1_000} s`;
+    throw noUrl(program, port, reason, output);
   }
   return {
     url: new URL(url),
@@ -147,10 +151,10 @@ async function follow(child: ChildProcess, { name, url: pattern }: TunnelProgram
   };
 }
 
-function noUrl(name: string, output: string): RunnerError {
+function noUrl({ name, args }: TunnelProgram, port: number, reason: string, output: string): RunnerError {
   const [line = ""] = output.trim().split("\n").slice(-1);
   const said = line === "" ? "" : ` Its last line: ${line.trim().slice(0, 300)}`;
-  return new RunnerError("TUNNEL_FAILED", `${name} reported no public URL.${said}`, {
-    fix: "Correct that, or start a tunnel of your own and pass its URL with --public-url.",
+  return new RunnerError("TUNNEL_FAILED", `${name} ${reason}.${said}`, {
+    fix: `Run \`${[name, ...args(port)].join(" ")}\` to see the error, or pass the URL of another tunnel with --public-url.`,
   });
 }

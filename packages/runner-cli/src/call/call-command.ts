@@ -132,11 +132,11 @@ async function placeCalls(target: CallTarget, plan: CallPlan, { calls, ramp }: C
 
 function lagNotes(lagMs: number): readonly string[] {
   if (lagMs < ownLagMs) return [];
-  const lag = `This command itself was up to ${Math.round(lagMs)} ms late, because the processor was busy`;
-  return [`${lag}: the figures are too high by as much.`];
+  return [`The CPU was busy: timings may be up to ${Math.round(lagMs)} ms too high.`];
 }
 
 function check(result: CallResult, expectations: readonly Expectation[]): CheckedResult {
-  if (result.failure) return { ...result, failures: [result.failure.message] };
+  const { failure } = result;
+  if (failure) return { ...result, failures: [`${failure.code}: ${failure.message}`] };
   return { ...result, failures: expectations.flatMap((each) => failureReason(each, result.figures) ?? []) };
 }

@@ -171,6 +171,13 @@ test.each([
       message: expect.stringMatching(/^No runner answers at http:\/\/localhost:7860\/: ECONNREFUSED\. Start it with/),
     },
   ],
+  [
+    Object.assign(new Error("The operation was aborted"), { code: "ABORT_ERR" }),
+    {
+      code: "CALL_TIMED_OUT",
+      message: "The runner did not answer the call within 15 s. Read the runner's log, and check --url.",
+    },
+  ],
 ])("a call that cannot be placed fails with the reason", async (error, failure) => {
   const result = await place(() => Promise.reject(error));
   expect([result.failure, result.end]).toEqual([failure, undefined]);

@@ -121,14 +121,23 @@ async function dial(target: CallTarget): Promise<Caller> {
     const dialing = line.dial(invitation);
     if (await withTimeout(dialing, dialTimeoutMs)) return await dialing;
     dialing.then((late) => late.drop()).catch(() => undefined); // The call has failed already.
-    throw new RunnerError("CALL_TIMED_OUT", `The runner did not answer the call within ${dialTimeoutMs / 1000} s.`);
+    throw timedOut();
   } catch (error) {
     if (isRunnerError(error)) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
+    // The timeout of a request.
+    if (code === "ABORT_ERR") throw timedOut(error);
     throw code === undefined
       ? new RunnerError("CALL_REJECTED", message, { cause: error })
       : unreachable(url, code, error);
   }
+}
+
+function timedOut(cause?: unknown): RunnerError {
+  return new RunnerError("CALL_TIMED_OUT", `The runner did not answer the call within ${dialTimeoutMs / 1000} s.`, {
+    fix: "Read the runner's log, and check --url.",
+    cause,
+  });
 }
 
 function unreachable(url: URL, code: string, cause: unknown): RunnerError {

@@ -17,6 +17,7 @@ function result(firstAudioMs: number | undefined, failures: readonly string[] = 
 const unanswered: CheckedResult = {
   ...result(undefined, ["No runner answers."]),
   figures: { ...result(undefined).figures, answerMs: undefined },
+  failure: { code: "RUNNER_UNREACHABLE", message: "No runner answers." },
   end: undefined as never,
 };
 
@@ -56,8 +57,8 @@ test("JSON has every call and the percentiles; a missing figure is null", () => 
     answered: 1,
     failed: 1,
     calls: [
-      { ok: true, firstAudioMs: 95.3, bargeInMs: null, end: { by: "caller", code: 1000 } },
-      { ok: false, failures: ["No runner answers."], answerMs: null, end: null },
+      { ok: true, code: null, firstAudioMs: 95.3, bargeInMs: null, end: { by: "caller", code: 1000 } },
+      { ok: false, code: "RUNNER_UNREACHABLE", failures: ["No runner answers."], answerMs: null, end: null },
     ],
     percentiles: { firstAudioMs: { p50: 95.3, max: 95.3 } },
   });

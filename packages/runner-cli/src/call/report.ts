@@ -49,15 +49,16 @@ export function reportText(report: CallReport, stream: Stream): string {
   ].join("\n");
 }
 
-/** One JSON object: every call, and percentiles of the figures. Durations are in ms, levels in dBFS. */
+/** One JSON object: every call, with the code of its failure, and percentiles of the figures. Durations are in ms, levels in dBFS. */
 export function reportJson({
   transport,
   url,
   results,
   notes,
 }: Omit<CallReport, "recordedTo" | "expectations">): string {
-  const calls = results.map(({ figures, end, failures, protocolErrors, transcript }) => ({
+  const calls = results.map(({ figures, end, failure, failures, protocolErrors, transcript }) => ({
     ok: failures.length === 0,
+    code: failure?.code ?? null,
     ...rounded(figures),
     end: end ?? null,
     transcript,
