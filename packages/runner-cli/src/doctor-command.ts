@@ -108,7 +108,7 @@ function* checkPackages({ plugins, failures, duplicates, missing }: FoundPlugins
 }
 
 /** Checks the port, the public URL and the transports. */
-async function* checkServer(
+export async function* checkServer(
   given: ParsedCommand["given"],
   plugins: readonly TransportPlugin[],
 ): AsyncGenerator<DoctorCheck> {
@@ -134,8 +134,9 @@ async function* checkServer(
   };
   try {
     yield checkAccess(options.apiKey, settings);
-    if (publicUrl && trips) yield* checkPublicUrl(publicUrl, server ? trips : undefined);
-    const context: DoctorContext = { settings, roundTrip: server && trips?.roundTrip };
+    const isOwn = publicUrl && trips ? yield* checkPublicUrl(publicUrl, server ? trips : undefined) : false;
+    // Signatures, and what else a transport sends, are not for another server.
+    const context: DoctorContext = { settings, roundTrip: isOwn ? trips?.roundTrip : undefined };
     for (const plugin of plugins) {
       const isExcluded = settings.transport !== undefined && settings.transport !== plugin.name;
       if (!isExcluded || plugin.advanced?.alwaysOpen) yield* checkTransport(plugin, given[plugin.name] ?? {}, context);
@@ -179,13 +180,15 @@ function checkAccess(apiKey: string | undefined, settings: DoctorContext["settin
   return known(name, { state: "skipped", reason, fix: "Add --api-key\u00a0<16+\u00a0characters>." });
 }
 
-function* checkPublicUrl(publicUrl: URL, trips: RoundTrips | undefined): Generator<DoctorCheck> {
+/** Returns whether requests to the public URL arrive here unchanged. */
+function* checkPublicUrl(publicUrl: URL, trips: RoundTrips | undefined): Generator<DoctorCheck, boolean> {
   const name = `Public URL ${publicUrl.href}`;
   if (!trips) {
     const reason = "It cannot be checked while the port is in use.";
     yield known(name, { state: "skipped", reason, fix: "Stop the program that uses the port." });
-    return;
+    return false;
   }
+  let isOwn = false;
   yield {
     name,
     async run() {
@@ -201,8 +204,8 @@ function* checkPublicUrl(publicUrl: URL, trips: RoundTrips | undefined): Generat
         ...(request.url === target ? [] : ["path or query"]),
         ...(body === sent.body ? [] : ["body"]),
       ];
-      if (changed.length === 0)
-        return { state: "passed", detail: "it leads to this port, and requests arrive unchanged" };
+      isOwn = changed.length === 0;
+      if (isOwn) return { state: "passed", detail: "it leads to this port, and requests arrive unchanged" };
       return {
         state: "failed",
         reason: `The proxy changes the ${changed.join(" and the ")}, so carriers' signatures fail.`,
@@ -217,6 +220,7 @@ function* checkPublicUrl(publicUrl: URL, trips: RoundTrips | undefined): Generat
       return passed;
     },
   };
+  return isOwn;
 }
 
 async function* checkTransport(

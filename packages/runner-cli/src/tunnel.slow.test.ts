@@ -1,8 +1,7 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
+import { freePort } from "./test/free-port.ts";
 import { bin, startProgram } from "./test/program.ts";
 import { createProject, manifestWithTransport } from "./test/temporary-project.ts";
 import { openTunnel, type TunnelSettings } from "./tunnel.ts";
@@ -18,13 +17,6 @@ function createTunnelProject(name: string, output: string, then = "while true; d
   );
   chmodSync(join(folder, name), 0o755);
   return { folder, PATH: `${folder}:/usr/bin:/bin` };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 test.each<[string, string, readonly string[]]>([

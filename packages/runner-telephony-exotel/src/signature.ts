@@ -12,7 +12,7 @@ export const signatures: CarrierSignatures<ExotelOptions> = {
   secret({ apiKey, apiToken }) {
     return apiKey !== undefined && apiToken !== undefined ? basicAuthorization(apiKey, apiToken) : undefined;
   },
-  sign: (_request, secret) => ({ authorization: secret }),
+  // Without `sign`: doctor would send the credentials to whichever server the public URL leads to.
   verifyWebhook: ({ headers }, secret) => safeEqual(headers.authorization, secret),
   verifyUpgrade({ headers: { authorization } }, secret) {
     // Exotel uses no other scheme.

@@ -29,7 +29,7 @@ async function checkSignatures<Options extends CarrierOptions>(
 ): Promise<DoctorResult> {
   const secret = signatures?.secret(options);
   if (!roundTrip)
-    return { state: "skipped", reason: "They can be checked only through a public URL, with a free port." };
+    return { state: "skipped", reason: "They can be checked only when the check of the public URL has passed." };
   if (!signatures?.sign || secret === undefined)
     return {
       state: "skipped",
