@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { parseExpectation } from "./expectations.ts";
-import { type CheckedResult, reportJson, reportText } from "./report.ts";
+import { type CheckedResult, reportJson, reportText, silentEndNotes } from "./report.ts";
 
 const stream = new PassThrough() as unknown as NodeJS.WriteStream;
 
@@ -62,4 +62,17 @@ test("JSON has every call and the percentiles; a missing figure is null", () => 
     ],
     percentiles: { firstAudioMs: { p50: 95.3, max: 95.3 } },
   });
+});
+
+test("calls that the bot ended before any audio are noted where the transport does not tell why", () => {
+  const ended = (firstAudioMs: number | undefined, end: object = {}): CheckedResult => ({
+    ...result(firstAudioMs),
+    end: { by: "bot", reason: "peerLeft", ...end },
+  });
+  const notes = (...results: CheckedResult[]) => silentEndNotes("webrtc", results);
+  expect(notes(ended(undefined))).toEqual([
+    "The bot ended the call before any audio. webrtc does not tell why a call ended: see the runner's log.",
+  ]);
+  expect(notes(ended(undefined), ended(undefined), ended(20))).toEqual([expect.stringContaining("ended 2 calls")]);
+  expect(notes(ended(20), ended(undefined, { code: 1000 }), result(undefined))).toEqual([]);
 });

@@ -82,6 +82,19 @@ export function helpText(groups: readonly FlagGroup[], columns?: number): string
   return [...usage, ...sections.flatMap(({ title, body }) => ["", `${title}:`, body])].join("\n");
 }
 
+/** Notes on calls that the bot ended before any audio, over a transport that does not tell why. */
+export function silentEndNotes(transport: string, results: readonly CallResult[]): readonly string[] {
+  const count = results.filter(
+    ({ figures, failure, end }) =>
+      !failure && end?.by === "bot" && end.code === undefined && figures.firstAudioMs === undefined,
+  ).length;
+  if (count === 0) return [];
+  const calls = count === 1 ? "the call" : `${count} calls`;
+  return [
+    `The bot ended ${calls} before any audio. ${transport} does not tell why a call ended: see the runner's log.`,
+  ];
+}
+
 type Row = [label: string, value: string];
 
 function callRows({ figures, end }: CallResult): Row[] {
