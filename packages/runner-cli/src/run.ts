@@ -1,5 +1,5 @@
 import { type Logger, resolveOptions } from "@pipecat-ts/runner-core";
-import { type Runner, runnerFlags } from "@pipecat-ts/runner-host";
+import type { Runner } from "@pipecat-ts/runner-host";
 import { notesOf, printBanner } from "./banner.ts";
 import { type CommandLine, parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
 import { type CommandFlags, commandFlags } from "./flags.ts";
@@ -12,7 +12,7 @@ import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./proc
 import { canRestart, restartProgram } from "./restart.ts";
 import { flushStandardStreams, prepareStandardStreams, sendConsoleToStderr } from "./standard-streams.ts";
 import { subcommands } from "./subcommands.ts";
-import { openTunnel, type Tunnel } from "./tunnel.ts";
+import { openTunnel, type Tunnel, tunnelSettings } from "./tunnel.ts";
 import { refreshTypeFile } from "./type-file.ts";
 
 /**
@@ -51,14 +51,13 @@ async function execute(argv: readonly string[], itself: string | undefined, rest
   if (isolated) return await runIsolated(isolated);
   const line = await readCommandLine(argv, itself, subcommands);
   if (line === undefined) return 0;
-  const { open, direct, tunnel: wantsTunnel } = resolveOptions(commandFlags, { given: line.given });
-  const { port, publicUrl, proxy } = resolveOptions(runnerFlags, { given: line.given });
-  const tunnel = await openTunnel({ tunnel: wantsTunnel, direct, port, publicUrl, proxy });
+  const { open, direct } = resolveOptions(commandFlags, { given: line.given });
+  const tunnel = await openTunnel(tunnelSettings(line.given));
   try {
     const given = tunnel ? { ...line.given, publicUrl: tunnel.url.href } : line.given;
     return await serve({ ...line, given }, { open, direct }, tunnel, restart);
   } finally {
-    tunnel?.close();
+    await tunnel?.close();
   }
 }
 
