@@ -90,10 +90,10 @@ export async function runIsolated(command: IsolatedCommand): Promise<number> {
     const gateway = createGateway({ runner: { ...settings, logger }, isolation, workers });
     // Live calls continue in the workers when this process fails.
     handleUncaughtErrors({ handleUncaught: () => false }, logger, () => process.exit(1), process);
-    function reload(): void {
-      void gateway.reload().catch(() => undefined); // It is logged.
+    function reload(): Promise<void> {
+      return gateway.reload().catch(() => undefined); // It is logged.
     }
-    const stopped = stopOnSignals(gateway, logger, signalsOf(gateway), reload);
+    const stopped = stopOnSignals(gateway, logger, signalsOf(gateway), () => void reload());
     const hasStopped = await Promise.race([gateway.listen(), stopped.then(() => true)]);
     if (hasStopped) return 0;
     const { report, url } = gateway;

@@ -30,9 +30,10 @@ export async function run(argv: readonly string[], itself?: string): Promise<voi
   const env = { ...process.env };
   let code = 1;
   let restarts = false;
-  function restart(): void {
+  function restart(): Promise<void> {
     restarts = true;
     process.kill(process.pid, "SIGINT");
+    return new Promise(() => undefined); // A second signal would exit at once.
   }
   try {
     if (subcommand) code = await subcommand.run(argv.slice(1));
@@ -45,8 +46,12 @@ export async function run(argv: readonly string[], itself?: string): Promise<voi
   process.exit(code);
 }
 
-/** `restart` stops the runner like SIGINT, and starts the program again. */
-async function execute(argv: readonly string[], itself: string | undefined, restart: () => void): Promise<number> {
+/** `restart` stops the runner like SIGINT, and starts the program again. Its promise never resolves. */
+async function execute(
+  argv: readonly string[],
+  itself: string | undefined,
+  restart: () => Promise<void>,
+): Promise<number> {
   const isolated = readIsolation(argv, itself);
   if (isolated) return await runIsolated(isolated);
   const line = await readCommandLine(argv, itself, subcommands);
@@ -66,7 +71,7 @@ async function serve(
   line: CommandLine,
   { open, direct }: Pick<CommandFlags, "open" | "direct">,
   tunnel: Tunnel | undefined,
-  restart: () => void,
+  restart: () => Promise<void>,
 ): Promise<number> {
   const { runner, logger, watched, settings } = prepareRunner(line);
   tunnel?.logTo(logger);
