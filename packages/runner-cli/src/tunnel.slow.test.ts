@@ -8,12 +8,12 @@ import { openTunnel, type TunnelSettings } from "./tunnel.ts";
 
 afterEach(() => void vi.unstubAllEnvs());
 
-/** A project, and a fake tunnel program in its folder, which writes its process id to the file "pid", and the file "ended" when it ends. */
+/** A project, and a fake tunnel program in its folder, which writes its process id to the file "pid", and the file "ended" when it ends, after 0.3 s. */
 function createTunnelProject(name: string, output: string, then = "while true; do sleep 0.05; done") {
   const folder = createProject({ "package.json": manifestWithTransport, "bot.js": "export function bot() {}" });
   writeFileSync(
     join(folder, name),
-    `#!/bin/sh\ncd ${folder}\ntrap "touch ended; exit" TERM\necho $$ > pid\n${output}\n${then}\n`,
+    `#!/bin/sh\ncd ${folder}\ntrap "sleep 0.3; touch ended; exit" TERM\necho $$ > pid\n${output}\n${then}\n`,
   );
   chmodSync(join(folder, name), 0o755);
   return { folder, PATH: `${folder}:/usr/bin:/bin` };
