@@ -1,15 +1,15 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { DoctorContext, TransportPlugin } from "@pipecat-ts/runner-core";
-import { expect, onTestFinished, test } from "vitest";
+import { type DoctorContext, RunnerError, type TransportPlugin } from "@pipecat-ts/runner-core";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { runnerGroup } from "./command-line.ts";
 import { runChecks } from "./doctor.ts";
-import { checkServer } from "./doctor-command.ts";
+import { checkServer, doctor } from "./doctor-command.ts";
 import { freePort } from "./test/free-port.ts";
 
 /** A transport, and the contexts that its checks got. */
-function createTransport(name: string, doctor?: (context: DoctorContext) => readonly []) {
+function createTransport(name: string, doctor?: () => readonly []) {
   const contexts: DoctorContext[] = [];
   const plugin: TransportPlugin = {
     apiVersion: 1,
@@ -18,7 +18,7 @@ function createTransport(name: string, doctor?: (context: DoctorContext) => read
     advanced: {
       doctor(_, context) {
         contexts.push(context);
-        return doctor?.(context) ?? [];
+        return doctor?.() ?? [];
       },
     },
   };
@@ -51,4 +51,41 @@ test("transports send requests through the public URL only when it leads to this
     [`Public URL ${other}`]: { state: "failed" },
   });
   expect(contexts.map(({ roundTrip }) => roundTrip !== undefined)).toEqual([true, false]);
+});
+
+test.each<[string, Record<string, unknown>]>([
+  ["--public-url", { publicUrl: "http://a b" }],
+  ["--cloud", { cloud: true, apiKey: "0123456789abcdef" }],
+  ["--port", { port: "many" }],
+])("an invalid %s is a failed check", async (name, given) => {
+  expect(await results(given)).toEqual({
+    Options: { state: "failed", reason: expect.stringContaining(name), fix: expect.any(String) },
+  });
+});
+
+test("an invalid option that the check of the bot has reported is not reported again", async () => {
+  const given = { [runnerGroup.name]: { publicUrl: "http://a b" } };
+  const [item] = await runChecks(checkServer(given, []), () => undefined);
+  const reported = new Set([item?.state === "failed" ? item.reason : ""]);
+  expect(await runChecks(checkServer(given, [], reported), () => undefined)).toEqual([]);
+});
+
+test("options that a transport rejects are a failed check, and the other transports are checked", async () => {
+  const { plugin: broken } = createTransport("acme", () => {
+    throw new RunnerError("OPTION_INVALID", "--relay needs a server.", { fix: "Add one." });
+  });
+  const { plugin, contexts } = createTransport("other");
+  const checked = await results({ host: "127.0.0.1", port: 0 }, broken, plugin);
+  expect(checked).toMatchObject({
+    acme: { state: "failed", reason: "--relay needs a server.", fix: "Add one." },
+    other: { state: "passed" },
+  });
+  expect(contexts).toHaveLength(1);
+});
+
+test.each(["--help", "-h"])("%s prints the help of doctor, and checks nothing", async (flag) => {
+  const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  onTestFinished(() => write.mockRestore());
+  expect(await doctor(["bot.ts", flag, "--json"])).toBe(0);
+  expect(write.mock.calls).toEqual([[expect.stringMatching(/^Usage: pipecat-runner doctor/)]]);
 });

@@ -6,7 +6,6 @@ import {
   type DoctorResult,
   isExposed,
   isRunnerError,
-  RunnerError,
   resolveOptions,
   type TransportPlugin,
 } from "@pipecat-ts/runner-core";
@@ -21,6 +20,7 @@ import { type CommandLine, type ParsedCommand, parsePartly, readCommandLine, run
 import { itemText, runChecks, summaryText } from "./doctor.ts";
 import { setOptionFix } from "./flags.ts";
 import { isSupported, nodeVersions, readManifest } from "./manifest.ts";
+import { beside } from "./output.ts";
 import { type FoundPlugins, findPlugins } from "./plugins.ts";
 import { findProject, loadEnvironment, type Project, shownPath } from "./project.ts";
 import { createRoundTrips, type RoundTrips } from "./round-trip.ts";
@@ -31,6 +31,10 @@ import { sendConsoleToStderr } from "./standard-streams.ts";
  * fails. Starts no bot and no transport.
  */
 export async function doctor(argv: readonly string[]): Promise<number> {
+  if (parsePartly(argv, [runnerGroup]).given[runnerGroup.name]?.help) {
+    process.stdout.write(helpText(process.stdout.columns));
+    return 0;
+  }
   const isJson = argv.includes("--json");
   sendConsoleToStderr();
   const { stdout } = process;
@@ -44,6 +48,17 @@ export async function doctor(argv: readonly string[]): Promise<number> {
 
 /** How long a program that uses the port may take to show that it is a runner, in ms. */
 const runnerMs = 2_000;
+
+function helpText(columns?: number): string {
+  const rows: readonly (readonly [name: string, description: string])[] = [
+    ["bot", "The file that exports bot(args). Default: the one that pipecat-runner runs."],
+    ["options", "The options with which you start the bot. To list them: pipecat-runner --help"],
+    ["--json", "Print the results as JSON on stdout."],
+  ];
+  const lines = rows.map(([name, description]) => beside(`  ${name}`, description, 12, columns));
+  const about = `Checks what a runner with these options needs, and says how to fix what is missing. Starts no bot and no transport. The exit code is 1 when a check fails.`;
+  return `Usage: pipecat-runner doctor [bot] [options] [--json]\n\n${beside("", about, 0, columns)}\n\n${lines.join("\n")}\n`;
+}
 
 const passed: DoctorResult = { state: "passed" };
 
@@ -59,6 +74,7 @@ async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
   let project: Project | undefined;
   let found: FoundPlugins | undefined;
   let line: CommandLine | undefined;
+  const reported = new Set<string>();
   yield {
     name: "Project",
     async run() {
@@ -71,7 +87,10 @@ async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
   yield {
     name: "Bot",
     async run() {
-      line = await readCommandLine(argv);
+      line = await readCommandLine(argv).catch((error: Error) => {
+        reported.add(error.message);
+        throw error;
+      });
       return { state: "passed", detail: line ? `${shownPath(line.bot.file)} exports bot` : "--help" };
     },
   };
@@ -83,7 +102,7 @@ async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
   yield* checkPackages(found);
   const groups = found.plugins.map(({ name, options = {} }) => ({ name, table: options }));
   const { given } = parsePartly(argv, [runnerGroup, ...groups]);
-  yield* checkServer(given, found.plugins);
+  yield* checkServer(given, found.plugins, reported);
 }
 
 function checkNode(): DoctorCheck {
@@ -114,10 +133,14 @@ function* checkPackages({ plugins, failures, duplicates, missing }: FoundPlugins
 export async function* checkServer(
   given: ParsedCommand["given"],
   plugins: readonly TransportPlugin[],
+  reported: ReadonlySet<string> = new Set(),
 ): AsyncGenerator<DoctorCheck> {
-  const options = settingsOf(given[runnerGroup.name]);
-  if (options instanceof RunnerError) return; // The check of the bot has failed with it.
-  const front = createFront({ ...options, logger: createLogger({ level: "silent" }) });
+  const { front, apiKey, error } = openFront(given[runnerGroup.name]);
+  if (!front) {
+    // The check of the bot fails with an invalid flag too.
+    if (!reported.has(error.message)) yield { name: "Options", run: () => Promise.reject(error) };
+    return;
+  }
   const { settings } = front;
   const { publicUrl, port } = settings;
   const trips = publicUrl && createRoundTrips(publicUrl, port);
@@ -136,7 +159,7 @@ export async function* checkServer(
     },
   };
   try {
-    yield checkAccess(options.apiKey, settings);
+    yield checkAccess(apiKey, settings);
     const isOwn = publicUrl && trips ? yield* checkPublicUrl(publicUrl, server ? trips : undefined) : false;
     // Signatures, and what else a transport sends, are not for another server.
     const context: DoctorContext = { settings, roundTrip: isOwn ? trips?.roundTrip : undefined };
@@ -169,11 +192,13 @@ async function isRunner(host: string, port: number): Promise<boolean> {
   }
 }
 
-function settingsOf(given: Readonly<Record<string, unknown>> = {}) {
+/** The server for these options of the runner, or the error that they cause. */
+function openFront(given: Readonly<Record<string, unknown>> = {}) {
   try {
-    return runnerOptionsFrom(resolveRunnerFlags({ given }));
+    const options = runnerOptionsFrom(resolveRunnerFlags({ given }));
+    return { front: createFront({ ...options, logger: createLogger({ level: "silent" }) }), apiKey: options.apiKey };
   } catch (error) {
-    return error as RunnerError;
+    return { error: error as Error };
   }
 }
 
@@ -234,19 +259,18 @@ async function* checkTransport(
   context: DoctorContext,
 ): AsyncGenerator<DoctorCheck> {
   const { name, options: table = {}, advanced } = plugin;
-  let options: unknown;
-  let availability: Availability | undefined;
+  let checks: readonly DoctorCheck[] = [];
   yield {
     name,
     async run() {
-      options = resolveOptions(table, { given, env: process.env });
-      availability = (await plugin.check?.(options, context.settings)) ?? { state: "ready" };
+      const options = resolveOptions(table, { given, env: process.env });
+      const availability: Availability = (await plugin.check?.(options, context.settings)) ?? { state: "ready" };
       const { state } = availability;
+      if (state !== "unavailable") checks = advanced?.doctor?.(options, context) ?? [];
       if (state === "ready") return { state: "passed", detail: "ready" };
       const { transport = name } = context.settings;
       return { ...availability, state: state === "unavailable" && transport === name ? "failed" : "skipped" };
     },
   };
-  if (!availability || availability.state === "unavailable") return;
-  for (const { name: what, run } of advanced?.doctor?.(options, context) ?? []) yield { name: `${name}: ${what}`, run };
+  for (const { name: what, run } of checks) yield { name: `${name}: ${what}`, run };
 }

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { type OptionDefinition, optionLabel, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
 import type { Gateway } from "@pipecat-ts/runner-gateway";
 import { type IsolationFlags, isolationFlags } from "@pipecat-ts/runner-gateway/options";
-import { createLogger, resolveRunnerFlags, runnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
+import { createLogger, resolveRunnerFlags, runnerOptionsFrom } from "@pipecat-ts/runner-host";
 import { type BannerNotes, notesOf, printBanner } from "./banner.ts";
 import { parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
 import { commandFlags } from "./flags.ts";
@@ -18,7 +18,7 @@ import {
   prepareStandardStreams,
   sendConsoleToStderr,
 } from "./standard-streams.ts";
-import { openTunnel } from "./tunnel.ts";
+import { openTunnel, tunnelSettings } from "./tunnel.ts";
 import { refreshTypeFile } from "./type-file.ts";
 
 /** A command line with `--isolation process`. Only the workers load the bot and its transports. */
@@ -74,39 +74,42 @@ function rejectWorkerOptions(given: IsolatedCommand["given"]): void {
 /** Accepts callers, and runs their bots in workers, until a signal. Resolves to the exit code. */
 export async function runIsolated(command: IsolatedCommand): Promise<number> {
   const { itself, project, isolation, env } = command;
-  const { verbose, open, direct, tunnel: wantsTunnel } = resolveOptions(commandFlags, command);
-  const { port, publicUrl, proxy } = resolveOptions(runnerFlags, command);
-  const tunnel = await openTunnel({ tunnel: wantsTunnel, direct, port, publicUrl, proxy });
-  const given = tunnel ? { ...command.given, publicUrl: tunnel.url.href } : command.given;
-  const argv = tunnel ? ["--public-url", tunnel.url.href, ...command.argv] : command.argv;
-  const settings = runnerOptionsFrom(resolveRunnerFlags({ given }));
-  const logger = createLogger(logOptions(verbose));
-  tunnel?.logTo(logger);
-  boundStandardStreams(logger.countDropped);
-  refreshTypeFile(project, logger);
+  const { verbose, open } = resolveOptions(commandFlags, command);
   const { createGateway } = await import("@pipecat-ts/runner-gateway");
-  const entry = fileURLToPath(import.meta.resolve("pipecat-runner/worker"));
-  const workers = { entry, args: [itself ?? "", ...argv], env };
-  const gateway = createGateway({ runner: { ...settings, logger }, isolation, workers });
-  // Live calls continue in the workers when this process fails.
-  handleUncaughtErrors({ handleUncaught: () => false }, logger, () => process.exit(1), process);
-  function reload(): void {
-    void gateway.reload().catch(() => undefined); // It is logged.
+  const tunnel = await openTunnel(tunnelSettings(command.given));
+  try {
+    const given = tunnel ? { ...command.given, publicUrl: tunnel.url.href } : command.given;
+    const argv = tunnel ? ["--public-url", tunnel.url.href, ...command.argv] : command.argv;
+    const settings = runnerOptionsFrom(resolveRunnerFlags({ given }));
+    const logger = createLogger(logOptions(verbose));
+    tunnel?.logTo(logger);
+    boundStandardStreams(logger.countDropped);
+    refreshTypeFile(project, logger);
+    const entry = fileURLToPath(import.meta.resolve("pipecat-runner/worker"));
+    const workers = { entry, args: [itself ?? "", ...argv], env };
+    const gateway = createGateway({ runner: { ...settings, logger }, isolation, workers });
+    // Live calls continue in the workers when this process fails.
+    handleUncaughtErrors({ handleUncaught: () => false }, logger, () => process.exit(1), process);
+    function reload(): Promise<void> {
+      return gateway.reload().catch(() => undefined); // It is logged.
+    }
+    const stopped = stopOnSignals(gateway, logger, signalsOf(gateway), () => void reload());
+    const hasStopped = await Promise.race([gateway.listen(), stopped.then(() => true)]);
+    if (hasStopped) return 0;
+    const { report, url } = gateway;
+    const { transports, unauthenticatedRoutes } = report;
+    const notes = report.notes as BannerNotes;
+    const keys = listenForKeys({
+      open: () => void openBrowser(url, logger),
+      restart: { description: "run changed code in new calls", run: reload },
+    });
+    printBanner({ ...notes, url, settings, transports, unauthenticatedRoutes, keys });
+    if (open) await openBrowser(url, logger);
+    await stopped;
+    return 0;
+  } finally {
+    await tunnel?.close();
   }
-  const stopped = stopOnSignals(gateway, logger, signalsOf(gateway), reload);
-  const hasStopped = await Promise.race([gateway.listen(), stopped.then(() => true)]);
-  if (hasStopped) return 0;
-  const { report, url } = gateway;
-  const { transports, unauthenticatedRoutes } = report;
-  const notes = report.notes as BannerNotes;
-  const keys = listenForKeys({
-    open: () => void openBrowser(url, logger),
-    restart: { description: "run changed code in new calls", run: reload },
-  });
-  printBanner({ ...notes, url, settings, transports, unauthenticatedRoutes, keys });
-  if (open) await openBrowser(url, logger);
-  await stopped;
-  return 0;
 }
 
 /** The signals of this process. A second one ends the workers too. */

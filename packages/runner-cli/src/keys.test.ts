@@ -26,7 +26,7 @@ function createHost(more: Partial<KeyHost> = {}, terminal = {}) {
   return { host, steps, events, type: (text: string) => stdin.emit("data", Buffer.from(text)) };
 }
 
-const actions = () => ({ open: vi.fn(), restart: { description: "restart", run: vi.fn() } });
+const actions = () => ({ open: vi.fn(), restart: { description: "restart", run: vi.fn(async () => undefined) } });
 
 test("keys open, restart and quit, and h lists them", () => {
   const { host, steps, type } = createHost();
@@ -46,6 +46,22 @@ test("keys open, restart and quit, and h lists them", () => {
   type("\u001b[q"); // a key without a letter
   expect(steps).toEqual([]);
   expect(open).toHaveBeenCalledOnce();
+});
+
+test("r does nothing until a restart has ended", async () => {
+  const { host, type } = createHost();
+  const { open, restart } = actions();
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  restart.run.mockReturnValueOnce(promise);
+  listenForKeys({ open, restart }, host, () => true);
+  type("r");
+  type("r");
+  expect(restart.run).toHaveBeenCalledOnce();
+  resolve(undefined);
+  await promise;
+  await Promise.resolve();
+  type("r");
+  expect(restart.run).toHaveBeenCalledTimes(2);
 });
 
 test("without a way to restart, r does nothing and is not named", () => {

@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from "node:fs";
 /** What the keys do. */
 export interface KeyActions {
   open(): void;
-  /** Missing where the program cannot restart. */
-  readonly restart?: { readonly description: string; run(): void } | undefined;
+  /** Missing where the program cannot restart. Not called again until the promise resolves; it never rejects. */
+  readonly restart?: { readonly description: string; run(): Promise<void> } | undefined;
 }
 
 /** The parts of `process` that the keys use. */
@@ -42,6 +42,7 @@ export function listenForKeys(
 ): string {
   const { stdin, stdout, stderr } = host;
   const { restart } = actions;
+  let isRestarting = false;
   const isOnTerminal = [stdin, stdout, stderr].every(({ isTTY }) => isTTY === true);
   if (!isOnTerminal || stdin.listenerCount("data") + stdin.listenerCount("readable") > 0) return "";
 
@@ -51,12 +52,19 @@ export function listenForKeys(
     else if (signal === "SIGINT") host.emit("SIGINT", "SIGINT"); // `kill` would end the process at once.
   }
 
-  const keys = new Map<string, readonly [description: string, run: () => void]>([
+  const keys = new Map<string, readonly [description: string, run: () => unknown]>([
     ["h", ["help", help]],
     ["o", ["open in the browser", actions.open]],
-    ...(restart ? ([["r", [restart.description, restart.run]]] as const) : []),
+    ...(restart ? ([["r", [restart.description, restartOnce]]] as const) : []),
     ["q", ["quit", () => send("SIGINT")]],
   ]);
+
+  async function restartOnce(): Promise<void> {
+    if (isRestarting) return;
+    isRestarting = true;
+    await restart?.run();
+    isRestarting = false;
+  }
 
   function help(): void {
     const lines = [...keys].map(([key, [description]]) => `  ${key}  ${description}\n`);

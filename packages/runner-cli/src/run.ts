@@ -1,5 +1,5 @@
 import { type Logger, resolveOptions } from "@pipecat-ts/runner-core";
-import { type Runner, runnerFlags } from "@pipecat-ts/runner-host";
+import type { Runner } from "@pipecat-ts/runner-host";
 import { notesOf, printBanner } from "./banner.ts";
 import { type CommandLine, parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
 import { type CommandFlags, commandFlags } from "./flags.ts";
@@ -12,7 +12,7 @@ import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./proc
 import { canRestart, restartProgram } from "./restart.ts";
 import { flushStandardStreams, prepareStandardStreams, sendConsoleToStderr } from "./standard-streams.ts";
 import { subcommands } from "./subcommands.ts";
-import { openTunnel, type Tunnel } from "./tunnel.ts";
+import { openTunnel, type Tunnel, tunnelSettings } from "./tunnel.ts";
 import { refreshTypeFile } from "./type-file.ts";
 
 /**
@@ -30,9 +30,10 @@ export async function run(argv: readonly string[], itself?: string): Promise<voi
   const env = { ...process.env };
   let code = 1;
   let restarts = false;
-  function restart(): void {
+  function restart(): Promise<void> {
     restarts = true;
     process.kill(process.pid, "SIGINT");
+    return new Promise(() => undefined); // A second signal would exit at once.
   }
   try {
     if (subcommand) code = await subcommand.run(argv.slice(1));
@@ -45,20 +46,23 @@ export async function run(argv: readonly string[], itself?: string): Promise<voi
   process.exit(code);
 }
 
-/** `restart` stops the runner like SIGINT, and starts the program again. */
-async function execute(argv: readonly string[], itself: string | undefined, restart: () => void): Promise<number> {
+/** `restart` stops the runner like SIGINT, and starts the program again. Its promise never resolves. */
+async function execute(
+  argv: readonly string[],
+  itself: string | undefined,
+  restart: () => Promise<void>,
+): Promise<number> {
   const isolated = readIsolation(argv, itself);
   if (isolated) return await runIsolated(isolated);
   const line = await readCommandLine(argv, itself, subcommands);
   if (line === undefined) return 0;
-  const { open, direct, tunnel: wantsTunnel } = resolveOptions(commandFlags, { given: line.given });
-  const { port, publicUrl, proxy } = resolveOptions(runnerFlags, { given: line.given });
-  const tunnel = await openTunnel({ tunnel: wantsTunnel, direct, port, publicUrl, proxy });
+  const { open, direct } = resolveOptions(commandFlags, { given: line.given });
+  const tunnel = await openTunnel(tunnelSettings(line.given));
   try {
     const given = tunnel ? { ...line.given, publicUrl: tunnel.url.href } : line.given;
     return await serve({ ...line, given }, { open, direct }, tunnel, restart);
   } finally {
-    tunnel?.close();
+    await tunnel?.close();
   }
 }
 
@@ -67,7 +71,7 @@ async function serve(
   line: CommandLine,
   { open, direct }: Pick<CommandFlags, "open" | "direct">,
   tunnel: Tunnel | undefined,
-  restart: () => void,
+  restart: () => Promise<void>,
 ): Promise<number> {
   const { runner, logger, watched, settings } = prepareRunner(line);
   tunnel?.logTo(logger);

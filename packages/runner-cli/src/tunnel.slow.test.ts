@@ -8,12 +8,12 @@ import { openTunnel, type TunnelSettings } from "./tunnel.ts";
 
 afterEach(() => void vi.unstubAllEnvs());
 
-/** A project, and a fake tunnel program in its folder, which writes its process id to the file "pid", and the file "ended" when it ends. */
+/** A project, and a fake tunnel program in its folder, which writes its process id to the file "pid", and the file "ended" when it ends, after 0.3 s. */
 function createTunnelProject(name: string, output: string, then = "while true; do sleep 0.05; done") {
   const folder = createProject({ "package.json": manifestWithTransport, "bot.js": "export function bot() {}" });
   writeFileSync(
     join(folder, name),
-    `#!/bin/sh\ncd ${folder}\ntrap "touch ended; exit" TERM\necho $$ > pid\n${output}\n${then}\n`,
+    `#!/bin/sh\ncd ${folder}\ntrap "sleep 0.3; touch ended; exit" TERM\necho $$ > pid\n${output}\n${then}\n`,
   );
   chmodSync(join(folder, name), 0o755);
   return { folder, PATH: `${folder}:/usr/bin:/bin` };
@@ -34,8 +34,8 @@ test.each<[string, string, readonly string[]]>([
   expect(existsSync(join(folder, "ended"))).toBe(false);
   program.signal("SIGTERM");
   expect(await program.ended).toBe(0);
-  await vi.waitFor(() => expect(existsSync(join(folder, "ended"))).toBe(true));
-  expect(program.stdout).not.toContain("ended, and with it");
+  expect(existsSync(join(folder, "ended")), "the program waits for the end of the tunnel").toBe(true);
+  expect(program.stdout + program.stderr).not.toContain("ended, and with it");
 });
 
 test("a tunnel that ends is logged, and the runner continues", async () => {
@@ -48,7 +48,10 @@ test("a tunnel that ends is logged, and the runner continues", async () => {
   expect(await program.ended).toBe(0);
 });
 
-const settings: TunnelSettings = { tunnel: true, direct: false, port: 7860, publicUrl: undefined, proxy: undefined };
+const settings: TunnelSettings = {
+  ...{ tunnel: true, direct: false, host: "localhost", port: await freePort() },
+  ...{ publicUrl: undefined, proxy: undefined },
+};
 
 test("a tunnel that cannot start is an error that says why", async () => {
   vi.stubEnv("PATH", "/nowhere");

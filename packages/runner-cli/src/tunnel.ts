@@ -1,10 +1,14 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
-import { type Logger, RunnerError } from "@pipecat-ts/runner-core";
+import { type Logger, RunnerError, resolveOptions, withTimeout } from "@pipecat-ts/runner-core";
+import { createFront, createLogger, resolveRunnerFlags } from "@pipecat-ts/runner-host";
+import { commandFlags } from "./flags.ts";
 
 /** How long a tunnel may take to report its URL, in ms. */
 const startMs = 20_000;
+/** How long a tunnel may take to end before it is killed, in ms. */
+const closeMs = 2_000;
 /** Characters of its output that are searched and quoted. */
 const maxOutput = 16_384;
 
@@ -27,7 +31,8 @@ const programs: readonly TunnelProgram[] = [
   {
     name: "ngrok",
     args: (port) => ["http", `${port}`, "--log", "stdout", "--log-format", "logfmt"],
-    url: /\burl=(https:\/\/\S+)/,
+    // The output arrives in pieces: a URL is complete when something follows it.
+    url: /\burl=(https:\/\/\S+)\s/,
   },
 ];
 
@@ -36,29 +41,46 @@ export interface Tunnel {
   readonly url: URL;
   /** Logs when it ends before `close`. */
   logTo(logger: Logger): void;
-  /** Ends it. Later calls have no effect. */
-  close(): void;
+  /** Resolves when it has ended: after 2 s it is killed. */
+  close(): Promise<void>;
+}
+
+/** The parts of Node that a tunnel uses. */
+export interface TunnelHost {
+  spawn(command: string, args: readonly string[], options: SpawnOptions): ChildProcess;
+  readonly process: Pick<NodeJS.Process, "on" | "off" | "listenerCount" | "exit">;
 }
 
 /** The settings that a tunnel depends on. */
 export interface TunnelSettings {
   readonly tunnel: boolean;
   readonly direct: boolean;
+  readonly host: string;
   readonly port: number;
   readonly publicUrl: string | undefined;
   readonly proxy: string | undefined;
 }
 
+/** The settings of a tunnel for these options of the runner. Throws OPTION_INVALID. */
+export function tunnelSettings(given: Readonly<Record<string, unknown>>): TunnelSettings {
+  const { tunnel, direct } = resolveOptions(commandFlags, { given });
+  return { ...resolveRunnerFlags({ given }), tunnel, direct };
+}
+
 /**
  * With `--tunnel`, starts a tunnel from a public URL to the port, with `cloudflared` or `ngrok`, whichever is installed. It ends with
- * this process. Rejects with TUNNEL_FAILED, and with OPTION_INVALID for settings that exclude a tunnel.
+ * this process. Rejects with TUNNEL_FAILED, with PORT_IN_USE, and with OPTION_INVALID for settings that exclude a tunnel.
  */
-export async function openTunnel(settings: TunnelSettings): Promise<Tunnel | undefined> {
+export async function openTunnel(
+  settings: TunnelSettings,
+  host: TunnelHost = { spawn, process },
+): Promise<Tunnel | undefined> {
   if (!settings.tunnel) return undefined;
   checkSettings(settings);
+  await checkPort(settings);
   for (const program of programs) {
-    const child = await start(program, settings.port);
-    if (child) return await follow(child, program, settings.port);
+    const child = await start(program, settings.port, host);
+    if (child) return await follow(child, program, settings.port, host);
   }
   throw new RunnerError("TUNNEL_FAILED", "--tunnel: neither cloudflared nor ngrok is installed.", {
     fix: "Install one: https://developers.cloudflare.com/cloudflare-one/connections/connect-networks/downloads, https://ngrok.com/download",
@@ -83,10 +105,20 @@ function checkSettings({ direct, port, publicUrl, proxy }: TunnelSettings): void
   }
 }
 
+/** A tunnel to a port in use would make another program public. */
+async function checkPort({ host, port }: TunnelSettings): Promise<void> {
+  const front = createFront({ host, port, logger: createLogger({ level: "silent" }) });
+  const server = await front.open({
+    request: async (_, response) => void response.destroy(),
+    upgrade: async (_, connection) => void connection.destroy(),
+  });
+  await server.close();
+}
+
 /** `undefined` when the program is not installed. */
-async function start({ name, args }: TunnelProgram, port: number): Promise<ChildProcess | undefined> {
+async function start({ name, args }: TunnelProgram, port: number, host: TunnelHost): Promise<ChildProcess | undefined> {
   // In a process group of its own: Ctrl-C must not end it before the calls have ended.
-  const child = spawn(name, args(port), { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = host.spawn(name, args(port), { stdio: ["ignore", "pipe", "pipe"], detached: true });
   try {
     await once(child, "spawn");
     return child;
@@ -102,7 +134,12 @@ async function start({ name, args }: TunnelProgram, port: number): Promise<Child
 /** The signals that would end this process without its `exit` event, while nothing else handles them. */
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-async function follow(child: ChildProcess, program: TunnelProgram, port: number): Promise<Tunnel> {
+async function follow(
+  child: ChildProcess,
+  program: TunnelProgram,
+  port: number,
+  { process }: TunnelHost,
+): Promise<Tunnel> {
   const { name, url: pattern } = program;
   let output = "";
   let isClosed = false;
@@ -115,28 +152,37 @@ async function follow(child: ChildProcess, program: TunnelProgram, port: number)
       if (url !== undefined) resolve(url);
     });
   }
+  const exited = once(child, "exit").then(() => {
+    process.off("exit", kill);
+    for (const signal of signals) process.off(signal, stop);
+  });
   const ended = once(child, "close").then(() => {
-    process.off("exit", close);
     hasEnded = true;
     resolve(undefined);
   });
 
-  function close(): void {
+  /** When this process exits, nothing can wait for a tunnel that has been asked to end. */
+  function kill(): void {
+    child.kill(isClosed ? "SIGKILL" : "SIGTERM");
+  }
+  async function close(): Promise<void> {
     isClosed = true;
     child.kill();
+    if (await withTimeout(exited, closeMs)) return;
+    child.kill("SIGKILL");
+    await exited;
   }
   function stop(signal: NodeJS.Signals): void {
-    process.exit(128 + constants.signals[signal]);
+    if (process.listenerCount(signal) === 1) process.exit(128 + constants.signals[signal]);
   }
-  process.once("exit", close);
+  process.on("exit", kill);
   for (const signal of signals) process.on(signal, stop);
   const late = setTimeout(resolve, startMs, undefined);
   const url = await found;
   clearTimeout(late);
-  for (const signal of signals) process.off(signal, stop);
   if (url === undefined) {
-    close();
     const reason = hasEnded ? "exited without a public URL" : `reported no public URL within ${startMs / 1_000} s`;
+    await close();
     throw noUrl(program, port, reason, output);
   }
   return {

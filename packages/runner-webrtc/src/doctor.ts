@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
 import { type DoctorCheck, type DoctorContext, type DoctorResult, isExposed } from "@pipecat-ts/runner-core";
-import { checkSettings, type WebRTCOptions } from "./options.ts";
+import { checkSettings, esp32Options, type WebRTCOptions } from "./options.ts";
 import { parseIceServers, type ServerAddress, type TurnServer } from "./peer/ice-servers.ts";
 import { openUdpTransport } from "./peer/udp-transport.ts";
 
@@ -13,10 +13,15 @@ const turnMs = 4_000;
 /** Pause before a request over UDP is sent again, in ms. */
 const repeatMs = 500;
 
-/** The checks of `pipecat-runner doctor`: UDP on this machine, and each STUN and TURN server. */
+/**
+ * The checks of `pipecat-runner doctor`: UDP on this machine, and each STUN and TURN server of the bot and of its callers. With
+ * `esp32`, the bot uses no server. Throws OPTION_INVALID.
+ */
 export function doctorChecks(options: WebRTCOptions, { settings }: DoctorContext): readonly DoctorCheck[] {
   checkSettings(options);
-  const { stun, turn } = parseIceServers(options.iceServers);
+  const { iceServers } = options.esp32 ? esp32Options(options, settings.host) : options;
+  const servers = parseIceServers([...iceServers, ...(options.callerIceServers ?? [])]);
+  const [stun, turn] = [distinct(servers.stun), distinct(servers.turn)];
   const noTurn: DoctorResult = {
     state: "skipped",
     reason: "None is set. Callers whose network blocks UDP cannot connect.",
@@ -29,8 +34,13 @@ export function doctorChecks(options: WebRTCOptions, { settings }: DoctorContext
       name: `TURN server ${server.address.join(":")} over ${server.transport}`,
       run: (signal: AbortSignal) => checkTurn(server, signal),
     })),
-    ...(turn.length === 0 && isExposed(settings) ? [{ name: "TURN server", run: () => noTurn }] : []),
+    ...(turn.length === 0 && !options.esp32 && isExposed(settings) ? [{ name: "TURN server", run: () => noTurn }] : []),
   ];
+}
+
+/** The bot and its callers may use the same servers. */
+function distinct<Server>(servers: readonly Server[]): readonly Server[] {
+  return [...new Map(servers.map((server) => [JSON.stringify(server), server])).values()];
 }
 
 /** Sends a datagram from one UDP port of this machine to another one. */
