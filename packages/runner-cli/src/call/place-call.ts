@@ -80,7 +80,7 @@ export async function placeCall(
   const dialedAtMs = performance.now();
   let caller: Caller;
   try {
-    caller = await dial(target);
+    caller = await dial(target, signal);
   } catch (error) {
     return unanswered(failureOf(error));
   }
@@ -125,14 +125,24 @@ function unanswered(failure: NonNullable<CallResult["failure"]>): CallResult {
   return { figures, failure, protocolErrors: [], transcript: [], played: [] };
 }
 
-async function dial(target: CallTarget): Promise<Caller> {
+async function connect(target: CallTarget, signal: AbortSignal): Promise<Caller> {
   const { plugin, line, url, publicUrl, key, body } = target;
+  const start = plugin.starts ? await requestStart(plugin.name, target, body) : undefined;
+  signal.throwIfAborted();
+  const invitation: CallInvitation = { url, publicUrl, key, ...(start && { start }) };
+  return await line.dial(invitation);
+}
+
+async function dial(target: CallTarget, signal: AbortSignal): Promise<Caller> {
+  const { url } = target;
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), dialTimeoutMs);
   try {
-    const start = plugin.starts ? await requestStart(plugin.name, target, body) : undefined;
-    const invitation: CallInvitation = { url, publicUrl, key, ...(start && { start }) };
-    const dialing = line.dial(invitation);
-    if (await withTimeout(dialing, dialTimeoutMs)) return await dialing;
-    dialing.then((late) => late.drop()).catch(() => undefined); // The call has failed already.
+    const stop = AbortSignal.any([signal, late.signal]);
+    const dialing = connect(target, stop);
+    if (await withTimeout(dialing, stop)) return await dialing;
+    dialing.then((caller) => caller.drop()).catch(() => undefined); // The call has failed already.
+    if (signal.aborted) throw new RunnerError("CALL_INTERRUPTED", "The call was interrupted before it was answered.");
     throw new RunnerError("CALL_TIMED_OUT", `The runner did not answer the call within ${dialTimeoutMs / 1000} s.`);
   } catch (error) {
     if (isRunnerError(error)) throw error;
@@ -140,6 +150,8 @@ async function dial(target: CallTarget): Promise<Caller> {
     throw code === undefined
       ? new RunnerError("CALL_REJECTED", message, { cause: error })
       : unreachable(url, code, error);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
