@@ -198,7 +198,7 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
   function tick(): void {
     const nowMs = performance.now();
     let botDb = Number.NEGATIVE_INFINITY;
-    for (const { frame, atMs } of playout.played().slice(heard)) {
+    for (const { frame, atMs } of playout.playedSince(heard)) {
       heard += 1;
       const level = measureLevel(frame);
       botDb = Math.max(botDb, level);
