@@ -6,9 +6,12 @@ import {
   type CallerLine,
   type CallerPlugin,
   type CallInvitation,
+  clientReady,
   openMicrophone,
   type PlayedFrame,
   requestStart,
+  rtviData,
+  rtviMessage,
 } from "@pipecat-ts/runner-core/caller";
 import { type CallFigures, measureCall } from "./figures.ts";
 import type { KeyPress } from "./flags.ts";
@@ -105,10 +108,9 @@ export async function placeCall(
 /** A fatal RTVI error, a lost connection, or a close code other than 1000. */
 function endFailure(end: NonNullable<CallResult["end"]>, messages: readonly unknown[]): CallResult["failure"] {
   const code = "CALL_FAILED";
-  for (const message of messages) {
-    const { type, data } = Object(message) as { readonly type?: unknown; readonly data?: unknown };
+  for (const data of rtviData(messages, "error")) {
     const { fatal, error } = Object(data) as { readonly fatal?: unknown; readonly error?: unknown };
-    if (type === "error" && fatal === true) return { code, message: `The bot failed: ${String(error)}` };
+    if (fatal === true) return { code, message: `The bot failed: ${String(error)}` };
   }
   const abnormal = end.lost === true || (end.code !== undefined && end.code !== 1000);
   return end.by === "bot" && abnormal ? { code, message: `The call ended with ${describeEnd(end)}.` } : undefined;
@@ -219,7 +221,7 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
     if (isDone || nowMs - answeredAtMs >= longestMs) hungUp.resolve("caller");
   }
 
-  sayReady(caller);
+  caller.sendMessage?.(clientReady("pipecat-runner call"));
   if (plan.bargeInMs === undefined) void say();
   timers.push(setInterval(tick, tickMs));
   for (const { keys, atMs } of plan.keys) {
@@ -241,17 +243,8 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
   return { end: { ...(await caller.closed), by }, bargedInAtMs };
 }
 
-/** RTVI's first message, which many bots wait for. */
-function sayReady(caller: Caller): void {
-  sendRTVI(caller, "client-ready", { version: "2.2.0", about: { library: "pipecat-runner call" } });
-}
-
 /** Apps have no telephone keys: they send RTVI's message. */
 function press(caller: Caller, key: string): void {
   if (caller.press) caller.press(key);
-  else sendRTVI(caller, "dtmf", { button: key });
-}
-
-function sendRTVI(caller: Caller, type: string, data: object): void {
-  caller.sendMessage?.({ label: "rtvi-ai", type, id: crypto.randomUUID(), data });
+  else caller.sendMessage?.(rtviMessage("dtmf", { button: key }));
 }
