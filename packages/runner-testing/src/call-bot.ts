@@ -8,7 +8,14 @@ import type {
   SessionArguments,
   TransportPlugin,
 } from "@pipecat-ts/runner-core";
-import { createPlayout, openMicrophone, type Playout } from "@pipecat-ts/runner-core/caller";
+import {
+  clientReady,
+  createPlayout,
+  openMicrophone,
+  type Playout,
+  rtviData,
+  rtviMessage,
+} from "@pipecat-ts/runner-core/caller";
 import { createRunner } from "@pipecat-ts/runner-host";
 import { createHearing, type Hearing } from "./hearing.ts";
 import { createRecordingLogger, type RecordingLogger } from "./log.ts";
@@ -53,7 +60,6 @@ export interface BotCall extends Hearing {
 
 const frameMs = 20;
 const sampleRate = 24_000;
-const rtviVersion = "2.2.0";
 
 /**
  * Calls a bot with a simulated caller: everything is real but the wire. No port is opened and no transport package is needed.
@@ -106,27 +112,21 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
   void reason.finally(() => microphone.close());
 
   const sendMessage = (message: unknown): void => call.message(message);
-  const send = (type: string, data: unknown = {}): void =>
-    sendMessage({ label: "rtvi-ai", type, id: crypto.randomUUID(), data });
-  if (rtvi) send("client-ready", { version: rtviVersion, about: { library: "@pipecat-ts/runner-testing" } });
+  if (rtvi) sendMessage(clientReady("@pipecat-ts/runner-testing"));
   await Promise.race([connected.promise, reason]);
 
   return {
     playout,
     messages,
     logger,
-    received: (type) =>
-      messages.flatMap((message) => {
-        const { type: own, data } = Object(message) as { readonly type?: unknown; readonly data?: unknown };
-        return own === type ? [data] : [];
-      }),
+    received: (type) => rtviData(messages, type),
     ...createHearing(playout, () => saidAtMs),
     async say(audio) {
       await microphone.say(audio);
       saidAtMs = performance.now();
     },
     sendMessage,
-    send,
+    send: (type, data) => sendMessage(rtviMessage(type, data)),
     press: (key) => call.dtmf(key),
     async hangUp() {
       call.left();

@@ -55,13 +55,13 @@ export function createHearing(playout: Playout, saidAtMs: () => number): Hearing
       const deadline = performance.now() + withinMs;
       let closest: AudioFrame | undefined;
       for (let checked = used; ; ) {
-        const played = playout.played();
-        for (; checked < played.length; checked++) {
-          const window = lastPart(played.slice(used, checked + 1), expected.forMs ?? 200);
+        const played = playout.playedSince(used);
+        for (; checked < used + played.length; checked++) {
+          const window = lastPart(played.slice(0, checked + 1 - used), expected.forMs ?? 200);
           if (!window || measureLevel(window) < (expected.minDb ?? audibleDb)) continue;
           closest = window;
           if (!isExpected(window, expected)) continue;
-          const first = played.slice(used).find(({ frame }) => isAudible(frame));
+          const first = played.find(({ frame }) => isAudible(frame));
           used = checked + 1;
           return {
             latencyMs: (first?.atMs ?? 0) - saidAtMs(),

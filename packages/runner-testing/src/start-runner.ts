@@ -5,8 +5,11 @@ import {
   type Caller,
   type CallerLine,
   type CallerPlugin,
+  clientReady,
   openMicrophone,
   requestStart,
+  rtviData,
+  rtviMessage,
 } from "@pipecat-ts/runner-core/caller";
 import { createRunner, parsePublicUrl, type RunnerOptions } from "@pipecat-ts/runner-host";
 import { createHearing, type Hearing } from "./hearing.ts";
@@ -113,9 +116,8 @@ function createRunnerCall(caller: Caller): RunnerCall {
   let saidAtMs = performance.now();
   const microphone = openMicrophone(sampleRate, (frame) => caller.sendAudio(frame));
   void closed.then(() => microphone.close());
-  const send = (type: string, data: unknown = {}): void =>
-    caller.sendMessage?.({ label: "rtvi-ai", type, id: crypto.randomUUID(), data });
-  send("client-ready", { version: "2.2.0", about: { library: "@pipecat-ts/runner-testing" } });
+  const send = (type: string, data?: unknown): void => caller.sendMessage?.(rtviMessage(type, data));
+  caller.sendMessage?.(clientReady("@pipecat-ts/runner-testing"));
 
   return {
     caller,
@@ -125,11 +127,7 @@ function createRunnerCall(caller: Caller): RunnerCall {
       await microphone.say(resample(audio, sampleRate));
       saidAtMs = performance.now();
     },
-    received: (type) =>
-      messages.flatMap((message) => {
-        const { type: own, data } = Object(message) as { readonly type?: unknown; readonly data?: unknown };
-        return own === type ? [data] : [];
-      }),
+    received: (type) => rtviData(messages, type),
     send,
     press: (key) => (caller.press ? caller.press(key) : send("dtmf", { button: key })),
     async hangUp() {

@@ -52,7 +52,7 @@ test.each(["finishes", "fails"])("a caller gets peerLeft when the bot %s, howeve
     if (how === "fails") throw new Error("no model");
   });
   const caller = await call();
-  await caller.closed;
+  expect(await caller.closed).toEqual({ reason: "peerLeft" });
   expect(caller.signals).toEqual([{ type: "peerLeft" }]);
   await until("the session has ended", () => runner.sessions.counts.active === 0, 1_000);
 });

@@ -8,6 +8,7 @@ import {
   createPlayout,
   send,
 } from "@pipecat-ts/runner-core/caller";
+import { createInbox } from "./inbox.ts";
 import type { IceServer } from "./peer/peer.ts";
 import { createPeerCaller, type PeerCaller, type PeerCallerOptions } from "./peer/werift/peer-caller.ts";
 import { loadOpus } from "./voice/opus.ts";
@@ -34,6 +35,7 @@ export interface WebRTCCaller extends Caller {
   readonly messages: readonly unknown[];
   /** Received messages that are not app messages. */
   readonly signals: readonly unknown[];
+  readonly protocolErrors: readonly string[];
   sendMessage(message: unknown): void;
   /** Sends text or bytes unchanged. */
   sendRaw(data: string | Uint8Array): void;
@@ -96,8 +98,7 @@ export async function connectCaller(
   const opus = await loadOpus();
   const [encoder, decoder] = [await opus.createEncoder({ sampleRate }), await opus.createDecoder({ sampleRate })];
   const playout = createPlayout();
-  const messages: unknown[] = [];
-  const signals: unknown[] = [];
+  const inbox = createInbox();
   let hasLeft = false;
   let pings: NodeJS.Timeout | undefined;
   const { promise: closed, resolve } = Promise.withResolvers<CallEnd>();
@@ -119,13 +120,8 @@ export async function connectCaller(
     if (samples) playout.enqueue({ samples, sampleRate, channels: 1 });
   });
   peer.onText((text) => {
-    const message = JSON.parse(text);
-    if (message?.type !== "signalling") messages.push(message);
-    else {
-      signals.push(message.message);
-      // The default of the real client.
-      if (message.message.type === "peerLeft") void leave({ reason: "peerLeft" });
-    }
+    // The default of the real client.
+    if (inbox.receive(text) === "peerLeft") void leave({ reason: "peerLeft" });
   });
   function sendData(data: string | Buffer): void {
     if (peer.channel?.readyState === "open") peer.channel.send(data);
@@ -152,8 +148,9 @@ export async function connectCaller(
     pcId: answer.pc_id,
     endpoint,
     playout,
-    messages,
-    signals,
+    messages: inbox.messages,
+    signals: inbox.signals,
+    protocolErrors: inbox.protocolErrors,
     closed,
     sendAudio(frame) {
       if (!hasLeft) peer.sendAudio(encoder.encode(frame.samples));

@@ -5,8 +5,8 @@ import {
   type Caller,
   type CallerPlugin,
   type CallInvitation,
-  callRejected,
   createPlayout,
+  opened,
 } from "@pipecat-ts/runner-core/caller";
 import { WebSocket } from "ws";
 import { encodeAudio, encodeMessage } from "./codec.ts";
@@ -30,10 +30,8 @@ export default plugin;
 export function socketUrl({ url, publicUrl, start }: Omit<CallInvitation, "key">): URL {
   const reply = start && new URL(String(start.reply.wsUrl));
   if (reply && reply.host !== publicUrl?.host) return reply;
-  const socket = new URL(
-    reply ? reply.pathname.slice(publicUrl?.pathname.replace(/\/$/, "").length) : "/ws-client",
-    url,
-  );
+  const path = reply ? reply.pathname.slice(publicUrl?.pathname.replace(/\/$/, "").length) : "/ws-client";
+  const socket = new URL(url.href.replace(/\/$/, "") + path);
   socket.search = reply?.search ?? "";
   socket.protocol = url.protocol.replace("http", "ws");
   return socket;
@@ -43,6 +41,7 @@ export function socketUrl({ url, publicUrl, start }: Omit<CallInvitation, "key">
 export interface WebSocketCaller extends Caller {
   readonly socket: WebSocket;
   readonly messages: readonly unknown[];
+  readonly protocolErrors: readonly string[];
   sendMessage(message: unknown): void;
   /** Sends text or bytes unchanged. */
   sendRaw(data: string | Uint8Array): void;
@@ -62,16 +61,23 @@ export async function connectCaller(url: string | URL, options: WebSocketCallerO
   const socket = new WebSocket(url, { headers });
   const playout = createPlayout();
   const messages: unknown[] = [];
+  const protocolErrors: string[] = [];
 
   socket.on("message", (data) => {
-    const { frame } = fromBinary(FrameSchema, data as Buffer);
+    let frame: Frame["frame"];
+    try {
+      ({ frame } = fromBinary(FrameSchema, data as Buffer));
+      if (frame.case === "message") messages.push(JSON.parse(frame.value.data));
+    } catch (error) {
+      protocolErrors.push(`malformed message: ${(error as Error).message}`);
+      return;
+    }
     onFrame?.(frame);
     if (frame.case === "audio") {
       const { audio, sampleRate, numChannels: channels } = frame.value;
       playout.enqueue({ samples: decodePcm16(audio), sampleRate, channels });
     }
     if (frame.case === "interruption") playout.clear();
-    if (frame.case === "message") messages.push(JSON.parse(frame.value.data));
   });
   const closed = new Promise<CallEnd>((resolve) => {
     socket.once("close", (code, reason) => {
@@ -89,6 +95,7 @@ export async function connectCaller(url: string | URL, options: WebSocketCallerO
     socket,
     playout,
     messages,
+    protocolErrors,
     closed,
     sendAudio: (frame) => send(encodeAudio(frame)),
     sendRaw: send,
@@ -99,16 +106,4 @@ export async function connectCaller(url: string | URL, options: WebSocketCallerO
     },
     drop: () => socket.terminate(),
   };
-}
-
-function opened(socket: WebSocket): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once("open", resolve);
-    socket.on("error", reject);
-    socket.once("unexpected-response", async (request, response) => {
-      const text = await response.setEncoding("utf8").toArray();
-      request.destroy();
-      reject(callRejected({ status: response.statusCode ?? 0, text: text.join("") }));
-    });
-  });
 }

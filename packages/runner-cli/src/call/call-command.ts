@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { open, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -42,6 +42,7 @@ export async function callCommand(argv: readonly string[]): Promise<number> {
   if (flags.record !== undefined && flags.calls > 1) {
     throw new RunnerError("OPTION_INVALID", "--record records one call.", { fix: "Remove --calls." });
   }
+  if (flags.record !== undefined) await createRecording(flags.record);
   const plan: CallPlan = {
     audioAt: resampledOnce(await loadCallerAudio(flags)),
     bargeInMs: flags.bargeIn,
@@ -106,15 +107,28 @@ function withGaps(played: readonly PlayedFrame[]): readonly PlayedFrame[] {
   });
 }
 
+/** Creates the file before the call, unless it exists: a path that cannot be written must not cost a call. */
+async function createRecording(file: string): Promise<void> {
+  try {
+    await (await open(file, "a")).close();
+  } catch (cause) {
+    throw notWritable(file, cause);
+  }
+}
+
 async function writeRecording(file: string, samples: Int16Array): Promise<void> {
   try {
     await writeFile(file, encodeWav({ samples, sampleRate: recordingRate, channels: 2 }));
   } catch (cause) {
-    throw new RunnerError("OPTION_INVALID", `--record: cannot write ${shownPath(file)}: ${(cause as Error).message}.`, {
-      fix: "Name a file in a folder that exists and is writable.",
-      cause,
-    });
+    throw notWritable(file, cause);
   }
+}
+
+function notWritable(file: string, cause: unknown): RunnerError {
+  return new RunnerError("OPTION_INVALID", `--record: cannot write ${shownPath(file)}: ${(cause as Error).message}.`, {
+    fix: "Name a file in a folder that exists and is writable.",
+    cause,
+  });
 }
 
 /** Begins `ramp` calls per second, and waits until all have ended. An abort hangs up, and begins no further call. */

@@ -20,6 +20,7 @@ test.each([
   "level>=-21",
   "heard>1s",
   "answer<40.1ms",
+  "duration<=0.1m",
 ])("%s is met", (text) => {
   expect(failureReason(parseExpectation(text), call)).toBe(undefined);
 });
@@ -39,9 +40,18 @@ test("a figure that was not measured does not meet a condition", () => {
   );
 });
 
-test.each(["", "first-audio", "first-audio=3", "speed<3", "gaps<two", "gaps<2m", "toString<3"])(
-  '"%s" is rejected',
-  (text) => {
-    expect(() => parseExpectation(text)).toThrow("not a condition");
-  },
-);
+test.each([
+  "",
+  "first-audio",
+  "first-audio=3",
+  "speed<3",
+  "gaps<two",
+  "gaps<2m",
+  "gaps<=2s",
+  "duration<20",
+  "first-audio<1dB",
+  "level>-40s",
+  "toString<3",
+])('"%s" is rejected', (text) => {
+  expect(() => parseExpectation(text)).toThrow("not a condition");
+});

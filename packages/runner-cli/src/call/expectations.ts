@@ -1,3 +1,4 @@
+import { parseDuration } from "./duration.ts";
 import type { CallFigures } from "./figures.ts";
 
 /** A condition that every call must meet: `first-audio<800ms`. */
@@ -30,19 +31,23 @@ const operators = {
   ">": (a: number, b: number) => a > b,
   ">=": (a: number, b: number) => a >= b,
 } as const;
-const units = { ms: 1, s: 1_000, db: 1, dbfs: 1, "": 1 } as const;
 
-/** Parses `first-audio<800ms`, `gaps<=2` or `level>-40dB`. Throws an Error. */
+/**
+ * Parses `first-audio<800ms`, `gaps<=2` or `level>-40dB`. Durations have a unit: ms, s or m. Throws an Error.
+ */
 export function parseExpectation(text: string): Expectation {
-  const [, figure = "", operator = "", value, unit = ""] =
-    text.trim().match(/^([a-z-]+)\s*(<=|>=|<|>)\s*(-?\d+(?:\.\d+)?)\s*([a-z]*)$/i) ?? [];
-  if (!Object.hasOwn(figures, figure) || !Object.hasOwn(units, unit.toLowerCase())) throw new Error("not a condition");
-  return {
-    text: text.trim(),
-    figure,
-    operator: operator as Expectation["operator"],
-    value: Number(value) * units[unit.toLowerCase() as keyof typeof units],
-  };
+  const [, figure = "", operator = "", amount = ""] = text.trim().match(/^([a-z-]+)\s*(<=|>=|<|>)\s*(.+)$/) ?? [];
+  const value = Object.hasOwn(figures, figure) ? parseValue(String(figures[figure]), amount) : Number.NaN;
+  if (Number.isNaN(value)) throw new Error("not a condition");
+  return { text: text.trim(), figure, operator: operator as Expectation["operator"], value };
+}
+
+/** In the unit of the figure: ms, dBFS or a count. NaN for other texts. */
+function parseValue(name: string, amount: string): number {
+  if (name.endsWith("Ms")) return parseDuration(amount);
+  const unit = name.endsWith("Db") ? /\s*dB(FS)?$/i : "";
+  const number = amount.replace(unit, "");
+  return /^-?\d+(\.\d+)?$/.test(number) ? Number(number) : Number.NaN;
 }
 
 /** Why a call does not meet a condition; `undefined` when it does. A figure that was not measured does not meet any condition. */

@@ -4,8 +4,8 @@ import { callFlags } from "./flags.ts";
 
 const read = (given: Readonly<Record<string, string>>) => resolveOptions(callFlags, { given, env: {} });
 
-test("durations have the unit ms, s or m; without one they are seconds", () => {
-  const values = ["800ms", "20s", "1.5", "2 m"].map((hangUp) => read({ hangUp }).hangUp);
+test("durations have the unit ms, s or m", () => {
+  const values = ["800ms", "20s", "1.5s", "2 m"].map((hangUp) => read({ hangUp }).hangUp);
   expect(values).toEqual([800, 20_000, 1_500, 120_000]);
 });
 
@@ -22,6 +22,9 @@ test("keys, rates, conditions and the body are parsed", () => {
 test.each([
   [{ hangUp: "soon" }, '--hang-up cannot be "soon". Use a duration up to 1 h, like 20s or 800ms.'],
   [{ hangUp: "2h" }, '--hang-up cannot be "2h".'],
+  [{ hangUp: "20" }, '--hang-up cannot be "20". Use a duration up to 1 h, like 20s or 800ms.'],
+  [{ dtmf: "1@3" }, '--dtmf cannot be "1@3".'],
+  [{ expect: "duration<20" }, '--expect cannot be "duration<20". Use conditions like first-audio<800ms, gaps<=2'],
   [{ bargeIn: "-1s" }, '--barge-in cannot be "-1s".'],
   [{ dtmf: "x@3s" }, '--dtmf cannot be "x@3s". Use keys and a time, like 1@3s or 42#@500ms.'],
   [{ dtmf: "1" }, '--dtmf cannot be "1".'],
@@ -29,7 +32,7 @@ test.each([
   [{ calls: "0" }, '--calls cannot be "0".'],
   [{ body: "{" }, '--body cannot be "{". Use JSON.'],
   [{ url: "ftp://x" }, '--url cannot be "ftp://x". Use the URL of a runner, like http://localhost:7860.'],
-  [{ expect: "speed<3" }, '--expect cannot be "speed<3". Use conditions like first-audio<800ms or gaps<=2'],
+  [{ expect: "speed<3" }, '--expect cannot be "speed<3". Use conditions like first-audio<800ms, gaps<=2'],
 ])("%j is rejected", (given, message) => {
   expect(() => read(given)).toThrow(
     expect.toSatisfy(

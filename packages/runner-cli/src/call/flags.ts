@@ -2,6 +2,7 @@ import type { OptionTable } from "@pipecat-ts/runner-core";
 import { runnerFlags } from "@pipecat-ts/runner-host";
 import * as Type from "typebox";
 import { commandFlags } from "../flags.ts";
+import { parseDuration } from "./duration.ts";
 import { type Expectation, figureNames, parseExpectation } from "./expectations.ts";
 
 /** Keys that the caller presses. */
@@ -108,7 +109,7 @@ export const callFlags: OptionTable<CallFlags> = {
     default: [],
     description: `Figures that every call must meet, else the exit code is 1: "first-audio<800ms". Figures: ${figureNames.join(", ")}`,
     schema: Type.Array(Type.Unsafe<Expectation>(Type.Object({ figure: Type.String() })), {
-      description: `conditions like first-audio<800ms or gaps<=2, with the figures ${figureNames.join(", ")}`,
+      description: `conditions like first-audio<800ms, gaps<=2 or level>-30dB, with the figures ${figureNames.join(", ")}`,
     }),
     parse: (text) => text.split(",").map(parseExpectation),
     placeholder: "condition",
@@ -143,12 +144,6 @@ export const callFlags: OptionTable<CallFlags> = {
 
 function durationSchema() {
   return Type.Number({ minimum: 0, maximum: longestMs, description: "a duration up to 1 h, like 20s or 800ms" });
-}
-
-/** `20s`, `800ms`, `1.5` (s) in ms. NaN for other texts. */
-function parseDuration(text: string): number {
-  const [, value, unit] = text.trim().match(/^(\d+(?:\.\d+)?)\s*(ms|s|m)?$/) ?? [];
-  return Number(value) * (unit === "ms" ? 1 : unit === "m" ? 60_000 : 1_000);
 }
 
 function parseKeyPress(text: string): KeyPress {

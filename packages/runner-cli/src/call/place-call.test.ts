@@ -209,6 +209,19 @@ test("a runner that does not answer fails the call after 15 s, and a late answer
   expect(state.dropped).toBe(1);
 });
 
+test("an abort ends the dialing at once, and a late answer is dropped", async () => {
+  const late = Promise.withResolvers<Caller>();
+  const { caller, state } = fakeCaller();
+  const stop = new AbortController();
+  const placing = place(() => late.promise, {}, stop.signal);
+  await vi.advanceTimersByTimeAsync(100);
+  stop.abort();
+  expect((await placing).failure).toMatchObject({ code: "CALL_INTERRUPTED" });
+  late.resolve(caller);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(state.dropped).toBe(1);
+});
+
 test("the silence of the bot is heard as silence", async () => {
   const { caller, playout } = fakeCaller();
   const placing = place(async () => caller, { hangUpMs: 1_000 });

@@ -6,9 +6,12 @@ import {
   type CallerLine,
   type CallerPlugin,
   type CallInvitation,
+  clientReady,
   openMicrophone,
   type PlayedFrame,
   requestStart,
+  rtviData,
+  rtviMessage,
 } from "@pipecat-ts/runner-core/caller";
 import { type CallFigures, measureCall } from "./figures.ts";
 import type { KeyPress } from "./flags.ts";
@@ -80,7 +83,7 @@ export async function placeCall(
   const dialedAtMs = performance.now();
   let caller: Caller;
   try {
-    caller = await dial(target);
+    caller = await dial(target, signal);
   } catch (error) {
     return unanswered(failureOf(error));
   }
@@ -105,10 +108,9 @@ export async function placeCall(
 /** A fatal RTVI error, a lost connection, or a close code other than 1000. */
 function endFailure(end: NonNullable<CallResult["end"]>, messages: readonly unknown[]): CallResult["failure"] {
   const code = "CALL_FAILED";
-  for (const message of messages) {
-    const { type, data } = Object(message) as { readonly type?: unknown; readonly data?: unknown };
+  for (const data of rtviData(messages, "error")) {
     const { fatal, error } = Object(data) as { readonly fatal?: unknown; readonly error?: unknown };
-    if (type === "error" && fatal === true) return { code, message: `The bot failed: ${String(error)}` };
+    if (fatal === true) return { code, message: `The bot failed: ${String(error)}` };
   }
   const abnormal = end.lost === true || (end.code !== undefined && end.code !== 1000);
   return end.by === "bot" && abnormal ? { code, message: `The call ended with ${describeEnd(end)}.` } : undefined;
@@ -125,14 +127,24 @@ function unanswered(failure: NonNullable<CallResult["failure"]>): CallResult {
   return { figures, failure, protocolErrors: [], transcript: [], played: [] };
 }
 
-async function dial(target: CallTarget): Promise<Caller> {
+async function connect(target: CallTarget, signal: AbortSignal): Promise<Caller> {
   const { plugin, line, url, publicUrl, key, body } = target;
+  const start = plugin.starts ? await requestStart(plugin.name, target, body) : undefined;
+  signal.throwIfAborted();
+  const invitation: CallInvitation = { url, publicUrl, key, ...(start && { start }) };
+  return await line.dial(invitation);
+}
+
+async function dial(target: CallTarget, signal: AbortSignal): Promise<Caller> {
+  const { url } = target;
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), dialTimeoutMs);
   try {
-    const start = plugin.starts ? await requestStart(plugin.name, target, body) : undefined;
-    const invitation: CallInvitation = { url, publicUrl, key, ...(start && { start }) };
-    const dialing = line.dial(invitation);
-    if (await withTimeout(dialing, dialTimeoutMs)) return await dialing;
-    dialing.then((late) => late.drop()).catch(() => undefined); // The call has failed already.
+    const stop = AbortSignal.any([signal, late.signal]);
+    const dialing = connect(target, stop);
+    if (await withTimeout(dialing, stop)) return await dialing;
+    dialing.then((caller) => caller.drop()).catch(() => undefined); // The call has failed already.
+    if (signal.aborted) throw new RunnerError("CALL_INTERRUPTED", "The call was interrupted before it was answered.");
     throw timedOut();
   } catch (error) {
     if (isRunnerError(error)) throw error;
@@ -142,6 +154,8 @@ async function dial(target: CallTarget): Promise<Caller> {
     throw code === undefined
       ? new RunnerError("CALL_REJECTED", message, { cause: error })
       : unreachable(url, code, error);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -195,7 +209,7 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
   function tick(): void {
     const nowMs = performance.now();
     let botDb = Number.NEGATIVE_INFINITY;
-    for (const { frame, atMs } of playout.played().slice(heard)) {
+    for (const { frame, atMs } of playout.playedSince(heard)) {
       heard += 1;
       const level = measureLevel(frame);
       botDb = Math.max(botDb, level);
@@ -216,7 +230,7 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
     if (isDone || nowMs - answeredAtMs >= longestMs) hungUp.resolve("caller");
   }
 
-  sayReady(caller);
+  caller.sendMessage?.(clientReady("pipecat-runner call"));
   if (plan.bargeInMs === undefined) void say();
   timers.push(setInterval(tick, tickMs));
   for (const { keys, atMs } of plan.keys) {
@@ -238,17 +252,8 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
   return { end: { ...(await caller.closed), by }, bargedInAtMs };
 }
 
-/** RTVI's first message, which many bots wait for. */
-function sayReady(caller: Caller): void {
-  sendRTVI(caller, "client-ready", { version: "2.2.0", about: { library: "pipecat-runner call" } });
-}
-
 /** Apps have no telephone keys: they send RTVI's message. */
 function press(caller: Caller, key: string): void {
   if (caller.press) caller.press(key);
-  else sendRTVI(caller, "dtmf", { button: key });
-}
-
-function sendRTVI(caller: Caller, type: string, data: object): void {
-  caller.sendMessage?.({ label: "rtvi-ai", type, id: crypto.randomUUID(), data });
+  else caller.sendMessage?.(rtviMessage("dtmf", { button: key }));
 }

@@ -2,6 +2,7 @@ import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { parseExpectation } from "./expectations.ts";
 import { type CheckedResult, reportJson, reportText, silentEndNotes } from "./report.ts";
+import { createScreen } from "./screen.ts";
 
 const stream = new PassThrough() as unknown as NodeJS.WriteStream;
 
@@ -62,6 +63,17 @@ test("JSON has every call and the percentiles; a missing figure is null", () => 
     ],
     percentiles: { firstAudioMs: { p50: 95.3, max: 95.3 } },
   });
+});
+
+test("texts of the other side cannot control the terminal", () => {
+  const raw = "\u001b[2J\u001b]0;title\u0007red\r\nhello\u009b";
+  const end = { by: "bot", code: 1011, reason: raw } as const;
+  const report = text([{ ...result(20, [raw]), end, protocolErrors: [raw] }]);
+  expect(report.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
+  expect(report.match(/red {2}hello/g)).toHaveLength(3);
+  const shown = new PassThrough({ encoding: "utf8" });
+  createScreen(shown as unknown as NodeJS.WriteStream).transcript?.({ speaker: "bot", text: raw });
+  expect(shown.read()).toMatch(/red {2}hello *\n$/);
 });
 
 test("calls that the bot ended before any audio are noted where the transport does not tell why", () => {

@@ -4,6 +4,7 @@ import type { FlagGroup } from "../flags.ts";
 import type { Expectation } from "./expectations.ts";
 import type { CallFigures } from "./figures.ts";
 import { type CallResult, describeEnd } from "./place-call.ts";
+import { printable } from "./printable.ts";
 
 /** A call with the reasons why it failed: its own, and the conditions of `--expect` that it does not meet. */
 export type CheckedResult = CallResult & { readonly failures: readonly string[] };
@@ -111,7 +112,10 @@ function callRows({ figures, end }: CallResult): Row[] {
           ["heard", `${seconds(heardMs)} at ${levelDb.toFixed(1)} dBFS`],
           ["gaps", pauses],
         ] satisfies Row[])),
-    ["ended", `by the ${end.by} after ${seconds(durationMs)}${end.by === "bot" ? `: ${describeEnd(end)}` : ""}`],
+    [
+      "ended",
+      `by the ${end.by} after ${seconds(durationMs)}${end.by === "bot" ? `: ${printable(describeEnd(end))}` : ""}`,
+    ],
   ];
 }
 
@@ -156,7 +160,7 @@ function rounded(figures: CallFigures): Readonly<Record<string, number | null>> 
 /** Each text once, with how often it occurs. */
 function countTexts(texts: readonly string[]): readonly string[] {
   const counts = new Map<string, number>();
-  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  for (const text of texts.map(printable)) counts.set(text, (counts.get(text) ?? 0) + 1);
   return [...counts].map(([text, count]) => (count === 1 ? text : `${count} × ${text}`));
 }
 

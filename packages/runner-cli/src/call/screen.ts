@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import type { CallObserver } from "./place-call.ts";
+import { printable } from "./printable.ts";
 
 /** What a call shows on a terminal while it happens: its state, the levels in both directions, and the transcript. */
 export interface Screen extends CallObserver {
@@ -34,7 +35,7 @@ export function createScreen(stream: NodeJS.WriteStream): Screen {
     },
     transcript({ speaker, text }) {
       clear();
-      stream.write(`${styleText("bold", `${speaker}:`, { stream })} ${text}\n`);
+      stream.write(`${styleText("bold", `${speaker}:`, { stream })} ${printable(text)}\n`);
     },
     close: clear,
   };

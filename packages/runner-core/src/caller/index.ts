@@ -10,3 +10,5 @@ export {
 export { type Answer, send } from "./http.ts";
 export { type Microphone, openMicrophone, speak } from "./microphone.ts";
 export { createPlayout, type PlayedFrame, type Playout } from "./playout.ts";
+export { clientReady, rtviData, rtviMessage } from "./rtvi.ts";
+export { opened } from "./socket.ts";

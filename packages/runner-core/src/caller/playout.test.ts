@@ -28,6 +28,17 @@ test("plays enqueued frames in real time, and drops the rest when it is cleared"
   expect(playout.clears).toBe(1);
 });
 
+test("the frames played since an index are those of all that were played", () => {
+  const playout = createPlayout();
+  for (const frame of cut(second)) playout.enqueue(frame);
+  vi.advanceTimersByTime(205);
+  const indexes = [0, 5, 10, 11, 30];
+  expect(indexes.map((index) => playout.playedSince(index))).toEqual(
+    indexes.map((index) => playout.played().slice(index)),
+  );
+  expect(playout.playedSince(10)).toHaveLength(1);
+});
+
 test("calls back when all was played, at once when it is cleared, never after it is closed", () => {
   const playout = createPlayout();
   const played: string[] = [];

@@ -20,6 +20,8 @@ export interface Playout {
   whenPlayed(callback: () => void): void;
   /** Every frame whose playout has begun, in order. */
   played(): PlayedFrame[];
+  /** The frames of `played` from this index on. Takes no longer in a long call. */
+  playedSince(index: number): PlayedFrame[];
   /** How much audio was enqueued, in ms. */
   readonly enqueuedMs: number;
   /** How often `clear` was called. */
@@ -70,6 +72,12 @@ export function createPlayout(): Playout {
     played() {
       const now = performance.now();
       return queue.filter((entry) => entry.atMs <= now);
+    },
+    playedSince(index) {
+      const now = performance.now();
+      let end = index;
+      for (let entry = queue[end]; entry && entry.atMs <= now; entry = queue[end]) end += 1;
+      return queue.slice(index, end);
     },
     get enqueuedMs() {
       return enqueuedMs;

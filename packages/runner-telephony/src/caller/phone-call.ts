@@ -1,10 +1,9 @@
-import { once } from "node:events";
 import { type AudioFrame, createChunker, encodeWav, join, parseWav, resample, silence } from "@pipecat-ts/audio";
 import {
   type CallEnd,
   type Caller,
-  callRejected,
   createPlayout,
+  opened,
   type PlayedFrame,
   speak,
 } from "@pipecat-ts/runner-core/caller";
@@ -40,7 +39,7 @@ export interface NetworkOptions {
 export interface PhoneCall extends Caller {
   readonly callId: string;
   readonly streamId: string;
-  /** Every message from the runner, and when it arrived, on the scale of `performance.now()`, in ms. */
+  /** Every message from the runner that is well-formed, and when it arrived, on the scale of `performance.now()`, in ms. */
   readonly received: readonly { readonly atMs: number; readonly message: Readonly<Record<string, unknown>> }[];
   /** The digits that the runner asked the carrier to dial. */
   readonly dialed: readonly string[];
@@ -109,7 +108,6 @@ export async function openCall(
   networkOptions: NetworkOptions = {},
 ): Promise<PhoneCall> {
   const socket = new WebSocket(url, { headers });
-  await opened(socket);
   const playout = createPlayout();
   const network = createNetwork(networkOptions);
   const chunker = createChunker(Math.round((farEnd.sampleRate * farEnd.frameMs) / 1000));
@@ -122,9 +120,16 @@ export async function openCall(
   }
 
   function receive(text: string): void {
-    const message = JSON.parse(text) as Readonly<Record<string, unknown>>;
-    received.push({ atMs: performance.now(), message });
-    const { audio, mark, clear, digits, protocolError, reply } = farEnd.parse(message);
+    let asked: RunnerMessage;
+    try {
+      const message = JSON.parse(text) as Readonly<Record<string, unknown>>;
+      asked = farEnd.parse(message);
+      received.push({ atMs: performance.now(), message });
+    } catch (error) {
+      protocolErrors.push(`malformed message: ${(error as Error).message}`);
+      return;
+    }
+    const { audio, mark, clear, digits, protocolError, reply } = asked;
     if (audio) playout.enqueue({ ...audio, channels: 1 });
     if (mark !== undefined) playout.whenPlayed(() => network.message(() => send(farEnd.played(mark))));
     if (clear) {
@@ -146,6 +151,7 @@ export async function openCall(
       resolve({ code, reason: String(reason) });
     });
   });
+  await opened(socket);
   for (const message of farEnd.announce()) send(message);
 
   const call: PhoneCall = {
@@ -234,13 +240,4 @@ function withPauses(played: readonly PlayedFrame[]): AudioFrame {
     endMs = Math.max(endMs, atMs) + (frame.samples.length / sampleRate) * 1000;
   }
   return join(parts);
-}
-
-async function opened(socket: WebSocket): Promise<void> {
-  socket.once("unexpected-response", async (request, response) => {
-    const text = await response.setEncoding("utf8").toArray();
-    request.destroy();
-    socket.emit("error", callRejected({ status: response.statusCode ?? 0, text: text.join("") }));
-  });
-  await once(socket, "open");
 }

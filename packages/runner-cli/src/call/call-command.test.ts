@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import { createProject } from "../test/temporary-project.ts";
+import { callCommand } from "./call-command.ts";
+
+/** A project whose caller cannot dial. */
+const project = () =>
+  createProject({
+    "package.json": '{"dependencies": {"runner-pigeon": "*"}}',
+    "node_modules/runner-pigeon/package.json": JSON.stringify({
+      type: "module",
+      exports: { "./caller": "./caller.js" },
+      pipecatRunner: { plugin: "./plugin", caller: "./caller" },
+    }),
+    "node_modules/runner-pigeon/caller.js": `export default {
+      apiVersion: 1, name: "pigeon", starts: false, open: () => { throw new Error("it was opened"); },
+    };`,
+  });
+
+test("a recording that cannot be written is rejected before the call", async () => {
+  const folder = project();
+  const record = `${folder}/nowhere/out.wav`;
+  await expect(callCommand(["pigeon", "--project", folder, "--record", record])).rejects.toMatchObject({
+    code: "OPTION_INVALID",
+    message: expect.stringMatching(/^--record: cannot write .*ENOENT/),
+  });
+});
