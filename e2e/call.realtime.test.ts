@@ -90,15 +90,17 @@ test("a wrong key and a runner that is not there fail the call, with the reason"
   try {
     const wrong = await call(["websocket", "--api-key", "another-key-of-16-letters"], guarded.port);
     expect(wrong.code).toBe(1);
-    expect(wrong.text).toMatch(/✗ The runner rejected the call with 401: /);
+    expect(wrong.text).toMatch(/✗ KEY_REQUIRED: The runner rejected the call with 401: /);
     const unverified = await call(["exotel", "--api-key", apiKey], guarded.port);
-    expect(unverified.text).toMatch(/✗ The runner rejected the call with 403: .*cannot verify requests from Exotel/);
+    expect(unverified.text).toMatch(
+      /✗ SIGNATURE_INVALID: The runner rejected the call with 403: .*cannot verify requests from Exotel/,
+    );
   } finally {
     await guarded[Symbol.asyncDispose]();
   }
   const { code, text } = await call(["websocket"], 1);
   expect([code, text]).toEqual([
     1,
-    expect.stringMatching(/✗ No runner answers at http:\/\/127\.0\.0\.1:1\/: ECONNREFUSED/),
+    expect.stringMatching(/✗ RUNNER_UNREACHABLE: No runner answers at http:\/\/127\.0\.0\.1:1\/: ECONNREFUSED/),
   ]);
 });

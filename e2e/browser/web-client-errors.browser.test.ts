@@ -127,6 +127,17 @@ describe("over websocket", () => {
     await caller.page.getByRole("heading", { name: "Call the bot through Twilio" }).waitFor();
     await transport.selectOption("moq");
     await caller.page.getByRole("heading", { name: "Connect with a client for moq" }).waitFor();
+    await caller.page.getByText(`curl ${running.origin}/start -d '{"transport": "moq"}'`).waitFor();
+  });
+
+  test("a runner with a key, which does not say what is missing, is started with the key", async () => {
+    const running = await start(echoBot);
+    const caller = await openPage(running.origin);
+    await setTransports(caller, ["moq"], {});
+    await caller.page.goto(running.origin);
+    await caller.page
+      .getByText(`curl ${running.origin}/start -H 'Authorization: Bearer <key>' -d '{"transport": "moq"}'`)
+      .waitFor();
   });
 
   test("a runner without transports and a runner that does not answer are reported, and Try again reloads the status", async () => {
@@ -278,8 +289,12 @@ describe("over webrtc", () => {
   });
 });
 
-async function setTransports({ page }: CallerPage, transports: readonly string[]): Promise<void> {
-  await page.route("**/status?problems", (route) => route.fulfill({ json: { status: "ready", transports } }));
+async function setTransports(
+  { page }: CallerPage,
+  transports: readonly string[],
+  more: object = { problems: [] },
+): Promise<void> {
+  await page.route("**/status?problems", (route) => route.fulfill({ json: { status: "ready", transports, ...more } }));
 }
 
 /** Gives the page the id of another session than the one it started. */

@@ -75,7 +75,7 @@ test("in every state, in both sizes and themes, axe finds nothing, and the first
   await expectAccessible(caller, "connecting");
   offered.resolve();
 
-  await expectState("The bot speaks");
+  await expectState("The bot is speaking");
   await page.getByText("at seven").waitFor();
   await expect.poll(() => page.getByText("Round trip").locator("+ dd").textContent()).toMatch(/^\d+ ms$/);
   await expectAccessible(caller, "in-call");

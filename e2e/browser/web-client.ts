@@ -32,7 +32,8 @@ export async function openWebClient({ page }: CallerPage, origin: string): Promi
   const state = page.locator(".state");
   await page.goto(origin);
   await connect.waitFor();
-  const expectReady = () => state.filter({ hasText: /^The bot (listens|hears you|speaks|was interrupted)$/ }).waitFor();
+  const expectReady = () =>
+    state.filter({ hasText: /^(The bot (is (listening|speaking)|was interrupted)|You are speaking)$/ }).waitFor();
   return {
     connect,
     disconnect,

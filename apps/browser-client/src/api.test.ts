@@ -30,7 +30,21 @@ test("fetchStatus returns the transports in the runner's order, and what is miss
   const problem = { name: "twilio", reason: "No token.", fix: "Set it." };
   const answer = { status: "ready", transports: ["webrtc", "websocket", 7], problems: [problem, { name: "daily" }] };
   const url = await serve((_request, response) => response.end(JSON.stringify(answer)));
-  expect(await fetchStatus(url)).toEqual({ transports: ["webrtc", "websocket"], problems: [problem] });
+  expect(await fetchStatus(url)).toEqual({
+    transports: ["webrtc", "websocket"],
+    problems: [problem],
+    requiresKey: false,
+  });
+});
+
+test("a runner requires its key if it does not say what is missing, or if this page has sent the key", async () => {
+  const answer: Record<string, unknown> = { status: "ready", transports: [] };
+  const url = await serve((_request, response) => response.end(JSON.stringify(answer)));
+  expect((await fetchStatus(url)).requiresKey).toBe(true);
+  answer.problems = [];
+  expect((await fetchStatus(url)).requiresKey).toBe(false);
+  storeApiKey("my-key");
+  expect((await fetchStatus(url)).requiresKey).toBe(true);
 });
 
 test("startSession sends the API key, and tells a missing key from a wrong one", async () => {

@@ -21,11 +21,14 @@ export interface TransportProblem {
 export interface Status {
   readonly transports: readonly string[];
   readonly problems: readonly TransportProblem[];
+  /** Whether requests need the API key: then the runner does not say what is missing, unless this page has sent the key. */
+  readonly requiresKey: boolean;
 }
 
 /** Requests `GET /status?problems`. Rejects with an Error whose message is shown to the user. */
 export async function fetchStatus(url: string, signal?: AbortSignal): Promise<Status> {
-  const request = { cache: "no-store", headers: apiKeyHeaders(), ...(signal ? { signal } : {}) } as const;
+  const headers = apiKeyHeaders();
+  const request = { cache: "no-store", headers, ...(signal ? { signal } : {}) } as const;
   const response = await fetch(url, request).catch((cause) => {
     throw new Error(unreachable(url), { cause });
   });
@@ -38,6 +41,7 @@ export async function fetchStatus(url: string, signal?: AbortSignal): Promise<St
   return {
     transports: transports.filter((name) => typeof name === "string"),
     problems: Array.isArray(problems) ? problems.filter(isProblem) : [],
+    requiresKey: headers.has("Authorization") || !Array.isArray(problems),
   };
 }
 

@@ -26,15 +26,15 @@ export const notSecure =
   "Browsers allow access to the microphone only over HTTPS or on localhost. Open this page at an https:// address, or at http://localhost on the machine where the runner runs.";
 
 export const noTransport =
-  "This runner has no transport. Add one to the bot's project, for example @pipecat-ts/runner-websocket, and restart the runner.";
+  "This runner has no transport. Add one to the bot's project, for example @pipecat-ts/runner-webrtc, and restart the runner.";
 
 export const noConsole =
-  "This page supports none of the runner's transports. To talk from a browser, add @pipecat-ts/runner-webrtc or @pipecat-ts/runner-websocket to the bot's project.";
+  "This page supports none of the runner's transports. To talk from a browser, add @pipecat-ts/runner-webrtc to the bot's project.";
 
 export const notLoaded: Notice = {
   tone: "error",
   title: "Could not connect",
-  text: "A part of this page could not be loaded. The runner may have stopped, or was updated. Reload the page.",
+  text: "A part of this page could not be loaded. The runner may have stopped or been updated. Reload the page.",
 };
 
 export function unreachable(url: string): string {

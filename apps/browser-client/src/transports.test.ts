@@ -3,7 +3,7 @@ import type { TransportProblem } from "./api.ts";
 import { phoneSteps, publicHost, transportOptions, variablesIn } from "./transports.ts";
 
 const optionsOf = (transports: readonly string[], problems: readonly TransportProblem[] = []) =>
-  transportOptions({ transports, problems });
+  transportOptions({ transports, problems, requiresKey: false });
 
 test("lists the runner's transports: supported ones first, WebRTC before all others, and last what cannot run", () => {
   const problem = { name: "daily", reason: "DAILY_API_KEY is not set.", fix: "Set it." };
@@ -30,8 +30,8 @@ test.each(["twilio", "telnyx", "plivo", "exotel"])("the steps for %s have a comm
   const [option] = optionsOf([name]);
   if (option?.kind !== "phone") return expect.fail("not a phone");
   const [command, address] = phoneSteps(name, option.carrier, "bots.example.com").map(({ value }) => value);
-  expect(command).toBe(`pipecat-runner bot.ts -t ${name} -x bots.example.com`);
-  expect(address).toMatch(/^(https|wss):\/\/bots\.example\.com\//);
+  expect(command).toBe(`npx pipecat-runner bot.ts -t ${name} -x bots.example.com`);
+  expect(address).toMatch(/^(https:\/\/|wss:\/\/<key>:<token>@)bots\.example\.com\//);
 });
 
 test("finds the variables that a text names", () => {

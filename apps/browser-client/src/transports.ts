@@ -60,8 +60,8 @@ const phoneCarriers: Readonly<Record<string, PhoneCarrier>> = {
   exotel: {
     label: "Exotel",
     setUp: (host) => ({
-      text: "In Exotel's App Bazaar, create a flow with a Voicebot applet for this URL, and assign your number to it:",
-      value: `wss://${host}/ws`,
+      text: "In Exotel's App Bazaar, create a flow with a Voicebot applet for this URL (without <key>:<token>@ if EXOTEL_API_KEY and EXOTEL_API_TOKEN are not set), and assign your number to it:",
+      value: `wss://<key>:<token>@${host}/ws`,
     }),
   },
 };
@@ -71,7 +71,7 @@ export function phoneSteps(name: string, { label, setUp }: PhoneCarrier, host: s
   return [
     {
       text: `Run the bot at an address that ${label} can reach:`,
-      value: `pipecat-runner bot.ts -t ${name} -x ${host}`,
+      value: `npx pipecat-runner bot.ts -t ${name} -x ${host}`,
     },
     setUp(host),
     { text: "Call the number from any phone." },

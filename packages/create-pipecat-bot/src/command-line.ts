@@ -54,7 +54,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
   }
   const [folder, surplus] = positionals;
   if (surplus !== undefined) throw new ChoiceError(`Unexpected argument "${surplus}". Name one folder.`);
-  if (values.js && values.ts) throw new ChoiceError("--js and --ts exclude each other.");
+  if (values.js && values.ts) throw new ChoiceError("--js and --ts cannot be combined.");
   const text = (value: string | boolean | undefined) => (typeof value === "string" ? value : undefined);
   return {
     folder,

@@ -108,7 +108,7 @@ test.each([
   [["new", "--template"], "--template has no value."],
   [["new", "--yes=no"], '--yes takes no value: it has "no".'],
   [["new", "other"], 'Unexpected argument "other". Name one folder.'],
-  [["new", "--js", "--ts"], "--js and --ts exclude each other."],
+  [["new", "--js", "--ts"], "--js and --ts cannot be combined."],
 ])("%j is refused before anything is written", async (argv, message) => {
   await expect(create(...argv)).rejects.toThrow(message);
   expect(existsSync(join(cwd, "new"))).toBe(false);

@@ -83,16 +83,16 @@ test("a pipe gets plain text: every transport with its address, or what it lacks
 `);
 });
 
-test("the banner names the required options of the bot that are not set, with one command for each", () => {
+test("the banner names the required options of the bot that are not set, each with its fix", () => {
   const key = { label: "PIGEON_KEY", description: "Key of the pigeon service", flag: undefined, env: "PIGEON_KEY" };
   const mood = { label: "--mood", description: "Mood of the pigeon", flag: "mood", env: undefined };
   const text = bannerText({ ...facts, transports: talking, missing: [key, mood] }, stream());
   expect(text).toContain(`
 
   PIGEON_KEY is not set: Key of the pigeon service. Calls fail without it. Set it, and restart:
-  → echo 'PIGEON_KEY=…' >> .env
+  → Add PIGEON_KEY=<value> to .env.
   --mood is not set: Mood of the pigeon. Calls fail without it. Set it, and restart:
-  → pipecat-runner … --mood <value>
+  → Start with --mood <value>.
 
   Up to 40 calls`);
 });

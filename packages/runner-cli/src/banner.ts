@@ -6,7 +6,7 @@ import { isLoopback } from "@pipecat-ts/runner-core";
 import { parsePublicUrl, type TransportReport } from "@pipecat-ts/runner-host";
 import { renderUnicodeCompact } from "uqr";
 import type { CommandLine } from "./command-line.ts";
-import type { MissingOption } from "./flags.ts";
+import { type MissingOption, setOptionFix } from "./flags.ts";
 import { readManifest } from "./manifest.ts";
 import { networkUrls } from "./network.ts";
 import { widthBeside, wrap } from "./output.ts";
@@ -216,11 +216,11 @@ function limitText(maxSessions: number): string {
     : `Up to ${maxSessions} calls at once (--max-sessions).`;
 }
 
-/** What is missing, each with one command. */
+/** What is missing, each with its fix. */
 function missingTexts({ missing, envFile }: BannerFacts, talk: Talkability): readonly string[] {
-  const options = missing.flatMap(({ label, description, env, flag }) => [
-    `${label} is not set: ${description}. Calls fail without it. Set it, and restart:`,
-    arrow + (env === undefined ? `pipecat-runner … --${flag}\u00a0<value>` : `echo '${env}=…' >> ${envFile}`),
+  const options = missing.flatMap((option) => [
+    `${option.label} is not set: ${option.description}. Calls fail without it. Set it, and restart:`,
+    arrow + setOptionFix(option, envFile),
   ]);
   return [...options, ...(!talk.possible && talk.fix !== "" ? [arrow + talk.fix] : [])];
 }

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { bin, startProgram } from "./test/program.ts";
@@ -57,7 +58,11 @@ test("what is missing fails, with a fix for each, and the exit code is 1", async
   const argv = ["bot.js", "--port", `${port}`, "--host", "127.0.0.1", "-x", "bots.example.com", "--fake-greeting", ""];
   const { code, items } = await runDoctor(folder, argv);
   expect(code).toBe(1);
-  expect(items.get("MOOD_KEY")).toMatchObject({ state: "failed", fix: "echo 'MOOD_KEY=…' >> .env" });
+  expect(items.get("MOOD_KEY")).toMatchObject({
+    state: "failed",
+    reason: "not set (Key of moods)",
+    fix: "Add MOOD_KEY=<value> to .env.",
+  });
   expect(items.get("not-installed")).toMatchObject({ state: "failed", fix: "npm install" });
   expect(items.get(`Port ${port} on 127.0.0.1`)).toMatchObject({
     state: "failed",
@@ -70,6 +75,26 @@ test("what is missing fails, with a fix for each, and the exit code is 1", async
     reason: "It has no words.",
     fix: "Set --fake-greeting.",
   });
+});
+
+test("a port that a runner answers on is skipped, and one of another web server fails", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": "export function bot() {}" });
+  let answer = '{"status": "ready", "transports": []}';
+  const server = createHttpServer((_, response) => response.end(answer)).listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const argv = ["--port", `${port}`, "--host", "127.0.0.1", "--api-key", "0123456789abcdef"];
+  const running = await runDoctor(folder, argv);
+  expect(running.code).toBe(0);
+  expect(running.items.get(`Port ${port} on 127.0.0.1`)).toMatchObject({
+    state: "skipped",
+    reason: "in use by a running runner",
+  });
+  expect(running.items.get("Access")).toMatchObject({ detail: "requires the API key" });
+  answer = "<h1>It works!</h1>";
+  const other = await runDoctor(folder, argv);
+  expect([other.code, other.items.get(`Port ${port} on 127.0.0.1`)?.state]).toEqual([1, "failed"]);
 });
 
 test("a bot that cannot be loaded fails with its line, and the other checks run", async () => {

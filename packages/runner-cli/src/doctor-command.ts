@@ -1,10 +1,11 @@
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import {
   type Availability,
   type DoctorCheck,
   type DoctorContext,
   type DoctorResult,
   isExposed,
+  isRunnerError,
   resolveOptions,
   type TransportPlugin,
 } from "@pipecat-ts/runner-core";
@@ -17,7 +18,8 @@ import {
 } from "@pipecat-ts/runner-host";
 import { type CommandLine, type ParsedCommand, parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
 import { itemText, runChecks, summaryText } from "./doctor.ts";
-import { isSupported, readManifest } from "./manifest.ts";
+import { setOptionFix } from "./flags.ts";
+import { isSupported, nodeVersions, readManifest } from "./manifest.ts";
 import { beside } from "./output.ts";
 import { type FoundPlugins, findPlugins } from "./plugins.ts";
 import { findProject, loadEnvironment, type Project, shownPath } from "./project.ts";
@@ -89,9 +91,9 @@ async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
       return { state: "passed", detail: line ? `${shownPath(line.bot.file)} exports bot` : "--help" };
     },
   };
-  for (const { label, description, env } of line?.missing ?? []) {
-    const fix = env === undefined ? `Start with ${label}.` : `echo '${env}=…' >> .env`;
-    yield known(label, { state: "failed", reason: `It is not set: ${description}.`, fix });
+  for (const option of line?.missing ?? []) {
+    const fix = setOptionFix(option, shownPath(join(project?.folder ?? folder, ".env")));
+    yield known(option.label, { state: "failed", reason: `not set (${option.description})`, fix });
   }
   if (!found) return;
   yield* checkPackages(found);
@@ -103,13 +105,10 @@ async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
 function checkNode(): DoctorCheck {
   const { node } = process.versions;
   const { engines } = readManifest();
-  const fix = `Install Node ${engines.node}: https://nodejs.org`;
-  return known(
-    `Node ${node}`,
-    isSupported(node, engines.node)
-      ? passed
-      : { state: "failed", reason: `pipecat-runner requires ${engines.node}.`, fix },
-  );
+  const required = nodeVersions(engines.node);
+  const reason = `pipecat-runner requires Node ${required}.`;
+  const failed: DoctorResult = { state: "failed", reason, fix: "Install it: https://nodejs.org" };
+  return known(`Node ${node}`, isSupported(node, engines.node) ? passed : failed);
 }
 
 function* checkPackages({ plugins, failures, duplicates, missing }: FoundPlugins): Generator<DoctorCheck> {
@@ -145,9 +144,15 @@ export async function* checkServer(
   let server: HttpServer | undefined;
   yield {
     name: `Port ${port} on ${settings.host}`,
-    async run() {
-      server = await front.open(trips?.handlers ?? noRequests);
-      return { state: "passed", detail: "free" };
+    async run(signal) {
+      try {
+        server = await front.open(trips?.handlers ?? noRequests);
+        return { state: "passed", detail: "free" };
+      } catch (error) {
+        if (!isRunnerError(error) || error.code !== "PORT_IN_USE") throw error;
+        if (!(await isRunner(settings.host, port, signal))) throw error;
+        return { state: "skipped", reason: "in use by a running runner" };
+      }
     },
   };
   try {
@@ -169,6 +174,19 @@ const noRequests: RoundTrips["handlers"] = {
   upgrade: async (_, connection) => void connection.destroy(),
 };
 
+/** Whether a runner answers at a port of this machine. */
+async function isRunner(host: string, port: number, signal: AbortSignal): Promise<boolean> {
+  const address = host.replace(/^\[|\]$/g, "");
+  const name = address === "0.0.0.0" || address === "::" ? "localhost" : address;
+  const url = `http://${name.includes(":") ? `[${name}]` : name}:${port}/status`;
+  try {
+    const status: unknown = await (await fetch(url, { signal, redirect: "error" })).json();
+    return Array.isArray(Object(status).transports);
+  } catch {
+    return false; // Another server, or none that speaks HTTP.
+  }
+}
+
 /** The server for these options of the runner, or the error that they cause. */
 function openFront(given: Readonly<Record<string, unknown>> = {}) {
   try {
@@ -181,7 +199,7 @@ function openFront(given: Readonly<Record<string, unknown>> = {}) {
 
 function checkAccess(apiKey: string | undefined, settings: DoctorContext["settings"]): DoctorCheck {
   const name = "Access";
-  if (apiKey !== undefined) return known(name, { state: "passed", detail: "callers need the API key" });
+  if (apiKey !== undefined) return known(name, { state: "passed", detail: "requires the API key" });
   if (!isExposed(settings)) return known(name, { state: "passed", detail: "only this machine reaches the runner" });
   const reason = "Anyone who knows the address can start calls.";
   return known(name, { state: "skipped", reason, fix: "Add --api-key\u00a0<16+\u00a0characters>." });
@@ -215,7 +233,7 @@ function* checkPublicUrl(publicUrl: URL, trips: RoundTrips | undefined): Generat
       if (isOwn) return { state: "passed", detail: "it leads to this port, and requests arrive unchanged" };
       return {
         state: "failed",
-        reason: `Requests arrive with another ${changed.join(" and ")}, so that signatures of phone carriers are invalid.`,
+        reason: `The proxy changes the ${changed.join(" and the ")}, so carriers' signatures fail.`,
         fix: `Let the proxy pass requests unchanged${publicUrl.pathname === "/" ? "" : `, without the prefix ${publicUrl.pathname}`}.`,
       };
     },

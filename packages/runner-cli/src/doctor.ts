@@ -5,8 +5,11 @@ import { wrap } from "./output.ts";
 /** How long one check may take, in ms. */
 const checkMs = 5_000;
 
+/** The result of a check, or of one that rejected without a fix. */
+type Result = DoctorResult | { readonly state: "failed"; readonly reason: string; readonly fix?: undefined };
+
 /** A check and its result. */
-export type CheckedItem = { readonly name: string } & DoctorResult;
+export type CheckedItem = { readonly name: string } & Result;
 
 /** Runs checks one after the other, and calls `report` with each result. Resolves to all of them. Never rejects. */
 export async function runChecks(
@@ -22,7 +25,7 @@ export async function runChecks(
   return items;
 }
 
-async function resultOf({ run }: DoctorCheck): Promise<DoctorResult> {
+async function resultOf({ run }: DoctorCheck): Promise<Result> {
   const deadline = new AbortController();
   const running = (async () => await run(deadline.signal))().catch(failure);
   if (await withTimeout(running, checkMs)) return await running;
@@ -31,9 +34,10 @@ async function resultOf({ run }: DoctorCheck): Promise<DoctorResult> {
 }
 
 /** The result of a check that rejected. */
-function failure(error: unknown): DoctorResult {
+function failure(error: unknown): Result {
   const reason = error instanceof Error ? error.message : String(error);
-  return { state: "failed", reason, fix: (isRunnerError(error) && error.fix) || "Read the message, and try again." };
+  const fix = isRunnerError(error) ? error.fix : undefined;
+  return { state: "failed", reason, ...(fix !== undefined && { fix }) };
 }
 
 const marks = { passed: ["green", "✓"], skipped: ["yellow", "–"], failed: ["red", "✗"] } as const;
@@ -54,5 +58,5 @@ export function itemText(item: CheckedItem, stream: NodeJS.WriteStream): string 
 export function summaryText(items: readonly CheckedItem[]): string {
   const failed = items.filter(({ state }) => state === "failed").length;
   if (failed === 0) return "No check failed.";
-  return `${failed} of ${items.length} checks failed. Do what the lines with → say, and run it again.`;
+  return `${failed} of ${items.length} checks failed. Apply the fixes marked →, then run doctor again.`;
 }

@@ -170,6 +170,11 @@ export interface MissingOption {
   readonly env: string | undefined;
 }
 
+/** How to set a required option. `envFile`: the path of the project's `.env`, as shown to the user. */
+export function setOptionFix({ flag, env }: MissingOption, envFile: string): string {
+  return env === undefined ? `Start with --${flag}\u00a0<value>.` : `Add ${env}=<value> to ${envFile}.`;
+}
+
 /** The required options of a table that have no value. */
 export function missingOptions(table: BotOptions, values: Readonly<Record<string, unknown>>): readonly MissingOption[] {
   return Object.entries(table).flatMap(([option, definition]) => {

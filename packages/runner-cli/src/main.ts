@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import module from "node:module";
-import { isSupported, readManifest } from "./manifest.ts";
+import { isSupported, nodeVersions, readManifest } from "./manifest.ts";
 import { limitYoungGeneration } from "./young-generation.ts";
 
 const { engines } = readManifest();
@@ -11,6 +11,7 @@ if (isSupported(process.versions.node, engines.node)) {
   const { run } = await import("./run.ts");
   await run(process.argv.slice(2));
 } else {
-  console.error(`error: pipecat-runner requires Node ${engines.node}. This is Node ${process.versions.node}.`);
+  const required = nodeVersions(engines.node);
+  console.error(`error: pipecat-runner requires Node ${required}. This is Node ${process.versions.node}.`);
   process.exitCode = 1;
 }

@@ -257,7 +257,7 @@ test("a bot starts without a required option, and the banner names it", async ()
   const folder = createProject({ "package.json": manifestWithTransport, "bot.js": bot });
   const without = startProgram(folder, [bin, "--port", "0"]);
   const complete = startProgram(folder, [bin, "--port", "0"], { MOOD_KEY: "k" });
-  await without.printed(/MOOD_KEY is not set: Key of moods\..*\n {2}→ echo 'MOOD_KEY=…' >> \.env\n/);
+  await without.printed(/MOOD_KEY is not set: Key of moods\..*\n {2}→ Add MOOD_KEY=<value> to \.env\.\n/);
   await complete.printed(/calls at once/);
   for (const program of [without, complete]) program.signal("SIGINT");
   expect(await Promise.all([without.ended, complete.ended])).toEqual([0, 0]);

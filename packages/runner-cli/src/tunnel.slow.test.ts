@@ -63,7 +63,10 @@ test("a tunnel that cannot start is an error that says why", async () => {
   vi.stubEnv("PATH", PATH);
   await expect(openTunnel(settings)).rejects.toMatchObject({
     code: "TUNNEL_FAILED",
-    message: expect.stringContaining("no route to"),
+    message: expect.stringMatching(/^cloudflared exited without a public URL\. Its last line: no route to/),
+    fix: expect.stringContaining(
+      `Run \`cloudflared tunnel --no-autoupdate --url http://localhost:${settings.port}\` to see the error`,
+    ),
   });
 });
 

@@ -80,7 +80,7 @@ export async function openTunnel(
   await checkPort(settings);
   for (const program of programs) {
     const child = await start(program, settings.port, host);
-    if (child) return await follow(child, program, host);
+    if (child) return await follow(child, program, settings.port, host);
   }
   throw new RunnerError("TUNNEL_FAILED", "--tunnel: neither cloudflared nor ngrok is installed.", {
     fix: "Install one: https://developers.cloudflare.com/cloudflare-one/connections/connect-networks/downloads, https://ngrok.com/download",
@@ -96,7 +96,7 @@ function checkSettings({ direct, port, publicUrl, proxy }: TunnelSettings): void
         ? "--proxy"
         : undefined;
   if (other !== undefined) {
-    throw new RunnerError("OPTION_INVALID", `--tunnel and ${other} exclude each other.`, { fix: "Omit one of them." });
+    throw new RunnerError("OPTION_INVALID", `--tunnel and ${other} cannot be combined.`, { fix: "Omit one of them." });
   }
   if (port === 0) {
     throw new RunnerError("OPTION_INVALID", "--tunnel needs a port that is known before the start, and --port is 0.", {
@@ -136,11 +136,14 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 async function follow(
   child: ChildProcess,
-  { name, url: pattern }: TunnelProgram,
+  program: TunnelProgram,
+  port: number,
   { process }: TunnelHost,
 ): Promise<Tunnel> {
+  const { name, url: pattern } = program;
   let output = "";
   let isClosed = false;
+  let hasEnded = false;
   const { promise: found, resolve } = Promise.withResolvers<string | undefined>();
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding("utf8").on("data", (text: string) => {
@@ -153,7 +156,10 @@ async function follow(
     process.off("exit", kill);
     for (const signal of signals) process.off(signal, stop);
   });
-  const ended = once(child, "close").then(() => resolve(undefined));
+  const ended = once(child, "close").then(() => {
+    hasEnded = true;
+    resolve(undefined);
+  });
 
   /** When this process exits, nothing can wait for a tunnel that has been asked to end. */
   function kill(): void {
@@ -175,8 +181,9 @@ async function follow(
   const url = await found;
   clearTimeout(late);
   if (url === undefined) {
+    const reason = hasEnded ? "exited without a public URL" : `reported no public URL within ${startMs / 1_000} s`;
     await close();
-    throw noUrl(name, output);
+    throw noUrl(program, port, reason, output);
   }
   return {
     url: new URL(url),
@@ -190,10 +197,10 @@ async function follow(
   };
 }
 
-function noUrl(name: string, output: string): RunnerError {
+function noUrl({ name, args }: TunnelProgram, port: number, reason: string, output: string): RunnerError {
   const [line = ""] = output.trim().split("\n").slice(-1);
   const said = line === "" ? "" : ` Its last line: ${line.trim().slice(0, 300)}`;
-  return new RunnerError("TUNNEL_FAILED", `${name} reported no public URL.${said}`, {
-    fix: "Correct that, or start a tunnel of your own and pass its URL with --public-url.",
+  return new RunnerError("TUNNEL_FAILED", `${name} ${reason}.${said}`, {
+    fix: `Run \`${[name, ...args(port)].join(" ")}\` to see the error, or pass the URL of another tunnel with --public-url.`,
   });
 }

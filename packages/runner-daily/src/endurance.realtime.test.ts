@@ -19,7 +19,8 @@ async function openRooms() {
     },
     plugins: [createDailyPlugin(() => rooms.client)],
     pluginOptions: { daily: { apiKey, apiUrl: api.url, emptyRoomTimeout: 1 } },
-    maxSessions: 100,
+    // Without a key, a session whose bot failed waits up to 3 s for its caller, to tell the reason.
+    maxSessions: 400,
     host: "127.0.0.1",
     port: 0,
     env: {},

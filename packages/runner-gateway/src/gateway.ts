@@ -1,4 +1,4 @@
-import { renameSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { availableParallelism, tmpdir } from "node:os";
@@ -203,7 +203,7 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
       if (folder === undefined) return;
       // Until the signal reaches it, a worker that starts may create its socket, which would keep the folder from being removed.
       const removed = `${folder}-removed`;
-      renameSync(folder, removed);
+      if (existsSync(folder)) renameSync(folder, removed);
       folder = undefined;
       rmSync(removed, { recursive: true, force: true });
     },

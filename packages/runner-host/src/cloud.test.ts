@@ -47,6 +47,22 @@ test("POST /bot starts a session with the platform's id and body, and is answere
   expect(await session.ended).toEqual({ status: 200, body: {} });
 });
 
+test("pages of other origins cannot start the bot, unlike the platform", async () => {
+  await using image = await openImage();
+  const headers = { origin: "https://evil.example" };
+  const response = await image.host.fetch("/bot", { method: "POST", headers, body: "{}" });
+  expect(await response.json()).toMatchObject({ code: "ORIGIN_REFUSED" });
+});
+
+test("the id of a rejected session is not used for another one", async () => {
+  await using image = await openImage();
+  const rejected = image.platform.start({ transport: "unknown" });
+  expect(await rejected.ended).toMatchObject({ status: 400 });
+  await (await image.host.call()).socket.close();
+  await expect.poll(() => image.calls).toHaveLength(1);
+  expect(image.calls[0]?.sessionId).not.toBe(rejected.id);
+});
+
 test("there is one session at a time, also while the first waits for its caller", async () => {
   await using image = await openImage();
   const first = image.platform.start();

@@ -50,22 +50,13 @@ export function createCloud(): Cloud {
   let nextId: string | undefined;
 
   async function begin(ctx: RouteContext, options: CloudRouteOptions): Promise<HostSession | undefined> {
-    const { transports, restrictedTo, engine } = options;
-    const { body } = ctx.request;
-    const url = headerOf(ctx.req, roomUrlHeader);
-    const token = headerOf(ctx.req, roomTokenHeader);
     nextId = headerOf(ctx.req, sessionHeader);
-    if (url !== undefined && token !== undefined) {
-      const { id } = roomTransport(transports)({ url, token, body });
-      return engine.get(id);
+    try {
+      return options.engine.get(await startSession(ctx, options));
+    } finally {
+      // When the session was rejected, the id must not go to the next one.
+      nextId = undefined;
     }
-    const transport = headerOf(ctx.req, transportHeader);
-    const start = { body, ...(transport !== undefined && { transport }) };
-    const { sessionId } = await chooseTransport(start, transports, restrictedTo).start({
-      body: start,
-      request: ctx.req,
-    });
-    return engine.get(sessionId);
   }
 
   return {
@@ -87,7 +78,8 @@ export function createCloud(): Cloud {
     route: (options) => ({
       method: "POST",
       path: "/bot",
-      access: "caller",
+      // The platform is not a page: pages of other origins must not start the bot of a developer who tries the image.
+      access: "operator",
       summary: "Starts a session, and answers when it has ended (Pipecat Cloud)",
       bodyAs: "json",
       schema: Type.Object({}),
@@ -111,6 +103,19 @@ export function createCloud(): Cloud {
       },
     }),
   };
+}
+
+/** Resolves with the session's id. */
+async function startSession(ctx: RouteContext, options: CloudRouteOptions): Promise<string> {
+  const { transports, restrictedTo } = options;
+  const { body } = ctx.request;
+  const url = headerOf(ctx.req, roomUrlHeader);
+  const token = headerOf(ctx.req, roomTokenHeader);
+  if (url !== undefined && token !== undefined) return roomTransport(transports)({ url, token, body }).id;
+  const transport = headerOf(ctx.req, transportHeader);
+  const start = { body, ...(transport !== undefined && { transport }) };
+  const { sessionId } = await chooseTransport(start, transports, restrictedTo).start({ body: start, request: ctx.req });
+  return sessionId;
 }
 
 function headerOf({ headers }: IncomingMessage, name: string): string | undefined {

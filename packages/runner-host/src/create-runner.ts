@@ -81,14 +81,10 @@ export function createRunner(options: RunnerOptions): Runner {
         answerHandshake(transport, { logger: session.logger });
         return metrics.follow(session.transport, transport);
       },
-      // Errors may quote secrets, so only the developer's own browser gets them.
-      reportFailure:
-        accessOptions.apiKey === undefined && !isExposed(settings)
-          ? (transport, error) => {
-              const { summary, fix = "" } = explainError(error);
-              return sendFatalError(transport, `${summary} ${fix}`.trim());
-            }
-          : undefined,
+      // Errors may quote secrets, so only the developer's own browser gets them. Who reaches an embedded runner is unknown.
+      get reportFailure() {
+        return accessOptions.apiKey === undefined && !isExposed(settings) && !embedded ? sendFailure : undefined;
+      },
       onEnded: (session, reason) => metrics.sessionEnded(session.transport, reason),
       onBlocked: metrics.eventLoopBlocked,
     },
@@ -202,9 +198,11 @@ export function createRunner(options: RunnerOptions): Runner {
       const transport = callTransports.get(session);
       return transport ? handledMessages(transport) : [];
     };
+    const requiresKey = accessOptions.apiKey !== undefined;
     addRoutes(routes, {
       ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, files, guard, cloud },
-      ...{ downloadsFolder, sendFrom, handledBy, userRouter: router, requiresKey: accessOptions.apiKey !== undefined },
+      ...{ downloadsFolder, sendFrom, handledBy, userRouter: router, requiresKey },
+      showsProblems: requiresKey || !isExposed(settings),
     });
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
@@ -354,6 +352,11 @@ export function createRunner(options: RunnerOptions): Runner {
       return session !== undefined;
     },
   };
+}
+
+function sendFailure(transport: Transport, error: unknown): Promise<void> {
+  const { summary, fix = "" } = explainError(error);
+  return sendFatalError(transport, `${summary} ${fix}`.trim());
 }
 
 function openAlready(): Error {

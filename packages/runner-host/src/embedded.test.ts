@@ -98,3 +98,20 @@ test("an embedded runner rejects bodies that something else has read, and reques
   expect(() => listening.handle({} as never, {} as never)).toThrow(expect.objectContaining(hasServer));
   await listening.close();
 });
+
+test("the client of a bot that throws is told nothing by a runner inside another server", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const bot = () => Promise.reject(new TypeError("no microphone"));
+  const runner = createRunner({ bot, plugins: [fakePlugin()], port, env: {}, logger: createRecordedLog() });
+  await runner.open();
+  server.on("request", runner.handle).on("upgrade", runner.upgrade);
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/fake`);
+  const messages: string[] = [];
+  socket.on("message", (data) => messages.push(String(data)));
+  await once(socket, "close");
+  expect(messages.join("")).not.toContain("microphone");
+  await runner.close();
+  server.close();
+});

@@ -44,6 +44,8 @@ test("/status?problems says what the transports lack, with an API key only to th
   expect(await seen({})).not.toHaveProperty("problems");
   expect(await seen({ authorization: "Bearer wrong-sixteen-chars" })).not.toHaveProperty("problems");
   expect(await seen({ authorization: `Bearer ${apiKey}` })).toMatchObject({ problems });
+  await using exposed = await startRunner({ plugins, publicUrl: "https://bots.example.com" });
+  expect(await (await exposed.fetch("/status?problems")).json()).not.toHaveProperty("problems");
 });
 
 test("a claim overrides the rank", async () => {

@@ -21,6 +21,8 @@ export interface RouteOptions extends UploadRouteOptions, Omit<OpenApiOptions, "
   readonly downloadsFolder: string | undefined;
   readonly sendFrom: FileSender;
   readonly cloud: Cloud | undefined;
+  /** Whether `/status?problems` tells operators which settings are missing. */
+  readonly showsProblems: boolean;
   /** The types of client messages that the bot of a session has listeners for. */
   handledBy(session: HostSession): readonly string[];
 }
@@ -47,7 +49,7 @@ export function addRoutes(router: Router, options: RouteOptions): void {
  * `/livez`: the process answers. `/readyz`: it takes new callers, 503 while it drains. `/status`: what `/start` can choose, and with
  * `?problems`, for operators, what the transports lack. `/metrics`.
  */
-function healthRoutes({ transports, engine, metrics, access }: RouteOptions): HostRoute[] {
+function healthRoutes({ transports, engine, metrics, access, showsProblems }: RouteOptions): HostRoute[] {
   return [
     {
       method: "GET",
@@ -75,7 +77,7 @@ function healthRoutes({ transports, engine, metrics, access }: RouteOptions): Ho
       summary: "The transports that /start can choose; with ?problems, also their missing settings",
       handle(ctx) {
         const names = transports.filter(isStartable).map(({ name }) => name);
-        const asked = ctx.query.problems !== undefined && access.isOperator(ctx.req);
+        const asked = showsProblems && ctx.query.problems !== undefined && access.isOperator(ctx.req);
         ctx.body = { status: "ready", transports: names, ...(asked && { problems: problemsOf(transports) }) };
       },
     },

@@ -15,7 +15,7 @@ export interface FailureReport {
   /** The bot's transport is built, on a port that sends messages, or not. */
   transportBuilt(transport: Transport, sendsMessages: boolean): void;
   /**
-   * Sends the report, on the bot's transport, or on one that `connect` builds if the bot has none. Resolves, and never rejects, when it
+   * Sends the report once, on the bot's transport, or on one that `connect` builds if the bot has none. Resolves, and never rejects, when it
    * is sent or cannot be sent, after 3 s without a connection, 500 ms after it, or when the session's signal aborts.
    */
   send(error: unknown, connect: Connect): Promise<void>;
@@ -25,10 +25,26 @@ export function createFailureReport(report: ReportFailure, signal: AbortSignal, 
   const { promise: connection, resolve: connected } = Promise.withResolvers<void>();
   let transport: Transport | undefined;
   let sendsMessages = true;
+  let sending: Promise<void> | undefined;
 
-  async function sendOnce(error: unknown, connect: Connect): Promise<void> {
+  async function sendNow(error: unknown, connect: Connect): Promise<void> {
     const target = transport ?? (await connect({}));
     if (sendsMessages) await report(target, error);
+  }
+
+  async function sendWhenConnected(error: unknown, connect: Connect): Promise<void> {
+    if (signal.aborted) return;
+    const { promise: aborted, resolve: stop } = Promise.withResolvers<void>();
+    const onAbort = () => stop();
+    signal.addEventListener("abort", onAbort, { once: true });
+    const isConnected = await withTimeout(Promise.race([connection, aborted]), connectionMs);
+    if (isConnected && !signal.aborted) {
+      const sent = sendNow(error, connect).catch((err: unknown) => {
+        logger.debug({ err }, "caller not told of failure");
+      });
+      await withTimeout(Promise.race([sent, aborted]), reportMs);
+    }
+    signal.removeEventListener("abort", onAbort);
   }
 
   return {
@@ -37,19 +53,9 @@ export function createFailureReport(report: ReportFailure, signal: AbortSignal, 
       transport = built;
       sendsMessages = sends;
     },
-    async send(error, connect) {
-      if (signal.aborted) return;
-      const { promise: aborted, resolve: stop } = Promise.withResolvers<void>();
-      const onAbort = () => stop();
-      signal.addEventListener("abort", onAbort, { once: true });
-      const isConnected = await withTimeout(Promise.race([connection, aborted]), connectionMs);
-      if (isConnected && !signal.aborted) {
-        const sent = sendOnce(error, connect).catch((err: unknown) => {
-          logger.debug({ err }, "caller not told of failure");
-        });
-        await withTimeout(Promise.race([sent, aborted]), reportMs);
-      }
-      signal.removeEventListener("abort", onAbort);
+    send(error, connect) {
+      sending ??= sendWhenConnected(error, connect);
+      return sending;
     },
   };
 }

@@ -251,6 +251,16 @@ test("a session whose caller cannot be told why the bot failed ends after 3 s, o
   expect(await neverConnects.session.ended).toBe("bot-failed");
 });
 
+test("a caller is told of a failure once, although an error of the bot's timer also makes the bot throw", async () => {
+  const { session, sendingPort, told } = createReportFixture(true);
+  const call = session.run({}, () => sendingPort);
+  session.fail("no network", "bot-failed");
+  call.connected();
+  expect(await session.ended).toBe("bot-failed");
+  await settle();
+  expect(told).toEqual(["no network"]);
+});
+
 test("a caller without messages is not told why the bot failed, and the session ends at once", async () => {
   const { session, port, report } = createReportFixture(true);
   session.run({}, () => port).connected();

@@ -3,11 +3,12 @@ import { RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
 import {
   type CallEnd,
   type Caller,
+  type CallerLine,
   type CallerPlugin,
   openMicrophone,
   requestStart,
 } from "@pipecat-ts/runner-core/caller";
-import { createRunner, type RunnerOptions } from "@pipecat-ts/runner-host";
+import { createRunner, parsePublicUrl, type RunnerOptions } from "@pipecat-ts/runner-host";
 import { createHearing, type Hearing } from "./hearing.ts";
 import { createRecordingLogger, type RecordingLogger } from "./log.ts";
 
@@ -52,15 +53,24 @@ export async function startRunner({ callers, ...options }: TestRunnerOptions): P
   const logger = createRecordingLogger();
   const runner = createRunner({ host: "127.0.0.1", port: 0, env: {}, logger, ...options });
   const calls = new Set<RunnerCall>();
-  const lines = new Map<string, Awaited<ReturnType<CallerPlugin["open"]>>>();
+  const dialing = new Set<Promise<RunnerCall>>();
+  const lines = new Map<string, Promise<CallerLine>>();
+  const publicUrl = typeof options.publicUrl === "string" ? parsePublicUrl(options.publicUrl) : options.publicUrl;
   await runner.listen();
 
-  async function lineOf(plugin: CallerPlugin) {
+  async function openLine(plugin: CallerPlugin): Promise<CallerLine> {
     const given = options.pluginOptions?.[plugin.name] ?? {};
-    const line =
-      lines.get(plugin.name) ?? (await plugin.open(resolveOptions(plugin.options ?? {}, { given, env: {} })));
+    return await plugin.open(resolveOptions(plugin.options ?? {}, { given, env: {} }));
+  }
+
+  async function placeCall(plugin: CallerPlugin, body: unknown): Promise<RunnerCall> {
+    const line = lines.get(plugin.name) ?? openLine(plugin);
     lines.set(plugin.name, line);
-    return line;
+    const target = { url: runner.url, publicUrl, key: options.apiKey };
+    const start = plugin.starts ? await requestStart(plugin.name, target, body) : undefined;
+    const call = createRunnerCall(await (await line).dial({ ...target, ...(start && { start }) }));
+    calls.add(call);
+    return call;
   }
 
   const testRunner: TestRunner = {
@@ -73,17 +83,25 @@ export async function startRunner({ callers, ...options }: TestRunnerOptions): P
           fix: "Add the default export of the transport's ./caller module to callers.",
         });
       }
-      const target = { url: runner.url, key: options.apiKey };
-      const start = plugin.starts ? await requestStart(transport, target, body) : undefined;
-      const line = await lineOf(plugin);
-      const call = createRunnerCall(await line.dial({ ...target, ...(start && { start }) }));
-      calls.add(call);
-      return call;
+      const placing = placeCall(plugin, body);
+      dialing.add(placing);
+      try {
+        return await placing;
+      } finally {
+        dialing.delete(placing);
+      }
     },
     async close() {
-      await Promise.all([...calls].map((call) => call.hangUp()));
-      await runner.close();
-      await Promise.all([...lines.values()].map((line) => line.close?.()));
+      const none = () => undefined; // `call` has rejected already
+      const late = Promise.allSettled([...dialing].map((placing) => placing.then((call) => call.hangUp(), none)));
+      const results: PromiseSettledResult<unknown>[] = await Promise.allSettled(
+        [...calls].map((call) => call.hangUp()),
+      );
+      results.push(...(await Promise.allSettled([runner.close()])), ...(await late));
+      const closing = [...lines.values()].map((line) => line.then((opened) => opened.close?.(), none));
+      results.push(...(await Promise.allSettled(closing)));
+      const failed = results.find((result) => result.status === "rejected");
+      if (failed) throw failed.reason;
     },
     [Symbol.asyncDispose]: () => testRunner.close(),
   };

@@ -102,14 +102,16 @@ export async function connectCaller(
   let pings: NodeJS.Timeout | undefined;
   const { promise: closed, resolve } = Promise.withResolvers<CallEnd>();
 
-  async function leave(reason = ""): Promise<void> {
+  async function leave(end: CallEnd = { reason: "" }): Promise<void> {
+    // Closing the peer also changes the state of its connection: the first reason counts.
+    if (hasLeft) return void (await closed);
     hasLeft = true;
     clearInterval(pings);
     playout.close();
     await peer.close();
     encoder.free();
     decoder.free();
-    resolve({ reason });
+    resolve(end);
   }
 
   peer.onPacket((packet) => {
@@ -122,7 +124,7 @@ export async function connectCaller(
     else {
       signals.push(message.message);
       // The default of the real client.
-      if (message.message.type === "peerLeft") void leave("peerLeft");
+      if (message.message.type === "peerLeft") void leave({ reason: "peerLeft" });
     }
   });
   function sendData(data: string | Buffer): void {
@@ -141,7 +143,7 @@ export async function connectCaller(
   // The real client sends one per second. Runners may be set to notice the loss of a caller within one.
   if (!hasLeft) pings = setInterval(() => sendData(`ping: ${Date.now()}`), 250);
   peer.connection.connectionStateChange.subscribe((state) => {
-    if (state === "closed" || state === "failed") void leave(`connection ${state}`);
+    if (state === "closed" || state === "failed") void leave({ reason: `connection ${state}`, lost: true });
   });
 
   return {

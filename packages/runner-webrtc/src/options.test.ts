@@ -196,7 +196,7 @@ describe("--esp32", () => {
     expect(() => esp32Options({ ...settings, announceIp: "fd00::1" }, "192.168.1.100")).toThrow("fd00::1");
   });
 
-  test("and --relay-only exclude each other", () => {
+  test("and --relay-only cannot be combined", () => {
     expect(() => esp32Options({ ...settings, relayOnly: true }, "192.168.1.100")).toThrow("--relay-only");
   });
 });

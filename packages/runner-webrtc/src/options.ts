@@ -170,7 +170,7 @@ export function checkSettings({ iceServers, relayOnly, udpPorts }: CallSettings)
 export function esp32Options(options: CallsOptions, host: string): CallsOptions {
   const { announceIp, relayOnly } = options;
   if (relayOnly)
-    throw new RunnerError("OPTION_INVALID", "--esp32 and --relay-only exclude each other.", {
+    throw new RunnerError("OPTION_INVALID", "--esp32 and --relay-only cannot be combined.", {
       fix: "Remove one of them: ESP32 devices do not support TURN.",
     });
   const address = announceIp ?? host;

@@ -96,9 +96,9 @@ export function announcement(state: Pick<CallState, "phase" | "activity" | "noti
 }
 
 const activities: Readonly<Record<Activity, string>> = {
-  listening: "The bot listens",
-  "caller-speaking": "The bot hears you",
-  "bot-speaking": "The bot speaks",
+  listening: "The bot is listening",
+  "caller-speaking": "You are speaking",
+  "bot-speaking": "The bot is speaking",
   interrupted: "The bot was interrupted",
 };
 

@@ -71,7 +71,8 @@ export function App() {
       );
     if (selected.kind === "console") return <CallView phone={phone} transport={selected.name} />;
     const noneSupported = options.every(({ kind }) => kind !== "console");
-    return <TransportExplanation transport={selected} noneSupported={noneSupported} />;
+    const requiresKey = loading.state === "loaded" && loading.status.requiresKey;
+    return <TransportExplanation transport={selected} noneSupported={noneSupported} requiresKey={requiresKey} />;
   }
 }
 

@@ -26,9 +26,11 @@ export function Explanation(props: {
 export function TransportExplanation(props: {
   readonly transport: Exclude<TransportOption, { kind: "console" }>;
   readonly noneSupported: boolean;
+  readonly requiresKey: boolean;
 }) {
   const { transport } = props;
   const { name, label, problem } = transport;
+  const key = props.requiresKey ? "-H 'Authorization: Bearer <key>' " : "";
   const hint = props.noneSupported && <p>{noConsole}</p>;
   const missing = problem && <Missing reason={problem.reason} fix={problem.fix} />;
   if (transport.kind === "unavailable") return <Explanation title={`${label} is not set up`}>{missing}</Explanation>;
@@ -40,7 +42,7 @@ export function TransportExplanation(props: {
           The runner accepts <code>{name}</code> sessions, but this page does not support this transport. Clients start
           a session like this:
         </p>
-        <Copyable value={`curl ${runnerUrl("start")} -d '{"transport": "${name}"}'`} />
+        <Copyable value={`curl ${runnerUrl("start")} ${key}-d '{"transport": "${name}"}'`} />
         {missing}
       </Explanation>
     );

@@ -32,8 +32,8 @@ export function KeyForm({ wrong, onKey }: { readonly wrong: boolean; readonly on
       </div>
       <p id="api-key-hint" className="hint">
         {wrong
-          ? "Check it for typing errors. The operator has set it with --api-key or PIPECAT_RUNNER_API_KEY."
-          : "The operator has set it with --api-key or PIPECAT_RUNNER_API_KEY. It is stored until you close this tab."}
+          ? "Check it for typing errors. The runner's operator sets it with --api-key or PIPECAT_RUNNER_API_KEY."
+          : "The runner's operator sets it with --api-key or PIPECAT_RUNNER_API_KEY. It is stored until you close this tab."}
       </p>
     </form>
   );

@@ -15,7 +15,7 @@ import { type Expectation, failureReason } from "./expectations.ts";
 import { findCaller } from "./find-caller.ts";
 import { type CallFlags, callFlags } from "./flags.ts";
 import { type CallObserver, type CallPlan, type CallResult, type CallTarget, placeCall } from "./place-call.ts";
-import { type CheckedResult, helpText, reportJson, reportText } from "./report.ts";
+import { type CheckedResult, helpText, reportJson, reportText, silentEndNotes } from "./report.ts";
 import { createScreen } from "./screen.ts";
 
 const group: FlagGroup = { name: "Options", table: callFlags };
@@ -63,7 +63,7 @@ export async function callCommand(argv: readonly string[]): Promise<number> {
         ? [await placeShownCall(target, plan, flags, stop.signal)]
         : await placeCalls(target, plan, flags, stop.signal);
     const checked = results.map((result) => check(result, flags.expect));
-    const notes = [...(line.notes ?? []), ...lagNotes(lag.max / 1e6)];
+    const notes = [...(line.notes ?? []), ...silentEndNotes(plugin.name, results), ...lagNotes(lag.max / 1e6)];
     const report = { transport: plugin.name, url: flags.url, results: checked, notes };
     const text = flags.json
       ? reportJson(report)
@@ -132,11 +132,11 @@ async function placeCalls(target: CallTarget, plan: CallPlan, { calls, ramp }: C
 
 function lagNotes(lagMs: number): readonly string[] {
   if (lagMs < ownLagMs) return [];
-  const lag = `This command itself was up to ${Math.round(lagMs)} ms late, because the processor was busy`;
-  return [`${lag}: the figures are too high by as much.`];
+  return [`The CPU was busy: timings may be up to ${Math.round(lagMs)} ms too high.`];
 }
 
 function check(result: CallResult, expectations: readonly Expectation[]): CheckedResult {
-  if (result.failure) return { ...result, failures: [result.failure.message] };
+  const { failure } = result;
+  if (failure) return { ...result, failures: [`${failure.code}: ${failure.message}`] };
   return { ...result, failures: expectations.flatMap((each) => failureReason(each, result.figures) ?? []) };
 }

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { durationMs, encodeWav, measureLevel, measurePitch, tone } from "@pipecat-ts/audio";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { loadCallerAudio, resampledOnce } from "./caller-audio.ts";
 
 function write(bytes: Uint8Array): string {
@@ -63,11 +63,29 @@ test.each([
   });
 });
 
+test("--say names the fix: install espeak-ng if it is missing, and another text if it failed", async () => {
+  onTestFinished(() => void vi.unstubAllEnvs());
+  vi.stubEnv("PATH", "/nowhere");
+  await expect(loadCallerAudio({ say: "hello" })).rejects.toMatchObject({
+    message: "--say: espeak-ng is not installed.",
+    fix: expect.stringMatching(/^Install it/),
+  });
+  const folder = dirname(write(new Uint8Array(0)));
+  const program = join(folder, "espeak-ng");
+  writeFileSync(program, "#!/bin/sh\nexit 1\n");
+  chmodSync(program, 0o755);
+  vi.stubEnv("PATH", folder);
+  await expect(loadCallerAudio({ say: "hello" })).rejects.toMatchObject({
+    message: expect.stringMatching(/^--say: espeak-ng failed: Command failed/),
+    fix: "Check the text, or use --wav.",
+  });
+});
+
 test("a file that does not exist is rejected, and a text beside a file", async () => {
   await expect(loadCallerAudio({ wav: "/nowhere/in.wav" })).rejects.toMatchObject({
     message: expect.stringMatching(/^--wav: cannot read \/nowhere\/in\.wav: ENOENT/),
   });
   await expect(loadCallerAudio({ wav: "in.wav", say: "hello" })).rejects.toMatchObject({
-    message: "--wav and --say exclude each other.",
+    message: "--wav and --say cannot be combined.",
   });
 });

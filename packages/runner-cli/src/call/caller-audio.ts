@@ -17,7 +17,7 @@ export async function loadCallerAudio({
   readonly say?: string | undefined;
 }): Promise<AudioFrame> {
   if (wav !== undefined && say !== undefined) {
-    throw new RunnerError("OPTION_INVALID", "--wav and --say exclude each other.", { fix: "Remove one of them." });
+    throw new RunnerError("OPTION_INVALID", "--wav and --say cannot be combined.", { fix: "Remove one of them." });
   }
   if (wav !== undefined) return await readWav(wav);
   if (say !== undefined) return parse(await speak(say), "The output of espeak-ng");
@@ -69,10 +69,10 @@ async function speak(text: string): Promise<Uint8Array> {
     return stdout;
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = code === "ENOENT" ? "espeak-ng is not installed" : `espeak-ng failed: ${message}`;
-    throw new RunnerError("OPTION_INVALID", `--say: ${reason}.`, {
-      fix: "Install it, on Debian and Ubuntu with apt install espeak-ng, or use --wav.",
-      cause,
-    });
+    const [reason, fix] =
+      code === "ENOENT"
+        ? ["espeak-ng is not installed", "Install it, on Debian and Ubuntu with apt install espeak-ng, or use --wav."]
+        : [`espeak-ng failed: ${message.trim()}`, "Check the text, or use --wav."];
+    throw new RunnerError("OPTION_INVALID", `--say: ${reason}.`, { fix, cause });
   }
 }

@@ -25,12 +25,18 @@ test.each([
 });
 
 test.each([
-  ["first-audio<800ms", "first-audio<800ms: it was 812.3"],
-  ["gaps<2", "gaps<2: it was 2"],
-  ["level>-20dBFS", "level>-20dBFS: it was -21"],
-  ["barge-in<1s", "barge-in<1s: the call has no barge-in"],
+  ["first-audio<800ms", "first-audio<800ms: measured 812.3 ms"],
+  ["gaps<2", "gaps<2: measured 2"],
+  ["level>-20dBFS", "level>-20dBFS: measured -21 dBFS"],
+  ["barge-in<1s", "barge-in<1s: not measured (the bot was not interrupted)"],
 ])("%s is not met, with the reason", (text, reason) => {
   expect(failureReason(parseExpectation(text), call)).toBe(reason);
+});
+
+test("a figure that was not measured does not meet a condition", () => {
+  expect(failureReason(parseExpectation("first-audio<800ms"), { ...call, firstAudioMs: undefined })).toBe(
+    "first-audio<800ms: not measured (the bot was silent)",
+  );
 });
 
 test.each(["", "first-audio", "first-audio=3", "speed<3", "gaps<two", "gaps<2m", "toString<3"])(

@@ -49,8 +49,14 @@ export function parseExpectation(text: string): Expectation {
 export function failureReason({ text, figure, operator, value }: Expectation, call: CallFigures): string | undefined {
   const name = figures[figure];
   const measured = name && call[name];
-  if (measured === undefined) return `${text}: the call has no ${figure}`;
-  return operators[operator](measured, value) ? undefined : `${text}: it was ${round(measured)}`;
+  if (measured === undefined) {
+    return `${text}: not measured (${figure === "barge-in" ? "the bot was not interrupted" : "the bot was silent"})`;
+  }
+  return operators[operator](measured, value) ? undefined : `${text}: measured ${round(measured)}${unitOf(name)}`;
+}
+
+function unitOf(name: string | undefined): string {
+  return name?.endsWith("Ms") ? " ms" : name?.endsWith("Db") ? " dBFS" : "";
 }
 
 function round(value: number): number {

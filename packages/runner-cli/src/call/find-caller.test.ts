@@ -37,7 +37,7 @@ test.each([
 test("a project without callers, and callers that cannot be loaded, are named", async () => {
   const empty = createProject({ "package.json": "{}" });
   await expect(findCaller("pigeon", empty)).rejects.toMatchObject({
-    message: expect.stringContaining("has no dependency that can call a bot"),
+    message: expect.stringMatching(/^No dependency in .*package\.json provides a caller\.$/),
     fix: expect.stringContaining("--project"),
   });
   const broken = (code: string) =>

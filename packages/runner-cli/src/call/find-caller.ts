@@ -59,8 +59,8 @@ async function loadCaller(
 function notFound(transport: string | undefined, names: readonly string[], manifest: string): RunnerError {
   const known = names.toSorted().join(", ");
   if (names.length === 0) {
-    return new RunnerError("TRANSPORT_UNAVAILABLE", `${manifest} has no dependency that can call a bot.`, {
-      fix: "Change to the folder of the bot, or name it with --project.",
+    return new RunnerError("TRANSPORT_UNAVAILABLE", `No dependency in ${manifest} provides a caller.`, {
+      fix: "Run this in the bot's folder, or pass --project <folder>.",
     });
   }
   if (transport === undefined) {

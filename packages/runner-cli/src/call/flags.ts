@@ -47,7 +47,7 @@ export const callFlags: OptionTable<CallFlags> = {
   },
   wav: {
     flag: "wav",
-    description: "WAV file that the caller says (default: generated syllables of 2 s)",
+    description: "WAV file that the caller plays (default: generated syllables of 2 s)",
     schema: Type.String({ minLength: 1 }),
     placeholder: "file",
   },
@@ -59,7 +59,7 @@ export const callFlags: OptionTable<CallFlags> = {
   },
   bargeIn: {
     flag: "barge-in",
-    description: "The caller says it this long after the bot begins to speak, like 2s, and interrupts the bot",
+    description: "The caller interrupts the bot this long after it starts to speak, for example 2s",
     schema: durationSchema(),
     parse: parseDuration,
     placeholder: "duration",
@@ -77,7 +77,7 @@ export const callFlags: OptionTable<CallFlags> = {
   hangUp: {
     flag: "hang-up",
     description:
-      "The caller hangs up this long after the answer, like 20s (default: once it has said everything and heard nothing for 2 s, or after 60 s)",
+      "The caller hangs up this long after the answer, for example 20s (default: after its speech and 2 s of silence, or after 60 s)",
     schema: durationSchema(),
     parse: parseDuration,
     placeholder: "duration",

@@ -135,6 +135,11 @@ test.each([
     { code: 1006, reason: "" },
     { code: "CALL_FAILED", message: "The call ended with 1006." },
   ],
+  [{ reason: "peerLeft" }, undefined],
+  [
+    { reason: "connection failed", lost: true as const },
+    { code: "CALL_FAILED", message: "The call ended with connection failed." },
+  ],
 ])("when the bot ends the call with %j, the failure is %j", async (close, failure) => {
   const { caller, end, state } = fakeCaller();
   const placing = place(async () => caller);
@@ -143,6 +148,16 @@ test.each([
   const result = await placing;
   expect([result.failure, result.end]).toEqual([failure, { ...close, by: "bot" }]);
   expect(state.hungUp).toBe(0);
+});
+
+test.each(["bot", "caller"])("a fatal RTVI error fails the call that the %s ends, with its text", async (by) => {
+  const { caller, end, messages } = fakeCaller();
+  const placing = place(async () => caller, { hangUpMs: 1_000 });
+  messages.push({ label: "rtvi-ai", type: "error", data: { error: "A warning.", fatal: false } });
+  messages.push({ label: "rtvi-ai", type: "error", data: { error: "No API key.", fatal: true } });
+  if (by === "bot") end({ reason: "peerLeft" });
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect((await placing).failure).toEqual({ code: "CALL_FAILED", message: "The bot failed: No API key." });
 });
 
 test("an abort hangs up", async () => {
@@ -169,6 +184,13 @@ test.each([
     {
       code: "RUNNER_UNREACHABLE",
       message: expect.stringMatching(/^No runner answers at http:\/\/localhost:7860\/: ECONNREFUSED\. Start it with/),
+    },
+  ],
+  [
+    Object.assign(new Error("The operation was aborted"), { code: "ABORT_ERR" }),
+    {
+      code: "CALL_TIMED_OUT",
+      message: "The runner did not answer the call within 15 s. Read the runner's log, and check --url.",
     },
   ],
 ])("a call that cannot be placed fails with the reason", async (error, failure) => {

@@ -91,15 +91,27 @@ export async function placeCall(
   const played = caller.playout.played();
   const figures = measureCall(played, { answeredAtMs, endedAtMs, bargedInAtMs });
   const { messages = [], protocolErrors = [] } = caller;
-  const abnormal = end.by === "bot" && end.code !== undefined && end.code !== 1000;
+  const failure = endFailure(end, messages);
   return {
     figures: { ...figures, answerMs: answeredAtMs - dialedAtMs },
-    ...(abnormal && { failure: { code: "CALL_FAILED", message: `The call ended with ${describeEnd(end)}.` } }),
+    ...(failure && { failure }),
     end,
     protocolErrors,
     transcript: createTranscript().read(messages),
     played,
   };
+}
+
+/** A fatal RTVI error, a lost connection, or a close code other than 1000. */
+function endFailure(end: NonNullable<CallResult["end"]>, messages: readonly unknown[]): CallResult["failure"] {
+  const code = "CALL_FAILED";
+  for (const message of messages) {
+    const { type, data } = Object(message) as { readonly type?: unknown; readonly data?: unknown };
+    const { fatal, error } = Object(data) as { readonly fatal?: unknown; readonly error?: unknown };
+    if (type === "error" && fatal === true) return { code, message: `The bot failed: ${String(error)}` };
+  }
+  const abnormal = end.lost === true || (end.code !== undefined && end.code !== 1000);
+  return end.by === "bot" && abnormal ? { code, message: `The call ended with ${describeEnd(end)}.` } : undefined;
 }
 
 /** `1011 bot-failed`. */
@@ -121,14 +133,23 @@ async function dial(target: CallTarget): Promise<Caller> {
     const dialing = line.dial(invitation);
     if (await withTimeout(dialing, dialTimeoutMs)) return await dialing;
     dialing.then((late) => late.drop()).catch(() => undefined); // The call has failed already.
-    throw new RunnerError("CALL_TIMED_OUT", `The runner did not answer the call within ${dialTimeoutMs / 1000} s.`);
+    throw timedOut();
   } catch (error) {
     if (isRunnerError(error)) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
+    // The timeout of a request.
+    if (code === "ABORT_ERR") throw timedOut(error);
     throw code === undefined
       ? new RunnerError("CALL_REJECTED", message, { cause: error })
       : unreachable(url, code, error);
   }
+}
+
+function timedOut(cause?: unknown): RunnerError {
+  return new RunnerError("CALL_TIMED_OUT", `The runner did not answer the call within ${dialTimeoutMs / 1000} s.`, {
+    fix: "Read the runner's log, and check --url.",
+    cause,
+  });
 }
 
 function unreachable(url: URL, code: string, cause: unknown): RunnerError {

@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
 import { parseExpectation } from "./expectations.ts";
-import { type CheckedResult, reportJson, reportText } from "./report.ts";
+import { type CheckedResult, reportJson, reportText, silentEndNotes } from "./report.ts";
 
 const stream = new PassThrough() as unknown as NodeJS.WriteStream;
 
@@ -17,6 +17,7 @@ function result(firstAudioMs: number | undefined, failures: readonly string[] = 
 const unanswered: CheckedResult = {
   ...result(undefined, ["No runner answers."]),
   figures: { ...result(undefined).figures, answerMs: undefined },
+  failure: { code: "RUNNER_UNREACHABLE", message: "No runner answers." },
   end: undefined as never,
 };
 
@@ -56,9 +57,22 @@ test("JSON has every call and the percentiles; a missing figure is null", () => 
     answered: 1,
     failed: 1,
     calls: [
-      { ok: true, firstAudioMs: 95.3, bargeInMs: null, end: { by: "caller", code: 1000 } },
-      { ok: false, failures: ["No runner answers."], answerMs: null, end: null },
+      { ok: true, code: null, firstAudioMs: 95.3, bargeInMs: null, end: { by: "caller", code: 1000 } },
+      { ok: false, code: "RUNNER_UNREACHABLE", failures: ["No runner answers."], answerMs: null, end: null },
     ],
     percentiles: { firstAudioMs: { p50: 95.3, max: 95.3 } },
   });
+});
+
+test("calls that the bot ended before any audio are noted where the transport does not tell why", () => {
+  const ended = (firstAudioMs: number | undefined, end: object = {}): CheckedResult => ({
+    ...result(firstAudioMs),
+    end: { by: "bot", reason: "peerLeft", ...end },
+  });
+  const notes = (...results: CheckedResult[]) => silentEndNotes("webrtc", results);
+  expect(notes(ended(undefined))).toEqual([
+    "The bot ended the call before any audio. webrtc does not tell why a call ended: see the runner's log.",
+  ]);
+  expect(notes(ended(undefined), ended(undefined), ended(20))).toEqual([expect.stringContaining("ended 2 calls")]);
+  expect(notes(ended(20), ended(undefined, { code: 1000 }), result(undefined))).toEqual([]);
 });

@@ -49,15 +49,16 @@ export function reportText(report: CallReport, stream: Stream): string {
   ].join("\n");
 }
 
-/** One JSON object: every call, and percentiles of the figures. Durations are in ms, levels in dBFS. */
+/** One JSON object: every call, with the code of its failure, and percentiles of the figures. Durations are in ms, levels in dBFS. */
 export function reportJson({
   transport,
   url,
   results,
   notes,
 }: Omit<CallReport, "recordedTo" | "expectations">): string {
-  const calls = results.map(({ figures, end, failures, protocolErrors, transcript }) => ({
+  const calls = results.map(({ figures, end, failure, failures, protocolErrors, transcript }) => ({
     ok: failures.length === 0,
+    code: failure?.code ?? null,
     ...rounded(figures),
     end: end ?? null,
     transcript,
@@ -79,6 +80,19 @@ export function helpText(groups: readonly FlagGroup[], columns?: number): string
     "Calls the bot of a runner, like an app or a phone carrier, and prints what was measured.",
   ];
   return [...usage, ...sections.flatMap(({ title, body }) => ["", `${title}:`, body])].join("\n");
+}
+
+/** Notes on calls that the bot ended before any audio, over a transport that does not tell why. */
+export function silentEndNotes(transport: string, results: readonly CallResult[]): readonly string[] {
+  const count = results.filter(
+    ({ figures, failure, end }) =>
+      !failure && end?.by === "bot" && end.code === undefined && figures.firstAudioMs === undefined,
+  ).length;
+  if (count === 0) return [];
+  const calls = count === 1 ? "the call" : `${count} calls`;
+  return [
+    `The bot ended ${calls} before any audio. ${transport} does not tell why a call ended: see the runner's log.`,
+  ];
 }
 
 type Row = [label: string, value: string];

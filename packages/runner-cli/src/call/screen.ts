@@ -21,10 +21,8 @@ export function createScreen(stream: NodeJS.WriteStream): Screen {
   }
 
   return {
-    answered(answerMs) {
+    answered() {
       answered = true;
-      clear();
-      stream.write(`answered after ${Math.round(answerMs)} ms\n`);
     },
     levels(caller, bot) {
       if (!stream.isTTY) return;

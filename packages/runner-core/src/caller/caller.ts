@@ -78,6 +78,8 @@ export interface CallEnd {
   readonly code?: number;
   /** The reason on the wire, such as `bot-finished`; empty without one. */
   readonly reason: string;
+  /** Whether the connection was lost, on wires without a close code. */
+  readonly lost?: true;
 }
 
 /**
