@@ -117,12 +117,19 @@ export const connectionLost: Notice = {
   text: `The connection to the runner was lost. Either the runner stopped or the network failed. ${again}`,
 };
 
+const botReported = "The bot reported: ";
+
+/** Whether the notice says what the bot itself reported. */
+export function isReportOfBot({ text }: Notice): boolean {
+  return text.startsWith(botReported);
+}
+
 /** A problem that the client library or the bot reported during the call, and whether it ends the call. */
 export function reported(text: string, fatal = false): { readonly notice: Notice; readonly ends: boolean } {
   const code = /^websocket connection closed\. Code: (\d+)/.exec(text)?.[1];
   if (code !== undefined) return { notice: closed(Number(code)), ends: true };
   return {
-    notice: { tone: "error", title: "The bot failed", text: `The bot reported: ${sentence(text)}` },
+    notice: { tone: "error", title: "The bot failed", text: `${botReported}${sentence(text)}` },
     ends: fatal,
   };
 }

@@ -57,6 +57,9 @@ function helpText(columns?: number): string {
   return `Usage: pipecat-runner doctor [bot] [options] [--json]\n\n${beside("", about, 0, columns)}\n\n${lines.join("\n")}\n`;
 }
 
+/** How long a program that uses the port may take to show that it is a runner, in ms. */
+const runnerMs = 2_000;
+
 const passed: DoctorResult = { state: "passed" };
 
 /** A check whose result is known. */
@@ -144,13 +147,13 @@ export async function* checkServer(
   let server: HttpServer | undefined;
   yield {
     name: `Port ${port} on ${settings.host}`,
-    async run(signal) {
+    async run() {
       try {
         server = await front.open(trips?.handlers ?? noRequests);
         return { state: "passed", detail: "free" };
       } catch (error) {
         if (!isRunnerError(error) || error.code !== "PORT_IN_USE") throw error;
-        if (!(await isRunner(settings.host, port, signal))) throw error;
+        if (!(await isRunner(settings.host, port))) throw error;
         return { state: "skipped", reason: "in use by a running runner" };
       }
     },
@@ -175,15 +178,17 @@ const noRequests: RoundTrips["handlers"] = {
 };
 
 /** Whether a runner answers at a port of this machine. */
-async function isRunner(host: string, port: number, signal: AbortSignal): Promise<boolean> {
+async function isRunner(host: string, port: number): Promise<boolean> {
   const address = host.replace(/^\[|\]$/g, "");
   const name = address === "0.0.0.0" || address === "::" ? "localhost" : address;
   const url = `http://${name.includes(":") ? `[${name}]` : name}:${port}/status`;
   try {
-    const status: unknown = await (await fetch(url, { signal, redirect: "error" })).json();
+    const status: unknown = await (
+      await fetch(url, { signal: AbortSignal.timeout(runnerMs), redirect: "error" })
+    ).json();
     return Array.isArray(Object(status).transports);
   } catch {
-    return false; // Another server, or none that speaks HTTP.
+    return false; // Another server, one that does not speak HTTP, or one that is silent.
   }
 }
 

@@ -232,19 +232,25 @@ test("a bot that leaves ends the call, with the error that it reported just befo
   });
 });
 
-test("an error of the bot that is decoded after the end explains it, unless the user ended the call", async () => {
-  const closed = { type: "error", data: { message: "websocket connection closed. Code: 1000" } };
-  const failed = { type: "error", data: { error: "No model", fatal: true } };
-  await inCall();
-  client.emit(RTVIEvent.Error, closed);
-  expect(state.notice?.text).toBe("The bot ended the call.");
-  client.emit(RTVIEvent.Error, failed);
-  expect(state).toMatchObject({ phase: "ended", notice: { title: "The bot failed" } });
-  client = new FakeClient();
-  (await inCall()).hangUp();
-  client.emit(RTVIEvent.Error, failed);
-  expect(state.notice?.text).toBe("You ended the call.");
-});
+test.each([
+  [1000, /^The bot ended the call\.$/],
+  [1011, /^The bot failed and the call ended\./],
+])(
+  "an error of the bot that is decoded after the end with code %i explains it, unless the user ended the call",
+  async (code, text) => {
+    const closed = { type: "error", data: { message: `websocket connection closed. Code: ${code}` } };
+    const failed = { type: "error", data: { error: "No model", fatal: true } };
+    await inCall();
+    client.emit(RTVIEvent.Error, closed);
+    expect(state.notice?.text).toMatch(text);
+    client.emit(RTVIEvent.Error, failed);
+    expect(state).toMatchObject({ phase: "ended", notice: { text: "The bot reported: No model." } });
+    client = new FakeClient();
+    (await inCall()).hangUp();
+    client.emit(RTVIEvent.Error, failed);
+    expect(state.notice?.text).toBe("You ended the call.");
+  },
+);
 
 test("a fatal error of the bot ends the call", async () => {
   await inCall();

@@ -6,6 +6,7 @@ import {
   canceled,
   connectFailed,
   connectionLost,
+  isReportOfBot,
   microphoneFailed,
   type Notice,
   NoticeError,
@@ -275,8 +276,9 @@ export class Call {
     const { notice, ends } = reported(String(error ?? message ?? "unknown error"), fatal === true);
     if (this.#abort.signal.aborted) {
       // The WebSocket transport decodes messages after it has learned that the socket is closed.
-      const explains = notice.title === "The bot failed" && this.#state.notice?.title === "Call ended";
-      if (explains && this.#state.notice !== youHungUp) this.#view.change({ notice });
+      const { notice: shown } = this.#state;
+      const explains = isReportOfBot(notice) && !(shown && isReportOfBot(shown)) && shown !== youHungUp;
+      if (explains) this.#view.change({ notice });
     } else if (ends) {
       this.end(notice);
     } else {
