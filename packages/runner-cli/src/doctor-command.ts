@@ -46,6 +46,9 @@ export async function doctor(argv: readonly string[]): Promise<number> {
   return items.some(({ state }) => state === "failed") ? 1 : 0;
 }
 
+/** How long a program that uses the port may take to show that it is a runner, in ms. */
+const runnerMs = 2_000;
+
 function helpText(columns?: number): string {
   const rows: readonly (readonly [name: string, description: string])[] = [
     ["bot", "The file that exports bot(args). Default: the one that pipecat-runner runs."],
@@ -56,9 +59,6 @@ function helpText(columns?: number): string {
   const about = `Checks what a runner with these options needs, and says how to fix what is missing. Starts no bot and no transport. The exit code is 1 when a check fails.`;
   return `Usage: pipecat-runner doctor [bot] [options] [--json]\n\n${beside("", about, 0, columns)}\n\n${lines.join("\n")}\n`;
 }
-
-/** How long a program that uses the port may take to show that it is a runner, in ms. */
-const runnerMs = 2_000;
 
 const passed: DoctorResult = { state: "passed" };
 
