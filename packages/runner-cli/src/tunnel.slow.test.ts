@@ -65,7 +65,7 @@ test("a tunnel that cannot start is an error that says why", async () => {
     code: "TUNNEL_FAILED",
     message: expect.stringMatching(/^cloudflared exited without a public URL\. Its last line: no route to/),
     fix: expect.stringContaining(
-      "Run `cloudflared tunnel --no-autoupdate --url http://localhost:7860` to see the error",
+      `Run \`cloudflared tunnel --no-autoupdate --url http://localhost:${settings.port}\` to see the error`,
     ),
   });
 });
