@@ -68,8 +68,8 @@ export interface DoctorContext {
   readonly settings: RunnerSettings;
   /**
    * Sends a request from this machine to a path below the public URL, and resolves with the request that arrives at the runner's
-   * port. `create` gets the URL, which has a query, to sign it. Missing without a public URL, and while the port is in use. Rejects
-   * with PUBLIC_URL_UNREACHABLE.
+   * port. `create` gets the URL, which has a query, to sign it. Missing without a public URL that
+   * leads to this port. Rejects with PUBLIC_URL_UNREACHABLE.
    */
   readonly roundTrip?: ((path: string, create: (url: URL) => SentRequest) => Promise<ReceivedRequest>) | undefined;
 }
