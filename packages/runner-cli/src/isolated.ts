@@ -7,7 +7,7 @@ import { createLogger, resolveRunnerFlags, runnerOptionsFrom } from "@pipecat-ts
 import { type BannerNotes, notesOf, printBanner } from "./banner.ts";
 import { parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
 import { commandFlags } from "./flags.ts";
-import { listenForKeys } from "./keys.ts";
+import { type Keys, listenForKeys } from "./keys.ts";
 import { openBrowser } from "./open-browser.ts";
 import { logOptions, prepareRunner } from "./prepare-runner.ts";
 import { handleUncaughtErrors, nameLeakedListeners, stopOnSignals } from "./process-events.ts";
@@ -87,7 +87,9 @@ export async function runIsolated(command: IsolatedCommand): Promise<number> {
     refreshTypeFile(project, logger);
     const entry = fileURLToPath(import.meta.resolve("pipecat-runner/worker"));
     const workers = { entry, args: [itself ?? "", ...argv], env };
-    const gateway = createGateway({ runner: { ...settings, logger }, isolation, workers });
+    let keys: Keys | undefined;
+    const onWorkerExit = () => keys?.restore();
+    const gateway = createGateway({ runner: { ...settings, logger }, isolation, workers, onWorkerExit });
     // Live calls continue in the workers when this process fails.
     handleUncaughtErrors({ handleUncaught: () => false }, logger, () => process.exit(1), process);
     function reload(): Promise<void> {
@@ -99,11 +101,11 @@ export async function runIsolated(command: IsolatedCommand): Promise<number> {
     const { report, url } = gateway;
     const { transports, unauthenticatedRoutes } = report;
     const notes = report.notes as BannerNotes;
-    const keys = listenForKeys({
+    keys = listenForKeys({
       open: () => void openBrowser(url, logger),
       restart: { description: "run changed code in new calls", run: reload },
     });
-    printBanner({ ...notes, url, settings, transports, unauthenticatedRoutes, keys });
+    printBanner({ ...notes, url, settings, transports, unauthenticatedRoutes, keys: keys.description });
     if (open) await openBrowser(url, logger);
     await stopped;
     return 0;

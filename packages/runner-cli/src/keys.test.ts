@@ -31,7 +31,9 @@ const actions = () => ({ open: vi.fn(), restart: { description: "restart", run: 
 test("keys open, restart and quit, and h lists them", () => {
   const { host, steps, type } = createHost();
   const { open, restart } = actions();
-  expect(listenForKeys({ open, restart }, host, () => true)).toBe("h help, o open in the browser, r restart, q quit");
+  expect(listenForKeys({ open, restart }, host, () => true).description).toBe(
+    "h help, o open in the browser, r restart, q quit",
+  );
   expect(steps.splice(0)).toEqual(["pause", "raw", "resume"]);
   type("o");
   expect(open).toHaveBeenCalledOnce();
@@ -66,7 +68,7 @@ test("r does nothing until a restart has ended", async () => {
 
 test("without a way to restart, r does nothing and is not named", () => {
   const { host, type } = createHost();
-  expect(listenForKeys({ open: vi.fn() }, host, () => true)).toBe("h help, o open in the browser, q quit");
+  expect(listenForKeys({ open: vi.fn() }, host, () => true).description).toBe("h help, o open in the browser, q quit");
   expect(() => type("r")).not.toThrow();
 });
 
@@ -100,10 +102,18 @@ test("the terminal leaves raw mode when the process exits", () => {
   expect(steps).toEqual(["cooked", "pause"]);
 });
 
+test("keys are read again after a child process has ended", () => {
+  const { host, steps } = createHost();
+  const { restore } = listenForKeys(actions(), host, () => true);
+  steps.length = 0;
+  restore();
+  expect(steps).toEqual(["cooked", "pause", "raw", "resume"]);
+});
+
 test("a background process neither reads the terminal nor changes its mode, until it is in the foreground", () => {
   const { host, steps, events } = createHost();
   let inForeground = false;
-  expect(listenForKeys(actions(), host, () => inForeground)).toBe("");
+  expect(listenForKeys(actions(), host, () => inForeground).description).toBe("");
   events.emit("SIGCONT");
   events.emit("exit");
   expect(steps.splice(0)).toEqual(["pause", "pause"]);
@@ -118,7 +128,7 @@ test.each<[string, Partial<KeyHost>, object]>([
   ["stderr", { stderr: { write: () => true } }, {}],
 ])("without a terminal on %s, nothing is read", (_, more, terminal) => {
   const { host, steps } = createHost(more, terminal);
-  expect(listenForKeys(actions(), host, () => true)).toBe("");
+  expect(listenForKeys(actions(), host, () => true).description).toBe("");
   expect(steps).toEqual([]);
   expect(host.stdin.listenerCount("data")).toBe(0);
 });
@@ -126,6 +136,6 @@ test.each<[string, Partial<KeyHost>, object]>([
 test("a bot that reads the terminal itself keeps its keys", () => {
   const { host, steps } = createHost();
   host.stdin.on("data", () => undefined);
-  expect(listenForKeys(actions(), host, () => true)).toBe("");
+  expect(listenForKeys(actions(), host, () => true).description).toBe("");
   expect(steps).toEqual([]);
 });

@@ -21,6 +21,16 @@ export interface KeyHost {
   kill(pid: number, signal: NodeJS.Signals): unknown;
 }
 
+/** The keys that are read. */
+export interface Keys {
+  /** Names them, for the banner. Empty when none are read. */
+  readonly description: string;
+  /** Reads keys again after a child process has ended: Node then gives the terminal the mode that it had when the child started. */
+  restore(): void;
+}
+
+const noKeys: Keys = { description: "", restore: () => undefined };
+
 /** The keys that a terminal without raw mode turns into signals. */
 const signals: ReadonlyMap<string, NodeJS.Signals> = new Map([
   ["\u0003", "SIGINT"],
@@ -30,21 +40,20 @@ const signals: ReadonlyMap<string, NodeJS.Signals> = new Map([
 
 /**
  * Reads keys from the terminal until the process exits: h, o, r and q. Ctrl-C, Ctrl-Z and Ctrl-\ do what they do without raw mode.
- * Returns a line that names the keys.
  *
- * Does nothing and returns "" unless stdin, stdout and stderr are terminals, because a pager or `jq` reads the same terminal; when
+ * Does nothing unless stdin, stdout and stderr are terminals, because a pager or `jq` reads the same terminal; when
  * the bot's file reads stdin; and in the background, where reading would stop the process.
  */
 export function listenForKeys(
   actions: KeyActions,
   host: KeyHost = process,
   inForeground: () => boolean = isInForeground,
-): string {
+): Keys {
   const { stdin, stdout, stderr } = host;
   const { restart } = actions;
   let isRestarting = false;
   const isOnTerminal = [stdin, stdout, stderr].every(({ isTTY }) => isTTY === true);
-  if (!isOnTerminal || stdin.listenerCount("data") + stdin.listenerCount("readable") > 0) return "";
+  if (!isOnTerminal || stdin.listenerCount("data") + stdin.listenerCount("readable") > 0) return noKeys;
 
   /** As the terminal does it: to all processes of the foreground, such as a `pnpm` around this one. */
   function send(signal: NodeJS.Signals): void {
@@ -91,6 +100,15 @@ export function listenForKeys(
     stdin.pause();
   }
 
+  function restore(): void {
+    if (!inForeground()) {
+      stdin.pause();
+      return;
+    }
+    leave();
+    enter();
+  }
+
   stdin.on("data", (data) => {
     const text = data.toString();
     // Pasted text and the codes of other keys, such as arrows, contain letters that were not pressed.
@@ -101,15 +119,11 @@ export function listenForKeys(
     if (inForeground()) leave();
   });
   // After Ctrl-Z and `fg` or `bg`. The shell has reset the terminal, and stops a background process that changes its mode.
-  host.on("SIGCONT", () => {
-    if (!inForeground()) return stdin.pause();
-    leave();
-    enter();
-  });
+  host.on("SIGCONT", restore);
   stdin.pause(); // The listener of data has started to read.
-  if (!inForeground()) return "";
+  if (!inForeground()) return { description: "", restore };
   enter();
-  return [...keys].map(([key, [description]]) => `${key} ${description}`).join(", ");
+  return { description: [...keys].map(([key, [description]]) => `${key} ${description}`).join(", "), restore };
 }
 
 /** Whether the terminal's keys are for this process: it was not started with `&`. */

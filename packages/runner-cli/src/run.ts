@@ -88,7 +88,7 @@ async function serve(
     open: () => void openBrowser(url, logger),
     restart: canRestart ? { description: "restart", run: restart } : undefined,
   });
-  printBanner({ ...notesOf(line), url, settings, transports, unauthenticatedRoutes, keys });
+  printBanner({ ...notesOf(line), url, settings, transports, unauthenticatedRoutes, keys: keys.description });
   if (open) await openBrowser(url, logger);
   await stopped;
   return end.exitCode;

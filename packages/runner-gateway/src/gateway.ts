@@ -21,6 +21,8 @@ export interface GatewayOptions {
   readonly isolation: Omit<IsolationFlags, "isolation">;
   /** The program of the workers, or how to start one. */
   readonly workers: Omit<WorkerProgram, "memoryMb"> | StartWorker;
+  /** Called when a worker has exited, for whatever reason. */
+  onWorkerExit?(): void;
 }
 
 /**
@@ -49,7 +51,7 @@ export interface Gateway {
 }
 
 /** Creates a gateway. Opens nothing before `listen()`. Throws OPTION_INVALID. */
-export function createGateway({ runner, isolation, workers }: GatewayOptions): Gateway {
+export function createGateway({ runner, isolation, workers, onWorkerExit }: GatewayOptions): Gateway {
   const { logger } = runner;
   const front = createFront(runner);
   const { maxSessions, shutdownTimeoutMs } = front.settings;
@@ -72,7 +74,10 @@ export function createGateway({ runner, isolation, workers }: GatewayOptions): G
     folder: () => required(folder),
     url: () => required(server).url,
     ...{ maxSessions, workerSessions, maxWorkers, warmWorkers, workerCalls, shutdownTimeoutMs, logger },
-    onExit: (exit, counters) => metrics.workerExited(exit, counters),
+    onExit(exit, counters) {
+      metrics.workerExited(exit, counters);
+      onWorkerExit?.();
+    },
     onSilent: () => metrics.workerSilent(),
     onSessionEnded: (transport: string, reason: CloseReason) => front.metrics.sessionEnded(transport, reason),
   });
