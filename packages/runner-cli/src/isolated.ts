@@ -95,7 +95,9 @@ export async function runIsolated(command: IsolatedCommand): Promise<number> {
     function reload(): Promise<void> {
       return gateway.reload().catch(() => undefined); // It is logged.
     }
-    const stopped = stopOnSignals(gateway, logger, signalsOf(gateway), () => void reload());
+    // A terminal that is closed sends SIGHUP too.
+    const reloadOnHangUp = process.stdin.isTTY ? undefined : () => void reload();
+    const stopped = stopOnSignals(gateway, logger, signalsOf(gateway), reloadOnHangUp);
     const hasStopped = await Promise.race([gateway.listen(), stopped.then(() => true)]);
     if (hasStopped) return 0;
     const { report, url } = gateway;

@@ -49,3 +49,11 @@ test("with process isolation, r runs changed code in new calls, and q quits", as
   await program.printed(/ended 0\r?\n/);
   expect(await program.ended).toBe(0);
 });
+
+test("with process isolation, the program ends when its terminal is closed", async () => {
+  const program = start("--port", "0", "--isolation", "process");
+  const [, port = ""] = await program.printed(/http:\/\/localhost:(\d+)/);
+  await program.printed(/q quit/);
+  program.signal("SIGKILL"); // to the program that provides the terminal
+  await expect.poll(() => fetch(`http://127.0.0.1:${port}/livez`).catch(() => "closed")).toBe("closed");
+});
