@@ -14,6 +14,16 @@ import { type Package, packAll, readManifest, run } from "./tarballs.ts";
 const root = dirname(import.meta.dirname);
 const temporary = mkdtempSync(join(tmpdir(), "pipecat-packages-"));
 
+/** Rejects unless a package that contains libraries contains their licenses. */
+async function checkLicenses({ name, tarball }: Package): Promise<void> {
+  const contents = (await run("tar", ["-xzOf", tarball, "--wildcards", "*/dist/*.js.map"], root)).includes(
+    "node_modules/",
+  );
+  const files = await run("tar", ["-tzf", tarball], root);
+  if (contents && !files.includes("third-party-licenses.md"))
+    throw new Error(`${name} has no third-party-licenses.md.`);
+}
+
 async function lint({ tarball }: Package): Promise<void> {
   await run("publint", ["run", tarball, "--strict"], root);
   await run("attw", [tarball, "--profile", "esm-only", "--no-emoji"], root);
@@ -105,13 +115,13 @@ async function failures(checks: readonly Promise<void>[]): Promise<readonly stri
 try {
   const packages = await packAll(join(temporary, "tarballs"));
   const errors: string[] = [];
-  for (const packed of packages) errors.push(...(await failures([lint(packed)])));
+  for (const packed of packages) errors.push(...(await failures([lint(packed), checkLicenses(packed)])));
   errors.push(...(await failures([compile("npm", packages), compile("pnpm", packages)])));
   for (const error of errors) console.error(error);
   if (errors.length > 0) process.exitCode = 1;
   else
     console.log(
-      `packages: ${packages.length} tarballs pass publint and are-the-types-wrong, and compile under npm and pnpm`,
+      `packages: ${packages.length} tarballs pass publint and are-the-types-wrong, compile under npm and pnpm, and answer an offer`,
     );
 } finally {
   rmSync(temporary, { recursive: true, force: true });

@@ -21,7 +21,7 @@ import { itemText, runChecks, summaryText } from "./doctor.ts";
 import { setOptionFix } from "./flags.ts";
 import { isSupported, nodeVersions, readManifest } from "./manifest.ts";
 import { beside } from "./output.ts";
-import { type FoundPlugins, findPlugins } from "./plugins.ts";
+import { type FoundPlugins, findPlugins, installTransport } from "./plugins.ts";
 import { findProject, loadEnvironment, type Project, shownPath } from "./project.ts";
 import { createRoundTrips, type RoundTrips } from "./round-trip.ts";
 import { sendConsoleToStderr } from "./standard-streams.ts";
@@ -124,9 +124,7 @@ function* checkPackages({ plugins, failures, duplicates, missing }: FoundPlugins
     });
   }
   if (plugins.length > 0) return;
-  const fix =
-    "Install one: npm i @pipecat-ts/runner-<name>. To list them: npm search keywords:pipecat-runner-transport";
-  yield known("Transports", { state: "failed", reason: "None is installed.", fix });
+  yield known("Transports", { state: "failed", reason: "None is installed.", fix: installTransport });
 }
 
 /** Checks the port, the public URL and the transports. */

@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import { type DoctorCheck, type DoctorResult, isRunnerError, withTimeout } from "@pipecat-ts/runner-core";
-import { wrap } from "./output.ts";
+import { widthBeside, wrap } from "./output.ts";
 
 /** How long one check may take, in ms. */
 const checkMs = 5_000;
@@ -47,10 +47,9 @@ export function itemText(item: CheckedItem, stream: NodeJS.WriteStream): string 
   const [color, mark] = marks[item.state];
   const note = item.state === "passed" ? (item.detail ?? "") : item.reason;
   const fix = item.state === "passed" ? "" : (item.fix ?? "");
-  const width = Math.max(40, Math.min(stream.columns || 100, 100) - 4);
   const [first = "", ...more] = [item.name + (note && `: ${note}`), fix && `→\u00a0${fix}`]
     .filter((text) => text !== "")
-    .flatMap((text) => wrap(text, width));
+    .flatMap((text) => wrap(text, widthBeside(4, stream.columns)));
   return [`  ${styleText(color, mark, { stream })} ${first}`, ...more.map((line) => `    ${line}`), ""].join("\n");
 }
 

@@ -8,6 +8,10 @@ import type { BotOptions } from "./flags.ts";
 import { importModule } from "./import-module.ts";
 import { type Project, readJson, shownPath } from "./project.ts";
 
+/** The fix where no transport is installed. */
+export const installTransport =
+  "Install one: npm i @pipecat-ts/runner-<name>. To list them: npm search keywords:pipecat-runner-transport";
+
 /** The default export of `pipecat-runner.config.ts`, for projects that choose their transports or declare flags. */
 export interface RunnerConfig {
   /** The transports, instead of those found among the project's dependencies. */

@@ -15,7 +15,7 @@ import {
 import { hasClient } from "./banner.ts";
 import type { CommandLine } from "./command-line.ts";
 import { commandFlags } from "./flags.ts";
-import type { FoundPlugins } from "./plugins.ts";
+import { type FoundPlugins, installTransport } from "./plugins.ts";
 import { shownPath } from "./project.ts";
 import { readRunnerBody } from "./runner-body.ts";
 import { boundStandardStreams } from "./standard-streams.ts";
@@ -87,8 +87,6 @@ function noTransport({ found, project }: Pick<CommandLine, "found" | "project">)
   const manifest = shownPath(join(project.folder, "package.json"));
   const message = `No transport is installed: ${manifest} has no dependency that is a transport.`;
   const fix =
-    missing.length > 0
-      ? `Install the missing dependencies (${missing.join(", ")}): npm install`
-      : "Install one: npm i @pipecat-ts/runner-<name>. To list them: npm search keywords:pipecat-runner-transport";
+    missing.length > 0 ? `Install the missing dependencies (${missing.join(", ")}): npm install` : installTransport;
   return new RunnerError("TRANSPORT_UNAVAILABLE", message, { fix });
 }

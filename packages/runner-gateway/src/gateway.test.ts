@@ -434,8 +434,10 @@ test("a reload puts new sessions into new workers, and old ones end with their l
   const later = await host.start();
   expect(ownerOf(host, later)).toBeGreaterThan(2);
   const old = ownerOf(host, id) ?? 0;
+  const before = host.exits();
   socket.close();
   await expect.poll(() => host.workers.running.has(old)).toBe(false);
+  await expect.poll(() => host.exits() - before).toBe(1);
   expect(reasons(host.log)).toEqual(["caller-left"]);
 });
 

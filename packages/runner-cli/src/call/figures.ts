@@ -29,7 +29,8 @@ export interface CallTimes {
   readonly bargedInAtMs: number | undefined;
 }
 
-const audibleDb = -45;
+/** Audio of the bot below this level, in dBFS, counts as silence. */
+export const audibleDb = -45;
 const shortestGapMs = 20;
 const longestGapMs = 500;
 /** A bot that is silent for so long has stopped. Pauses between syllables are shorter. */

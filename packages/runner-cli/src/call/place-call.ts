@@ -13,7 +13,7 @@ import {
   rtviData,
   rtviMessage,
 } from "@pipecat-ts/runner-core/caller";
-import { type CallFigures, measureCall } from "./figures.ts";
+import { audibleDb, type CallFigures, measureCall } from "./figures.ts";
 import type { KeyPress } from "./flags.ts";
 import { createTranscript, type TranscriptLine } from "./transcript.ts";
 
@@ -71,7 +71,6 @@ const longestMs = 60_000;
 /** A caller that wants to interrupt waits so long for the bot to speak. */
 const greetingTimeoutMs = 10_000;
 const keyPauseMs = 200;
-const audibleDb = -45;
 
 /** Places one call and plays its plan. Never rejects: a call that fails is a result. An abort hangs up. */
 export async function placeCall(

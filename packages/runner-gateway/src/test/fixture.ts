@@ -13,6 +13,8 @@ export interface GatewayFixture extends AsyncDisposable {
   readonly gateway: Gateway;
   readonly workers: InMemoryWorkers;
   readonly log: RecordingLogger;
+  /** How many workers have exited, as the gateway reports it. */
+  readonly exits: () => number;
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** Starts a session, and returns its id. Throws with status and code when it is rejected. */
   start(): Promise<string>;
@@ -35,6 +37,7 @@ export async function startGateway(
   const log = createRecordingLogger();
   const common = { host: "127.0.0.1", port: 0, env: {}, logger: log, ...options };
   const workers = createInMemoryWorkers(() => ({ bot: listeningBot, plugins: [fakePlugin()], ...common }));
+  let exits = 0;
   const gateway = createGateway({
     runner: common,
     isolation: {
@@ -46,6 +49,7 @@ export async function startGateway(
       ...isolation,
     },
     workers: workers.start,
+    onWorkerExit: () => void exits++,
   });
   await gateway.listen();
 
@@ -66,6 +70,7 @@ export async function startGateway(
     gateway,
     workers,
     log,
+    exits: () => exits,
     fetch: (path, init) => fetch(new URL(path, gateway.url), { redirect: "manual", ...init }),
     start,
     connect,
