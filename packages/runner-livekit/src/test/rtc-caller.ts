@@ -26,6 +26,7 @@ export async function joinRoom(url: string, token: string, heard?: (frame: Audio
   const playout = createPlayout();
   const messages: unknown[] = [];
   const { promise: closed, resolve } = Promise.withResolvers<void>();
+  const readers = new Set<ReadableStreamDefaultReader<rtc.AudioFrame>>();
   let left: Promise<void> | undefined;
   // The track may be gone already.
   room.on("trackSubscribed", (track) => void listen(track).catch(() => undefined));
@@ -37,8 +38,10 @@ export async function joinRoom(url: string, token: string, heard?: (frame: Audio
 
   async function listen(track: rtc.RemoteTrack): Promise<void> {
     const stream = new sdk.AudioStream(track, { sampleRate: 24_000, numChannels: 1, frameSizeMs: 20 });
-    for await (const { data } of stream) {
-      const frame = { samples: data, sampleRate: 24_000, channels: 1 } as const;
+    const reader: ReadableStreamDefaultReader<rtc.AudioFrame> = stream.getReader();
+    readers.add(reader);
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      const frame = { samples: next.value.data, sampleRate: 24_000, channels: 1 } as const;
       heard?.(frame);
       playout.enqueue(frame);
     }
@@ -61,6 +64,8 @@ export async function joinRoom(url: string, token: string, heard?: (frame: Audio
   }
 
   async function leave(): Promise<void> {
+    // A stream ends by itself only when its track ends before the room.
+    for (const reader of readers) void reader.cancel().catch(() => undefined);
     await track.close().catch(() => undefined);
     await leaveRoom(room);
     playout.close();
