@@ -16,12 +16,14 @@ const temporary = mkdtempSync(join(tmpdir(), "pipecat-packages-"));
 
 /** Rejects unless a package that contains libraries contains their licenses. */
 async function checkLicenses({ name, tarball }: Package): Promise<void> {
-  const contents = (await run("tar", ["-xzOf", tarball, "--wildcards", "*/dist/*.js.map"], root)).includes(
-    "node_modules/",
+  const files = (await run("tar", ["-tzf", tarball], root)).split("\n");
+  const maps = files.filter((file) => /\/dist\/.*\.js\.map$/.test(file));
+  const sources = await Promise.all(
+    maps.map(async (file) => JSON.parse(await run("tar", ["-xzOf", tarball, file], root)).sources as string[]),
   );
-  const files = await run("tar", ["-tzf", tarball], root);
-  if (contents && !files.includes("third-party-licenses.md"))
-    throw new Error(`${name} has no third-party-licenses.md.`);
+  const needed = sources.flat().some((source) => source.includes("node_modules/"));
+  if (needed && !files.includes("package/dist/third-party-licenses.md"))
+    throw new Error(`${name} has no dist/third-party-licenses.md.`);
 }
 
 async function lint({ tarball }: Package): Promise<void> {

@@ -2,28 +2,14 @@ import { withTimeout } from "@pipecat-ts/runner-core";
 import {
   type CallEnd,
   type Caller,
-  type CallerPlugin,
   type CallInvitation,
   callRejected,
   createPlayout,
   send,
 } from "@pipecat-ts/runner-core/caller";
 import { createInbox } from "./inbox.ts";
-import type { IceServer } from "./peer/peer.ts";
 import { createPeerCaller, type PeerCaller, type PeerCallerOptions } from "./peer/werift/peer-caller.ts";
 import { loadOpus } from "./voice/opus.ts";
-
-/** Calls a runner like Pipecat's JavaScript client. */
-const plugin: CallerPlugin = {
-  apiVersion: 1,
-  name: "webrtc",
-  starts: true,
-  open: () => ({
-    dial: (invitation) =>
-      connectCaller(endpointOf(invitation), {}, invitation.key, { iceServers: iceServersOf(invitation) }),
-  }),
-};
-export default plugin;
 
 /** A caller that behaves on the wire like Pipecat's JavaScript client, with werift. */
 export interface WebRTCCaller extends Caller {
@@ -69,12 +55,6 @@ export async function sendOffer(
 export function endpointOf({ url, start }: Pick<CallInvitation, "url" | "start">): URL {
   const path = start === undefined ? "/api/offer" : `/sessions/${start.sessionId}/api/offer`;
   return new URL(url.href.replace(/\/$/, "") + path);
-}
-
-/** The ICE servers in the reply of `/start`, as werift takes them: each with one URL. */
-function iceServersOf({ start }: CallInvitation): NonNullable<PeerCallerOptions["iceServers"]> {
-  const { iceServers = [] } = Object(start?.reply.iceConfig) as { readonly iceServers?: readonly IceServer[] };
-  return iceServers.flatMap(({ urls, ...credentials }) => [urls].flat().map((url) => ({ urls: url, ...credentials })));
 }
 
 /** Closes the data channel and waits until the runner has confirmed it: the process may exit afterwards. */
