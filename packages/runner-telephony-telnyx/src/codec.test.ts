@@ -61,7 +61,7 @@ test("decodes the codec of the leg, and encodes the codec of the webhook reply",
 
   const samples = Int16Array.from([0, 8_000, -8_000]);
   const sent = (encoding: string, codec: string) =>
-    Buffer.from(JSON.parse(codecOf(encoding, { codec }).encodeAudio(samples)).media.payload, "base64");
+    Buffer.from(JSON.parse(String(codecOf(encoding, { codec }).encodeAudio(samples))).media.payload, "base64");
   expect(sent("PCMA", "PCMU")).toEqual(Buffer.from(encodeMulaw(samples)));
   expect(sent("PCMU", "PCMA")).toEqual(Buffer.from(encodeAlaw(samples)));
 });
@@ -114,6 +114,6 @@ test("decodes keys, marks and stop, and returns undefined for the rest", () => {
   expect(codec.decode({ event: "stop", stop: {} })).toEqual({ kind: "stop" });
   for (const message of [{}, start({}), { event: "media" }, { event: "mark" }])
     expect(codec.decode(message)).toBe(undefined);
-  expect(JSON.parse(codec.encodeMark("7"))).toEqual({ event: "mark", mark: { name: "7" } });
+  expect(JSON.parse(codec.encodeMark?.("7") ?? "")).toEqual({ event: "mark", mark: { name: "7" } });
   expect(JSON.parse(codec.encodeClear())).toEqual({ event: "clear" });
 });

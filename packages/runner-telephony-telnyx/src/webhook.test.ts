@@ -6,6 +6,7 @@ import { webhook } from "./webhook.ts";
 test("the reply requests frames in both directions, in the configured codec", () => {
   const request = {
     method: "POST",
+    call: undefined,
     socketUrl: () => new URL("wss://bots.example.com/ws/3f?a=1&b=2"),
     bareSocketUrl: new URL("wss://bots.example.com/ws"),
   };
