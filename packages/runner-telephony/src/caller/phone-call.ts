@@ -78,8 +78,7 @@ export interface FarEnd {
   /** An object is sent as JSON, bytes as a binary message. */
   audio(samples: Int16Array): object | Uint8Array;
   digit(digit: string): object;
-  /** The message that reports a mark. `undefined` for a carrier that drops the marks of cleared audio. */
-  played(mark: string): object | undefined;
+  played(mark: string): object;
   /** The message that confirms a clear, beside the pending marks. */
   cleared?(): object;
   /** The message at the end of the call, if there is one. */
@@ -124,11 +123,6 @@ export async function openCall(
     socket.send(message instanceof Uint8Array ? message : JSON.stringify(message));
   }
 
-  function reportPlayed(mark: string): void {
-    const message = farEnd.played(mark);
-    if (message) send(message);
-  }
-
   function receiveBinary(bytes: Buffer): void {
     follow(farEnd.parseBinary?.(bytes) ?? { protocolError: "the message is binary" });
   }
@@ -148,7 +142,7 @@ export async function openCall(
 
   function follow({ audio, mark, clear, digits, protocolError, reply }: RunnerMessage): void {
     if (audio) playout.enqueue({ ...audio, channels: 1 });
-    if (mark !== undefined) playout.whenPlayed(() => network.message(() => reportPlayed(mark)));
+    if (mark !== undefined) playout.whenPlayed(() => network.message(() => send(farEnd.played(mark))));
     if (clear) {
       playout.clear();
       const cleared = farEnd.cleared?.();
