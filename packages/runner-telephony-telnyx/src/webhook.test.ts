@@ -18,6 +18,9 @@ test("the reply requests frames in both directions, in the configured codec", ()
       "</Connect></Response>",
   );
   expect(answer("PCMA")).toContain('bidirectionalCodec="PCMA"');
+  expect(answer("L16")).toContain(
+    'bidirectionalMode="rtp" bidirectionalCodec="L16" bidirectionalSamplingRate="16000" codec="L16"/>',
+  );
 });
 
 test("the busy reply plays the busy tone", () => {
