@@ -20,7 +20,7 @@ const rejections: Readonly<Record<ServerTransport, readonly [call: Dial, rejecti
 };
 /** WebRTC calls need more of the processor, so that they have a server of their own. */
 const groups: readonly (readonly [names: string, transports: readonly ServerTransport[], callsEach: number])[] = [
-  ["WebSocket and the phone carriers", ["websocket", "twilio", "telnyx", "plivo", "exotel", "vonage"], 20],
+  ["WebSocket and the phone carriers", ["websocket", "twilio", "telnyx", "plivo", "exotel", "vonage"], 16],
   ["WebRTC", ["webrtc"], 20],
 ];
 
