@@ -6,11 +6,11 @@ type Sdk = typeof rtc;
 /** An audio track that a participant publishes as its microphone. */
 export interface RtcMicrophone {
   publish(room: rtc.Room): Promise<rtc.LocalTrackPublication | undefined>;
-  /** Queues mono audio. The SDK drops it when 2 s are queued. */
+  /** Queues mono audio. The SDK drops it when the queue is full, after 1 to 2 s. */
   send(samples: Int16Array): void;
   /** Drops the queued audio. */
   clear(): void;
-  /** Drops the queued audio and releases everything, also of the native part. Call it before the room is left. Never rejects. */
+  /** Drops the queued audio and releases everything. Call it before the participant leaves the room. Never rejects. */
   close(): Promise<void>;
 }
 
@@ -31,8 +31,8 @@ export function createRtcMicrophone(sdk: Sdk, name: string, sampleRate: number):
 
   async function release(): Promise<void> {
     await withTimeout(queued, queueTimeoutMs);
-    // The native part (0.12.73 to 0.12.80) frees the queue of a source before it stops the thread that reads the queue every 10 ms. If
-    // audio is queued, that thread writes to freed memory and the process aborts. With an empty queue, the thread touches none of it.
+    // The native part (0.12.73 to 0.12.80) frees the queue of a source before it stops the task that reads it every 10 ms. If audio is
+    // queued, the task can write to freed memory, and the process aborts. With an empty queue, the task does not touch it.
     source.clearQueue();
     // Before the room, which drops the handle of the track.
     await track.close(false);
