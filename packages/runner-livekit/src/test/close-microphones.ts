@@ -11,7 +11,7 @@ const readIntervalMs = 10;
  */
 const sdk = loadSdk();
 const audio = new Int16Array(48_000).fill(1_000);
-for (let count = 0; count < 400; count++) {
+for (let count = 0; count < 250; count++) {
   const openedAt = performance.now();
   const microphone = createRtcMicrophone(sdk, "microphone", 48_000);
   microphone.send(audio);
