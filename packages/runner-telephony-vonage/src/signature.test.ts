@@ -37,6 +37,12 @@ describe("a webhook signature", () => {
     expect([verify(body, foreign), official(foreign)]).toEqual([false, false]);
   });
 
+  test("can be made by doctor, which has the secret", () => {
+    const form = new URLSearchParams({ doctor: "pipecat-runner" });
+    const signed = signatures.sign?.({ method: "POST", url: "https://voice.example.com/vonage", form }, "a secret");
+    expect(verify(form.toString(), signed?.authorization)).toBe(true);
+  });
+
   test("is valid for 300 s, before and after", () => {
     vi.useFakeTimers({ now: 1_760_000_000_000, toFake: ["Date"] });
     const ages = [-301, -300, 0, 300, 301];
