@@ -45,6 +45,7 @@ test("the event webhook reports the end of a call; other events get no NCCO and 
   const ends = statuses.filter((status) => webhook.recognizeCall({ ...fields, status })?.ended);
   expect(ends).toEqual(["completed", "failed", "timeout"]);
   expect(webhook.recognizeCall({ ...fields, status: "ringing" })).toBe(undefined);
+  expect(webhook.recognizeCall({ ...fields, timestamp: "2026-01-01T00:00:00Z" })).toBe(undefined);
   const socketUrl = () => {
     throw new Error("a session was created");
   };

@@ -6,10 +6,11 @@ const endings: readonly string[] = ["busy", "cancelled", "completed", "failed", 
 
 /** Vonage's answer and event webhooks: https://developer.vonage.com/en/voice/voice-api/webhook-reference */
 export const webhook: CarrierWebhook<VonageOptions> = {
-  // Only events have a status. Those of other legs have other ids.
-  recognizeCall({ uuid: callId, from, to, conversation_uuid: conversationId, status }) {
-    const ended = status !== undefined;
-    if (callId === undefined || (ended && !endings.includes(status))) return undefined;
+  // Only events have a status or a time. Those of other legs have other ids.
+  recognizeCall({ uuid: callId, from, to, conversation_uuid: conversationId, status, timestamp }) {
+    const ended = status !== undefined && endings.includes(status);
+    const isEvent = status !== undefined || timestamp !== undefined;
+    if (callId === undefined || (isEvent && !ended)) return undefined;
     return { callId, ended, callData: present({ from, to, conversationId }) };
   },
   // https://developer.vonage.com/en/voice/voice-api/ncco-reference#connect
