@@ -37,7 +37,12 @@ async function startWorker() {
       ...{ kind: "open", owner: { node: "0000000a", worker: 3 }, path: join(folder, "3.sock") },
       ...{ url: "http://localhost:7860/", maxSessions: 2 },
     },
-    { onReport: (report) => reports.push(report), onHeard: () => undefined, onSilent: () => undefined },
+    {
+      onReport: (report) => reports.push(report),
+      takePermit: async () => true,
+      onHeard: () => undefined,
+      onSilent: () => undefined,
+    },
   );
   await worker.ready;
   return { worker, reports };
