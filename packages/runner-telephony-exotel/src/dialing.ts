@@ -50,7 +50,6 @@ export const dialing: CarrierDialing<ExotelOptions> = {
   },
   placedId: (answer) => textIn(objectIn(answer, "Call"), "Sid"),
   outcome: ({ Status: status = "" }) => outcomes[status],
-  hangUp: { type: "application/json", body: "{}" },
   hasUnsignedStatus: true,
   cannotDetectMachines: true,
 };

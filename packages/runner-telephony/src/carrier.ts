@@ -174,8 +174,8 @@ export interface CarrierDialing<Options> {
   cancel?(placedId: string, options: Options): ApiRequest;
   /** What a status callback reports; `undefined` for a call that goes on. */
   outcome(parameters: Readonly<Record<string, string>>): CallOutcome | undefined;
-  /** The document that ends an answered call whose session has ended. */
-  readonly hangUp: CarrierDocument;
+  /** The document that ends an answered call whose session has ended. Absent: the carrier gets the socket with the request. */
+  readonly hangUp?: CarrierDocument;
   /** Whether the carrier cannot sign status callbacks. The secret in their URL then proves them. Default false. */
   readonly hasUnsignedStatus?: boolean;
   /** Whether the carrier cannot detect answering machines. Default false. */

@@ -274,33 +274,28 @@ export function createOutboundCalls<Options extends CarrierOptions>(
 
   function routesOf({ hangUp, outcome, hasUnsignedStatus = false }: CarrierDialing<Options>): HttpRoute[] {
     const common = { method: ["POST", "GET"], access: "carrier", maxBody } as const;
-    return [
-      {
-        ...common,
-        path: `/${name}/answer/:call`,
-        summary: "A carrier requests the document of an outbound call that was answered",
-        async handle(ctx) {
-          const { type, body } = await answer(ctx, hangUp);
-          ctx.status = 200;
-          ctx.type = type;
-          ctx.body = body;
-        },
+    const status: HttpRoute = {
+      ...common,
+      path: `/${name}/status/:call`,
+      summary: "A carrier reports how an outbound call ended",
+      async handle(ctx) {
+        const parameters = verifiedParameters(ctx, !hasUnsignedStatus);
+        const call = await findCall(ctx.params, parameters);
+        const reported = call && outcome(parameters);
+        if (call && reported !== undefined) settle(call, reported);
+        reply(ctx, { type: "text/plain", body: "" });
       },
-      {
-        ...common,
-        path: `/${name}/status/:call`,
-        summary: "A carrier reports how an outbound call ended",
-        async handle(ctx) {
-          const parameters = verifiedParameters(ctx, !hasUnsignedStatus);
-          const call = await findCall(ctx.params, parameters);
-          const reported = call && outcome(parameters);
-          if (call && reported !== undefined) settle(call, reported);
-          ctx.status = 200;
-          ctx.type = "text/plain";
-          ctx.body = "";
-        },
+    };
+    if (!hangUp) return [status];
+    const answered: HttpRoute = {
+      ...common,
+      path: `/${name}/answer/:call`,
+      summary: "A carrier requests the document of an outbound call that was answered",
+      async handle(ctx) {
+        reply(ctx, await answer(ctx, hangUp));
       },
-    ];
+    };
+    return [status, answered];
   }
 
   return {
@@ -320,6 +315,12 @@ export function createOutboundCalls<Options extends CarrierOptions>(
       if (request) await sendCancel(request, runner.logger);
     },
   };
+}
+
+function reply(ctx: RouteContext, { type, body }: CarrierDocument): void {
+  ctx.status = 200;
+  ctx.type = type;
+  ctx.body = body;
 }
 
 /** How to configure what is missing for outbound calls; `undefined` when nothing is. */
