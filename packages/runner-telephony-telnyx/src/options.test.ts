@@ -7,14 +7,20 @@ test("reads settings from environment variables", () => {
   const env = {
     TELNYX_API_KEY: "a key",
     TELNYX_PUBLIC_KEY: publicKey,
+    TELNYX_ACCOUNT_SID: "an organization",
+    TELNYX_APPLICATION_SID: "an application",
     TELNYX_CODEC: "PCMA",
     TELNYX_API_URL: "http://127.0.0.1:1",
   };
   expect(resolveOptions(options, { env })).toEqual({
     apiKey: "a key",
     publicKey,
+    accountSid: "an organization",
+    applicationSid: "an application",
     codec: "PCMA",
     apiUrl: "http://127.0.0.1:1",
     verifySignatures: true,
+    allowDial: [],
+    dialLimit: 10,
   });
 });

@@ -124,8 +124,11 @@ describe("the carrier's reports", () => {
     expect(placed.request).toMatchObject({ machineDetection: true });
     const phone = await pickUp(runner, placed);
     await expect.poll(() => fixture.calls.length).toBe(1);
+    const reasons: string[] = [];
+    fixture.calls[0]?.transport.on("clientDisconnected", (reason) => reasons.push(reason));
     await report(runner, placed.status, { call: "A1", state: "robot" });
     await phone.closed;
+    expect(reasons).toEqual(["machine"]);
     expect(await fixture.calls[0]?.transport.closed).toBe("machine");
     await expect.poll(cancels).toEqual(["/calls/A1"]);
   });

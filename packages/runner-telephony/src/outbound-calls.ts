@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import {
+  type Call,
   type HttpRoute,
   parseJson,
   type RestClient,
@@ -58,7 +59,7 @@ export interface OutboundCalls {
   /** Whether a call with this id may connect to the socket of a session. */
   accepts(session: Session, callId: string): boolean;
   /** The bot of the session runs. From now on, the media stream ends the call. */
-  connected(session: Session): void;
+  connected(session: Session, bot: Pick<Call, "left">): void;
   /** Cancels a call that rang when its process crashed. */
   cancelAfterCrash(record: RingingRecord): Promise<void>;
 }
@@ -79,6 +80,8 @@ interface PlacedCall {
   /** The id in the carrier's answer. */
   placedId?: string | undefined;
   callId?: string | undefined;
+  /** Tells the bot that runs. */
+  bot?: Pick<Call, "left">;
 }
 
 export function createOutboundCalls<Options extends CarrierOptions>(
@@ -264,8 +267,9 @@ export function createOutboundCalls<Options extends CarrierOptions>(
   }
 
   function settle(call: PlacedCall, outcome: CallOutcome): void {
-    const { session, phase } = call;
-    if (outcome === "machine") void session.end("machine");
+    const { session, phase, bot } = call;
+    if (outcome === "machine" && bot) bot.left("machine");
+    else if (outcome === "machine") void session.end("machine");
     else if (phase !== "connected") {
       call.phase = "over";
       void session.end(outcome === "completed" ? "caller-left" : outcome);
@@ -306,9 +310,9 @@ export function createOutboundCalls<Options extends CarrierOptions>(
       const call = calls.get(id);
       return !call || call.callId === callId;
     },
-    connected({ id }) {
+    connected({ id }, bot) {
       const call = calls.get(id);
-      if (call) call.phase = "connected";
+      if (call) Object.assign(call, { phase: "connected", bot });
     },
     async cancelAfterCrash({ placedId }) {
       const request = cancelRequest(placedId);

@@ -186,7 +186,7 @@ function openCarrier<Options extends CarrierOptions>(
     const body = [session.body, bodyInQuery(query.get("body")), callData.body].find((each) => each !== undefined);
     const call = session.run<SessionArguments>({ callData, body }, (params) => stream.connect(params));
     const { endsSilently = false } = wire;
-    outbound.connected(session);
+    outbound.connected(session, call);
     const stream = createMediaStream(call, { socket, codec, control, title, endsSilently, pacer, logger });
     session.onEnd(stream.end);
     call.connected();
