@@ -30,9 +30,9 @@ describeOutboundCalls({
     const body = JSON.stringify({ CallSid: callId, EventType: "terminal", ...fields });
     return { method: "POST", url, headers: { "content-type": "application/json" }, body };
   },
+  otherCall: { CallSid: "another" },
   reports: [
     [undefined, { EventType: "answered", Status: "in-progress" }],
-    [undefined, { CallSid: "another", Status: "busy" }],
     ["busy", { Status: "busy" }],
     ["no-answer", { Status: "no-answer" }],
     ["failed", { Status: "failed" }],

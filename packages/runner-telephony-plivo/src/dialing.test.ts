@@ -44,6 +44,7 @@ describeOutboundCalls({
     };
     return { method: "POST", url, headers, body: body.toString() };
   },
+  otherCall: { CallUUID: "00000000-58b6-11e1-86da-77300b68f8bb" },
   reports: [
     [undefined, { Event: "Ring", CallStatus: "ringing" }],
     [undefined, { Event: "MachineDetection", Machine: "false", CallStatus: "in-progress" }],

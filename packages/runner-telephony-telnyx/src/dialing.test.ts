@@ -50,6 +50,7 @@ describeOutboundCalls({
     };
     return { method: "POST", url, headers, body };
   },
+  otherCall: { CallSid: `v3:${"a".repeat(54)}` },
   reports: [
     [undefined, { CallStatus: "initiated", CallbackSource: "call-progress-events" }],
     [undefined, { AnsweredBy: "human", MachineDetectionDuration: "2500" }],

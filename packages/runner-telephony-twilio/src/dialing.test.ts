@@ -51,6 +51,7 @@ describeOutboundCalls({
     };
     return { method: "POST", url, headers, body: body.toString() };
   },
+  otherCall: { CallSid: `CA${"2".repeat(32)}` },
   reports: [
     [undefined, { CallStatus: "ringing", CallbackSource: "call-progress-events" }],
     [undefined, { AnsweredBy: "human", MachineDetectionDuration: "2500" }],

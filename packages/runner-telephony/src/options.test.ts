@@ -35,6 +35,8 @@ test("nothing may be called by default; prefixes are the starts of E.164 numbers
     expect(() => read({ PIPECAT_ALLOW_DIAL: prefix }), prefix).toThrow(invalid);
   }
   for (const limit of ["0", "-1", "1.5", "601", "Infinity"]) {
-    expect(() => read({ PIPECAT_DIAL_LIMIT: limit }), limit).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
+    expect(() => read({ PIPECAT_DIAL_LIMIT: limit }), limit).toThrow(
+      expect.objectContaining({ code: "OPTION_INVALID" }),
+    );
   }
 });

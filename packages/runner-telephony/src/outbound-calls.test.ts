@@ -1,7 +1,9 @@
+import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import type { Runner } from "@pipecat-ts/runner-host";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { PhoneCall } from "./caller/index.ts";
-import { signAcme } from "./test/acme.ts";
+import { createTelephonyPlugin } from "./plugin.ts";
+import { createAcme, signAcme } from "./test/acme.ts";
 import { createFixture, type Fixture, type FixtureOptions } from "./test/fixture.ts";
 
 const publicUrl = new URL("https://bots.example.com");
@@ -69,6 +71,12 @@ async function describeSession(runner: Runner, id: string, key = apiKey) {
 /** The carrier requests the document of an answered call, and opens its socket. */
 function pickUp(runner: Runner, { answer }: Placed, callId = "A1"): Promise<PhoneCall> {
   return fixture.phone.call({ at: runner.url, publicUrl, path: answer.pathname, callId });
+}
+
+/** A transport that start requests choose by default. */
+function definePage(): TransportPlugin {
+  const start = () => ({ sessionId: "none", body: { page: true } });
+  return { apiVersion: 1, name: "page", advanced: { rank: 9 }, open: () => ({ start }) };
 }
 
 /** The reasons in the log. */
@@ -155,9 +163,15 @@ describe("the carrier's reports", () => {
     const reply = start(runner, { transport: "acme", dial: numbers });
     await expect.poll(() => fixture.api.requests.length).toBe(1);
     const url = new URL(JSON.parse(fixture.api.requests[0]?.body ?? "").status);
-    const reported = report(runner, url, { call: "A1", state: "engaged" });
+    let isReported = false;
+    const reported = report(runner, url, { call: "A1", state: "engaged" }).then(() => {
+      isReported = true;
+    });
+    for (let round = 0; round < 5; round++) await describeSession(runner, "unknown");
+    expect([isReported, runner.sessions.counts.pending]).toEqual([false, 1]);
     placedAt.resolve();
-    const [{ body }] = await Promise.all([reply, reported]);
+    const [{ status, body }] = await Promise.all([reply, reported]);
+    expect(status).toBe(200);
     await expect.poll(() => describeSession(runner, String(body.sessionId))).toMatchObject({ reason: "busy" });
   });
 });
@@ -233,6 +247,15 @@ describe("an attacker without the carrier's secret", () => {
     await changed(runner, sessionId);
     await report(runner, status, { call: "A1", state: "engaged" }, "another key");
     await expect.poll(() => runner.sessions.counts.pending).toBe(0);
+  });
+
+  test("with --no-verify-signatures, calls that the runner placed are hung up", async () => {
+    const runner = await open({ acme: { verifySignatures: false } });
+    const phone = await pickUp(runner, await place(runner));
+    await expect.poll(() => fixture.calls.length).toBe(1);
+    fixture.calls[0]?.finish();
+    await phone.closed;
+    expect(cancels()).toEqual(["/calls/A1"]);
   });
 
   test("cannot open the socket of a call that rings, with the session's id from POST /start", async () => {
@@ -316,8 +339,11 @@ test("a runner without an API key does not start with --allow-dial", async () =>
 });
 
 test("a start request with dial and without a transport goes to a carrier", async () => {
-  const runner = await open();
-  expect((await start(runner, { dial: numbers })).status).toBe(200);
+  const page = definePage();
+  const runner = await open({ plugins: [page, createTelephonyPlugin(createAcme())] });
+  expect((await start(runner, {})).body).toEqual({ page: true });
+  expect((await start(runner, { dial: numbers })).body).toEqual({ sessionId: expect.any(String) });
+  expect(fixture.api.requests.length).toBe(1);
 });
 
 describe("the end of the session while the phone rings cancels the call:", () => {

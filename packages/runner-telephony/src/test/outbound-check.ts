@@ -25,6 +25,8 @@ export interface OutboundCheck {
   report(url: URL, fields: Readonly<Record<string, string>>, isForged: boolean): PhoneRequest;
   /** The fields of callbacks by the reason that they end the session with. `undefined`: the call goes on. */
   readonly reports: readonly (readonly [reason: string | undefined, fields: Readonly<Record<string, string>>])[];
+  /** The id of another call in a callback. */
+  readonly otherCall: Readonly<Record<string, string>>;
   /** Whether the carrier does not sign callbacks: those without the secret of the URL are ignored then. */
   readonly isUnsigned?: boolean;
 }
@@ -128,6 +130,17 @@ export function describeOutboundCalls(check: OutboundCheck): void {
     expect(await report(urls.status, fields)).toBe(200);
     const state = reason === undefined ? { state: "pending" } : { state: "ended", reason };
     expect(await describeSession(sessionId)).toMatchObject(state);
+  });
+
+  test("reports about another call are ignored, also when the carrier signed them", async () => {
+    const { sessionId, urls } = await place();
+    const [, ringing = {}] = reports.find(([reason]) => reason === undefined) ?? [];
+    const [, busy = {}] = reports.find(([reason]) => reason === "busy") ?? [];
+    expect(await report(urls.status, ringing)).toBe(200);
+    expect(await report(urls.status, { ...busy, ...check.otherCall })).toBe(200);
+    expect(await describeSession(sessionId)).toMatchObject({ state: "pending" });
+    expect(await report(urls.status, busy)).toBe(200);
+    expect(await describeSession(sessionId)).toMatchObject({ state: "ended", reason: "busy" });
   });
 
   test("the end of the session cancels a call that rings", async () => {
