@@ -115,9 +115,13 @@ export function createOutboundCalls<Options extends CarrierOptions>(
     const dial = parseDial(given, options);
     const usable = requireDialing(dial);
     if (!(await runner.takePermit("outbound-calls", options.dialLimit))) {
-      throw new RunnerError("RATE_EXCEEDED", `This runner places at most ${options.dialLimit} calls per minute.`, {
-        fix: "Try again in a minute, or raise --dial-limit.",
-      });
+      throw new RunnerError(
+        "RATE_EXCEEDED",
+        `The limit of outbound calls per minute is reached: ${options.dialLimit}.`,
+        {
+          fix: "Try again in a minute, or raise --dial-limit.",
+        },
+      );
     }
     const session = runner.createSession({ body, ringMs: ringSeconds * 1_000 + noticeMs });
     const { promise: placed, resolve } = Promise.withResolvers<void>();
