@@ -252,11 +252,9 @@ export function createPool(options: PoolOptions): WorkerPool {
     if (count <= 0) return;
     const delayMs = startAtMs - performance.now();
     if (delayMs > 0) backOff = setTimeout(settle, delayMs);
-    else for (let index = 0; index < count; index++) start(generation, logFailure);
-  }
-
-  function logFailure(err: unknown): void {
-    logger.error({ err }, "worker failed to start");
+    else
+      for (let index = 0; index < count; index++)
+        start(generation, (err) => logger.error({ err }, "worker failed to start"));
   }
 
   function stopSurplus(): void {
