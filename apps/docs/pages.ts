@@ -68,6 +68,7 @@ export const sections: readonly Section[] = [
     title: "Operate",
     pages: [
       page("calling-your-bot", "Call your bot"),
+      page("calling-out", "Calling out"),
       page("troubleshooting", "Troubleshooting"),
       page("production", "In production"),
       page("scaling", "Scaling"),

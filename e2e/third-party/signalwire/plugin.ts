@@ -2,6 +2,7 @@ import type { OptionTable } from "@pipecat-ts/runner-core";
 import {
   type CarrierOptions,
   createTelephonyPlugin,
+  dialOptions,
   environmentOption,
   type SignedRequest,
   verifySignaturesOption,
@@ -30,12 +31,13 @@ const options: OptionTable<SignalWireOptions> = {
     schema: Type.Refine(Type.String({ description: "a URL like https://example.signalwire.com" }), URL.canParse),
   },
   verifySignatures: verifySignaturesOption(),
+  ...dialOptions(),
 };
 
 /** The settings of Twilio's API for the same account. */
-function twilioOptions({ projectId, apiToken, spaceUrl = "", verifySignatures }: SignalWireOptions): TwilioOptions {
+function twilioOptions({ projectId, apiToken, spaceUrl = "", ...common }: SignalWireOptions): TwilioOptions {
   const none = { apiKey: undefined, apiSecret: undefined, region: undefined, edge: undefined };
-  return { ...none, accountSid: projectId, authToken: apiToken, apiUrl: `${spaceUrl}/api/laml`, verifySignatures };
+  return { ...common, ...none, accountSid: projectId, authToken: apiToken, apiUrl: `${spaceUrl}/api/laml` };
 }
 
 const { wire, webhook, signatures, api } = twilio;

@@ -90,6 +90,8 @@ export interface CallData {
   readonly from?: string;
   /** The called number, when the carrier passes it on. Never log it. */
   readonly to?: string;
+  /** `outbound` for a call that the runner placed. For other calls: as the carrier says, such as `inbound`. */
+  readonly direction?: string;
   /** Custom parameters of the call. */
   readonly body?: unknown;
   readonly [vendorField: string]: unknown;

@@ -298,11 +298,15 @@ export interface RunnerContext {
    * a caller who is accepted before the bot runs. `id` is an id that the caller chose: 1 to 128 letters, digits, `-` and `_`.
    * Throws REQUEST_INVALID (400) for any other, and SESSION_ID_TAKEN (409) while another session has it. Others may guess such
    * an id, so it must not be enough to take over the call.
+   *
+   * `ringMs` is for a caller whom the transport calls: the session has a reserved place, and waits this long for an answer instead
+   * of 120 s. A drain ends it.
    */
   createSession(options?: {
     readonly body?: unknown;
     readonly reserve?: boolean;
     readonly id?: string | undefined;
+    readonly ringMs?: number | undefined;
   }): Session;
   /** The live session of this plugin with this id or alias. */
   findSession(idOrAlias: string): Session | undefined;
@@ -324,6 +328,11 @@ export interface RunnerContext {
    * says, else at the bound address. Never `0.0.0.0`.
    */
   url(path: string, request?: IncomingMessage): URL;
+  /**
+   * Takes one of the permits that this key has each minute, for all processes of this runner together. Resolves with false when none is
+   * left. All at once are available after a minute without use.
+   */
+  takePermit(key: string, perMinute: number): Promise<boolean>;
   /** Counts a caller that the transport rejected without throwing, such as a call that got a busy tone. */
   countRejection(code: string): void;
   /** One value per runner and key, created by the first plugin that asks for it. */

@@ -15,6 +15,8 @@ export interface RunnerSettings {
    * that cannot be verified must then start nothing, or it would bypass both.
    */
   readonly requireAuth: boolean;
+  /** Whether `POST /start` requires the API key. Without it, everyone who reaches the runner may start sessions. */
+  readonly requireKey: boolean;
   /** How many sessions may be active at once; `Infinity` without a limit. */
   readonly maxSessions: number;
   /** How long a call may last, in ms; `Infinity` without a limit. A bot can set another limit with `args.session.limitDuration`. */

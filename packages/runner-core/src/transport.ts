@@ -19,6 +19,10 @@ export type CloseReason =
   | "bot-stuck" // the bot still ran 5 s after its signal was aborted
   | "abandoned" // started, but no caller connected within 120 s
   | "evicted" // started, and displaced by newer starts before a caller connected
+  | "busy" // an outbound call: the number was busy
+  | "no-answer" // an outbound call: nobody answered
+  | "failed" // an outbound call: the carrier could not connect it
+  | "machine" // an outbound call: an answering machine answered
   | "transport-failed" // the transport could not continue
   | "rate-exceeded" // the caller sent far more messages than a client does
   | "ended-by-request" // a request to the runner ended the session

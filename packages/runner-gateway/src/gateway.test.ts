@@ -29,7 +29,8 @@ test("each call gets a worker of its own, and requests and sockets reach the wor
   expect(listed.sessions.map(({ sessionId }) => sessionId).sort()).toEqual(calls.map(({ id }) => id).sort());
   expect((await host.fetch(`/sessions/${calls[0]?.id}`, { method: "DELETE" })).status).toBe(200);
   expect(reasons(host.log)).toEqual(["ended-by-request"]);
-  expect((await host.fetch(`/sessions/${calls[0]?.id}`)).status).toBe(404);
+  const ended = await (await host.fetch(`/sessions/${calls[0]?.id}`)).json();
+  expect(ended).toMatchObject({ sessionId: calls[0]?.id, state: "ended", reason: "ended-by-request" });
   expect(host.gateway.sessions.counts).toEqual({ pending: 0, active: 2 });
 });
 
@@ -87,7 +88,8 @@ test("a crash ends the sessions of one worker with `crashed`, and no other", asy
     message: "worker ended unexpectedly",
     fields: { worker: 1, pid: undefined, cause: "signal", code: null, signal: "SIGKILL", sessions: 1 },
   });
-  expect((await host.fetch(`/sessions/${one.id}`)).status).toBe(404);
+  const ended = await (await host.fetch(`/sessions/${one.id}`)).json();
+  expect(ended).toMatchObject({ sessionId: one.id, transport: "fake", state: "ended", reason: "crashed" });
   expect(await (await host.fetch(`/sessions/${two.id}`)).json()).toMatchObject({ state: "active" });
   const metrics = await (await host.fetch("/metrics")).text();
   expect(metrics).toContain('pipecat_sessions_ended_total{transport="fake",reason="crashed"} 1');
@@ -473,7 +475,7 @@ test("while draining, new callers get 503, and live calls continue until they en
   expect((await host.fetch("/livez")).status).toBe(200);
   await expect(host.start()).rejects.toThrow("503 DRAINING");
   await expect.poll(() => reasons(host.log)).toEqual(["shutdown"]);
-  expect((await host.fetch(`/sessions/${pending}`)).status).toBe(503);
+  expect(await (await host.fetch(`/sessions/${pending}`)).json()).toMatchObject({ reason: "shutdown" });
   expect(await (await host.fetch(`/sessions/${id}`)).json()).toMatchObject({ state: "active" });
   socket.close();
   await drained;

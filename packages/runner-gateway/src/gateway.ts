@@ -5,7 +5,13 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { type CloseReason, RunnerError } from "@pipecat-ts/runner-core";
-import { createFront, type HttpServer, type RunnerLogger, type RunnerOptions } from "@pipecat-ts/runner-host";
+import {
+  createFront,
+  type HttpServer,
+  type RunnerLogger,
+  type RunnerOptions,
+  reportEnded,
+} from "@pipecat-ts/runner-host";
 import { findOwner, forward } from "./forward.ts";
 import { passUpgrade, stopReading } from "./hand-over.ts";
 import type { ReadyMessage } from "./messages.ts";
@@ -88,6 +94,13 @@ export function createGateway({ runner, isolation, workers, onWorkerExit }: Gate
     return value;
   }
 
+  /** The report about the ended session that a path names. Its worker may have ended too. */
+  function endedSession(path: string): object | undefined {
+    const [, id] = /^\/sessions\/([\w-]+)$/.exec(path) ?? [];
+    const ended = id === undefined ? undefined : pool.sessions.findEnded(id);
+    return ended && reportEnded(ended);
+  }
+
   /** The requests that concern all workers. */
   async function answerItself(path: string, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
     const { method } = request;
@@ -106,6 +119,9 @@ export function createGateway({ runner, isolation, workers, onWorkerExit }: Gate
     } else if (method === "GET" && path === "/sessions") {
       front.requireOperator(request);
       sendJson(response, { sessions: pool.sessions.list() });
+    } else if (method === "GET" && endedSession(path)) {
+      front.requireKey(request);
+      sendJson(response, endedSession(path));
     } else if (method === "POST" && path === "/reload") {
       front.requireOperator(request);
       await reload();

@@ -16,6 +16,8 @@ export type ToWorker =
   | { readonly kind: "metrics" }
   /** A session of another worker crashed: its plugin releases what a vendor still holds. */
   | { readonly kind: "crashed"; readonly plugin: string; readonly record: object }
+  /** The answer to `take-permit`. */
+  | { readonly kind: "permit"; readonly id: number; readonly granted: boolean }
   /** Ends a pending session with `evicted`. */
   | { readonly kind: "evict"; readonly id: string }
   /** Reject new callers, let live calls end, then exit. */
@@ -47,6 +49,8 @@ export type FromWorker =
   /** The session's plugin keeps a record for the case that the worker crashes. */
   | { readonly kind: "remembered"; readonly id: string; readonly plugin: string; readonly record: object }
   | { readonly kind: "socket-closed"; readonly id: number }
+  /** Asks for a permit, which all workers share; see `RunnerContext.takePermit`. */
+  | { readonly kind: "take-permit"; readonly id: number; readonly key: string; readonly perMinute: number }
   | { readonly kind: "metrics"; readonly values: MetricValues };
 
 /** The worker takes callers. */
@@ -64,5 +68,7 @@ export interface SessionMessage {
   readonly id: string;
   readonly transport: string;
   readonly state: SessionState;
+  /** Whether its caller's phone rings: then it keeps its place. */
+  readonly rings?: boolean | undefined;
   readonly reason?: CloseReason | undefined;
 }

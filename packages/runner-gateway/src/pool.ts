@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type CloseReason, type Logger, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
-import type { MetricValues } from "@pipecat-ts/runner-host";
+import { createPermits, type MetricValues } from "@pipecat-ts/runner-host";
 import { createMembers, type Member, type Place } from "./members.ts";
 import type { ReadyMessage } from "./messages.ts";
 import { createSessionTable, type SessionTable } from "./session-table.ts";
@@ -87,6 +87,7 @@ export interface WorkerPool {
 export function createPool(options: PoolOptions): WorkerPool {
   const { node, maxSessions, workerSessions, maxWorkers, warmWorkers, workerCalls, logger } = options;
   const sessions = createSessionTable(node);
+  const takePermit = createPermits();
   const members = createMembers(sessions, workerSessions, settle);
   const { load, inState } = members;
   const maxStarting = Math.max(1, availableParallelism());
@@ -121,6 +122,7 @@ export function createPool(options: PoolOptions): WorkerPool {
           if (sessions.apply(number, message)) begun(member);
           settle();
         },
+        takePermit,
         onHeard: settle,
         onSilent() {
           logger.warn({ worker: number, pid: worker.pid }, "worker does not answer; it gets no new calls");
@@ -250,11 +252,9 @@ export function createPool(options: PoolOptions): WorkerPool {
     if (count <= 0) return;
     const delayMs = startAtMs - performance.now();
     if (delayMs > 0) backOff = setTimeout(settle, delayMs);
-    else for (let index = 0; index < count; index++) start(generation, logFailure);
-  }
-
-  function logFailure(err: unknown): void {
-    logger.error({ err }, "worker failed to start");
+    else
+      for (let index = 0; index < count; index++)
+        start(generation, (err) => logger.error({ err }, "worker failed to start"));
   }
 
   function stopSurplus(): void {

@@ -59,3 +59,26 @@ test("the oldest pending session is found when it has waited long enough", () =>
   expect(table.oldestPending(500)?.id).toBe("one");
   vi.useRealTimers();
 });
+
+test("a session whose caller's phone rings is not the oldest pending one", () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  const table = createSessionTable(node);
+  table.apply(1, { ...session("ringing", "pending"), rings: true });
+  table.apply(1, session("waiting", "pending"));
+  vi.advanceTimersByTime(1_000);
+  expect(table.oldestPending(500)?.id).toBe("waiting");
+  vi.useRealTimers();
+});
+
+test("how a session ended is known after its end and after the end of its worker, until it is live again", () => {
+  const table = createSessionTable(node);
+  table.apply(1, session("one", "active"));
+  table.apply(1, session("two", "active"));
+  expect(table.findEnded("one")).toBeUndefined();
+  table.apply(1, { ...session("one", "ended"), reason: "busy" });
+  table.remove(1);
+  expect(table.findEnded("one")).toMatchObject({ id: "one", transport: "fake", reason: "busy" });
+  expect(table.findEnded("two")).toMatchObject({ reason: "crashed" });
+  table.apply(2, session("one", "pending"));
+  expect(table.findEnded("one")).toBeUndefined();
+});

@@ -1,3 +1,5 @@
+import type { CloseReason } from "@pipecat-ts/runner-core";
+import { createSessionHistory, type EndedSession } from "@pipecat-ts/runner-host";
 import type { FromWorker, SessionMessage } from "./messages.ts";
 import { ownerOf } from "./owner-id.ts";
 
@@ -10,6 +12,7 @@ export interface LiveSession {
   readonly worker: number;
   transport: string;
   state: SessionMessage["state"];
+  readonly rings: boolean;
   readonly startedAt: Date;
   /** On the clock of `performance.now()`. */
   readonly createdMs: number;
@@ -27,13 +30,15 @@ export interface SessionTable {
   apply(worker: number, message: SessionReport): boolean;
   /** The worker that an id of the runner names; the text may also begin with one, like a token. */
   ownerOf(text: string): number | undefined;
+  /** How the session with this id ended, also when its worker has; `undefined` for a live or unknown one. */
+  findEnded(id: string): EndedSession | undefined;
   /** The worker of the session with this id, which its caller may have chosen. */
   findId(id: string): number | undefined;
   /** The worker of the session with this alias. */
   findAlias(key: string): number | undefined;
   /** How many sessions a worker has. */
   count(worker: number): number;
-  /** The oldest session that has waited longer than `ms` for its caller. */
+  /** The oldest session that has waited longer than `ms` for its caller, except those whose caller's phone rings. */
   oldestPending(ms: number): LiveSession | undefined;
   /** Forgets the sessions of a worker, and returns them. */
   remove(worker: number): readonly LiveSession[];
@@ -48,6 +53,7 @@ export function createSessionTable(node: string): SessionTable {
   const sessions = new Map<string, LiveSession>();
   const keys = new Map<string, LiveSession>();
   const perWorker = new Map<number, number>();
+  const history = createSessionHistory();
 
   function countFor(worker: number, change: number): void {
     const count = (perWorker.get(worker) ?? 0) + change;
@@ -59,6 +65,10 @@ export function createSessionTable(node: string): SessionTable {
     sessions.delete(session.id);
     for (const key of session.keys) if (keys.get(key) === session) keys.delete(key);
     countFor(session.worker, -1);
+  }
+
+  function remember({ id, transport, startedAt, createdMs }: LiveSession, reason: CloseReason): void {
+    history.add({ id, transport, startedAt, durationMs: Math.round(performance.now() - createdMs), reason });
   }
 
   function addKey(session: LiveSession, key: string): void {
@@ -81,9 +91,10 @@ export function createSessionTable(node: string): SessionTable {
         if (known) known.crash = { plugin, record };
         return false;
       }
-      const { id, transport, state } = message;
+      const { id, transport, state, rings = false, reason } = message;
       if (state === "ended") {
         if (known) forget(known);
+        if (known && reason !== undefined) remember(known, reason);
         return false;
       }
       if (known) {
@@ -91,7 +102,7 @@ export function createSessionTable(node: string): SessionTable {
         return false;
       }
       const createdMs = performance.now();
-      sessions.set(id, { id, worker, transport, state, startedAt: new Date(), createdMs, keys: new Set() });
+      sessions.set(id, { id, worker, transport, state, rings, startedAt: new Date(), createdMs, keys: new Set() });
       countFor(worker, 1);
       return true;
     },
@@ -99,6 +110,7 @@ export function createSessionTable(node: string): SessionTable {
       const owner = ownerOf(text);
       return owner?.node === node ? owner.worker : undefined;
     },
+    findEnded: (id) => (sessions.has(id) ? undefined : history.find(id)),
     findId: (id) => sessions.get(id)?.worker,
     findAlias: (key) => keys.get(key)?.worker,
     count: (worker) => perWorker.get(worker) ?? 0,
@@ -106,13 +118,16 @@ export function createSessionTable(node: string): SessionTable {
       const latest = performance.now() - ms;
       for (const session of sessions.values()) {
         if (session.createdMs > latest) return undefined;
-        if (session.state === "pending") return session;
+        if (session.state === "pending" && !session.rings) return session;
       }
       return undefined;
     },
     remove(worker) {
       const removed = [...sessions.values()].filter((session) => session.worker === worker);
-      for (const session of removed) forget(session);
+      for (const session of removed) {
+        forget(session);
+        remember(session, "crashed");
+      }
       return removed;
     },
     list() {

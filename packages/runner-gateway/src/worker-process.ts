@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { Socket } from "node:net";
-import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
+import { type RunnerContext, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import { countersOf, type MetricValues } from "@pipecat-ts/runner-host";
 import type { FromWorker, OpenMessage, ReadyMessage, ToWorker } from "./messages.ts";
 import type { SessionReport } from "./session-table.ts";
@@ -67,6 +67,8 @@ export interface WorkerProcess {
 
 export interface WorkerEvents {
   onReport(message: SessionReport): void;
+  /** Takes a permit for it; see `RunnerContext.takePermit`. */
+  takePermit: RunnerContext["takePermit"];
   /** It answers again after it was silent. */
   onHeard(): void;
   /** It did not answer a ping in time. */
@@ -172,6 +174,11 @@ export function superviseWorker(child: ChildProcess, open: OpenMessage, events: 
       case "remembered":
         events.onReport(message);
         break;
+      case "take-permit": {
+        const { id, key, perMinute } = message;
+        void events.takePermit(key, perMinute).then((granted) => send({ kind: "permit", id, granted }));
+        break;
+      }
       case "socket-closed":
         closings.get(message.id)?.();
         closings.delete(message.id);

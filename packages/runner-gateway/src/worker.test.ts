@@ -12,12 +12,16 @@ import type { SessionReport } from "./session-table.ts";
 import { createInMemoryWorkers } from "./test/in-memory-workers.ts";
 
 /** A ready worker whose start requests create a pending session, or with `?run` an active one. */
-async function startWorker() {
+async function startWorker(takePermit: RunnerContext["takePermit"] = async () => true) {
   const folder = await mkdtemp(join(tmpdir(), "worker-"));
   onTestFinished(async () => await rm(folder, { recursive: true }));
   const plugin = fakePlugin({
     open: (runner: RunnerContext) => ({
-      start({ request: { url = "" } }) {
+      async start({ request: { url = "" } }) {
+        if (url.includes("permit")) {
+          const granted = await runner.takePermit("calls", 3);
+          return { sessionId: "none", body: { id: String(granted) } };
+        }
         const session = runner.createSession();
         if (url.includes("run")) session.run({}, neverConnected);
         return { sessionId: session.id, body: { id: session.id } };
@@ -37,7 +41,12 @@ async function startWorker() {
       ...{ kind: "open", owner: { node: "0000000a", worker: 3 }, path: join(folder, "3.sock") },
       ...{ url: "http://localhost:7860/", maxSessions: 2 },
     },
-    { onReport: (report) => reports.push(report), onHeard: () => undefined, onSilent: () => undefined },
+    {
+      onReport: (report) => reports.push(report),
+      takePermit,
+      onHeard: () => undefined,
+      onSilent: () => undefined,
+    },
   );
   await worker.ready;
   return { worker, reports };
@@ -61,4 +70,17 @@ test("a worker evicts a session that still waits for its caller, and no other", 
   worker.stop("close");
   expect(await worker.exited).toEqual({ cause: "stopped", code: 0, signal: null });
   expect(ended()).toMatchObject([{ id: pending }, { id: active, reason: "shutdown" }]);
+});
+
+test("a worker asks the gateway for permits, which all workers share", async () => {
+  const asked: [string, number][] = [];
+  const { worker } = await startWorker(async (...request) => asked.push(request) < 2);
+  expect(await start(worker.path, "/start?permit")).toBe("true");
+  expect(await start(worker.path, "/start?permit")).toBe("false");
+  expect(asked).toEqual([
+    ["calls", 3],
+    ["calls", 3],
+  ]);
+  worker.stop("close");
+  await worker.exited;
 });

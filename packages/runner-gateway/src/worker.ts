@@ -12,7 +12,7 @@ import { createOwnerIds } from "./owner-id.ts";
 
 /** The options of a worker's runner that the gateway decides. */
 export type WorkerRunnerOptions = Required<
-  Pick<RunnerOptions, "sessionIds" | "pendingTakesPlace" | "observer" | "maxSessions">
+  Pick<RunnerOptions, "sessionIds" | "pendingTakesPlace" | "takePermit" | "observer" | "maxSessions">
 >;
 
 /** What the program of a worker creates. */
@@ -57,6 +57,7 @@ export async function serveWorker(
   const opening = await new Promise<OpenMessage>((resolve) => {
     channel.once("message", (message) => resolve(message as OpenMessage));
   });
+  const permits = createPermitRequests(send);
   /** The response to the request that the current code handles. */
   const responses = new AsyncLocalStorage<{ open: ServerResponse | undefined }>();
 
@@ -64,9 +65,11 @@ export async function serveWorker(
     const created = await create({
       sessionIds: createOwnerIds(opening.owner),
       pendingTakesPlace: true,
+      takePermit: permits.take,
       maxSessions: opening.maxSessions,
       observer: {
-        changed: ({ id, transport, state }, reason) => send({ kind: "session", id, transport, state, reason }),
+        changed: ({ id, transport, state, rings }, reason) =>
+          send({ kind: "session", id, transport, state, rings, reason }),
         remembered: ({ id, owner }, record) => send({ kind: "remembered", id, plugin: owner, record }),
         aliased: ({ id }, key) => send({ kind: "alias", id, key }),
         rejected() {
@@ -139,11 +142,13 @@ export async function serveWorker(
       if (message.kind === "socket") takeSocket(handle as Socket | undefined, message);
       else if (message.kind === "ping") send({ kind: "pong" });
       else if (message.kind === "metrics") void report();
+      else if (message.kind === "permit") permits.answered(message.id, message.granted);
       else if (message.kind === "crashed") void runner.cleanUpAfterCrash(message.plugin, message.record);
       else if (message.kind === "evict") evict(message.id);
       else if (message.kind === "drain" || message.kind === "close") stop(message.kind);
     });
     void disconnected.then(() => {
+      permits.close();
       const { active: calls } = runner.sessions.counts;
       if (calls > 0) logger.warn({ calls }, "the gateway ended; this process ends with its last call");
       stop("drain");
@@ -154,6 +159,31 @@ export async function serveWorker(
   await sendLast({ kind: "metrics", values: await runner.metrics() });
   // The gateway removes the folder, unless it has ended. Other workers may still use it.
   if (!channel.connected) await rmdir(dirname(opening.path)).catch(() => undefined);
+}
+
+/** Asks the gateway for permits, because all workers share them. Without a gateway, none is granted. */
+function createPermitRequests(send: (message: FromWorker) => void) {
+  const waiting = new Map<number, (granted: boolean) => void>();
+  let nextId = 1;
+  let closed = false;
+  return {
+    take(key: string, perMinute: number): Promise<boolean> {
+      if (closed) return Promise.resolve(false);
+      return new Promise((resolve) => {
+        waiting.set(nextId, resolve);
+        send({ kind: "take-permit", id: nextId++, key, perMinute });
+      });
+    },
+    answered(id: number, granted: boolean): void {
+      waiting.get(id)?.(granted);
+      waiting.delete(id);
+    },
+    close(): void {
+      closed = true;
+      for (const resolve of waiting.values()) resolve(false);
+      waiting.clear();
+    },
+  };
 }
 
 /** Gives a request that the gateway forwarded the address of its caller. Connections that were handed over have their own. */

@@ -25,6 +25,7 @@ import { explainError } from "./explain-error.ts";
 import { createLogger } from "./logging.ts";
 import { createMetrics } from "./metrics.ts";
 import { createSettings } from "./options.ts";
+import { createPermits } from "./permits.ts";
 import { closePlugins, findDirect, type InstalledTransport, isStartable, openPlugins } from "./plugins.ts";
 import { boundUrl, createPublicUrls } from "./public-url.ts";
 import { addRoutes, unauthenticatedRoutes } from "./routes.ts";
@@ -47,6 +48,7 @@ export function createRunner(options: RunnerOptions): Runner {
     clientRoot,
     downloadsFolder,
     fileStorage,
+    takePermit = createPermits(),
   } = options;
   if (typeof bot !== "function") {
     throw new RunnerError("OPTION_INVALID", `createRunner requires a bot: ${inspect(bot)} is not a function.`, {
@@ -168,6 +170,7 @@ export function createRunner(options: RunnerOptions): Runner {
         }
       },
       credential: access.credential,
+      takePermit,
       countRejection: metrics.countRejection,
       shared<T>(key: string, createValue: () => T): T {
         if (!shared.has(key)) shared.set(key, createValue());

@@ -19,6 +19,8 @@ export interface Front {
   readonly streams: ConnectionGuard["streams"];
   /** Throws REQUEST_INVALID, HOST_REFUSED or ORIGIN_REFUSED. Runners check this themselves. */
   checkRequest(request: IncomingMessage): void;
+  /** For requests of callers: also throws KEY_REQUIRED. */
+  requireKey(request: IncomingMessage): void;
   /** For requests that concern all callers: also throws KEY_REQUIRED. */
   requireOperator(request: IncomingMessage): void;
   /**
@@ -59,6 +61,10 @@ export function createFront(options: Omit<RunnerOptions, "bot" | "logger"> & { r
     metrics,
     streams: guard.streams,
     checkRequest: access.checkRequest,
+    requireKey(request) {
+      access.checkRequest(request);
+      access.requireKey(request);
+    },
     requireOperator(request) {
       access.checkRequest(request);
       access.requireOperator(request);

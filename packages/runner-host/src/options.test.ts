@@ -15,6 +15,7 @@ test("defaults", () => {
     publicUrl: undefined,
     trustProxy: false,
     requireAuth: false,
+    requireKey: false,
     maxSessions: 40,
     maxCallDurationMs: Number.POSITIVE_INFINITY,
     shutdownTimeoutMs: 1_800_000,

@@ -260,7 +260,7 @@ function inCode<Value>({ description, schema, ...definition }: OptionDefinition<
 const otherOptions: { readonly [Name in Exclude<keyof RunnerOptions, keyof SettingsInCode>]-?: true } = {
   ...{ bot: true, plugins: true, pluginOptions: true, cliArgs: true, env: true, logger: true, observer: true },
   ...{ clientRoot: true, downloadsFolder: true, fileStorage: true, body: true },
-  ...{ sessionIds: true, pendingTakesPlace: true },
+  ...{ sessionIds: true, pendingTakesPlace: true, takePermit: true },
 };
 
 function rejectUnknownOptions(options: object): void {
@@ -303,6 +303,7 @@ export function createSettings(options: Omit<RunnerOptions, "bot">): {
       ...settings,
       publicUrl: settings.publicUrl === undefined ? undefined : parsePublicUrl(settings.publicUrl),
       requireAuth: apiKey !== undefined || webSocketAuth === "token",
+      requireKey: apiKey !== undefined,
       maxSessions: settings.maxSessions || unlimited,
       maxCallDurationMs: settings.maxCallDurationMs ?? unlimited,
       cliArgs: Object.freeze({ ...cliArgs }),

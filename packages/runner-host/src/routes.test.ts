@@ -426,7 +426,17 @@ test("DELETE ends a session and answers when it has ended", async () => {
       200,
       expect.objectContaining({ sessionId, state: "ended", reason: "ended-by-request" }),
     ]);
-    expect((await host.fetch(`/sessions/${sessionId}`)).status).toBe(404);
+    const described = await host.fetch(`/sessions/${sessionId}`);
+    expect([described.status, await described.json()]).toEqual([
+      200,
+      {
+        ...{ sessionId, transport: "fake", state: "ended", reason: "ended-by-request" },
+        ...{ startedAt: expect.any(String), durationMs: expect.any(Number) },
+      },
+    ]);
+    for (const request of [`/sessions/${sessionId}/x`, `/sessions/${sessionId}`]) {
+      expect((await host.fetch(request, { method: request.endsWith("x") ? "GET" : "DELETE" })).status).toBe(404);
+    }
   }
   expect(ended).toEqual([id]);
   expect(await (await host.fetch("/sessions")).json()).toEqual({ sessions: [] });

@@ -1,6 +1,6 @@
 import type { Router } from "@koa/router";
 import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
-import type { HostSession } from "@pipecat-ts/runner-sessions";
+import type { EndedSession, HostSession } from "@pipecat-ts/runner-sessions";
 import type { Context } from "koa";
 import { type AccessControl, findSession } from "./access.ts";
 import { readBody, startBodyOf } from "./bodies.ts";
@@ -138,13 +138,14 @@ function startRoute({ transports, restrictedTo, engine, files, url }: RouteOptio
 function addSessionCheck(router: Router, { engine, access }: RouteOptions): void {
   router.register("/sessions/:sessionId{/*path}", [...httpMethods], (ctx, next) => {
     access.requireKey(ctx.req);
-    findSession(engine, ctx.params.sessionId ?? "");
+    const id = ctx.params.sessionId ?? "";
+    if (ctx.method !== "GET" || ctx.params.path !== undefined || !engine.findEnded(id)) findSession(engine, id);
     return next();
   });
 }
 
 /**
- * `GET /sessions` lists live sessions, `GET /sessions/{id}` describes one, `DELETE /sessions/{id}` ends it and answers when it has
+ * `GET /sessions` lists live sessions, `GET /sessions/{id}` describes one, also for a while after its end, `DELETE /sessions/{id}` ends it and answers when it has
  * ended.
  */
 function sessionRoutes({ engine, handledBy }: RouteOptions): HostRoute[] {
@@ -162,9 +163,16 @@ function sessionRoutes({ engine, handledBy }: RouteOptions): HostRoute[] {
       method: "GET",
       path: "/sessions/:sessionId",
       access: "caller",
-      summary: "Describes a session, with the types of RTVI messages that its bot handles",
+      summary:
+        "Describes a session, with the types of RTVI messages that its bot handles. One that has ended: its reason, for 10 minutes",
       handle(ctx) {
-        const session = findSession(engine, ctx.params.sessionId ?? "");
+        const id = ctx.params.sessionId ?? "";
+        const ended = engine.findEnded(id);
+        if (ended && !engine.get(id)) {
+          ctx.body = reportEnded(ended);
+          return;
+        }
+        const session = findSession(engine, id);
         ctx.body = { ...report(session), handles: handledBy(session) };
       },
     },
@@ -186,6 +194,11 @@ function sessionRoutes({ engine, handledBy }: RouteOptions): HostRoute[] {
 function report({ id, transport, state, startedAt }: HostSession): Readonly<Record<string, unknown>> {
   const durationMs = Math.max(0, Date.now() - startedAt.getTime());
   return { sessionId: id, transport, state, startedAt: startedAt.toISOString(), durationMs };
+}
+
+/** The same for a session that has ended. */
+export function reportEnded({ id, transport, startedAt, durationMs, reason }: EndedSession): object {
+  return { sessionId: id, transport, state: "ended", startedAt: startedAt.toISOString(), durationMs, reason };
 }
 
 /** Requests below `/sessions/{id}` that no transport answered go to the bot. */

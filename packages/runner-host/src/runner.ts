@@ -6,6 +6,7 @@ import type {
   Bot,
   CloseReason,
   FileStorage,
+  RunnerContext,
   RunnerSettings,
   Session,
   TransportPlugin,
@@ -32,7 +33,7 @@ type Optional<T> = { readonly [Name in keyof T]?: T[Name] | undefined };
 
 /** The options of a runner created in code. Everything but `bot` has a default; flags are not read. */
 export interface RunnerOptions
-  extends Optional<Omit<RunnerSettings, "publicUrl" | "requireAuth">>,
+  extends Optional<Omit<RunnerSettings, "publicUrl" | "requireAuth" | "requireKey">>,
     Optional<AccessOptions> {
   readonly bot: Bot;
   /** The transports, in any order. */
@@ -57,6 +58,8 @@ export interface RunnerOptions
   readonly cloud?: boolean | undefined;
   /** Pending sessions count toward `maxSessions` too. Default false: only those with a reserved place. */
   readonly pendingTakesPlace?: boolean | undefined;
+  /** Replaces the counting of `RunnerContext.takePermit`, for a runner that shares its permits with others. */
+  readonly takePermit?: RunnerContext["takePermit"] | undefined;
   /** Learns when sessions begin, end, and get further keys, and when callers are rejected because the runner is full or draining. */
   readonly observer?: SessionObserver | undefined;
   /** Default: `createLogger()`, which logs to stdout at level `info`. The metrics include its `droppedLines`. */

@@ -30,6 +30,26 @@ test("a session whose caller does not connect is abandoned after 120 s", async (
   ]);
 });
 
+test("a session whose caller's phone rings has a place, waits for the time that its transport says, and ends at a drain", async () => {
+  const { engine, create, log } = createEngineFixture({ maxSessions: 2 });
+  const [one, two] = [create(undefined, { ringMs: 300_000 }), create(undefined, { ringMs: 200_000 })];
+  expect(() => create()).toThrow(expect.objectContaining({ code: "AT_CAPACITY" }));
+  await vi.advanceTimersByTimeAsync(199_999);
+  expect([one.rings, two.rings, two.state]).toEqual([true, true, "pending"]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(await two.ended).toBe("abandoned");
+  const { id, startedAt } = two;
+  expect(engine.findEnded(id)).toEqual({ id, transport: "fake", startedAt, durationMs: 200_000, reason: "abandoned" });
+  const answered = engine.create({ name: "fake", logger: log }, { ringMs: 300_000 });
+  answered.run({}, neverConnected);
+  expect(answered.rings).toBe(false);
+  const drained = engine.drain(60_000);
+  expect(await one.ended).toBe("shutdown");
+  expect(answered.state).toBe("active");
+  await answered.end("ended-by-request");
+  expect(await drained).toBe(true);
+});
+
 test("a plugin finds its sessions by id and alias, and no other plugin's; aliases are free again at the end", async () => {
   const { engine, create, log } = createEngineFixture();
   const [one, two] = [create(), create()];

@@ -12,6 +12,7 @@ import {
 } from "@pipecat-ts/runner-core";
 import { createPacer, estimateBytes, type MeasuredPacer } from "@pipecat-ts/runner-media";
 import type { ReportFailure } from "./failure-report.ts";
+import { createSessionHistory, type EndedSession } from "./history.ts";
 import { createSession, type HostSession, type SessionOwner } from "./session.ts";
 import { createWatchdog } from "./watchdog.ts";
 
@@ -53,7 +54,7 @@ export interface SessionEngineOptions {
 /** Learns about the sessions of one runner. Must not throw. */
 export interface SessionObserver {
   /** The session was created (`pending`), its bot starts (`active`), or everything is released (`ended`, with its reason). */
-  changed?(session: Pick<HostSession, "id" | "transport" | "state">, reason?: CloseReason): void;
+  changed?(session: Pick<HostSession, "id" | "transport" | "state" | "rings">, reason?: CloseReason): void;
   /** The session can be found under another key, until it ends. */
   aliased?(session: Pick<HostSession, "id">, key: string): void;
   /** The session's plugin keeps a record for the case that this process crashes. */
@@ -79,6 +80,8 @@ export interface SessionEngine {
   create(owner: SessionOwner, options?: Parameters<RunnerContext["createSession"]>[0]): HostSession;
   /** The live session with this id. */
   get(id: string): HostSession | undefined;
+  /** How the session with this id ended; `undefined` for one that is live, unknown, or forgotten. */
+  findEnded(id: string): EndedSession | undefined;
   /** The live session of this owner with this id or alias. */
   find(owner: string, idOrAlias: string): HostSession | undefined;
   /**
@@ -100,7 +103,7 @@ export interface SessionEngine {
   /** Ends all sessions; resolves when they have ended. */
   endAll(reason: CloseReason): Promise<void>;
   /**
-   * Takes no new callers, and ends pending sessions without a reserved place. Resolves when the last live session has ended, or
+   * Takes no new callers, and ends pending sessions without a reserved place, and those whose caller's phone rings. Resolves when the last live session has ended, or
    * with false when `limitMs` passed before.
    */
   drain(limitMs: number): Promise<boolean>;
@@ -121,6 +124,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
   /** Pending sessions with a reserved place. */
   const reserved = new Set<HostSession>();
   const active = new Set<HostSession>();
+  const history = createSessionHistory();
   /** Aliases by owner. */
   const aliases = new Map<string, Map<string, HostSession>>();
   let draining = false;
@@ -235,7 +239,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
     get draining() {
       return draining;
     },
-    create(owner, { body, reserve = false, id: chosenId } = {}) {
+    create(owner, { body, ringMs, reserve = ringMs !== undefined, id: chosenId } = {}) {
       assertAccepting();
       if (chosenId !== undefined) checkChosenId(owner.name, chosenId);
       const session = createSession({
@@ -244,6 +248,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
         owner,
         body,
         defaultBody,
+        ringMs,
         pacer,
         maxDurationMs: maxCallDurationMs,
         cliArgs,
@@ -262,7 +267,9 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
           const release = options.onTransport?.(of, transport);
           if (release) of.onEnd(release);
         },
-        ending(over) {
+        ending(over, reason) {
+          const { id, transport, startedAt } = over;
+          history.add({ id, transport, startedAt, durationMs: Math.max(0, Date.now() - startedAt.getTime()), reason });
           leavePending(over);
           const own = aliases.get(over.owner);
           for (const [key, of] of own ?? []) if (of === over) own?.delete(key);
@@ -285,13 +292,16 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
       return session;
     },
     get,
+    findEnded: history.find,
     find,
     assertAccepting,
     current: () => storage.getStore(),
     endAll,
     async drain(limitMs) {
       draining = true;
-      for (const session of pending.keys()) if (!reserved.has(session)) void session.end("shutdown");
+      for (const session of pending.keys()) {
+        if (!reserved.has(session) || session.rings) void session.end("shutdown");
+      }
       return await withTimeout(allEnded(), limitMs);
     },
     async shutDown(ms) {

@@ -46,6 +46,8 @@ export interface HostSession extends Session {
   /** The transport of its bot; before the bot runs, its owner. */
   readonly transport: string;
   readonly startedAt: Date;
+  /** Whether the transport called the caller, who has not answered yet. */
+  readonly rings: boolean;
   /** The request handlers of the bot, in order of registration. */
   readonly requestHandlers: readonly RequestHandler[];
   /** Runs `work` in the session's asynchronous scope. */
@@ -73,6 +75,8 @@ export interface SessionOptions {
   readonly body: unknown;
   /** `args.body` when neither the start request nor the transport has one. */
   readonly defaultBody: unknown;
+  /** How long the caller's phone may ring, in ms; see `RunnerContext.createSession`. */
+  readonly ringMs?: number | undefined;
   readonly pacer: Pacer;
   /** How long the call may last from the start of its bot, in ms. */
   readonly maxDurationMs: number;
@@ -92,7 +96,7 @@ export interface SessionOptions {
   /** The bot's transport is built. */
   transportBuilt(session: HostSession, transport: Transport): void;
   /** The session can no longer be found. */
-  ending(session: HostSession): void;
+  ending(session: HostSession, reason: CloseReason): void;
   /** Tells the caller why the bot failed. */
   readonly reportFailure?: ReportFailure | undefined;
   /** Everything is released. */
@@ -119,7 +123,7 @@ export function createSession(options: SessionOptions): HostSession {
   let activeSinceMs = 0;
   let timeLimit: NodeJS.Timeout | undefined;
   const report = options.reportFailure && createFailureReport(options.reportFailure, controller.signal, logger);
-  const abandoned = setTimeout(() => void finish("abandoned"), pendingMs);
+  const abandoned = setTimeout(() => void finish("abandoned"), options.ringMs ?? pendingMs);
 
   function inScope<Result>(work: () => Result): Result {
     return options.inScope(session, work);
@@ -135,7 +139,7 @@ export function createSession(options: SessionOptions): HostSession {
     clearTimeout(abandoned);
     clearTimeout(timeLimit);
     state = "ended";
-    options.ending(session);
+    options.ending(session, reason);
     if (!controller.signal.aborted) abort(reason);
     await inScope(() => disposables.disposeAll(reason));
     requestHandlers.length = 0;
@@ -232,6 +236,9 @@ export function createSession(options: SessionOptions): HostSession {
     },
     get state() {
       return state;
+    },
+    get rings() {
+      return state === "pending" && options.ringMs !== undefined;
     },
     get body() {
       return body;

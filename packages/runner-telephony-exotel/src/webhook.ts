@@ -16,11 +16,15 @@ export const webhook: CarrierWebhook<ExotelOptions> = {
         note: "Set this URL in a Voicebot applet of an App Bazaar flow, or set the https URL of this path there.",
       });
     }
-    const url = socketUrl();
-    if (sampleRate !== 8_000) url.searchParams.set("sample-rate", String(sampleRate));
-    return json({ url: url.href });
+    return json({ url: withSampleRate(socketUrl(), sampleRate).href });
   },
 };
+
+/** The socket URL that requests a sample rate. */
+export function withSampleRate(url: URL, sampleRate: ExotelOptions["sampleRate"]): URL {
+  if (sampleRate !== 8_000) url.searchParams.set("sample-rate", String(sampleRate));
+  return url;
+}
 
 function json(value: object): { readonly type: string; readonly body: string } {
   return { type: "application/json", body: JSON.stringify(value) };

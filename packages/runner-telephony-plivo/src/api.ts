@@ -32,6 +32,6 @@ function callUrl({ callId }: CallData, { apiUrl, authId = "" }: PlivoOptions): U
   return apiPath(apiUrl, "v1", "Account", authId, "Call", callId, "");
 }
 
-function authorization({ authId = "", authToken = "" }: PlivoOptions): string {
+export function authorization({ authId = "", authToken = "" }: PlivoOptions): string {
   return basicAuthorization(authId, authToken);
 }

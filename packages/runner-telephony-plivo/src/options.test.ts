@@ -17,5 +17,7 @@ test("reads settings from environment variables", () => {
     contentType: "audio/x-l16;rate=16000",
     apiUrl: "http://127.0.0.1:1",
     verifySignatures: true,
+    allowDial: [],
+    dialLimit: 10,
   });
 });

@@ -2,6 +2,7 @@ import type { OptionTable } from "@pipecat-ts/runner-core";
 import {
   apiUrlOption,
   type CarrierOptions,
+  dialOptions,
   environmentOption,
   verifySignaturesOption,
 } from "@pipecat-ts/runner-telephony";
@@ -41,4 +42,5 @@ export const options: OptionTable<PlivoOptions> = {
   },
   apiUrl: apiUrlOption("PLIVO_API_URL", "https://api.plivo.com"),
   verifySignatures: verifySignaturesOption(),
+  ...dialOptions(),
 };

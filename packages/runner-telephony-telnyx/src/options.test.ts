@@ -7,6 +7,8 @@ test("reads settings from environment variables", () => {
   const env = {
     TELNYX_API_KEY: "a key",
     TELNYX_PUBLIC_KEY: publicKey,
+    TELNYX_ACCOUNT_SID: "an organization",
+    TELNYX_APPLICATION_SID: "an application",
     TELNYX_CODEC: "PCMA",
     TELNYX_L16_BYTE_ORDER: "big-endian",
     TELNYX_API_URL: "http://127.0.0.1:1",
@@ -14,9 +16,13 @@ test("reads settings from environment variables", () => {
   expect(resolveOptions(options, { env })).toEqual({
     apiKey: "a key",
     publicKey,
+    accountSid: "an organization",
+    applicationSid: "an application",
     codec: "PCMA",
     l16ByteOrder: "big-endian",
     apiUrl: "http://127.0.0.1:1",
     verifySignatures: true,
+    allowDial: [],
+    dialLimit: 10,
   });
 });

@@ -2,6 +2,7 @@ import type { OptionTable } from "@pipecat-ts/runner-core";
 import {
   apiUrlOption,
   type CarrierOptions,
+  dialOptions,
   environmentOption,
   verifySignaturesOption,
 } from "@pipecat-ts/runner-telephony";
@@ -11,6 +12,9 @@ import * as Type from "typebox";
 export interface TelnyxOptions extends CarrierOptions {
   /** Authenticates API requests. */
   readonly apiKey: string | undefined;
+  /** The account and the TeXML application that place calls. */
+  readonly accountSid: string | undefined;
+  readonly applicationSid: string | undefined;
   /** Verifies webhooks: 32 bytes in base64, from the portal. */
   readonly publicKey: string | undefined;
   /** The codec of audio to Telnyx. Audio from Telnyx has the codec of the call's leg. */
@@ -22,6 +26,8 @@ export interface TelnyxOptions extends CarrierOptions {
 
 export const options: OptionTable<TelnyxOptions> = {
   apiKey: environmentOption("TELNYX_API_KEY", "API key", { secret: true }),
+  accountSid: environmentOption("TELNYX_ACCOUNT_SID", "Account of outbound calls: its organization id"),
+  applicationSid: environmentOption("TELNYX_APPLICATION_SID", "TeXML application of outbound calls"),
   publicKey: {
     env: "TELNYX_PUBLIC_KEY",
     description: "Public key that verifies webhooks",
@@ -47,4 +53,5 @@ export const options: OptionTable<TelnyxOptions> = {
   },
   apiUrl: apiUrlOption("TELNYX_API_URL", "https://api.telnyx.com"),
   verifySignatures: verifySignaturesOption(),
+  ...dialOptions(),
 };

@@ -2,6 +2,7 @@ import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import { createTelephonyPlugin } from "@pipecat-ts/runner-telephony";
 import { api } from "./api.ts";
 import { createCodec, earlyEvents, ids, recognizeCall } from "./codec.ts";
+import { dialing } from "./dialing.ts";
 import { options, type TelnyxOptions } from "./options.ts";
 import { signatures } from "./signature.ts";
 import { webhook } from "./webhook.ts";
@@ -16,6 +17,7 @@ const plugin: TransportPlugin<TelnyxOptions> = createTelephonyPlugin({
   webhook,
   signatures,
   api,
+  dialing,
   banner: (webhookUrl) => `Set the voice webhook of your TeXML application to ${webhookUrl.href}`,
 });
 export default plugin;

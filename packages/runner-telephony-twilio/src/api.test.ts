@@ -8,6 +8,7 @@ import { createEmulator, type Emulator } from "emulate";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { api } from "./api.ts";
 import { createFakeTwilio } from "./caller.ts";
+import { dialing } from "./dialing.ts";
 import { options } from "./options.ts";
 import plugin from "./plugin.ts";
 
@@ -65,6 +66,24 @@ describe("hanging up with an emulator of Twilio's API", () => {
     expect(first).toMatchObject({ status: 200, done: true });
     expect(parseObject(first.body)).toMatchObject({ sid: callId, status: "completed" });
     expect(await send(api.hangUp({ streamId: "MZ1", callId }, settings()))).toMatchObject({ done: true });
+  });
+
+  test("cancels an outbound call that rings", async () => {
+    const url = new URL("https://bots.example.com/twilio/status/1");
+    const placed = await send(
+      dialing.request(
+        {
+          ...{ to: number, from: number, answerUrl: url, statusUrl: url, socketUrl: () => url },
+          ...{ ringSeconds: 60, machineDetection: true },
+        },
+        settings(),
+      ),
+    );
+    expect(placed.status).toBe(201);
+    const callId = dialing.placedId?.(parseObject(placed.body) ?? {});
+    expect(callId).toMatch(/^CA[0-9a-f]{32}$/);
+    const canceled = await send(api.hangUp({ streamId: "", callId: String(callId) }, settings()));
+    expect(parseObject(canceled.body)).toMatchObject({ sid: callId, status: "completed" });
   });
 
   test("succeeds when Twilio no longer knows the call", async () => {

@@ -38,9 +38,19 @@ function update(call: CallData, fields: Readonly<Record<string, string>>, option
   if (typeof accountSid !== "string" || accountSid === "") {
     throw new RunnerError("CARRIER_CREDENTIALS_MISSING", "The account of the call is not known.", { fix: api.fix });
   }
+  return post(accountSid, ["Calls", `${call.callId}.json`], fields, options);
+}
+
+/** A request about a resource of an account. */
+export function post(
+  accountSid: string,
+  resource: readonly string[],
+  fields: Readonly<Record<string, string>>,
+  options: TwilioOptions,
+): ApiRequest {
   return {
     method: "POST",
-    url: apiPath(baseUrl(options), "2010-04-01", "Accounts", accountSid, "Calls", `${call.callId}.json`),
+    url: apiPath(baseUrl(options), "2010-04-01", "Accounts", accountSid, ...resource),
     headers: {
       authorization: authorizationOf(accountSid, options),
       "content-type": "application/x-www-form-urlencoded",

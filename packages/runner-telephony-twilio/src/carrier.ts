@@ -1,6 +1,7 @@
 import type { Carrier } from "@pipecat-ts/runner-telephony";
 import { api } from "./api.ts";
 import { createCodec, earlyEvents, ids, recognizeCall } from "./codec.ts";
+import { dialing } from "./dialing.ts";
 import { options, type TwilioOptions } from "./options.ts";
 import { signatures } from "./signature.ts";
 import { webhook } from "./webhook.ts";
@@ -17,5 +18,6 @@ export const carrier: Carrier<TwilioOptions> & Required<Pick<Carrier<TwilioOptio
   webhook,
   signatures,
   api,
+  dialing,
   banner: (webhookUrl) => `Set "A call comes in" of your number to Webhook, HTTP POST, ${webhookUrl.href}`,
 };

@@ -21,5 +21,7 @@ test("reads settings from environment variables", () => {
     edge: "dublin",
     apiUrl: "http://127.0.0.1:1",
     verifySignatures: true,
+    allowDial: [],
+    dialLimit: 10,
   });
 });

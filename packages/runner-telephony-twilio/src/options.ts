@@ -2,6 +2,7 @@ import type { OptionTable } from "@pipecat-ts/runner-core";
 import {
   apiUrlOption,
   type CarrierOptions,
+  dialOptions,
   environmentOption,
   verifySignaturesOption,
 } from "@pipecat-ts/runner-telephony";
@@ -33,4 +34,5 @@ export const options: OptionTable<TwilioOptions> = {
   edge: environmentOption("TWILIO_EDGE", "Edge location of the API, like dublin"),
   apiUrl: apiUrlOption("TWILIO_API_URL", defaultApiUrl),
   verifySignatures: verifySignaturesOption(),
+  ...dialOptions(),
 };

@@ -1,4 +1,3 @@
-import type { CallData } from "@pipecat-ts/runner-core";
 import { type ApiRequest, apiPath, type CarrierApi } from "@pipecat-ts/runner-telephony";
 import { createJwt } from "./jwt.ts";
 import type { VonageOptions } from "./options.ts";
@@ -13,7 +12,7 @@ export const api: CarrierApi<VonageOptions> = {
     return { method: "GET", url, headers: headersOf(options) };
   },
   hangUp: (call, options) => ({
-    ...update(call, [], { action: "hangup" }, options),
+    ...requestOf("PUT", [call.callId], { action: "hangup" }, options),
     isDone: ({ status }) => status === 404,
   }),
   transfer(call, number, options) {
@@ -22,16 +21,23 @@ export const api: CarrierApi<VonageOptions> = {
       ? { type: "sip", uri: number }
       : { type: "phone", number: number.replace("+", "") };
     const ncco = [{ action: "connect", from: call.to, endpoint: [endpoint] }];
-    return update(call, [], { action: "transfer", destination: { type: "ncco", ncco } }, options);
+    return requestOf("PUT", [call.callId], { action: "transfer", destination: { type: "ncco", ncco } }, options);
   },
   // Vonage's pause of 500 ms is a `p`.
-  sendDtmf: (call, digits, options) => update(call, ["dtmf"], { digits: digits.replaceAll("w", "p") }, options),
+  sendDtmf: (call, digits, options) =>
+    requestOf("PUT", [call.callId, "dtmf"], { digits: digits.replaceAll("w", "p") }, options),
 };
 
-function update(call: CallData, path: readonly string[], body: object, options: VonageOptions): ApiRequest {
+/** A request about a call, or for a new one. */
+export function requestOf(
+  method: "POST" | "PUT",
+  path: readonly string[],
+  body: object,
+  options: VonageOptions,
+): ApiRequest {
   return {
-    method: "PUT",
-    url: apiPath(options.apiUrl, "v1", "calls", call.callId, ...path),
+    method,
+    url: apiPath(options.apiUrl, "v1", "calls", ...path),
     headers: { ...headersOf(options), "content-type": "application/json" },
     body: JSON.stringify(body),
   };

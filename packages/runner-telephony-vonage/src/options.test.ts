@@ -22,6 +22,8 @@ test("reads settings from environment variables, the key also with escaped line 
       sampleRate: 24_000,
       apiUrl: "http://localhost:7870",
       verifySignatures: true,
+      allowDial: [],
+      dialLimit: 10,
     });
   }
 });

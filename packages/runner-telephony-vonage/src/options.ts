@@ -3,6 +3,7 @@ import type { OptionTable } from "@pipecat-ts/runner-core";
 import {
   apiUrlOption,
   type CarrierOptions,
+  dialOptions,
   environmentOption,
   verifySignaturesOption,
 } from "@pipecat-ts/runner-telephony";
@@ -40,4 +41,5 @@ export const options: OptionTable<VonageOptions> = {
   },
   apiUrl: apiUrlOption("VONAGE_API_URL", "https://api.nexmo.com"),
   verifySignatures: verifySignaturesOption(),
+  ...dialOptions(),
 };

@@ -2,6 +2,7 @@ import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import { createTelephonyPlugin } from "@pipecat-ts/runner-telephony";
 import { api } from "./api.ts";
 import { createCodec, earlyEvents, ids, recognizeCall } from "./codec.ts";
+import { dialing } from "./dialing.ts";
 import { options, type VonageOptions } from "./options.ts";
 import { signatures } from "./signature.ts";
 import { webhook } from "./webhook.ts";
@@ -16,6 +17,7 @@ const plugin: TransportPlugin<VonageOptions> = createTelephonyPlugin({
   webhook,
   signatures,
   api,
+  dialing,
   banner: (webhookUrl) => `Set the answer URL of your application's voice capability to HTTP POST, ${webhookUrl.href}`,
 });
 export default plugin;

@@ -19,6 +19,8 @@ export interface Carrier<Options extends CarrierOptions = CarrierOptions> {
   readonly signatures?: CarrierSignatures<Options>;
   /** Without it, calls end when their socket closes, and cannot be transferred. */
   readonly api?: CarrierApi<Options>;
+  /** Without it, `POST /start` cannot call a number. */
+  readonly dialing?: CarrierDialing<Options>;
   /** A banner line: how to make the carrier send its calls here. */
   banner(webhookUrl: URL, socketUrl: URL): string;
 }
@@ -27,6 +29,10 @@ export interface Carrier<Options extends CarrierOptions = CarrierOptions> {
 export interface CarrierOptions {
   /** Whether to reject requests that the carrier did not sign, where signatures can be verified. */
   readonly verifySignatures: boolean;
+  /** The starts of the numbers that the runner may call, in E.164: `+1555`. */
+  readonly allowDial: readonly string[];
+  /** How many outbound calls may be placed per minute. */
+  readonly dialLimit: number;
 }
 
 /** The shape of the carrier's ids, as it documents them. Calls with other ids are rejected. */
@@ -156,6 +162,54 @@ export interface CarrierApi<Options> {
    */
   transfer?(call: CallData, number: string, options: Options, documentUrl: () => URL): ApiRequest;
   sendDtmf?(call: CallData, digits: string, options: Options): ApiRequest;
+}
+
+/** How the carrier calls a number, as requests of its REST API and their callbacks. */
+export interface CarrierDialing<Options> {
+  /** How to configure what is missing beside the credentials of `CarrierApi`: `Set ACME_ACCOUNT.` */
+  missing?(options: Options): string | undefined;
+  /** The request that calls a number. It is sent once. */
+  request(call: OutboundCall, options: Options): ApiRequest;
+  /**
+   * The id in the JSON answer to it: of the call, unless `placedIdIn` exists. Absent: the answer has none, and the first callback tells
+   * the id.
+   */
+  placedId?(answer: JsonObject): string | undefined;
+  /** The same id in the parameters of a callback, for a carrier that has another one for the call. */
+  placedIdIn?(parameters: Readonly<Record<string, string>>): string | undefined;
+  /** The id of the call in the parameters of a callback. Default: that of `CarrierWebhook.recognizeCall`. */
+  callIdIn?(parameters: Readonly<Record<string, string>>): string | undefined;
+  /** Ends a call that is not answered yet. Default: `CarrierApi.hangUp`. */
+  cancel?(placedId: string, options: Options): ApiRequest;
+  /** What a status callback reports; `undefined` for a call that goes on. */
+  outcome(parameters: Readonly<Record<string, string>>): CallOutcome | undefined;
+  /** The document that ends an answered call whose session has ended. Absent: the carrier gets the socket with the request. */
+  readonly hangUp?: CarrierDocument;
+  /** Whether the carrier cannot sign status callbacks. The secret in their URL then proves them. Default false. */
+  readonly hasUnsignedStatus?: boolean;
+  /** Whether the carrier cannot detect answering machines. Default false. */
+  readonly cannotDetectMachines?: boolean;
+}
+
+/** `completed`: answered, and over. `machine`: an answering machine answered, and the call goes on. */
+export type CallOutcome = "busy" | "no-answer" | "failed" | "machine" | "completed";
+
+/** A call to place. */
+export interface OutboundCall {
+  /** E.164. */
+  readonly to: string;
+  /** E.164. */
+  readonly from: string;
+  /** Returns the document of `CarrierWebhook.answer` when the call is answered. */
+  readonly answerUrl: URL;
+  /** Takes status callbacks and the result of machine detection, with POST. */
+  readonly statusUrl: URL;
+  /** The socket of the call, for a carrier that gets it with the request. */
+  socketUrl(): URL;
+  /** How long the phone may ring, in s. */
+  readonly ringSeconds: number;
+  /** Whether to detect answering machines, while the bot talks. */
+  readonly machineDetection: boolean;
 }
 
 /** One request to the carrier's REST API. */

@@ -2,14 +2,17 @@ export { apiPath, basicAuthorization } from "./api.ts";
 export type { PhoneParams, PhoneTransport } from "./arguments.ts";
 export type {
   ApiRequest,
+  CallOutcome,
   Carrier,
   CarrierApi,
+  CarrierDialing,
   CarrierDocument,
   CarrierIds,
   CarrierOptions,
   CarrierSignatures,
   CarrierWebhook,
   CarrierWire,
+  OutboundCall,
   SignedRequest,
   UpgradeSignature,
   WebhookCall,
@@ -24,6 +27,6 @@ export {
   playedEvent,
 } from "./codec.ts";
 export { bytesIn, type JsonObject, numberIn, objectIn, parseObject, present, textIn, textsIn } from "./json.ts";
-export { apiUrlOption, environmentOption, verifySignaturesOption } from "./options.ts";
+export { apiUrlOption, dialOptions, environmentOption, verifySignaturesOption } from "./options.ts";
 export { createTelephonyPlugin } from "./plugin.ts";
 export { element, type XmlElement, xmlDocument } from "./xml.ts";

@@ -25,7 +25,9 @@ import {
   sharedSocketPath,
 } from "./call-router.ts";
 import type { Carrier, CarrierOptions, WebhookCall } from "./carrier.ts";
+import { checkDialOptions } from "./dial.ts";
 import { doctorChecks } from "./doctor.ts";
+import { createOutboundCalls, missingForDialing, type RingingRecord } from "./outbound-calls.ts";
 import { createMediaStream } from "./port.ts";
 import { createSignatureVerification, signatureInvalid, webhookPolicy } from "./signature.ts";
 import {
@@ -62,9 +64,10 @@ function openCarrier<Options extends CarrierOptions>(
   const { name, title, wire } = carrier;
   const { socketPath = sharedSocketPath } = wire;
   const { pacer, settings } = runner;
+  checkDialOptions(options, settings);
   const rest = createRestClient({ vendor: title, unreachable: "CARRIER_REFUSED" });
   const verification = createSignatureVerification(carrier, options, settings);
-  /** What the webhook reported about the call of a session. Sessions of `/start` have no entry. */
+  /** What the webhook reported about the call of a session. Sessions of `/start` have no entry, unless the runner placed the call. */
   const webhookCalls = new WeakMap<Session, Partial<WebhookCall>>();
   const pendingCalls = {
     find: (callId: string) => findPending(callId, verification.verifiesWebhooks),
@@ -84,6 +87,11 @@ function openCarrier<Options extends CarrierOptions>(
     const session = runner.findSession(aliasOf(callId, isVerified));
     return session?.state === "pending" ? session : undefined;
   }
+
+  const outbound = createOutboundCalls({
+    ...{ runner, carrier, options, verification, rest },
+    announce: (session, call) => void webhookCalls.set(session, call),
+  });
 
   const controlOptions = {
     carrier,
@@ -113,6 +121,7 @@ function openCarrier<Options extends CarrierOptions>(
         fix: "Use each socket URL for one call.",
       });
     }
+    if (named && !outbound.accepts(named, callData.callId)) throw callIdInvalid(title);
     const isSigned = verification.checkUpgrade(request.request) === "valid";
     const session = named ?? findPending(callData.callId, isSigned) ?? runner.createSession();
     try {
@@ -136,11 +145,15 @@ function openCarrier<Options extends CarrierOptions>(
     return named !== undefined && !webhookCalls.has(named);
   }
 
-  /** Whether the carrier named the call, in a signed upgrade request or in a verified webhook. Others may name any call. */
+  /**
+   * Whether the carrier named the call, in a signed upgrade request, in a verified webhook, or when the runner placed the call. Others
+   * may name any call.
+   */
   function isVerifiedCall(session: Session, call: CallData, request: IncomingMessage): boolean {
     if (!hasValidIds(carrier, call)) return false;
     if (verification.checkUpgrade(request) === "valid") return true;
-    return verification.verifiesWebhooks && webhookCalls.get(session)?.callId === call.callId;
+    const isTold = verification.verifiesWebhooks || outbound.has(session);
+    return isTold && webhookCalls.get(session)?.callId === call.callId;
   }
 
   function run(session: Session, started: StartedCall): SocketHandlers {
@@ -174,6 +187,7 @@ function openCarrier<Options extends CarrierOptions>(
     const body = [session.body, bodyInQuery(query.get("body")), callData.body].find((each) => each !== undefined);
     const call = session.run<SessionArguments>({ callData, body }, (params) => stream.connect(params));
     const { endsSilently = false } = wire;
+    outbound.connected(session, call);
     const stream = createMediaStream(call, { socket, codec, control, title, endsSilently, pacer, logger });
     session.onEnd(stream.end);
     call.connected();
@@ -200,7 +214,7 @@ function openCarrier<Options extends CarrierOptions>(
   const router = callRouterOf(runner, socketPath);
   const removeFromRouter = router.add(routed);
   return {
-    routes: createWebhook({ runner, carrier, options, verification, pendingCalls }),
+    routes: [...createWebhook({ runner, carrier, options, verification, pendingCalls }), ...outbound.routes],
     sockets: [
       {
         path: socketPath,
@@ -211,8 +225,9 @@ function openCarrier<Options extends CarrierOptions>(
           request.isAnnounced ? awaitStart([routed], socket, request, request.session) : router.accept(socket, request),
       },
     ],
-    start({ body: { body }, request }) {
-      const session = runner.createSession({ body });
+    start({ body, request }) {
+      if (body.dial !== undefined) return outbound.place(body, request);
+      const session = runner.createSession({ body: body.body });
       return { sessionId: session.id, body: { wsUrl: runner.socketUrl(session, socketPath, request).href } };
     },
     async close() {
@@ -220,7 +235,9 @@ function openCarrier<Options extends CarrierOptions>(
       await rest.close(lastHangUpsMs);
     },
     advanced: {
+      claims: ({ dial }) => dial !== undefined,
       async cleanUpAfterCrash(record) {
+        if ("placedId" in record) return await outbound.cancelAfterCrash(record as RingingRecord);
         const { logger } = runner;
         const call = record as CallData;
         await createCallControl({
@@ -247,6 +264,12 @@ function openCarrier<Options extends CarrierOptions>(
 function callConnected(): RunnerError {
   const fix = "Open one WebSocket for each call.";
   return new RunnerError("SESSION_ALIAS_TAKEN", "This call already has a WebSocket.", { fix });
+}
+
+function callIdInvalid(title: string): RunnerError {
+  return new RunnerError("CALL_ID_INVALID", `The socket is not of the call that ${title} was asked to place.`, {
+    fix: "Only the carrier can open the socket of an outbound call.",
+  });
 }
 
 function sessionMissing(title: string): RunnerError {
@@ -287,6 +310,8 @@ function availabilityOf<Options extends CarrierOptions>(
     const consequence = api?.isReady(options) ? ", so the runner does not hang up or transfer calls" : "";
     limits.push({ reason: `Anyone can pretend to be ${title}${consequence}.`, fix });
   }
+  const dialFix = options.allowDial.length > 0 ? missingForDialing(carrier, options) : undefined;
+  if (dialFix !== undefined) limits.push({ reason: "The runner cannot place calls.", fix: dialFix });
   if (limits.length === 0) return { state: "ready" };
   return {
     state: "limited",

@@ -98,7 +98,8 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
   }
 
   async function end(reason: CloseReason, deadline: AbortSignal): Promise<void> {
-    if (autoHangUp && !endedByCarrier) {
+    // Machine detection was requested to end such calls.
+    if ((autoHangUp || reason === "machine") && !endedByCarrier) {
       const hangingUp = control.transferred().then((transferred) => (transferred ? undefined : control.hangUp()));
       await withTimeout(hangingUp, hangUpTimeoutMs);
     }

@@ -32,7 +32,7 @@ export interface WebhookOptions<Options extends CarrierOptions> {
 export const transferParameter = "transferTo";
 
 /** Real requests have 2 kB. A thousand calls may be pending, each with its parameters. */
-const maxBody = 65_536;
+export const maxBody = 65_536;
 /** Longest `?body=`, in characters. Longer URLs do not survive proxies. */
 const maxBodyParameter = 16_384;
 
@@ -133,7 +133,7 @@ export function createWebhook<Options extends CarrierOptions>(settings: WebhookO
   return [route(`/${carrier.name}`, false), ...(isAlone ? [route("/", true)] : [])];
 }
 
-type Parameters = Readonly<Record<string, string>>;
+export type Parameters = Readonly<Record<string, string>>;
 
 /** The parameters of a webhook request by their place. Those of its form or JSON body win over those of its query. */
 interface RequestParameters {
@@ -141,7 +141,8 @@ interface RequestParameters {
   readonly body: Parameters;
 }
 
-function parametersOf({ query, request: { body } }: RouteContext): RequestParameters {
+/** The parameters of a webhook request that its signature may cover, long ones left out. */
+export function parametersOf({ query, request: { body } }: RouteContext): RequestParameters {
   return { query: textsOf(query), body: textsOf(typeof body === "object" && body !== null ? body : {}) };
 }
 

@@ -2,6 +2,13 @@
 
 /** The packages of this project's transports that declare each flag. */
 export const transportFlags: Readonly<Record<string, readonly string[]>> = {
+  "allow-dial": [
+    "@pipecat-ts/runner-telephony-exotel",
+    "@pipecat-ts/runner-telephony-plivo",
+    "@pipecat-ts/runner-telephony-telnyx",
+    "@pipecat-ts/runner-telephony-twilio",
+    "@pipecat-ts/runner-telephony-vonage"
+  ],
   "announce-ip": [
     "@pipecat-ts/runner-webrtc",
     "@pipecat-ts/runner-whatsapp"
@@ -45,6 +52,13 @@ export const transportFlags: Readonly<Record<string, readonly string[]>> = {
   ],
   "daily-room-url": [
     "@pipecat-ts/runner-daily"
+  ],
+  "dial-limit": [
+    "@pipecat-ts/runner-telephony-exotel",
+    "@pipecat-ts/runner-telephony-plivo",
+    "@pipecat-ts/runner-telephony-telnyx",
+    "@pipecat-ts/runner-telephony-twilio",
+    "@pipecat-ts/runner-telephony-vonage"
   ],
   "dialin": [
     "@pipecat-ts/runner-daily"

@@ -7,7 +7,10 @@ import type { HostSession } from "../session.ts";
 export interface EngineFixture {
   readonly engine: SessionEngine;
   readonly log: RecordedLog;
-  create(body?: unknown, options?: { readonly reserve?: boolean; readonly id?: string }): HostSession;
+  create(
+    body?: unknown,
+    options?: { readonly reserve?: boolean; readonly id?: string; readonly ringMs?: number },
+  ): HostSession;
 }
 
 export interface RecordedLog extends Logger {

@@ -18,7 +18,13 @@ const caller = createPhoneCaller<AcmeOptions>({
   createDialect: ({ key = "another key" }) => createAcmeDialect(name, key),
 });
 const publicUrl = new URL("https://bots.example.com");
-const options = { key: "a key", apiUrl: "https://api.acme.example", verifySignatures: true };
+const options = {
+  key: "a key",
+  apiUrl: "https://api.acme.example",
+  verifySignatures: true,
+  allowDial: [],
+  dialLimit: 10,
+};
 
 let fixture: Fixture;
 const lines: CallerLine[] = [];

@@ -3,10 +3,10 @@ import { decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
 import { RunnerError, safeEqual } from "@pipecat-ts/runner-core";
 import { apiPath } from "../api.ts";
 import { createFakeCarrier, type FakeCarrier, type PhoneDialect } from "../caller/index.ts";
-import type { Carrier, CarrierOptions } from "../carrier.ts";
+import type { CallOutcome, Carrier, CarrierOptions } from "../carrier.ts";
 import { dtmfEvent, playedEvent } from "../codec.ts";
 import { bytesIn, type JsonObject, numberIn, objectIn, present, textIn, textsIn } from "../json.ts";
-import { apiUrlOption, environmentOption, verifySignaturesOption } from "../options.ts";
+import { apiUrlOption, dialOptions, environmentOption, verifySignaturesOption } from "../options.ts";
 import { element, xmlDocument } from "../xml.ts";
 
 /** For tests: a minimal fifth carrier. */
@@ -14,6 +14,14 @@ export interface AcmeOptions extends CarrierOptions {
   readonly key: string | undefined;
   readonly apiUrl: string;
 }
+
+const outcomes: Readonly<Record<string, CallOutcome>> = {
+  engaged: "busy",
+  unanswered: "no-answer",
+  broken: "failed",
+  robot: "machine",
+  over: "completed",
+};
 
 export function signAcme(url: string, body: string, key: string): string {
   return createHmac("sha256", key).update(`${url}\n${body}`).digest("hex");
@@ -28,6 +36,7 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
       key: environmentOption("ACME_KEY", "The key", { secret: true }),
       apiUrl: apiUrlOption("ACME_API_URL", "https://api.acme.example"),
       verifySignatures: verifySignaturesOption(),
+      ...dialOptions(),
     },
     ids: { call: /^[\w-]{1,64}$/, stream: /^[\w-]{1,64}$/ },
     wire: {
@@ -96,6 +105,17 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
         headers: { authorization: `Bearer ${key}` },
         body: number,
       }),
+    },
+    dialing: {
+      request: ({ to, from, answerUrl, statusUrl, ringSeconds, machineDetection }, { apiUrl, key }) => ({
+        method: "POST",
+        url: apiPath(apiUrl, "calls"),
+        headers: { authorization: `Bearer ${key}` },
+        body: JSON.stringify({ to, from, answer: answerUrl, status: statusUrl, ringSeconds, machineDetection }),
+      }),
+      placedId: (answer) => textIn(answer, "call"),
+      outcome: ({ state = "" }) => outcomes[state],
+      hangUp: xmlDocument(element("Bye")),
     },
     banner: (webhookUrl, socketUrl) => `Acme calls ${webhookUrl.href} or ${socketUrl.href}`,
   };

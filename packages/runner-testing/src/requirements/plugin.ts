@@ -69,6 +69,7 @@ async function runCheck({ adapter }: Fixture, given: Readonly<Record<string, unk
     port: 0,
     trustProxy: false,
     requireAuth: false,
+    requireKey: false,
     maxSessions: Number.POSITIVE_INFINITY,
     maxCallDurationMs: Number.POSITIVE_INFINITY,
     shutdownTimeoutMs: 0,
