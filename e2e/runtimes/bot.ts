@@ -10,7 +10,8 @@ const audio = () => ({ audioInEnabled: true, audioOutEnabled: true });
 
 /**
  * Plays back the caller's audio, records the call, and answers text with text. Some texts do more: "hang up", like the key 0, ends the
- * call; "fail", "throw" and "reject" fail in a listener, a timer and a promise that nobody awaits; "fill" fills the heap.
+ * call; "fail", "throw" and "reject" fail in a listener, a timer and a promise that nobody awaits, also as "bound …" with
+ * `session.bind`; "fill" fills the heap.
  */
 export async function bot(args: RunnerArguments): Promise<void> {
   const transport = await createTransport(args, {
@@ -27,6 +28,12 @@ export async function bot(args: RunnerArguments): Promise<void> {
     else if (content === "fail") fail();
     else if (content === "throw") setTimeout(fail, 10);
     else if (content === "reject") setTimeout(async () => fail(), 10);
+    else if (content === "bound throw") setTimeout(args.session.bind(fail), 10);
+    else if (content === "bound reject")
+      setTimeout(
+        args.session.bind(async () => fail()),
+        10,
+      );
     else if (content === "fill") fill();
     else void rtvi.botOutput(`You wrote: ${content}`);
   });

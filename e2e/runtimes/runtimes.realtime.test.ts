@@ -141,7 +141,11 @@ describe.skipIf(project === "").each(runtimes)("$name", (runtime) => {
     await other.hangUp();
   }
 
-  test("an exception in a listener ends its own session only", () => failOne("fail", "bot-failed"));
+  test.each([
+    ["fail", "an exception in a listener"],
+    ["bound throw", "an exception in a timer with session.bind"],
+    ["bound reject", "a rejection in a timer with session.bind"],
+  ])("%s: %s ends its own session only", (text) => failOne(text, "bot-failed"));
 
   test.skipIf(lacks("exception scope"))("an exception in a timer ends its own session only", () =>
     failOne("throw", "bot-failed"),

@@ -126,6 +126,7 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
   };
 }
 
+/** How a runner connects to its WebRTC callers. */
 export interface WebRTCConnectionOptions extends Partial<Omit<PeerOptions, "logger" | "mdnsQueries">> {
   readonly logger: Logger;
   readonly pacer: Pacer;
