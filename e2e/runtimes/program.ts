@@ -60,9 +60,11 @@ export async function startProgram(
     }
     if (!found()) throw new Error(`It ended before it printed ${pattern}:\n${text}`);
   };
+  /** Like Ctrl-C, so that it ends its workers too. */
   async function stop(): Promise<void> {
-    if (!ended) child.kill("SIGKILL");
-    await exited;
+    if (!ended) child.kill("SIGINT");
+    const killing = setTimeout(() => child.kill("SIGKILL"), timeoutMs);
+    await exited.finally(() => clearTimeout(killing));
   }
   try {
     await prints(/http:\/\/localhost:\d+/);
