@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -23,7 +23,7 @@ import { startFakeGemini } from "../packages/runner-testing/src/vendors/gemini.t
 import { startFakeOpenAI } from "../packages/runner-testing/src/vendors/openai.ts";
 import { startFakeChat } from "../packages/runner-testing/src/vendors/openai-chat.ts";
 import { connectCaller } from "../packages/runner-websocket/src/caller.ts";
-import { type Package, packAll, run } from "./tarballs.ts";
+import { type Package, packAll, run, useTarballs } from "./tarballs.ts";
 
 const temporary = mkdtempSync(join(tmpdir(), "pipecat-templates-"));
 /** The pitches of the caller's and the vendors' voices, in Hz. */
@@ -89,20 +89,6 @@ async function check(template: string, packages: readonly Package[], command: st
   const heardMs = expectBot ? await call(project, await expectBot()) : await conform(project);
   const seconds = [installedMs, heardMs].map((ms) => `${(ms / 1000).toFixed(1)} s`);
   return `${template}: installed by ${manager} after ${seconds[0]} (${size} MB), ${expectBot ? "heard" : "conformance suite passed"} after another ${seconds[1]}`;
-}
-
-/** The packages refer to each other by version, and these versions may not be published. */
-function useTarballs(project: string, packages: readonly Package[]): void {
-  const file = join(project, "package.json");
-  const manifest = JSON.parse(readFileSync(file, "utf8"));
-  const overrides = Object.fromEntries(packages.map(({ name, tarball }) => [name, `file:${tarball}`]));
-  for (const kind of ["dependencies", "devDependencies", "peerDependencies"]) {
-    for (const name of Object.keys(manifest[kind] ?? {}))
-      manifest[kind][name] = overrides[name] ?? manifest[kind][name];
-  }
-  writeFileSync(file, JSON.stringify({ ...manifest, overrides }));
-  const lines = Object.entries(overrides).map(([name, tarball]) => `  "${name}": "${tarball}"\n`);
-  appendFileSync(join(project, "pnpm-workspace.yaml"), `overrides:\n${lines.join("")}`);
 }
 
 /** Starts the bot, and calls it until its caller hears the expected voice. Returns how long that took, in ms. */

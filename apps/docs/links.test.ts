@@ -1,6 +1,7 @@
 import { existsSync, globSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { apiModules } from "./api.ts";
 import { replaceLinks, repository, resolveLink, siteLink, slugOf } from "./links.ts";
 import { anchorsOf, readText, root } from "./markdown.ts";
 import { pages } from "./pages.ts";
@@ -75,6 +76,6 @@ test("llms.txt lists every page with its first sentence", () => {
   const lines = llmsText()
     .split("\n")
     .filter((line) => line.startsWith("- "));
-  expect(lines).toHaveLength(pages.length);
-  for (const line of lines) expect(line).toMatch(/^- \[[^\]]+\]\(\/[\w/-]+\.md\): \S.{10,}[.]$/);
+  expect(lines).toHaveLength(pages.length + apiModules.length);
+  for (const line of lines) expect(line).toMatch(/^- \[[^\]]+\]\(\/[\w/.-]+\.md\): \S.{10,}[.]$/);
 });

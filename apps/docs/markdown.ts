@@ -37,6 +37,15 @@ export function anchorsOf(markdown: string): ReadonlySet<string> {
   return anchors;
 }
 
+/** The first sentence of a text, on one line and without links. */
+export function firstSentence(markdown: string): string {
+  const text = markdown
+    .trim()
+    .replace(/\s+/g, " ")
+    .replace(/\[([^\]]+)\]\([^)]*\)/g, "$1");
+  return (text.match(/^.*?[.:](?= |$)/)?.[0] ?? text).replace(/:$/, ".");
+}
+
 export function withoutCode(markdown: string): string {
   return markdown.replace(/^ *```[\s\S]*?^ *```$/gm, "");
 }

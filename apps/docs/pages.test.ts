@@ -1,5 +1,6 @@
 import { globSync } from "node:fs";
 import { expect, test } from "vitest";
+import { apiModules } from "./api.ts";
 import { codeBlocks, readText, root, sourceOf, withoutCode } from "./markdown.ts";
 import { pages } from "./pages.ts";
 
@@ -76,4 +77,12 @@ test("troubleshooting explains every reason why a call ends", () => {
     readText("packages/runner-core/src/transport.ts").match(/type CloseReason =\n([\s\S]*?)\n\n/) ?? [];
   const reasons = [...type.matchAll(/\| "([\w-]+)"/g)].map(([, reason]) => `\`${reason}\``);
   expect([...firstCells(readText("docs/troubleshooting.md"), ["reason"])].sort()).toEqual(reasons.sort());
+});
+
+test("the API reference has every package that bots, transports or servers import", () => {
+  const inside = ["create-pipecat-bot", "runner-gateway", "runner-openapi", "runner-sessions"];
+  const folders = globSync("packages/*/package.json", { cwd: root }).map((file) => file.split("/")[1] ?? "");
+  const shown = new Set(apiModules.map(({ file }) => file.split("/")[1] ?? ""));
+  expect([...shown].sort()).toEqual(folders.filter((name) => !inside.includes(name)).sort());
+  expect(new Set(apiModules.map(({ path }) => path)).size).toBe(apiModules.length);
 });

@@ -78,6 +78,7 @@ export const sections: readonly Section[] = [
       page("security", "Security", "SECURITY.md"),
       page("reliability", "Reliability"),
       page("embedding", "Embed in your server"),
+      page("runtimes", "Node, Bun and Deno"),
     ],
   },
   {

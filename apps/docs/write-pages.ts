@@ -1,7 +1,9 @@
 /** Collects the pages of the site in `pages`, with links that work there, and `llms.txt`. Run by `pnpm run docs`. */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { apiSections } from "./api.ts";
 import { replaceLinks, siteLink } from "./links.ts";
+import { firstSentence } from "./markdown.ts";
 import { pages, sections } from "./pages.ts";
 
 const root: string = dirname(dirname(import.meta.dirname));
@@ -28,14 +30,17 @@ export function llmsText(): string {
     );
     return `## ${title}\n\n${lines.join("\n")}\n`;
   });
+  const api = apiSections.flatMap(({ modules }) =>
+    modules.map(({ path, name, description }) => `- [${name}](${base}api/${path}.md): ${description}`),
+  );
+  lists.push(`## API\n\n${api.join("\n")}\n`);
   return `# pipecat-runner\n\n> ${summaryOf(readPage("README.md"))}\n\n${lists.join("\n")}`;
 }
 
 /** The first sentence of a page, as plain text. */
 function summaryOf(markdown: string): string {
   const paragraph = markdown.split(/\n{2,}/).find((block) => /^[\w[`*]/.test(block)) ?? "";
-  const text = paragraph.replace(/\s+/g, " ").replace(/\[([^\]]+)\]\([^)]*\)/g, "$1");
-  return (text.match(/^.*?[.:](?= |$)/)?.[0] ?? text).replace(/:$/, ".");
+  return firstSentence(paragraph);
 }
 
 export function writePages(): void {

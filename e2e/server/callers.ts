@@ -44,7 +44,7 @@ function byPhone(name: string, carrier: FakeCarrier): Dial {
 }
 
 /** The pitch of every caller's voice in Hz. 20 ms hold whole periods, so that a lost frame does not change the pitch. */
-const voiceHz = 300;
+export const voiceHz = 300;
 const frameMs = 20;
 const timeoutMs = 10_000;
 /** Rarely enough for a hundred callers in this process. */

@@ -2,6 +2,7 @@ import { copyFileSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { renderMermaidSVG } from "beautiful-mermaid";
 import { defineConfig, type MarkdownOptions } from "vitepress";
+import { apiModules, apiSections } from "../api.ts";
 import { repository, slugOf } from "../links.ts";
 import { pages, sections } from "../pages.ts";
 
@@ -9,7 +10,7 @@ import { pages, sections } from "../pages.ts";
 const base: string = process.env.DOCS_BASE ?? "/";
 const sources = new Map(pages.map(({ file, path }) => [`${path}.md`, file]));
 
-const wide = new Set(["architecture.md", "options.md", "parity.md", "clients.md", "reliability.md"]);
+const wide = new Set(["architecture.md", "options.md", "parity.md", "clients.md", "reliability.md", "runtimes.md"]);
 
 const markdown: MarkdownOptions = {
   theme: { light: "github-light", dark: "github-dark" },
@@ -46,7 +47,7 @@ export default defineConfig({
   },
   /** The texts for language models, beside the pages for people. */
   buildEnd({ srcDir, outDir }) {
-    for (const file of ["llms.txt", ...sources.keys()]) {
+    for (const file of ["llms.txt", ...sources.keys(), ...apiModules.map(({ path }) => `api/${path}.md`)]) {
       const target = join(outDir, file);
       mkdirSync(dirname(target), { recursive: true });
       copyFileSync(join(srcDir, file), target);
@@ -65,7 +66,15 @@ export default defineConfig({
         text: title,
         items: items.map((item) => ({ text: item.title, link: `/${item.path}` })),
       })),
-      { text: "API", link: "/api/" },
+      {
+        text: "API",
+        link: "/api/",
+        items: apiSections.map(({ title, modules }) => ({
+          text: title,
+          collapsed: true,
+          items: modules.map(({ path, name }) => ({ text: name.replace("@pipecat-ts/", ""), link: `/api/${path}` })),
+        })),
+      },
     ],
     socialLinks: [{ icon: "github", link: repository }],
     outline: { level: [2, 3] },

@@ -106,12 +106,13 @@ async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
 }
 
 function checkNode(): DoctorCheck {
-  const { node } = process.versions;
+  const { node, bun, deno } = process.versions;
+  const runtime = bun ? ` as Bun ${bun}` : deno ? ` as Deno ${deno}` : "";
   const { engines } = readManifest();
   const required = nodeVersions(engines.node);
   const reason = `pipecat-runner requires Node ${required}.`;
   const failed: DoctorResult = { state: "failed", reason, fix: "Install it: https://nodejs.org" };
-  return known(`Node ${node}`, isSupported(node, engines.node) ? passed : failed);
+  return known(`Node ${node}${runtime}`, isSupported(node, engines.node) ? passed : failed);
 }
 
 function* checkPackages({ plugins, failures, duplicates, missing }: FoundPlugins): Generator<DoctorCheck> {

@@ -3,6 +3,7 @@ import { type AudioFrame, encodePcm16, wavHeader } from "@pipecat-ts/audio";
 import { RunnerError, type SessionArguments, type Transport, withTimeout } from "@pipecat-ts/runner-core";
 import { createStereoTrack } from "./stereo-track.ts";
 
+/** Where and how `recordCall` records. */
 export interface RecordingOptions {
   /** The file. Its folder must exist, and the file must not. */
   readonly path: string;

@@ -1,7 +1,8 @@
 import { realpathSync, statSync } from "node:fs";
-import { registerHooks } from "node:module";
+import module from "node:module";
 import { sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { RunnerError } from "@pipecat-ts/runner-core";
 
 /** The query parameter with the version in a module's URL. */
 export const versionKey = "reload";
@@ -25,9 +26,15 @@ export interface ReloadedModules {
  * Gives the imports of a module the module's own version: `bot.ts?reload=2` imports `./prompt.ts?reload=2`, which Node
  * evaluates again, while older versions keep theirs. Packages and files outside of `folder` are not reloaded.
  *
- * CommonJS files are not reloaded. Node never frees a version: about 40 KiB for a small bot.
+ * CommonJS files are not reloaded. Node never frees a version: about 40 KiB for a small bot. Throws OPTION_INVALID where the runtime
+ * lacks `registerHooks`, as Bun does.
  */
 export function reloadModules(folder: string): ReloadedModules {
+  if (typeof module.registerHooks !== "function") {
+    throw new RunnerError("OPTION_INVALID", "--watch requires module.registerHooks, which this runtime lacks.", {
+      fix: "Omit --watch, or use Node or Deno.",
+    });
+  }
   const root = realpathSync(folder);
   const files = new Map<number, Map<string, string>>();
 
@@ -41,7 +48,7 @@ export function reloadModules(folder: string): ReloadedModules {
     return true;
   }
 
-  const hooks = registerHooks({
+  const hooks = module.registerHooks({
     resolve(specifier, context, nextResolve) {
       const importer = versionOf(context.parentURL);
       try {

@@ -3,6 +3,7 @@ export const maxJsonDepth = 128;
 /** How many values a caller's JSON may have: RTVI's largest known message has about 2,000. */
 export const maxJsonValues = 20_000;
 
+/** The result of `parseJson`. */
 export interface ParsedJson {
   /** `undefined` when there is a fault. */
   readonly value: unknown;

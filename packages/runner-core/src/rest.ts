@@ -25,6 +25,7 @@ export interface RestAnswer {
   readonly body: string;
 }
 
+/** Options of `createRestClient`. */
 export interface RestClientOptions {
   /** The vendor's name in errors: `Twilio`. */
   readonly vendor: string;
@@ -60,6 +61,7 @@ const systemTimer: Pick<Clock, "after"> = {
   },
 };
 
+/** Creates the REST client of a transport. Rejects with the error code `unreachable` when the vendor does not answer. */
 export function createRestClient(options: RestClientOptions): RestClient {
   const { vendor, unreachable, timeoutMs = 5_000, retryDelayMs = 500 } = options;
   const clock: Pick<Clock, "after"> = options.clock ?? systemTimer;

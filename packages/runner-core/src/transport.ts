@@ -230,6 +230,7 @@ export interface Speech extends Playback {
   readonly done: Promise<SpeechEnd>;
 }
 
+/** When a text of a speech is spoken. */
 export interface SpeechTextOptions {
   /** Where in the audio of this speech the text starts, in ms: a speech service's timestamp, or `writtenMs` before its audio. */
   readonly atMs?: number | undefined;

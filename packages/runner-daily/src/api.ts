@@ -33,6 +33,7 @@ export interface PinlessCall {
   readonly sipUri: string;
 }
 
+/** The Daily account whose REST API is called. */
 export interface DailyRestOptions {
   readonly apiKey: string;
   /** Default `https://api.daily.co/v1`. */

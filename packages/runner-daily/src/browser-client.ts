@@ -7,6 +7,7 @@ import { findSdk, joinError, type SdkFailure, sdkVersion } from "./daily-js.ts";
 import { createPageLink, type PageLink } from "./page-link.ts";
 import { openPageServer, type PageServer } from "./page-server.ts";
 
+/** The browser that joins Daily rooms. */
 export interface BrowserClientOptions {
   /** The path of the browser. Default: the first installed Chromium. */
   readonly chromium?: string | undefined;

@@ -41,6 +41,7 @@ export interface DailyCall {
   close(deadline?: AbortSignal): Promise<void>;
 }
 
+/** The room that a client joins, and under which name. */
 export interface JoinRequest {
   readonly roomUrl: string;
   /** Without a token the bot joins as a guest, which only public rooms allow. */

@@ -18,6 +18,7 @@ export interface PhoneCalls {
   sipRefer(options: Pick<TransferOptions, "sessionId" | "toEndPoint">): Promise<void>;
 }
 
+/** Whom the room calls: a phone number or a SIP address. */
 export interface DialoutOptions {
   readonly phoneNumber?: string;
   readonly sipUri?: string;
@@ -30,12 +31,14 @@ export interface DialoutOptions {
   readonly [option: string]: unknown;
 }
 
+/** How keys are sent to a phone call. */
 export interface DtmfOptions {
   readonly sessionId?: string;
   readonly method?: "sip-info" | "telephone-event" | "auto";
   readonly digitDurationMs?: number;
 }
 
+/** Which call is transferred, and where to. */
 export interface TransferOptions {
   /** Default: the latest phone call. */
   readonly sessionId?: string;

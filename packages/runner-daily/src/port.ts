@@ -19,6 +19,7 @@ import { createRoom } from "./room.ts";
 import { createRoomAudio } from "./room-audio.ts";
 import type { DailyTransport } from "./transport.ts";
 
+/** The room that a bot joins, and how. */
 export interface ConnectDailyOptions {
   readonly roomUrl: string;
   /** Without a token the bot joins as a guest, which only public rooms allow. */

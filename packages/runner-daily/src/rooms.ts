@@ -104,6 +104,7 @@ export interface DailyConfiguration {
   readonly sipUri?: string;
 }
 
+/** Options of `configureDaily`. */
 export interface ConfigureDailyOptions {
   /** Default: `DAILY_API_KEY`. */
   readonly apiKey?: string;

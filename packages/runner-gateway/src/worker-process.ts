@@ -78,8 +78,13 @@ export interface WorkerEvents {
 /** Starts a worker. */
 export type StartWorker = (open: OpenMessage, events: WorkerEvents) => WorkerProcess;
 
-/** Returns a function that starts workers of this program. */
+/** Returns a function that starts workers of this program. Throws OPTION_INVALID with a heap limit under Bun. */
 export function createWorkerStarter({ entry, args, env = process.env, memoryMb }: WorkerProgram): StartWorker {
+  if (memoryMb !== undefined && process.versions.bun !== undefined) {
+    throw new RunnerError("OPTION_INVALID", "--worker-memory limits the heap of V8, which Bun does not use.", {
+      fix: "Omit --worker-memory, or use Node or Deno.",
+    });
+  }
   const heapLimit = memoryMb === undefined ? [] : [`--max-old-space-size=${memoryMb}`];
   return (open, events) => {
     const child = fork(entry, args, {

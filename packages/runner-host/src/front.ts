@@ -30,6 +30,7 @@ export interface Front {
   open(handlers: FrontHandlers): Promise<HttpServer>;
 }
 
+/** What handles the requests and WebSockets of a listening server. */
 export interface FrontHandlers {
   request(request: IncomingMessage, response: ServerResponse): Promise<void>;
   upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): Promise<void>;

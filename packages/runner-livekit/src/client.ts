@@ -12,6 +12,7 @@ export interface LiveKitClient {
   join(request: JoinRequest, listener: RoomListener): Promise<RoomConnection>;
 }
 
+/** The room that a client joins, named by its token. */
 export interface JoinRequest {
   readonly url: string;
   readonly token: string;

@@ -14,6 +14,7 @@ import { createRoom } from "./room.ts";
 import { createRtcClient } from "./rtc-client.ts";
 import type { LiveKitTransport } from "./transport.ts";
 
+/** The room that a bot joins, named by its token, and how. */
 export interface ConnectLiveKitOptions {
   readonly url: string;
   readonly token: string;

@@ -22,6 +22,7 @@ import { createOutputStream } from "./output-stream.ts";
 import { createPlaybacks } from "./playback.ts";
 import { createPlayout } from "./playout.ts";
 
+/** What a media transport is built from. */
 export interface MediaOptions {
   /** The transport's name. */
   readonly name: string;

@@ -8,6 +8,7 @@ export interface MeasuredPacer extends Pacer {
   readonly lag: LagHistogram;
 }
 
+/** Options of a pacer. */
 export interface PacerOptions {
   /** Default: the machine's monotonic clock. */
   readonly clock?: Clock;

@@ -133,6 +133,7 @@ export function openCalls(runner: RunnerContext, options: CallsOptions): Calls {
   };
 }
 
+/** How a runner connects to its WebRTC callers. */
 export interface WebRTCConnectionOptions extends Partial<Omit<PeerOptions, "logger" | "mdnsQueries">> {
   readonly logger: Logger;
   readonly pacer: Pacer;

@@ -16,6 +16,7 @@ export type ChannelMessage =
 
 /** The caller's tracks, in the order of their sections in the offer. */
 export const callerTracks = ["microphone", "camera", "screen"] as const;
+/** A media track of the caller. */
 export type CallerTrack = (typeof callerTracks)[number];
 
 /** Parses a text of the data channel. Returns `undefined` when it is neither a ping nor JSON that `parseJson` accepts. */

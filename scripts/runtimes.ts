@@ -1,0 +1,59 @@
+/**
+ * Runs the tests of the runner under Bun and Deno (`pnpm test:runtimes`): installs both once into a cache folder of the user, and the
+ * packages as they are published into a temporary project. Run after `pnpm build`.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { cacheFolder } from "./cache-folder.ts";
+import { packAll, run, useTarballs } from "./tarballs.ts";
+
+/** npm packages that contain the programs. */
+const versions = { bun: "1.4.5", deno: "2.9.6" };
+const programs = { PIPECAT_BUN: "bun/bin/bun.exe", PIPECAT_DENO: "deno/deno" };
+const dependencies: readonly string[] = [
+  "pipecat-runner",
+  "@pipecat-ts/runner-webrtc",
+  "@pipecat-ts/runner-websocket",
+  ...["twilio", "telnyx", "plivo", "exotel"].map((carrier) => `@pipecat-ts/runner-telephony-${carrier}`),
+];
+
+/** The paths of the programs, by environment variable. Installs them if they are missing. */
+async function installRuntimes(): Promise<Readonly<Record<string, string>>> {
+  const packages = Object.entries(versions).map(([name, version]) => `${name}@${version}`);
+  const folder = join(cacheFolder(process.env), packages.join("-"));
+  const paths = Object.entries(programs).map(([name, path]) => [name, join(folder, "node_modules", path)] as const);
+  if (!paths.every(([, path]) => existsSync(path))) {
+    console.log(`Installing ${packages.join(" and ")} in ${folder}…`);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "package.json"), "{}");
+    await run("npm", ["install", "--no-audit", "--no-fund", ...packages], folder);
+  }
+  for (const [, path] of paths) await run(path, ["--version"], folder);
+  return Object.fromEntries(paths);
+}
+
+/** A project with the packages that `pnpm build` has built. */
+async function installProject(folder: string): Promise<string> {
+  const project = join(folder, "project");
+  mkdirSync(project);
+  const manifest = { type: "module", dependencies: Object.fromEntries(dependencies.map((name) => [name, "*"])) };
+  writeFileSync(join(project, "package.json"), JSON.stringify(manifest));
+  useTarballs(project, await packAll(join(folder, "tarballs")));
+  await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund"], project);
+  return project;
+}
+
+const temporary = mkdtempSync(join(tmpdir(), "pipecat-runtimes-"));
+try {
+  const env = {
+    ...process.env,
+    ...(await installRuntimes()),
+    PIPECAT_RUNTIME_PROJECT: await installProject(temporary),
+  };
+  const { status } = spawnSync("vitest", ["run", "--project", "realtime", "e2e/runtimes/"], { stdio: "inherit", env });
+  process.exitCode = status ?? 1;
+} finally {
+  rmSync(temporary, { recursive: true, force: true });
+}
