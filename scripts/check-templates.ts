@@ -52,6 +52,7 @@ const hearWithinMs = 30_000;
 const address = /http:\/\/localhost:\d+/;
 
 const temporary = realpathSync(mkdtempSync(join(tmpdir(), "pipecat-templates-")));
+process.on("exit", () => rmSync(temporary, { recursive: true, force: true }));
 const packages = await packAll(join(temporary, "tarballs"));
 const upstream = (await run("npm", ["config", "get", "registry"], temporary)).trim();
 const registry = await startRegistry(packages, upstream);
@@ -94,25 +95,27 @@ async function check({ template, manager }: Choice): Promise<string> {
     const commands = [...created.printed.matchAll(/^│ {2}(\S.*?) *│$/gm)].map(([, command = ""]) => command);
     const [cd = "", start = ""] = [commands.shift(), commands.pop()];
     const project = join(temporary, cd.replace(/^cd /, ""));
-    const steps = [created];
-    for (const command of commands) steps.push(await follow(command, project));
+    let installed: Step | undefined;
+    for (const command of commands) {
+      const step = await follow(command, project);
+      if (command.endsWith(" install")) installed = step;
+    }
     for (const [variable, value] of Object.entries(vendors?.env ?? {}))
       appendFileSync(join(project, ".env"), `${variable}=${value}\n`);
     const firstWordMs = template === "transport" ? undefined : await call(project, start, vendors);
-    const checks = [await follow(`${manager} run types`, project), await follow(`${manager} test`, project)];
+    await follow(`${manager} run types`, project);
+    const tested = await follow(`${manager} test`, project);
 
-    const installed = commands.findIndex((command) => command.endsWith(" install"));
     const times = {
       created: created.ms,
-      installed: steps[installed + 1]?.ms,
+      installed: installed?.ms,
       "first word": firstWordMs,
-      total: steps.reduce((total, { ms }) => total + ms, firstWordMs ?? 0),
-      tested: checks.reduce((total, { ms }) => total + ms, 0),
+      total: created.ms + (installed?.ms ?? 0) + (firstWordMs ?? 0),
+      tested: tested.ms,
     };
     const columns = Object.entries(times).map(([what, ms]) => `${what} ${ms === undefined ? "   – " : seconds(ms)}`);
-    const warnings = [...steps, ...checks].flatMap(
-      ({ printed }) => printed.match(/^(?:npm warn|.*\bWARN\b).*$/gm) ?? [],
-    );
+    const printed = `${created.printed}\n${installed?.printed}`;
+    const warnings = printed.match(/^(?:npm warn|.*\bWARN\b).*$/gm) ?? [];
     return [
       `${`${template}, ${manager}`.padEnd(14)}  ${columns.join("  ")}  ${await sizeOf(project)}`,
       ...warnings,
@@ -221,5 +224,4 @@ try {
 } finally {
   await browser[Symbol.asyncDispose]();
   await registry.close();
-  rmSync(temporary, { recursive: true, force: true });
 }

@@ -23,7 +23,7 @@ const apologyHz = 900;
 
 beforeAll(async () => {
   await startVoiceWorker();
-});
+}, 60_000);
 beforeEach(async () => {
   replies = [];
   deepgram = await startFakeDeepgram({ transcribe: (index) => `sentence ${index}` });

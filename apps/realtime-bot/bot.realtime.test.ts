@@ -39,7 +39,7 @@ test("greets the caller, hears the caller, and answers", async () => {
   await heard(700);
   expect(call.received("user-started-speaking")).toHaveLength(1);
   expect(call.received("user-transcription")).toMatchObject([{ text: "sentence 0", final: true }]);
-  await expect.poll(() => shownTexts()).toEqual(["Hello.", "Nice to meet you."]);
+  await expect.poll(() => shownTexts().join(" ")).toBe("Hello. Nice to meet you.");
   expect(lastSession().errors).toEqual([]);
   expect(await call.hangUp()).toBe("caller-left");
   await expect.poll(() => lastSession().isOpen).toBe(false);
