@@ -181,7 +181,7 @@ async function hear(page: CallerPage, hz: number, isVendor: boolean): Promise<vo
     if (Math.abs(pitch / hz - 1) < 0.01 && (!isVendor || Math.abs(level - vendorDb) <= toleranceDb)) return;
     if (performance.now() > deadline)
       throw new Error(
-        `The page plays ${pitch} Hz at ${level} dBFS instead of ${hz} Hz, ${hearWithinMs} ms after a start.`,
+        `The page plays ${Math.round(pitch)} Hz at ${Math.round(level)} dBFS, and ${hz} Hz not within ${hearWithinMs / 1000} s.`,
       );
     await sleep(50);
   }
