@@ -1,165 +1,227 @@
 /**
- * Creates a project of each template from the packed packages, as `npm create pipecat-bot` does. Installs, starts and calls it: a
- * simulated caller must hear the bot. Prints the times, and the size of the installation. Run after `pnpm build`. Arguments: the
- * templates to check, by default all.
+ * Does what a newcomer does with each template: creates a project with `npm create`, from the packed packages in a registry on
+ * this machine, follows the steps that it prints, calls the bot in Chromium, and runs the project's own tests. The caller must
+ * hear the simulated vendor's greeting and its answer. Prints the times and the size of the installation. The times are those
+ * of a warm cache from the second run on. Run after `pnpm build`. Arguments: the templates to check, by default all.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type CallerPage, openCallerPage } from "../e2e/browser/caller-page.ts";
+import { startBrowser } from "../e2e/browser/chromium.ts";
+import { openWebClient } from "../e2e/browser/web-client.ts";
 import {
-  cut,
-  excerpt,
-  findVoice,
   join as joinFrames,
+  measureLevel,
   measurePitch,
-  tone,
+  silence,
+  syllables,
   until,
 } from "../packages/runner-testing/src/index.ts";
-import { startFakeDeepgram } from "../packages/runner-testing/src/vendors/deepgram.ts";
-import { startFakeElevenLabs } from "../packages/runner-testing/src/vendors/elevenlabs.ts";
-import { startFakeGemini } from "../packages/runner-testing/src/vendors/gemini.ts";
-import { startFakeOpenAI } from "../packages/runner-testing/src/vendors/openai.ts";
-import { startFakeChat } from "../packages/runner-testing/src/vendors/openai-chat.ts";
-import { connectCaller } from "../packages/runner-websocket/src/caller.ts";
-import { type Package, packAll, run, useTarballs } from "./tarballs.ts";
+import { cacheFolder } from "./cache-folder.ts";
+import { startRegistry } from "./local-registry.ts";
+import { packAll, run } from "./tarballs.ts";
+import { answerHz, greetingHz, startVendors, type Vendors } from "./template-vendors.ts";
 
-const temporary = mkdtempSync(join(tmpdir(), "pipecat-templates-"));
-/** The pitches of the caller's and the vendors' voices, in Hz. */
-const callerHz = 440;
-const vendorHz = 660;
+/** What newcomers choose. With `pnpm`, the command that creates the project also installs its dependencies. */
+const choices = [
+  { template: "realtime", manager: "npm" },
+  { template: "gemini", manager: "npm" },
+  { template: "gemini", manager: "pnpm" },
+  { template: "cascade", manager: "npm" },
+  { template: "echo", manager: "npm" },
+  { template: "transport", manager: "npm" },
+] as const;
+type Choice = (typeof choices)[number];
 
-/** What a bot of a template needs, and what its caller hears. */
-interface Expectation {
-  readonly heardHz: number;
-  readonly env?: Readonly<Record<string, string>>;
-  close?(): Promise<void>;
-}
+const callerHz = 220;
+/** Quiet while the bot greets, then an utterance, and quiet while the bot answers. */
+const microphone = joinFrames([
+  silence({ durationMs: 5_000, sampleRate: 48_000 }),
+  syllables(callerHz, { durationMs: 2_000, sampleRate: 48_000 }),
+  silence({ durationMs: 5_000, sampleRate: 48_000 }),
+]);
+/** In dBFS: the level of the vendors' speech, and how much WebRTC may change it. */
+const vendorDb = -15;
+const toleranceDb = 3;
+/** How long a sound may take, in ms: the caller speaks every 12 s, and a busy machine interrupts. */
+const hearWithinMs = 30_000;
+const address = /http:\/\/localhost:\d+/;
 
-const bots: Readonly<Record<string, () => Promise<Expectation>>> = {
-  echo: async () => ({ heardHz: callerHz }),
-  cascade: async () => {
-    const services = await Promise.all([
-      startFakeDeepgram(),
-      startFakeChat({ reply: () => ({ text: "Nice to meet you." }) }),
-      startFakeElevenLabs({ synthesize: () => tone(vendorHz, { durationMs: 2_000, sampleRate: 24_000 }) }),
-    ]);
-    const env = Object.assign({}, ...services.map((service) => service.env));
-    return {
-      heardHz: vendorHz,
-      env,
-      close: async () => void (await Promise.all(services.map(({ close }) => close()))),
-    };
-  },
-  gemini: async () => {
-    const gemini = await startFakeGemini({
-      reply: () => ({ speech: tone(vendorHz, { durationMs: 2_000, sampleRate: 24_000 }), transcript: "Hello." }),
-    });
-    return { heardHz: vendorHz, env: gemini.env, close: gemini.close };
-  },
-  realtime: async () => {
-    const openai = await startFakeOpenAI({
-      reply: () => ({ speech: tone(vendorHz, { durationMs: 2_000, sampleRate: 24_000 }), transcript: "Hello." }),
-    });
-    const certificate = join(temporary, "certificate.pem");
-    writeFileSync(certificate, openai.certificate);
-    return { heardHz: vendorHz, env: { ...openai.env, NODE_EXTRA_CA_CERTS: certificate }, close: openai.close };
-  },
+const temporary = realpathSync(mkdtempSync(join(tmpdir(), "pipecat-templates-")));
+process.on("exit", () => rmSync(temporary, { recursive: true, force: true }));
+const packages = await packAll(join(temporary, "tarballs"));
+const upstream = (await run("npm", ["config", "get", "registry"], temporary)).trim();
+const registry = await startRegistry(packages, upstream);
+const browser = await startBrowser(microphone);
+const npmCache = join(cacheFolder(process.env), "npm");
+const env: NodeJS.ProcessEnv = {
+  ...process.env,
+  npm_config_registry: `${registry.origin}/`,
+  pnpm_config_registry: `${registry.origin}/`,
+  // A cache of its own: in the user's, `npm create` would find the package of the last run, which has the same version.
+  npm_config_cache: npmCache,
+  pnpm_config_cache_dir: join(temporary, "pnpm"),
+  npm_config_yes: "true",
+  PIPECAT_RUNNER_PORT: "0",
 };
 
-async function check(template: string, packages: readonly Package[], command: string): Promise<string> {
-  const startedAt = performance.now();
-  const expectBot = bots[template];
-  const manager = template === "gemini" ? "pnpm" : "npm";
-  const transports = expectBot ? ["--transports", "websocket"] : [];
-  await run(
-    process.execPath,
-    [command, `a-${template}`, "--template", template, "--manager", manager, ...transports, "--no-install"],
-    temporary,
-  );
-  const project = join(temporary, `a-${template}`);
-  useTarballs(project, packages);
-  if (manager === "npm") await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund"], project);
-  else await run("npx", ["-y", "pnpm@12", "install", "--prefer-offline", "--no-frozen-lockfile"], project);
-  const installedMs = performance.now() - startedAt;
-  const tsc = join(project, "node_modules/typescript/bin/tsc");
-  await run(process.execPath, [tsc, "-p", "."], project);
-  const size = (await run("du", ["-sm", "node_modules"], project)).split("\t")[0];
-  const heardMs = expectBot ? await call(project, await expectBot()) : await conform(project);
-  const seconds = [installedMs, heardMs].map((ms) => `${(ms / 1000).toFixed(1)} s`);
-  return `${template}: installed by ${manager} after ${seconds[0]} (${size} MB), ${expectBot ? "heard" : "conformance suite passed"} after another ${seconds[1]}`;
+/** What a step printed, and how long it took. */
+interface Step {
+  readonly printed: string;
+  readonly ms: number;
 }
 
-/** Starts the bot, and calls it until its caller hears the expected voice. Returns how long that took, in ms. */
-async function call(project: string, { heardHz, env = {}, close }: Expectation): Promise<number> {
+/** Runs a command as it is printed. */
+async function follow(command: string, cwd: string): Promise<Step> {
   const startedAt = performance.now();
-  const program = start(project, env);
+  const printed = await run("sh", ["-c", `${command} 2>&1`], cwd, env);
+  return { printed, ms: performance.now() - startedAt };
+}
+
+async function check({ template, manager }: Choice): Promise<string> {
+  const name = `my-${template}-${manager}`;
+  const vendors = await startVendors[template]?.(temporary);
   try {
-    await until("the runner listens", () => /http:\/\/localhost:\d+/.test(program.printed()), 20_000);
-    const [, port] = program.printed().match(/http:\/\/localhost:(\d+)/) ?? [];
-    const caller = await connectCaller(`ws://localhost:${port}/ws-client`);
-    const speech = cut(tone(callerHz, { durationMs: 1_000 }));
-    const microphone = setInterval(() => {
-      const frame = speech.shift() ?? tone(callerHz, { durationMs: 20, levelDb: -90 });
-      caller.sendAudio(frame);
-    }, 20);
-    const heard = () => {
-      const audio = joinFrames(caller.playout.played().map(({ frame }) => frame));
-      const { fromMs, toMs } = findVoice(audio) ?? { fromMs: 0, toMs: 0 };
-      return toMs - fromMs >= 300 && Math.abs((measurePitch(excerpt(audio, toMs - 200, toMs)) ?? 0) - heardHz) < 10;
-    };
-    try {
-      await until(`the caller hears ${heardHz} Hz`, heard, 15_000);
-    } finally {
-      clearInterval(microphone);
-      await caller.hangUp();
+    const created = await follow(
+      manager === "npm"
+        ? `npm create pipecat-bot ${name} -- --template ${template} --yes --no-install`
+        : `npx -y pnpm@12 create pipecat-bot ${name} --template ${template} --yes`,
+      temporary,
+    );
+    const commands = [...created.printed.matchAll(/^│ {2}(\S.*?) *│$/gm)].map(([, command = ""]) => command);
+    const [cd = "", start = ""] = [commands.shift(), commands.pop()];
+    const project = join(temporary, cd.replace(/^cd /, ""));
+    let installed: Step | undefined;
+    for (const command of commands) {
+      const step = await follow(command, project);
+      if (command.endsWith(" install")) installed = step;
     }
-    return performance.now() - startedAt;
+    for (const [variable, value] of Object.entries(vendors?.env ?? {}))
+      appendFileSync(join(project, ".env"), `${variable}=${value}\n`);
+    const firstWordMs = template === "transport" ? undefined : await call(project, start, vendors);
+    await follow(`${manager} run types`, project);
+    const tested = await follow(`${manager} test`, project);
+
+    const times = {
+      created: created.ms,
+      installed: installed?.ms,
+      "first word": firstWordMs,
+      total: created.ms + (installed?.ms ?? 0) + (firstWordMs ?? 0),
+      tested: tested.ms,
+    };
+    const columns = Object.entries(times).map(([what, ms]) => `${what} ${ms === undefined ? "   – " : seconds(ms)}`);
+    const printed = `${created.printed}\n${installed?.printed}`;
+    const warnings = printed.match(/^(?:npm warn|.*\bWARN\b).*$/gm) ?? [];
+    return [
+      `${`${template}, ${manager}`.padEnd(14)}  ${columns.join("  ")}  ${await sizeOf(project)}`,
+      ...warnings,
+    ].join("\n  ");
+  } finally {
+    await vendors?.close();
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`.padStart(6);
+}
+
+async function sizeOf(project: string): Promise<string> {
+  const modules = join(project, "node_modules");
+  const [megabytes] = (await run("du", ["-sm", modules], project)).split("\t");
+  const installed = existsSync(join(modules, ".pnpm"))
+    ? readdirSync(join(modules, ".pnpm")).filter((name) => name.includes("@"))
+    : Object.keys(JSON.parse(readFileSync(join(modules, ".package-lock.json"), "utf8")).packages);
+  return `${megabytes} MB in ${installed.length} packages`;
+}
+
+/**
+ * Starts the bot with the command `start`, and calls it from its page, until the caller has heard the bot. Returns how long the
+ * first word took, in ms.
+ */
+async function call(project: string, start: string, vendors: Vendors | undefined): Promise<number> {
+  const startedAt = performance.now();
+  const program = launch(start, project, vendors?.certificate);
+  try {
+    await until(
+      "the runner listens",
+      () => address.test(program.printed()) || program.process.exitCode !== null,
+      30_000,
+    );
+    const [origin = ""] = address.exec(program.printed()) ?? [];
+    const page = await openCallerPage(browser.browser, origin);
+    try {
+      const client = await openWebClient(page, origin);
+      await client.connect.click();
+      await hear(page, vendors ? greetingHz : callerHz, vendors !== undefined);
+      const firstWordMs = performance.now() - startedAt;
+      if (vendors) await hear(page, answerHz, true);
+      await client.disconnect.click();
+      if (page.errors.length > 0) throw new Error(page.errors.join("\n"));
+      return firstWordMs;
+    } finally {
+      await page.close();
+    }
   } catch (error) {
     throw new Error(`${error}\n${program.printed()}`, { cause: error });
   } finally {
-    program.process.kill("SIGINT");
-    await program.ended;
-    await close?.();
+    await program.interrupt();
   }
 }
 
-function start(project: string, env: Readonly<Record<string, string>>) {
-  const bin = join(project, "node_modules/pipecat-runner/dist/main.js");
-  const process_: ChildProcess = spawn(process.execPath, [bin, "--port", "0"], {
-    cwd: project,
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let text = "";
-  for (const stream of [process_.stdout, process_.stderr])
-    stream?.setEncoding("utf8").on("data", (part) => (text += part));
-  return { process: process_, ended: once(process_, "exit"), printed: () => text };
+/** Waits until the page plays a sound of pitch `hz`; a vendor's speech has its level. */
+async function hear(page: CallerPage, hz: number, isVendor: boolean): Promise<void> {
+  const deadline = performance.now() + hearWithinMs;
+  for (;;) {
+    const audio = await page.last("played", 200);
+    const [pitch = 0, level] = [measurePitch(audio), measureLevel(audio)];
+    if (Math.abs(pitch / hz - 1) < 0.01 && (!isVendor || Math.abs(level - vendorDb) <= toleranceDb)) return;
+    if (performance.now() > deadline)
+      throw new Error(
+        `The page plays ${Math.round(pitch)} Hz at ${Math.round(level)} dBFS, and ${hz} Hz not within ${hearWithinMs / 1000} s.`,
+      );
+    await sleep(50);
+  }
 }
 
-async function conform(project: string): Promise<number> {
-  const startedAt = performance.now();
-  await run("npm", ["test"], project);
-  return performance.now() - startedAt;
+/** Runs the command `start` as a terminal does: Ctrl-C reaches npm and the runner. */
+function launch(start: string, cwd: string, certificate: string | undefined) {
+  const child: ChildProcess = spawn("sh", ["-c", start], {
+    cwd,
+    env: { ...env, ...(certificate !== undefined && { NODE_EXTRA_CA_CERTS: certificate }) },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  const closed = once(child, "close");
+  let text = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (part) => (text += part));
+  return {
+    process: child,
+    printed: () => text,
+    async interrupt() {
+      if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, "SIGINT");
+      await closed;
+    },
+  };
 }
 
 try {
-  const packages = await packAll(join(temporary, "tarballs"));
-  const creator = join(temporary, "creator");
-  mkdirSync(creator);
-  const tarball = packages.find(({ name }) => name === "create-pipecat-bot")?.tarball ?? "";
-  writeFileSync(join(creator, "package.json"), "{}");
-  await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund", tarball], creator);
-  const command = join(creator, "node_modules/create-pipecat-bot/dist/main.js");
-  const catalog = JSON.parse(
-    readFileSync(join(creator, "node_modules/create-pipecat-bot/dist/templates.json"), "utf8"),
-  );
-  const all: readonly string[] = catalog.templates.map(({ name }: { readonly name: string }) => name);
+  rmSync(join(npmCache, "_npx"), { recursive: true, force: true });
   const chosen = process.argv.slice(2);
-  for (const template of all) {
-    if (chosen.length === 0 || chosen.includes(template)) console.log(await check(template, packages, command));
+  for (const choice of choices) {
+    if (chosen.length > 0 && !chosen.includes(choice.template)) continue;
+    try {
+      console.log(await check(choice));
+    } catch (error) {
+      console.error(`${choice.template}, ${choice.manager}: ${(error as Error).message}`);
+      process.exitCode = 1;
+    }
   }
+  console.log(`${availableParallelism()} cores, load ${loadavg()[0]?.toFixed(1)}, Node ${process.version}`);
 } finally {
-  rmSync(temporary, { recursive: true, force: true });
+  await browser[Symbol.asyncDispose]();
+  await registry.close();
 }

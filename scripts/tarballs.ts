@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
-import { appendFileSync, globSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 
 const execute = promisify(execFile);
@@ -9,7 +9,7 @@ const root: string = dirname(import.meta.dirname);
 export interface Manifest {
   readonly name: string;
   readonly private?: boolean;
-  readonly exports: Readonly<Record<string, unknown>>;
+  readonly exports?: Readonly<Record<string, unknown>>;
   readonly devDependencies: Readonly<Record<string, string>>;
 }
 
@@ -17,8 +17,16 @@ export interface Manifest {
 export interface Package {
   readonly name: string;
   readonly tarball: string;
+  /** The hash of the tarball, as lock files have it. */
+  readonly integrity: string;
+  /** The `package.json` in the tarball. */
+  readonly manifest: PublishedManifest;
   /** What users import: `@pipecat-ts/runner-webrtc/plugin`. */
   readonly entries: readonly string[];
+}
+
+export interface PublishedManifest extends Manifest {
+  readonly version: string;
 }
 
 export function readManifest(folder: string): Manifest {
@@ -26,9 +34,14 @@ export function readManifest(folder: string): Manifest {
 }
 
 /** Runs a program, and returns what it printed on stdout. Rejects with everything that it printed. */
-export async function run(program: string, args: readonly string[], cwd: string): Promise<string> {
+export async function run(
+  program: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string> {
   try {
-    const { stdout } = await execute(program, args, { cwd, maxBuffer: 16 * 2 ** 20 });
+    const { stdout } = await execute(program, args, { cwd, env, maxBuffer: 16 * 2 ** 20 });
     return stdout;
   } catch (error) {
     const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
@@ -38,22 +51,16 @@ export async function run(program: string, args: readonly string[], cwd: string)
 
 /** Packs every public package of the repository into `folder`. They must be built. */
 export async function packAll(folder: string): Promise<readonly Package[]> {
-  const folders = globSync("{packages,apps}/*/package.json", { cwd: root }).map((file) => join(root, dirname(file)));
-  const packages: Package[] = [];
-  for (const source of folders) {
-    const { name, private: isPrivate, exports } = readManifest(source);
-    if (isPrivate) continue;
-    const destination = join(folder, basename(source));
-    mkdirSync(destination, { recursive: true });
-    await run("npx", ["-y", "pnpm@12", "pack", "--pack-destination", destination], source);
-    const [tarball = ""] = readdirSync(destination);
-    packages.push({
-      name,
-      tarball: join(destination, tarball),
-      entries: Object.keys(exports).map((path) => name + path.slice(1)),
-    });
-  }
-  return packages;
+  mkdirSync(folder, { recursive: true });
+  const packed: readonly { readonly name: string; readonly filename: string; readonly integrity: string }[] =
+    JSON.parse(await run("npx", ["-y", "pnpm@12", "-r", "pack", "--json", "--pack-destination", folder], root));
+  const packages = packed.map(async ({ name, filename, integrity }) => {
+    const tarball = resolve(folder, filename);
+    const manifest: PublishedManifest = JSON.parse(await run("tar", ["-xzOf", tarball, "package/package.json"], root));
+    const entries = Object.keys(manifest.exports ?? {}).map((path) => name + path.slice(1));
+    return { name, tarball, integrity, manifest, entries };
+  });
+  return (await Promise.all(packages)).filter(({ manifest }) => !manifest.private);
 }
 
 /** Makes a project install packed packages: they refer to each other by version, and these versions may not be published. */

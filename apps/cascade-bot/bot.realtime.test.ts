@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vi
 import { bot } from "./bot.ts";
 import { startVoiceWorker } from "./voice-detector.ts";
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 30_000, expect: { poll: { timeout: 10_000 } } });
 
 // Calls the bot with a simulated caller. Servers on this machine take the place of Deepgram, OpenAI and ElevenLabs.
 
@@ -23,7 +23,7 @@ const apologyHz = 900;
 
 beforeAll(async () => {
   await startVoiceWorker();
-});
+}, 60_000);
 beforeEach(async () => {
   replies = [];
   deepgram = await startFakeDeepgram({ transcribe: (index) => `sentence ${index}` });
@@ -50,12 +50,12 @@ test("greets the caller, hears the caller, and answers sentence by sentence", as
   await call.say(speech(800));
   await heard(answerHz);
   expect(call.received("user-started-speaking")).toHaveLength(1);
-  await vi.waitFor(() => expect(shownTexts().slice(-2)).toEqual(["One.", "Two."]));
+  await expect.poll(() => shownTexts().slice(-2)).toEqual(["One.", "Two."]);
   expect(call.received("user-transcription").at(-1)).toMatchObject({ text: "sentence 0", final: true });
   expect(call.received("user-transcription")[0]).toMatchObject({ final: false });
   expect(elevenlabs.spoken.slice(1)).toEqual(["One. ", "Two."]);
   expect(await call.hangUp()).toBe("caller-left");
-  await vi.waitFor(() => expect(lastSession().isOpen).toBe(false));
+  await expect.poll(() => lastSession().isOpen).toBe(false);
   expect(warnings().filter((line) => /service|Deepgram/.test(line))).toEqual([]);
 });
 
@@ -69,7 +69,7 @@ test("an interruption stops the bot and its requests, and the model learns what 
   await call.say(speech(400));
   const heardBeforeMs = heardMs(answerHz);
   await call.say(speech(400));
-  await vi.waitFor(() => expect(chat.requests).toHaveLength(2), { timeout: 5_000 });
+  await expect.poll(() => chat.requests).toHaveLength(2);
   expect(heardMs(answerHz) - heardBeforeMs).toBeLessThan(100);
   const answer = String(chat.requests[1]?.findLast(({ role }) => role === "assistant")?.content);
   expect(answer.length).toBeGreaterThan(0);
@@ -88,9 +88,9 @@ test("calls a function, and continues with its result", async () => {
 
 test("connects again when the transcription drops", async () => {
   call = await callServices();
-  await vi.waitFor(() => expect(deepgram.sessions).toHaveLength(1));
+  await expect.poll(() => deepgram.sessions).toHaveLength(1);
   lastSession().drop();
-  await vi.waitFor(() => expect(deepgram.sessions).toHaveLength(2));
+  await expect.poll(() => deepgram.sessions).toHaveLength(2);
   await call.say(speech(800));
   await heard(answerHz);
 });
@@ -99,11 +99,11 @@ test.each(["twice", "never connects"])("apologizes and hangs up when the transcr
   deepgram.unavailable = how === "never connects";
   call = await callServices();
   for (let count = 1; how === "twice" && count <= 2; count++) {
-    await vi.waitFor(() => expect(deepgram.sessions).toHaveLength(count));
+    await expect.poll(() => deepgram.sessions).toHaveLength(count);
     lastSession().drop();
   }
   expect(await call.ended).toBe("bot-finished");
-  await vi.waitFor(() => expect(heardMs(apologyHz)).toBeGreaterThan(1_000));
+  await expect.poll(() => heardMs(apologyHz)).toBeGreaterThan(1_000);
   expect(call.received("error")).toMatchObject([{ error: expect.stringContaining("has failed") }]);
 });
 
@@ -156,7 +156,7 @@ function lastSession() {
 
 /** Waits until the caller hears the voice `hz`. */
 async function heard(hz: number): Promise<void> {
-  await vi.waitFor(() => expect(heardMs(hz)).toBeGreaterThan(100), { timeout: 10_000 });
+  await expect.poll(() => heardMs(hz)).toBeGreaterThan(100);
 }
 
 /** How long the caller has heard the voice `hz`, in ms. */

@@ -2,7 +2,7 @@ import { cut, silence, syllables } from "@pipecat-ts/runner-testing";
 import { expect, test, vi } from "vitest";
 import { createVoiceDetector, startVoiceWorker, type VoiceDetector } from "./voice-detector.ts";
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ testTimeout: 60_000 });
 
 test("finds speech, and not silence or noise, separately for each call", async () => {
   const [first, second] = [await createVoiceDetector(), await createVoiceDetector()];

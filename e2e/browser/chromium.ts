@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { encodeWav } from "@pipecat-ts/audio";
+import { type AudioFrame, encodeWav } from "@pipecat-ts/audio";
 import { syllables } from "@pipecat-ts/runner-testing";
 import { type Browser, chromium } from "playwright-core";
 import { findChromium } from "../../scripts/test-tools.ts";
@@ -26,14 +26,15 @@ export interface RunningBrowser extends AsyncDisposable {
 }
 
 /**
- * Starts a browser whose microphone repeats a voice with this pitch: 2.5 syllables per second, which the browser takes for
- * speech. Fails without Chromium, because a skipped test tests nothing.
+ * Starts a browser whose microphone repeats `voice`: audio, or the pitch of a voice with 2.5 syllables per second, which the
+ * browser takes for speech. Fails without Chromium, because a skipped test tests nothing.
  */
-export async function startBrowser(voiceHz: number): Promise<RunningBrowser> {
+export async function startBrowser(voice: number | AudioFrame): Promise<RunningBrowser> {
   const executablePath = requireChromium(process.env);
+  const spoken = typeof voice === "number" ? syllables(voice, { durationMs: 10_000, sampleRate: 48_000 }) : voice;
   const folder = await mkdtemp(join(tmpdir(), "pipecat-voice-"));
   const file = join(folder, "voice.wav");
-  await writeFile(file, encodeWav(syllables(voiceHz, { durationMs: 10_000, sampleRate: 48_000 })));
+  await writeFile(file, encodeWav(spoken));
   const browser = await chromium.launch({ executablePath, args: flagsFor(file) });
   return {
     browser,
