@@ -7,3 +7,4 @@ export { type RunnerFlags, resolveRunnerFlags, runnerFlags, runnerOptionsFrom } 
 export { parsePublicUrl } from "./public-url.ts";
 export type { AccessOptions, Runner, RunnerOptions, Sessions, TransportReport } from "./runner.ts";
 export type { HttpServer } from "./server.ts";
+export type { WireEvent, WireObserver, WireSession } from "./wire.ts";

@@ -23,6 +23,8 @@ export interface RouteOptions extends UploadRouteOptions, Omit<OpenApiOptions, "
   readonly cloud: Cloud | undefined;
   /** Whether `/status?problems` tells operators which settings are missing. */
   readonly showsProblems: boolean;
+  /** The request that is being handled concerns this session. */
+  touched(session: HostSession): void;
   /** The types of client messages that the bot of a session has listeners for. */
   handledBy(session: HostSession): readonly string[];
 }
@@ -131,10 +133,10 @@ function startRoute({ transports, restrictedTo, engine, files, url }: RouteOptio
 }
 
 /** Below `/sessions/{id}`, nothing is answered without the key, or for a session that is not live. */
-function addSessionCheck(router: Router, { engine, access }: RouteOptions): void {
+function addSessionCheck(router: Router, { engine, access, touched }: RouteOptions): void {
   router.register("/sessions/:sessionId{/*path}", [...httpMethods], (ctx, next) => {
     access.requireKey(ctx.req);
-    findSession(engine, ctx.params.sessionId ?? "");
+    touched(findSession(engine, ctx.params.sessionId ?? ""));
     return next();
   });
 }
