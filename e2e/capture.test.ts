@@ -31,7 +31,7 @@ async function startCapturing(options: Partial<RunnerOptions>, media = false) {
   const folder = mkdtempSync(join(tmpdir(), "pipecat-capture-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const logger = createRecordingLogger();
-  const capture = createCapture({ folder, media, logger, secrets: [apiKey, authToken] });
+  const wire = createCapture({ folder, media, logger, secrets: [apiKey, authToken] });
   const plugins = [twilio, websocket] as never[];
   const runner = createRunner({
     bot: echo,
@@ -40,13 +40,12 @@ async function startCapturing(options: Partial<RunnerOptions>, media = false) {
     port: 0,
     env: {},
     logger,
-    wire: capture.observer,
+    wire,
     ...options,
   });
   await runner.listen();
   async function file(): Promise<string> {
     await runner.close();
-    await capture.close();
     const names = readdirSync(folder);
     expect(names).toHaveLength(1);
     return join(folder, names[0] ?? "");

@@ -20,13 +20,6 @@ export interface CaptureOptions {
   readonly logger: Logger;
 }
 
-/** Captures the calls of one runner: pass `observer` to `createRunner` as `wire`. */
-export interface CallCapture {
-  readonly observer: WireObserver;
-  /** Resolves when the files of all calls that have ended are written, or after 2 s. */
-  close(): Promise<void>;
-}
-
 /** Text that waits for the disk, for each call. */
 const maxQueuedBytes = 1024 * 1024;
 /** Lines of calls that wait for their caller, of all calls together. */
@@ -54,8 +47,10 @@ interface Trace {
  *
  * Writing never waits for the disk, and never ends a call: what cannot be written ends the capture of that call, with a warning at
  * most once a minute. Throws OPTION_INVALID when the folder cannot be created.
+ *
+ * Pass it to `createRunner` as `wire`, once. `runner.close()` waits up to 2 s for the disk.
  */
-export function createCapture(options: CaptureOptions): CallCapture {
+export function createCapture(options: CaptureOptions): WireObserver {
   const { folder, media = false, maxFiles = 100, secrets = [], logger } = options;
   const traces = new Map<string, Trace>();
   const writing = new Set<Promise<void>>();
@@ -140,7 +135,7 @@ export function createCapture(options: CaptureOptions): CallCapture {
   }
 
   return {
-    observer: observe,
+    observe,
     async close() {
       await withTimeout(Promise.all(writing), closeMs);
     },

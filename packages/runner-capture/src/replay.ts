@@ -91,11 +91,15 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
     ...rest,
     ...{ plugins: [plugin], host: "127.0.0.1", port: 0, env: {}, bot: observed(bot, happened) },
     sessionIds: () => ids.shift() ?? crypto.randomUUID(),
-    wire({ id }, event) {
-      if (id !== call.session) return;
-      progress.observe(event);
-      if (event.type === "app" && event.from === "bot") happened({ type: "sent", message: event.message });
-      if (event.type === "state" && event.state === "ended") happened({ type: "ended", reason: event.reason });
+    wire: {
+      observe({ id }, event) {
+        if (id !== call.session) return;
+        progress.observe(event);
+        // The runner answers some messages before the others who listen get them.
+        if (event.type === "app" && event.from === "bot")
+          queueMicrotask(() => happened({ type: "sent", message: event.message }));
+        if (event.type === "state" && event.state === "ended") happened({ type: "ended", reason: event.reason });
+      },
     },
   });
   try {

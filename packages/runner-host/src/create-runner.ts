@@ -244,6 +244,7 @@ export function createRunner(options: RunnerOptions): Runner {
   async function release(): Promise<void> {
     await closePlugins(transports, logger);
     await Promise.all([sockets?.close(), server?.close()]);
+    await options.wire?.close?.();
   }
 
   async function shutDown(): Promise<void> {

@@ -48,10 +48,17 @@ export type WireSession = Pick<HostSession, "id" | "owner" | "transport">;
 
 /**
  * Learns what callers and bots send through the host: HTTP, WebSockets, and the messages and keys of every transport. Media of
- * transports with sockets of their own is not among it. `atMs` is when it happened, on the scale of `performance.now()`; a request
- * is reported at its end. Must not throw, and must copy bytes that it keeps.
+ * transports with sockets of their own is not among it.
  */
-export type WireObserver = (session: WireSession, event: WireEvent, atMs: number) => void;
+export interface WireObserver {
+  /**
+   * `atMs` is when it happened, on the scale of `performance.now()`; a request is reported at its end. Must not throw, and must copy
+   * bytes that it keeps.
+   */
+  observe(session: WireSession, event: WireEvent, atMs: number): void;
+  /** The runner is closed. `runner.close()` waits for it. */
+  close?(): Promise<void>;
+}
 
 /** The events of one WebSocket, which are held until its session is known. */
 export interface SocketTap {
@@ -82,13 +89,13 @@ export interface Wire {
 /** Events of a socket that are held until its session is known. Carriers may send 1 s of audio before. */
 const maxHeld = 100;
 
-export function createWire(observe: WireObserver): Wire {
+export function createWire(observer: WireObserver): Wire {
   /** The request or socket that is being handled. */
   const handled = new AsyncLocalStorage<{ readonly beganAtMs: number; touch(session: WireSession): void }>();
   let sockets = 0;
 
   function report(session: WireSession, event: WireEvent, atMs = performance.now()): void {
-    observe(session, event, atMs);
+    observer.observe(session, event, atMs);
   }
 
   return {
