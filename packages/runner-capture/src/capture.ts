@@ -1,7 +1,7 @@
 import { createWriteStream, mkdirSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { createRateLimit, type Logger, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
+import { createRateLimit, type Logger, parseJson, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import type { WireEvent, WireObserver, WireSession } from "@pipecat-ts/runner-host";
 import { type CaptureHeader, captureFormat, captureVersion, maxFileBytes } from "./format.ts";
 import { createRedactor } from "./redact.ts";
@@ -98,20 +98,23 @@ export function createCapture(options: CaptureOptions): WireObserver {
     };
     const file = createCaptureFile(join(folder, name), warn);
     trace.file = file;
-    writing.add(file.closed);
-    void file.closed.then(() => writing.delete(file.closed));
+    const done = file.closed.then(async () => {
+      if (maxFiles > 0)
+        await trim(folder, maxFiles).catch((err: unknown) => logger.debug({ err }, "captures not trimmed"));
+      writing.delete(done);
+    });
+    writing.add(done);
     file.write(`${JSON.stringify(header)}\n`);
     for (const line of trace.pending) file.write(line);
     pendingBytes -= trace.pendingBytes;
     Object.assign(trace, { pending: [], pendingBytes: 0 });
-    if (maxFiles > 0) trim(folder, maxFiles).catch((err: unknown) => logger.debug({ err }, "old captures not deleted"));
   }
 
   function observe(session: WireSession, event: WireEvent, atMs: number): void {
     const { id } = session;
     if (event.type === "state" && event.state === "pending") {
       traces.set(id, {
-        redactor: createRedactor(secrets),
+        redactor: createRedactor(secrets, id),
         startedAt: new Date(),
         startedAtMs: atMs,
         sockets: new Set(),
@@ -165,7 +168,7 @@ function written(event: WireEvent, redactor: Trace["redactor"], keepsMedia: bool
       return { ...rest, base64: bytes.toString("base64") };
     }
     case "app":
-      return { ...event, message: JSON.parse(redactor.text(JSON.stringify(event.message))) };
+      return { ...event, message: parseJson(redactor.text(JSON.stringify(event.message))).value ?? null };
     default:
       return event;
   }

@@ -2,7 +2,7 @@ import { parseJson } from "@pipecat-ts/runner-core";
 
 /**
  * Replaces the secrets and phone numbers of one call: it learns them from the names of fields, and replaces them wherever they occur
- * later, with texts of the same length.
+ * later, with texts of the same length. A text that has more of them than it keeps is replaced as a whole.
  */
 export interface Redactor {
   /** Text of the wire: JSON, a form, XML, SDP or anything else. */
@@ -15,8 +15,8 @@ export interface Redactor {
 
 /** Shorter values are words, not secrets: replacing them everywhere would damage the text. */
 const shortestSecret = 6;
-/** Secrets and numbers of one call: a caller may send any number. */
-const maxLearned = 200;
+/** Secrets and numbers of one call: a caller may send any number, and each is searched in every text. */
+const maxLearned = 50;
 const secretName = /token|secret|passw|pwd|api.?key|authorization|credential|signature|cookie/i;
 const numberName = /(?:^|[_.\-a-z])(?:from|to|caller|called)$|number|phone|msisdn|wa_?id|caller_?id/i;
 const number = /^\+?[\d ().-]{7,24}$/;
@@ -27,13 +27,23 @@ const tokenEnding = /\.\d{9,12}\.[\w-]{43}(?![\w-])/g;
 const icePassword = /(a=ice-pwd:)[^\s\\"]+/g;
 const bearer = /(bearer\s+)[^\s"\\]{6,}/gi;
 
-/** `secrets` are values that the runner itself knows, such as its API key. */
-export function createRedactor(secrets: readonly string[]): Redactor {
+/**
+ * `secrets` are values that the runner itself knows, such as its API key. The id of the session is kept: a replay has the same, and
+ * without the session it opens nothing.
+ */
+export function createRedactor(secrets: readonly string[], sessionId: string): Redactor {
   const learned = new Map<string, { readonly pattern: RegExp; replacement(length: number): string }>();
+  let isFull = false;
   for (const secret of secrets) learnSecret(secret);
 
+  function isKnown(value: string): boolean {
+    if (learned.has(value)) return true;
+    isFull ||= learned.size >= maxLearned + secrets.length;
+    return isFull;
+  }
+
   function learnSecret(value: string): void {
-    if (value.length < shortestSecret || learned.has(value) || learned.size >= maxLearned) return;
+    if (value.length < shortestSecret || value === sessionId || isKnown(value)) return;
     const inJson = JSON.stringify(value).slice(1, -1);
     const spellings = new Set([value, encodeURIComponent(value), inJson, inJson.replaceAll("/", "\\/")]);
     const pattern = new RegExp([...spellings].map(escapePattern).join("|"), "g");
@@ -42,7 +52,7 @@ export function createRedactor(secrets: readonly string[]): Redactor {
 
   /** The same number gets the same replacement, in the range that is reserved for fiction. */
   function learnNumber(digits: string): void {
-    if (learned.has(digits) || learned.size >= maxLearned) return;
+    if (isKnown(digits)) return;
     const ending = String(learned.size + 1);
     learned.set(digits, {
       pattern: new RegExp(`(?<!\\d)${digits}(?!\\d)`, "g"),
@@ -68,6 +78,7 @@ export function createRedactor(secrets: readonly string[]): Redactor {
 
   function replaceLearned(text: string): string {
     for (const [, digits = ""] of text.matchAll(internationalNumber)) learnNumber(digits);
+    if (isFull) return '"redacted"';
     let result = text;
     for (const { pattern, replacement } of learned.values())
       result = result.replace(pattern, (found) => replacement(found.length));
@@ -75,18 +86,17 @@ export function createRedactor(secrets: readonly string[]): Redactor {
   }
 
   return {
-    text(text) {
+    text(original) {
+      const text = original.replace(tokenEnding, "");
       const { value, fault } = parseJson(text);
       if (fault === undefined) learnFrom(value);
       else if (/^[^\s<>{}]+=/.test(text)) learnFromForm(text);
-      return replaceLearned(text)
-        .replace(tokenEnding, "")
-        .replace(icePassword, "$1redacted")
-        .replace(bearer, "$1redacted");
+      return replaceLearned(text).replace(icePassword, "$1redacted").replace(bearer, "$1redacted");
     },
-    url(url) {
+    url(original) {
+      const url = original.replace(tokenEnding, "");
       learnFromForm(url.split("?").slice(1).join("?"));
-      return replaceLearned(url).replace(tokenEnding, "");
+      return replaceLearned(url);
     },
     bytes(bytes) {
       const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");

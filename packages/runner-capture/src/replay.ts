@@ -43,6 +43,8 @@ export type ReplayEvent =
   | { readonly type: "key"; readonly key: string }
   | { readonly type: "disconnected"; readonly reason: CloseReason }
   | { readonly type: "error"; readonly message: string }
+  /** The bot threw. */
+  | { readonly type: "failed"; readonly message: string }
   /** A message of the bot to the caller's application. */
   | { readonly type: "sent"; readonly message: unknown }
   | { readonly type: "ended"; readonly reason: CloseReason };
@@ -89,7 +91,7 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
 
   const runner = createRunner({
     ...rest,
-    ...{ plugins: [plugin], host: "127.0.0.1", port: 0, env: {}, bot: observed(bot, happened) },
+    ...{ plugins: [plugin], host: "127.0.0.1", port: 0, env: {}, bot: observed(bot, happened, progress.stop) },
     sessionIds: () => ids.shift() ?? crypto.randomUUID(),
     wire: {
       observe({ id }, event) {
@@ -118,13 +120,19 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
 
   async function play(recorded: readonly CaptureEvent[], caller: ReplayCaller): Promise<void> {
     const rate = createRateLimit(messageRate);
-    for (const event of recorded) {
+    for (const [index, event] of recorded.entries()) {
+      if (signal?.aborted) return;
+      // The runner tells the caller first.
+      if (progress.stopped.aborted) await progress.reached("ended", endMs);
+      if (progress.has("ended")) {
+        if (recorded.slice(index).some(isSaid)) notes.push("The bot ended the call earlier than in the capture.");
+        return;
+      }
       if (event.type === "state") {
         await caller.play(event);
         if (await follow(event)) continue;
         return;
       }
-      if (progress.has("ended") || signal?.aborted) return;
       if (speed === "real") await waitUntil(beganAtMs + event.t);
       else while (!rate.take()) await sleep(10);
       await caller.play(event);
@@ -135,16 +143,12 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
   async function waitUntil(atMs: number): Promise<void> {
     const waitMs = atMs - performance.now();
     if (waitMs <= 0) return;
-    const stop = signal ? AbortSignal.any([signal, progress.ended]) : progress.ended;
+    const stop = signal ? AbortSignal.any([signal, progress.stopped]) : progress.stopped;
     await sleep(waitMs, undefined, { signal: stop }).catch(() => undefined); // The next event is not played.
   }
 
   /** Waits until the session is as far as it was in the capture. Returns whether the call goes on. */
   async function follow(event: CaptureEvent & { readonly type: "state" }): Promise<boolean> {
-    if (progress.has("ended")) {
-      if (event.state !== "ended") notes.push("The bot ended the call earlier than in the capture.");
-      return false;
-    }
     // It is pending with the request or socket that follows.
     if (event.state === "pending") return true;
     if (event.state !== "ended") {
@@ -166,7 +170,8 @@ type State = Extract<WireEvent, { type: "state" }>["state"];
 /** How far the session of the replay is. */
 function createProgress() {
   const states = new Map<State, PromiseWithResolvers<void>>();
-  const ended = new AbortController();
+  const reachedStates = new Set<State>();
+  const stopped = new AbortController();
   let waiting: (() => void) | undefined;
 
   function stateOf(state: State): PromiseWithResolvers<void> {
@@ -175,9 +180,10 @@ function createProgress() {
     return known;
   }
 
-  const reachedStates = new Set<State>();
   return {
-    ended: ended.signal,
+    /** Aborts when the session has ended, or its bot has failed. */
+    stopped: stopped.signal,
+    stop: () => stopped.abort(),
     has: (state: State) => reachedStates.has(state),
     observe(event: WireEvent): void {
       if (event.type === "message" && event.from === "caller") waiting?.();
@@ -185,7 +191,7 @@ function createProgress() {
       reachedStates.add(event.state);
       stateOf(event.state).resolve();
       if (event.state === "ended") {
-        ended.abort();
+        stopped.abort();
         waiting?.();
       }
     },
@@ -206,8 +212,14 @@ function createProgress() {
   };
 }
 
-/** The bot, and a listener for everything that its transport reports. */
-function observed(bot: Bot, happened: (event: ReplayEvent) => void): Bot {
+/** Whether the caller says something in this event, other than audio that is not in the file. */
+function isSaid(event: CaptureEvent): boolean {
+  if (event.type === "message") return event.from === "caller" && event.mediaBytes === undefined;
+  return event.type === "key" || (event.type === "app" && event.from === "caller");
+}
+
+/** The bot, and a listener for everything that its transport reports. `onFailed` is called when it throws. */
+function observed(bot: Bot, happened: (event: ReplayEvent) => void, onFailed: () => void): Bot {
   return async (args) => {
     const { transport, body, callData } = args as SessionArguments;
     happened({ type: "started", transport, ...(body !== undefined && { body }), ...(callData && { callData }) });
@@ -217,7 +229,15 @@ function observed(bot: Bot, happened: (event: ReplayEvent) => void): Bot {
       listen(connected, happened);
       return connected;
     };
-    await bot(Object.assign({ ...args }, { [connectKey]: listening }));
+    try {
+      await bot(Object.assign({ ...args }, { [connectKey]: listening }));
+    } catch (error) {
+      if (!args.signal.aborted) {
+        happened({ type: "failed", message: error instanceof Error ? error.message : String(error) });
+        onFailed();
+      }
+      throw error;
+    }
   };
 }
 

@@ -62,7 +62,7 @@ export async function replayCommand([file, ...argv]: readonly string[]): Promise
     });
     if (json) console.log(JSON.stringify({ events, notes }, null, 2));
     else for (const note of notes) console.log(`  ! ${note}`);
-    return events.some((event) => event.type === "ended" && event.reason === "bot-failed") ? 1 : 0;
+    return events.some(({ type }) => type === "failed") ? 1 : 0;
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }
