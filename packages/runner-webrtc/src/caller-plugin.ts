@@ -13,7 +13,10 @@ const plugin: CallerPlugin = {
   starts: true,
   open: () => ({
     dial: (invitation) =>
-      connectCaller(endpointOf(invitation), {}, invitation.key, { iceServers: iceServersOf(invitation) }),
+      connectCaller(endpointOf(invitation), {}, invitation.key, {
+        iceServers: iceServersOf(invitation),
+        records: invitation.records ?? true,
+      }),
   }),
 };
 export default plugin;

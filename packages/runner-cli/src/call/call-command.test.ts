@@ -1,3 +1,5 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createProject } from "../test/temporary-project.ts";
 import { callCommand } from "./call-command.ts";
@@ -23,4 +25,14 @@ test("a recording that cannot be written is rejected before the call", async () 
     code: "OPTION_INVALID",
     message: expect.stringMatching(/^--record: cannot write .*ENOENT/),
   });
+});
+
+test("a call that is not answered leaves no recording, and a file that existed as it was", async () => {
+  const folder = project();
+  const old = join(folder, "old.wav");
+  writeFileSync(old, "mine");
+  for (const record of [join(folder, "out.wav"), old])
+    await expect(callCommand(["pigeon", "--project", folder, "--record", record])).rejects.toThrow("it was opened");
+  expect(existsSync(join(folder, "out.wav"))).toBe(false);
+  expect(readFileSync(old, "utf8")).toBe("mine");
 });

@@ -44,6 +44,8 @@ export interface CallInvitation {
   readonly publicUrl?: URL | undefined;
   /** The reply to the start request; missing for a caller without one. */
   readonly start?: { readonly sessionId: string; readonly reply: Readonly<Record<string, unknown>> };
+  /** Whether the caller keeps everything that it received, for tests. Default true. */
+  readonly records?: boolean;
   /** The runner's API key, if it has one. Send it where the host requires it: without a start request, or on HTTP routes. */
   readonly key?: string | undefined;
 }
@@ -58,8 +60,8 @@ export interface Caller {
   readonly playout: Playout;
   /** Sends an app message. Missing where there are none. */
   sendMessage?(message: unknown): void;
-  /** The app messages that arrived, parsed, oldest first. */
-  readonly messages?: readonly unknown[];
+  /** The app messages that arrived, parsed, oldest first. Remove those that you have read in a long call. */
+  readonly messages?: unknown[];
   /** Presses a key of the phone: one of `0-9 * #`. Missing where there are none. */
   press?(key: string): void;
   /** Messages that the real vendor would reject, as reasons. */

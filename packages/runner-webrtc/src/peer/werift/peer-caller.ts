@@ -32,6 +32,8 @@ export interface PeerCallerOptions {
   readonly iceLite?: boolean;
   /** The number of video sections, which send VP8: camera, then screen. Default 0. */
   readonly videoSections?: number;
+  /** Whether it keeps what it received in `texts` and `packets`. Default true. */
+  readonly records?: boolean;
   readonly iceServers?: readonly RTCIceServer[];
   readonly relayOnly?: boolean;
 }
@@ -128,8 +130,12 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
     );
   connection.connectionStateChange.subscribe(update);
   channel?.stateChange.subscribe(update);
-  channel?.onMessage.subscribe((message) => texts.push(message.toString()));
-  transceiver.onTrack.subscribe((track: MediaStreamTrack) => track.onReceiveRtp.subscribe((rtp) => packets.push(rtp)));
+  if (options.records !== false) {
+    channel?.onMessage.subscribe((message) => texts.push(message.toString()));
+    transceiver.onTrack.subscribe((track: MediaStreamTrack) =>
+      track.onReceiveRtp.subscribe((rtp) => packets.push(rtp)),
+    );
+  }
 
   return {
     connection,
