@@ -36,3 +36,16 @@ test("a call that is not answered leaves no recording, and a file that existed a
   expect(existsSync(join(folder, "out.wav"))).toBe(false);
   expect(readFileSync(old, "utf8")).toBe("mine");
 });
+
+test.each([
+  [["--loss", "5%"], "--loss: audio over pigeon travels in a TCP connection, which loses nothing."],
+  [["--jitter", "40ms"], "--jitter: audio over pigeon travels in a TCP connection, which loses nothing."],
+  [["--mic", "--wav", "in.wav"], "--mic and --wav cannot be combined."],
+  [["--mic", "--calls", "2"], "--mic and --calls cannot be combined."],
+  [["--record", "out.wav", "--calls", "2"], "--record records one call."],
+])("%j is rejected before the call", async (flags, message) => {
+  await expect(callCommand(["pigeon", "--project", project(), ...flags])).rejects.toMatchObject({
+    code: "OPTION_INVALID",
+    message,
+  });
+});

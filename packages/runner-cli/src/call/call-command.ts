@@ -12,6 +12,7 @@ import { loadCallerAudio, resampledOnce } from "./caller-audio.ts";
 import { type Expectation, failureReason } from "./expectations.ts";
 import { findCaller } from "./find-caller.ts";
 import { type CallFlags, callFlags } from "./flags.ts";
+import { openLiveAudio, type RecordedMicrophone } from "./live-audio.ts";
 import { type CallPlan, type CallResult, type CallTarget, placeCall } from "./place-call.ts";
 import { type CheckedResult, helpText, reportJson, reportText, silentEndNotes } from "./report.ts";
 import { createScreen } from "./screen.ts";
@@ -36,15 +37,37 @@ export async function callCommand(argv: readonly string[]): Promise<number> {
   const groups = [group, { name: plugin.name, table: (plugin.options ?? {}) as FlagGroup["table"] }];
   const { given } = parseCommand(argv, groups);
   const flags = resolveOptions<CallFlags>(callFlags, { given: given[group.name] ?? {} });
-  if (flags.record !== undefined && flags.calls > 1) {
-    throw new RunnerError("OPTION_INVALID", "--record records one call.", { fix: "Remove --calls." });
-  }
+  checkFlags(plugin, flags);
   const recording = flags.record === undefined ? undefined : await createCallRecording(flags.record);
+  let live: RecordedMicrophone | undefined;
   try {
-    return await callAndReport(plugin, flags, given[plugin.name] ?? {}, recording);
+    if (flags.mic) live = await openLiveAudio();
+    return await callAndReport(plugin, flags, given[plugin.name] ?? {}, recording, live);
   } finally {
+    await live?.close();
     await recording?.close();
   }
+}
+
+/** Throws OPTION_INVALID for flags that exclude each other, or that the transport has no use for. */
+function checkFlags({ name, sendsPackets = false }: CallerPlugin, flags: CallFlags): void {
+  const { record, calls, mic, wav, say, bargeIn, loss, jitter } = flags;
+  if (record !== undefined && calls > 1) {
+    throw new RunnerError("OPTION_INVALID", "--record records one call.", { fix: "Remove --calls." });
+  }
+  const others = { "--wav": wav, "--say": say, "--barge-in": bargeIn, "--calls": calls > 1 ? calls : undefined };
+  const [other] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
+  if (mic && other !== undefined) {
+    throw new RunnerError("OPTION_INVALID", `--mic and ${other} cannot be combined.`, { fix: "Remove one of them." });
+  }
+  if (sendsPackets || (loss === 0 && jitter === 0)) return;
+  throw new RunnerError(
+    "OPTION_INVALID",
+    `${loss > 0 ? "--loss" : "--jitter"}: audio over ${name} travels in a TCP connection, which loses nothing.`,
+    {
+      fix: "Remove it, or call over a transport that sends audio in packets.",
+    },
+  );
 }
 
 async function callAndReport(
@@ -52,9 +75,11 @@ async function callAndReport(
   flags: CallFlags,
   given: Readonly<Record<string, unknown>>,
   recording: CallRecording | undefined,
+  live: RecordedMicrophone | undefined,
 ): Promise<number> {
   const plan: CallPlan = {
     audioAt: resampledOnce(await loadCallerAudio(flags)),
+    live,
     bargeInMs: flags.bargeIn,
     keys: flags.dtmf,
     hangUpMs: flags.hangUp,
@@ -67,8 +92,9 @@ async function callAndReport(
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   try {
     const publicUrl = flags.publicUrl === undefined ? undefined : parsePublicUrl(flags.publicUrl);
-    const { apiKey: key, body } = flags;
-    const target: CallTarget = { plugin, line, url: new URL(flags.url), publicUrl, key, body };
+    const { apiKey: key, body, loss, jitter: jitterMs } = flags;
+    const network = loss > 0 || jitterMs > 0 ? { loss, jitterMs } : undefined;
+    const target: CallTarget = { plugin, line, url: new URL(flags.url), publicUrl, key, body, network };
     const results =
       flags.calls === 1
         ? [await placeShownCall(target, plan, recording, stop.signal)]

@@ -244,3 +244,28 @@ test("what the caller has heard and read is not kept, so that a long call takes 
   expect(figures.heardMs).toBeCloseTo(50_000, 0);
   expect(transcript).toHaveLength(10);
 });
+
+test("a microphone is sent at the caller's rate until the caller hangs up", async () => {
+  const { caller, sent } = fakeCaller();
+  let record: ((samples: Int16Array) => void) | undefined;
+  const live = {
+    sampleRate: 48_000,
+    listen(listener: (samples: Int16Array) => void) {
+      record = listener;
+      return () => {
+        record = undefined;
+      };
+    },
+  };
+  const stop = new AbortController();
+  const placing = place(async () => caller, { live }, stop.signal);
+  await vi.advanceTimersByTimeAsync(70_000);
+  record?.(tone(440, { durationMs: 500, sampleRate: 48_000 }).samples);
+  await vi.advanceTimersByTimeAsync(1_000);
+  const loud = sent.filter((peak) => peak > 1_000).length;
+  expect(loud).toBeGreaterThanOrEqual(24);
+  expect(loud).toBeLessThanOrEqual(26);
+  stop.abort();
+  await placing;
+  expect(record).toBe(undefined);
+});

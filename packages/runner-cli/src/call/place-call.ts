@@ -1,4 +1,4 @@
-import { type AudioFrame, measureLevel } from "@pipecat-ts/audio";
+import { type AudioFrame, createChunker, createResampler, measureLevel } from "@pipecat-ts/audio";
 import { isRunnerError, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import {
   type CallEnd,
@@ -7,6 +7,8 @@ import {
   type CallerPlugin,
   type CallInvitation,
   clientReady,
+  type Microphone,
+  type NetworkImpairment,
   openMicrophone,
   type PlayedFrame,
   requestStart,
@@ -21,11 +23,20 @@ import { createTranscript, type TranscriptLine } from "./transcript.ts";
 export interface CallPlan {
   /** What the caller says, at a sample rate in Hz. */
   audioAt(sampleRate: number): AudioFrame;
+  /** Instead: what the caller says as it is recorded, mono. `listen` gets it from now on, and returns a function that stops it. */
+  readonly live?: LiveAudio | undefined;
   /** Says it this long after the bot begins to speak; at once if `undefined`. */
   readonly bargeInMs: number | undefined;
   readonly keys: readonly KeyPress[];
   /** Hangs up this long after the answer; `undefined`: once it has said everything and heard nothing for a while. */
   readonly hangUpMs: number | undefined;
+}
+
+/** Audio that is being recorded. */
+export interface LiveAudio {
+  /** In Hz. */
+  readonly sampleRate: number;
+  listen(listener: (samples: Int16Array) => void): () => void;
 }
 
 /** Where the call goes. */
@@ -37,6 +48,7 @@ export interface CallTarget {
   readonly key: string | undefined;
   /** `args.body` of the bot. */
   readonly body: unknown;
+  readonly network?: NetworkImpairment | undefined;
 }
 
 /** What happens in a call while it happens. */
@@ -129,10 +141,10 @@ function unanswered(failure: NonNullable<CallResult["failure"]>): CallResult {
 }
 
 async function connect(target: CallTarget, signal: AbortSignal): Promise<Caller> {
-  const { plugin, line, url, publicUrl, key, body } = target;
+  const { plugin, line, url, publicUrl, key, body, network } = target;
   const start = plugin.starts ? await requestStart(plugin.name, target, body) : undefined;
   signal.throwIfAborted();
-  const invitation: CallInvitation = { url, publicUrl, key, records: false, ...(start && { start }) };
+  const invitation: CallInvitation = { url, publicUrl, key, network, records: false, ...(start && { start }) };
   return await line.dial(invitation);
 }
 
@@ -183,7 +195,7 @@ function failureOf(error: unknown): NonNullable<CallResult["failure"]> {
 async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, meter: CallMeter, signal: AbortSignal) {
   const { playout, messages = [] } = caller;
   const answeredAtMs = performance.now();
-  const spoken = plan.audioAt(caller.sampleRate);
+  const { sampleRate } = caller;
   const timers: NodeJS.Timeout[] = [];
   const hungUp = Promise.withResolvers<"caller">();
   const reader = createTranscript();
@@ -193,7 +205,7 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
   let speaks = false;
   let saidAtMs: number | undefined;
 
-  const microphone = openMicrophone(caller.sampleRate, (frame) => {
+  const microphone = openMicrophone(sampleRate, (frame) => {
     callerDb = Math.max(callerDb, measureLevel(frame));
     observer.sent?.(frame, performance.now());
     caller.sendAudio(frame);
@@ -201,7 +213,7 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
 
   async function say(): Promise<void> {
     speaks = true;
-    await microphone.say(spoken);
+    await microphone.say(plan.audioAt(sampleRate));
     saidAtMs = performance.now();
   }
 
@@ -230,18 +242,19 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
     listen(playout.takePlayed());
     readMessages();
     const { audibleFromMs, audibleToMs: quietSinceMs = answeredAtMs } = meter;
-    if (!speaks) {
+    if (!speaks && !plan.live) {
       const mayInterrupt = audibleFromMs !== undefined && nowMs - audibleFromMs >= (plan.bargeInMs ?? 0);
       if (mayInterrupt) meter.bargedIn(nowMs);
       if (mayInterrupt || (audibleFromMs === undefined && nowMs - answeredAtMs > greetingTimeoutMs)) void say();
     }
-    if (plan.hangUpMs !== undefined) return;
+    if (plan.hangUpMs !== undefined || plan.live) return;
     const isDone = saidAtMs !== undefined && nowMs - Math.max(saidAtMs, quietSinceMs) >= silenceMs;
     if (isDone || nowMs - answeredAtMs >= longestMs) hungUp.resolve("caller");
   }
 
   caller.sendMessage?.(clientReady("pipecat-runner call"));
-  if (plan.bargeInMs === undefined) void say();
+  const stopLive = plan.live && speakLive(plan.live, microphone, sampleRate);
+  if (plan.bargeInMs === undefined && !plan.live) void say();
   timers.push(setInterval(tick, tickMs));
   for (const { keys, atMs } of plan.keys) {
     [...keys].forEach((key, index) => {
@@ -256,6 +269,7 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
   const by = await Promise.race([hungUp.promise, caller.closed.then(() => "bot" as const)]);
   signal.removeEventListener("abort", abort);
   for (const timer of timers) clearInterval(timer);
+  stopLive?.();
   microphone.close();
   listen(playout.takePlayed());
   if (by === "caller") await caller.hangUp();
@@ -264,6 +278,16 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
   // With the rest of the frame that was being played.
   listen(playout.played());
   return { end, fatalError, transcript };
+}
+
+/** Says what is recorded, in frames of 20 ms. Returns a function that stops it. */
+function speakLive(live: LiveAudio, microphone: Microphone, sampleRate: number): () => void {
+  const resampler = createResampler({ fromRate: live.sampleRate, toRate: sampleRate });
+  const chunker = createChunker(sampleRate / 50);
+  return live.listen((samples) => {
+    for (const chunk of chunker.push(resampler.process(samples)))
+      void microphone.say({ samples: chunk, sampleRate, channels: 1 });
+  });
 }
 
 /** Apps have no telephone keys: they send RTVI's message. */

@@ -4,6 +4,7 @@ import { parseJson } from "../json.ts";
 import type { OptionTable } from "../options.ts";
 import type { contractVersion } from "../plugin.ts";
 import { type Answer, send } from "./http.ts";
+import type { NetworkImpairment } from "./network.ts";
 import type { Playout } from "./playout.ts";
 
 const startTimeoutMs = 15_000;
@@ -20,6 +21,8 @@ export interface CallerPlugin<Options = unknown> {
   readonly options?: OptionTable<Options>;
   /** Whether a call begins with a request to `/start`, as with apps. Phone carriers call without one. */
   readonly starts: boolean;
+  /** Whether the caller's audio travels in packets, which `CallInvitation.network` impairs. Default false, as over TCP. */
+  readonly sendsPackets?: boolean;
   /** Creates the source of calls for one runner. `CallerLine.close` releases what it opens. */
   open(options: Options): CallerLine | Promise<CallerLine>;
 }
@@ -44,6 +47,8 @@ export interface CallInvitation {
   readonly publicUrl?: URL | undefined;
   /** The reply to the start request; missing for a caller without one. */
   readonly start?: { readonly sessionId: string; readonly reply: Readonly<Record<string, unknown>> };
+  /** How the network treats the caller's audio. Only for callers with `sendsPackets`. */
+  readonly network?: NetworkImpairment | undefined;
   /** Whether the caller keeps everything that it received, for tests. Default true. */
   readonly records?: boolean;
   /** The runner's API key, if it has one. Send it where the host requires it: without a start request, or on HTTP routes. */

@@ -1,4 +1,5 @@
 import { withTimeout } from "@pipecat-ts/runner-core";
+import type { ImpairedNetwork } from "@pipecat-ts/runner-core/caller";
 import {
   type MediaStreamTrack,
   PictureLossIndication,
@@ -34,6 +35,8 @@ export interface PeerCallerOptions {
   readonly videoSections?: number;
   /** Whether it keeps what it received in `texts` and `packets`. Default true. */
   readonly records?: boolean;
+  /** What happens to its audio packets. */
+  readonly network?: ImpairedNetwork | undefined;
   readonly iceServers?: readonly RTCIceServer[];
   readonly relayOnly?: boolean;
 }
@@ -163,8 +166,10 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
     sendAudio(payload) {
       sequenceNumber = (sequenceNumber + 1) & 0xffff;
       timestamp = (timestamp + 960) >>> 0;
-      const header = new RtpHeader({ sequenceNumber, timestamp });
-      void transceiver.sender.sendRtp(new RtpPacket(header, Buffer.from(payload)));
+      const packet = new RtpPacket(new RtpHeader({ sequenceNumber, timestamp }), Buffer.from(payload));
+      const send = () => void transceiver.sender.sendRtp(packet);
+      if (options.network) options.network.send(send);
+      else send();
     },
     sendVideo({ payload, sequenceNumber, timestamp, marker }, index = 0) {
       const header = new RtpHeader({ sequenceNumber, timestamp, marker });
@@ -212,6 +217,9 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
           };
         }
     },
-    close: () => connection.close(),
+    close() {
+      options.network?.close();
+      return connection.close();
+    },
   };
 }
