@@ -67,6 +67,7 @@ export const sections: readonly Section[] = [
     title: "Operate",
     pages: [
       page("calling-your-bot", "Call your bot"),
+      readme("capture", "Captures", "runner-capture"),
       page("troubleshooting", "Troubleshooting"),
       page("production", "In production"),
       page("scaling", "Scaling"),
