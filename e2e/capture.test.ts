@@ -138,3 +138,23 @@ test("the wrong transport is rejected with its name", async () => {
     message: expect.stringContaining('"twilio"'),
   });
 });
+
+test("a call on a socket that names no session is captured from its first message, and its end by the bot is replayed", async () => {
+  const { runner, file } = await startCapturing({});
+  const socketUrl = new URL("/ws", runner.url).href.replace("http", "ws");
+  const phone = await createFakeTwilio({ ...account, authToken: undefined }).call({ at: runner.url, socketUrl });
+  phone.press("7");
+  phone.press("#");
+  expect(await phone.closed).toMatchObject({ code: 1000 });
+  const captured = await file();
+  const { events: wire } = await readCapture(captured);
+  expect(wire.map(({ type }) => type).slice(0, 4)).toEqual(["state", "open", "message", "message"]);
+  expect(wire.find(({ type }) => type === "close")).toMatchObject({ by: "bot", code: 1000 });
+  const { events, notes } = await replay(captured, { bot: echo, plugins: [twilio as never] });
+  expect(events.slice(2)).toEqual([
+    { type: "key", key: "7" },
+    { type: "key", key: "#" },
+    { type: "ended", reason: "bot-finished" },
+  ]);
+  expect(notes).toEqual([]);
+});

@@ -76,7 +76,11 @@ export function logOptions(verbose: boolean): LoggerOptions {
 }
 
 /** The values of all secret settings: of the runner and of every transport. */
-function secretsOf({ found, given, pluginOptions }: CommandLine): readonly string[] {
+export function secretsOf({
+  found,
+  given,
+  pluginOptions,
+}: Pick<CommandLine, "found" | "given" | "pluginOptions">): readonly string[] {
   const groups = found.plugins.map(({ name, options = {} }): FlagGroup => ({ name, table: options }));
   return [
     { ...runnerGroup, own: given },
