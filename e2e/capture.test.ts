@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { tone } from "@pipecat-ts/audio";
+import { durationMs, tone } from "@pipecat-ts/audio";
 import { createCapture } from "@pipecat-ts/runner-capture";
 import { type Bot, createTransport } from "@pipecat-ts/runner-core";
 import { requestStart } from "@pipecat-ts/runner-core/caller";
@@ -157,4 +157,20 @@ test("a call on a socket that names no session is captured from its first messag
     { type: "ended", reason: "bot-finished" },
   ]);
   expect(notes).toEqual([]);
+});
+
+test("with audio, the bot hears all of it at full speed", async () => {
+  const { runner, file } = await startCapturing({}, true);
+  const { sessionId, reply } = await requestStart("websocket", { url: runner.url });
+  const caller = await connectCaller(String(reply.wsUrl));
+  for (let count = 0; count < 200; count++) caller.sendAudio(tone(440, { durationMs: 20 }));
+  await until("the bot runs", () => runner.sessions.find(sessionId)?.state === "active", 5_000);
+  await caller.hangUp();
+  let heardMs = 0;
+  const listener: Bot = async (args) => {
+    const transport = await createTransport(args, { websocket: () => ({}) });
+    for await (const frame of transport.input) heardMs += durationMs(frame);
+  };
+  await replay(await file(), { bot: listener, plugins: [websocket as never] });
+  expect(heardMs).toBe(4_000);
 });
