@@ -15,9 +15,15 @@ const allowedDependencies: Readonly<Record<string, readonly string[]>> = {
   "runner-files": ["runner-core"],
   "runner-openapi": ["runner-core"],
   "runner-host": ["runner-sessions", "runner-files", "runner-openapi", "runner-core", "rtvi"],
+  "runner-capture": ["runner-host", "runner-core"],
   "runner-gateway": ["runner-host", "runner-core"],
-  "runner-cli": ["runner-gateway", "runner-host", "runner-files", "runner-core", "rtvi", "audio", "browser-client"],
-  "runner-testing": ["runner-telephony", "runner-host", "runner-sessions", "runner-media", "runner-core", "audio"],
+  "runner-cli": [
+    ...["runner-gateway", "runner-capture", "runner-host", "runner-files", "runner-core"],
+    ...["rtvi", "audio", "browser-client"],
+  ],
+  "runner-testing": [
+    ...["runner-telephony", "runner-capture", "runner-host", "runner-sessions", "runner-media", "runner-core", "audio"],
+  ],
   "runner-telephony": ["runner-core", "audio"],
   "runner-telephony-*": ["runner-telephony", "runner-core", "audio"],
   "runner-whatsapp": ["runner-webrtc", "runner-core", "audio"],
@@ -31,6 +37,7 @@ const withoutTransportNames = [
   "runner-files",
   "runner-openapi",
   "runner-host",
+  "runner-capture",
   "runner-gateway",
   "runner-cli",
 ];

@@ -45,7 +45,7 @@ export const apiSections: readonly { readonly title: string; readonly modules: r
       module("audio"),
       module("rtvi"),
       ...["webrtc", "websocket", "whatsapp", "daily", "livekit"].map((name) => module(`runner-${name}`)),
-      ...["twilio", "telnyx", "plivo", "exotel"].map((name) => module(`runner-telephony-${name}`)),
+      ...["twilio", "telnyx", "plivo", "exotel", "vonage"].map((name) => module(`runner-telephony-${name}`)),
     ],
   },
   {
@@ -71,7 +71,10 @@ export const apiSections: readonly { readonly title: string; readonly modules: r
       module("runner-media"),
     ],
   },
-  { title: "For servers of your own", modules: [module("runner-host"), module("runner-files")] },
+  {
+    title: "For servers of your own",
+    modules: [module("runner-host"), module("runner-files"), module("runner-capture")],
+  },
 ];
 
 export const apiModules: readonly ApiModule[] = apiSections.flatMap(({ modules }) => modules);

@@ -69,6 +69,7 @@ export const sections: readonly Section[] = [
     pages: [
       page("calling-your-bot", "Call your bot"),
       page("calling-out", "Calling out"),
+      readme("capture", "Captures", "runner-capture"),
       page("troubleshooting", "Troubleshooting"),
       page("production", "In production"),
       page("scaling", "Scaling"),

@@ -17,6 +17,9 @@ export interface CommandFlags {
   readonly runnerBody: string | undefined;
   readonly uploadsFolder: string | undefined;
   readonly uploadsFolderMaxFiles: number;
+  readonly capture: string | undefined;
+  readonly captureMedia: boolean;
+  readonly captureMaxFiles: number;
   readonly watch: boolean;
   readonly verbose: boolean;
   readonly version: boolean;
@@ -56,6 +59,26 @@ export const commandFlags: OptionTable<CommandFlags> = {
     flag: "uploads-folder-max-files",
     default: 10,
     description: "Files to keep in the uploads folder, the oldest are deleted; 0 for no limit",
+    schema: Type.Integer({ minimum: 0 }),
+    placeholder: "count",
+  },
+  capture: {
+    flag: "capture",
+    description:
+      "Folder for a file per call with its messages, for pipecat-runner replay; without secrets, numbers and audio",
+    schema: Type.String({ minLength: 1 }),
+    placeholder: "folder",
+  },
+  captureMedia: {
+    flag: "capture-audio",
+    description: "Captures contain the audio and pictures of the call too",
+    schema: Type.Boolean(),
+    default: false,
+  },
+  captureMaxFiles: {
+    flag: "capture-max-files",
+    default: 100,
+    description: "Captures to keep, the oldest are deleted; 0 for no limit",
     schema: Type.Integer({ minimum: 0 }),
     placeholder: "count",
   },

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { clientRoot } from "@pipecat-ts/browser-client";
+import { createCapture } from "@pipecat-ts/runner-capture";
 import { type Logger, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
 import { createFileStorage } from "@pipecat-ts/runner-files";
 import {
@@ -13,8 +14,8 @@ import {
   runnerOptionsFrom,
 } from "@pipecat-ts/runner-host";
 import { hasClient } from "./banner.ts";
-import type { CommandLine } from "./command-line.ts";
-import { commandFlags } from "./flags.ts";
+import { type CommandLine, runnerGroup } from "./command-line.ts";
+import { commandFlags, type FlagGroup } from "./flags.ts";
 import { type FoundPlugins, installTransport } from "./plugins.ts";
 import { shownPath } from "./project.ts";
 import { readRunnerBody } from "./runner-body.ts";
@@ -33,7 +34,8 @@ export interface PreparedRunner {
 /** Creates the runner of a command line, and its logger. Opens no port. `more` are options that have no flag. */
 export function prepareRunner(line: CommandLine, more: Partial<RunnerOptions> = {}): PreparedRunner {
   const { found, given, bot } = line;
-  const { verbose, runnerBody, uploadsFolder, uploadsFolderMaxFiles } = resolveOptions(commandFlags, { given });
+  const flags = resolveOptions(commandFlags, { given });
+  const { verbose, runnerBody, uploadsFolder, uploadsFolderMaxFiles } = flags;
   if (found.plugins.length === 0) throw noTransport(line);
 
   const logger = createLogger(logOptions(verbose));
@@ -49,6 +51,15 @@ export function prepareRunner(line: CommandLine, more: Partial<RunnerOptions> = 
     ...(uploadsFolder !== undefined && {
       fileStorage: createFileStorage({ folder: uploadsFolder, maxFiles: uploadsFolderMaxFiles }),
     }),
+    ...(flags.capture !== undefined && {
+      wire: createCapture({
+        folder: flags.capture,
+        media: flags.captureMedia,
+        maxFiles: flags.captureMaxFiles,
+        secrets: secretsOf(line),
+        logger,
+      }),
+    }),
     bot: watched?.bot ?? bot.bot,
     plugins: found.plugins,
     pluginOptions: line.pluginOptions,
@@ -62,6 +73,23 @@ export function prepareRunner(line: CommandLine, more: Partial<RunnerOptions> = 
 /** Without `-v`, the log has the place and the fix of an error instead of its stack, if a person reads it. */
 export function logOptions(verbose: boolean): LoggerOptions {
   return verbose ? { level: "debug" } : { level: "info", stackHint: "-v shows the stack." };
+}
+
+/** The values of all secret settings: of the runner and of every transport. */
+export function secretsOf({
+  found,
+  given,
+  pluginOptions,
+}: Pick<CommandLine, "found" | "given" | "pluginOptions">): readonly string[] {
+  const groups = found.plugins.map(({ name, options = {} }): FlagGroup => ({ name, table: options }));
+  return [
+    { ...runnerGroup, own: given },
+    ...groups.map((group) => ({ ...group, own: pluginOptions[group.name] ?? {} })),
+  ].flatMap(({ table, own }) => {
+    const values = resolveOptions(table, { given: own });
+    const secrets = Object.keys(table).filter((name) => table[name]?.secret === true);
+    return secrets.flatMap((name) => values[name] ?? []).map(String);
+  });
 }
 
 /** Replaces a former name of a transport in `--transport`, and warns. */

@@ -23,6 +23,12 @@ export const subcommands: readonly Subcommand[] = [
     run: async (argv) => (await import("./call/call-command.ts")).callCommand(argv),
   },
   {
+    name: "replay",
+    description:
+      "Instead of a bot: replays a captured call against a bot, and prints what the bot got. See pipecat-runner replay --help.",
+    run: async (argv) => (await import("./replay-command.ts")).replayCommand(argv),
+  },
+  {
     name: "doctor",
     description:
       "Instead of a bot: checks what the runner needs, such as keys, ports and the public URL, and says how to fix what is missing. Name the bot and the options after it; --json prints JSON.",

@@ -213,6 +213,11 @@ export interface SocketRoute {
    * status 500, otherwise 1011.
    */
   accept(socket: CallerSocket, request: SocketRequest): SocketHandlers;
+  /**
+   * Whether a message, text or binary, carries audio or pictures: `--capture` leaves it out by default. Default: binary messages
+   * do. Must not throw.
+   */
+  isMedia?(message: string | Uint8Array): boolean;
 }
 
 /** The handlers of one socket. */

@@ -34,6 +34,7 @@ import { closeAll, createCallerServer, type HttpServer, openServer, type ServerO
 import { createSessionFiles } from "./session-files.ts";
 import { createSockets, type PluginSocketRoute, type Sockets } from "./sockets.ts";
 import { addClientRoutes, createFileSender, requireFolder } from "./static-files.ts";
+import { createWire } from "./wire.ts";
 
 /** How long live sessions have when the runner closes, from the abort of their signals until they are ended by force, in ms. */
 const shutDownMs = 2_000;
@@ -67,6 +68,7 @@ export function createRunner(options: RunnerOptions): Runner {
   });
   const callTransports = new WeakMap<HostSession, Transport>();
   const files = fileStorage && createSessionFiles(fileStorage);
+  const wire = options.wire && createWire(options.wire);
   const engine = createSessionEngine(
     {
       bot,
@@ -77,10 +79,11 @@ export function createRunner(options: RunnerOptions): Runner {
       ...(files && { fileStorageOf: files.storageOf }),
       sessionIds: options.sessionIds,
       pendingTakesPlace: options.pendingTakesPlace ?? servesCloud,
-      observer: options.observer,
+      observer: wire ? wire.sessionObserver(options.observer) : options.observer,
       handlesSignals: () => !serving,
       onTransport(session, transport) {
         callTransports.set(session, transport);
+        wire?.connected(session);
         answerHandshake(transport, { logger: session.logger });
         return metrics.follow(session.transport, transport);
       },
@@ -111,6 +114,7 @@ export function createRunner(options: RunnerOptions): Runner {
         maxAge: 600,
       }),
     )
+    .use((ctx, next) => (wire ? wire.middleware(ctx, next) : next()))
     .use(answerErrors(logger, metrics.countRejection))
     .use((ctx, next) => {
       access.checkRequest(ctx.req);
@@ -133,7 +137,13 @@ export function createRunner(options: RunnerOptions): Runner {
 
   function create(plugin: TransportPlugin, begin?: Parameters<RunnerContext["createSession"]>[0]): HostSession {
     const owner = { name: plugin.name, runsAs: plugin.advanced?.runsAs, logger: loggerOf(plugin) };
-    return engine.create(owner, { ...begin, id: begin?.id ?? cloud?.takeSessionId() });
+    return touched(engine.create(owner, { ...begin, id: begin?.id ?? cloud?.takeSessionId() }));
+  }
+
+  /** For the observer of the wire: what is being handled concerns this session. */
+  function touched<Found extends HostSession | undefined>(session: Found): Found {
+    if (session) wire?.touched(session);
+    return session;
   }
 
   function loggerOf(plugin: TransportPlugin) {
@@ -153,7 +163,7 @@ export function createRunner(options: RunnerOptions): Runner {
         return url;
       },
       createSession: (begin) => create(plugin, begin),
-      findSession: (idOrAlias) => engine.find(name, idOrAlias),
+      findSession: (idOrAlias) => touched(engine.find(name, idOrAlias)),
       admit({ credential, key, origin }: Credentials) {
         const isOwnOrigin = URL.parse(origin ?? "")?.host === publicUrl("/").host;
         try {
@@ -195,7 +205,7 @@ export function createRunner(options: RunnerOptions): Runner {
   async function open(serve: (how: ServerOptions) => Promise<HttpServer>): Promise<void> {
     if (downloadsFolder !== undefined) await requireFolder(downloadsFolder);
     transports = await openPlugins(pluginSources, settings.transport);
-    sockets = createSockets(socketRoutes(), access, logger, metrics.countRejection, cloud?.upgrade);
+    sockets = createSockets(socketRoutes(), access, logger, metrics.countRejection, cloud?.upgrade, wire);
     const routes = new Router();
     const sendFrom = createFileSender();
     const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
@@ -207,7 +217,7 @@ export function createRunner(options: RunnerOptions): Runner {
     const requiresKey = accessOptions.apiKey !== undefined;
     addRoutes(routes, {
       ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, files, guard, cloud },
-      ...{ downloadsFolder, sendFrom, handledBy, userRouter: router, requiresKey, isWarm: () => isWarm },
+      ...{ downloadsFolder, sendFrom, handledBy, userRouter: router, requiresKey, touched, isWarm: () => isWarm },
       showsProblems: requiresKey || !isExposed(settings),
     });
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
@@ -255,6 +265,7 @@ export function createRunner(options: RunnerOptions): Runner {
     await warming;
     await closePlugins(transports, logger);
     await Promise.all([sockets?.close(), server?.close()]);
+    await options.wire?.close?.();
   }
 
   async function shutDown(): Promise<void> {

@@ -10,3 +10,4 @@ export { parsePublicUrl } from "./public-url.ts";
 export { reportEnded } from "./routes.ts";
 export type { AccessOptions, Runner, RunnerOptions, Sessions, TransportReport } from "./runner.ts";
 export type { HttpServer } from "./server.ts";
+export type { WireEvent, WireObserver, WireSession } from "./wire.ts";

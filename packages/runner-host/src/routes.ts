@@ -23,6 +23,8 @@ export interface RouteOptions extends UploadRouteOptions, Omit<OpenApiOptions, "
   readonly cloud: Cloud | undefined;
   /** Whether `/status?problems` tells operators which settings are missing. */
   readonly showsProblems: boolean;
+  /** The request that is being handled concerns this session. */
+  touched(session: HostSession): void;
   /** Whether everything is loaded that first calls need. */
   isWarm(): boolean;
   /** The types of client messages that the bot of a session has listeners for. */
@@ -135,11 +137,12 @@ function startRoute({ transports, restrictedTo, engine, files, url }: RouteOptio
 }
 
 /** Below `/sessions/{id}`, nothing is answered without the key, or for a session that is not live. */
-function addSessionCheck(router: Router, { engine, access }: RouteOptions): void {
+function addSessionCheck(router: Router, { engine, access, touched }: RouteOptions): void {
   router.register("/sessions/:sessionId{/*path}", [...httpMethods], (ctx, next) => {
     access.requireKey(ctx.req);
     const id = ctx.params.sessionId ?? "";
-    if (ctx.method !== "GET" || ctx.params.path !== undefined || !engine.findEnded(id)) findSession(engine, id);
+    const describesEnded = ctx.method === "GET" && ctx.params.path === undefined && engine.findEnded(id) !== undefined;
+    if (!describesEnded) touched(findSession(engine, id));
     return next();
   });
 }

@@ -15,6 +15,7 @@ import type { SessionObserver } from "@pipecat-ts/runner-sessions";
 import type Koa from "koa";
 import type { RunnerLogger } from "./logging.ts";
 import type { MetricValues } from "./metrics.ts";
+import type { WireObserver } from "./wire.ts";
 
 /** Who may call a runner. */
 export interface AccessOptions {
@@ -62,6 +63,8 @@ export interface RunnerOptions
   readonly takePermit?: RunnerContext["takePermit"] | undefined;
   /** Learns when sessions begin, end, and get further keys, and when callers are rejected because the runner is full or draining. */
   readonly observer?: SessionObserver | undefined;
+  /** Learns what callers and bots send through this runner: for captures and tests. */
+  readonly wire?: WireObserver | undefined;
   /** Default: `createLogger()`, which logs to stdout at level `info`. The metrics include its `droppedLines`. */
   readonly logger?: RunnerLogger | undefined;
   /** Default: the process's environment. */

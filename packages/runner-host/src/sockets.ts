@@ -3,8 +3,6 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
   type Access,
-  type CallerSocket,
-  type CloseReason,
   createRateLimit,
   isRunnerError,
   type Logger,
@@ -19,14 +17,12 @@ import {
 import type { HostSession } from "@pipecat-ts/runner-sessions";
 import { type WebSocket, WebSocketServer } from "ws";
 import { type AccessControl, sessionUnknown } from "./access.ts";
+import { createCallerSocket } from "./caller-socket.ts";
 import { errorReply, writeRawResponse } from "./errors.ts";
+import type { SocketTap, Wire } from "./wire.ts";
 
 /** Largest message by default, in bytes. */
 const defaultMaxPayload = 1024 * 1024;
-/** Send buffer above which a caller counts as not reading, in bytes. */
-const maxBuffered = 4 * 1024 * 1024;
-/** How long a caller may take to answer the closing handshake, in ms. */
-const closeMs = 1_000;
 /** The same when the server stops. */
 const shutdownCloseMs = 500;
 /** How long a connection stays open after the closing handshake for a client that does not close its end, in ms. */
@@ -37,15 +33,6 @@ export const pingMs = 20_000;
 const callerPings = { perSecond: 5, burst: 50 };
 /** Messages of a caller, audio included. Clients and carriers send 50 per second, and after a pause of the network more at once. */
 const callerMessages = { perSecond: 2_000, burst: 20_000 };
-
-/** RFC 6455 section 7.4. Reasons without an entry close with 1000. */
-const closeCodes: Partial<Record<CloseReason, number>> = {
-  "bot-failed": 1011,
-  "bot-stuck": 1011,
-  "transport-failed": 1011,
-  "rate-exceeded": 1008,
-  shutdown: 1001,
-};
 
 /** A socket route and the plugin that has it. */
 export interface PluginSocketRoute {
@@ -70,6 +57,7 @@ export function createSockets(
   logger: Logger,
   countRejection: (code: string) => void,
   onUpgrade?: (request: IncomingMessage) => void,
+  wire?: Wire,
 ): Sockets {
   const servers = new Map(routes.map(({ route }) => [route, createServer(route, rejectConnection)]));
   const liveness = createLiveness(logger);
@@ -101,7 +89,9 @@ export function createSockets(
         socket.once("close", () => open.delete(socket));
         liveness.watch(socket, connection as Socket);
         const isShared = session === undefined && candidates.length > 1;
-        serve(isShared ? { ...chosen, logger } : chosen, socket, { session, url, request, hasKey }, countRejection);
+        const route = isShared ? { ...chosen, logger } : chosen;
+        const tap = wire?.openSocket(url, chosen.route);
+        serve(route, socket, { session, url, request, hasKey }, countRejection, tap);
       });
     } catch (error) {
       admission.release();
@@ -200,6 +190,7 @@ function serve(
     hasKey,
   }: SocketUpgrade & { readonly session: HostSession | undefined },
   countRejection: (code: string) => void,
+  tap: SocketTap | undefined,
 ): void {
   let session = announced;
   /** Whether the session runs on this socket: two sockets may be opened with one session's id. */
@@ -208,7 +199,7 @@ function serve(
   let rejected = false;
   let failed = false;
 
-  const callerSocket = createCallerSocket(socket, route.maxPayload ?? defaultMaxPayload, reject);
+  const callerSocket = createCallerSocket(socket, route.maxPayload ?? defaultMaxPayload, reject, tap);
   const request: SocketRequest = {
     url,
     request: upgradeRequest,
@@ -229,6 +220,7 @@ function serve(
     else logger.warn({ code: body.code, reason: body.detail, route: route.path }, "WebSocket rejected");
     const code = body.code === "AT_CAPACITY" || status === 503 ? 1013 : status < 500 ? 1008 : 1011;
     // RFC 6455 section 5.5: a close reason has at most 123 bytes.
+    tap?.closing();
     socket.close(code, body.code.slice(0, 123));
     // The rest of a flood is not read. The connection is closed 1 s later.
     if (body.code === "RATE_EXCEEDED") socket.pause();
@@ -248,7 +240,8 @@ function serve(
     };
     noticeStart();
     try {
-      const result = session && ownsSession ? session.inScope(handler) : handler();
+      const traced = tap ? () => tap.within(handler) : handler;
+      const result = session && ownsSession ? session.inScope(traced) : traced();
       // TypeScript accepts async handlers.
       if (result instanceof Promise) result.then(noticeStart, fail);
       return result;
@@ -275,6 +268,7 @@ function serve(
   socket.on("message", (data, isBinary) => {
     // A caller that ignores the close frame may send for another second.
     if (!handlers || !callerSocket.isOpen) return;
+    tap?.received(data as Buffer, isBinary);
     if (messages.take()) call(() => handlers?.message(data as Buffer, isBinary));
     else reject(rateExceeded("messages", callerMessages));
   });
@@ -286,72 +280,22 @@ function serve(
     failed = true;
     logger.warn({ reason: err.message, route: route.path }, "WebSocket failed");
   });
-  socket.once("close", (code) => {
+  socket.once("close", (code, reason) => {
+    tap?.closed(code, reason.toString());
     call(() => handlers?.closed?.(code));
     if (!session) return;
     if (ownsSession) session.callerLeft(failed ? "transport-failed" : "caller-left");
     else if (session !== announced && session.state === "pending") void session.end("caller-left");
   });
+  if (announced) tap?.bind(announced);
   if (announced?.state === "pending") closeWith(announced);
   handlers = call(() => route.accept(callerSocket, request));
-}
-
-function createCallerSocket(socket: WebSocket, maxPayload: number, reject: (error: unknown) => void): CallerSocket {
-  return {
-    raw: socket,
-    get isOpen() {
-      return socket.readyState === socket.OPEN;
-    },
-    get bufferedBytes() {
-      return socket.bufferedAmount;
-    },
-    send(data) {
-      if (socket.readyState === socket.OPEN) socket.send(data);
-    },
-    async write(data) {
-      const bytes = typeof data === "string" ? Buffer.byteLength(data) : data.byteLength;
-      if (bytes > maxPayload) {
-        throw new RunnerError("MESSAGE_TOO_LARGE", `The message has ${bytes} bytes; the limit is ${maxPayload}.`, {
-          fix: "Send it in parts, or send a URL from which the caller can fetch it.",
-        });
-      }
-      if (socket.bufferedAmount > maxBuffered) {
-        throw new RunnerError("CALLER_NOT_READING", `${socket.bufferedAmount} bytes are waiting for the caller.`, {
-          fix: "Await each sendMessage before the next, and send less.",
-        });
-      }
-      if (socket.readyState !== socket.OPEN) throw callEnded();
-      await new Promise<void>((resolve, unsent) => {
-        socket.send(data, (cause) => (cause ? unsent(callEnded(cause)) : resolve()));
-      });
-    },
-    close(reason, deadline, code = closeCodes[reason] ?? 1000) {
-      return new Promise((resolve) => {
-        if (socket.readyState === socket.CLOSED) return resolve();
-        const terminate = () => socket.terminate();
-        const timer = setTimeout(terminate, closeMs);
-        deadline?.addEventListener("abort", terminate, { once: true });
-        socket.once("close", () => {
-          clearTimeout(timer);
-          deadline?.removeEventListener("abort", terminate);
-          resolve();
-        });
-        socket.close(code, reason);
-        if (deadline?.aborted) terminate();
-      });
-    },
-    reject,
-  };
 }
 
 function rateExceeded(what: string, { perSecond }: RateLimitOptions): RunnerError {
   return new RunnerError("RATE_EXCEEDED", `The caller sent more than ${perSecond} ${what} per second.`, {
     fix: "Send one ping per 20 s, and audio in frames of 10 to 40 ms.",
   });
-}
-
-function callEnded(cause?: unknown): RunnerError {
-  return new RunnerError("CALL_ENDED", "The message was not sent: the caller is gone.", { cause });
 }
 
 /** Finds callers whose network is gone. One timer for all sockets, none without sockets. */

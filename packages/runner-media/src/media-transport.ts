@@ -30,6 +30,8 @@ export interface MediaOptions {
   readonly port: MediaPort;
   readonly pacer: Pacer;
   readonly logger: Logger;
+  /** The bot sends a message to the caller's application. */
+  onMessage?(message: unknown): void;
   /** The bot closes the transport. The owner of the call then calls `playOut` and `close`. */
   onClose(reason: CloseReason): void;
   /** A listener of the bot threw. Default: an uncaught exception of the listener's asynchronous scope. */
@@ -180,7 +182,10 @@ function buildMedia(options: MediaOptions): Media {
 
   async function send(message: unknown): Promise<void> {
     if (ended) throw new RunnerError("CALL_ENDED", "The message was not sent: the call is over.");
-    if (port.sendMessage) return await port.sendMessage(message);
+    if (port.sendMessage) {
+      options.onMessage?.(message);
+      return await port.sendMessage(message);
+    }
     throw new RunnerError("MESSAGES_UNSUPPORTED", `The transport "${name}" cannot send messages.`, {
       fix: "Check args.transport before you send messages, or ignore the rejection.",
     });

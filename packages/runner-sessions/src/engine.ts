@@ -54,11 +54,15 @@ export interface SessionEngineOptions {
 /** Learns about the sessions of one runner. Must not throw. */
 export interface SessionObserver {
   /** The session was created (`pending`), its bot starts (`active`), or everything is released (`ended`, with its reason). */
-  changed?(session: Pick<HostSession, "id" | "transport" | "state" | "rings">, reason?: CloseReason): void;
+  changed?(session: Pick<HostSession, "id" | "owner" | "transport" | "state" | "rings">, reason?: CloseReason): void;
   /** The session can be found under another key, until it ends. */
   aliased?(session: Pick<HostSession, "id">, key: string): void;
   /** The session's plugin keeps a record for the case that this process crashes. */
   remembered?(session: Pick<HostSession, "id" | "owner">, record: object): void;
+  /** A message between the caller's application and the bot. */
+  message?(session: Pick<HostSession, "id" | "owner" | "transport">, from: "caller" | "bot", message: unknown): void;
+  /** The caller pressed a key. */
+  key?(session: Pick<HostSession, "id" | "owner" | "transport">, key: string): void;
   /** A caller was rejected with AT_CAPACITY or DRAINING. Runs in the asynchronous context of the rejected request. */
   rejected?(): void;
 }
@@ -263,6 +267,8 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
         started: (running) => observer?.changed?.(running),
         alias: addAlias,
         rememberForCrash: (of, record) => observer?.remembered?.(of, record),
+        message: observer?.message,
+        key: observer?.key,
         transportBuilt(of, transport) {
           const release = options.onTransport?.(of, transport);
           if (release) of.onEnd(release);

@@ -93,6 +93,10 @@ export interface SessionOptions {
   /** Throws SESSION_ALIAS_TAKEN. */
   alias(session: HostSession, key: string): void;
   rememberForCrash(session: HostSession, record: object): void;
+  /** Learns messages between the caller's application and the bot. */
+  readonly message: ((session: HostSession, from: "caller" | "bot", message: unknown) => void) | undefined;
+  /** Learns the keys that the caller presses. */
+  readonly key: ((session: HostSession, key: string) => void) | undefined;
   /** The bot's transport is built. */
   transportBuilt(session: HostSession, transport: Transport): void;
   /** The session can no longer be found. */
@@ -195,6 +199,20 @@ export function createSession(options: SessionOptions): HostSession {
     await session.end("time-limit");
   }
 
+  function observed(inner: Call): Call {
+    return {
+      ...inner,
+      message(message, sender) {
+        options.message?.(session, "caller", message);
+        inner.message(message, sender);
+      },
+      dtmf(key) {
+        options.key?.(session, key);
+        inner.dtmf(key);
+      },
+    };
+  }
+
   async function runBot(args: object, end: Termination): Promise<void> {
     // The transport that called run() finishes first.
     await null;
@@ -280,6 +298,7 @@ export function createSession(options: SessionOptions): HostSession {
           },
         };
       }
+      if (options.message || options.key) call = observed(call);
       session.onEnd(() => {
         const dropped = buffered.dropped;
         if (Object.values(dropped).some((count) => count > 0))
@@ -293,6 +312,7 @@ export function createSession(options: SessionOptions): HostSession {
           name: transportName,
           params,
           port,
+          onMessage: (message) => options.message?.(session, "bot", message),
           pacer: options.pacer,
           logger,
           onClose: active.closeRequested,

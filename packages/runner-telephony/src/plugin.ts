@@ -39,6 +39,8 @@ import {
   transferParameter,
 } from "./webhook.ts";
 
+/** The messages with audio of all carriers, in both directions. */
+const mediaEvent = /"event"\s*:\s*"(?:media|playAudio)"/;
 /** How long a closing runner waits for hang-ups in progress, in ms. */
 const lastHangUpsMs = 1_500;
 
@@ -223,6 +225,7 @@ function openCarrier<Options extends CarrierOptions>(
         verify: (upgrade) => (upgrade.session ? verifyNamed(upgrade.session, upgrade.request) : router.verify(upgrade)),
         accept: (socket, request) =>
           request.isAnnounced ? awaitStart([routed], socket, request, request.session) : router.accept(socket, request),
+        isMedia: (message) => typeof message !== "string" || mediaEvent.test(message),
       },
     ],
     start({ body, request }) {

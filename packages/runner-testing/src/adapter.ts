@@ -61,7 +61,9 @@ export interface Invitation extends Omit<CallInvitation, "publicUrl"> {
 }
 
 /** One caller, which uses the transport's wire format like its real clients. */
-export interface FakeCaller extends Omit<Caller, "closed"> {
+export interface FakeCaller extends Omit<Caller, "closed" | "messages"> {
+  /** The app messages that arrived, parsed, oldest first. */
+  readonly messages?: readonly unknown[];
   /** Sends text or bytes unchanged, in place of the transport's own messages. */
   sendRaw?(data: string | Uint8Array): void;
   /** Disconnects without a message, as when the network is lost. Called for every caller at the end, also for one that has left. */

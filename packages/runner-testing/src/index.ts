@@ -16,6 +16,8 @@ export {
   syllables,
   tone,
 } from "@pipecat-ts/audio";
+export type { ReplayEvent, ReplayOptions, ReplayResult } from "@pipecat-ts/runner-capture";
+export { type CapturedCall, type CaptureEvent, readCapture } from "@pipecat-ts/runner-capture";
 export { type Answer, createPlayout, type PlayedFrame, type Playout, send } from "@pipecat-ts/runner-core/caller";
 export type { FakeCaller, Invitation, TransportAdapter } from "./adapter.ts";
 export { until, within } from "./assertions.ts";
@@ -23,6 +25,7 @@ export { type BotCall, type BotCallOptions, callBot } from "./call-bot.ts";
 export type { Requirement } from "./fixture.ts";
 export type { ExpectedSound, HeardSound, Hearing } from "./hearing.ts";
 export { createRecordingLogger, type LoggedLine, type RecordingLogger } from "./log.ts";
+export { replay } from "./replay.ts";
 export { type Job, type Outcome, type RunOptions, requirements, runRequirements } from "./requirements.ts";
 export {
   countResources,

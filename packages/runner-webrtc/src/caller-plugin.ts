@@ -1,4 +1,4 @@
-import type { CallerPlugin, CallInvitation } from "@pipecat-ts/runner-core/caller";
+import { type CallerPlugin, type CallInvitation, createImpairedNetwork } from "@pipecat-ts/runner-core/caller";
 import { connectCaller, endpointOf } from "./caller.ts";
 import type { IceServer } from "./peer/peer.ts";
 import type { PeerCallerOptions } from "./peer/werift/peer-caller.ts";
@@ -11,9 +11,14 @@ const plugin: CallerPlugin = {
   apiVersion: 1,
   name: "webrtc",
   starts: true,
+  sendsPackets: true,
   open: () => ({
     dial: (invitation) =>
-      connectCaller(endpointOf(invitation), {}, invitation.key, { iceServers: iceServersOf(invitation) }),
+      connectCaller(endpointOf(invitation), {}, invitation.key, {
+        iceServers: iceServersOf(invitation),
+        records: invitation.records ?? true,
+        network: invitation.network && createImpairedNetwork(invitation.network),
+      }),
   }),
 };
 export default plugin;

@@ -18,7 +18,7 @@ export interface WebRTCCaller extends Caller {
   readonly pcId: string;
   /** The URL for its offers. */
   readonly endpoint: URL;
-  readonly messages: readonly unknown[];
+  readonly messages: unknown[];
   /** Received messages that are not app messages. */
   readonly signals: readonly unknown[];
   readonly protocolErrors: readonly string[];

@@ -40,7 +40,7 @@ export function socketUrl({ url, publicUrl, start }: Omit<CallInvitation, "key">
 /** One caller over a WebSocket. */
 export interface WebSocketCaller extends Caller {
   readonly socket: WebSocket;
-  readonly messages: readonly unknown[];
+  readonly messages: unknown[];
   readonly protocolErrors: readonly string[];
   sendMessage(message: unknown): void;
   /** Sends text or bytes unchanged. */

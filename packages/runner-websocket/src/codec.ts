@@ -115,6 +115,16 @@ export function createDecoder(onDropped: (reason: string) => void): Decoder {
   };
 }
 
+/** The first byte of a frame with audio: field 2, a message. */
+const audioTag = 0x12;
+/** Audio and pictures as RTVI messages, in both directions. */
+const mediaType = /"type"\s*:\s*"(?:raw-audio(?:-batch)?|eval-bot-audio|eval-image)"/;
+
+/** Whether a message, in either direction, carries audio or a picture. */
+export function isMedia(message: string | Uint8Array): boolean {
+  return typeof message === "string" ? mediaType.test(message) : message[0] === audioTag;
+}
+
 /** One frame of the bot's audio. */
 export function encodeAudio({ samples, sampleRate, channels }: AudioFrame): Uint8Array {
   return encode({ case: "audio", value: { audio: encodePcm16(samples), sampleRate, numChannels: channels } });

@@ -1,6 +1,6 @@
 import type { CallerSocket, SocketHandlers, SocketRequest, TransportPlugin } from "@pipecat-ts/runner-core";
 import type { WebSocketRunnerArguments } from "./arguments.ts";
-import { createDecoder } from "./codec.ts";
+import { createDecoder, isMedia } from "./codec.ts";
 import { createEvalCamera } from "./eval-camera.ts";
 import { createWebSocketPort } from "./port.ts";
 
@@ -19,7 +19,7 @@ const plugin: TransportPlugin = {
   // Pipecat's eval harness connects with a plain WebSocket, and its own runner still accepts `-t eval`.
   advanced: { formerNames: ["eval"] },
   open: (runner) => ({
-    sockets: [{ path, access: "caller", accept }],
+    sockets: [{ path, access: "caller", accept, isMedia }],
     start({ body, request }) {
       const session = runner.createSession({ body: body.body });
       // Only `wsUrl`: Pipecat's JavaScript client rejects unknown keys.

@@ -1,3 +1,5 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createProject } from "../test/temporary-project.ts";
 import { callCommand } from "./call-command.ts";
@@ -22,5 +24,28 @@ test("a recording that cannot be written is rejected before the call", async () 
   await expect(callCommand(["pigeon", "--project", folder, "--record", record])).rejects.toMatchObject({
     code: "OPTION_INVALID",
     message: expect.stringMatching(/^--record: cannot write .*ENOENT/),
+  });
+});
+
+test("a call that is not answered leaves no recording, and a file that existed as it was", async () => {
+  const folder = project();
+  const old = join(folder, "old.wav");
+  writeFileSync(old, "mine");
+  for (const record of [join(folder, "out.wav"), old])
+    await expect(callCommand(["pigeon", "--project", folder, "--record", record])).rejects.toThrow("it was opened");
+  expect(existsSync(join(folder, "out.wav"))).toBe(false);
+  expect(readFileSync(old, "utf8")).toBe("mine");
+});
+
+test.each([
+  [["--loss", "5%"], "--loss: audio over pigeon travels in a TCP connection, which loses nothing."],
+  [["--jitter", "40ms"], "--jitter: audio over pigeon travels in a TCP connection, which loses nothing."],
+  [["--mic", "--wav", "in.wav"], "--mic and --wav cannot be combined."],
+  [["--mic", "--calls", "2"], "--mic and --calls cannot be combined."],
+  [["--record", "out.wav", "--calls", "2"], "--record records one call."],
+])("%j is rejected before the call", async (flags, message) => {
+  await expect(callCommand(["pigeon", "--project", project(), ...flags])).rejects.toMatchObject({
+    code: "OPTION_INVALID",
+    message,
   });
 });

@@ -1,25 +1,23 @@
-import { open, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
-import { durationMs, encodeWav, silence } from "@pipecat-ts/audio";
 import { RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
-import type { PlayedFrame } from "@pipecat-ts/runner-core/caller";
+import type { CallerPlugin } from "@pipecat-ts/runner-core/caller";
 import { parsePublicUrl } from "@pipecat-ts/runner-host";
 import { parseCommand, parsePartly } from "../command-line.ts";
 import type { FlagGroup } from "../flags.ts";
 import { findProject, loadEnvironment, shownPath } from "../project.ts";
-import { createStereoTrack } from "../stereo-track.ts";
+import { type CallRecording, createCallRecording } from "./call-recording.ts";
 import { loadCallerAudio, resampledOnce } from "./caller-audio.ts";
 import { type Expectation, failureReason } from "./expectations.ts";
 import { findCaller } from "./find-caller.ts";
 import { type CallFlags, callFlags } from "./flags.ts";
-import { type CallObserver, type CallPlan, type CallResult, type CallTarget, placeCall } from "./place-call.ts";
+import { openLiveAudio, type RecordedMicrophone } from "./live-audio.ts";
+import { type CallPlan, type CallResult, type CallTarget, placeCall } from "./place-call.ts";
 import { type CheckedResult, helpText, reportJson, reportText, silentEndNotes } from "./report.ts";
 import { createScreen } from "./screen.ts";
 
 const group: FlagGroup = { name: "Options", table: callFlags };
-const recordingRate = 24_000;
 /** So much lag of this process distorts the figures. */
 const ownLagMs = 50;
 
@@ -39,17 +37,54 @@ export async function callCommand(argv: readonly string[]): Promise<number> {
   const groups = [group, { name: plugin.name, table: (plugin.options ?? {}) as FlagGroup["table"] }];
   const { given } = parseCommand(argv, groups);
   const flags = resolveOptions<CallFlags>(callFlags, { given: given[group.name] ?? {} });
-  if (flags.record !== undefined && flags.calls > 1) {
+  checkFlags(plugin, flags);
+  const recording = flags.record === undefined ? undefined : await createCallRecording(flags.record);
+  let live: RecordedMicrophone | undefined;
+  try {
+    if (flags.mic) live = await openLiveAudio();
+    return await callAndReport(plugin, flags, given[plugin.name] ?? {}, recording, live);
+  } finally {
+    await live?.close();
+    await recording?.close();
+  }
+}
+
+/** Throws OPTION_INVALID for flags that exclude each other, or that the transport has no use for. */
+function checkFlags({ name, sendsPackets = false }: CallerPlugin, flags: CallFlags): void {
+  const { record, calls, mic, wav, say, bargeIn, loss, jitter } = flags;
+  if (record !== undefined && calls > 1) {
     throw new RunnerError("OPTION_INVALID", "--record records one call.", { fix: "Remove --calls." });
   }
-  if (flags.record !== undefined) await createRecording(flags.record);
+  const others = { "--wav": wav, "--say": say, "--barge-in": bargeIn, "--calls": calls > 1 ? calls : undefined };
+  const [other] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
+  if (mic && other !== undefined) {
+    throw new RunnerError("OPTION_INVALID", `--mic and ${other} cannot be combined.`, { fix: "Remove one of them." });
+  }
+  if (sendsPackets || (loss === 0 && jitter === 0)) return;
+  throw new RunnerError(
+    "OPTION_INVALID",
+    `${loss > 0 ? "--loss" : "--jitter"}: audio over ${name} travels in a TCP connection, which loses nothing.`,
+    {
+      fix: "Remove it, or call over a transport that sends audio in packets.",
+    },
+  );
+}
+
+async function callAndReport(
+  plugin: CallerPlugin,
+  flags: CallFlags,
+  given: Readonly<Record<string, unknown>>,
+  recording: CallRecording | undefined,
+  live: RecordedMicrophone | undefined,
+): Promise<number> {
   const plan: CallPlan = {
     audioAt: resampledOnce(await loadCallerAudio(flags)),
+    live,
     bargeInMs: flags.bargeIn,
     keys: flags.dtmf,
     hangUpMs: flags.hangUp,
   };
-  const line = await plugin.open(resolveOptions(plugin.options ?? {}, { given: given[plugin.name] ?? {} }));
+  const line = await plugin.open(resolveOptions(plugin.options ?? {}, { given }));
   const lag = monitorEventLoopDelay({ resolution: 10 });
   lag.enable();
   const stop = new AbortController();
@@ -57,11 +92,12 @@ export async function callCommand(argv: readonly string[]): Promise<number> {
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   try {
     const publicUrl = flags.publicUrl === undefined ? undefined : parsePublicUrl(flags.publicUrl);
-    const { apiKey: key, body } = flags;
-    const target: CallTarget = { plugin, line, url: new URL(flags.url), publicUrl, key, body };
+    const { apiKey: key, body, loss, jitter: jitterMs } = flags;
+    const network = loss > 0 || jitterMs > 0 ? { loss, jitterMs } : undefined;
+    const target: CallTarget = { plugin, line, url: new URL(flags.url), publicUrl, key, body, network };
     const results =
       flags.calls === 1
-        ? [await placeShownCall(target, plan, flags, stop.signal)]
+        ? [await placeShownCall(target, plan, recording, stop.signal)]
         : await placeCalls(target, plan, flags, stop.signal);
     const checked = results.map((result) => check(result, flags.expect));
     const notes = [...(line.notes ?? []), ...silentEndNotes(plugin.name, results), ...lagNotes(lag.max / 1e6)];
@@ -82,53 +118,17 @@ export async function callCommand(argv: readonly string[]): Promise<number> {
 }
 
 /** One call, which is shown on the terminal and may be recorded. */
-async function placeShownCall(target: CallTarget, plan: CallPlan, flags: CallFlags, signal: AbortSignal) {
+async function placeShownCall(
+  target: CallTarget,
+  plan: CallPlan,
+  recording: CallRecording | undefined,
+  signal: AbortSignal,
+) {
   const screen = createScreen(process.stderr);
-  const track = createStereoTrack(recordingRate, performance.now());
-  const sent: CallObserver["sent"] =
-    flags.record === undefined ? undefined : (frame, atMs) => track.push(0, frame, atMs);
-  const result = await placeCall(target, plan, { ...screen, ...(sent && { sent }) }, signal);
+  const result = await placeCall(target, plan, { ...screen, ...recording?.observer }, signal);
   screen.close();
-  if (flags.record !== undefined && result.end) {
-    for (const { frame, atMs } of withGaps(result.played)) track.push(1, frame, atMs);
-    await writeRecording(flags.record, track.takeAll());
-  }
+  if (result.end) await recording?.write();
   return result;
-}
-
-/** The frames, with silence in the gaps: the track takes short gaps for jitter. */
-function withGaps(played: readonly PlayedFrame[]): readonly PlayedFrame[] {
-  return played.flatMap((entry, index) => {
-    const before = played[index - 1];
-    const endMs = before && before.atMs + durationMs(before.frame);
-    if (endMs === undefined || entry.atMs - endMs < 1) return [entry];
-    const { sampleRate } = entry.frame;
-    return [{ frame: silence({ durationMs: entry.atMs - endMs, sampleRate }), atMs: endMs }, entry];
-  });
-}
-
-/** Creates the file before the call, unless it exists: a path that cannot be written must not cost a call. */
-async function createRecording(file: string): Promise<void> {
-  try {
-    await (await open(file, "a")).close();
-  } catch (cause) {
-    throw notWritable(file, cause);
-  }
-}
-
-async function writeRecording(file: string, samples: Int16Array): Promise<void> {
-  try {
-    await writeFile(file, encodeWav({ samples, sampleRate: recordingRate, channels: 2 }));
-  } catch (cause) {
-    throw notWritable(file, cause);
-  }
-}
-
-function notWritable(file: string, cause: unknown): RunnerError {
-  return new RunnerError("OPTION_INVALID", `--record: cannot write ${shownPath(file)}: ${(cause as Error).message}.`, {
-    fix: "Name a file in a folder that exists and is writable.",
-    cause,
-  });
 }
 
 /** Begins `ramp` calls per second, and waits until all have ended. An abort hangs up, and begins no further call. */
@@ -138,8 +138,7 @@ async function placeCalls(target: CallTarget, plan: CallPlan, { calls, ramp }: C
   for (let index = 0; index < calls && !signal.aborted; index++) {
     const waitMs = beganAtMs + (index * 1_000) / ramp - performance.now();
     if (waitMs > 0) await sleep(waitMs, undefined, { signal }).catch(() => undefined); // aborted: `signal` tells
-    // The audio of many calls would fill the memory.
-    if (!signal.aborted) placed.push(placeCall(target, plan, {}, signal).then((result) => ({ ...result, played: [] })));
+    if (!signal.aborted) placed.push(placeCall(target, plan, {}, signal));
   }
   return await Promise.all(placed);
 }

@@ -1,4 +1,4 @@
-import { durationMs, join, measureLevel } from "@pipecat-ts/audio";
+import { durationMs, measureLevel } from "@pipecat-ts/audio";
 import type { PlayedFrame } from "@pipecat-ts/runner-core/caller";
 
 /** What was measured in one call. A figure is `undefined` when there was nothing to measure. */
@@ -21,66 +21,94 @@ export interface CallFigures {
   readonly durationMs: number;
 }
 
-/** When things happened, on the scale of `performance.now()`, in ms. */
-export interface CallTimes {
-  readonly answeredAtMs: number;
-  readonly endedAtMs: number;
-  /** When the caller began to interrupt the bot. */
-  readonly bargedInAtMs: number | undefined;
+/** Measures the audio that a caller hears, in memory that does not grow. Times are on the scale of `performance.now()`, in ms. */
+export interface CallMeter {
+  /** The caller has heard a frame, after all others. Returns its level in dBFS. */
+  heard(entry: PlayedFrame): number;
+  /** The caller begins to interrupt the bot. */
+  bargedIn(atMs: number): void;
+  /** When the bot was first and last audible, until now. */
+  readonly audibleFromMs: number | undefined;
+  readonly audibleToMs: number | undefined;
+  /** The figures of a call that ended now. */
+  figures(endedAtMs: number): Omit<CallFigures, "answerMs">;
 }
 
 /** Audio of the bot below this level, in dBFS, counts as silence. */
-export const audibleDb = -45;
+const audibleDb = -45;
 const shortestGapMs = 20;
 const longestGapMs = 500;
 /** A bot that is silent for so long has stopped. Pauses between syllables are shorter. */
 const stoppedMs = 300;
 
-/** Measures the audio that a caller heard. */
-export function measureCall(played: readonly PlayedFrame[], times: CallTimes): Omit<CallFigures, "answerMs"> {
-  const audible = played.filter(({ frame }) => measureLevel(frame) >= audibleDb);
-  const gaps = findGaps(played, audible);
-  const heard = audible.map(({ frame }) => frame);
-  return {
-    firstAudioMs: audible[0] && audible[0].atMs - times.answeredAtMs,
-    bargeInMs: bargeInMs(audible, times),
-    heardMs: heard.reduce((total, frame) => total + durationMs(frame), 0),
-    levelDb: heard.length === 0 ? undefined : measureLevel(join(heard.filter(sameFormatAs(heard[0])))),
-    gaps: gaps.length,
-    longestGapMs: Math.max(0, ...gaps),
-    durationMs: times.endedAtMs - times.answeredAtMs,
-  };
-}
-
-type Frame = PlayedFrame["frame"];
-
-function sameFormatAs(first: Frame | undefined): (frame: Frame) => boolean {
-  return ({ sampleRate, channels }) => sampleRate === first?.sampleRate && channels === first.channels;
-}
-
-function endOf({ frame, atMs }: PlayedFrame): number {
-  return atMs + durationMs(frame);
-}
-
-/** The durations of the holes between two audible frames in a row. A bot that pauses on purpose may also send nothing. */
-function findGaps(played: readonly PlayedFrame[], audible: readonly PlayedFrame[]): number[] {
-  const isAudible = new Set(audible);
-  return played.slice(1).flatMap((next, index) => {
-    const before = played[index];
-    if (!before || !isAudible.has(before) || !isAudible.has(next)) return [];
-    const hole = next.atMs - endOf(before);
-    return hole >= shortestGapMs && hole <= longestGapMs ? [hole] : [];
-  });
-}
-
-function bargeInMs(audible: readonly PlayedFrame[], { bargedInAtMs, endedAtMs }: CallTimes): number | undefined {
-  if (bargedInAtMs === undefined) return undefined;
+export function createCallMeter(answeredAtMs: number): CallMeter {
+  let audibleFromMs: number | undefined;
+  let audibleToMs: number | undefined;
+  let heardMs = 0;
+  /** The mean square of what was heard, times its duration. */
+  let energy = 0;
+  let gaps = 0;
+  let longestMs = 0;
+  /** The end of the last frame, if it was audible. */
+  let speaksUntilMs: number | undefined;
+  let bargedInAtMs: number | undefined;
+  /** The end of what the bot said before it was silent for `stoppedMs`, after the caller began to interrupt it. */
   let silentAtMs: number | undefined;
-  for (const entry of audible) {
-    if (endOf(entry) <= bargedInAtMs - stoppedMs) continue;
-    if (entry.atMs - (silentAtMs ?? bargedInAtMs) >= stoppedMs) break;
-    silentAtMs = endOf(entry);
+  let hasStopped = false;
+
+  function noteGap(atMs: number): void {
+    const holeMs = speaksUntilMs === undefined ? 0 : atMs - speaksUntilMs;
+    if (holeMs < shortestGapMs || holeMs > longestGapMs) return;
+    gaps += 1;
+    longestMs = Math.max(longestMs, holeMs);
   }
-  if (silentAtMs === undefined || endedAtMs - silentAtMs < stoppedMs) return undefined;
-  return Math.max(0, silentAtMs - bargedInAtMs);
+
+  function noteBargeIn(atMs: number, endMs: number): void {
+    if (bargedInAtMs === undefined || hasStopped || endMs <= bargedInAtMs - stoppedMs) return;
+    hasStopped = atMs - (silentAtMs ?? bargedInAtMs) >= stoppedMs;
+    if (!hasStopped) silentAtMs = endMs;
+  }
+
+  function bargeInMs(endedAtMs: number): number | undefined {
+    if (bargedInAtMs === undefined || silentAtMs === undefined) return undefined;
+    return endedAtMs - silentAtMs < stoppedMs ? undefined : Math.max(0, silentAtMs - bargedInAtMs);
+  }
+
+  return {
+    heard({ frame, atMs }) {
+      const level = measureLevel(frame);
+      const endMs = atMs + durationMs(frame);
+      if (level < audibleDb) {
+        speaksUntilMs = undefined;
+        return level;
+      }
+      noteGap(atMs);
+      noteBargeIn(atMs, endMs);
+      audibleFromMs ??= atMs;
+      audibleToMs = endMs;
+      speaksUntilMs = endMs;
+      heardMs += durationMs(frame);
+      energy += 10 ** (level / 10) * durationMs(frame);
+      return level;
+    },
+    bargedIn(atMs) {
+      bargedInAtMs = atMs;
+      if (audibleToMs !== undefined && audibleToMs > atMs - stoppedMs) silentAtMs = audibleToMs;
+    },
+    get audibleFromMs() {
+      return audibleFromMs;
+    },
+    get audibleToMs() {
+      return audibleToMs;
+    },
+    figures: (endedAtMs) => ({
+      firstAudioMs: audibleFromMs === undefined ? undefined : audibleFromMs - answeredAtMs,
+      bargeInMs: bargeInMs(endedAtMs),
+      heardMs,
+      levelDb: heardMs === 0 ? undefined : 10 * Math.log10(energy / heardMs),
+      gaps,
+      longestGapMs: longestMs,
+      durationMs: endedAtMs - answeredAtMs,
+    }),
+  };
 }

@@ -10,6 +10,7 @@ test("durations have the unit ms, s or m", () => {
 });
 
 test("keys, rates, conditions and the body are parsed", () => {
+  expect([read({ loss: "2.5%" }).loss, read({ jitter: "40ms" }).jitter]).toEqual([0.025, 40]);
   expect(read({ dtmf: "1@3s, 42#@500ms" }).dtmf).toEqual([
     { keys: "1", atMs: 3_000 },
     { keys: "42#", atMs: 500 },
@@ -20,6 +21,9 @@ test("keys, rates, conditions and the body are parsed", () => {
 });
 
 test.each([
+  [{ loss: "5" }, '--loss cannot be "5". Use a share from 0% to 100%, like 5%.'],
+  [{ loss: "101%" }, '--loss cannot be "101%".'],
+  [{ jitter: "2s" }, '--jitter cannot be "2s". Use a duration up to 1 s, like 40ms.'],
   [{ hangUp: "soon" }, '--hang-up cannot be "soon". Use a duration up to 1 h, like 20s or 800ms.'],
   [{ hangUp: "2h" }, '--hang-up cannot be "2h".'],
   [{ hangUp: "20" }, '--hang-up cannot be "20". Use a duration up to 1 h, like 20s or 800ms.'],

@@ -20,6 +20,10 @@ export interface CallFlags {
   readonly body: unknown;
   readonly wav: string | undefined;
   readonly say: string | undefined;
+  readonly mic: boolean;
+  /** From 0 to 1. */
+  readonly loss: number;
+  readonly jitter: number;
   readonly record: string | undefined;
   readonly dtmf: readonly KeyPress[];
   readonly bargeIn: number | undefined;
@@ -57,6 +61,28 @@ export const callFlags: OptionTable<CallFlags> = {
     description: "Text that the caller says, spoken by espeak-ng",
     schema: Type.String({ minLength: 1 }),
     placeholder: "text",
+  },
+  mic: {
+    flag: "mic",
+    default: false,
+    description: "Your microphone, recorded by sox or ffmpeg, until you hang up with Ctrl-C",
+    schema: Type.Boolean(),
+  },
+  loss: {
+    flag: "loss",
+    default: 0,
+    description: "Share of the caller's audio packets that are lost, for example 5%",
+    schema: Type.Number({ minimum: 0, maximum: 1, description: "a share from 0% to 100%, like 5%" }),
+    parse: (text) => Number(/^(\d+(?:\.\d+)?)\s*%$/.exec(text.trim())?.[1] ?? Number.NaN) / 100,
+    placeholder: "share",
+  },
+  jitter: {
+    flag: "jitter",
+    default: 0,
+    description: "The caller's audio packets arrive up to this much later, for example 40ms",
+    schema: Type.Number({ minimum: 0, maximum: 1_000, description: "a duration up to 1 s, like 40ms" }),
+    parse: parseDuration,
+    placeholder: "duration",
   },
   bargeIn: {
     flag: "barge-in",

@@ -229,3 +229,43 @@ test("the silence of the bot is heard as silence", async () => {
   await vi.advanceTimersByTimeAsync(1_000);
   expect((await placing).figures).toMatchObject({ firstAudioMs: undefined, heardMs: 0 });
 });
+
+test("what the caller has heard and read is not kept, so that a long call takes no more memory", async () => {
+  const { caller, playout, messages, say } = fakeCaller();
+  const placing = place(async () => caller, { hangUpMs: 60_000 });
+  for (let minute = 0; minute < 10; minute++) {
+    say(5_000);
+    messages.push({ label: "rtvi-ai", type: "bot-output", data: { text: `Line ${minute}` } });
+    await vi.advanceTimersByTimeAsync(5_200);
+    expect([playout.played().length, messages.length]).toEqual([0, 0]);
+  }
+  await vi.advanceTimersByTimeAsync(10_000);
+  const { figures, transcript } = await placing;
+  expect(figures.heardMs).toBeCloseTo(50_000, 0);
+  expect(transcript).toHaveLength(10);
+});
+
+test("a microphone is sent at the caller's rate until the caller hangs up", async () => {
+  const { caller, sent } = fakeCaller();
+  let record: ((samples: Int16Array) => void) | undefined;
+  const live = {
+    sampleRate: 48_000,
+    listen(listener: (samples: Int16Array) => void) {
+      record = listener;
+      return () => {
+        record = undefined;
+      };
+    },
+  };
+  const stop = new AbortController();
+  const placing = place(async () => caller, { live }, stop.signal);
+  await vi.advanceTimersByTimeAsync(70_000);
+  record?.(tone(440, { durationMs: 500, sampleRate: 48_000 }).samples);
+  await vi.advanceTimersByTimeAsync(1_000);
+  const loud = sent.filter((peak) => peak > 1_000).length;
+  expect(loud).toBeGreaterThanOrEqual(24);
+  expect(loud).toBeLessThanOrEqual(26);
+  stop.abort();
+  await placing;
+  expect(record).toBe(undefined);
+});

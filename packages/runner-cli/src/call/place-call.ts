@@ -1,4 +1,4 @@
-import { type AudioFrame, durationMs, measureLevel } from "@pipecat-ts/audio";
+import { type AudioFrame, createChunker, createResampler, measureLevel } from "@pipecat-ts/audio";
 import { isRunnerError, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import {
   type CallEnd,
@@ -7,13 +7,15 @@ import {
   type CallerPlugin,
   type CallInvitation,
   clientReady,
+  type Microphone,
+  type NetworkImpairment,
   openMicrophone,
   type PlayedFrame,
   requestStart,
   rtviData,
   rtviMessage,
 } from "@pipecat-ts/runner-core/caller";
-import { audibleDb, type CallFigures, measureCall } from "./figures.ts";
+import { type CallFigures, type CallMeter, createCallMeter } from "./figures.ts";
 import type { KeyPress } from "./flags.ts";
 import { createTranscript, type TranscriptLine } from "./transcript.ts";
 
@@ -21,11 +23,20 @@ import { createTranscript, type TranscriptLine } from "./transcript.ts";
 export interface CallPlan {
   /** What the caller says, at a sample rate in Hz. */
   audioAt(sampleRate: number): AudioFrame;
+  /** Instead: what the caller says as it is recorded, mono. `listen` gets it from now on, and returns a function that stops it. */
+  readonly live?: LiveAudio | undefined;
   /** Says it this long after the bot begins to speak; at once if `undefined`. */
   readonly bargeInMs: number | undefined;
   readonly keys: readonly KeyPress[];
   /** Hangs up this long after the answer; `undefined`: once it has said everything and heard nothing for a while. */
   readonly hangUpMs: number | undefined;
+}
+
+/** Audio that is being recorded. */
+export interface LiveAudio {
+  /** In Hz. */
+  readonly sampleRate: number;
+  listen(listener: (samples: Int16Array) => void): () => void;
 }
 
 /** Where the call goes. */
@@ -37,6 +48,7 @@ export interface CallTarget {
   readonly key: string | undefined;
   /** `args.body` of the bot. */
   readonly body: unknown;
+  readonly network?: NetworkImpairment | undefined;
 }
 
 /** What happens in a call while it happens. */
@@ -47,6 +59,8 @@ export interface CallObserver {
   transcript?(line: TranscriptLine): void;
   /** Each frame that the caller sent. */
   sent?(frame: AudioFrame, atMs: number): void;
+  /** Each frame that the caller heard, in order. */
+  heard?(entry: PlayedFrame): void;
 }
 
 /** How a call went. */
@@ -59,8 +73,6 @@ export interface CallResult {
   /** Messages of the runner that the real vendor would reject. */
   readonly protocolErrors: readonly string[];
   readonly transcript: readonly TranscriptLine[];
-  /** What the caller heard. */
-  readonly played: readonly PlayedFrame[];
 }
 
 const dialTimeoutMs = 15_000;
@@ -88,31 +100,33 @@ export async function placeCall(
   }
   const answeredAtMs = performance.now();
   observer.answered?.(answeredAtMs - dialedAtMs);
-  const { end, bargedInAtMs } = await converse(caller, plan, observer, signal);
-  const endedAtMs = performance.now();
-  const played = caller.playout.played();
-  const figures = measureCall(played, { answeredAtMs, endedAtMs, bargedInAtMs });
-  const { messages = [], protocolErrors = [] } = caller;
-  const failure = endFailure(end, messages);
+  const meter = createCallMeter(answeredAtMs);
+  const { end, fatalError, transcript } = await converse(caller, plan, observer, meter, signal);
+  const failure = endFailure(end, fatalError);
   return {
-    figures: { ...figures, answerMs: answeredAtMs - dialedAtMs },
+    figures: { ...meter.figures(performance.now()), answerMs: answeredAtMs - dialedAtMs },
     ...(failure && { failure }),
     end,
-    protocolErrors,
-    transcript: createTranscript().read(messages),
-    played,
+    protocolErrors: caller.protocolErrors ?? [],
+    transcript,
   };
 }
 
 /** A fatal RTVI error, a lost connection, or a close code other than 1000. */
-function endFailure(end: NonNullable<CallResult["end"]>, messages: readonly unknown[]): CallResult["failure"] {
+function endFailure(end: NonNullable<CallResult["end"]>, fatalError: string | undefined): CallResult["failure"] {
   const code = "CALL_FAILED";
-  for (const data of rtviData(messages, "error")) {
-    const { fatal, error } = Object(data) as { readonly fatal?: unknown; readonly error?: unknown };
-    if (fatal === true) return { code, message: `The bot failed: ${String(error)}` };
-  }
+  if (fatalError !== undefined) return { code, message: `The bot failed: ${fatalError}` };
   const abnormal = end.lost === true || (end.code !== undefined && end.code !== 1000);
   return end.by === "bot" && abnormal ? { code, message: `The call ended with ${describeEnd(end)}.` } : undefined;
+}
+
+/** The text of the first fatal RTVI error. */
+function fatalErrorIn(messages: readonly unknown[]): string | undefined {
+  const errors = rtviData(messages, "error").map(
+    (data) => Object(data) as { readonly fatal?: unknown; error?: unknown },
+  );
+  const fatal = errors.find((each) => each.fatal === true);
+  return fatal && String(fatal.error);
 }
 
 /** `1011 bot-failed`. */
@@ -123,14 +137,14 @@ export function describeEnd({ code, reason }: CallEnd): string {
 function unanswered(failure: NonNullable<CallResult["failure"]>): CallResult {
   const none = { answerMs: undefined, firstAudioMs: undefined, bargeInMs: undefined, levelDb: undefined };
   const figures: CallFigures = { ...none, heardMs: 0, gaps: 0, longestGapMs: 0, durationMs: 0 };
-  return { figures, failure, protocolErrors: [], transcript: [], played: [] };
+  return { figures, failure, protocolErrors: [], transcript: [] };
 }
 
 async function connect(target: CallTarget, signal: AbortSignal): Promise<Caller> {
-  const { plugin, line, url, publicUrl, key, body } = target;
+  const { plugin, line, url, publicUrl, key, body, network } = target;
   const start = plugin.starts ? await requestStart(plugin.name, target, body) : undefined;
   signal.throwIfAborted();
-  const invitation: CallInvitation = { url, publicUrl, key, ...(start && { start }) };
+  const invitation: CallInvitation = { url, publicUrl, key, network, records: false, ...(start && { start }) };
   return await line.dial(invitation);
 }
 
@@ -178,22 +192,20 @@ function failureOf(error: unknown): NonNullable<CallResult["failure"]> {
 }
 
 /** From the answer to the end of the call. */
-async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, signal: AbortSignal) {
+async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, meter: CallMeter, signal: AbortSignal) {
   const { playout, messages = [] } = caller;
   const answeredAtMs = performance.now();
-  const spoken = plan.audioAt(caller.sampleRate);
+  const { sampleRate } = caller;
   const timers: NodeJS.Timeout[] = [];
   const hungUp = Promise.withResolvers<"caller">();
-  const transcript = createTranscript();
+  const reader = createTranscript();
+  const transcript: TranscriptLine[] = [];
+  let fatalError: string | undefined;
   let callerDb = Number.NEGATIVE_INFINITY;
-  let heard = 0;
-  let botSinceMs: number | undefined;
-  let quietSinceMs = answeredAtMs;
   let speaks = false;
-  let bargedInAtMs: number | undefined;
   let saidAtMs: number | undefined;
 
-  const microphone = openMicrophone(caller.sampleRate, (frame) => {
+  const microphone = openMicrophone(sampleRate, (frame) => {
     callerDb = Math.max(callerDb, measureLevel(frame));
     observer.sent?.(frame, performance.now());
     caller.sendAudio(frame);
@@ -201,36 +213,48 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
 
   async function say(): Promise<void> {
     speaks = true;
-    await microphone.say(spoken);
+    await microphone.say(plan.audioAt(sampleRate));
     saidAtMs = performance.now();
+  }
+
+  function listen(played: readonly PlayedFrame[]): void {
+    let botDb = Number.NEGATIVE_INFINITY;
+    for (const entry of played) {
+      observer.heard?.(entry);
+      botDb = Math.max(botDb, meter.heard(entry));
+    }
+    observer.levels?.(callerDb, botDb);
+    callerDb = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Messages are removed when they are read: a call may last an hour. */
+  function readMessages(): void {
+    const arrived = messages.splice(0);
+    fatalError ??= fatalErrorIn(arrived);
+    for (const line of reader.read(arrived)) {
+      transcript.push(line);
+      observer.transcript?.(line);
+    }
   }
 
   function tick(): void {
     const nowMs = performance.now();
-    let botDb = Number.NEGATIVE_INFINITY;
-    for (const { frame, atMs } of playout.playedSince(heard)) {
-      heard += 1;
-      const level = measureLevel(frame);
-      botDb = Math.max(botDb, level);
-      if (level < audibleDb) continue;
-      botSinceMs ??= atMs;
-      quietSinceMs = atMs + durationMs(frame);
+    listen(playout.takePlayed());
+    readMessages();
+    const { audibleFromMs, audibleToMs: quietSinceMs = answeredAtMs } = meter;
+    if (!speaks && !plan.live) {
+      const mayInterrupt = audibleFromMs !== undefined && nowMs - audibleFromMs >= (plan.bargeInMs ?? 0);
+      if (mayInterrupt) meter.bargedIn(nowMs);
+      if (mayInterrupt || (audibleFromMs === undefined && nowMs - answeredAtMs > greetingTimeoutMs)) void say();
     }
-    observer.levels?.(callerDb, botDb);
-    callerDb = Number.NEGATIVE_INFINITY;
-    for (const line of transcript.read(messages)) observer.transcript?.(line);
-    if (!speaks) {
-      const mayInterrupt = botSinceMs !== undefined && nowMs - botSinceMs >= (plan.bargeInMs ?? 0);
-      if (mayInterrupt) bargedInAtMs = nowMs;
-      if (mayInterrupt || (botSinceMs === undefined && nowMs - answeredAtMs > greetingTimeoutMs)) void say();
-    }
-    if (plan.hangUpMs !== undefined) return;
+    if (plan.hangUpMs !== undefined || plan.live) return;
     const isDone = saidAtMs !== undefined && nowMs - Math.max(saidAtMs, quietSinceMs) >= silenceMs;
     if (isDone || nowMs - answeredAtMs >= longestMs) hungUp.resolve("caller");
   }
 
   caller.sendMessage?.(clientReady("pipecat-runner call"));
-  if (plan.bargeInMs === undefined) void say();
+  const stopLive = plan.live && speakLive(plan.live, microphone, sampleRate);
+  if (plan.bargeInMs === undefined && !plan.live) void say();
   timers.push(setInterval(tick, tickMs));
   for (const { keys, atMs } of plan.keys) {
     [...keys].forEach((key, index) => {
@@ -245,10 +269,25 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
   const by = await Promise.race([hungUp.promise, caller.closed.then(() => "bot" as const)]);
   signal.removeEventListener("abort", abort);
   for (const timer of timers) clearInterval(timer);
+  stopLive?.();
   microphone.close();
-  tick();
+  listen(playout.takePlayed());
   if (by === "caller") await caller.hangUp();
-  return { end: { ...(await caller.closed), by }, bargedInAtMs };
+  const end = { ...(await caller.closed), by };
+  readMessages();
+  // With the rest of the frame that was being played.
+  listen(playout.played());
+  return { end, fatalError, transcript };
+}
+
+/** Says what is recorded, in frames of 20 ms. Returns a function that stops it. */
+function speakLive(live: LiveAudio, microphone: Microphone, sampleRate: number): () => void {
+  const resampler = createResampler({ fromRate: live.sampleRate, toRate: sampleRate });
+  const chunker = createChunker(sampleRate / 50);
+  return live.listen((samples) => {
+    for (const chunk of chunker.push(resampler.process(samples)))
+      void microphone.say({ samples: chunk, sampleRate, channels: 1 });
+  });
 }
 
 /** Apps have no telephone keys: they send RTVI's message. */

@@ -12,7 +12,7 @@ function result(firstAudioMs: number | undefined, failures: readonly string[] = 
     ...{ gaps: 1, longestGapMs: 38.2, durationMs: 4_321 },
   };
   const end = { by: "caller", code: 1000, reason: "" } as const;
-  return { figures, end, failures, protocolErrors: [], transcript: [], played: [] };
+  return { figures, end, failures, protocolErrors: [], transcript: [] };
 }
 
 const unanswered: CheckedResult = {

@@ -5,7 +5,7 @@ const message = (type: string, data: object) => ({ label: "rtvi-ai", type, data 
 
 test("final transcriptions of the caller and each output of the bot are lines, once", () => {
   const transcript = createTranscript();
-  const messages: unknown[] = [
+  const messages = [
     message("user-transcription", { text: "hel", final: false }),
     message("user-transcription", { text: "hello", final: true }),
     message("bot-output", { text: "Good morning.", spoken_status: "new" }),
@@ -16,9 +16,11 @@ test("final transcriptions of the caller and each output of the bot are lines, o
     { speaker: "caller", text: "hello" },
     { speaker: "bot", text: "Good morning." },
   ]);
-  expect(transcript.read(messages)).toEqual([]);
-  messages.push(message("bot-output", { text: "You pressed: 5" }));
-  expect(transcript.read(messages)).toEqual([{ speaker: "bot", text: "You pressed: 5" }]);
+  const later = [
+    message("bot-transcription", { text: "You pressed: 5" }),
+    message("bot-output", { text: "You pressed: 5" }),
+  ];
+  expect(transcript.read(later)).toEqual([{ speaker: "bot", text: "You pressed: 5" }]);
 });
 
 test("bots that send bot-transcription only have lines too; other messages and malformed ones have none", () => {

@@ -6,12 +6,11 @@ export interface TranscriptLine {
 
 /** Reads transcripts from the RTVI messages of a call. */
 export interface Transcript {
-  /** The lines in the messages that arrived since the last call. `messages` is the list of all, which grows. */
+  /** The lines in messages that arrived after those of the last call. */
   read(messages: readonly unknown[]): readonly TranscriptLine[];
 }
 
 export function createTranscript(): Transcript {
-  let read = 0;
   /** Bots with `bot-output` send the same texts again as `bot-transcription`, for older clients. */
   let hasOutput = false;
 
@@ -30,9 +29,7 @@ export function createTranscript(): Transcript {
 
   return {
     read(messages) {
-      const lines = messages.slice(read).flatMap((message) => lineOf(message) ?? []);
-      read = messages.length;
-      return lines;
+      return messages.flatMap((message) => lineOf(message) ?? []);
     },
   };
 }

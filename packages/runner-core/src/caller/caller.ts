@@ -4,6 +4,7 @@ import { parseJson } from "../json.ts";
 import type { OptionTable } from "../options.ts";
 import type { contractVersion } from "../plugin.ts";
 import { type Answer, send } from "./http.ts";
+import type { NetworkImpairment } from "./network.ts";
 import type { Playout } from "./playout.ts";
 
 const startTimeoutMs = 15_000;
@@ -20,6 +21,8 @@ export interface CallerPlugin<Options = unknown> {
   readonly options?: OptionTable<Options>;
   /** Whether a call begins with a request to `/start`, as with apps. Phone carriers call without one. */
   readonly starts: boolean;
+  /** Whether the caller's audio travels in packets, which `CallInvitation.network` impairs. Default false, as over TCP. */
+  readonly sendsPackets?: boolean;
   /** Creates the source of calls for one runner. `CallerLine.close` releases what it opens. */
   open(options: Options): CallerLine | Promise<CallerLine>;
 }
@@ -44,6 +47,10 @@ export interface CallInvitation {
   readonly publicUrl?: URL | undefined;
   /** The reply to the start request; missing for a caller without one. */
   readonly start?: { readonly sessionId: string; readonly reply: Readonly<Record<string, unknown>> };
+  /** How the network treats the caller's audio. Only for callers with `sendsPackets`. */
+  readonly network?: NetworkImpairment | undefined;
+  /** Whether the caller keeps everything that it received, for tests. Default true. */
+  readonly records?: boolean;
   /** The runner's API key, if it has one. Send it where the host requires it: without a start request, or on HTTP routes. */
   readonly key?: string | undefined;
 }
@@ -58,8 +65,8 @@ export interface Caller {
   readonly playout: Playout;
   /** Sends an app message. Missing where there are none. */
   sendMessage?(message: unknown): void;
-  /** The app messages that arrived, parsed, oldest first. */
-  readonly messages?: readonly unknown[];
+  /** The app messages that arrived, parsed, oldest first. Remove those that you have read in a long call. */
+  readonly messages?: unknown[];
   /** Presses a key of the phone: one of `0-9 * #`. Missing where there are none. */
   press?(key: string): void;
   /** Messages that the real vendor would reject, as reasons. */

@@ -28,6 +28,16 @@ test("plays enqueued frames in real time, and drops the rest when it is cleared"
   expect(playout.clears).toBe(1);
 });
 
+test("frames that were taken are forgotten, but not the one that is being played", () => {
+  const playout = createPlayout();
+  for (const frame of cut(second)) playout.enqueue(frame);
+  vi.advanceTimersByTime(205);
+  expect(playout.takePlayed()).toHaveLength(10);
+  expect(playout.takePlayed()).toEqual([]);
+  playout.clear();
+  expect(playout.played().map(({ frame }) => frame.samples.length)).toEqual([80]);
+});
+
 test("the frames played since an index are those of all that were played", () => {
   const playout = createPlayout();
   for (const frame of cut(second)) playout.enqueue(frame);

@@ -22,6 +22,8 @@ export interface Playout {
   played(): PlayedFrame[];
   /** The frames of `played` from this index on. Takes no longer in a long call. */
   playedSince(index: number): PlayedFrame[];
+  /** The frames that were played to their end since the last call, in order. Forgets them, so that a long call takes no more memory. */
+  takePlayed(): PlayedFrame[];
   /** How much audio was enqueued, in ms. */
   readonly enqueuedMs: number;
   /** How often `clear` was called. */
@@ -78,6 +80,11 @@ export function createPlayout(): Playout {
       let end = index;
       for (let entry = queue[end]; entry && entry.atMs <= now; entry = queue[end]) end += 1;
       return queue.slice(index, end);
+    },
+    takePlayed() {
+      const now = performance.now();
+      const playing = queue.findIndex(({ frame, atMs }) => atMs + durationMs(frame) > now);
+      return queue.splice(0, playing < 0 ? queue.length : playing);
     },
     get enqueuedMs() {
       return enqueuedMs;

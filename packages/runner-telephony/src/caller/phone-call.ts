@@ -23,6 +23,8 @@ export interface CallOptions {
   readonly to?: string;
   readonly callId?: string;
   readonly network?: NetworkOptions;
+  /** Whether the call keeps the messages of the runner in `received`. Default true. */
+  readonly records?: boolean;
 }
 
 /** Impairments of the caller's network. */
@@ -108,7 +110,7 @@ export async function openCall(
   facts: CallFacts,
   url: URL,
   headers: Readonly<Record<string, string>>,
-  networkOptions: NetworkOptions = {},
+  { network: networkOptions = {}, records = true }: Pick<CallOptions, "network" | "records"> = {},
 ): Promise<PhoneCall> {
   const socket = new WebSocket(url, { headers });
   const playout = createPlayout();
@@ -132,7 +134,7 @@ export async function openCall(
     try {
       const message = JSON.parse(text) as Readonly<Record<string, unknown>>;
       asked = farEnd.parse(message);
-      received.push({ atMs: performance.now(), message });
+      if (records) received.push({ atMs: performance.now(), message });
     } catch (error) {
       protocolErrors.push(`malformed message: ${(error as Error).message}`);
       return;

@@ -38,9 +38,9 @@ export function createPhoneCaller<Options extends CarrierOptions>(
             : [
                 `${title}'s REST API is not played: the runner sends its hang-up to ${apiUrl.origin}. ${apiHint(table)}`,
               ],
-        async dial({ url, publicUrl = url }) {
+        async dial({ url, publicUrl = url, records = true }) {
           try {
-            return await carrier.call({ at: url, publicUrl });
+            return await carrier.call({ at: url, publicUrl, records });
           } catch (error) {
             throw canSign(options) ? error : explainUnsigned(error, title, signatures?.fix);
           }

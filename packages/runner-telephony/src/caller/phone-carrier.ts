@@ -80,7 +80,7 @@ export function createFakeCarrier(dialect: PhoneDialect): FakeCarrier {
       const url = new URL(socketUrl ?? reply?.socketUrl ?? bareSocketUrl(publicUrl, dialect.socketPath));
       const headers = dialect.upgradeHeaders?.(url) ?? {};
       const known = { ...facts, document: reply?.document ?? "" };
-      const call = await openCall(dialect.createFarEnd(known), known, local(url), headers, options.network);
+      const call = await openCall(dialect.createFarEnd(known), known, local(url), headers, options);
       calls.set(callId, call);
       void call.closed.then(() => calls.get(callId) === call && calls.delete(callId));
       return call;

@@ -1,4 +1,5 @@
 import { withTimeout } from "@pipecat-ts/runner-core";
+import type { ImpairedNetwork } from "@pipecat-ts/runner-core/caller";
 import {
   type MediaStreamTrack,
   PictureLossIndication,
@@ -32,6 +33,10 @@ export interface PeerCallerOptions {
   readonly iceLite?: boolean;
   /** The number of video sections, which send VP8: camera, then screen. Default 0. */
   readonly videoSections?: number;
+  /** Whether it keeps what it received in `texts` and `packets`. Default true. */
+  readonly records?: boolean;
+  /** What happens to its audio packets. */
+  readonly network?: ImpairedNetwork | undefined;
   readonly iceServers?: readonly RTCIceServer[];
   readonly relayOnly?: boolean;
 }
@@ -128,8 +133,12 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
     );
   connection.connectionStateChange.subscribe(update);
   channel?.stateChange.subscribe(update);
-  channel?.onMessage.subscribe((message) => texts.push(message.toString()));
-  transceiver.onTrack.subscribe((track: MediaStreamTrack) => track.onReceiveRtp.subscribe((rtp) => packets.push(rtp)));
+  if (options.records !== false) {
+    channel?.onMessage.subscribe((message) => texts.push(message.toString()));
+    transceiver.onTrack.subscribe((track: MediaStreamTrack) =>
+      track.onReceiveRtp.subscribe((rtp) => packets.push(rtp)),
+    );
+  }
 
   return {
     connection,
@@ -157,8 +166,10 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
     sendAudio(payload) {
       sequenceNumber = (sequenceNumber + 1) & 0xffff;
       timestamp = (timestamp + 960) >>> 0;
-      const header = new RtpHeader({ sequenceNumber, timestamp });
-      void transceiver.sender.sendRtp(new RtpPacket(header, Buffer.from(payload)));
+      const packet = new RtpPacket(new RtpHeader({ sequenceNumber, timestamp }), Buffer.from(payload));
+      const send = () => void transceiver.sender.sendRtp(packet);
+      if (options.network) options.network.send(send);
+      else send();
     },
     sendVideo({ payload, sequenceNumber, timestamp, marker }, index = 0) {
       const header = new RtpHeader({ sequenceNumber, timestamp, marker });
@@ -206,6 +217,9 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
           };
         }
     },
-    close: () => connection.close(),
+    close() {
+      options.network?.close();
+      return connection.close();
+    },
   };
 }

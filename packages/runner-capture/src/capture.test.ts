@@ -1,0 +1,110 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Bot, createTransport } from "@pipecat-ts/runner-core";
+import { expect, onTestFinished, test } from "vitest";
+import { startRunner } from "../../runner-host/src/test/fixture.ts";
+import { createRecordedLog } from "../../runner-sessions/src/test/fixture.ts";
+import { type CaptureOptions, createCapture } from "./capture.ts";
+
+function createFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "pipecat-capture-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function capture(options: Partial<CaptureOptions> = {}) {
+  const log = createRecordedLog();
+  const folder = options.folder ?? createFolder();
+  return { folder, log, wire: createCapture({ logger: log, ...options, folder }) };
+}
+
+const bot: Bot = async (args) => {
+  const transport = await createTransport(args, { fake: () => ({}) } as object);
+  await transport.closed;
+};
+
+const session = (id: string) => ({ id, owner: "fake", transport: "fake" });
+
+test("a call has one file, from the request that started it to its end; a caller who never connects leaves none", async () => {
+  const { folder, wire } = capture();
+  const { post, call, runner } = await startRunner({ wire, bot });
+  await post("/start", { body: "never" });
+  const { id, socket } = await call({ plan: "gold" });
+  socket.send('{"hello":1}');
+  await expect.poll(() => runner.sessions.find(id)?.state).toBe("active");
+  socket.close(1000, "bye");
+  await expect.poll(() => runner.sessions.find(id)).toBe(undefined);
+  await runner.close();
+  const [name = "", ...others] = readdirSync(folder);
+  expect(others).toEqual([]);
+  expect(name).toMatch(new RegExp(`^\\d{4}-.*Z_fake_${id}\\.jsonl$`));
+  const [header, ...events] = readFileSync(join(folder, name), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(header).toMatchObject({ version: 1, session: id, transport: "fake", plugin: "fake", media: false });
+  expect(events.map(({ t: _, ...event }) => event)).toMatchObject([
+    { type: "state", state: "pending" },
+    { type: "http", method: "POST", url: "/start", body: '{"body":{"plan":"gold"}}', status: 200 },
+    { type: "open", socket: 1, url: `/fake/${id}` },
+    { type: "state", state: "active" },
+    { type: "state", state: "connected" },
+    { type: "message", socket: 1, from: "caller", text: '{"hello":1}' },
+    { type: "close", socket: 1, by: "caller", code: 1000, reason: "bye" },
+    { type: "state", state: "ended", reason: "caller-left" },
+  ]);
+});
+
+test("the newest files are kept, and other files in the folder", async () => {
+  const folder = createFolder();
+  writeFileSync(join(folder, "notes.txt"), "mine");
+  const old = ["2020-01-01T00-00-00.000Z_fake_a.jsonl", "2020-01-02T00-00-00.000Z_fake_b.jsonl"];
+  for (const name of old) writeFileSync(join(folder, name), "");
+  const { wire } = capture({ folder, maxFiles: 2 });
+  wire.observe(session("5f"), { type: "state", state: "pending" }, 0);
+  wire.observe(session("5f"), { type: "state", state: "active" }, 1);
+  wire.observe(session("5f"), { type: "state", state: "ended", reason: "caller-left" }, 2);
+  await wire.close?.();
+  expect(existsSync(join(folder, String(old[0])))).toBe(false);
+  expect(readdirSync(folder).sort()).toEqual([old[1], expect.stringMatching(/_5f\.jsonl$/), "notes.txt"]);
+});
+
+test("when files cannot be written, one warning says so, and calls continue", async () => {
+  const { folder, log, wire } = capture();
+  rmSync(folder, { recursive: true });
+  const { call, runner } = await startRunner({ wire });
+  for (let count = 0; count < 3; count++) {
+    const { id, socket } = await call();
+    await expect.poll(() => log.lines.filter(({ level }) => level === "warn").length).toBe(1);
+    socket.send("{}");
+    expect(runner.sessions.find(id)?.state).toBe("active");
+  }
+  await runner.close();
+  const warnings = log.lines.filter(({ level }) => level === "warn");
+  expect(warnings).toEqual([
+    { level: "warn", message: "call not captured; it continues", fields: { code: "ENOENT", folder } },
+  ]);
+});
+
+test("calls that wait for their caller take bounded memory: the oldest are not captured", async () => {
+  const { folder, wire, log } = capture();
+  const request = { method: "POST", url: "/start", status: 200, durationMs: 0, body: "x".repeat(1024 * 1024) };
+  for (let index = 0; index < 20; index++) {
+    wire.observe(session(`s${index}`), { type: "state", state: "pending" }, index);
+    wire.observe(session(`s${index}`), { type: "http", ...request }, index);
+  }
+  for (const id of ["s0", "s19"]) {
+    wire.observe(session(id), { type: "state", state: "active" }, 30);
+    wire.observe(session(id), { type: "state", state: "ended", reason: "caller-left" }, 31);
+  }
+  await wire.close?.();
+  expect(readdirSync(folder)).toEqual([expect.stringMatching(/_s19\.jsonl$/)]);
+  expect(log.lines.map(({ fields }) => fields)).toEqual([expect.objectContaining({ code: "PENDING_TOO_LARGE" })]);
+});
+
+test("a folder that cannot be created is rejected", () => {
+  const file = join(createFolder(), "file");
+  writeFileSync(file, "");
+  expect(() => capture({ folder: join(file, "folder") })).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
+});
