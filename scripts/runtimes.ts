@@ -7,7 +7,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cacheFolder } from "./cache-folder.ts";
-import { packAll, run, useTarballs } from "./tarballs.ts";
+import { startRegistry } from "./local-registry.ts";
+import { packAll, run } from "./tarballs.ts";
 
 /** npm packages that contain the programs. */
 const versions = { bun: "1.4.5", deno: "2.9.6" };
@@ -40,8 +41,14 @@ async function installProject(folder: string): Promise<string> {
   mkdirSync(project);
   const manifest = { type: "module", dependencies: Object.fromEntries(dependencies.map((name) => [name, "*"])) };
   writeFileSync(join(project, "package.json"), JSON.stringify(manifest));
-  useTarballs(project, await packAll(join(folder, "tarballs")));
-  await run("npm", ["install", "--prefer-offline", "--no-audit", "--no-fund"], project);
+  const upstream = await run("npm", ["config", "get", "registry"], folder);
+  const registry = await startRegistry(await packAll(join(folder, "tarballs")), upstream.trim());
+  try {
+    const options = ["--registry", registry.origin, "--no-audit", "--no-fund"];
+    await run("npm", ["install", ...options], project);
+  } finally {
+    await registry.close();
+  }
   return project;
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 
@@ -61,18 +61,4 @@ export async function packAll(folder: string): Promise<readonly Package[]> {
     return { name, tarball, integrity, manifest, entries };
   });
   return (await Promise.all(packages)).filter(({ manifest }) => !manifest.private);
-}
-
-/** Makes a project install packed packages: they refer to each other by version, and these versions may not be published. */
-export function useTarballs(project: string, packages: readonly Package[]): void {
-  const file = join(project, "package.json");
-  const manifest = JSON.parse(readFileSync(file, "utf8"));
-  const overrides = Object.fromEntries(packages.map(({ name, tarball }) => [name, `file:${tarball}`]));
-  for (const kind of ["dependencies", "devDependencies", "peerDependencies"]) {
-    for (const name of Object.keys(manifest[kind] ?? {}))
-      manifest[kind][name] = overrides[name] ?? manifest[kind][name];
-  }
-  writeFileSync(file, JSON.stringify({ ...manifest, overrides }));
-  const lines = Object.entries(overrides).map(([name, tarball]) => `  "${name}": "${tarball}"\n`);
-  appendFileSync(join(project, "pnpm-workspace.yaml"), `overrides:\n${lines.join("")}`);
 }

@@ -53,8 +53,8 @@ function installBuild(modules: string): void {
   for (const name of ["audio", "runner-core"]) {
     const from = join(root, "packages", name);
     const to = join(modules, "@pipecat-ts", name);
-    const build = ["-c", "../../tsdown.config.ts", "--out-dir", join(to, "dist")];
-    execFileSync(join(root, "node_modules/.bin/tsdown"), build, { cwd: from, stdio: "pipe" });
+    const build = ["--filter", `packages/${name}`, "--out-dir", join(to, "dist")];
+    execFileSync(join(root, "node_modules/.bin/tsdown"), build, { cwd: root, stdio: "pipe" });
     const { publishConfig, ...manifest } = JSON.parse(readFileSync(join(from, "package.json"), "utf8"));
     writeFileSync(join(to, "package.json"), JSON.stringify({ ...manifest, ...publishConfig }));
   }
