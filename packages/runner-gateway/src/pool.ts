@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type CloseReason, type Logger, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import type { MetricValues } from "@pipecat-ts/runner-host";
+import type { KeyClaims } from "./fleet.ts";
 import { createMembers, type Member, type Place } from "./members.ts";
 import type { ReadyMessage } from "./messages.ts";
 import { createSessionTable, type SessionTable } from "./session-table.ts";
@@ -42,6 +43,7 @@ export interface PoolOptions {
   /** Sessions after which a worker is replaced; `Infinity` without a limit. */
   readonly workerCalls: number;
   readonly shutdownTimeoutMs: number;
+  readonly claims?: KeyClaims | undefined;
   readonly logger: Logger;
   onExit(exit: WorkerExit, lastCounters: MetricValues): void;
   onSilent(): void;
@@ -86,7 +88,7 @@ export interface WorkerPool {
 
 export function createPool(options: PoolOptions): WorkerPool {
   const { node, maxSessions, workerSessions, maxWorkers, warmWorkers, workerCalls, logger } = options;
-  const sessions = createSessionTable(node);
+  const sessions = createSessionTable(node, options.claims);
   const members = createMembers(sessions, workerSessions, settle);
   const { load, inState } = members;
   const maxStarting = Math.max(1, availableParallelism());

@@ -1,3 +1,4 @@
+import type { KeyClaims } from "./fleet.ts";
 import type { FromWorker, SessionMessage } from "./messages.ts";
 import { ownerOf } from "./owner-id.ts";
 
@@ -43,7 +44,8 @@ export interface SessionTable {
   readonly counts: { readonly pending: number; readonly active: number };
 }
 
-export function createSessionTable(node: string): SessionTable {
+/** `claims` is told the keys of sessions that do not name their node. */
+export function createSessionTable(node: string, claims?: KeyClaims): SessionTable {
   /** Oldest first. */
   const sessions = new Map<string, LiveSession>();
   const keys = new Map<string, LiveSession>();
@@ -57,15 +59,21 @@ export function createSessionTable(node: string): SessionTable {
 
   function forget(session: LiveSession): void {
     sessions.delete(session.id);
-    for (const key of session.keys) if (keys.get(key) === session) keys.delete(key);
+    if (!ownerOf(session.id)) claims?.release(`id:${session.id}`);
+    for (const key of session.keys) {
+      if (keys.get(key) !== session) continue;
+      keys.delete(key);
+      claims?.release(`alias:${key}`);
+    }
     countFor(session.worker, -1);
   }
 
   function addKey(session: LiveSession, key: string): void {
     // Transports put a prefix in front of ids that are not verified. Requests have the id alone.
-    for (const each of [key, key.slice(key.lastIndexOf(":") + 1)]) {
+    for (const each of new Set([key, key.slice(key.lastIndexOf(":") + 1)])) {
       session.keys.add(each);
       keys.set(each, session);
+      if (!ownerOf(each)) claims?.claim(`alias:${each}`);
     }
   }
 
@@ -93,6 +101,7 @@ export function createSessionTable(node: string): SessionTable {
       const createdMs = performance.now();
       sessions.set(id, { id, worker, transport, state, startedAt: new Date(), createdMs, keys: new Set() });
       countFor(worker, 1);
+      if (!ownerOf(id)) claims?.claim(`id:${id}`);
       return true;
     },
     ownerOf(text) {
