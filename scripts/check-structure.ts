@@ -16,7 +16,18 @@ const allowedDependencies: Readonly<Record<string, readonly string[]>> = {
   "runner-openapi": ["runner-core"],
   "runner-host": ["runner-sessions", "runner-files", "runner-openapi", "runner-core", "rtvi"],
   "runner-gateway": ["runner-host", "runner-core"],
-  "runner-cli": ["runner-gateway", "runner-host", "runner-files", "runner-core", "rtvi", "audio", "browser-client"],
+  "runner-fleet": ["runner-gateway", "runner-host", "runner-core"],
+  "runner-fleet-redis": ["runner-fleet", "runner-core"],
+  "runner-cli": [
+    "runner-fleet",
+    "runner-gateway",
+    "runner-host",
+    "runner-files",
+    "runner-core",
+    "rtvi",
+    "audio",
+    "browser-client",
+  ],
   "runner-testing": ["runner-telephony", "runner-host", "runner-sessions", "runner-media", "runner-core", "audio"],
   "runner-telephony": ["runner-core", "audio"],
   "runner-telephony-*": ["runner-telephony", "runner-core", "audio"],
@@ -32,6 +43,8 @@ const withoutTransportNames = [
   "runner-openapi",
   "runner-host",
   "runner-gateway",
+  "runner-fleet",
+  "runner-fleet-redis",
   "runner-cli",
 ];
 const transportNames = /\b(websocket|webrtc|daily|livekit|twilio|telnyx|plivo|exotel|whatsapp)["'`]/i;
