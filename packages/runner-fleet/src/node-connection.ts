@@ -14,7 +14,7 @@ const security = {
   maxVersion: "TLSv1.2",
 } as const;
 /** How long a connection to another node may take, in ms. */
-const connectMs = 1_000;
+const connectMs = 3_000;
 /** How long a client of the fleet's port may take to prove its key, in ms. */
 const handshakeMs = 5_000;
 /** The log says at most this often that clients failed to do so, in ms. */
@@ -49,7 +49,7 @@ export function connectToNode(
       // The key has proved it; there are no certificates.
       checkServerIdentity: () => undefined,
     });
-    const timer = setTimeout(() => socket.destroy(new Error("No answer within 1 s.")), connectMs);
+    const timer = setTimeout(() => socket.destroy(new Error("No answer within 3 s.")), connectMs);
     socket.on("error", (cause) => {
       clearTimeout(timer);
       reject(unreachable(address, cause));
