@@ -74,21 +74,25 @@ export async function startNode(redis: string, ...flags: readonly string[]): Pro
   };
 }
 
-/** A round robin by connection, like a load balancer without stickiness. A node that refuses a connection is passed over. */
+/** A round robin by connection, like a load balancer without stickiness. A node that refuses a connection is taken out. */
 export interface Balancer extends AsyncDisposable {
   url(path: string): URL;
   add(node: FleetNode): void;
 }
 
 export async function startBalancer(): Promise<Balancer> {
-  const ports: number[] = [];
+  let ports: readonly number[] = [];
   const sockets = new Set<Socket>();
   let next = 0;
 
-  function pass(caller: Socket, attempts = ports.length): void {
-    const index = next++ % ports.length;
-    const upstream = connect(ports[index] ?? 0, "127.0.0.1");
-    const refused = () => (attempts > 1 ? pass(caller, attempts - 1) : caller.destroy());
+  function pass(caller: Socket): void {
+    const port = ports[next++ % ports.length];
+    if (port === undefined) return void caller.destroy();
+    const upstream = connect(port, "127.0.0.1");
+    const refused = () => {
+      ports = ports.filter((each) => each !== port);
+      pass(caller);
+    };
     upstream.once("error", refused);
     upstream.once("connect", () => {
       upstream.off("error", refused);
@@ -113,7 +117,9 @@ export async function startBalancer(): Promise<Balancer> {
   const { port } = server.address() as { readonly port: number };
   return {
     url: (path) => new URL(path, `http://127.0.0.1:${port}`),
-    add: (node) => void ports.push(node.port),
+    add(node) {
+      ports = [...ports, node.port];
+    },
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
