@@ -1,20 +1,14 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { globSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { defineConfig, type UserConfig } from "tsdown";
 
 /**
- * Builds the package in the current folder: one file in `dist` for each source file that `exports` or `bin` names. Source
+ * Builds all packages in one process: for each package, one file in `dist` for each source file that `exports` or `bin` names. Source
  * maps and declaration maps point to `src`, which is published too.
  *
  * Packages in `devDependencies` that the source imports become part of `dist`, because Node starts faster with few large files
  * than with hundreds of small ones. Their licenses are in `dist/third-party-licenses.md`.
  */
-const folder = process.cwd();
-const { exports = {}, bin = {} } = JSON.parse(readFileSync("package.json", "utf8")) as Record<
-  string,
-  Record<string, string>
->;
-
 /** The licenses whose code may be part of a package under BSD-2-Clause. */
 const allowedLicenses = ["MIT", "ISC", "BSD-2-Clause", "BSD-3-Clause", "0BSD", "Apache-2.0", "Unlicense"];
 
@@ -54,15 +48,25 @@ function licenseOf(root: string): string {
   return `## ${name} ${version} (${license})\n\n${text.trim()}\n`;
 }
 
-const config: UserConfig = defineConfig({
-  cwd: folder,
-  entry: [...Object.values(exports), ...Object.values(bin)],
-  // Its types are part of the public API of runner-core, so it is a dependency too.
-  deps: { alwaysBundle: [/^typebox($|\/)/], onlyBundle: false, dts: { alwaysBundle: [], neverBundle: true } },
-  dts: { sourcemap: true },
-  sourcemap: true,
-  plugins: [licenses],
-  logLevel: "error",
-  outExtensions: () => ({ js: ".js", dts: ".d.ts" }),
-});
-export default config;
+function configOf(folder: string): UserConfig {
+  const { exports = {}, bin = {} } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Record<
+    string,
+    Record<string, string>
+  >;
+  return {
+    cwd: folder,
+    entry: [...Object.values(exports), ...Object.values(bin)],
+    // Its types are part of the public API of runner-core, so it is a dependency too.
+    deps: { alwaysBundle: [/^typebox($|\/)/], onlyBundle: false, dts: { alwaysBundle: [], neverBundle: true } },
+    // Without the type checker, which takes 90 % of the time: exported declarations state their types.
+    dts: { sourcemap: true, oxc: true },
+    sourcemap: true,
+    plugins: [licenses],
+    logLevel: "error",
+    outExtensions: () => ({ js: ".js", dts: ".d.ts" }),
+  };
+}
+
+const packages: readonly string[] = globSync("packages/*/package.json", { cwd: import.meta.dirname });
+const configs: UserConfig[] = packages.map((manifest) => configOf(join(import.meta.dirname, dirname(manifest))));
+export default defineConfig(configs);

@@ -26,9 +26,15 @@ async function checkLicenses({ name, tarball }: Package): Promise<void> {
     throw new Error(`${name} has no dist/third-party-licenses.md.`);
 }
 
-async function lint({ tarball }: Package): Promise<void> {
-  await run("publint", ["run", tarball, "--strict"], root);
-  await run("attw", [tarball, "--profile", "esm-only", "--no-emoji"], root);
+async function lint(packages: readonly Package[]): Promise<void> {
+  const errors: string[] = [];
+  for (const packed of packages) {
+    const { tarball } = packed;
+    const publint = run("publint", ["run", tarball, "--strict"], root);
+    const types = run("attw", [tarball, "--profile", "esm-only", "--no-emoji"], root);
+    errors.push(...(await failures([publint, types, checkLicenses(packed)])));
+  }
+  if (errors.length > 0) throw new Error(errors.join("\n"));
 }
 
 /** Installs all tarballs in a project, compiles a file that imports every entry, and runs the command. */
@@ -109,16 +115,14 @@ async function listening({ stderr }: ChildProcess): Promise<string> {
 }
 
 /** The messages of the checks that failed. */
-async function failures(checks: readonly Promise<void>[]): Promise<readonly string[]> {
+async function failures(checks: readonly Promise<unknown>[]): Promise<readonly string[]> {
   const results = await Promise.allSettled(checks);
   return results.flatMap((result) => (result.status === "rejected" ? [String(result.reason.message)] : []));
 }
 
 try {
   const packages = await packAll(join(temporary, "tarballs"));
-  const errors: string[] = [];
-  for (const packed of packages) errors.push(...(await failures([lint(packed), checkLicenses(packed)])));
-  errors.push(...(await failures([compile("npm", packages), compile("pnpm", packages)])));
+  const errors = await failures([lint(packages), compile("npm", packages), compile("pnpm", packages)]);
   for (const error of errors) console.error(error);
   if (errors.length > 0) process.exitCode = 1;
   else
