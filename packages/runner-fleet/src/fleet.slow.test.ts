@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { request as sendRequest } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { parseAddress } from "./address.ts";
@@ -73,6 +74,20 @@ test("a full node sends callers to one with a free place, and when all are full,
   bare.close();
 });
 
+test("a caller that one node after the other rejects gets the last free place", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory, { maxSessions: 1 });
+  await using two = await startNode(directory, { maxSessions: 1 });
+  await using three = await startNode(directory, { maxSessions: 1 });
+  await acquainted(one, two, three);
+  // The second node is asked first, although it is full: the reports are older.
+  vi.spyOn(Math, "random").mockReturnValue(0);
+  const ids = [await one.start(), await one.start(), await one.start()];
+  expect(new Set(ids.map((id) => id.slice(0, 8))).size).toBe(3);
+  await expect(one.start()).rejects.toThrow("429 AT_CAPACITY");
+  vi.restoreAllMocks();
+});
+
 test("an operator drains a node: its callers go elsewhere, its calls and those that pass through it end by themselves", async () => {
   const directory = createMemoryDirectory();
   await using one = await startNode(directory);
@@ -87,10 +102,13 @@ test("an operator drains a node: its callers go elsewhere, its calls and those t
   expect(one.drains()).toBe(1);
   const drained = one.gateway.drain();
   expect((await one.fetch("/readyz")).status).toBe(503);
+  await requestDrain(report, secret);
+  expect(one.drains()).toBe(1);
   expect((await one.start()).slice(0, 8)).not.toBe(report.id);
   const waiting = waitUntilLeft(directory, report.id);
   own.close();
   await expect.poll(() => one.gateway.sessions.counts.active).toBe(0);
+  await sleep(2_000);
   expect((await one.start()).slice(0, 8)).not.toBe(report.id);
   expect(passing.readyState).toBe(WebSocket.OPEN);
   passing.close();

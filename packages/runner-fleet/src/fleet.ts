@@ -121,7 +121,9 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
   return {
     async join(local) {
       node = local;
-      server = await openNodeServer({ listen, secret, node: local, onDrain, logger });
+      // A second signal would end the calls of a node that drains already.
+      const drain = () => void (local.load.state === "ready" && onDrain());
+      server = await openNodeServer({ listen, secret, node: local, onDrain: drain, logger });
       const address = given ?? { ...listen, port: server.port };
       await membership.join(() => report(local, address));
       logger.info(

@@ -96,9 +96,7 @@ export async function openNodeServer({
   onDrain,
   logger,
 }: NodeServerOptions): Promise<NodeServer> {
-  const purposes = new Map(
-    [identityOf("forward", node.id), identityOf("control", node.id)].map((each) => [each, each]),
-  );
+  const identities = [identityOf("forward", node.id), identityOf("control", node.id)];
   const controls = new WeakSet<object>();
   const sockets = new Set<TLSSocket>();
   let rejections = 0;
@@ -108,7 +106,7 @@ export async function openNodeServer({
     ...security,
     handshakeTimeout: handshakeMs,
     pskCallback(socket, identity) {
-      if (!purposes.has(identity)) return null;
+      if (!identities.includes(identity)) return null;
       if (identity === identityOf("control", node.id)) controls.add(socket);
       return derive(secret, identity);
     },

@@ -167,6 +167,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
   async function connectPassing(peer: Peer, connection: Duplex): Promise<Duplex> {
     const upstream = await peer.connect();
     metrics.forwarded("socket");
+    if (connection.destroyed) return upstream;
     passing.add(connection);
     connection.once("close", () => passing.delete(connection));
     return upstream;
@@ -176,7 +177,8 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
   async function offerUpgradeToAll(incoming: Upgrade): Promise<boolean> {
     for (const peer of fleet?.candidates() ?? []) {
       const upstream = await connectPassing(peer, incoming.connection).catch(() => undefined);
-      if (upstream && (await offerUpgrade(upstream, incoming))) return true;
+      // A node that ends before it answers has not taken the caller.
+      if (upstream && (await offerUpgrade(upstream, incoming).catch(() => false))) return true;
     }
     return false;
   }
