@@ -46,7 +46,7 @@ export function connectToNode(
       ...security,
       ...address,
       pskCallback: () => ({ psk: derive(secret, identity), identity }),
-      // The key has proved it; there are no certificates.
+      // The key has proved it, without certificates.
       checkServerIdentity: () => undefined,
     });
     const timer = setTimeout(() => socket.destroy(new Error("No answer within 3 s.")), connectMs);
