@@ -108,6 +108,11 @@ export interface OpenTransport {
     joinRoom?(room: { readonly url: string; readonly token: string; readonly body: unknown }): Session;
     /** Runs one bot without a server, until it ends. */
     direct?(): Promise<void>;
+    /**
+     * Loads what the first call needs, and leaves no socket or timer behind. The runner calls it once it listens, and `/readyz` gets
+     * 503 until then. Calls may come earlier, and wait. A rejection is logged.
+     */
+    warmUp?(): Promise<void>;
     /** Lines for the banner under the transport's name, such as an address to call. */
     banner?(): readonly string[];
     /**

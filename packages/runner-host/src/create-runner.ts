@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import { Duplex } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
 import cors from "@koa/cors";
 import { Router } from "@koa/router";
@@ -121,6 +122,8 @@ export function createRunner(options: RunnerOptions): Runner {
   let server: HttpServer | undefined;
   let embedded: Server | undefined;
   let opening: Promise<void> | undefined;
+  let warming: Promise<void> | undefined;
+  let isWarm = false;
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
 
@@ -201,14 +204,28 @@ export function createRunner(options: RunnerOptions): Runner {
     const requiresKey = accessOptions.apiKey !== undefined;
     addRoutes(routes, {
       ...{ transports, restrictedTo, engine, access, metrics, url: publicUrl, files, guard, cloud },
-      ...{ downloadsFolder, sendFrom, handledBy, userRouter: router, requiresKey },
+      ...{ downloadsFolder, sendFrom, handledBy, userRouter: router, requiresKey, isWarm: () => isWarm },
       showsProblems: requiresKey || !isExposed(settings),
     });
     if (clientRoot !== undefined) addClientRoutes(routes, clientRoot, sendFrom);
     app.use(router.routes()).use(routes.routes()).use(routes.allowedMethods());
     const handle = app.callback();
     server = await serve({ handle, guard, countRejection: metrics.countRejection, attachSockets: sockets.attach });
-    setImmediate(() => void loadBodyParser());
+    warming = warmUp();
+  }
+
+  /** Loads what only requests need, once the runner listens. */
+  async function warmUp(): Promise<void> {
+    await setImmediate();
+    await loadBodyParser();
+    for (const { name, open } of transports) {
+      try {
+        await open?.advanced?.warmUp?.();
+      } catch (err) {
+        logger.error({ err, transport: name }, "warm-up failed");
+      }
+    }
+    isWarm = true;
   }
 
   function openOnce(serve: (how: ServerOptions) => Promise<HttpServer>): Promise<void> {
@@ -232,6 +249,7 @@ export function createRunner(options: RunnerOptions): Runner {
 
   /** Closes the plugins first, because they may send a last message on their sockets. */
   async function release(): Promise<void> {
+    await warming;
     await closePlugins(transports, logger);
     await Promise.all([sockets?.close(), server?.close()]);
   }
@@ -321,6 +339,7 @@ export function createRunner(options: RunnerOptions): Runner {
         return { url, close: () => closeAll([created]) };
       });
       if (!attached) throw openAlready();
+      await warming;
       return attached;
     },
     metrics: metrics.values,

@@ -48,6 +48,19 @@ test("/status?problems says what the transports lack, with an API key only to th
   expect(await (await exposed.fetch("/status?problems")).json()).not.toHaveProperty("problems");
 });
 
+test("the runner listens before its transports are warm, and /readyz gets 503 until they are", async () => {
+  const warm = Promise.withResolvers<void>();
+  const slow = named("slow", 1, { advanced: { warmUp: () => warm.promise } });
+  const failing = named("failing", 2, { advanced: { warmUp: () => Promise.reject(new Error("no module")) } });
+  await using host = await startRunner({ plugins: [slow, failing] });
+  const ready = await host.fetch("/readyz");
+  expect([ready.status, await ready.json()]).toMatchObject([503, { code: "STARTING" }]);
+  expect((await host.post("/start", { transport: "slow" })).status).toBe(200);
+  warm.resolve();
+  await expect.poll(async () => (await host.fetch("/readyz")).status).toBe(200);
+  expect(host.log.messages("error")).toEqual(["warm-up failed"]);
+});
+
 test("a claim overrides the rank", async () => {
   const claiming = named("claiming", -1, { advanced: { claims: (body) => body.claimed === true } });
   await using host = await startRunner({ plugins: [low, claiming] });

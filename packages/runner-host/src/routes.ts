@@ -23,6 +23,8 @@ export interface RouteOptions extends UploadRouteOptions, Omit<OpenApiOptions, "
   readonly cloud: Cloud | undefined;
   /** Whether `/status?problems` tells operators which settings are missing. */
   readonly showsProblems: boolean;
+  /** Whether everything is loaded that first calls need. */
+  isWarm(): boolean;
   /** The types of client messages that the bot of a session has listeners for. */
   handledBy(session: HostSession): readonly string[];
 }
@@ -46,10 +48,10 @@ export function addRoutes(router: Router, options: RouteOptions): void {
 }
 
 /**
- * `/livez`: the process answers. `/readyz`: it takes new callers, 503 while it drains. `/status`: what `/start` can choose, and with
+ * `/livez`: the process answers. `/readyz`: it takes new callers, 503 while it starts or drains. `/status`: what `/start` can choose, and with
  * `?problems`, for operators, what the transports lack. `/metrics`.
  */
-function healthRoutes({ transports, engine, metrics, access, showsProblems }: RouteOptions): HostRoute[] {
+function healthRoutes({ transports, engine, metrics, access, showsProblems, isWarm }: RouteOptions): HostRoute[] {
   return [
     {
       method: "GET",
@@ -64,9 +66,11 @@ function healthRoutes({ transports, engine, metrics, access, showsProblems }: Ro
       method: "GET",
       path: "/readyz",
       access: "open",
-      summary: "Whether new callers are accepted; 503 while draining",
+      summary: "Whether new callers are accepted; 503 while starting or draining",
       handle(ctx) {
         if (engine.draining) engine.assertAccepting();
+        if (!isWarm())
+          throw new RunnerError("STARTING", "The runner loads what the first call needs.", { fix: "Try again." });
         ctx.body = { status: "ok" };
       },
     },

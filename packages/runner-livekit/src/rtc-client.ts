@@ -4,6 +4,7 @@ import type * as rtc from "@livekit/rtc-node";
 import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import type { JoinRequest, LiveKitClient, LiveKitParticipant, RoomConnection, RoomListener } from "./client.ts";
 import { joinError } from "./join-error.ts";
+import { createRtcMicrophone, type RtcMicrophone } from "./rtc-microphone.ts";
 
 type Sdk = typeof rtc;
 
@@ -129,8 +130,7 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
   /** The track of each participant that the bot receives, and what reads it. */
   const audible = new Map<string, { readonly sid: string | undefined; reader?: AudioReader }>();
   let early: (() => void)[] | undefined = [];
-  let source: rtc.AudioSource | undefined;
-  let track: rtc.LocalAudioTrack | undefined;
+  let microphone: RtcMicrophone | undefined;
   /** Nothing is reported and sent anymore. */
   let isOver = false;
   let closing: Promise<void> | undefined;
@@ -227,21 +227,16 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
   async function close(): Promise<void> {
     for (const { reader } of audible.values()) void reader?.cancel().catch(() => undefined);
     audible.clear();
-    // Before the room, which drops the handle of the track. Each rejects when its native part is gone already.
-    await track?.close(false).catch(() => undefined);
-    await source?.close().catch(() => undefined);
+    await microphone?.close();
     await leaveRoom(room);
   }
 
   const connection: RoomConnection = {
     sendAudio(samples) {
-      if (isOver || !source) return;
-      // The SDK reads the whole buffer of the array, which may be larger than the frame.
-      const frame = new sdk.AudioFrame(samples.slice(), source.sampleRate, 1, samples.length);
-      void source.captureFrame(frame).catch(() => undefined); // The bot is leaving.
+      if (!isOver) microphone?.send(samples);
     },
     clearAudio() {
-      if (!isOver) source?.clearQueue();
+      if (!isOver) microphone?.clear();
     },
     sendData(data, to) {
       const destination = to !== undefined && { destination_identities: [to] };
@@ -276,10 +271,8 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
         await room.connect(request.url, request.token, { autoSubscribe: false, dynacast: false });
         if (isOver) throw callEnded();
         if (sampleRateOut !== undefined) {
-          source = new sdk.AudioSource(sampleRateOut, 1);
-          track = sdk.LocalAudioTrack.createAudioTrack("pipecat-audio", source);
-          const options = new sdk.TrackPublishOptions({ source: sdk.TrackSource.SOURCE_MICROPHONE });
-          await room.localParticipant?.publishTrack(track, options);
+          microphone = createRtcMicrophone(sdk, "pipecat-audio", sampleRateOut);
+          await microphone.publish(room);
         }
       } catch (error) {
         throw isOver ? callEnded() : joinError(error);

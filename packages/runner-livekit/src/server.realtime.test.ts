@@ -13,7 +13,7 @@ import {
   syllables,
   until,
 } from "@pipecat-ts/runner-testing";
-import { afterAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, describe, expect, type TestContext, test } from "vitest";
 import plugin from "./plugin.ts";
 import { account, serverProgram, startLiveKitServer } from "./test/livekit-server.ts";
 import { joinRoom, type RtcCaller } from "./test/rtc-caller.ts";
@@ -36,8 +36,12 @@ interface Fixture {
   call(): Promise<RtcCaller>;
 }
 
-/** A runner whose bots play back what they receive. */
-async function open(livekit: Readonly<Record<string, unknown>> = {}, options: Partial<RunnerOptions> = {}) {
+/** A runner whose bots play back what they receive. It is closed after the test. */
+async function open(
+  { onTestFinished }: TestContext,
+  livekit: Readonly<Record<string, unknown>> = {},
+  options: Partial<RunnerOptions> = {},
+) {
   const logger = createRecordingLogger();
   const transports: LiveKitTransport[] = [];
   const runner = createRunner({
@@ -88,8 +92,8 @@ const endReasons = ({ logger }: Fixture) =>
   logger.lines.filter(({ message }) => message === "session ended").map(({ fields }) => Object(fields).reason);
 
 describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
-  test("the caller hears its own voice at its pitch, and messages pass both ways", async () => {
-    const fixture = await open();
+  test("the caller hears its own voice at its pitch, and messages pass both ways", async (context) => {
+    const fixture = await open(context);
     const caller = await fixture.call();
     await until("the bot is in the room", () => fixture.transports.length > 0, timeoutMs);
     const [transport] = fixture.transports;
@@ -110,8 +114,9 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     await expect(transport?.sendMessage("x".repeat(70_000))).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
   });
 
-  test("the bot and its room are gone when the caller leaves", async () => {
-    const fixture = await open();
+  // The next five tests wait most of the time, one of them 30 s until the SDK gives up.
+  test.concurrent("the bot and its room are gone when the caller leaves", async (context) => {
+    const fixture = await open(context);
     const caller = await fixture.call();
     const { name = "" } = caller.room;
     await until("the bot is in the room", () => caller.room.remoteParticipants.size === 1, timeoutMs);
@@ -123,8 +128,8 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     await expect(joinRoom(sharedUrl, callerToken(name, "late"))).rejects.toThrow();
   });
 
-  test("a caller who joins again with its token stays in the call", async () => {
-    const fixture = await open();
+  test.concurrent("a caller who joins again with its token stays in the call", async (context) => {
+    const fixture = await open(context);
     const { reply } = await fixture.start();
     const first = await joinRoom(reply.url ?? "", reply.token ?? "");
     await until("the bot is in the room", () => first.room.remoteParticipants.size === 1, timeoutMs);
@@ -137,9 +142,10 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     expect(endReasons(fixture)).toEqual(["caller-left"]);
   });
 
-  test("a participant with the bot's token ends the session with a reason", async () => {
+  test.concurrent("a participant with the bot's token ends the session with a reason", async (context) => {
     let botToken = "";
     const fixture = await open(
+      context,
       {},
       {
         async bot(args) {
@@ -160,9 +166,9 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     expect(JSON.stringify(fixture.logger.lines)).not.toContain(botToken);
   });
 
-  test("killing the server ends the session with a reason", async () => {
+  test.concurrent("killing the server ends the session with a reason", async (context) => {
     await using server = await startLiveKitServer();
-    const fixture = await open({ url: server.url });
+    const fixture = await open(context, { url: server.url });
     const caller = await fixture.call();
     await until("the bot is in the room", () => caller.room.remoteParticipants.size === 1, timeoutMs);
     const errors: { code: string }[] = [];
@@ -173,19 +179,19 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     expect(errors.map(({ code }) => code)).toEqual(["LIVEKIT_CALL_LOST"]);
   }, 90_000);
 
-  test("a start request for a full room is rejected", async () => {
-    const fixture = await open({ roomName: "full" });
+  test.concurrent("a start request for a full room is rejected", async (context) => {
+    const fixture = await open(context, { roomName: "full" });
     await createRoomOfOne("full");
     const first = await joinRoom(sharedUrl, callerToken("full", "first"));
-    onTestFinished(() => first.hangUp());
+    context.onTestFinished(() => first.hangUp());
     // LiveKit counts participants with a delay of some seconds.
     const rejected = { status: 503, reply: { code: "LIVEKIT_ROOM_FULL" } };
     await expect.poll(fixture.start, { timeout: timeoutMs, interval: 500 }).toMatchObject(rejected);
   });
 
-  test("a room that is deleted during the call leaves no listener of the SDK behind", async () => {
+  test("a room that is deleted during the call leaves no listener of the SDK behind", async (context) => {
     const before = countListeners();
-    const fixture = await open();
+    const fixture = await open(context);
     const caller = await fixture.call();
     await until("the bot is in the room", () => caller.room.remoteParticipants.size === 1, timeoutMs);
     await shared?.rooms.deleteRoom(caller.room.name ?? "");

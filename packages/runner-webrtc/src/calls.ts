@@ -18,7 +18,7 @@ import type { PeerOptions } from "./peer/peer.ts";
 import { warmUp } from "./peer/werift/warm-up.ts";
 import type { CallerAnswer, CallerOffer, Peers } from "./peers.ts";
 import { openWebRTCPort } from "./port.ts";
-import { loadOpus } from "./voice/opus.ts";
+import { loadOpus, type Opus } from "./voice/opus.ts";
 
 /** What the bot's arguments contain about a call, besides those of every bot. */
 export interface CallDetails {
@@ -53,23 +53,25 @@ export interface Calls {
   start(session: Session, details?: CallDetails): void;
   /** Ends a session whose caller hung up through other signaling. Resolves when it has ended. */
   hungUp(session: Session): Promise<void>;
+  /** Loads Opus and werift, which the first call needs: for `advanced.warmUp`. */
+  warmUp(): Promise<void>;
   /** The session with the peer `pcId`, and its connection for trickled candidates. Throws SESSION_UNKNOWN (404). */
   find(pcId: string): { readonly session: Session; readonly connection: Pick<Connection, "addCandidate"> };
 }
 
 /**
  * Prepares a plugin to take WebRTC calls, for plugins whose callers send offers through signaling of their own. Such a plugin
- * sets `advanced.runsAs: "webrtc"`. Loads Opus and werift; opens no socket before the first offer. Throws OPTION_INVALID.
+ * sets `advanced.runsAs: "webrtc"`. Opens no socket before the first offer. Throws OPTION_INVALID.
  */
-export async function openCalls(runner: RunnerContext, options: CallsOptions): Promise<Calls> {
+export function openCalls(runner: RunnerContext, options: CallsOptions): Calls {
   checkSettings(options);
   const { iceServers, relayOnly, announceIp, hostAddress, opensDtls, udpPorts } = options;
   const { pacer } = runner;
-  const [opus] = await Promise.all([runner.shared("opus", loadOpus), warmUp(runner.logger)]);
+  const sharedOpus = () => runner.shared("opus", loadOpus);
   const mdnsQueries = runner.shared("mdns-queries", createMdnsQueries);
   const connections = new WeakMap<Session, Connection>();
 
-  function open(session: Session, peerIdPrefix: string | undefined): Connection {
+  function open(session: Session, peerIdPrefix: string | undefined, opus: Opus): Connection {
     const connection = createConnection({
       sessionId: session.id,
       peerIdPrefix,
@@ -92,7 +94,8 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
 
   return {
     async answer(session, offer, peerIdPrefix) {
-      const connection = connections.get(session) ?? open(session, peerIdPrefix);
+      const opus = await sharedOpus();
+      const connection = connections.get(session) ?? open(session, peerIdPrefix, opus);
       const { connected, left } = connection;
       const answered = await connection.answer({
         ...offer,
@@ -106,14 +109,18 @@ export async function openCalls(runner: RunnerContext, options: CallsOptions): P
     start(session, details = {}) {
       const connection = connections.get(session);
       if (connection === undefined) throw new Error("Answer the session's offer before you start its bot.");
-      const call = session.run<SmallWebRTCRunnerArguments>({ webrtcConnection: connection, ...details }, (params) =>
-        openWebRTCPort(connection, { params, opus, pacer }),
+      const call = session.run<SmallWebRTCRunnerArguments>(
+        { webrtcConnection: connection, ...details },
+        async (params) => openWebRTCPort(connection, { params, opus: await sharedOpus(), pacer }),
       );
       connection.reportTo(call);
     },
     async hungUp(session) {
       connections.get(session)?.hungUp();
       await session.end("caller-left");
+    },
+    async warmUp() {
+      await Promise.all([sharedOpus(), runner.shared("werift", () => warmUp(runner.logger))]);
     },
     find(pcId) {
       const session = runner.findSession(pcId);

@@ -16,10 +16,10 @@ const plugin: TransportPlugin<WebRTCOptions> = {
   name: "webrtc",
   options: webrtcOptions,
   advanced: { rank: 100, doctor: doctorChecks },
-  async open(runner, options) {
+  open(runner, options) {
     const { host, maxSessions } = runner.settings;
     parseIceServers(options.callerIceServers ?? []); // Throws OPTION_INVALID.
-    const calls = await openCalls(runner, options.esp32 ? esp32Options(options, host) : options);
+    const calls = openCalls(runner, options.esp32 ? esp32Options(options, host) : options);
 
     return {
       routes: offerRoutes({
@@ -35,7 +35,7 @@ const plugin: TransportPlugin<WebRTCOptions> = {
         const iceConfig = iceServers.length > 0 ? { iceConfig: { iceServers } } : {};
         return { sessionId: id, body: { sessionId: id, ...iceConfig }, extensible: true };
       },
-      advanced: { banner: () => [`${runner.url("/api/offer").href} accepts WebRTC offers`] },
+      advanced: { warmUp: calls.warmUp, banner: () => [`${runner.url("/api/offer").href} accepts WebRTC offers`] },
     };
   },
 };

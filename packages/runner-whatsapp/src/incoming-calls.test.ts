@@ -48,6 +48,7 @@ async function openIncoming() {
     },
     start: () => void step("start"),
     hungUp: (session) => session.end("caller-left"),
+    warmUp: () => expect.unreachable(),
     find: () => expect.unreachable(),
   };
   const { phoneNumberId } = business;

@@ -12,17 +12,17 @@ const plugin: TransportPlugin<WhatsAppOptions> = {
   options: whatsappOptions,
   check: checkCredentials,
   advanced: { alwaysOpen: true, runsAs: "webrtc" },
-  async open(runner, options) {
+  open(runner, options) {
     const credentials = credentialsOf(options);
     const { phoneNumberId, token } = credentials;
     // In WhatsApp's examples the business is the DTLS client. The other role is not known to work.
-    const calls = await openCalls(runner, { ...options, opensDtls: true });
+    const calls = openCalls(runner, { ...options, opensDtls: true });
     const api = createWhatsAppApi({ apiUrl: options.apiUrl, phoneNumberId, token });
     const incoming = createIncomingCalls({ runner, calls, api, phoneNumberId });
     return {
       routes: webhookRoutes({ ...credentials, take: incoming.take }),
       close: incoming.close,
-      advanced: { banner: () => [`${runner.url("/whatsapp").href} accepts webhooks`] },
+      advanced: { warmUp: calls.warmUp, banner: () => [`${runner.url("/whatsapp").href} accepts webhooks`] },
     };
   },
 };

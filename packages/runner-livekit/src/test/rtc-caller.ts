@@ -4,6 +4,7 @@ import type { AudioFrame } from "@pipecat-ts/audio";
 import { withTimeout } from "@pipecat-ts/runner-core";
 import { createPlayout, type FakeCaller } from "@pipecat-ts/runner-testing";
 import { createSdkRoom, leaveRoom, loadSdk } from "../rtc-client.ts";
+import { createRtcMicrophone } from "../rtc-microphone.ts";
 
 /** A caller with the SDK that bots use, with a microphone that sends what a test gives it. */
 export interface RtcCaller extends FakeCaller {
@@ -50,11 +51,9 @@ export async function joinRoom(url: string, token: string, heard?: (frame: Audio
   const send = (data: Uint8Array) =>
     void room.localParticipant?.publishData(data, { reliable: true }).catch(() => undefined);
   await room.connect(url, token, { autoSubscribe: true, dynacast: false });
-  const source = new sdk.AudioSource(16_000, 1);
-  const track = sdk.LocalAudioTrack.createAudioTrack("microphone", source);
-  const options = new sdk.TrackPublishOptions({ source: sdk.TrackSource.SOURCE_MICROPHONE });
+  const microphone = createRtcMicrophone(sdk, "microphone", 16_000);
   try {
-    const publication = await room.localParticipant?.publishTrack(track, options);
+    const publication = await microphone.publish(room);
     // What the caller says before the bot subscribes is lost. A bot that never joins does not.
     if (publication) await withTimeout(publication.waitForSubscription(), subscribeTimeoutMs);
     await sleep(settleMs);
@@ -66,7 +65,7 @@ export async function joinRoom(url: string, token: string, heard?: (frame: Audio
   async function leave(): Promise<void> {
     // A stream ends by itself only when its track ends before the room.
     for (const reader of readers) void reader.cancel().catch(() => undefined);
-    await track.close().catch(() => undefined);
+    await microphone.close();
     await leaveRoom(room);
     playout.close();
     resolve();
@@ -78,10 +77,7 @@ export async function joinRoom(url: string, token: string, heard?: (frame: Audio
     playout,
     messages,
     closed,
-    sendAudio({ samples }) {
-      const frame = new sdk.AudioFrame(samples.slice(), 16_000, 1, samples.length);
-      void source.captureFrame(frame).catch(() => undefined);
-    },
+    sendAudio: ({ samples }) => microphone.send(samples),
     sendMessage: (message) => send(new TextEncoder().encode(JSON.stringify(message))),
     sendRaw: (data) => send(typeof data === "string" ? new TextEncoder().encode(data) : new Uint8Array(data)),
     async hangUp() {

@@ -1,0 +1,60 @@
+import type * as rtc from "@livekit/rtc-node";
+import { withTimeout } from "@pipecat-ts/runner-core";
+
+type Sdk = typeof rtc;
+
+/** An audio track that a participant publishes as its microphone. */
+export interface RtcMicrophone {
+  publish(room: rtc.Room): Promise<rtc.LocalTrackPublication | undefined>;
+  /** Queues mono audio. The SDK drops it when the queue is full, after 1 to 2 s. */
+  send(samples: Int16Array): void;
+  /** Drops the queued audio. */
+  clear(): void;
+  /** Drops the queued audio and releases everything. Call it before the participant leaves the room. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** How long `close` waits for the native part to queue the last audio, in ms. More than the second that a full queue plays. */
+const queueTimeoutMs = 2_000;
+
+export function createRtcMicrophone(sdk: Sdk, name: string, sampleRate: number): RtcMicrophone {
+  const source = new sdk.AudioSource(sampleRate, 1);
+  const track = sdk.LocalAudioTrack.createAudioTrack(name, source);
+  /** Settles when the native part has queued the last audio: one thread of it does so, in order. */
+  let queued = Promise.resolve();
+  let isClosed = false;
+
+  async function capture(samples: Int16Array): Promise<void> {
+    // The SDK reads the whole buffer of the array, which may be larger than the frame.
+    await source.captureFrame(new sdk.AudioFrame(samples.slice(), sampleRate, 1, samples.length));
+  }
+
+  async function release(): Promise<void> {
+    await withTimeout(queued, queueTimeoutMs);
+    // The native part (0.12.73 to 0.12.80) frees the queue of a source before it stops the task that reads it every 10 ms. If audio is
+    // queued, the task can write to freed memory, and the process aborts. With an empty queue, the task does not touch it.
+    source.clearQueue();
+    // Before the room, which drops the handle of the track.
+    await track.close(false);
+    await source.close();
+  }
+
+  return {
+    async publish(room) {
+      const options = new sdk.TrackPublishOptions({ source: sdk.TrackSource.SOURCE_MICROPHONE });
+      return await room.localParticipant?.publishTrack(track, options);
+    },
+    send(samples) {
+      if (isClosed) return;
+      queued = capture(samples).catch(() => undefined); // The queue is full.
+    },
+    clear() {
+      if (!isClosed) source.clearQueue();
+    },
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      await release().catch(() => undefined); // The native part is gone already.
+    },
+  };
+}
