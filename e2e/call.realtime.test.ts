@@ -10,7 +10,7 @@ import { type Server, type ServerTransport, startServer } from "./server/server.
 
 // `pipecat-runner call` against a runner in another process.
 
-const transports: readonly ServerTransport[] = ["websocket", "webrtc", "twilio", "telnyx", "plivo", "exotel"];
+const transports: readonly ServerTransport[] = ["websocket", "webrtc", "twilio", "telnyx", "plivo", "exotel", "vonage"];
 const apiKey = "a-key-of-16-letters";
 const folder = join(import.meta.dirname, "../apps/echo-bot");
 

@@ -16,10 +16,11 @@ const rejections: Readonly<Record<ServerTransport, readonly [call: Dial, rejecti
   telnyx: [dialers.telnyx, /<Reject reason="busy"\/>/],
   plivo: [dialers.plivo, /<Hangup reason="busy"\/>/],
   exotel: [dialers.exotel, /rejected the call with 503/],
+  vonage: [dialers.vonage, /rejected the call with 503/],
 };
 /** WebRTC calls need more of the processor, so that they have a server of their own. */
 const groups: readonly (readonly [names: string, transports: readonly ServerTransport[], callsEach: number])[] = [
-  ["WebSocket and the phone carriers", ["websocket", "twilio", "telnyx", "plivo", "exotel"], 20],
+  ["WebSocket and the phone carriers", ["websocket", "twilio", "telnyx", "plivo", "exotel", "vonage"], 16],
   ["WebRTC", ["webrtc"], 20],
 ];
 

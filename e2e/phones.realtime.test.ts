@@ -7,6 +7,8 @@ import { createFakeTelnyx, createTelnyxAccount } from "@pipecat-ts/runner-teleph
 import telnyx from "@pipecat-ts/runner-telephony-telnyx/plugin";
 import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/caller";
 import twilio from "@pipecat-ts/runner-telephony-twilio/plugin";
+import { createFakeVonage, createVonageAccount } from "@pipecat-ts/runner-telephony-vonage/caller";
+import vonage from "@pipecat-ts/runner-telephony-vonage/plugin";
 import {
   countSettledResources,
   excerpt,
@@ -31,12 +33,14 @@ const accounts = {
   telnyx: createTelnyxAccount("Telnyx's key"),
   plivo: { authId: "MA0123", authToken: "Plivo's token" },
   exotel: { apiKey: "Exotel's key", apiToken: "Exotel's token" },
+  vonage: createVonageAccount("Vonage's secret"),
 };
 const carriers: readonly (readonly [name: string, carrier: FakeCarrier, hz: number])[] = [
   ["twilio", createFakeTwilio(accounts.twilio), 400],
   ["telnyx", createFakeTelnyx(accounts.telnyx, "PCMA"), 550],
   ["plivo", createFakePlivo(accounts.plivo, "GET"), 700],
   ["exotel", createFakeExotel(accounts.exotel, { dynamic: true }), 900],
+  ["vonage", createFakeVonage(accounts.vonage), 1_150],
 ];
 
 /** Sends a tone, waits for its echo, and returns the echo without its edges. */
@@ -48,7 +52,7 @@ async function hearEcho(phone: PhoneCall, hz: number) {
   return excerpt(played(), voice().fromMs + 40, voice().toMs - 40);
 }
 
-test("calls from four carriers to one server at the same time do not mix", async () => {
+test("calls from five carriers to one server at the same time do not mix", async () => {
   const before = await countSettledResources();
   const apis = new Map(
     await Promise.all(carriers.map(async ([name, carrier]) => [name, await carrier.openApi()] as const)),
@@ -56,17 +60,18 @@ test("calls from four carriers to one server at the same time do not mix", async
   const apiUrl = (name: string) => ({ apiUrl: apis.get(name)?.url });
   const { runner, logger } = await startRunner("websocket", bot, {
     publicUrl,
-    plugins: [twilio, telnyx, plivo, exotel],
+    plugins: [twilio, telnyx, plivo, exotel, vonage],
     pluginOptions: {
       twilio: { ...accounts.twilio, ...apiUrl("twilio") },
       telnyx: { apiKey: accounts.telnyx.apiKey, publicKey: accounts.telnyx.publicKey, ...apiUrl("telnyx") },
       plivo: { ...accounts.plivo, verifySockets: true, ...apiUrl("plivo") },
       exotel: accounts.exotel,
+      vonage: { ...accounts.vonage, ...apiUrl("vonage") },
     },
   });
   const status = await fetch(new URL("/status", runner.url), { headers: { connection: "close" } });
-  expect(await status.json()).toMatchObject({ transports: ["twilio", "telnyx", "plivo", "exotel"] });
-  expect(runner.transports.map(({ availability }) => availability.state)).toEqual(Array(4).fill("ready"));
+  expect(await status.json()).toMatchObject({ transports: ["twilio", "telnyx", "plivo", "exotel", "vonage"] });
+  expect(runner.transports.map(({ availability }) => availability.state)).toEqual(Array(5).fill("ready"));
 
   const calls = await Promise.all(
     carriers.map(async ([name, carrier, hz]) => ({
@@ -75,7 +80,7 @@ test("calls from four carriers to one server at the same time do not mix", async
       phone: await carrier.call({ at: runner.url, publicUrl }),
     })),
   );
-  await until("all calls are active", () => runner.sessions.counts.active === 4, 10_000);
+  await until("all calls are active", () => runner.sessions.counts.active === 5, 10_000);
   const echoes = await Promise.all(calls.map(async ({ phone, hz }) => ({ hz, audio: await hearEcho(phone, hz) })));
   for (const { hz, audio } of echoes) {
     expect(measurePitch(audio) ?? 0).toBeCloseTo(hz, -1);
@@ -90,7 +95,7 @@ test("calls from four carriers to one server at the same time do not mix", async
     expect(phone.protocolErrors).toEqual([]);
     expect(apis.get(name)?.requests.length).toBe(name === "exotel" ? 0 : 1);
   }
-  expect(logger.lines.filter(({ message }) => message.startsWith("session ended"))).toHaveLength(4);
+  expect(logger.lines.filter(({ message }) => message.startsWith("session ended"))).toHaveLength(5);
   expect(logger.lines.filter(({ level }) => level === "error" || level === "warn")).toEqual([]);
   await runner.close();
   for (const api of apis.values()) await api.close();
@@ -98,13 +103,14 @@ test("calls from four carriers to one server at the same time do not mix", async
 });
 
 test("with an API key and without a carrier's secret, its webhook rejects everyone", async () => {
-  const plugins = [twilio, telnyx, plivo, exotel];
+  const plugins = [twilio, telnyx, plivo, exotel, vonage];
   const { runner } = await startRunner("websocket", bot, { publicUrl, plugins, apiKey: "a-key-of-sixteen-letters" });
   const secrets = {
     twilio: "TWILIO_AUTH_TOKEN",
     telnyx: "TELNYX_PUBLIC_KEY",
     plivo: "PLIVO_AUTH_TOKEN",
     exotel: "EXOTEL_API_TOKEN",
+    vonage: "VONAGE_SIGNATURE_SECRET",
   };
   for (const [name, variable] of Object.entries(secrets)) {
     const url = new URL(`/${name}?CallSid=C1&CallUUID=C1`, runner.url);

@@ -47,7 +47,7 @@ const withoutTransportNames = [
   "runner-fleet-redis",
   "runner-cli",
 ];
-const transportNames = /\b(websocket|webrtc|daily|livekit|twilio|telnyx|plivo|exotel|whatsapp)["'`]/i;
+const transportNames = /\b(websocket|webrtc|daily|livekit|twilio|telnyx|plivo|exotel|vonage|whatsapp)["'`]/i;
 
 const root = dirname(import.meta.dirname);
 const errors: string[] = [];

@@ -37,6 +37,7 @@ const order: readonly string[] = [
   "telnyx",
   "plivo",
   "exotel",
+  "vonage",
   "daily",
   "livekit",
 ];

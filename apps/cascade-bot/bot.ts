@@ -40,6 +40,7 @@ export async function bot(args: RunnerArguments) {
     plivo: audio,
     telnyx: audio,
     twilio: audio,
+    vonage: audio,
     webrtc: audio,
     websocket: audio,
   });

@@ -5,6 +5,7 @@ import type {} from "@pipecat-ts/runner-telephony-exotel";
 import type {} from "@pipecat-ts/runner-telephony-plivo";
 import type {} from "@pipecat-ts/runner-telephony-telnyx";
 import type {} from "@pipecat-ts/runner-telephony-twilio";
+import type {} from "@pipecat-ts/runner-telephony-vonage";
 import type {} from "@pipecat-ts/runner-webrtc";
 import type {} from "@pipecat-ts/runner-websocket";
 import type {} from "@pipecat-ts/runner-whatsapp";

@@ -26,6 +26,7 @@ import type {} from "@pipecat-ts/runner-telephony-exotel";
 import type {} from "@pipecat-ts/runner-telephony-plivo";
 import type {} from "@pipecat-ts/runner-telephony-telnyx";
 import type {} from "@pipecat-ts/runner-telephony-twilio";
+import type {} from "@pipecat-ts/runner-telephony-vonage";
 import type {} from "@pipecat-ts/runner-websocket";
 import type * as media from "@pipecat-ts/runner-media";
 import type * as daily from "@pipecat-ts/runner-daily";

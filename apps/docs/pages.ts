@@ -56,6 +56,7 @@ export const sections: readonly Section[] = [
       readme("transports/telnyx", "Telnyx", "runner-telephony-telnyx"),
       readme("transports/plivo", "Plivo", "runner-telephony-plivo"),
       readme("transports/exotel", "Exotel", "runner-telephony-exotel"),
+      readme("transports/vonage", "Vonage", "runner-telephony-vonage"),
       readme("transports/whatsapp", "WhatsApp", "runner-whatsapp"),
       readme("transports/daily", "Daily", "runner-daily"),
       readme("transports/livekit", "LiveKit", "runner-livekit"),

@@ -37,6 +37,7 @@ export async function bot(args: RunnerArguments) {
     plivo: audio,
     telnyx: audio,
     twilio: audio,
+    vonage: audio,
     webrtc: audio,
     websocket: audio,
   });

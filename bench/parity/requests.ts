@@ -131,7 +131,7 @@ export const setups: readonly Setup[] = [
       { send: "POST /start", json: { transport: "nope" } },
       { send: "POST /start", json: { transport: "eval" } },
       { send: "POST /start", json: { transport: "moq" } },
-      { send: "POST /start", json: { transport: "vonage" } },
+      { send: "POST /start", json: { transport: "vonage" }, differs: ["400 {detail}", "200 {wsUrl}", "`-t vonage`: Vonage Video"] },
       { send: "POST /start", json: { transport: "daily" }, differs: ["200 null", "400 {detail}", "neither `createDailyRoom` nor a room URL"] },
       { send: "POST /start", json: { createDailyRoom: true }, differs: ["500 text/plain", "400 {detail}", "without an API key, or when Daily rejects"] },
       { send: "POST /start", json: { createDailyRoom: false } },

@@ -20,6 +20,8 @@ import * as telnyx from "../../packages/runner-telephony-telnyx/src/codec.ts";
 import { options as telnyxOptions } from "../../packages/runner-telephony-telnyx/src/options.ts";
 import * as twilio from "../../packages/runner-telephony-twilio/src/codec.ts";
 import { options as twilioOptions } from "../../packages/runner-telephony-twilio/src/options.ts";
+import * as vonage from "../../packages/runner-telephony-vonage/src/codec.ts";
+import { options as vonageOptions } from "../../packages/runner-telephony-vonage/src/options.ts";
 import { fuzz } from "./fuzz.ts";
 import { almost } from "./objects.ts";
 
@@ -127,6 +129,17 @@ const carriers: readonly Messages[] = [
       { event: "clear", stream_sid: hex },
     ],
   },
+  {
+    name: "Vonage",
+    wire: vonage,
+    options: vonageOptions as never,
+    start: { event: "websocket:connected", "content-type": "audio/l16;rate=8000", uuid, order: "7" },
+    others: [
+      { event: "websocket:dtmf", digit: "5", duration: 260 },
+      { event: "websocket:notify", payload: { mark: "1" } },
+      { event: "websocket:cleared" },
+    ],
+  },
 ];
 
 /** The largest message that a carrier's socket accepts, in characters. */
@@ -214,7 +227,10 @@ test.each(carriers)("messages of any content on $name's socket are decoded or sk
   expect(counts.samples).toBeLessThanOrEqual(counts.received + codec.callerSampleRate);
 });
 
-test.each(carriers)("calls of $name start after any early messages, which follow in order", async (carrier) => {
+/** Vonage sends nothing before its first message. */
+const sendingEarly = carriers.filter(({ wire }) => wire.earlyEvents.length > 0);
+
+test.each(sendingEarly)("calls of $name start after any early messages, which follow in order", async (carrier) => {
   const { wire, start, others } = carrier;
   const isEarly = ({ event }: { readonly event?: unknown }) => wire.earlyEvents.some((each) => each === event);
   const early = others.filter(isEarly);

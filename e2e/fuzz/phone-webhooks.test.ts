@@ -14,11 +14,13 @@ import plivo from "@pipecat-ts/runner-telephony-plivo/plugin";
 import { createTelnyxAccount } from "@pipecat-ts/runner-telephony-telnyx/caller";
 import telnyx from "@pipecat-ts/runner-telephony-telnyx/plugin";
 import twilio from "@pipecat-ts/runner-telephony-twilio/plugin";
+import vonage from "@pipecat-ts/runner-telephony-vonage/plugin";
 import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import fc, { type Arbitrary } from "fast-check";
 import { expect, test } from "vitest";
 import { sign as signPlivo } from "../../packages/runner-telephony-plivo/src/signature.ts";
 import { sign as signTwilio } from "../../packages/runner-telephony-twilio/src/signature.ts";
+import { sign as signVonage } from "../../packages/runner-telephony-vonage/src/signature.ts";
 import { fuzz } from "./fuzz.ts";
 
 const publicUrl = new URL("https://voice.example.com");
@@ -72,6 +74,13 @@ const carriers: readonly Webhooks[] = [
     given: { apiKey: "a key", apiToken: "a token" },
     fields: { CallSid: "c1", CallFrom: "15550100", CallTo: "15550199", Direction: "incoming" },
     sign: () => ({ authorization: `Basic ${Buffer.from("a key:a token").toString("base64")}` }),
+  },
+  {
+    name: "Vonage",
+    plugin: vonage as TransportPlugin,
+    given: { signatureSecret: "a secret" },
+    fields: { uuid: "97ceeb52-58b6-11e1-86da-77300b68f8bb", from: "15550100", to: "15550199" },
+    sign: (_method, _url, body) => signVonage(body, "a secret"),
   },
 ];
 
@@ -132,7 +141,7 @@ test.each(carriers)("webhook requests of any content to $name's route are answer
       answered++;
       expect(signature).toBe("valid");
       // Nothing in the query of a request whose body alone is signed reaches the bot.
-      if (plugin.name === "telnyx" && !/body/i.test(rawBody)) expect(runner.created[sessions]).toBe(undefined);
+      if (/telnyx|vonage/.test(plugin.name) && !/body/i.test(rawBody)) expect(runner.created[sessions]).toBe(undefined);
     } catch (error) {
       if (!isRunnerError(error) || error.status >= 500) throw error;
       expect(runner.created).toHaveLength(sessions);

@@ -9,7 +9,7 @@ import { exchange, handshake, head } from "./raw-connection.ts";
 const uploadsFolder = mkdtempSync(join(tmpdir(), "pipecat-fuzz-"));
 afterAll(() => rmSync(uploadsFolder, { recursive: true }));
 const fixture = useServer({ downloadsFolder: import.meta.dirname, uploadsFolder, transports: "all" });
-const carriers = ["twilio", "telnyx", "plivo", "exotel"];
+const carriers = ["twilio", "telnyx", "plivo", "exotel", "vonage"];
 const key = "the-key-of-this-runner";
 
 /** Every documented path. `ID` stands for the id of a pending session. */
@@ -136,7 +136,7 @@ test("the documentation lists the routes", () => {
     "/whatsapp",
   ];
   expect(documented).toEqual(
-    expect.arrayContaining([...some, "/daily-dialin-webhook", "/ws/ID", "/twilio", "/exotel"]),
+    expect.arrayContaining([...some, "/daily-dialin-webhook", "/ws/ID", "/twilio", "/exotel", "/vonage"]),
   );
 });
 

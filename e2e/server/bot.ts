@@ -2,6 +2,7 @@ import type {} from "@pipecat-ts/runner-telephony-exotel";
 import type {} from "@pipecat-ts/runner-telephony-plivo";
 import type {} from "@pipecat-ts/runner-telephony-telnyx";
 import type {} from "@pipecat-ts/runner-telephony-twilio";
+import type {} from "@pipecat-ts/runner-telephony-vonage";
 import type {} from "@pipecat-ts/runner-webrtc";
 import { createTransport, type RunnerArguments } from "pipecat-runner";
 import { bot as exampleBot } from "../../apps/echo-bot/bot.ts";
@@ -60,6 +61,7 @@ async function echo(args: RunnerArguments): Promise<void> {
     plivo: audio,
     telnyx: audio,
     twilio: audio,
+    vonage: audio,
   });
   transport.on("dtmf", (key) => key === "0" && void transport.close());
   await transport.input.pipeTo(transport.output);

@@ -4,6 +4,7 @@ import { createFakeExotel } from "@pipecat-ts/runner-telephony-exotel/caller";
 import { createFakePlivo } from "@pipecat-ts/runner-telephony-plivo/caller";
 import { createFakeTelnyx, createTelnyxAccount } from "@pipecat-ts/runner-telephony-telnyx/caller";
 import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/caller";
+import { createFakeVonage } from "@pipecat-ts/runner-telephony-vonage/caller";
 import { excerpt, type FakeCaller, join, measurePitch, tone } from "@pipecat-ts/runner-testing";
 import { expect } from "vitest";
 import { toneMs } from "../../packages/runner-testing/src/speech.ts";
@@ -28,6 +29,10 @@ export const dialers: Readonly<Record<ServerTransport, Dial>> = {
   exotel: byPhone(
     "exotel",
     createFakeExotel({ apiKey: "Exotel's key", apiToken: "Exotel's token" }, { dynamic: true }),
+  ),
+  vonage: byPhone(
+    "vonage",
+    createFakeVonage({ applicationId: "0123", privateKey: undefined, signatureSecret: "Vonage's secret" }),
   ),
 };
 

@@ -21,6 +21,7 @@ const installed = {
   telnyx: () => import("@pipecat-ts/runner-telephony-telnyx/plugin"),
   plivo: () => import("@pipecat-ts/runner-telephony-plivo/plugin"),
   exotel: () => import("@pipecat-ts/runner-telephony-exotel/plugin"),
+  vonage: () => import("@pipecat-ts/runner-telephony-vonage/plugin"),
   daily: () => import("@pipecat-ts/runner-daily/plugin"),
   whatsapp: () => import("@pipecat-ts/runner-whatsapp/plugin"),
 };

@@ -67,7 +67,7 @@ export interface ServerOptions
 }
 
 /** The transports of `startServer`. */
-export type ServerTransport = "websocket" | "webrtc" | "twilio" | "telnyx" | "plivo" | "exotel";
+export type ServerTransport = "websocket" | "webrtc" | "twilio" | "telnyx" | "plivo" | "exotel" | "vonage";
 
 /** Starts a server and waits until it listens. */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {

@@ -26,13 +26,16 @@ test("a transport named like an inherited property is unsupported", () => {
   ]);
 });
 
-test.each(["twilio", "telnyx", "plivo", "exotel"])("the steps for %s have a command and an address to copy", (name) => {
-  const [option] = optionsOf([name]);
-  if (option?.kind !== "phone") return expect.fail("not a phone");
-  const [command, address] = phoneSteps(name, option.carrier, "bots.example.com").map(({ value }) => value);
-  expect(command).toBe(`npx pipecat-runner bot.ts -t ${name} -x bots.example.com`);
-  expect(address).toMatch(/^(https:\/\/|wss:\/\/<key>:<token>@)bots\.example\.com\//);
-});
+test.each(["twilio", "telnyx", "plivo", "exotel", "vonage"])(
+  "the steps for %s have a command and an address to copy",
+  (name) => {
+    const [option] = optionsOf([name]);
+    if (option?.kind !== "phone") return expect.fail("not a phone");
+    const [command, address] = phoneSteps(name, option.carrier, "bots.example.com").map(({ value }) => value);
+    expect(command).toBe(`npx pipecat-runner bot.ts -t ${name} -x bots.example.com`);
+    expect(address).toMatch(/^(https:\/\/|wss:\/\/<key>:<token>@)bots\.example\.com\//);
+  },
+);
 
 test("finds the variables that a text names", () => {
   expect(variablesIn("Set TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_AUTH_TOKEN. See the SID in REST.")).toEqual([

@@ -64,6 +64,13 @@ const phoneCarriers: Readonly<Record<string, PhoneCarrier>> = {
       value: `wss://<key>:<token>@${host}/ws`,
     }),
   },
+  vonage: {
+    label: "Vonage",
+    setUp: (host) => ({
+      text: "In the Vonage dashboard, create an application with the Voice capability, set its answer URL and its event URL to HTTP POST and this URL, and link your number to it:",
+      value: `https://${host}/`,
+    }),
+  },
 };
 
 /** The steps until a phone reaches the bot through a carrier. */

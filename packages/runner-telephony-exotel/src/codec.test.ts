@@ -94,11 +94,11 @@ test("decodes keys, marks and stop, and returns undefined for the rest", () => {
 
 test("encodes JSON with the stream id", () => {
   const samples = Int16Array.from([1, -2]);
-  expect(JSON.parse(codec.encodeAudio(samples))).toEqual({
+  expect(JSON.parse(String(codec.encodeAudio(samples)))).toEqual({
     event: "media",
     stream_sid: "S1",
     media: { payload: Buffer.from(encodePcm16(samples)).toString("base64") },
   });
-  expect(JSON.parse(codec.encodeMark("7"))).toEqual({ event: "mark", stream_sid: "S1", mark: { name: "7" } });
+  expect(JSON.parse(codec.encodeMark?.("7") ?? "")).toEqual({ event: "mark", stream_sid: "S1", mark: { name: "7" } });
   expect(JSON.parse(codec.encodeClear())).toEqual({ event: "clear", stream_sid: "S1" });
 });

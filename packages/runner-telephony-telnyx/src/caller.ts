@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, randomUUID, sign } from "node:crypto";
-import { decodeAlaw, decodeMulaw, encodeAlaw, encodeMulaw } from "@pipecat-ts/audio";
+import { decodeAlaw, decodeMulaw, decodePcm16, encodeAlaw, encodeMulaw, encodePcm16 } from "@pipecat-ts/audio";
 import type { CallerPlugin } from "@pipecat-ts/runner-core/caller";
 import {
   createFakeCarrier,
@@ -34,8 +34,8 @@ const plugin: CallerPlugin<TelnyxCallerOptions> = createPhoneCaller<TelnyxCaller
   signatures: { ...signatures, fix: "Set TELNYX_PRIVATE_KEY, and its public key for the runner." },
   api,
   canSign: ({ privateKey }) => privateKey !== undefined,
-  createDialect: ({ apiKey = "", publicKey = "", privateKey }) =>
-    createDialect({ apiKey, publicKey, privateKey }, "PCMU"),
+  createDialect: ({ apiKey = "", publicKey = "", privateKey, codec }) =>
+    createDialect({ apiKey, publicKey, privateKey }, codec === "L16" ? "L16" : "PCMU"),
 });
 export default plugin;
 
@@ -55,12 +55,18 @@ export function createTelnyxAccount(apiKey: string): TelnyxAccount & { readonly 
   return { apiKey, privateKey, publicKey: spki.subarray(-32).toString("base64") };
 }
 
+/** The codec of a caller's leg. L16 is little-endian, at 16,000 Hz. */
+export type TelnyxLeg = "PCMU" | "PCMA" | "L16";
+
 /** A Telnyx on this machine, for tests of bots. `leg` is the codec of the caller's leg. */
-export function createFakeTelnyx(account: TelnyxAccount, leg: "PCMU" | "PCMA" = "PCMU"): FakeCarrier {
+export function createFakeTelnyx(account: TelnyxAccount, leg: TelnyxLeg = "PCMU"): FakeCarrier {
   return createFakeCarrier(createDialect(account, leg));
 }
 
-function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: "PCMU" | "PCMA"): PhoneDialect {
+const encoders = { PCMU: encodeMulaw, PCMA: encodeAlaw, L16: encodePcm16 };
+const decoders = { PCMU: decodeMulaw, PCMA: decodeAlaw, L16: decodePcm16 };
+
+function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: TelnyxLeg): PhoneDialect {
   function signed(body: string): Readonly<Record<string, string>> {
     if (privateKey === undefined) return {};
     const timestamp = String(Math.floor(Date.now() / 1000));
@@ -83,8 +89,11 @@ function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: "PCMU" | "PCM
       return url.replaceAll("&amp;", "&");
     },
     createFarEnd({ callId, streamId, from, to, document }) {
-      const decode = /bidirectionalCodec="PCMA"/.test(document) ? decodeAlaw : decodeMulaw;
-      const encode = leg === "PCMA" ? encodeAlaw : encodeMulaw;
+      const [, codec = "PCMU"] = /bidirectionalCodec="(PCMA|L16)"/.exec(document) ?? [];
+      const botSampleRate = Number(/bidirectionalSamplingRate="(\d+)"/.exec(document)?.[1] ?? 8_000);
+      const decode = decoders[codec as TelnyxLeg];
+      const encode = encoders[leg];
+      const sampleRate = leg === "L16" ? 16_000 : 8_000;
       let sequence = 0;
       let chunk = 0;
       const message = (event: string, fields: object) => ({
@@ -94,7 +103,7 @@ function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: "PCMU" | "PCM
         ...fields,
       });
       return {
-        sampleRate: 8_000,
+        sampleRate,
         frameMs: 20,
         announce: () => [
           { event: "connected", version: "1.0.0" },
@@ -105,7 +114,7 @@ function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: "PCMU" | "PCM
               call_session_id: `session of ${callId}`,
               from,
               to,
-              media_format: { encoding: leg, sample_rate: 8_000, channels: 1 },
+              media_format: { encoding: leg, sample_rate: sampleRate, channels: 1 },
             },
           }),
         ],
@@ -122,9 +131,11 @@ function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: "PCMU" | "PCM
           if (event === "mark") return { mark: (mark as { name: string }).name };
           const bytes = Buffer.from(String((media as { payload?: unknown } | undefined)?.payload ?? ""), "base64");
           if (event !== "media") return rejection("malformed_frame");
+          const samples = decode(bytes);
           // 20 ms to 30 s of audio.
-          if (bytes.length < 160 || bytes.length > 240_000) return rejection("invalid_media");
-          return { audio: { samples: decode(bytes), sampleRate: 8_000 } };
+          if (samples.length < botSampleRate / 50 || samples.length > 30 * botSampleRate)
+            return rejection("invalid_media");
+          return { audio: { samples, sampleRate: botSampleRate } };
         },
       };
 

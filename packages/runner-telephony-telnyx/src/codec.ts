@@ -1,4 +1,4 @@
-import { decodeAlaw, decodeMulaw, encodeAlaw, encodeMulaw } from "@pipecat-ts/audio";
+import { decodeAlaw, decodeMulaw, decodePcm16, encodeAlaw, encodeMulaw, encodePcm16 } from "@pipecat-ts/audio";
 import { type CallData, RunnerError } from "@pipecat-ts/runner-core";
 import {
   bytesIn,
@@ -52,21 +52,34 @@ export function recognizeCall(message: JsonObject): CallData | undefined {
   };
 }
 
-/** The G.711 variant of each name; older streams use the MIME types. */
-const laws: ReadonlyMap<string, "PCMU" | "PCMA"> = new Map([
+/** The codec of each name; older streams use the MIME types. */
+const codecs: ReadonlyMap<string, TelnyxOptions["codec"]> = new Map([
   ["PCMU", "PCMU"],
   ["PCMA", "PCMA"],
   ["audio/x-mulaw", "PCMU"],
   ["audio/x-alaw", "PCMA"],
+  ["L16", "L16"],
 ]);
 
+/** The sample rate of L16 that the webhook reply requests, in Hz. */
+export const wideSampleRate = 16_000;
+
 /**
- * Mu-law or A-law at 8,000 Hz. Telnyx sends the format of the call's leg, which is A-law in most of Europe and India, and
- * receives the format of the webhook reply. Throws MEDIA_FORMAT_UNSUPPORTED.
+ * Mu-law or A-law at 8,000 Hz, or 16-bit PCM (L16). Telnyx sends the format of the start message: the one of the call's leg, which
+ * is A-law in most of Europe and India, unless it can transcode. It receives the format of the webhook reply. Throws
+ * MEDIA_FORMAT_UNSUPPORTED.
  */
 export function createCodec(start: JsonObject, _call: CallData, options: TelnyxOptions): CallCodec {
-  const decodeLaw = readLaw(start) === "PCMA" ? decodeAlaw : decodeMulaw;
-  const encodeLaw = options.codec === "PCMA" ? encodeAlaw : encodeMulaw;
+  const { codec, sampleRate } = readFormat(start);
+  const isSwapped = options.l16ByteOrder === "big-endian";
+  const decode = { PCMU: decodeMulaw, PCMA: decodeAlaw, L16: (bytes: Buffer) => swap(decodePcm16(bytes)) }[codec];
+  const encode = { PCMU: encodeMulaw, PCMA: encodeAlaw, L16: (samples: Int16Array) => encodePcm16(swap(samples)) }[
+    options.codec
+  ];
+
+  function swap(samples: Int16Array): Int16Array {
+    return isSwapped ? samples.map((sample) => (sample << 8) | ((sample >> 8) & 0xff)) : samples;
+  }
 
   function decodeMedia(media: JsonObject): CallEvent | undefined {
     const bytes = bytesIn(media, "payload");
@@ -76,15 +89,15 @@ export function createCodec(start: JsonObject, _call: CallData, options: TelnyxO
     const chunk = numberIn(media, "chunk");
     return {
       kind: "audio",
-      samples: decodeLaw(bytes),
+      samples: decode(bytes),
       timestampMs: numberIn(media, "timestamp"),
       sequence: Number.isSafeInteger(chunk) ? chunk : undefined,
     };
   }
 
   return {
-    callerSampleRate: 8_000,
-    botSampleRate: 8_000,
+    callerSampleRate: sampleRate,
+    botSampleRate: options.codec === "L16" ? wideSampleRate : 8_000,
     decode(message) {
       switch (message.event) {
         case "media":
@@ -105,7 +118,7 @@ export function createCodec(start: JsonObject, _call: CallData, options: TelnyxO
     },
     // Telnyx rejects messages with less than 20 ms of audio.
     encodeAudio: (samples) =>
-      `{"event":"media","media":{"payload":"${Buffer.from(encodeLaw(samples).buffer).toString("base64")}"}}`,
+      `{"event":"media","media":{"payload":"${Buffer.from(encode(samples).buffer).toString("base64")}"}}`,
     encodeMark: (name) => JSON.stringify({ event: "mark", mark: { name } }),
     encodeClear: () => '{"event":"clear"}',
   };
@@ -116,13 +129,14 @@ function errorTitle(message: JsonObject): string {
   return textIn(objectIn(message, "payload"), "title") ?? textIn(objectIn(message, "error"), "title") ?? "an error";
 }
 
-function readLaw(message: JsonObject): "PCMU" | "PCMA" {
+function readFormat(message: JsonObject): { readonly codec: TelnyxOptions["codec"]; readonly sampleRate: number } {
   const format = objectIn(objectIn(message, "start"), "media_format");
   const encoding = textIn(format, "encoding") ?? "PCMU";
   const sampleRate = numberIn(format, "sample_rate") ?? 8_000;
-  const law = laws.get(encoding);
-  if (law && sampleRate === 8_000) return law;
+  const codec = codecs.get(encoding);
+  const rates = codec === "L16" ? [8_000, wideSampleRate, 24_000] : [8_000];
+  if (codec && rates.includes(sampleRate)) return { codec, sampleRate };
   throw new RunnerError("MEDIA_FORMAT_UNSUPPORTED", `The call uses ${encoding} at ${sampleRate} Hz.`, {
-    fix: "Allow only PCMU and PCMA at 8000 Hz on the connection of the number.",
+    fix: "Allow only PCMU and PCMA at 8000 Hz on the connection of the number, or request L16.",
   });
 }

@@ -8,12 +8,14 @@ test("reads settings from environment variables", () => {
     TELNYX_API_KEY: "a key",
     TELNYX_PUBLIC_KEY: publicKey,
     TELNYX_CODEC: "PCMA",
+    TELNYX_L16_BYTE_ORDER: "big-endian",
     TELNYX_API_URL: "http://127.0.0.1:1",
   };
   expect(resolveOptions(options, { env })).toEqual({
     apiKey: "a key",
     publicKey,
     codec: "PCMA",
+    l16ByteOrder: "big-endian",
     apiUrl: "http://127.0.0.1:1",
     verifySignatures: true,
   });

@@ -14,7 +14,9 @@ export interface TelnyxOptions extends CarrierOptions {
   /** Verifies webhooks: 32 bytes in base64, from the portal. */
   readonly publicKey: string | undefined;
   /** The codec of audio to Telnyx. Audio from Telnyx has the codec of the call's leg. */
-  readonly codec: "PCMU" | "PCMA";
+  readonly codec: "PCMU" | "PCMA" | "L16";
+  /** The byte order of L16, in both directions. */
+  readonly l16ByteOrder: "little-endian" | "big-endian";
   readonly apiUrl: string;
 }
 
@@ -32,9 +34,16 @@ export const options: OptionTable<TelnyxOptions> = {
     flag: "telnyx-codec",
     env: "TELNYX_CODEC",
     default: "PCMU",
-    description: "Codec of audio to Telnyx; TeXML of your own must name the same one",
-    schema: Type.Union([Type.Literal("PCMU"), Type.Literal("PCMA")]),
+    description:
+      "Codec of audio to Telnyx, which L16 also requests from Telnyx; TeXML of your own must name the same one",
+    schema: Type.Union([Type.Literal("PCMU"), Type.Literal("PCMA"), Type.Literal("L16")]),
     placeholder: "codec",
+  },
+  l16ByteOrder: {
+    env: "TELNYX_L16_BYTE_ORDER",
+    default: "little-endian",
+    description: "Byte order of L16: little-endian, or big-endian if both sides hear noise",
+    schema: Type.Union([Type.Literal("little-endian"), Type.Literal("big-endian")]),
   },
   apiUrl: apiUrlOption("TELNYX_API_URL", "https://api.telnyx.com"),
   verifySignatures: verifySignaturesOption(),

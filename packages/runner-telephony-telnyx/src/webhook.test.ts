@@ -6,6 +6,7 @@ import { webhook } from "./webhook.ts";
 test("the reply requests frames in both directions, in the configured codec", () => {
   const request = {
     method: "POST",
+    call: undefined,
     socketUrl: () => new URL("wss://bots.example.com/ws/3f?a=1&b=2"),
     bareSocketUrl: new URL("wss://bots.example.com/ws"),
   };
@@ -17,6 +18,9 @@ test("the reply requests frames in both directions, in the configured codec", ()
       "</Connect></Response>",
   );
   expect(answer("PCMA")).toContain('bidirectionalCodec="PCMA"');
+  expect(answer("L16")).toContain(
+    'bidirectionalMode="rtp" bidirectionalCodec="L16" bidirectionalSamplingRate="16000" codec="L16"/>',
+  );
 });
 
 test("the busy reply plays the busy tone", () => {

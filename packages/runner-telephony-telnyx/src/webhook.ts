@@ -1,4 +1,5 @@
 import { type CarrierWebhook, element, present, xmlDocument } from "@pipecat-ts/runner-telephony";
+import { wideSampleRate } from "./codec.ts";
 import type { TelnyxOptions } from "./options.ts";
 
 /** The webhook of a TeXML application: https://developers.telnyx.com/docs/voice/programmable-voice/texml-verbs/stream */
@@ -12,6 +13,8 @@ export const webhook: CarrierWebhook<TelnyxOptions> = {
       url: socketUrl().href,
       bidirectionalMode: "rtp",
       bidirectionalCodec: codec,
+      // The page does not list L16; the socket's does: https://developers.telnyx.com/api-reference/websockets/stream-call-media-over-websocket
+      ...(codec === "L16" ? { bidirectionalSamplingRate: String(wideSampleRate), codec } : {}),
     });
     return xmlDocument(element("Response", {}, element("Connect", {}, stream)));
   },

@@ -19,7 +19,7 @@ const plugin: CallerPlugin<TwilioOptions> = createPhoneCaller({
   options,
   signatures,
   api,
-  createDialect: ({ accountSid = `AC${hexDigits()}`, authToken }) => createDialect({ accountSid, authToken }),
+  createDialect: ({ accountSid = `AC${hexDigits()}`, authToken }) => createTwilioDialect({ accountSid, authToken }),
 });
 export default plugin;
 
@@ -32,10 +32,11 @@ export interface TwilioAccount {
 
 /** A Twilio on this machine, for tests of bots. Its requests are signed with the token of the account. */
 export function createFakeTwilio(account: TwilioAccount): FakeCarrier {
-  return createFakeCarrier(createDialect(account));
+  return createFakeCarrier(createTwilioDialect(account));
 }
 
-function createDialect({ accountSid, authToken }: TwilioAccount): PhoneDialect {
+/** The protocol of Twilio, for fakes of compatible carriers. */
+export function createTwilioDialect({ accountSid, authToken }: TwilioAccount): PhoneDialect {
   function signed(url: string, form: URLSearchParams): Readonly<Record<string, string>> {
     return authToken === undefined ? {} : { "x-twilio-signature": sign(url, form, authToken) };
   }

@@ -13,6 +13,7 @@ test("the reply equals the TwiML of Twilio's SDK", () => {
   const url = "wss://bots.example.com/ws/3f?a=1&b='2'";
   const request = {
     method: "POST",
+    call: undefined,
     socketUrl: () => new URL(url),
     bareSocketUrl: new URL("wss://bots.example.com/ws"),
   };

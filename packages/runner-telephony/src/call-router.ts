@@ -12,8 +12,8 @@ import type { CarrierIds } from "./carrier.ts";
 import { type JsonObject, parseObject } from "./json.ts";
 import { type SignatureVerification, signatureInvalid } from "./signature.ts";
 
-/** The socket path that all carriers share. */
-export const socketPath = "/ws";
+/** The socket path of carriers that have none of their own. */
+export const sharedSocketPath = "/ws";
 /** Largest message in bytes. The largest ones of carriers are 100 ms of 16-bit audio at 24,000 Hz in base64: 6.5 kB. */
 export const maxMessageBytes = 65_536;
 
@@ -25,7 +25,7 @@ const maxUnknown = 5;
 const maxEarlyMessages = 50;
 const maxEarlyBytes = 65_536;
 
-/** One carrier whose calls arrive on the shared socket path. */
+/** One carrier whose calls arrive on a socket path. */
 export interface RoutedCarrier {
   readonly runner: RunnerContext;
   readonly title: string;
@@ -45,11 +45,11 @@ export interface StartedCall {
   readonly callData: CallData;
   readonly socket: CallerSocket;
   readonly request: SocketRequest;
-  /** The session that the socket's URL names; absent for a bare `/ws`. */
+  /** The session that the socket's URL names; absent for a bare path. */
   readonly session: Session | undefined;
 }
 
-/** Routes sockets on a bare `/ws`, whose URL does not name a session, to the carrier that recognizes their start message. */
+/** Routes sockets on a bare path, whose URL does not name a session, to the carrier that recognizes their start message. */
 export interface CallRouter {
   /** Returns a function that removes the carrier. */
   add(carrier: RoutedCarrier): () => void;
@@ -61,9 +61,9 @@ export interface CallRouter {
   accept(socket: CallerSocket, request: SocketRequest): SocketHandlers;
 }
 
-/** The call router of a runner. */
-export function callRouterOf(runner: RunnerContext): CallRouter {
-  return runner.shared("telephony-call-router", createCallRouter);
+/** The call router of a socket path. */
+export function callRouterOf(runner: RunnerContext, path: string): CallRouter {
+  return runner.shared(`telephony-call-router:${path}`, createCallRouter);
 }
 
 function createCallRouter(): CallRouter {

@@ -37,6 +37,11 @@ export interface CarrierIds {
 
 /** The messages on the media stream socket. */
 export interface CarrierWire<Options> {
+  /**
+   * The path of the socket. Default `/ws`, where the start message tells the calls of several carriers apart. A path of its own also
+   * serves a carrier whose start message is the same as another one's.
+   */
+  readonly socketPath?: string;
   /** Whether the carrier ends a call by closing the socket, without a `stop` message. Default false. */
   readonly endsSilently?: boolean;
   /** The `event` of each message that may arrive before the start message. */
@@ -76,6 +81,8 @@ export interface WebhookCall {
 /** A webhook request to answer. */
 export interface WebhookRequest {
   readonly method: string;
+  /** What `recognizeCall` returned. */
+  readonly call: WebhookCall | undefined;
   /** Creates the call's session and returns its socket URL. Throws AT_CAPACITY and DRAINING. */
   socketUrl(): URL;
   /** The socket URL that is not bound to a session. */

@@ -36,10 +36,15 @@ export interface CallCodec {
   readonly sendAheadMs?: number;
   /** `undefined` for an unknown message, which is counted. */
   decode(message: JsonObject): CallEvent | undefined;
-  /** Encodes one frame: `frameMs` at `botSampleRate`. */
-  encodeAudio(samples: Int16Array): string;
-  /** The message that asks the carrier to report `played` when it has played everything before. */
-  encodeMark(mark: string): string;
+  /** Reads a binary message, for carriers that send audio without JSON. Without it, binary messages are counted as unknown. */
+  decodeBinary?(bytes: Buffer): CallEvent | undefined;
+  /** Encodes one frame: `frameMs` at `botSampleRate`. A text is sent as a text message, bytes as a binary one. */
+  encodeAudio(samples: Int16Array): string | Uint8Array;
+  /**
+   * The message that asks the carrier to report `played` when it has played everything before. Without it, the runner estimates
+   * what the caller has heard.
+   */
+  encodeMark?(mark: string): string;
   /** The message that makes the carrier drop audio that it has not played. */
   encodeClear(): string;
   /** The message that makes the carrier send DTMF. Without it, the API or audible tones are used. */

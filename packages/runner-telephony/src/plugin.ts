@@ -22,7 +22,7 @@ import {
   maxMessageBytes,
   type RoutedCarrier,
   type StartedCall,
-  socketPath,
+  sharedSocketPath,
 } from "./call-router.ts";
 import type { Carrier, CarrierOptions, WebhookCall } from "./carrier.ts";
 import { doctorChecks } from "./doctor.ts";
@@ -60,6 +60,7 @@ function openCarrier<Options extends CarrierOptions>(
   options: Options,
 ): OpenTransport {
   const { name, title, wire } = carrier;
+  const { socketPath = sharedSocketPath } = wire;
   const { pacer, settings } = runner;
   const rest = createRestClient({ vendor: title, unreachable: "CARRIER_REFUSED" });
   const verification = createSignatureVerification(carrier, options, settings);
@@ -196,7 +197,7 @@ function openCarrier<Options extends CarrierOptions>(
     acceptsAnyIds,
     answer,
   };
-  const router = callRouterOf(runner);
+  const router = callRouterOf(runner, socketPath);
   const removeFromRouter = router.add(routed);
   return {
     routes: createWebhook({ runner, carrier, options, verification, pendingCalls }),
@@ -232,7 +233,12 @@ function openCarrier<Options extends CarrierOptions>(
       },
       banner: () =>
         isReachable(settings)
-          ? [carrier.banner(runner.url(settings.transport === name ? "/" : `/${name}`), bareSocketUrl(runner))]
+          ? [
+              carrier.banner(
+                runner.url(settings.transport === name ? "/" : `/${name}`),
+                bareSocketUrl(runner, socketPath),
+              ),
+            ]
           : [],
     },
   };

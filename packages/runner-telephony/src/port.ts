@@ -67,7 +67,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
   function message(data: Buffer, isBinary: boolean): void {
     if (isOver) return;
     const parsed = isBinary ? undefined : parseObject(data.toString("utf8"));
-    const event = parsed && codec.decode(parsed);
+    const event = isBinary ? codec.decodeBinary?.(data) : parsed && codec.decode(parsed);
     if (!event) {
       skippedMessages += 1;
       if (skippedMessages === 1) logger.warn({ isBinary, isJson: parsed !== undefined }, "unknown message skipped");
@@ -153,6 +153,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     },
     connect(params) {
       autoHangUp = params.autoHangUp ?? true;
+      const { encodeMark } = codec;
       return {
         sampleRates: [codec.botSampleRate],
         frameMs: codec.frameMs ?? 40,
@@ -160,7 +161,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
         markEveryMs,
         send: ({ samples }) => socket.send(codec.encodeAudio(samples)),
         clear: () => socket.send(codec.encodeClear()),
-        mark: (mark) => socket.send(codec.encodeMark(mark)),
+        ...(encodeMark && { mark: (mark: string) => socket.send(encodeMark(mark)) }),
         bufferedBytes: () => socket.bufferedBytes,
         extend: (media) => ({ ...phoneMethods(media) }),
         close: endOnce,

@@ -8,7 +8,7 @@ import {
   type Session,
 } from "@pipecat-ts/runner-core";
 import { isPhoneNumber } from "./api.ts";
-import { socketPath } from "./call-router.ts";
+import { sharedSocketPath } from "./call-router.ts";
 import type { Carrier, CarrierDocument, CarrierOptions, WebhookCall, WebhookRequest } from "./carrier.ts";
 import { maxTextLength, present } from "./json.ts";
 import type { SignatureVerification } from "./signature.ts";
@@ -42,7 +42,8 @@ const maxBodyParameter = 16_384;
  */
 export function createWebhook<Options extends CarrierOptions>(settings: WebhookOptions<Options>): HttpRoute[] {
   const { runner, carrier, options, verification, pendingCalls } = settings;
-  const { title, webhook } = carrier;
+  const { title, webhook, wire } = carrier;
+  const { socketPath = sharedSocketPath } = wire;
   let warnedOnce = false;
   let warnedOfQuery = false;
 
@@ -72,12 +73,12 @@ export function createWebhook<Options extends CarrierOptions>(settings: WebhookO
       void pendingCalls.find(call.callId)?.end("caller-left");
       return webhook.ended ?? { type: "text/plain", body: "" };
     }
-    const url = bareSocketUrl(runner, ctx.req);
+    const url = bareSocketUrl(runner, socketPath, ctx.req);
     function socketUrl(): URL {
       if (!runner.settings.publicUrl) requireReachable(url);
       return runner.socketUrl(sessionOf(call, parameters), socketPath, ctx.req);
     }
-    return answerOrBusy({ method: ctx.method, socketUrl, bareSocketUrl: url });
+    return answerOrBusy({ method: ctx.method, call, socketUrl, bareSocketUrl: url });
   }
 
   function answerOrBusy(request: WebhookRequest): CarrierDocument {
@@ -155,8 +156,8 @@ function textsOf(fields: object): Parameters {
 }
 
 /** The socket URL that is not bound to a session. */
-export function bareSocketUrl(runner: RunnerContext, request?: RouteContext["req"]): URL {
-  return new URL(runner.url(socketPath, request).href.replace(/^http/, "ws"));
+export function bareSocketUrl(runner: RunnerContext, path: string, request?: RouteContext["req"]): URL {
+  return new URL(runner.url(path, request).href.replace(/^http/, "ws"));
 }
 
 /** The error when the carrier must reach this runner, and its public URL is not configured. */

@@ -99,7 +99,11 @@ export const transportFlags: Readonly<Record<string, readonly string[]>> = {
     "@pipecat-ts/runner-telephony-exotel",
     "@pipecat-ts/runner-telephony-plivo",
     "@pipecat-ts/runner-telephony-telnyx",
-    "@pipecat-ts/runner-telephony-twilio"
+    "@pipecat-ts/runner-telephony-twilio",
+    "@pipecat-ts/runner-telephony-vonage"
+  ],
+  "vonage-sample-rate": [
+    "@pipecat-ts/runner-telephony-vonage"
   ],
   "whatsapp": [
     "@pipecat-ts/runner-whatsapp"

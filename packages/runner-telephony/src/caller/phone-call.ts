@@ -75,7 +75,8 @@ export interface FarEnd {
   /** Duration of the audio in one message, in ms. */
   readonly frameMs: number;
   announce(): object[];
-  audio(samples: Int16Array): object;
+  /** An object is sent as JSON, bytes as a binary message. */
+  audio(samples: Int16Array): object | Uint8Array;
   digit(digit: string): object;
   played(mark: string): object;
   /** The message that confirms a clear, beside the pending marks. */
@@ -84,6 +85,8 @@ export interface FarEnd {
   stop?(): object;
   /** What a message from the runner asks for. */
   parse(message: Readonly<Record<string, unknown>>): RunnerMessage;
+  /** What a binary message from the runner asks for. Without it, the carrier rejects them. */
+  parseBinary?(bytes: Buffer): RunnerMessage;
 }
 
 /** What a message from the runner asks the carrier to do. */
@@ -115,8 +118,13 @@ export async function openCall(
   const protocolErrors: string[] = [];
   const dialed: string[] = [];
 
-  function send(message: object): void {
-    if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(message));
+  function send(message: object | Uint8Array): void {
+    if (socket.readyState !== socket.OPEN) return;
+    socket.send(message instanceof Uint8Array ? message : JSON.stringify(message));
+  }
+
+  function receiveBinary(bytes: Buffer): void {
+    follow(farEnd.parseBinary?.(bytes) ?? { protocolError: "the message is binary" });
   }
 
   function receive(text: string): void {
@@ -129,7 +137,10 @@ export async function openCall(
       protocolErrors.push(`malformed message: ${(error as Error).message}`);
       return;
     }
-    const { audio, mark, clear, digits, protocolError, reply } = asked;
+    follow(asked);
+  }
+
+  function follow({ audio, mark, clear, digits, protocolError, reply }: RunnerMessage): void {
     if (audio) playout.enqueue({ ...audio, channels: 1 });
     if (mark !== undefined) playout.whenPlayed(() => network.message(() => send(farEnd.played(mark))));
     if (clear) {
@@ -143,7 +154,9 @@ export async function openCall(
   }
 
   socket.on("error", () => socket.terminate());
-  socket.on("message", (data) => network.message(() => receive(String(data))));
+  socket.on("message", (data, isBinary) => {
+    network.message(() => (isBinary ? receiveBinary(data as Buffer) : receive(String(data))));
+  });
   const closed = new Promise<CallEnd>((resolve) => {
     socket.once("close", (code, reason) => {
       network.close();

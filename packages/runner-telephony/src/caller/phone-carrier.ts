@@ -9,6 +9,8 @@ import { type CallFacts, type CallOptions, type FarEnd, openCall, type PhoneCall
 export interface PhoneDialect {
   /** The name of its transport. */
   readonly name: string;
+  /** The path of its sockets. Default `/ws`. */
+  readonly socketPath?: string;
   /** Ids for a new call, in the shape of the carrier's. Default: texts with a UUID. */
   newIds?(): Pick<CallFacts, "callId" | "streamId">;
   /** The signed webhook request for an incoming call. Without it, calls start on the socket. */
@@ -75,7 +77,7 @@ export function createFakeCarrier(dialect: PhoneDialect): FakeCarrier {
       const facts: CallFacts = { ...ids, callId, from, to, document: "" };
       const local = (url: URL) => localUrl(url, publicUrl, at);
       const reply = socketUrl === undefined ? await requestWebhook(facts, options, publicUrl, local) : undefined;
-      const url = new URL(socketUrl ?? reply?.socketUrl ?? bareSocketUrl(publicUrl));
+      const url = new URL(socketUrl ?? reply?.socketUrl ?? bareSocketUrl(publicUrl, dialect.socketPath));
       const headers = dialect.upgradeHeaders?.(url) ?? {};
       const known = { ...facts, document: reply?.document ?? "" };
       const call = await openCall(dialect.createFarEnd(known), known, local(url), headers, options.network);
@@ -107,8 +109,8 @@ export function createFakeCarrier(dialect: PhoneDialect): FakeCarrier {
   }
 }
 
-function bareSocketUrl(base: URL): URL {
-  const url = new URL(`${base.href.replace(/\/$/, "")}/ws`);
+function bareSocketUrl(base: URL, path = "/ws"): URL {
+  const url = new URL(`${base.href.replace(/\/$/, "")}${path}`);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url;
 }

@@ -1,0 +1,43 @@
+import type { CallData } from "@pipecat-ts/runner-core";
+import { type ApiRequest, apiPath, type CarrierApi } from "@pipecat-ts/runner-telephony";
+import { createJwt } from "./jwt.ts";
+import type { VonageOptions } from "./options.ts";
+
+/** Vonage's REST API for calls: https://developer.vonage.com/en/api/voice */
+export const api: CarrierApi<VonageOptions> = {
+  isReady: ({ applicationId, privateKey }) => applicationId !== undefined && privateKey !== undefined,
+  fix: "Set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY.",
+  probe(options) {
+    const url = apiPath(options.apiUrl, "v1", "calls");
+    url.searchParams.set("page_size", "1");
+    return { method: "GET", url, headers: headersOf(options) };
+  },
+  hangUp: (call, options) => ({
+    ...update(call, [], { action: "hangup" }, options),
+    isDone: ({ status }) => status === 404,
+  }),
+  transfer(call, number, options) {
+    // Vonage writes phone numbers without a plus sign, and shows the callee a number of the account only.
+    const endpoint = /^sips?:/.test(number)
+      ? { type: "sip", uri: number }
+      : { type: "phone", number: number.replace("+", "") };
+    const ncco = [{ action: "connect", from: call.to, endpoint: [endpoint] }];
+    return update(call, [], { action: "transfer", destination: { type: "ncco", ncco } }, options);
+  },
+  // Vonage's pause of 500 ms is a `p`.
+  sendDtmf: (call, digits, options) => update(call, ["dtmf"], { digits: digits.replaceAll("w", "p") }, options),
+};
+
+function update(call: CallData, path: readonly string[], body: object, options: VonageOptions): ApiRequest {
+  return {
+    method: "PUT",
+    url: apiPath(options.apiUrl, "v1", "calls", call.callId, ...path),
+    headers: { ...headersOf(options), "content-type": "application/json" },
+    body: JSON.stringify(body),
+  };
+}
+
+/** https://developer.vonage.com/en/getting-started/concepts/authentication#json-web-tokens */
+function headersOf({ applicationId, privateKey }: VonageOptions): { readonly authorization: string } {
+  return { authorization: `Bearer ${createJwt({ application_id: applicationId }, privateKey ?? "")}` };
+}

@@ -1,0 +1,2 @@
+export type { PhoneTransport } from "@pipecat-ts/runner-telephony";
+export type { VonageCallData, VonageParams, VonageRunnerArguments } from "./arguments.ts";
