@@ -54,12 +54,7 @@ export interface PoolOptions {
 export interface WorkerPool {
   readonly sessions: SessionTable;
   /** Workers by state, for metrics. `idle`: ready, and without a session. */
-  readonly counts: {
-    readonly starting: number;
-    readonly idle: number;
-    readonly busy: number;
-    readonly retiring: number;
-  };
+  readonly counts: Readonly<Record<"starting" | "idle" | "busy" | "retiring", number>>;
   /** Whether a worker takes new callers. */
   readonly isReady: boolean;
   /** Starts the first worker. Rejects with the error of its bot. */
