@@ -7,6 +7,7 @@ import { describe, expect, test, vi } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
 import { dockerfileText } from "../packages/create-pipecat-bot/src/project-texts.ts";
 import { commandFlags } from "../packages/runner-cli/src/flags.ts";
+import { fleetFlags } from "../packages/runner-fleet/src/options.ts";
 import { isolationFlags } from "../packages/runner-gateway/src/options.ts";
 
 const read = (path: string) => readFileSync(new URL(`../deploy/${path}`, import.meta.url), "utf8");
@@ -16,21 +17,25 @@ const files = {
   "nginx.conf": read("nginx.conf"),
   Caddyfile: read("Caddyfile"),
   "kubernetes.yaml": read("kubernetes.yaml"),
+  "kubernetes-fleet.yaml": read("kubernetes-fleet.yaml"),
   "Dockerfile with npm": dockerfileText("npm"),
   "Dockerfile with pnpm": dockerfileText("pnpm"),
 };
 
 /** The options of the runner and of the transport whose options these files set. */
-const definitions = [runnerFlags, commandFlags, isolationFlags, (webrtc as TransportPlugin).options ?? {}].flatMap(
-  (table) => Object.values<OptionDefinition>(table),
-);
+const definitions = [
+  runnerFlags,
+  commandFlags,
+  isolationFlags,
+  fleetFlags,
+  (webrtc as TransportPlugin).options ?? {},
+].flatMap((table) => Object.values<OptionDefinition>(table));
 const port = runnerFlags.port.default;
 const drainSeconds = runnerFlags.shutdownTimeout.default ?? 0;
 
 /** Flags of docker, kubectl and package managers. */
-const otherFlags = "from from-env-file init env-file interval timeout start-period prod omit frozen-lockfile".split(
-  " ",
-);
+const otherFlags =
+  "from from-env-file patch-file init env-file interval timeout start-period prod omit frozen-lockfile".split(" ");
 
 test.each(Object.entries(files))("%s names only flags and variables that exist", (_, text) => {
   const known = [...definitions.flatMap(({ flag = [], env = [] }) => [flag, env].flat()), ...otherFlags];
@@ -90,6 +95,16 @@ describe("kubernetes.yaml", () => {
     for (const { value } of container.env) expect(value).toBeTypeOf("string");
     expect(variable("PIPECAT_UDP_PORTS")).toMatch(/^\d+-\d+$/);
   });
+});
+
+test("kubernetes-fleet.yaml changes the Deployment of kubernetes.yaml, and scales it at 70 % of its calls", () => {
+  const [deployment] = parseAllDocuments(files["kubernetes.yaml"]).map((each) => each.toJS());
+  const [patch, scaled] = parseAllDocuments(files["kubernetes-fleet.yaml"]).map((each) => each.toJS());
+  const [container] = deployment.spec.template.spec.containers;
+  expect(patch.spec.template.spec.containers[0].name).toBe(container.name);
+  expect(scaled.spec.scaleTargetRef.name).toBe(deployment.metadata.name);
+  const { value } = container.env.find(({ name }: { readonly name: string }) => name === "PIPECAT_RUNNER_MAX_SESSIONS");
+  expect(Number(scaled.spec.triggers[0].metadata.threshold)).toBe(0.7 * Number(value));
 });
 
 describe("Dockerfile", () => {

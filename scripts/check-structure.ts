@@ -17,8 +17,10 @@ const allowedDependencies: Readonly<Record<string, readonly string[]>> = {
   "runner-host": ["runner-sessions", "runner-files", "runner-openapi", "runner-core", "rtvi"],
   "runner-capture": ["runner-host", "runner-core"],
   "runner-gateway": ["runner-host", "runner-core"],
+  "runner-fleet": ["runner-gateway", "runner-host", "runner-core"],
+  "runner-fleet-redis": ["runner-fleet", "runner-core"],
   "runner-cli": [
-    ...["runner-gateway", "runner-capture", "runner-host", "runner-files", "runner-core"],
+    ...["runner-fleet", "runner-gateway", "runner-capture", "runner-host", "runner-files", "runner-core"],
     ...["rtvi", "audio", "browser-client"],
   ],
   "runner-testing": [
@@ -39,6 +41,8 @@ const withoutTransportNames = [
   "runner-host",
   "runner-capture",
   "runner-gateway",
+  "runner-fleet",
+  "runner-fleet-redis",
   "runner-cli",
 ];
 const transportNames = /\b(websocket|webrtc|daily|livekit|twilio|telnyx|plivo|exotel|vonage|whatsapp)["'`]/i;

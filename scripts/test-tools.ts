@@ -1,5 +1,5 @@
 /**
- * Finds the two programs that tests need and npm cannot install: Chromium and coturn's TURN server. Run as a program, it
+ * Finds the programs that tests need and npm cannot install: Chromium, coturn's TURN server and Redis. Run as a program, it
  * installs the missing ones with apt where it may, and otherwise prints the command to run and exits with 1.
  */
 import { execFileSync, spawnSync } from "node:child_process";
@@ -25,6 +25,11 @@ export function findChromium(env: Environment = process.env): string | undefined
 /** coturn's `turnserver`. */
 export function findTurnServer(env: Environment = process.env): string | undefined {
   return onPath(["turnserver"], env).find(isExecutable);
+}
+
+/** The server of Redis, or of Valkey. */
+export function findRedisServer(env: Environment = process.env): string | undefined {
+  return onPath(["redis-server", "valkey-server"], env).find(isExecutable);
 }
 
 function onPath(names: readonly string[], { PATH = "" }: Environment): readonly string[] {
@@ -55,7 +60,11 @@ function isExecutable(file: string): boolean {
 
 /** Debian's names of the packages that are missing. */
 function missingPackages(): readonly string[] {
-  return [...(findChromium() ? [] : ["chromium"]), ...(findTurnServer() ? [] : ["coturn"])];
+  return [
+    ...(findChromium() ? [] : ["chromium"]),
+    ...(findTurnServer() ? [] : ["coturn"]),
+    ...(findRedisServer() ? [] : ["redis-server"]),
+  ];
 }
 
 /** The words to put before apt-get; `undefined` where this user may not install packages without a password. */
@@ -101,7 +110,7 @@ function main(): void {
   if (remaining.length === 0) return;
   const command =
     process.platform === "darwin"
-      ? `brew install ${remaining.join(" ")}`
+      ? `brew install ${remaining.join(" ").replace("redis-server", "redis")}`
       : `sudo apt-get update && sudo apt-get install -y --no-install-recommends ${remaining.join(" ")}`;
   stop(`The tests need ${remaining.join(" and ")}. Run: ${command}`);
 }

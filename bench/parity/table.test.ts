@@ -6,6 +6,7 @@ import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import { expect, test } from "vitest";
 import { commandFlags } from "../../packages/runner-cli/src/flags.ts";
 import { createFileStorage } from "../../packages/runner-files/src/index.ts";
+import { fleetFlags } from "../../packages/runner-fleet/src/options.ts";
 import { isolationFlags } from "../../packages/runner-gateway/src/options.ts";
 import { setups } from "./requests.ts";
 import { hasRow, missingNames } from "./table.ts";
@@ -20,6 +21,7 @@ const options: readonly OptionDefinition[] = [
   runnerFlags,
   commandFlags,
   isolationFlags,
+  fleetFlags,
   ...plugins.map((plugin) => plugin.options ?? {}),
 ].flatMap((table) => Object.values(table));
 
@@ -49,11 +51,11 @@ test("docs/parity.md has every route", async () => {
   const document = (await (await fetch(new URL("/openapi.json", runner.url))).json()) as { readonly paths: object };
   await runner.close();
   const carriers = plugins.map(({ name }) => `/${name}`);
-  const paths = Object.keys(document.paths).map((path) =>
-    carriers.includes(path) && path !== "/daily"
-      ? "/{carrier}"
-      : path.replace("{sessionId}", "{id}").replace("{credential}", "{token}"),
-  );
+  const paths = Object.keys(document.paths).map((path) => {
+    const carrier = carriers.find((name) => path === name || path.startsWith(`${name}/`));
+    if (carrier !== undefined && carrier !== "/daily") return path.replace(carrier, "/{carrier}");
+    return path.replace("{sessionId}", "{id}").replace("{credential}", "{token}");
+  });
   expect(paths.length).toBeGreaterThan(20);
   expect(missingNames(paths)).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { closest, type OptionDefinition, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
+import { fleetFlags } from "@pipecat-ts/runner-fleet/options";
 import { isolationFlags } from "@pipecat-ts/runner-gateway/options";
 import { runnerFlags } from "@pipecat-ts/runner-host";
 import { type CAC, cac } from "cac";
@@ -28,7 +29,7 @@ import { type ReloadedModules, reloadModules } from "./reload-modules.ts";
 /** The runner's own flags. */
 export const runnerGroup: FlagGroup = {
   name: "Options",
-  table: { ...runnerFlags, ...isolationFlags, ...commandFlags },
+  table: { ...runnerFlags, ...isolationFlags, ...fleetFlags, ...commandFlags },
 };
 
 /** A command line, read in the project that its bot belongs to. */

@@ -3,7 +3,7 @@ import type { Runner } from "@pipecat-ts/runner-host";
 import { notesOf, printBanner } from "./banner.ts";
 import { type CommandLine, parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
 import { type CommandFlags, commandFlags } from "./flags.ts";
-import { readIsolation, runIsolated } from "./isolated.ts";
+import { readGatewayCommand, runGateway } from "./gateway.ts";
 import { listenForKeys } from "./keys.ts";
 import { openBrowser } from "./open-browser.ts";
 import { failureText } from "./output.ts";
@@ -52,8 +52,8 @@ async function execute(
   itself: string | undefined,
   restart: () => Promise<void>,
 ): Promise<number> {
-  const isolated = readIsolation(argv, itself);
-  if (isolated) return await runIsolated(isolated);
+  const command = readGatewayCommand(argv, itself);
+  if (command) return await runGateway(command);
   const line = await readCommandLine(argv, itself, subcommands);
   if (line === undefined) return 0;
   const { open, direct } = resolveOptions(commandFlags, { given: line.given });

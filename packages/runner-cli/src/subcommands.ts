@@ -34,6 +34,12 @@ export const subcommands: readonly Subcommand[] = [
       "Instead of a bot: checks what the runner needs, such as keys, ports and the public URL, and says how to fix what is missing. Name the bot and the options after it; --json prints JSON.",
     run: async (argv) => (await import("./doctor-command.ts")).doctor(argv),
   },
+  {
+    name: "fleet",
+    description:
+      "Instead of a bot: lists the machines of the fleet in --fleet or PIPECAT_FLEET. fleet drain <node> sends new callers to the others, and ends a machine after its last call. See pipecat-runner fleet --help.",
+    run: async (argv) => (await import("./fleet-command.ts")).fleetCommand(argv),
+  },
 ];
 
 function printTypeFile(argv: readonly string[]): number {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
@@ -21,7 +21,7 @@ test("the gateway closes the connection to a worker, because a worker that did s
     ...{ method: "POST", url: "/sessions/one", headers, rawHeaders: Object.entries(headers).flat(), socket: {} },
   });
   const response = Object.assign(new PassThrough(), { writeHead: () => undefined });
-  const pool = { sessions: { ownerOf: () => 1 }, get: () => ({ path }) };
+  const pool = { sessions: { ownerOf: () => 1 }, get: () => ({ number: 1, connect: () => connect(path) }) };
   await forward(
     { pool, streams: () => undefined, resent: () => undefined } as unknown as ForwardOptions,
     request as unknown as IncomingMessage,

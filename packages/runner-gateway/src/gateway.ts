@@ -4,7 +4,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type CloseReason, RunnerError } from "@pipecat-ts/runner-core";
+import { setTimeout } from "node:timers/promises";
+import { type CloseReason, isRunnerError, RunnerError } from "@pipecat-ts/runner-core";
 import {
   createFront,
   type HttpServer,
@@ -12,14 +13,22 @@ import {
   type RunnerOptions,
   reportEnded,
 } from "@pipecat-ts/runner-host";
-import { findOwner, forward } from "./forward.ts";
-import { passUpgrade, stopReading } from "./hand-over.ts";
+import { nameClient } from "./attached-runner.ts";
+import type { Fleet, LocalNode, NodeLoad, Peer } from "./fleet.ts";
+import { findOwner, forward, isPeer } from "./forward.ts";
+import { offerUpgrade, passUpgrade, pipeUpgrade } from "./hand-over.ts";
+import { rejectedHeader } from "./headers.ts";
 import type { ReadyMessage } from "./messages.ts";
 import { createGatewayMetrics } from "./metrics.ts";
 import type { IsolationFlags } from "./options.ts";
 import { createNode } from "./owner-id.ts";
 import { createPool } from "./pool.ts";
-import { createWorkerStarter, type StartWorker, type WorkerProgram } from "./worker-process.ts";
+import { createWorkerStarter, type StartWorker, type Upgrade, type WorkerProgram } from "./worker-process.ts";
+
+/** From the announcement that a node drains until the others have read it, in ms: they read the directory every second. */
+const announcedMs = 1_500;
+/** How long a node that drains waits for the callers of its pending sessions, in ms. */
+const pendingMs = 10_000;
 
 export interface GatewayOptions {
   /** The options of the runner that concern the public server: addresses, access control, limits. */
@@ -27,6 +36,8 @@ export interface GatewayOptions {
   readonly isolation: Omit<IsolationFlags, "isolation">;
   /** The program of the workers, or how to start one. */
   readonly workers: Omit<WorkerProgram, "memoryMb"> | StartWorker;
+  /** The other machines, if there are any. */
+  readonly fleet?: Fleet | undefined;
   /** Called when a worker has exited, for whatever reason. */
   onWorkerExit?(): void;
 }
@@ -57,7 +68,7 @@ export interface Gateway {
 }
 
 /** Creates a gateway. Opens nothing before `listen()`. Throws OPTION_INVALID. */
-export function createGateway({ runner, isolation, workers, onWorkerExit }: GatewayOptions): Gateway {
+export function createGateway({ runner, isolation, workers, fleet, onWorkerExit }: GatewayOptions): Gateway {
   const { logger } = runner;
   const front = createFront(runner);
   const { maxSessions, shutdownTimeoutMs } = front.settings;
@@ -73,13 +84,19 @@ export function createGateway({ runner, isolation, workers, onWorkerExit }: Gate
   let report: ReadyMessage | undefined;
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
+  /** New callers go to other nodes. */
+  let isLeaving = false;
+  /** Resolves when the node knows the others, and they know it. */
+  const joined = Promise.withResolvers<void>();
+  /** Callers' connections that pass through this process to other nodes. */
+  const passing = new Set<Duplex>();
 
   const pool = createPool({
     start,
     node,
     folder: () => required(folder),
     url: () => required(server).url,
-    ...{ maxSessions, workerSessions, maxWorkers, warmWorkers, workerCalls, shutdownTimeoutMs, logger },
+    ...{ maxSessions, workerSessions, maxWorkers, warmWorkers, workerCalls, shutdownTimeoutMs, logger, claims: fleet },
     onExit(exit, counters) {
       metrics.workerExited(exit, counters);
       onWorkerExit?.();
@@ -87,7 +104,7 @@ export function createGateway({ runner, isolation, workers, onWorkerExit }: Gate
     onSilent: () => metrics.workerSilent(),
     onSessionEnded: (transport: string, reason: CloseReason) => front.metrics.sessionEnded(transport, reason),
   });
-  const metrics = createGatewayMetrics(front.metrics, pool);
+  const metrics = createGatewayMetrics(front.metrics, pool, fleet);
 
   function required<T>(value: T | undefined): T {
     if (value === undefined) throw new Error("The gateway does not listen.");
@@ -109,7 +126,7 @@ export function createGateway({ runner, isolation, workers, onWorkerExit }: Gate
       sendJson(response, { status: "ok" });
     } else if (method === "GET" && path === "/readyz") {
       front.checkRequest(request);
-      if (!pool.isReady) throw notReady();
+      if (!pool.isReady || isLeaving) throw notReady();
       sendJson(response, { status: "ok" });
     } else if (method === "GET" && path === "/metrics") {
       front.requireOperator(request);
@@ -135,17 +152,76 @@ export function createGateway({ runner, isolation, workers, onWorkerExit }: Gate
   async function request(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = incoming.url?.replace(/[?#].*/s, "") ?? "/";
     if (await answerItself(path, incoming, response)) return;
-    await forward({ pool, streams: front.streams, resent: metrics.requestResent }, incoming, response);
+    await joined.promise;
+    const forwarded = () => metrics.forwarded("request");
+    const options = { pool, fleet, isLeaving, forwarded, streams: front.streams, resent: metrics.requestResent };
+    await forward(options, incoming, response);
   }
 
-  async function upgrade(incoming: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
-    const isStopped = stopReading(connection);
-    const owner = findOwner(pool, incoming);
-    const place = owner ? undefined : await pool.place();
-    if (connection.destroyed) return place?.release();
-    const worker = owner ?? required(place).worker;
-    passUpgrade(worker, { request: incoming, connection, head, isStopped }, place?.release);
+  async function upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
+    await joined.promise;
+    const incoming = { request, connection, head };
+    const owner = await findOwner(pool, fleet, request);
+    if (isPeer(owner)) return pipeUpgrade(await connectPassing(owner, connection), incoming);
+    if (!owner && isLeaving && (await offerUpgradeToAll(incoming))) return;
+    try {
+      await upgradeHere(incoming);
+    } catch (error) {
+      if (isLeaving || !isFull(error) || !(await offerUpgradeToAll(incoming))) throw error;
+    }
   }
+
+  async function upgradeHere(incoming: Upgrade): Promise<void> {
+    const owner = await findOwner(pool, undefined, incoming.request);
+    if (owner && !isPeer(owner)) return passUpgrade(owner, incoming);
+    const place = await pool.place();
+    if (incoming.connection.destroyed) return place.release();
+    passUpgrade(place.worker, incoming, place.release);
+  }
+
+  /** Connects to the other node for this connection of a caller. */
+  async function connectPassing(peer: Peer, connection: Duplex): Promise<Duplex> {
+    const upstream = await peer.connect();
+    metrics.forwarded("socket");
+    if (connection.destroyed) return upstream;
+    passing.add(connection);
+    connection.once("close", () => passing.delete(connection));
+    return upstream;
+  }
+
+  /** Sends an upgrade to another node. Resolves to false when none takes it. */
+  async function offerUpgradeToAll(incoming: Upgrade): Promise<boolean> {
+    for (const peer of fleet?.candidates() ?? []) {
+      const upstream = await connectPassing(peer, incoming.connection).catch(() => undefined);
+      // A node that ends before it answers has not taken the caller.
+      if (upstream && (await offerUpgrade(upstream, incoming).catch(() => false))) return true;
+    }
+    return false;
+  }
+
+  /** How this node answers the others. */
+  const own: LocalNode = {
+    id: node,
+    get load(): NodeLoad {
+      const limit = Math.min(maxSessions, maxWorkers * workerSessions);
+      const places = Number.isFinite(limit) ? limit : null;
+      return { state: isLeaving ? "draining" : "ready", ...pool.sessions.counts, places };
+    },
+    ...front.answer(
+      {
+        async request(incoming, response) {
+          nameClient(incoming);
+          const { streams } = front;
+          await forward({ pool, tellsRejection: true, streams, resent: metrics.requestResent }, incoming, response);
+        },
+        async upgrade(request, connection, head) {
+          nameClient(request);
+          await upgradeHere({ request, connection, head });
+        },
+      },
+      (error) => (isFull(error) ? { [rejectedHeader]: "1" } : {}),
+    ),
+  };
 
   async function reload(): Promise<void> {
     try {
@@ -162,6 +238,8 @@ export function createGateway({ runner, isolation, workers, onWorkerExit }: Gate
     server = await front.open({ request, upgrade });
     report = await pool.open();
     requireNoListeners(report);
+    await fleet?.join(own);
+    joined.resolve();
   }
 
   /** A server of a transport's own has one port, which only one worker can open. */
@@ -178,7 +256,9 @@ export function createGateway({ runner, isolation, workers, onWorkerExit }: Gate
   }
 
   async function release(): Promise<void> {
-    await server?.close();
+    for (const connection of passing) connection.destroy();
+    joined.resolve();
+    await Promise.all([server?.close(), fleet?.leave()]);
     if (folder === undefined) return;
     rmSync(folder, { recursive: true, force: true });
     folder = undefined;
@@ -192,6 +272,26 @@ export function createGateway({ runner, isolation, workers, onWorkerExit }: Gate
   async function stop(how: "drain" | "close"): Promise<void> {
     await pool.stop(how);
     await release();
+  }
+
+  async function drainAndStop(): Promise<void> {
+    const endMs = performance.now() + shutdownTimeoutMs;
+    if (fleet) await sendCallersElsewhere(fleet);
+    await pool.stop("drain");
+    await waitWhile(() => passing.size > 0, endMs);
+    await close();
+  }
+
+  /** Lets the others take new callers. Callers whose session waits for them here still come, for a while. */
+  async function sendCallersElsewhere({ announce }: Fleet): Promise<void> {
+    isLeaving = true;
+    const [earliestMs, latestMs] = [announcedMs, pendingMs].map((ms) => performance.now() + ms) as [number, number];
+    await announce();
+    await waitWhile(() => performance.now() < earliestMs || pool.sessions.counts.pending > 0, latestMs);
+  }
+
+  async function waitWhile(condition: () => boolean, endMs: number): Promise<void> {
+    while (!closing && performance.now() < endMs && condition()) await setTimeout(50);
   }
 
   return {
@@ -215,7 +315,7 @@ export function createGateway({ runner, isolation, workers, onWorkerExit }: Gate
     },
     reload,
     drain() {
-      draining ??= stop("drain");
+      draining ??= drainAndStop();
       return draining;
     },
     close,
@@ -229,6 +329,11 @@ export function createGateway({ runner, isolation, workers, onWorkerExit }: Gate
       rmSync(removed, { recursive: true, force: true });
     },
   };
+}
+
+/** Whether an error means that another node may take the caller. */
+function isFull(error: unknown): boolean {
+  return isRunnerError(error) && ["AT_CAPACITY", "DRAINING", "WORKER_FAILED"].includes(error.code);
 }
 
 function notReady(): RunnerError {

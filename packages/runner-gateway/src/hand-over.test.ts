@@ -4,8 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { PassThrough } from "node:stream";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
-import { passUpgrade, stopReading } from "./hand-over.ts";
-import type { WorkerProcess } from "./worker-process.ts";
+import { pipeUpgrade, stopReading } from "./hand-over.ts";
 
 /** Both ends of a connection. */
 async function openConnection(): Promise<{ readonly near: Socket; readonly far: Socket }> {
@@ -37,7 +36,7 @@ test("a connection that cannot be handed over is reported", () => {
 });
 
 test("such a connection passes through this process, with its caller's address and without headers that only the gateway may send", async () => {
-  const { near, far } = await openConnection();
+  const { near: connection, far } = await openConnection();
   const path = `\0gateway-test-${process.pid}`;
   const worker = createServer({ allowHalfOpen: true });
   await once(worker.listen(path), "listening");
@@ -46,18 +45,12 @@ test("such a connection passes through this process, with its caller's address a
     ...{ method: "GET", url: "/fake", httpVersion: "1.1", socket: { remoteAddress: "10.0.0.1" } },
     rawHeaders: ["Host", "x", "X-Pipecat-Client", "1.2.3.4"],
   } as unknown as IncomingMessage;
-  let closed = false;
-  passUpgrade(
-    { path } as WorkerProcess,
-    { request, connection: near, head: Buffer.from("first"), isStopped: false },
-    () => {
-      closed = true;
-    },
-  );
+  const toWorker = connect({ path, allowHalfOpen: true });
+  pipeUpgrade(toWorker, { request, connection, head: Buffer.from("first") });
   const [upstream] = (await once(worker, "connection")) as [Socket];
   far.end("second");
   expect(await text(upstream)).toBe("GET /fake HTTP/1.1\r\nHost: x\r\nx-pipecat-client: 10.0.0.1\r\n\r\nfirstsecond");
   upstream.end("answer");
   expect(await text(far)).toBe("answer");
-  await expect.poll(() => closed).toBe(true);
+  await expect.poll(() => connection.destroyed && toWorker.destroyed).toBe(true);
 });

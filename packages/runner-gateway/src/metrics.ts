@@ -1,5 +1,6 @@
 import { aggregateMetrics, type MetricValues, sumMetrics } from "@pipecat-ts/runner-host";
 import { Counter, Gauge, Registry } from "prom-client";
+import type { Fleet } from "./fleet.ts";
 import type { WorkerPool } from "./pool.ts";
 import type { WorkerExit } from "./worker-process.ts";
 
@@ -10,8 +11,10 @@ export interface GatewayMetrics {
   /** Keeps the counters of a worker that has ended, so that the sums never fall. */
   workerExited(exit: WorkerExit, lastCounters: MetricValues): void;
   workerSilent(): void;
-  /** A worker's rejection was not the response: another worker got the request. */
+  /** A rejection was not the response: another worker or node got the request. */
   requestResent(): void;
+  /** A request or a socket was sent to another node. */
+  forwarded(kind: "request" | "socket"): void;
 }
 
 /** The gateway counts how sessions end, because a worker that crashes cannot report its latest ones. */
@@ -23,6 +26,7 @@ function withoutEndings(values: MetricValues): MetricValues {
 export function createGatewayMetrics(
   own: { values(): Promise<MetricValues> },
   pool: Pick<WorkerPool, "all" | "counts">,
+  fleet?: Fleet,
 ): GatewayMetrics {
   const registry = new Registry();
   const registers = [registry];
@@ -42,6 +46,14 @@ export function createGatewayMetrics(
     help: "Requests that a full worker rejected, and another one got. pipecat_rejections_total counts these rejections too.",
     registers,
   });
+  const forwarded =
+    fleet &&
+    new Counter({
+      name: "pipecat_fleet_forwarded_total",
+      help: "Requests and sockets that this node sent to another one.",
+      labelNames: ["kind"],
+      registers,
+    });
   new Gauge({
     name: "pipecat_workers",
     help: "Worker processes, by state.",
@@ -59,7 +71,7 @@ export function createGatewayMetrics(
       // Of workers that have ended by now: one that ends meanwhile is among the others.
       const past = ended;
       const workers = await Promise.all(pool.all().map((worker) => worker.metrics()));
-      const gateway = await Promise.all([own.values(), registry.getMetricsAsJSON()]);
+      const gateway = await Promise.all([own.values(), registry.getMetricsAsJSON(), fleet?.metrics() ?? []]);
       return await aggregateMetrics([...gateway, ...[await past, ...workers].map(withoutEndings)]);
     },
     workerExited({ cause }, lastCounters) {
@@ -68,5 +80,6 @@ export function createGatewayMetrics(
     },
     workerSilent: () => silent.inc(),
     requestResent: () => resent.inc(),
+    forwarded: (kind) => forwarded?.inc({ kind }),
   };
 }

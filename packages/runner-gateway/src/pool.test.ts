@@ -1,3 +1,4 @@
+import { Socket } from "node:net";
 import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { ReadyMessage, SessionMessage } from "./messages.ts";
@@ -75,6 +76,7 @@ function createWorker(number: number, events: WorkerEvents): { worker: FakeWorke
       ready: ready.promise,
       exited: exited.promise,
       isResponsive: async () => true,
+      connect: () => new Socket(),
       handOver: () => undefined,
       metrics: async () => [],
       cleanUp: () => undefined,

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { type CloseReason, type Logger, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import { createPermits, type MetricValues } from "@pipecat-ts/runner-host";
+import type { KeyClaims } from "./fleet.ts";
 import { createMembers, type Member, type Place } from "./members.ts";
 import type { ReadyMessage } from "./messages.ts";
 import { createSessionTable, type SessionTable } from "./session-table.ts";
@@ -42,6 +43,7 @@ export interface PoolOptions {
   /** Sessions after which a worker is replaced; `Infinity` without a limit. */
   readonly workerCalls: number;
   readonly shutdownTimeoutMs: number;
+  readonly claims?: KeyClaims | undefined;
   readonly logger: Logger;
   onExit(exit: WorkerExit, lastCounters: MetricValues): void;
   onSilent(): void;
@@ -52,12 +54,7 @@ export interface PoolOptions {
 export interface WorkerPool {
   readonly sessions: SessionTable;
   /** Workers by state, for metrics. `idle`: ready, and without a session. */
-  readonly counts: {
-    readonly starting: number;
-    readonly idle: number;
-    readonly busy: number;
-    readonly retiring: number;
-  };
+  readonly counts: Readonly<Record<"starting" | "idle" | "busy" | "retiring", number>>;
   /** Whether a worker takes new callers. */
   readonly isReady: boolean;
   /** Starts the first worker. Rejects with the error of its bot. */
@@ -86,7 +83,7 @@ export interface WorkerPool {
 
 export function createPool(options: PoolOptions): WorkerPool {
   const { node, maxSessions, workerSessions, maxWorkers, warmWorkers, workerCalls, logger } = options;
-  const sessions = createSessionTable(node);
+  const sessions = createSessionTable(node, options.claims);
   const takePermit = createPermits();
   const members = createMembers(sessions, workerSessions, settle);
   const { load, inState } = members;

@@ -1,5 +1,6 @@
 import type { CloseReason } from "@pipecat-ts/runner-core";
 import { createSessionHistory, type EndedSession } from "@pipecat-ts/runner-host";
+import type { KeyClaims } from "./fleet.ts";
 import type { FromWorker, SessionMessage } from "./messages.ts";
 import { ownerOf } from "./owner-id.ts";
 
@@ -48,7 +49,8 @@ export interface SessionTable {
   readonly counts: { readonly pending: number; readonly active: number };
 }
 
-export function createSessionTable(node: string): SessionTable {
+/** `claims` is told the keys of sessions that do not name their node. */
+export function createSessionTable(node: string, claims?: KeyClaims): SessionTable {
   /** Oldest first. */
   const sessions = new Map<string, LiveSession>();
   const keys = new Map<string, LiveSession>();
@@ -63,7 +65,12 @@ export function createSessionTable(node: string): SessionTable {
 
   function forget(session: LiveSession): void {
     sessions.delete(session.id);
-    for (const key of session.keys) if (keys.get(key) === session) keys.delete(key);
+    if (!ownerOf(session.id)) claims?.release(`id:${session.id}`);
+    for (const key of session.keys) {
+      if (keys.get(key) !== session) continue;
+      keys.delete(key);
+      claims?.release(`alias:${key}`);
+    }
     countFor(session.worker, -1);
   }
 
@@ -73,9 +80,10 @@ export function createSessionTable(node: string): SessionTable {
 
   function addKey(session: LiveSession, key: string): void {
     // Transports put a prefix in front of ids that are not verified. Requests have the id alone.
-    for (const each of [key, key.slice(key.lastIndexOf(":") + 1)]) {
+    for (const each of new Set([key, key.slice(key.lastIndexOf(":") + 1)])) {
       session.keys.add(each);
       keys.set(each, session);
+      if (!ownerOf(each)) claims?.claim(`alias:${each}`);
     }
   }
 
@@ -104,6 +112,7 @@ export function createSessionTable(node: string): SessionTable {
       const createdMs = performance.now();
       sessions.set(id, { id, worker, transport, state, rings, startedAt: new Date(), createdMs, keys: new Set() });
       countFor(worker, 1);
+      if (!ownerOf(id)) claims?.claim(`id:${id}`);
       return true;
     },
     ownerOf(text) {

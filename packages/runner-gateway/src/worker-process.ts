@@ -1,5 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
-import type { Socket } from "node:net";
+import type { IncomingMessage } from "node:http";
+import { connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { type RunnerContext, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import { countersOf, type MetricValues } from "@pipecat-ts/runner-host";
 import type { FromWorker, OpenMessage, ReadyMessage, ToWorker } from "./messages.ts";
@@ -35,6 +37,14 @@ export interface WorkerExit {
   readonly signal: NodeJS.Signals | null;
 }
 
+/** An upgrade request and its connection. */
+export interface Upgrade {
+  readonly request: IncomingMessage;
+  readonly connection: Duplex;
+  /** Bytes that arrived behind the request. */
+  readonly head: Buffer;
+}
+
 /** A runner in a child process, for the gateway. */
 export interface WorkerProcess {
   /** Its number, which its sessions' ids contain. */
@@ -50,6 +60,10 @@ export interface WorkerProcess {
   readonly isSilent: boolean;
   /** Whether its event loop runs: pings it unless it was heard from in the last second. */
   isResponsive(): Promise<boolean>;
+  /** Opens a connection to its Unix socket. */
+  connect(): Socket;
+  /** Takes an upgrade in this process. Where it is missing, the socket is handed over. */
+  upgrade?(upgrade: Upgrade): void;
   /** Hands it a caller's socket with the bytes of the request. `onClosed` is called once, when the socket is closed. */
   handOver(socket: Socket, head: Buffer, onClosed?: () => void): void;
   /** Its metrics; its last ones if it does not answer in time. */
@@ -236,6 +250,7 @@ export function superviseWorker(child: ChildProcess, open: OpenMessage, events: 
     number: owner.worker,
     pid: child.pid,
     path,
+    connect: () => connect({ path, allowHalfOpen: true }),
     ready: ready.promise,
     exited,
     get isSilent() {

@@ -1,27 +1,12 @@
-import { AsyncLocalStorage } from "node:async_hooks";
-import { chmod, rmdir } from "node:fs/promises";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { rmdir } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { inspect } from "node:util";
-import { isRunnerError, type Logger } from "@pipecat-ts/runner-core";
-import type { Runner, RunnerOptions } from "@pipecat-ts/runner-host";
-import { clientHeader, rejectedHeader } from "./headers.ts";
+import { isRunnerError } from "@pipecat-ts/runner-core";
+import { attachRunner, type CreateWorkerRunner } from "./attached-runner.ts";
 import type { FromWorker, OpenMessage, ToWorker } from "./messages.ts";
-import { createOwnerIds } from "./owner-id.ts";
 
-/** The options of a worker's runner that the gateway decides. */
-export type WorkerRunnerOptions = Required<
-  Pick<RunnerOptions, "sessionIds" | "pendingTakesPlace" | "takePermit" | "observer" | "maxSessions">
->;
-
-/** What the program of a worker creates. */
-export interface WorkerRunner {
-  readonly runner: Runner;
-  readonly logger: Logger;
-  /** JSON for the program of the gateway, such as the transports that could not be loaded. */
-  readonly notes?: unknown;
-}
+export type { WorkerRunner, WorkerRunnerOptions } from "./attached-runner.ts";
 
 /** The parts of `process` that a worker uses. */
 export type WorkerChannel = Pick<NodeJS.Process, "on" | "once" | "send" | "connected">;
@@ -32,10 +17,7 @@ export type WorkerChannel = Pick<NodeJS.Process, "on" | "once" | "send" | "conne
  *
  * Resolves when the runner has stopped. The program then exits.
  */
-export async function serveWorker(
-  channel: WorkerChannel,
-  create: (options: WorkerRunnerOptions) => Promise<WorkerRunner>,
-): Promise<void> {
+export async function serveWorker(channel: WorkerChannel, create: CreateWorkerRunner): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) channel.on(signal, () => undefined);
 
   const write = channel.send?.bind(channel);
@@ -58,34 +40,9 @@ export async function serveWorker(
     channel.once("message", (message) => resolve(message as OpenMessage));
   });
   const permits = createPermitRequests(send);
-  /** The response to the request that the current code handles. */
-  const responses = new AsyncLocalStorage<{ open: ServerResponse | undefined }>();
-
-  async function open(): Promise<WorkerRunner & { readonly server: Server }> {
-    const created = await create({
-      sessionIds: createOwnerIds(opening.owner),
-      pendingTakesPlace: true,
-      takePermit: permits.take,
-      maxSessions: opening.maxSessions,
-      observer: {
-        changed: ({ id, transport, state, rings }, reason) =>
-          send({ kind: "session", id, transport, state, rings, reason }),
-        remembered: ({ id, owner }, record) => send({ kind: "remembered", id, plugin: owner, record }),
-        aliased: ({ id }, key) => send({ kind: "alias", id, key }),
-        rejected() {
-          const response = responses.getStore()?.open;
-          if (response && !response.headersSent) response.setHeader(rejectedHeader, "1");
-        },
-      },
-    });
-    const server = await created.runner.attach(opening.path, new URL(opening.url));
-    await chmod(opening.path, 0o600);
-    return { ...created, server };
-  }
-
-  let opened: Awaited<ReturnType<typeof open>>;
+  let opened: Awaited<ReturnType<typeof attachRunner>>;
   try {
-    opened = await open();
+    opened = await attachRunner(opening, create, { onReport: send, takePermit: permits.take });
   } catch (error) {
     const { code, message, fix } = isRunnerError(error)
       ? error
@@ -94,17 +51,6 @@ export async function serveWorker(
     return;
   }
   const { runner, logger, server, notes } = opened;
-
-  server.prependListener("request", (request, response) => {
-    takeClient(request);
-    // A session that the request begins runs in the same context, and must not keep the response.
-    const current: { open: ServerResponse | undefined } = { open: response };
-    response.once("close", () => {
-      current.open = undefined;
-    });
-    responses.enterWith(current);
-  });
-  server.prependListener("upgrade", takeClient);
 
   await new Promise<void>((resolve) => {
     function stop(how: "drain" | "close"): void {
@@ -184,12 +130,4 @@ function createPermitRequests(send: (message: FromWorker) => void) {
       waiting.clear();
     },
   };
-}
-
-/** Gives a request that the gateway forwarded the address of its caller. Connections that were handed over have their own. */
-function takeClient({ socket, headers }: IncomingMessage): void {
-  if (socket.remoteAddress !== undefined) return;
-  const { [clientHeader]: client } = headers;
-  delete headers[clientHeader];
-  if (client !== undefined) Object.defineProperty(socket, "remoteAddress", { value: client, configurable: true });
 }

@@ -3,7 +3,7 @@ import type { Duplex } from "node:stream";
 import { isRunnerError, type RunnerSettings } from "@pipecat-ts/runner-core";
 import { createAccessControl } from "./access.ts";
 import { type ConnectionGuard, createConnectionGuard, defaultLimits } from "./connections.ts";
-import { errorReply, writeRawResponse, writeReply } from "./errors.ts";
+import { type ErrorReply, errorReply, writeRawResponse, writeReply } from "./errors.ts";
 import type { RunnerLogger } from "./logging.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { createSettings } from "./options.ts";
@@ -24,6 +24,11 @@ export interface Front {
   /** For requests that concern all callers: also throws KEY_REQUIRED. */
   requireOperator(request: IncomingMessage): void;
   /**
+   * Answers requests that arrive elsewhere. An error that a handler rejects with is the response, with the headers that
+   * `headersFor` returns.
+   */
+  answer(handlers: FrontHandlers, headersFor?: HeadersForError): FrontListeners;
+  /**
    * Opens the port with the limits of a runner. An error that a handler rejects with is the response. Rejects with PORT_IN_USE or
    * OPTION_INVALID.
    */
@@ -34,6 +39,14 @@ export interface Front {
 export interface FrontHandlers {
   request(request: IncomingMessage, response: ServerResponse): Promise<void>;
   upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): Promise<void>;
+}
+
+type HeadersForError = (error: unknown) => Readonly<Record<string, string>>;
+
+/** For the events of an HTTP server. */
+export interface FrontListeners {
+  request(request: IncomingMessage, response: ServerResponse): void;
+  upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): void;
 }
 
 /** Creates a front with the settings and the access control of these options. Throws OPTION_INVALID. */
@@ -50,11 +63,31 @@ export function createFront(options: Omit<RunnerOptions, "bot" | "logger"> & { r
   const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
 
   /** The response to an error. */
-  function replyTo(err: unknown, what: string) {
+  function replyTo(err: unknown, what: string, headersFor?: HeadersForError): ErrorReply {
     if (!isRunnerError(err)) logger.error({ err }, `${what} failed`);
     const reply = errorReply(err);
     metrics.countRejection(reply.body.code);
-    return reply;
+    return { ...reply, headers: { ...reply.headers, ...headersFor?.(err) } };
+  }
+
+  function answer(handlers: FrontHandlers, headersFor?: HeadersForError): FrontListeners {
+    return {
+      request(request, response) {
+        handlers.request(request, response).catch((err: unknown) => {
+          if (response.destroyed) return;
+          const reply = replyTo(err, "request", headersFor);
+          if (response.headersSent) return void response.destroy();
+          writeReply(response, reply);
+          response.end();
+        });
+      },
+      upgrade(request, connection, head) {
+        connection.on("error", () => connection.destroy());
+        handlers.upgrade(request, connection, head).catch((err: unknown) => {
+          writeRawResponse(connection, replyTo(err, "WebSocket upgrade", headersFor));
+        });
+      },
+    };
   }
 
   return {
@@ -70,27 +103,15 @@ export function createFront(options: Omit<RunnerOptions, "bot" | "logger"> & { r
       access.checkRequest(request);
       access.requireOperator(request);
     },
-    open: ({ request: answer, upgrade }) =>
-      openServer(settings.host, settings.port, {
+    answer,
+    open(handlers) {
+      const { request, upgrade } = answer(handlers);
+      return openServer(settings.host, settings.port, {
         guard,
         countRejection: metrics.countRejection,
-        handle(request, response) {
-          answer(request, response).catch((err: unknown) => {
-            if (response.destroyed) return;
-            const reply = replyTo(err, "request");
-            if (response.headersSent) return void response.destroy();
-            writeReply(response, reply);
-            response.end();
-          });
-        },
-        attachSockets(server) {
-          server.on("upgrade", (request, connection, head) => {
-            connection.on("error", () => connection.destroy());
-            upgrade(request, connection, head).catch((err: unknown) => {
-              writeRawResponse(connection, replyTo(err, "WebSocket upgrade"));
-            });
-          });
-        },
-      }),
+        handle: request,
+        attachSockets: (server) => void server.on("upgrade", upgrade),
+      });
+    },
   };
 }

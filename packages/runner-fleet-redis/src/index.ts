@@ -1,0 +1,1 @@
+export { createRedisDirectory } from "./directory.ts";

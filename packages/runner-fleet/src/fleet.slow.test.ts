@@ -1,0 +1,210 @@
+import { once } from "node:events";
+import { request as sendRequest } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test, vi } from "vitest";
+import { WebSocket } from "ws";
+import { parseAddress } from "./address.ts";
+import { findNode, requestDrain, waitUntilLeft } from "./control.ts";
+import { createMemoryDirectory, type Directory, type NodeReport } from "./directory.ts";
+import { createFleet } from "./fleet.ts";
+import { connectToNode } from "./node-connection.ts";
+import { type NodeFixture, secret, startNode } from "./test/fixture.ts";
+
+function connect(node: NodeFixture, path: string): WebSocket {
+  return new WebSocket(new URL(path, node.gateway.url.href.replace("http", "ws")));
+}
+
+/** Lets every node read the directory, and so know the others. */
+async function acquainted(...nodes: readonly NodeFixture[]): Promise<void> {
+  await Promise.all(nodes.map(({ fleet }) => fleet.announce()));
+}
+
+test("any node answers for the sessions of the others, and takes their sockets", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  await acquainted(one, two);
+  const id = await one.start();
+  expect(await (await two.fetch(`/sessions/${id}`)).json()).toMatchObject({ sessionId: id, state: "pending" });
+  const socket = connect(two, `/fake/${id}`);
+  await once(socket, "open");
+  expect(one.gateway.sessions.counts).toEqual({ pending: 0, active: 1 });
+  expect(await (await two.fetch("/metrics")).text()).toContain('pipecat_fleet_forwarded_total{kind="socket"} 1');
+  const closed = once(socket, "close");
+  expect((await two.fetch(`/sessions/${id}`, { method: "DELETE" })).status).toBe(200);
+  await closed;
+  expect((await two.fetch(`/sessions/${id}`)).status).toBe(404);
+});
+
+test("a call id and an id that the caller chose lead to their session from every node, until it ends", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  await acquainted(one, two);
+  const id = await one.start({ callId: "CA1" });
+  expect(await two.start({ callId: "CA1" }), "a webhook that is delivered again").toBe(id);
+  await one.start({ sessionId: "chosen" });
+  expect((await two.fetch("/sessions/chosen")).status).toBe(200);
+  expect(two.gateway.sessions.counts.pending).toBe(0);
+  await one.fetch(`/sessions/${id}`, { method: "DELETE" });
+  const next = await two.start({ callId: "CA1" });
+  expect(next.slice(0, 8)).not.toBe(id.slice(0, 8));
+});
+
+test("a full node sends callers to one with a free place, and when all are full, they get 429", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory, { maxSessions: 1 });
+  await using two = await startNode(directory, { maxSessions: 2 });
+  await acquainted(one, two);
+  const ids = [await one.start(), await one.start(), await one.start()];
+  expect(new Set(ids).size).toBe(3);
+  expect(two.gateway.sessions.counts.pending).toBe(2);
+  await expect(one.start()).rejects.toThrow("429 AT_CAPACITY");
+  await two.fetch(`/sessions/${ids[2]}`, { method: "DELETE" });
+  const results = await Promise.allSettled(Array.from({ length: 50 }, (_, index) => [one, two][index % 2]?.start()));
+  expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+  const socket = connect(one, "/fake");
+  const [, response] = await once(socket, "unexpected-response");
+  expect(response.statusCode).toBe(429);
+  await two.fetch(`/sessions/${ids[1]}`, { method: "DELETE" });
+  const bare = connect(one, "/fake");
+  await once(bare, "open");
+  expect(two.gateway.sessions.counts.active).toBe(1);
+  bare.close();
+});
+
+test("a caller that one node after the other rejects gets the last free place", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory, { maxSessions: 1 });
+  await using two = await startNode(directory, { maxSessions: 1 });
+  await using three = await startNode(directory, { maxSessions: 1 });
+  await acquainted(one, two, three);
+  // The second node is asked first, although it is full: the reports are older.
+  vi.spyOn(Math, "random").mockReturnValue(0);
+  const ids = [await one.start(), await one.start(), await one.start()];
+  expect(new Set(ids.map((id) => id.slice(0, 8))).size).toBe(3);
+  await expect(one.start()).rejects.toThrow("429 AT_CAPACITY");
+  vi.restoreAllMocks();
+});
+
+test("an operator drains a node: its callers go elsewhere, its calls and those that pass through it end by themselves", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  await acquainted(one, two);
+  const ids = [await one.start(), await two.start()];
+  const [own, passing] = ids.map((id) => connect(one, `/fake/${id}`)) as [WebSocket, WebSocket];
+  await Promise.all([once(own, "open"), once(passing, "open")]);
+
+  const report = findNode(await directory.list(), ids[0]?.slice(0, 8) ?? "");
+  await requestDrain(report, secret);
+  expect(one.drains()).toBe(1);
+  const drained = one.gateway.drain();
+  expect((await one.fetch("/readyz")).status).toBe(503);
+  await requestDrain(report, secret);
+  expect(one.drains()).toBe(1);
+  expect((await one.start()).slice(0, 8)).not.toBe(report.id);
+  const waiting = waitUntilLeft(directory, report.id);
+  own.close();
+  await expect.poll(() => one.gateway.sessions.counts.active).toBe(0);
+  await sleep(2_000);
+  expect((await one.start()).slice(0, 8)).not.toBe(report.id);
+  expect(passing.readyState).toBe(WebSocket.OPEN);
+  passing.close();
+  await Promise.all([drained, waiting]);
+});
+
+test("requests that do not come from a node are rejected, and nothing is sent to a machine that is not one", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory);
+  const [report] = await directory.list();
+  const { id, address } = report as NodeReport;
+  const { host, port } = parseAddress(address, "test");
+
+  const plain = sendRequest({ host, port, path: "/sessions", agent: false }).end();
+  expect(await once(plain, "error")).toMatchObject([{ code: "ECONNRESET" }]);
+  const wrong = "another secret with more than 32 chars";
+  await expect(connectToNode({ host, port }, wrong, id)).rejects.toThrow(
+    expect.objectContaining({ code: "NODE_UNREACHABLE" }),
+  );
+  await expect(connectToNode({ host, port }, secret, "00000000"), "a former node at this address").rejects.toThrow(
+    expect.objectContaining({ code: "NODE_UNREACHABLE" }),
+  );
+  await expect(requestDrain(report as NodeReport, wrong)).rejects.toThrow();
+  expect(one.drains()).toBe(0);
+  expect(one.log.lines.filter(({ message }) => message === "connection to the fleet's port rejected")).toHaveLength(1);
+
+  // Whoever can write to the directory names an address of their own.
+  const received: Buffer[] = [];
+  const foreign = createServer((socket) =>
+    socket.on("data", (chunk) => received.push(chunk)).on("error", () => undefined),
+  );
+  await once(foreign.listen(0, "127.0.0.1"), "listening");
+  const lease = {
+    ...(report as NodeReport),
+    id: "0badf00d",
+    address: `127.0.0.1:${(foreign.address() as AddressInfo).port}`,
+  };
+  await directory.beat(lease, 60_000);
+  await one.fleet.announce();
+  const response = await one.fetch("/sessions/0badf00d-0001-8000-8000-000000000000", {
+    headers: { authorization: "Bearer the API key" },
+  });
+  expect(response.status).toBe(503);
+  expect(await response.json()).toMatchObject({ code: "NODE_UNREACHABLE" });
+  expect(Buffer.concat(received).toString("latin1")).not.toMatch(/API key|sessions/);
+  foreign.close();
+});
+
+test("a caller cannot pass for another one, or for a node", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory, { maxSessions: 1 });
+  await using two = await startNode(directory);
+  await acquainted(one, two);
+  await one.start();
+  const headers = { "x-pipecat-client": "203.0.113.7", "x-pipecat-rejected": "1" };
+  const response = await one.fetch("/start", { method: "POST", headers });
+  expect(response.headers.get("x-pipecat-rejected")).toBeNull();
+  expect(await response.json()).toMatchObject({ client: "127.0.0.1" });
+  expect(two.gateway.sessions.counts.pending).toBe(1);
+});
+
+test("a directory that does not answer stops nothing: nodes that know each other continue", async () => {
+  const memory = createMemoryDirectory();
+  let isDown = false;
+  const directory = new Proxy(memory, {
+    get: (target, name: keyof Directory) =>
+      isDown && name !== "close" ? () => Promise.reject(new Error("down")) : target[name],
+  });
+  await using one = await startNode(directory, { maxSessions: 1 });
+  await using two = await startNode(directory);
+  await acquainted(one, two);
+  isDown = true;
+  const id = await one.start({ sessionId: "chosen" });
+  expect((await two.fetch(`/sessions/${id}`)).status).toBe(404);
+  expect((await one.start()).slice(0, 8)).not.toBe(id.slice(0, 8));
+  const isWarned = () => one.log.lines.some(({ message }) => message === "directory of the fleet does not answer");
+  await expect.poll(isWarned).toBe(true);
+  expect((await one.fetch("/readyz")).status).toBe(200);
+  expect(await (await one.fetch("/metrics")).text()).toContain("pipecat_fleet_directory_up 0");
+  isDown = false;
+  // Claims that the directory missed are made up for.
+  await expect.poll(async () => (await two.fetch("/sessions/chosen")).status).toBe(200);
+});
+
+test.each([
+  [{ secret: "short" }, "fewer than 32 characters"],
+  [{ listen: "not an address" }, '--fleet-listen: "not an address" is not an address.'],
+  [{ listen: "0.0.0.0:7861" }, "other nodes cannot reach 0.0.0.0:7861"],
+  [{ listen: "127.0.0.1:0", address: "host:99999" }, '--fleet-address: "host:99999" is not an address.'],
+])("wrong options are rejected with a fix: %j", (options, message) => {
+  const common = { directory: createMemoryDirectory(), version: "1", logger: console as never, onDrain: vi.fn() };
+  expect(() => createFleet({ ...common, secret, ...options })).toThrow(
+    expect.objectContaining({
+      code: "OPTION_INVALID",
+      message: expect.stringContaining(message),
+      fix: expect.any(String),
+    }),
+  );
+});

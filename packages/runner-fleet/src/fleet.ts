@@ -1,0 +1,171 @@
+import { type Logger, RunnerError } from "@pipecat-ts/runner-core";
+import type { Fleet, LocalNode, Peer } from "@pipecat-ts/runner-gateway";
+import { Gauge, Registry } from "prom-client";
+import { type Address, addressText, parseAddress, privateAddress } from "./address.ts";
+import type { Directory, NodeReport } from "./directory.ts";
+import { createMembership } from "./membership.ts";
+import { connectToNode, derive, type NodeServer, openNodeServer } from "./node-connection.ts";
+import { chooseNodes } from "./placement.ts";
+
+/** How long a claim lasts unless it is renewed, and how often that happens, in ms. */
+const claimMs = 120_000;
+const renewMs = 30_000;
+/** How long a node that could not be reached gets no new callers, in ms. */
+const avoidMs = 2_000;
+
+export interface FleetOptions {
+  readonly directory: Directory;
+  /** The same on all nodes; 32 or more random characters. */
+  readonly secret: string;
+  /** Where to listen for other nodes, as `host:port`. Default: the first private address of this machine, port 7861. Port 0 chooses a free one. */
+  readonly listen?: string | undefined;
+  /** How other nodes reach this one, as `host:port`, where it differs. */
+  readonly address?: string | undefined;
+  /** The version that `pipecat-runner fleet` shows. */
+  readonly version: string;
+  readonly logger: Logger;
+  /** An operator asks this node to drain. */
+  onDrain(): void;
+}
+
+/** Creates this machine's part of a fleet, for `createGateway`. Throws OPTION_INVALID. Opens its port when the gateway joins. */
+export function createFleet({ directory, secret, version, logger, onDrain, ...options }: FleetOptions): Fleet {
+  if (secret.length < 32) {
+    throw new RunnerError("OPTION_INVALID", "The secret of the fleet has fewer than 32 characters.", {
+      fix: "Use a random one: openssl rand -hex 32",
+    });
+  }
+  const listen = options.listen === undefined ? privateAddress() : parseAddress(options.listen, "--fleet-listen");
+  const given = options.address === undefined ? undefined : parseAddress(options.address, "--fleet-address");
+  if (!given && /^(0\.0\.0\.0|::)$/.test(listen.host)) {
+    throw new RunnerError("OPTION_INVALID", `--fleet-listen: other nodes cannot reach ${addressText(listen)}.`, {
+      fix: "Name the address of this machine with --fleet-address host:port.",
+    });
+  }
+  const startedAt = new Date().toISOString();
+  let node: LocalNode | undefined;
+  let server: NodeServer | undefined;
+  /** The hashed keys that this node has claimed. */
+  const claimed = new Set<string>();
+  let renewAtMs = 0;
+  /** Until when a node gets no new callers. */
+  const avoidUntil = new Map<string, number>();
+
+  const membership = createMembership(directory, logger, (isBack) => {
+    if (!isBack && performance.now() < renewAtMs) return;
+    renewAtMs = performance.now() + renewMs;
+    if (node && claimed.size > 0) void directory.renew([...claimed], node.id, claimMs).catch(membership.failed);
+  });
+  const registry = createMetrics();
+
+  function createMetrics(): Registry {
+    const created = new Registry();
+    new Gauge({
+      name: "pipecat_fleet_directory_up",
+      help: "Whether the directory of the fleet answered the last time. Calls continue without it.",
+      registers: [created],
+      collect() {
+        this.set(membership.isReachable ? 1 : 0);
+      },
+    });
+    new Gauge({
+      name: "pipecat_fleet_nodes",
+      help: "Nodes that this one knows, itself included, by state.",
+      labelNames: ["state"],
+      registers: [created],
+      collect() {
+        this.reset();
+        for (const { state } of membership.nodes.values()) this.inc({ state });
+        if (node) this.inc({ state: node.load.state });
+      },
+    });
+    return created;
+  }
+
+  function report(local: LocalNode, address: Address): NodeReport {
+    return { id: local.id, address: addressText(address), version, startedAt, ...local.load };
+  }
+
+  function peer({ id, address }: NodeReport): Peer {
+    return {
+      id,
+      async connect() {
+        try {
+          return await connectToNode(parseAddress(address, "The directory of the fleet"), secret, id);
+        } catch (error) {
+          avoidUntil.set(id, performance.now() + avoidMs);
+          throw error;
+        }
+      },
+    };
+  }
+
+  function get(id: string): Peer | undefined {
+    const found = membership.nodes.get(id);
+    return found && peer(found);
+  }
+
+  /** Phone numbers and call ids do not leave the fleet. */
+  function hash(key: string): string {
+    return derive(secret, `claim:${key}`).toString("base64url");
+  }
+
+  async function claim(hashed: string, id: string): Promise<void> {
+    const first = await directory.claim(hashed, id, claimMs);
+    if (first === id) return;
+    // A carrier sends a webhook again to another node when the first one has failed.
+    if (membership.nodes.has(first)) claimed.delete(hashed);
+    else await directory.renew([hashed], id, claimMs);
+  }
+
+  return {
+    async join(local) {
+      node = local;
+      // A second signal would end the calls of a node that drains already.
+      const drain = () => void (local.load.state === "ready" && onDrain());
+      server = await openNodeServer({ listen, secret, node: local, onDrain: drain, logger });
+      const address = given ?? { ...listen, port: server.port };
+      await membership.join(() => report(local, address));
+      logger.info(
+        { node: local.id, address: addressText(address), nodes: membership.nodes.size + 1 },
+        "joined the fleet",
+      );
+    },
+    announce: membership.beat,
+    async leave() {
+      await membership.leave();
+      await server?.close();
+      await directory.close();
+    },
+    get,
+    async find(keys) {
+      if (!membership.isReachable || keys.length === 0) return undefined;
+      try {
+        const owners = await directory.find(keys.map(hash));
+        const owner = owners.find((each) => each !== undefined && membership.nodes.has(each));
+        return owner === undefined ? undefined : get(owner);
+      } catch (err) {
+        membership.failed(err);
+        return undefined;
+      }
+    },
+    candidates() {
+      const nowMs = performance.now();
+      const nodes = [...membership.nodes.values()].filter(({ id }) => (avoidUntil.get(id) ?? 0) < nowMs);
+      for (const [id, untilMs] of avoidUntil) if (untilMs < nowMs) avoidUntil.delete(id);
+      return chooseNodes(nodes).map(peer);
+    },
+    claim(key) {
+      const hashed = hash(key);
+      claimed.add(hashed);
+      // After an outage, all claims are renewed.
+      if (node && membership.isReachable) void claim(hashed, node.id).catch(membership.failed);
+    },
+    release(key) {
+      const hashed = hash(key);
+      if (!claimed.delete(hashed) || !node || !membership.isReachable) return;
+      void directory.release(hashed, node.id).catch(membership.failed);
+    },
+    metrics: () => registry.getMetricsAsJSON(),
+  };
+}
