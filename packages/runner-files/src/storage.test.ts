@@ -87,6 +87,19 @@ test("a file whose content fails leaves nothing, and rejects with the same error
   expect(readdirSync(folder)).toEqual([]);
 });
 
+test("the file exists before its content is read, so that it can be deleted when the content fails at once", async () => {
+  const folder = createFolder();
+  let created: readonly string[] = [];
+  // biome-ignore lint/correctness/useYield: it fails at once.
+  async function* failing(): AsyncGenerator<Uint8Array> {
+    created = readdirSync(folder);
+    throw new Error("the client left");
+  }
+  await expect(createFileStorage({ folder }).save(failing())).rejects.toThrow("the client left");
+  expect(created).toEqual([expect.stringMatching(/^[0-9a-f]{32}\.part$/)]);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
 test("unfinished files of a process that was killed are deleted after 10 minutes", async () => {
   const folder = createFolder();
   const [stale, recent] = ["a", "b"].map((letter) => join(folder, `${letter.repeat(32)}.part`)) as [string, string];

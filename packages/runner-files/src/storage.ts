@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { type FileStorage, RunnerError } from "@pipecat-ts/runner-core";
@@ -62,8 +61,10 @@ export function createFileStorage({ folder, maxFiles = 10 }: FileStorageOptions)
       await mkdir(folder, { recursive: true });
       const name = randomBytes(16).toString("hex");
       const part = join(folder, `${name}${partEnding}`);
+      // Opened first: a stream that is destroyed while it opens its file may create it after it was deleted.
+      const file = await open(part, "wx", 0o600);
       try {
-        await pipeline(content, createWriteStream(part, { flags: "wx", mode: 0o600 }));
+        await pipeline(content, file.createWriteStream());
         await rename(part, join(folder, name));
       } catch (error) {
         await rm(part, { force: true });
