@@ -60,7 +60,9 @@ declare global {
   const runner: RunnerContext;
   const offer: CallerOffer["sdp"];
   const options: CallsOptions & Carrier["options"];
-  const { ids, wire, webhook, signatures, api }: Required<Carrier>;
+  const { ids, wire, webhook, signatures, api, dialing }: Required<Carrier>;
+  const gatewayOptions: import("@pipecat-ts/runner-gateway").GatewayOptions;
+  const secret: string;
   const { earlyEvents, recognizeCall, createCodec }: Carrier["wire"];
   const callData: pipecat.CallData;
   const roomUrl: string;
@@ -91,6 +93,7 @@ declare global {
 `;
 /** The files that code blocks import. */
 const imported: Readonly<Record<string, string>> = {
+  "docs/calling-your-bot/bot.ts": 'export declare const bot: import("pipecat-runner").Bot;',
   "packages/runner-testing/README/bot.ts": 'export declare const bot: import("pipecat-runner").Bot;',
   "packages/runner-testing/README/plugin.ts":
     'declare const plugin: import("@pipecat-ts/runner-core").TransportPlugin;\nexport default plugin;',

@@ -34,7 +34,8 @@ test("any node answers for the sessions of the others, and takes their sockets",
   const closed = once(socket, "close");
   expect((await two.fetch(`/sessions/${id}`, { method: "DELETE" })).status).toBe(200);
   await closed;
-  expect((await two.fetch(`/sessions/${id}`)).status).toBe(404);
+  const ended = { sessionId: id, state: "ended", reason: "ended-by-request" };
+  expect(await (await two.fetch(`/sessions/${id}`)).json()).toMatchObject(ended);
 });
 
 test("a call id and an id that the caller chose lead to their session from every node, until it ends", async () => {
