@@ -59,6 +59,6 @@ test.each([
 test("a file that cannot be read is rejected with the reason", async () => {
   await expect(readCapture("/nowhere/call.jsonl")).rejects.toMatchObject({
     code: "CAPTURE_INVALID",
-    message: expect.stringMatching(/^\/nowhere\/call\.jsonl cannot be replayed\. ENOENT/),
+    message: expect.stringMatching(/^\/nowhere\/call\.jsonl cannot be replayed\. The file does not exist\./),
   });
 });

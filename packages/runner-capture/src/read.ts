@@ -38,7 +38,8 @@ async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (cause) {
-    throw invalid(file, `${(cause as Error).message}.`, cause);
+    const { code, message } = cause as NodeJS.ErrnoException;
+    throw invalid(file, code === "ENOENT" ? "The file does not exist." : `${message}.`, cause);
   }
 }
 

@@ -1,0 +1,168 @@
+/**
+ * `pnpm messages`: prints what the command says in each situation as one Markdown document, for a reader who has not seen it before.
+ * The situations are real: the command runs in temporary folders on this machine, and contacts no other.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { runnerFlags } from "../packages/runner-host/src/index.ts";
+
+interface Situation {
+  readonly title: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** The packages that the bot's project has, besides `pipecat-runner`. Default: all. */
+  readonly installed?: readonly string[];
+  /** Calls a runner that listens, then stops it. Default: stops it at once. */
+  readonly call?: readonly string[];
+}
+
+const root = dirname(import.meta.dirname);
+const temporary = realpathSync(mkdtempSync(join(tmpdir(), "pipecat-messages-")));
+const transports = [
+  ...["webrtc", "websocket", "daily", "livekit", "whatsapp"].map((name) => `runner-${name}`),
+  ...["twilio", "telnyx", "plivo", "exotel", "vonage"].map((name) => `runner-telephony-${name}`),
+];
+/** The variables of the developer that would change what the command prints. */
+const vendors = /^(PIPECAT|TWILIO|TELNYX|PLIVO|EXOTEL|VONAGE|DAILY|LIVEKIT|WHATSAPP)_/;
+/** How long a runner may print after its URL, in ms. */
+const quietMs = 1_000;
+const deadlineMs = 60_000;
+const busy = createServer();
+
+const files: Readonly<Record<string, string>> = {
+  "echo.js": `
+    import { createTransport } from "pipecat-runner";
+    const audio = () => ({ audioInEnabled: true, audioOutEnabled: true });
+    export async function bot(args) {
+      const transport = await createTransport(args, { webrtc: audio, websocket: audio, twilio: audio });
+      await transport.input.pipeTo(transport.output);
+    }`,
+  "no-bot.js": "export const answer = 42;",
+  "syntax.js": "export const bot = (args) => {",
+  "import.js": 'import "a-package-that-is-missing"; export const bot = () => {};',
+  "throws.js": 'export async function bot() { throw new Error("The model does not answer."); }',
+  "returns.js": "export async function bot() {}",
+  "no-params.js": `
+    import { createTransport } from "pipecat-runner";
+    export const bot = (args) => createTransport(args, {});`,
+  "common.cjs": "exports.bot = () => {};",
+  "cut.jsonl": '{"type":"capture","version":1',
+  "empty.jsonl": "",
+  "not-audio.wav": "hello",
+};
+
+const key = { PIPECAT_RUNNER_API_KEY: "a-key-of-sixteen-letters" };
+const situations: readonly Situation[] = [
+  { title: "Help", args: ["--help"] },
+  ...["call", "replay", "doctor", "types", "fleet"].map((name) => ({ title: `Help: ${name}`, args: [name, "--help"] })),
+  { title: "Start with all transports", args: ["echo.js"] },
+  { title: "Start with WebRTC only", args: ["echo.js"], installed: ["runner-webrtc"] },
+  { title: "Start with one phone carrier only", args: ["echo.js"], installed: ["runner-telephony-twilio"] },
+  { title: "Start without a transport", args: ["echo.js"], installed: [] },
+  { title: "Start with one transport of several", args: ["echo.js", "-t", "twilio"] },
+  { title: "Start for the network, without a key", args: ["echo.js", "--host", "0.0.0.0"] },
+  { title: "Start for the network, with a key", args: ["echo.js", "--host", "0.0.0.0"], env: key },
+  { title: "Start behind a public URL", args: ["echo.js", "--public-url", "https://bots.example.com"], env: key },
+  { title: "Start with bots in processes of their own", args: ["echo.js", "--isolation", "process"] },
+  { title: "A call", args: ["echo.js"], call: ["call", "websocket", "--hang-up", "2s"] },
+  { title: "A bot that throws", args: ["throws.js"], call: ["call", "websocket", "--hang-up", "2s"] },
+  { title: "A bot that returns at once", args: ["returns.js"], call: ["call", "websocket", "--hang-up", "2s"] },
+  { title: "A bot without params for the transport", args: ["no-params.js"], call: ["call", "websocket"] },
+  { title: "A call with a wrong key", args: ["echo.js"], env: key, call: ["call", "websocket", "--api-key", "wrong"] },
+  {
+    title: "A call that does not meet an expectation",
+    args: ["echo.js"],
+    call: ["call", "websocket", "--hang-up", "2s", "--expect", "first-audio<1ms"],
+  },
+  { title: "Version", args: ["--version"] },
+  { title: "No bot", args: [] },
+  ...["missing.js", "no-bot.js", "syntax.js", "import.js", "common.cjs"].map((file) => ({
+    title: `The bot's file: ${file}`,
+    args: [file],
+  })),
+  { title: "An unknown flag", args: ["echo.js", "--prot", "1"] },
+  { title: "An unknown transport", args: ["echo.js", "-t", "webrct"] },
+  { title: "A transport that is not installed", args: ["echo.js", "-t", "vonage"], installed: ["runner-webrtc"] },
+  { title: "A flag of a package that is not installed", args: ["echo.js", "--whatsapp"], installed: [] },
+  ...Object.values(runnerFlags).flatMap(({ flag, schema }) =>
+    flag === undefined || schema === undefined
+      ? []
+      : [{ title: `A wrong --${flag}`, args: ["echo.js", `--${flag}`, "?"] }],
+  ),
+  { title: "A port in use", args: ["echo.js", "--port", "BUSY"] },
+  { title: "Outbound calls without a key", args: ["echo.js", "--allow-dial", "+1555"] },
+  { title: "A fleet without its secret", args: ["echo.js", "--fleet", "redis://127.0.0.1:1"] },
+  { title: "Call: nothing listens", args: ["call", "websocket", "--url", "http://127.0.0.1:1"] },
+  { title: "Call: an unknown transport", args: ["call", "nope"] },
+  { title: "Call: not a WAV file", args: ["call", "websocket", "--wav", "not-audio.wav"] },
+  { title: "Call: a wrong expectation", args: ["call", "websocket", "--expect", "fast"] },
+  { title: "Replay: a missing file", args: ["replay", "missing.jsonl", "echo.js"] },
+  { title: "Replay: a file that is cut off", args: ["replay", "cut.jsonl", "echo.js"] },
+  { title: "Replay: an empty file", args: ["replay", "empty.jsonl", "echo.js"] },
+  { title: "Types", args: ["types"] },
+  { title: "Doctor", args: ["doctor", "echo.js", "--port", "0"] },
+];
+
+/** A folder with the files and the packages. */
+function createProject(name: string, installed: readonly string[]): string {
+  const folder = join(temporary, name);
+  mkdirSync(join(folder, "node_modules/@pipecat-ts"), { recursive: true });
+  symlinkSync(join(root, "packages/runner-cli"), join(folder, "node_modules/pipecat-runner"));
+  for (const each of installed)
+    symlinkSync(join(root, "packages", each), join(folder, "node_modules/@pipecat-ts", each));
+  const dependencies = Object.fromEntries(
+    ["pipecat-runner", ...installed.map((each) => `@pipecat-ts/${each}`)].map((each) => [each, "*"]),
+  );
+  for (const [path, text] of Object.entries({
+    ...files,
+    "package.json": JSON.stringify({ type: "module", dependencies }),
+  }))
+    writeFileSync(join(folder, path), text);
+  return folder;
+}
+
+/** Runs the command without the settings of the developer, until it has ended. A runner that listens is called and stopped. */
+async function run(folder: string, { args, env = {}, call }: Situation): Promise<string> {
+  const own = Object.entries(process.env).filter(([name]) => !vendors.test(name));
+  const program = [join(root, "packages/runner-cli/src/main.ts"), ...args];
+  const options = { cwd: folder, env: { ...Object.fromEntries(own), ...env, NO_COLOR: "1" } };
+  const child = spawn(process.execPath, program, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+  const closed = once(child, "close");
+  let printed = "";
+  let caller: Promise<string> | undefined;
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      printed += text;
+      const [url] = /http:\/\/localhost:\d+/.exec(printed) ?? [];
+      if (url === undefined || caller || args[0] === "call") return;
+      const calling = { title: "", args: [...(call ?? []), "--url", url] };
+      caller = call ? run(folder, calling) : sleep(quietMs, "");
+      void caller.finally(() => child.kill("SIGINT"));
+    });
+  }
+  const deadline = setTimeout(() => child.kill("SIGKILL"), deadlineMs);
+  await closed;
+  clearTimeout(deadline);
+  return `$ pipecat-runner ${args.join(" ")}\n${printed.trimEnd()}\n${(await caller) ?? ""}`;
+}
+
+busy.listen(0, "127.0.0.1");
+await once(busy, "listening");
+const { port } = busy.address() as AddressInfo;
+try {
+  for (const [number, situation] of situations.entries()) {
+    const folder = createProject(String(number), situation.installed ?? transports);
+    const args = situation.args.map((arg) => (arg === "BUSY" ? String(port) : arg));
+    const texts = await run(folder, { ...situation, args });
+    const shown = texts.replaceAll(folder, "~/bot").replaceAll(root, "~/pipecat-runner");
+    console.log(`## ${situation.title}\n\n\`\`\`\n${shown}\`\`\`\n`);
+  }
+} finally {
+  busy.close();
+  rmSync(temporary, { recursive: true });
+}
