@@ -2,10 +2,8 @@ import type { OptionTable } from "@pipecat-ts/runner-core";
 import {
   type CarrierOptions,
   createTelephonyPlugin,
-  dialOptions,
   environmentOption,
   type SignedRequest,
-  verifySignaturesOption,
 } from "@pipecat-ts/runner-telephony";
 import { type TwilioOptions, carrier as twilio } from "@pipecat-ts/runner-telephony-twilio/carrier";
 import * as Type from "typebox";
@@ -21,6 +19,7 @@ interface SignalWireOptions extends CarrierOptions {
   readonly spaceUrl: string | undefined;
 }
 
+const { verifySignatures, allowDial, dialLimit } = twilio.options;
 const options: OptionTable<SignalWireOptions> = {
   projectId: environmentOption("SIGNALWIRE_PROJECT_ID", "ID of the project"),
   apiToken: environmentOption("SIGNALWIRE_API_TOKEN", "API token", { secret: true }),
@@ -30,8 +29,7 @@ const options: OptionTable<SignalWireOptions> = {
     description: "URL of the space",
     schema: Type.Refine(Type.String({ description: "a URL like https://example.signalwire.com" }), URL.canParse),
   },
-  verifySignatures: verifySignaturesOption(),
-  ...dialOptions(),
+  ...{ verifySignatures, allowDial, dialLimit },
 };
 
 /** The settings of Twilio's API for the same account. */

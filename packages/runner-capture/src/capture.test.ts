@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bot, createTransport } from "@pipecat-ts/runner-core";
@@ -56,11 +56,14 @@ test("a call has one file, from the request that started it to its end; a caller
   ]);
 });
 
-test("the newest files are kept, and other files in the folder", async () => {
+test("the files that were written last are kept, and other files in the folder", async () => {
   const folder = createFolder();
   writeFileSync(join(folder, "notes.txt"), "mine");
   const old = ["2020-01-01T00-00-00.000Z_fake_a.jsonl", "2020-01-02T00-00-00.000Z_fake_b.jsonl"];
-  for (const name of old) writeFileSync(join(folder, name), "");
+  for (const [day, name] of old.entries()) {
+    writeFileSync(join(folder, name), "");
+    utimesSync(join(folder, name), day, day);
+  }
   const { wire } = capture({ folder, maxFiles: 2 });
   wire.observe(session("5f"), { type: "state", state: "pending" }, 0);
   wire.observe(session("5f"), { type: "state", state: "active" }, 1);

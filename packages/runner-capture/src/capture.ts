@@ -1,5 +1,5 @@
 import { createWriteStream, mkdirSync } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createRateLimit, type Logger, parseJson, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import type { WireEvent, WireObserver, WireSession } from "@pipecat-ts/runner-host";
@@ -20,7 +20,7 @@ export interface CaptureOptions {
   readonly logger: Logger;
 }
 
-/** Text that waits for the disk, for each call. */
+/** Text that waits for the disk, for each call, beside that of its start. */
 const maxQueuedBytes = 1024 * 1024;
 /** Lines of calls that wait for their caller, of all calls together. */
 const maxPendingBytes = 16 * 1024 * 1024;
@@ -96,7 +96,8 @@ export function createCapture(options: CaptureOptions): WireObserver {
       startedAt,
       media,
     };
-    const file = createCaptureFile(join(folder, name), warn);
+    const lines = [`${JSON.stringify(header)}\n`, ...trace.pending].join("");
+    const file = createCaptureFile(join(folder, name), lines, warn);
     trace.file = file;
     const done = file.closed.then(async () => {
       if (maxFiles > 0)
@@ -104,8 +105,6 @@ export function createCapture(options: CaptureOptions): WireObserver {
       writing.delete(done);
     });
     writing.add(done);
-    file.write(`${JSON.stringify(header)}\n`);
-    for (const line of trace.pending) file.write(line);
     pendingBytes -= trace.pendingBytes;
     Object.assign(trace, { pending: [], pendingBytes: 0 });
   }
@@ -183,9 +182,10 @@ interface CaptureFile {
 }
 
 /** A file that fails once at most: on an error, or when it is too large or the disk too slow. It then lacks its last line. */
-function createCaptureFile(path: string, onFailed: (code: string) => void): CaptureFile {
+function createCaptureFile(path: string, begin: string, onFailed: (code: string) => void): CaptureFile {
   const stream = createWriteStream(path, { flags: "wx", mode: 0o600 });
   const closed = new Promise<void>((resolve) => stream.once("close", resolve));
+  const maxWaiting = maxQueuedBytes + Buffer.byteLength(begin);
   let bytes = 0;
   let failed = false;
 
@@ -196,16 +196,19 @@ function createCaptureFile(path: string, onFailed: (code: string) => void): Capt
     stream.destroy();
   }
 
+  function write(text: string): void {
+    if (failed) return;
+    bytes += Buffer.byteLength(text);
+    if (bytes > maxFileBytes) fail("FILE_TOO_LARGE");
+    else if (stream.writableLength > maxWaiting) fail("DISK_TOO_SLOW");
+    else stream.write(text);
+  }
+
   stream.on("error", (error: NodeJS.ErrnoException) => fail(error.code ?? error.name));
+  write(begin);
   return {
     closed,
-    write(line) {
-      if (failed) return;
-      bytes += Buffer.byteLength(line);
-      if (bytes > maxFileBytes) fail("FILE_TOO_LARGE");
-      else if (stream.writableLength > maxQueuedBytes) fail("DISK_TOO_SLOW");
-      else stream.write(line);
-    },
+    write,
     end() {
       if (!failed) stream.end();
     },
@@ -224,10 +227,20 @@ function createFolder(folder: string): void {
   }
 }
 
-/** Names begin with the time, so that their order is that of age. */
+/** Deletes the files that nobody has written to for the longest time: those of live calls, also of other processes, are recent. */
 async function trim(folder: string, maxFiles: number): Promise<void> {
-  const names = (await readdir(folder)).filter((name) => fileName.test(name)).sort();
-  await Promise.all(names.slice(0, -maxFiles).map((name) => rm(join(folder, name), { force: true })));
+  const names = (await readdir(folder)).filter((name) => fileName.test(name));
+  if (names.length <= maxFiles) return;
+  const files = await Promise.all(
+    names.map(async (name) => {
+      const path = join(folder, name);
+      // Another process may delete it at the same time.
+      const found = await stat(path).catch(() => undefined);
+      return { path, writtenMs: found?.mtimeMs ?? 0 };
+    }),
+  );
+  const byAge = files.toSorted((a, b) => b.writtenMs - a.writtenMs);
+  await Promise.all(byAge.slice(maxFiles).map(({ path }) => rm(path, { force: true })));
 }
 
 function round(ms: number): number {

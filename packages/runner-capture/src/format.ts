@@ -40,6 +40,8 @@ export type CaptureEvent = { readonly t: number } & (Exclude<WireEvent, { type: 
 
 const name = Type.String({ maxLength: 256 });
 const text = Type.String({ maxLength: maxFileBytes });
+/** Not an address of another host: a replay sends requests to its own runner only. */
+const path = Type.String({ maxLength: maxFileBytes, pattern: "^/(?![/\\\\])" });
 const optionalText = Type.Optional(text);
 const from = Type.Union([Type.Literal("caller"), Type.Literal("bot")]);
 const socket = Type.Integer({ minimum: 1 });
@@ -61,10 +63,10 @@ const events: Readonly<Record<string, Type.TSchema>> = {
     Type.Object({ state: Type.Literal("ended"), reason: name }),
   ]),
   http: Type.Object({
-    ...{ method: name, url: text, contentType: optionalText, body: optionalText },
+    ...{ method: name, url: path, contentType: optionalText, body: optionalText },
     ...{ status: Type.Integer(), replyType: optionalText, reply: optionalText, durationMs: Type.Number() },
   }),
-  open: Type.Object({ socket, url: text }),
+  open: Type.Object({ socket, url: path }),
   message: Type.Object({
     ...{ socket, from, text: optionalText, base64: optionalText, mediaBytes: Type.Optional(Type.Integer()) },
   }),

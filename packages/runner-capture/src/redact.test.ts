@@ -54,3 +54,26 @@ test("a text with more numbers than are kept is replaced as a whole", () => {
   const numbers = Array.from({ length: 60 }, (_, index) => `+4917012345${String(index).padStart(3, "0")}`);
   expect(text(JSON.stringify({ numbers }))).toBe('"redacted"');
 });
+
+test("all of an object with a secret's name is secret", () => {
+  const { text } = createRedactor([], "5f");
+  expect(text('{"apiKeys":{"openai":"sk-12345678"},"credentials":[{"value":"abcdefgh"}]}')).toBe(
+    '{"apiKeys":{"openai":"redacted***"},"credentials":[{"value":"redacted"}]}',
+  );
+});
+
+test("a text with a secret of more than 4,096 characters is replaced as a whole, and later texts are not", () => {
+  const { text } = createRedactor([], "5f");
+  expect(text(JSON.stringify({ token: "x".repeat(5_000) }))).toBe('"redacted"');
+  expect(text('{"hello":"world"}')).toBe('{"hello":"world"}');
+});
+
+test.each([
+  ["half of a character as a secret", '{"token":"aaaaaa\\ud800"}'],
+  ["a number without digits", '{"from":"-------"}'],
+  ["a number of one digit", '{"from":"1 - - - -"}'],
+])("%s does not change other texts", (_what, odd) => {
+  const { text } = createRedactor([], "5f");
+  text(odd);
+  expect(text('{"x":1,"y":"two"}')).toBe('{"x":1,"y":"two"}');
+});

@@ -15,6 +15,9 @@ export interface Redactor {
 
 /** Shorter values are words, not secrets: replacing them everywhere would damage the text. */
 const shortestSecret = 6;
+/** In characters. A text with a longer one is replaced as a whole: it would be searched in every later text. */
+const longestSecret = 4_096;
+const fewestDigits = 7;
 /** Secrets and numbers of one call: a caller may send any number, and each is searched in every text. */
 const maxLearned = 50;
 const secretName = /token|secret|passw|pwd|api.?key|authorization|credential|signature|cookie/i;
@@ -34,6 +37,8 @@ const bearer = /(bearer\s+)[^\s"\\]{6,}/gi;
 export function createRedactor(secrets: readonly string[], sessionId: string): Redactor {
   const learned = new Map<string, { readonly pattern: RegExp; replacement(length: number): string }>();
   let isFull = false;
+  /** Whether the current text has a secret that is too long to be learned. */
+  let hasLongSecret = false;
   for (const secret of secrets) learnSecret(secret);
 
   function isKnown(value: string): boolean {
@@ -43,16 +48,17 @@ export function createRedactor(secrets: readonly string[], sessionId: string): R
   }
 
   function learnSecret(value: string): void {
-    if (value.length < shortestSecret || value === sessionId || isKnown(value)) return;
+    hasLongSecret ||= value.length > longestSecret;
+    if (value.length < shortestSecret || value.length > longestSecret || value === sessionId || isKnown(value)) return;
     const inJson = JSON.stringify(value).slice(1, -1);
-    const spellings = new Set([value, encodeURIComponent(value), inJson, inJson.replaceAll("/", "\\/")]);
+    const spellings = new Set([value, encodeURIComponent(value.toWellFormed()), inJson, inJson.replaceAll("/", "\\/")]);
     const pattern = new RegExp([...spellings].map(escapePattern).join("|"), "g");
     learned.set(value, { pattern, replacement: (length) => "redacted".padEnd(length, "*").slice(0, length) });
   }
 
   /** The same number gets the same replacement, in the range that is reserved for fiction. */
   function learnNumber(digits: string): void {
-    if (isKnown(digits)) return;
+    if (digits.length < fewestDigits || isKnown(digits)) return;
     const ending = String(learned.size + 1);
     learned.set(digits, {
       pattern: new RegExp(`(?<!\\d)${digits}(?!\\d)`, "g"),
@@ -69,7 +75,10 @@ export function createRedactor(secrets: readonly string[], sessionId: string): R
   function learnFrom(value: unknown, name = ""): void {
     if (typeof value === "string" || typeof value === "number") learnField(name, String(value));
     else if (Array.isArray(value)) for (const item of value) learnFrom(item, name);
-    else for (const [key, item] of Object.entries(Object(value))) learnFrom(item, key);
+    else {
+      // All of {"credentials": {…}} is secret.
+      for (const [key, item] of Object.entries(Object(value))) learnFrom(item, secretName.test(name) ? name : key);
+    }
   }
 
   function learnFromForm(form: string): void {
@@ -78,7 +87,9 @@ export function createRedactor(secrets: readonly string[], sessionId: string): R
 
   function replaceLearned(text: string): string {
     for (const [, digits = ""] of text.matchAll(internationalNumber)) learnNumber(digits);
-    if (isFull) return '"redacted"';
+    const hidesAll = isFull || hasLongSecret;
+    hasLongSecret = false;
+    if (hidesAll) return '"redacted"';
     let result = text;
     for (const { pattern, replacement } of learned.values())
       result = result.replace(pattern, (found) => replacement(found.length));

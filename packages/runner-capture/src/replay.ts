@@ -64,7 +64,7 @@ const endMs = 5_000;
 const messageRate = { perSecond: 1_900, burst: 15_000 };
 
 /**
- * Replays a captured call against a bot, in a runner that only this process can reach. Nothing is sent to a vendor: the runner has
+ * Replays a captured call against a bot, in a runner that only this machine can reach. Nothing is sent to a vendor: the runner has
  * neither a key nor tokens nor secrets of vendors, so it requires no signature, and cannot hang up calls.
  *
  * Rejects with the errors of `readCapture`, TRANSPORT_UNAVAILABLE when the call's transport is not in `plugins`, and with the error of

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { parseJson } from "@pipecat-ts/runner-core";
 import { type Answer, callRejected, opened, send } from "@pipecat-ts/runner-core/caller";
 import { WebSocket } from "ws";
 import type { CapturedMessage, CaptureEvent } from "./format.ts";
@@ -27,7 +28,7 @@ export function createWireCaller(runner: URL, handled: HandledMessage): ReplayCa
     const answer: Answer = await send(new URL(url, runner), {
       method,
       headers: contentType === undefined ? {} : { "content-type": contentType },
-      ...(body !== undefined && { body }),
+      ...(body !== undefined && { body: withoutDial(body) }),
     });
     if (answer.status >= 400 && event.status < 400) throw callRejected(answer);
   }
@@ -77,4 +78,12 @@ export function createWireCaller(runner: URL, handled: HandledMessage): ReplayCa
       await Promise.all(requests.map(({ answered }) => answered));
     },
   };
+}
+
+/** A replay calls nobody: the caller who answered is in the capture. */
+function withoutDial(body: string): string {
+  const { value } = parseJson(body);
+  if (typeof value !== "object" || value === null || !("dial" in value)) return body;
+  const { dial: _, ...rest } = value;
+  return JSON.stringify(rest);
 }

@@ -30,7 +30,7 @@ export async function waitUntilLeft(directory: Directory, node: string): Promise
 
 /** The node with this id, or with the only id that begins like this. Throws OPTION_INVALID. */
 export function findNode(nodes: readonly NodeReport[], text: string): NodeReport {
-  const found = nodes.filter(({ id, address }) => id.startsWith(text) || address === text);
+  const found = nodes.filter(({ id, address }) => text !== "" && (id.startsWith(text) || address === text));
   if (found.length === 1 && found[0]) return found[0];
   const known = nodes.map(({ id }) => id).join(", ") || "none";
   throw new RunnerError("OPTION_INVALID", `"${text}" names ${found.length === 0 ? "no node" : "several nodes"}.`, {

@@ -98,7 +98,9 @@ test("an operator drains a node: its callers go elsewhere, its calls and those t
   const [own, passing] = ids.map((id) => connect(one, `/fake/${id}`)) as [WebSocket, WebSocket];
   await Promise.all([once(own, "open"), once(passing, "open")]);
 
-  const report = findNode(await directory.list(), ids[0]?.slice(0, 8) ?? "");
+  const nodes = await directory.list();
+  expect(() => findNode(nodes.slice(0, 1), "")).toThrow('"" names no node.');
+  const report = findNode(nodes, ids[0]?.slice(0, 8) ?? "");
   await requestDrain(report, secret);
   expect(one.drains()).toBe(1);
   const drained = one.gateway.drain();

@@ -5,7 +5,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { setTimeout } from "node:timers/promises";
-import { type CloseReason, isRunnerError, RunnerError } from "@pipecat-ts/runner-core";
+import { type CloseReason, isRunnerError, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import {
   createFront,
   type HttpServer,
@@ -29,6 +29,8 @@ import { createWorkerStarter, type StartWorker, type Upgrade, type WorkerProgram
 const announcedMs = 1_500;
 /** How long a node that drains waits for the callers of its pending sessions, in ms. */
 const pendingMs = 10_000;
+/** How long a caller waits for the node to join, in ms. */
+const joinMs = 10_000;
 
 export interface GatewayOptions {
   /** The options of the runner that concern the public server: addresses, access control, limits. */
@@ -88,6 +90,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
   let isLeaving = false;
   /** Resolves when the node knows the others, and they know it. */
   const joined = Promise.withResolvers<void>();
+  let hasJoined = false;
   /** Callers' connections that pass through this process to other nodes. */
   const passing = new Set<Duplex>();
 
@@ -126,7 +129,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
       sendJson(response, { status: "ok" });
     } else if (method === "GET" && path === "/readyz") {
       front.checkRequest(request);
-      if (!pool.isReady || isLeaving) throw notReady();
+      if (!pool.isReady || !hasJoined || isLeaving) throw notReady();
       sendJson(response, { status: "ok" });
     } else if (method === "GET" && path === "/metrics") {
       front.requireOperator(request);
@@ -136,30 +139,40 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
     } else if (method === "GET" && path === "/sessions") {
       front.requireOperator(request);
       sendJson(response, { sessions: pool.sessions.list() });
-    } else if (method === "GET" && endedSession(path)) {
-      front.requireKey(request);
-      sendJson(response, endedSession(path));
     } else if (method === "POST" && path === "/reload") {
       front.requireOperator(request);
       await reload();
       sendJson(response, { status: "ok" });
     } else {
-      return false;
+      return answerEnded(path, request, response);
     }
     return true;
   }
 
+  /** Answers a request for the description of a session that has ended. */
+  function answerEnded(path: string, request: IncomingMessage, response: ServerResponse): boolean {
+    const report = request.method === "GET" ? endedSession(path) : undefined;
+    if (report === undefined) return false;
+    front.requireKey(request);
+    sendJson(response, report);
+    return true;
+  }
+
+  async function waitUntilJoined(): Promise<void> {
+    if (hasJoined || (await withTimeout(joined.promise, joinMs))) return;
+    throw new RunnerError("STARTING", "The processes that run bots have not started yet.", { fix: "Try again." });
+  }
+
   async function request(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const path = incoming.url?.replace(/[?#].*/s, "") ?? "/";
-    if (await answerItself(path, incoming, response)) return;
-    await joined.promise;
+    if (await answerItself(pathOf(incoming), incoming, response)) return;
+    await waitUntilJoined();
     const forwarded = () => metrics.forwarded("request");
     const options = { pool, fleet, isLeaving, forwarded, streams: front.streams, resent: metrics.requestResent };
     await forward(options, incoming, response);
   }
 
   async function upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
-    await joined.promise;
+    await waitUntilJoined();
     const incoming = { request, connection, head };
     const owner = await findOwner(pool, fleet, request);
     if (isPeer(owner)) return pipeUpgrade(await connectPassing(owner, connection), incoming);
@@ -211,6 +224,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
       {
         async request(incoming, response) {
           nameClient(incoming);
+          if (answerEnded(pathOf(incoming), incoming, response)) return;
           const { streams } = front;
           await forward({ pool, tellsRejection: true, streams, resent: metrics.requestResent }, incoming, response);
         },
@@ -239,6 +253,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
     report = await pool.open();
     requireNoListeners(report);
     await fleet?.join(own);
+    hasJoined = true;
     joined.resolve();
   }
 
@@ -334,6 +349,10 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
 /** Whether an error means that another node may take the caller. */
 function isFull(error: unknown): boolean {
   return isRunnerError(error) && ["AT_CAPACITY", "DRAINING", "WORKER_FAILED"].includes(error.code);
+}
+
+function pathOf({ url = "/" }: IncomingMessage): string {
+  return url.replace(/[?#].*/s, "");
 }
 
 function notReady(): RunnerError {

@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { RunnerError } from "@pipecat-ts/runner-core";
+import { isRunnerError, RunnerError } from "@pipecat-ts/runner-core";
 import { countersOf, type MetricValues } from "@pipecat-ts/runner-host";
 import { attachRunner, type CreateWorkerRunner } from "./attached-runner.ts";
 import type { ReadyMessage } from "./messages.ts";
@@ -23,7 +23,8 @@ export function createInProcessStarter(create: CreateWorkerRunner): StartWorker 
         const { transports, unauthenticatedRoutes } = runner;
         return { kind: "ready", transports, unauthenticatedRoutes, notes };
       } catch (error) {
-        exited.resolve({ cause: "code", code: 1, signal: null });
+        const cause = isRunnerError(error) && error.code === "OPTION_INVALID" ? "stopped" : "code";
+        exited.resolve({ cause, code: 1, signal: null });
         throw error;
       }
     }

@@ -187,7 +187,7 @@ export function createPool(options: PoolOptions): WorkerPool {
       if (crash) void cleanUp(id, crash);
     }
     options.onExit(exit, worker.lastCounters);
-    if (state === "starting") delayStart();
+    if (state === "starting" && exit.cause !== "stopped") delayStart();
     settle();
   }
 

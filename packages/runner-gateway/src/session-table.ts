@@ -80,11 +80,13 @@ export function createSessionTable(node: string, claims?: KeyClaims): SessionTab
 
   function addKey(session: LiveSession, key: string): void {
     // Transports put a prefix in front of ids that are not verified. Requests have the id alone.
-    for (const each of new Set([key, key.slice(key.lastIndexOf(":") + 1)])) {
+    const bare = key.slice(key.lastIndexOf(":") + 1);
+    for (const each of new Set([key, bare])) {
       session.keys.add(each);
       keys.set(each, session);
-      if (!ownerOf(each)) claims?.claim(`alias:${each}`);
     }
+    // Not the bare id: whoever sends an unverified one could draw callers of the whole fleet here.
+    if (!ownerOf(key)) claims?.claim(`alias:${key}`);
   }
 
   return {

@@ -13,6 +13,7 @@ import {
   RunnerError,
   type Transport,
   type TransportPlugin,
+  withTimeout,
 } from "@pipecat-ts/runner-core";
 import { createSessionEngine, type HostSession } from "@pipecat-ts/runner-sessions";
 import Koa from "koa";
@@ -38,6 +39,8 @@ import { createWire } from "./wire.ts";
 
 /** How long live sessions have when the runner closes, from the abort of their signals until they are ended by force, in ms. */
 const shutDownMs = 2_000;
+/** How long a worker's callers wait for the warm-up of its transports, in ms. */
+const warmUpMs = 10_000;
 
 /** Assembles a runner. Opens nothing before `listen()`. Throws OPTION_INVALID. */
 export function createRunner(options: RunnerOptions): Runner {
@@ -68,7 +71,7 @@ export function createRunner(options: RunnerOptions): Runner {
   });
   const callTransports = new WeakMap<HostSession, Transport>();
   const files = fileStorage && createSessionFiles(fileStorage);
-  const wire = options.wire && createWire(options.wire);
+  const wire = options.wire && createWire(options.wire, logger);
   const engine = createSessionEngine(
     {
       bot,
@@ -230,8 +233,8 @@ export function createRunner(options: RunnerOptions): Runner {
   /** Loads what only requests need, once the runner listens. */
   async function warmUp(): Promise<void> {
     await setImmediate();
-    await loadBodyParser();
-    for (const { name, open } of transports) {
+    const parser = { name: undefined, open: { advanced: { warmUp: loadBodyParser } } };
+    for (const { name, open } of [parser, ...transports]) {
       try {
         await open?.advanced?.warmUp?.();
       } catch (err) {
@@ -262,7 +265,7 @@ export function createRunner(options: RunnerOptions): Runner {
 
   /** Closes the plugins first, because they may send a last message on their sockets. */
   async function release(): Promise<void> {
-    await warming;
+    await withTimeout(warming ?? Promise.resolve(), shutDownMs);
     await closePlugins(transports, logger);
     await Promise.all([sockets?.close(), server?.close()]);
     await options.wire?.close?.();
@@ -353,7 +356,7 @@ export function createRunner(options: RunnerOptions): Runner {
         return { url, close: () => closeAll([created]) };
       });
       if (!attached) throw openAlready();
-      await warming;
+      await withTimeout(warming ?? Promise.resolve(), warmUpMs);
       return attached;
     },
     metrics: metrics.values,

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { CloseReason, SocketRoute } from "@pipecat-ts/runner-core";
+import type { CloseReason, Logger, SocketRoute } from "@pipecat-ts/runner-core";
 import type { HostSession, SessionObserver } from "@pipecat-ts/runner-sessions";
 import type { Context, Next } from "koa";
 
@@ -86,16 +86,23 @@ export interface Wire {
   sessionObserver(other: SessionObserver | undefined): SessionObserver;
 }
 
-/** Events of a socket that are held until its session is known. Carriers may send 1 s of audio before. */
+/** Events of a socket that are held until its session is known, and their bytes. Carriers may send 1 s of audio before. */
 const maxHeld = 100;
+const maxHeldBytes = 256 * 1024;
 
-export function createWire(observer: WireObserver): Wire {
+export function createWire(observer: WireObserver, logger: Logger): Wire {
   /** The request or socket that is being handled. */
   const handled = new AsyncLocalStorage<{ readonly beganAtMs: number; touch(session: WireSession): void }>();
   let sockets = 0;
+  let failed = false;
 
   function report(session: WireSession, event: WireEvent, atMs = performance.now()): void {
-    observer.observe(session, event, atMs);
+    try {
+      observer.observe(session, event, atMs);
+    } catch (err) {
+      if (!failed) logger.error({ err }, "wire observer failed; calls continue");
+      failed = true;
+    }
   }
 
   return {
@@ -110,7 +117,8 @@ export function createWire(observer: WireObserver): Wire {
       const event: WireEvent = {
         type: "http",
         method: ctx.method,
-        url: ctx.url,
+        // Without the host that a client may put in front.
+        url: ctx.path + ctx.search,
         contentType: ctx.get("content-type") || undefined,
         body: rawBody,
         status: ctx.status,
@@ -127,11 +135,16 @@ export function createWire(observer: WireObserver): Wire {
       const beganAtMs = performance.now();
       const held: (readonly [event: WireEvent, atMs: number])[] = [];
       let session: WireSession | undefined;
+      let heldBytes = 0;
       let by: "caller" | "bot" = "caller";
 
       function emit(event: WireEvent): void {
-        if (session) report(session, event);
-        else if (held.length < maxHeld) held.push([event, performance.now()]);
+        if (session) {
+          report(session, event);
+          return;
+        }
+        heldBytes += event.type === "message" ? event.data.length : 0;
+        if (held.length < maxHeld && heldBytes <= maxHeldBytes) held.push([event, performance.now()]);
       }
 
       function bind(to: WireSession): void {
@@ -168,8 +181,12 @@ export function createWire(observer: WireObserver): Wire {
         message(session, from, message) {
           const copy = copyOf(message);
           if (copy !== undefined) report(session, { type: "app", from, message: copy });
+          other?.message?.(session, from, message);
         },
-        key: (session, key) => report(session, { type: "key", key }),
+        key(session, key) {
+          report(session, { type: "key", key });
+          other?.key?.(session, key);
+        },
       };
     },
   };

@@ -168,3 +168,19 @@ test("without the key of the application, the availability says that calls canno
     fix: "Set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY.",
   });
 });
+
+test("an outbound call is rejected when Vonage's reports about it could not be verified", async () => {
+  const apiKey = "a-key-of-sixteen-letters";
+  const publicUrl = new URL("https://bots.example.com");
+  await open({ publicUrl, apiKey }, { signatureSecret: undefined, allowDial: ["+1555"] });
+  const { status, json } = await send(new URL("/start", runner.url), {
+    method: "POST",
+    headers: { authorization: `Bearer ${apiKey}` },
+    body: { transport: "vonage", dial: { to: "+15550100", from: "+15550199" } },
+  });
+  expect([status, json]).toMatchObject([
+    500,
+    { code: "CARRIER_CREDENTIALS_MISSING", detail: expect.stringContaining("VONAGE_SIGNATURE_SECRET") },
+  ]);
+  expect(api.requests).toEqual([]);
+});

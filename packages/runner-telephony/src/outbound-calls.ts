@@ -109,6 +109,11 @@ export function createOutboundCalls<Options extends CarrierOptions>(
       throw new RunnerError("CARRIER_CREDENTIALS_MISSING", `Settings for calls with ${title} are missing.`, { fix });
     }
     if (!runner.settings.publicUrl) throw publicUrlMissing(`${title} reports to this server when a call is answered`);
+    if (dialing.hangUp && !verification.verifiesWebhooks && !verification.acceptsUnverified) {
+      throw new RunnerError("CARRIER_CREDENTIALS_MISSING", `Reports of ${title} cannot be verified.`, {
+        fix: verification.fix ?? carrier.signatures?.fix,
+      });
+    }
     return dialing;
   }
 
