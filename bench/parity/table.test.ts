@@ -9,7 +9,7 @@ import { createFileStorage } from "../../packages/runner-files/src/index.ts";
 import { fleetFlags } from "../../packages/runner-fleet/src/options.ts";
 import { isolationFlags } from "../../packages/runner-gateway/src/options.ts";
 import { setups } from "./requests.ts";
-import { hasRow, missingNames } from "./table.ts";
+import { hasRow, missingNames, rowsWithoutReason } from "./table.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 const plugins = await Promise.all(
@@ -58,6 +58,10 @@ test("docs/parity.md has every route", async () => {
   });
   expect(paths.length).toBeGreaterThan(20);
   expect(missingNames(paths)).toEqual([]);
+});
+
+test("docs/parity.md gives a reason for everything that is not here", () => {
+  expect(rowsWithoutReason()).toEqual([]);
 });
 
 test("docs/parity.md has a row for each difference that pnpm parity expects", () => {

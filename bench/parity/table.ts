@@ -11,6 +11,15 @@ export function hasRow(text: string): boolean {
   return rows.some((row) => row.includes(text));
 }
 
+/** The rows with something of Python's that has nothing here, and no reason. */
+export function rowsWithoutReason(): readonly string[] {
+  return rows.filter((row) => {
+    const [, python = "", here = ""] = row.split(/(?<!\\)\|/).map((cell) => cell.trim());
+    const isGap = /^(?:–|missing|not supported)/.test(here) && python !== "–" && !/^-+$/.test(python);
+    return isGap && !/\*\*Different:\*\* \S|missing: \S/.test(here);
+  });
+}
+
 /** The names that no row has as code, alone or with a value. `*` in a row stands for the rest of a name: `--moq-*`. */
 export function missingNames(names: readonly string[]): readonly string[] {
   const known = new Set(rows.flatMap((row) => row.match(/[\w*{}/.-]+/g) ?? []));

@@ -91,7 +91,8 @@ ${
 ## Keys
 
 Copy \`.env.example\` to \`.env\` and fill in ${variables.map((variable) => `\`${variable}\``).join(", ")}. The bot also starts without, and says
-what is missing. The tests need no key: they run against servers on this machine that behave as the vendors document.
+what is missing. The tests need no key: they run against servers on this machine that behave as the vendors
+document. Nobody has run them against the vendors themselves yet.
 `
 }
 ## Commands

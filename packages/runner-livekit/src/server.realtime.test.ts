@@ -4,16 +4,18 @@ import type { AudioFrame } from "@pipecat-ts/audio";
 import { createTransport } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import {
+  countSettledResources,
   createRecordingLogger,
   excerpt,
   findVoice,
   join,
   measurePitch,
   send,
+  settleResources,
   syllables,
   until,
 } from "@pipecat-ts/runner-testing";
-import { afterAll, describe, expect, type TestContext, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, type TestContext, test } from "vitest";
 import plugin from "./plugin.ts";
 import { account, serverProgram, startLiveKitServer } from "./test/livekit-server.ts";
 import { joinRoom, type RtcCaller } from "./test/rtc-caller.ts";
@@ -38,7 +40,7 @@ interface Fixture {
 
 /** A runner whose bots play back what they receive. It is closed after the test. */
 async function open(
-  { onTestFinished }: TestContext,
+  { onTestFinished }: Pick<TestContext, "onTestFinished">,
   livekit: Readonly<Record<string, unknown>> = {},
   options: Partial<RunnerOptions> = {},
 ) {
@@ -111,6 +113,9 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     await transport?.sendMessageTo(caller.room.localParticipant?.identity ?? "", { only: "you" });
     await until("the answers arrive", () => caller.messages.length >= 2, timeoutMs);
     expect(caller.messages.slice(-2)).toEqual([{ text: "Grüße" }, { only: "you" }]);
+    caller.sendMessage({ label: "rtvi-ai", type: "client-ready", id: "1", data: { version: "2.2.0" } });
+    const isReady = (message: unknown) => Object(message).type === "bot-ready";
+    await until("the bot is ready", () => caller.messages.some(isReady), timeoutMs);
     await expect(transport?.sendMessage("x".repeat(70_000))).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
   });
 
@@ -188,6 +193,38 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     const rejected = { status: 503, reply: { code: "LIVEKIT_ROOM_FULL" } };
     await expect.poll(fixture.start, { timeout: timeoutMs, interval: 500 }).toMatchObject(rejected);
   });
+
+  test.each([
+    ["key", { apiKey: "another-key" }],
+    ["secret", { apiSecret: "another-secret-of-32-characters-" }],
+  ])("a start request with a wrong %s is rejected", async (_what, wrong) => {
+    const fixture = await open({ onTestFinished }, wrong);
+    expect(await fixture.start()).toMatchObject({ status: 502, reply: { code: "LIVEKIT_REFUSED" } });
+  });
+
+  test("200 sessions leave nothing behind", async (context) => {
+    const fixture = await open(context);
+    const rooms: string[] = [];
+    const callers = async () => {
+      const calls = Array.from({ length: 10 }, async () => {
+        const { reply } = await fixture.start();
+        const caller = await joinRoom(reply.url ?? "", reply.token ?? "");
+        await until("the bot is in the room", () => caller.room.remoteParticipants.size === 1, timeoutMs);
+        rooms.push(caller.room.name ?? "");
+        await caller.hangUp();
+      });
+      await Promise.all(calls);
+      await ended(fixture);
+    };
+    await callers();
+    const [before, listeners] = [await countSettledResources(), countListeners()];
+    for (let round = 1; round < 20; round++) await callers();
+    expect(endReasons(fixture)).toEqual(Array.from({ length: 200 }, () => "caller-left"));
+    expect(await settleResources(before, timeoutMs)).toEqual([]);
+    await expect.poll(countListeners).toBeLessThanOrEqual(listeners);
+    const findRooms = () => Promise.all(rooms.map((name) => shared?.rooms.findRoom(name)));
+    await expect.poll(async () => (await findRooms()).filter((room) => room !== undefined)).toEqual([]);
+  }, 240_000);
 
   test("a room that is deleted during the call leaves no listener of the SDK behind", async (context) => {
     const before = countListeners();

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { VideoPacket } from "../peer/peer.ts";
 import { createFrameAssembler } from "./frame-assembler.ts";
 import { deltaFrame, keyFrame, packetize } from "./test/vp8-packets.ts";
+import { wrapInWebp } from "./webp.ts";
 
 /** The key frames that come out of these packets. */
 function assemble(packets: readonly VideoPacket[]): Uint8Array[] {
@@ -104,4 +105,16 @@ test("holds at most 4,096 packets, however small", () => {
     assembler.push({ source: "camera", payload, sequenceNumber: index & 0xffff, timestamp: 1, marker: false });
     expect(assembler.bytes).toBeLessThanOrEqual(4_096);
   }
+});
+
+test("a picture of 100 kB costs less than 3 ms of processor time, from its packets to the file", () => {
+  const packets = packetize(keyFrame(1_280, 720, 100_000));
+  const micros = Array.from({ length: 21 }, () => {
+    const cpu = process.cpuUsage();
+    const files = assemble(packets).map(wrapInWebp);
+    const { user, system } = process.cpuUsage(cpu);
+    expect(files).toHaveLength(1);
+    return user + system;
+  });
+  expect(micros.toSorted((a, b) => a - b)[10]).toBeLessThan(3_000);
 });
