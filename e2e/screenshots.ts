@@ -26,9 +26,9 @@ async function call(client: WebClient, page: Page): Promise<void> {
   await sleep(6_000);
   await client.exchange("Hello! What do you do?");
   await page.screenshot({ path: join(docs, "client.png") });
-  await sleep(8_000);
+  await sleep(11_000);
   await client.button("Mute the microphone").click();
-  await sleep(5_000);
+  await sleep(8_000);
   await client.disconnect.click();
   await sleep(2_000);
 }

@@ -55,11 +55,12 @@ test("in every state, in both sizes and themes, axe finds nothing, and the first
   await freezeStatistics(caller);
   const granted = await holdMicrophone(caller);
   const client = await openWebClient(caller, running.origin);
+  expect(await page.evaluate<number>("performance.now()"), "ms until Connect is shown").toBeLessThan(3_000);
   const expectState = (words: string) => expect.poll(() => client.state.textContent(), { timeout: 30_000 }).toBe(words);
   await page.waitForFunction(`performance.getEntriesByType("resource").some(({ name }) => name.includes("/call-"))`);
+  await page.evaluate("document.fonts.ready");
   expect(await transferred(caller)).toBeLessThan(maxFirstLoad);
 
-  await page.evaluate("document.fonts.ready");
   await expectAccessible(caller, "idle");
   await client.connect.click();
   await expectState("Allow the microphone in your browser");
@@ -78,6 +79,7 @@ test("in every state, in both sizes and themes, axe finds nothing, and the first
   await expectState("The bot is speaking");
   await page.getByText("at seven").waitFor();
   await expect.poll(() => page.getByText("Round trip").locator("+ dd").textContent()).toMatch(/^\d+ ms$/);
+  await page.getByRole("heading", { name: "Front desk" }).waitFor();
   await expectAccessible(caller, "in-call");
   await page.getByRole("tab", { name: "Events" }).click();
   await expectAccessible(caller, "events");
