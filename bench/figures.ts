@@ -1,3 +1,5 @@
+export { table } from "../packages/runner-cli/src/table.ts";
+
 /** The value below which `fraction` of the values lie; NaN without values. */
 export function percentile(values: readonly number[], fraction: number): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -6,19 +8,6 @@ export function percentile(values: readonly number[], fraction: number): number 
 
 export function median(values: readonly number[]): number {
   return percentile(values, 0.5);
-}
-
-/** Lines with aligned columns. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }
 
 /** A Markdown table. The first row is the heading. */

@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { startRunner } from "../../runner-host/src/test/fixture.ts";
 import { createRecordedLog } from "../../runner-sessions/src/test/fixture.ts";
 import { type CaptureOptions, createCapture } from "./capture.ts";
+import { readCapture } from "./read.ts";
 
 function createFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "pipecat-capture-"));
@@ -71,6 +72,20 @@ test("the files that were written last are kept, and other files in the folder",
   await wire.close?.();
   expect(existsSync(join(folder, String(old[0])))).toBe(false);
   expect(readdirSync(folder).sort()).toEqual([old[1], expect.stringMatching(/_5f\.jsonl$/), "notes.txt"]);
+});
+
+test("a call that begins with a large body is captured completely", async () => {
+  const { folder, log, wire } = capture();
+  const body = "x".repeat(1_500_000);
+  const request = { method: "POST", url: "/start", contentType: undefined, body, status: 200, replyType: undefined };
+  wire.observe(session("5f"), { type: "state", state: "pending" }, 0);
+  wire.observe(session("5f"), { type: "http", ...request, reply: undefined, durationMs: 1 }, 1);
+  wire.observe(session("5f"), { type: "state", state: "active" }, 2);
+  wire.observe(session("5f"), { type: "state", state: "ended", reason: "caller-left" }, 3);
+  await wire.close?.();
+  const [name = ""] = readdirSync(folder);
+  expect((await readCapture(join(folder, name))).events).toHaveLength(4);
+  expect(log.lines).toEqual([]);
 });
 
 test("when files cannot be written, one warning says so, and calls continue", async () => {

@@ -28,7 +28,7 @@ export function createWireCaller(runner: URL, handled: HandledMessage): ReplayCa
     const answer: Answer = await send(new URL(url, runner), {
       method,
       headers: contentType === undefined ? {} : { "content-type": contentType },
-      ...(body !== undefined && { body: withoutDial(body) }),
+      ...(body !== undefined && { body: url === "/start" ? withoutDial(body) : body }),
     });
     if (answer.status >= 400 && event.status < 400) throw callRejected(answer);
   }

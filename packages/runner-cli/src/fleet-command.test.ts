@@ -32,12 +32,12 @@ test("a missing secret and a wrong URL are rejected with their fix, and the URL 
   await expect(opening).rejects.not.toThrow("password");
 });
 
-test("pipecat-runner fleet needs a fleet, and drain a machine", async () => {
+test("pipecat-runner fleet needs a fleet, and drain a node", async () => {
   onTestFinished(() => void vi.unstubAllEnvs());
   vi.stubEnv("PIPECAT_FLEET", "");
   await expect(fleetCommand([])).rejects.toThrow(rejection("The fleet is not named", "PIPECAT_FLEET"));
   await expect(fleetCommand(["drain", "--fleet", "redis://host"])).rejects.toThrow(
-    rejection("needs a machine", "pipecat-runner fleet drain <node>"),
+    rejection("needs a node", "pipecat-runner fleet drain <node>"),
   );
   await expect(fleetCommand(["darin", "one"])).rejects.toThrow(rejection("darin", ""));
 });

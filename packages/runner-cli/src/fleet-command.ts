@@ -7,6 +7,7 @@ import { helpSections, parseCommand } from "./command-line.ts";
 import { commandFlags, type FlagGroup } from "./flags.ts";
 import { openDirectory, requireFleetSecret } from "./fleet-directory.ts";
 import { findProject, loadEnvironment } from "./project.ts";
+import { table } from "./table.ts";
 
 interface FleetCommandFlags extends Pick<FleetFlags, "fleet" | "fleetSecret"> {
   readonly wait: boolean;
@@ -19,7 +20,7 @@ const flags: OptionTable<FleetCommandFlags> = {
   fleetSecret: fleetFlags.fleetSecret,
   wait: {
     flag: "wait",
-    description: "drain: wait until the machine has left the fleet",
+    description: "drain: wait until the node has left the fleet",
     schema: Type.Boolean(),
     default: false,
   },
@@ -29,7 +30,7 @@ const flags: OptionTable<FleetCommandFlags> = {
 const group: FlagGroup = { name: "Options", table: flags };
 
 /**
- * `pipecat-runner fleet` lists the machines of a fleet. `fleet drain <node>` drains one. Returns the exit code. Throws OPTION_INVALID,
+ * `pipecat-runner fleet` lists the nodes of a fleet: its machines. `fleet drain <node>` drains one. Returns the exit code. Throws OPTION_INVALID,
  * DIRECTORY_UNREACHABLE, NODE_UNREACHABLE.
  */
 export async function fleetCommand(argv: readonly string[]): Promise<number> {
@@ -48,7 +49,7 @@ export async function fleetCommand(argv: readonly string[]): Promise<number> {
     });
   }
   if (drains && node === undefined) {
-    throw new RunnerError("OPTION_INVALID", "fleet drain needs a machine.", {
+    throw new RunnerError("OPTION_INVALID", "fleet drain needs a node.", {
       fix: "List them with pipecat-runner fleet, then run pipecat-runner fleet drain <node>.",
     });
   }
@@ -71,7 +72,7 @@ async function drain(directory: Directory, node: NodeReport, secret: string, wai
   process.stdout.write(`${node.id} has left the fleet\n`);
 }
 
-/** One line for each machine. Reports come from the directory, so control characters are removed. */
+/** One line for each node. Reports come from the directory, so control characters are removed. */
 function listText(nodes: readonly NodeReport[]): string {
   const rows = [
     ["NODE", "ADDRESS", "STATE", "CALLS", "PENDING", "PLACES", "VERSION", "STARTED"],
@@ -83,15 +84,7 @@ function listText(nodes: readonly NodeReport[]): string {
         ),
       ),
   ];
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  return table(rows);
 }
 
 function helpText(): string {
@@ -99,7 +92,7 @@ function helpText(): string {
     "Usage: pipecat-runner fleet [options]",
     "       pipecat-runner fleet drain <node> [options]",
     "",
-    "Lists the machines of a fleet, or drains one: it sends new callers to the others, and ends after its last call.",
+    "Lists the nodes of a fleet, which are its machines, or drains one: it sends new callers to the others, and ends after its last call.",
   ];
   const sections = helpSections([group], undefined, process.stdout.columns);
   return [...usage, ...sections.flatMap(({ title, body }) => ["", `${title}:`, body])].join("\n");

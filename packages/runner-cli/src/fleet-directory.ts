@@ -35,7 +35,7 @@ export function requireFleetSecret(secret: string | undefined): string {
   if (secret !== undefined) return secret;
   throw new RunnerError(
     "OPTION_INVALID",
-    "--fleet requires PIPECAT_FLEET_SECRET, with which machines recognize each other.",
+    "--fleet requires PIPECAT_FLEET_SECRET, with which nodes recognize each other.",
     {
       fix: "Set it to the same random text on all of them: openssl rand -hex 32",
     },

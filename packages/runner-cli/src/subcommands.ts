@@ -37,7 +37,7 @@ export const subcommands: readonly Subcommand[] = [
   {
     name: "fleet",
     description:
-      "Instead of a bot: lists the machines of the fleet in --fleet or PIPECAT_FLEET. fleet drain <node> sends new callers to the others, and ends a machine after its last call. See pipecat-runner fleet --help.",
+      "Instead of a bot: lists the nodes (machines) of the fleet in --fleet or PIPECAT_FLEET. fleet drain <node> sends new callers to the others, and ends a node after its last call. See pipecat-runner fleet --help.",
     run: async (argv) => (await import("./fleet-command.ts")).fleetCommand(argv),
   },
 ];

@@ -304,8 +304,8 @@ export interface RunnerContext {
    * Throws REQUEST_INVALID (400) for any other, and SESSION_ID_TAKEN (409) while another session has it. Others may guess such
    * an id, so it must not be enough to take over the call.
    *
-   * `ringMs` is for a caller whom the transport calls: the session has a reserved place, and waits this long for an answer instead
-   * of 120 s. A drain ends it.
+   * `ringMs` is for an outbound call: the session has a reserved place, and waits this long for an answer instead of 120 s. A drain
+   * ends it.
    */
   createSession(options?: {
     readonly body?: unknown;

@@ -138,7 +138,7 @@ test("requests that do not come from a node are rejected, and nothing is sent to
   expect(one.drains()).toBe(0);
   expect(one.log.lines.filter(({ message }) => message === "connection to the fleet's port rejected")).toHaveLength(1);
 
-  // Whoever can write to the directory names an address of their own.
+  // An attacker who can write to the directory names an address of its own.
   const received: Buffer[] = [];
   const foreign = createServer((socket) =>
     socket.on("data", (chunk) => received.push(chunk)).on("error", () => undefined),
@@ -210,4 +210,11 @@ test.each([
       fix: expect.any(String),
     }),
   );
+});
+
+test("a node in one process rejects a reload, and its worker does not count as failed", async () => {
+  await using one = await startNode(createMemoryDirectory());
+  for (let count = 0; count < 4; count++) expect((await one.fetch("/reload", { method: "POST" })).status).toBe(400);
+  expect(one.log.lines.filter(({ message }) => message.startsWith("workers do not start"))).toEqual([]);
+  expect(await one.start()).toEqual(expect.any(String));
 });

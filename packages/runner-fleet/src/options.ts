@@ -13,7 +13,8 @@ export const fleetFlags: OptionTable<FleetFlags> = {
   fleet: {
     flag: "fleet",
     env: "PIPECAT_FLEET",
-    description: "Directory of a fleet of machines that answer for each other: redis://host:6379 or rediss://",
+    description:
+      "Directory of a fleet, whose nodes are machines that answer for each other: redis://host:6379 or rediss://",
     // A URL may contain a password.
     secret: true,
     schema: Type.String({ minLength: 1 }),
@@ -22,20 +23,20 @@ export const fleetFlags: OptionTable<FleetFlags> = {
   fleetListen: {
     flag: "fleet-listen",
     env: "PIPECAT_FLEET_LISTEN",
-    description: "Where to listen for the other machines (default: the first private address, port 7861)",
+    description: "Where to listen for the other nodes (default: the first private address, port 7861)",
     schema: Type.String({ minLength: 1 }),
     placeholder: "host:port",
   },
   fleetAddress: {
     flag: "fleet-address",
     env: "PIPECAT_FLEET_ADDRESS",
-    description: "How the other machines reach this one, where it differs from --fleet-listen",
+    description: "How the other nodes reach this one, where it differs from --fleet-listen",
     schema: Type.String({ minLength: 1 }),
     placeholder: "host:port",
   },
   fleetSecret: {
     env: "PIPECAT_FLEET_SECRET",
-    description: "Secret that all machines of the fleet share",
+    description: "Secret that all nodes of the fleet share",
     schema: Type.String({ minLength: 32, description: "at least 32 characters" }),
     secret: true,
   },

@@ -1,5 +1,5 @@
 import { connect } from "node:net";
-import { isRunnerError, RunnerError } from "@pipecat-ts/runner-core";
+import { RunnerError } from "@pipecat-ts/runner-core";
 import { countersOf, type MetricValues } from "@pipecat-ts/runner-host";
 import { attachRunner, type CreateWorkerRunner } from "./attached-runner.ts";
 import type { ReadyMessage } from "./messages.ts";
@@ -13,7 +13,8 @@ export function createInProcessStarter(create: CreateWorkerRunner): StartWorker 
   let isStarted = false;
   return (open, events) => {
     const exited = Promise.withResolvers<WorkerExit>();
-    const opening = isStarted ? Promise.reject(cannotReload()) : attachRunner(open, create, events);
+    const isRefused = isStarted;
+    const opening = isRefused ? Promise.reject(cannotReload()) : attachRunner(open, create, events);
     isStarted = true;
     let lastMetrics: MetricValues = [];
 
@@ -23,8 +24,7 @@ export function createInProcessStarter(create: CreateWorkerRunner): StartWorker 
         const { transports, unauthenticatedRoutes } = runner;
         return { kind: "ready", transports, unauthenticatedRoutes, notes };
       } catch (error) {
-        const cause = isRunnerError(error) && error.code === "OPTION_INVALID" ? "stopped" : "code";
-        exited.resolve({ cause, code: 1, signal: null });
+        exited.resolve({ cause: isRefused ? "stopped" : "code", code: 1, signal: null });
         throw error;
       }
     }

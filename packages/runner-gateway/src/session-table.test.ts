@@ -82,3 +82,14 @@ test("how a session ended is known after its end and after the end of its worker
   table.apply(2, session("one", "pending"));
   expect(table.findEnded("one")).toBeUndefined();
 });
+
+test("a fleet is told chosen ids and verified call ids until their sessions end, and no call id that is not verified", () => {
+  const claimed = new Set<string>();
+  const table = createSessionTable(node, { claim: (key) => claimed.add(key), release: (key) => claimed.delete(key) });
+  table.apply(1, session("chosen", "pending"));
+  table.apply(1, { kind: "alias", id: "chosen", key: "unverified:CA1" });
+  table.apply(1, { kind: "alias", id: "chosen", key: "v3:CA2" });
+  expect([...claimed]).toEqual(["id:chosen", "alias:unverified:CA1", "alias:v3:CA2"]);
+  table.apply(1, session("chosen", "ended"));
+  expect([...claimed]).toEqual([]);
+});

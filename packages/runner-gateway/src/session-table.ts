@@ -85,7 +85,7 @@ export function createSessionTable(node: string, claims?: KeyClaims): SessionTab
       session.keys.add(each);
       keys.set(each, session);
     }
-    // Not the bare id: whoever sends an unverified one could draw callers of the whole fleet here.
+    // Not the bare id: a stranger who sends an unverified one could draw callers of the whole fleet to this node.
     if (!ownerOf(key)) claims?.claim(`alias:${key}`);
   }
 

@@ -131,7 +131,7 @@ export function createRunner(options: RunnerOptions): Runner {
   let server: HttpServer | undefined;
   let embedded: Server | undefined;
   let opening: Promise<void> | undefined;
-  let warming: Promise<void> | undefined;
+  let warming: Promise<void> = Promise.resolve();
   let isWarm = false;
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
@@ -265,7 +265,7 @@ export function createRunner(options: RunnerOptions): Runner {
 
   /** Closes the plugins first, because they may send a last message on their sockets. */
   async function release(): Promise<void> {
-    await withTimeout(warming ?? Promise.resolve(), shutDownMs);
+    await withTimeout(warming, shutDownMs);
     await closePlugins(transports, logger);
     await Promise.all([sockets?.close(), server?.close()]);
     await options.wire?.close?.();
@@ -356,7 +356,7 @@ export function createRunner(options: RunnerOptions): Runner {
         return { url, close: () => closeAll([created]) };
       });
       if (!attached) throw openAlready();
-      await withTimeout(warming ?? Promise.resolve(), warmUpMs);
+      await withTimeout(warming, warmUpMs);
       return attached;
     },
     metrics: metrics.values,

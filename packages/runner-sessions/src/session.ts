@@ -46,7 +46,7 @@ export interface HostSession extends Session {
   /** The transport of its bot; before the bot runs, its owner. */
   readonly transport: string;
   readonly startedAt: Date;
-  /** Whether the transport called the caller, who has not answered yet. */
+  /** Whether this is an outbound call that nobody has answered yet. */
   readonly rings: boolean;
   /** The request handlers of the bot, in order of registration. */
   readonly requestHandlers: readonly RequestHandler[];

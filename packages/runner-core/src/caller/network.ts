@@ -14,7 +14,7 @@ export interface ImpairedNetwork {
   close(): void;
 }
 
-/** Creates a network that treats the n-th packet the same in every call, so that measurements can be compared. */
+/** Creates a network. It loses and delays the same packets in every call, so that measurements can be compared. */
 export function createImpairedNetwork({ loss, jitterMs }: NetworkImpairment): ImpairedNetwork {
   const underWay = new Set<NodeJS.Timeout>();
   const random = createRandom();
