@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { durationMs, tone } from "@pipecat-ts/audio";
@@ -83,6 +83,25 @@ test("a captured Twilio call replayed 100 times produces identical bot events", 
     { type: "ended", reason: "caller-left" },
   ]);
   for (const result of results) expect(result).toEqual(first);
+});
+
+test("the replay of an outbound call calls nobody", async () => {
+  const file = await captureTwilioCall();
+  const [header = "", first = "", ...rest] = readFileSync(file, "utf8").split("\n");
+  const body = JSON.stringify({ transport: "twilio", dial: { to: "+15550100", from: "+15550199" } });
+  const start = {
+    t: 0,
+    type: "http",
+    method: "POST",
+    url: "/start",
+    contentType: "application/json",
+    body,
+    status: 200,
+  };
+  const lines = rest.filter((line) => !line.includes('"url":"/twilio"'));
+  writeFileSync(file, [header, first, JSON.stringify({ ...start, durationMs: 0 }), ...lines].join("\n"));
+  const { events } = await replay(file, { bot: echo, plugins: [twilio as never] });
+  expect(events.filter(({ type }) => type === "key")).toHaveLength(4);
 });
 
 test.each([false, true])(
