@@ -10,9 +10,6 @@ import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rea
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CallerPage, openCallerPage } from "../e2e/browser/caller-page.ts";
-import { startBrowser } from "../e2e/browser/chromium.ts";
-import { openWebClient } from "../e2e/browser/web-client.ts";
 import {
   join as joinFrames,
   measureLevel,
@@ -20,11 +17,14 @@ import {
   silence,
   syllables,
   until,
-} from "../packages/runner-testing/src/index.ts";
-import { cacheFolder } from "./cache-folder.ts";
-import { startRegistry } from "./local-registry.ts";
-import { packAll, run } from "./tarballs.ts";
-import { answerHz, greetingHz, startVendors, type Vendors } from "./template-vendors.ts";
+} from "../../packages/runner-testing/src/index.ts";
+import { cacheFolder } from "../../scripts/cache-folder.ts";
+import { startRegistry } from "../../scripts/local-registry.ts";
+import { packAll, run } from "../../scripts/tarballs.ts";
+import { type CallerPage, openCallerPage } from "../browser/caller-page.ts";
+import { startBrowser } from "../browser/chromium.ts";
+import { openWebClient } from "../browser/web-client.ts";
+import { answerHz, greetingHz, startVendors, type Vendors } from "./vendors.ts";
 
 /** What newcomers choose. With `pnpm`, the command that creates the project also installs its dependencies. */
 const choices = [

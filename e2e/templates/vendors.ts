@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
-import { type AudioFrame, tone } from "../packages/audio/src/index.ts";
-import { startFakeDeepgram } from "../packages/runner-testing/src/vendors/deepgram.ts";
-import { startFakeElevenLabs } from "../packages/runner-testing/src/vendors/elevenlabs.ts";
-import { startFakeGemini } from "../packages/runner-testing/src/vendors/gemini.ts";
-import { startFakeOpenAI } from "../packages/runner-testing/src/vendors/openai.ts";
-import { startFakeChat } from "../packages/runner-testing/src/vendors/openai-chat.ts";
+import { type AudioFrame, tone } from "../../packages/audio/src/index.ts";
+import { startFakeDeepgram } from "../../packages/runner-testing/src/vendors/deepgram.ts";
+import { startFakeElevenLabs } from "../../packages/runner-testing/src/vendors/elevenlabs.ts";
+import { startFakeGemini } from "../../packages/runner-testing/src/vendors/gemini.ts";
+import { startFakeOpenAI } from "../../packages/runner-testing/src/vendors/openai.ts";
+import { startFakeChat } from "../../packages/runner-testing/src/vendors/openai-chat.ts";
 
 /** The pitches of what the vendors say, in Hz. */
 export const greetingHz = 500;
