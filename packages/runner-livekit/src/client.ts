@@ -20,6 +20,8 @@ export interface JoinRequest {
   readonly sampleRateOut: number | undefined;
   /** Sample rate of received audio in Hz; `undefined`: the bot receives none. */
   readonly sampleRateIn: number | undefined;
+  /** Whether to receive the audio of agents, as callers do. Default false. */
+  readonly hearsAgents?: boolean;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }

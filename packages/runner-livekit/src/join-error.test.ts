@@ -20,7 +20,7 @@ test.each([
     "LIVEKIT_JOIN_FAILED",
     "status 404",
   ],
-  ["wait_pc_connection timed out", "LIVEKIT_JOIN_FAILED", "cannot join"],
+  ["wait_pc_connection timed out", "LIVEKIT_JOIN_FAILED", "cannot be joined"],
 ])("%s", (text, code, expected) => {
   const { code: actual, message } = joinError(new Error(text));
   expect([actual, message]).toEqual([code, expect.stringContaining(expected)]);

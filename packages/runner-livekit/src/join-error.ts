@@ -10,20 +10,16 @@ export function joinError(error: unknown): RunnerError {
   const { message } = error as Error;
   const status = message.match(/\b(4\d\d|5\d\d) [A-Z]/)?.[1];
   if (status === "401" || status === "403") {
-    return new RunnerError("LIVEKIT_REFUSED", `LiveKit rejects the bot's token: ${status}.`, {
+    return new RunnerError("LIVEKIT_REFUSED", `LiveKit rejects the token: ${status}.`, {
       status: 502,
       fix: credentialsFix,
     });
   }
   if (status !== undefined) {
-    return new RunnerError(
-      "LIVEKIT_JOIN_FAILED",
-      `The bot cannot join its room: LiveKit answers with status ${status}.`,
-      {
-        status: 502,
-        fix: "Check LIVEKIT_URL and the log of the LiveKit server.",
-      },
-    );
+    return new RunnerError("LIVEKIT_JOIN_FAILED", `The room cannot be joined: LiveKit answers with status ${status}.`, {
+      status: 502,
+      fix: "Check LIVEKIT_URL and the log of the LiveKit server.",
+    });
   }
   const network = message.match(/(?:connection error|IO error): (?:IO error: )?([\w .,:()]{1,100})/)?.[1];
   if (network !== undefined) {
@@ -32,7 +28,7 @@ export function joinError(error: unknown): RunnerError {
       fix: "Check LIVEKIT_URL and the network.",
     });
   }
-  return new RunnerError("LIVEKIT_JOIN_FAILED", "The bot cannot join its room.", {
+  return new RunnerError("LIVEKIT_JOIN_FAILED", "The room cannot be joined.", {
     status: 502,
     fix: "Check LIVEKIT_URL, the log of the LiveKit server, and that UDP reaches it.",
   });

@@ -4,6 +4,7 @@ import type * as rtc from "@livekit/rtc-node";
 import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import type { JoinRequest, LiveKitClient, LiveKitParticipant, RoomConnection, RoomListener } from "./client.ts";
 import { joinError } from "./join-error.ts";
+import { createJoinQueue } from "./join-queue.ts";
 import { createRtcMicrophone, type RtcMicrophone } from "./rtc-microphone.ts";
 
 type Sdk = typeof rtc;
@@ -23,7 +24,7 @@ export function createRtcClient(): LiveKitClient {
         return { state: "limited", reason, fix };
       }
     },
-    join: async (request, listener) => await joinRoom(loadSdk(), request, listener),
+    join: createJoinQueue(async (request, listener) => await joinRoom(loadSdk(), request, listener)),
   };
 }
 
@@ -83,7 +84,7 @@ function callEnded(): RunnerError {
 }
 
 function joinTimeout(timeoutMs: number): RunnerError {
-  return new RunnerError("LIVEKIT_JOIN_TIMEOUT", `The bot did not join its room within ${timeoutMs / 1000} s.`, {
+  return new RunnerError("LIVEKIT_JOIN_TIMEOUT", `The room could not be joined within ${timeoutMs / 1000} s.`, {
     status: 504,
     fix: "Check the load of this machine and its network path to LiveKit, or raise --livekit-join-timeout.",
   });
@@ -124,7 +125,7 @@ interface RoomEvents {
 
 /** One room of the SDK. Events that occur before the bot has joined are delivered afterwards. */
 function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): RtcRoom {
-  const { sampleRateIn, sampleRateOut } = request;
+  const { sampleRateIn, sampleRateOut, hearsAgents = false } = request;
   const room = createSdkRoom(sdk);
   const muted = new Set<string>();
   /** The track of each participant that the bot receives, and what reads it. */
@@ -152,8 +153,8 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
 
   function subscribe(publication: rtc.RemoteTrackPublication, { identity, kind }: rtc.RemoteParticipant): void {
     const isMicrophone = publication.source === sdk.TrackSource.SOURCE_MICROPHONE;
-    if (sampleRateIn === undefined || !isMicrophone || kind === sdk.ParticipantKind.AGENT || muted.has(identity))
-      return;
+    const isUnheard = kind === sdk.ParticipantKind.AGENT && !hearsAgents;
+    if (sampleRateIn === undefined || !isMicrophone || isUnheard || muted.has(identity)) return;
     if (audible.size >= maxAudible && !audible.has(identity)) return;
     unsubscribe(identity);
     audible.set(identity, { sid: publication.sid });

@@ -38,8 +38,8 @@ test("a call that is not answered leaves no recording, and a file that existed a
 });
 
 test.each([
-  [["--loss", "5%"], "--loss: audio over pigeon travels in a TCP connection, which loses nothing."],
-  [["--jitter", "40ms"], "--jitter: audio over pigeon travels in a TCP connection, which loses nothing."],
+  [["--loss", "5%"], "--loss: the caller of pigeon does not send packets itself."],
+  [["--jitter", "40ms"], "--jitter: the caller of pigeon does not send packets itself."],
   [["--mic", "--wav", "in.wav"], "--mic and --wav cannot be combined."],
   [["--mic", "--calls", "2"], "--mic and --calls cannot be combined."],
   [["--record", "out.wav", "--calls", "2"], "--record records one call."],

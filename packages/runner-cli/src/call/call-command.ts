@@ -63,9 +63,9 @@ function checkFlags({ name, sendsPackets = false }: CallerPlugin, flags: CallFla
   if (sendsPackets || (loss === 0 && jitter === 0)) return;
   throw new RunnerError(
     "OPTION_INVALID",
-    `${loss > 0 ? "--loss" : "--jitter"}: audio over ${name} travels in a TCP connection, which loses nothing.`,
+    `${loss > 0 ? "--loss" : "--jitter"}: the caller of ${name} does not send packets itself.`,
     {
-      fix: "Remove it, or call over a transport that sends audio in packets.",
+      fix: "Remove it, or call over a transport whose caller does.",
     },
   );
 }

@@ -66,7 +66,7 @@ export function createFakeRooms(api: LiveKitApi): FakeRooms {
 
   function admit(token: string): { readonly name: string; readonly info: LiveKitParticipant } {
     const claims = readToken(token);
-    if (claims === undefined) throw new RunnerError("LIVEKIT_REFUSED", "LiveKit rejects the bot's token: 401.");
+    if (claims === undefined) throw new RunnerError("LIVEKIT_REFUSED", "LiveKit rejects the token: 401.");
     const { room } = claims.video as { readonly room: string };
     const limit = api.rooms.get(room);
     if (limit === undefined) throw new RunnerError("LIVEKIT_JOIN_FAILED", "LiveKit answers with status 404.");
@@ -114,11 +114,15 @@ export function createFakeRooms(api: LiveKitApi): FakeRooms {
         info,
         joined(other) {
           later(() => listener.participantJoined(other));
-          if (other.kind !== "agent") later(() => listener.heard());
+          // An agent does not receive the audio of other agents.
+          if (other.kind !== "agent" || info.kind !== "agent") later(() => listener.heard());
         },
         left: (identity, reason) => later(() => listener.participantLeft(identity, reason)),
         data: (data, from) => later(() => listener.data(data, from)),
-        audio: (from, frame) => later(() => request.sampleRateIn !== undefined && listener.audio(from, frame)),
+        audio(from, frame) {
+          const isUnheard = membersOf(name).get(from)?.info.kind === "agent" && !request.hearsAgents;
+          later(() => request.sampleRateIn !== undefined && !isUnheard && listener.audio(from, frame));
+        },
         clear: () => undefined,
         eject(reason) {
           remove(name, member, undefined);

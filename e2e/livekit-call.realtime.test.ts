@@ -1,0 +1,72 @@
+import type { EventEmitter } from "node:events";
+import { join } from "node:path";
+import { createRunner } from "@pipecat-ts/runner-host";
+import plugin from "@pipecat-ts/runner-livekit/plugin";
+import { countSettledResources, createRecordingLogger, settleResources, until } from "@pipecat-ts/runner-testing";
+import { createTransport } from "pipecat-runner";
+import { afterAll, afterEach, expect, test, vi } from "vitest";
+import { callCommand } from "../packages/runner-cli/src/call/call-command.ts";
+import { account, serverProgram, startLiveKitServer } from "../packages/runner-livekit/src/test/livekit-server.ts";
+
+// `pipecat-runner call livekit` against a LiveKit server. The runner is in this process.
+
+const server = serverProgram === undefined ? undefined : await startLiveKitServer();
+afterAll(() => server?.[Symbol.asyncDispose]());
+afterEach(() => void vi.restoreAllMocks());
+const folder = join(import.meta.dirname, "../apps/echo-bot");
+
+test.skipIf(server === undefined)(
+  "calls at once are answered, the bot is heard, and neither side holds anything afterwards",
+  async (context) => {
+    const logger = createRecordingLogger();
+    const runner = createRunner({
+      async bot(args) {
+        if (args.transport !== "livekit") return;
+        const transport = await createTransport(args, { livekit: () => ({}) });
+        await transport.input.pipeTo(transport.output);
+      },
+      plugins: [plugin],
+      pluginOptions: { livekit: { url: server?.url, ...account } },
+      maxSessions: 30,
+      host: "127.0.0.1",
+      port: 0,
+      env: {},
+      logger,
+    });
+    await runner.listen();
+    context.onTestFinished(() => runner.close());
+    const call = async (...flags: readonly string[]) => {
+      let output = "";
+      vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+        output += String(text);
+        return true;
+      });
+      const code = await callCommand(["livekit", "--url", runner.url.href, "--project", folder, "--json", ...flags]);
+      vi.restoreAllMocks();
+      await until("all sessions end", () => [...runner.sessions].length === 0, 5_000);
+      return { code, ...JSON.parse(output) };
+    };
+    await call("--hang-up", "300ms"); // loads the SDK
+    const [before, listeners] = [await countSettledResources(), countListeners()];
+    const { code, answered, failed, calls } = await call("--calls", "4", "--ramp", "20/s", "--hang-up", "3s");
+    expect([code, answered, failed]).toEqual([0, 4, 0]);
+    // On a busy machine, the media of some calls may flow only after the caller has hung up.
+    expect(calls.some(({ levelDb }: { readonly levelDb: number | null }) => (levelDb ?? -100) > -25)).toBe(true);
+    for (const { end, protocolErrors } of calls) {
+      expect([end.by, protocolErrors]).toEqual(["caller", []]);
+    }
+    const reasons = logger.lines.filter(({ message }) => message === "session ended");
+    expect(new Set(reasons.map(({ fields }) => Object(fields).reason))).toEqual(new Set(["caller-left"]));
+    // The SDK's native part opens descriptors for itself, more of them with more rooms.
+    const left = await settleResources(before, 1_000);
+    expect(left.filter((each) => !each.startsWith("file descriptors"))).toEqual([]);
+    await expect.poll(countListeners).toBeLessThanOrEqual(listeners);
+  },
+  60_000,
+);
+
+/** The listeners of the SDK's native part. Each room and each request in progress has one. */
+function countListeners(): number {
+  const { _ffiClientInstance: events } = globalThis as { readonly _ffiClientInstance?: EventEmitter };
+  return events?.listenerCount("ffi_event") ?? 0;
+}
