@@ -85,6 +85,21 @@ test("keys reach the bot, whose answer is in the transcript", async () => {
   expect(JSON.parse(text).calls[0].transcript).toEqual([{ speaker: "bot", text: "You pressed: 5" }]);
 });
 
+test.each(["websocket", "webrtc"])(
+  "over %s, a bot that throws fails the call, also if the runner has a key",
+  async (transport) => {
+    const guarded = await startServer({ transports: [transport as ServerTransport], apiKey });
+    try {
+      const body = ["--body", '{"crash":"later"}', "--api-key", apiKey];
+      const { code, text } = await call([transport, ...body], guarded.port);
+      expect([code, text]).toEqual([1, expect.stringMatching(/✗ CALL_FAILED: The call ended with .*bot-failed/)]);
+      expect(text).not.toContain("crash in");
+    } finally {
+      await guarded[Symbol.asyncDispose]();
+    }
+  },
+);
+
 test("a wrong key and a runner that is not there fail the call, with the reason", async () => {
   const guarded = await startServer({ transports: ["websocket", "exotel"], apiKey });
   try {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type AudioFrame, createChunker, createResampler, measureLevel } from "@pipecat-ts/audio";
 import { isRunnerError, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import {
@@ -14,6 +15,7 @@ import {
   requestStart,
   rtviData,
   rtviMessage,
+  send,
 } from "@pipecat-ts/runner-core/caller";
 import { type CallFigures, type CallMeter, createCallMeter } from "./figures.ts";
 import type { KeyPress } from "./flags.ts";
@@ -70,6 +72,8 @@ export interface CallResult {
   readonly failure?: { readonly code: string; readonly message: string };
   /** Missing when the call was not answered. */
   readonly end?: CallEnd & { readonly by: "caller" | "bot" };
+  /** Why the session ended, as the runner says, for a call that the bot ended on a wire that does not tell. */
+  readonly sessionReason?: string;
   /** Messages of the runner that the real vendor would reject. */
   readonly protocolErrors: readonly string[];
   readonly transcript: readonly TranscriptLine[];
@@ -83,6 +87,8 @@ const longestMs = 60_000;
 /** A caller that wants to interrupt waits so long for the bot to speak. */
 const greetingTimeoutMs = 10_000;
 const keyPauseMs = 200;
+/** How long the caller waits for the runner to say why a session has ended. */
+const reasonTimeoutMs = 5_000;
 
 /** Places one call and plays its plan. Never rejects: a call that fails is a result. An abort hangs up. */
 export async function placeCall(
@@ -93,8 +99,9 @@ export async function placeCall(
 ): Promise<CallResult> {
   const dialedAtMs = performance.now();
   let caller: Caller;
+  let sessionId: string | undefined;
   try {
-    caller = await dial(target, signal);
+    ({ caller, sessionId } = await dial(target, signal));
   } catch (error) {
     return unanswered(failureOf(error));
   }
@@ -102,11 +109,15 @@ export async function placeCall(
   observer.answered?.(answeredAtMs - dialedAtMs);
   const meter = createCallMeter(answeredAtMs);
   const { end, fatalError, transcript } = await converse(caller, plan, observer, meter, signal);
-  const failure = endFailure(end, fatalError);
+  const figures = { ...meter.figures(performance.now()), answerMs: answeredAtMs - dialedAtMs };
+  const tells = end.by === "caller" || end.code !== undefined;
+  const reason = tells || sessionId === undefined ? undefined : await endReason(target, sessionId);
+  const failure = endFailure(end, fatalError) ?? reasonFailure(reason);
   return {
-    figures: { ...meter.figures(performance.now()), answerMs: answeredAtMs - dialedAtMs },
+    figures,
     ...(failure && { failure }),
     end,
+    ...(reason !== undefined && { sessionReason: reason }),
     protocolErrors: caller.protocolErrors ?? [],
     transcript,
   };
@@ -118,6 +129,29 @@ function endFailure(end: NonNullable<CallResult["end"]>, fatalError: string | un
   if (fatalError !== undefined) return { code, message: `The bot failed: ${fatalError}` };
   const abnormal = end.lost === true || (end.code !== undefined && end.code !== 1000);
   return end.by === "bot" && abnormal ? { code, message: `The call ended with ${describeEnd(end)}.` } : undefined;
+}
+
+/** The end of a session that is a failure of its bot or of the runner. */
+function reasonFailure(reason: string | undefined): CallResult["failure"] {
+  if (reason === undefined || !/^(bot-failed|bot-stuck|transport-failed|crashed)$/.test(reason)) return undefined;
+  return { code: "CALL_FAILED", message: `The call ended with ${reason}. Read the runner's log.` };
+}
+
+/**
+ * Asks the runner why a session ended, for transports whose wire does not tell. The runner tells only those who have its key.
+ * `undefined` when it does not answer, or does not describe sessions.
+ */
+async function endReason({ url, key }: CallTarget, sessionId: string): Promise<string | undefined> {
+  const path = `${url.href.replace(/\/$/, "")}/sessions/${encodeURIComponent(sessionId)}`;
+  const headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
+  const signal = AbortSignal.timeout(reasonTimeoutMs);
+  for (let waitMs = 50; ; waitMs *= 2) {
+    const answer = await send(path, { headers, signal }).catch(() => undefined); // The reason is an addition.
+    const { reason, state } = Object(answer?.json) as { readonly reason?: unknown; readonly state?: unknown };
+    if (typeof reason === "string") return reason;
+    // The wire is closed before the session has ended.
+    if (state === undefined || !(await sleep(waitMs, true, { signal }).catch(() => false))) return undefined;
+  }
 }
 
 /** The text of the first fatal RTVI error. */
@@ -140,15 +174,22 @@ function unanswered(failure: NonNullable<CallResult["failure"]>): CallResult {
   return { figures, failure, protocolErrors: [], transcript: [] };
 }
 
-async function connect(target: CallTarget, signal: AbortSignal): Promise<Caller> {
+/** A call that was answered. */
+interface DialedCall {
+  readonly caller: Caller;
+  /** The session's id, of a call that began with a start request. */
+  readonly sessionId: string | undefined;
+}
+
+async function connect(target: CallTarget, signal: AbortSignal): Promise<DialedCall> {
   const { plugin, line, url, publicUrl, key, body, network } = target;
   const start = plugin.starts ? await requestStart(plugin.name, target, body) : undefined;
   signal.throwIfAborted();
   const invitation: CallInvitation = { url, publicUrl, key, network, records: false, ...(start && { start }) };
-  return await line.dial(invitation);
+  return { caller: await line.dial(invitation), sessionId: start?.sessionId };
 }
 
-async function dial(target: CallTarget, signal: AbortSignal): Promise<Caller> {
+async function dial(target: CallTarget, signal: AbortSignal): Promise<DialedCall> {
   const { url } = target;
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), dialTimeoutMs);
@@ -156,7 +197,7 @@ async function dial(target: CallTarget, signal: AbortSignal): Promise<Caller> {
     const stop = AbortSignal.any([signal, late.signal]);
     const dialing = connect(target, stop);
     if (await withTimeout(dialing, stop)) return await dialing;
-    dialing.then((caller) => caller.drop()).catch(() => undefined); // The call has failed already.
+    dialing.then(({ caller }) => caller.drop()).catch(() => undefined); // The call has failed already.
     if (signal.aborted) throw new RunnerError("CALL_INTERRUPTED", "The call was interrupted before it was answered.");
     throw timedOut();
   } catch (error) {

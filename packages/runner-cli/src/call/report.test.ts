@@ -87,4 +87,5 @@ test("calls that the bot ended before any audio are noted where the transport do
   ]);
   expect(notes(ended(undefined), ended(undefined), ended(20))).toEqual([expect.stringContaining("ended 2 calls")]);
   expect(notes(ended(20), ended(undefined, { code: 1000 }), result(undefined))).toEqual([]);
+  expect(notes({ ...ended(undefined), sessionReason: "bot-finished" })).toEqual([]);
 });

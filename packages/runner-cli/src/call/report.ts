@@ -57,11 +57,12 @@ export function reportJson({
   results,
   notes,
 }: Omit<CallReport, "recordedTo" | "expectations">): string {
-  const calls = results.map(({ figures, end, failure, failures, protocolErrors, transcript }) => ({
+  const calls = results.map(({ figures, end, sessionReason, failure, failures, protocolErrors, transcript }) => ({
     ok: failures.length === 0,
     code: failure?.code ?? null,
     ...rounded(figures),
     end: end ?? null,
+    sessionReason: sessionReason ?? null,
     transcript,
     failures,
     protocolErrors,
@@ -86,8 +87,8 @@ export function helpText(groups: readonly FlagGroup[], columns?: number): string
 /** Notes on calls that the bot ended before any audio, over a transport that does not tell why. */
 export function silentEndNotes(transport: string, results: readonly CallResult[]): readonly string[] {
   const count = results.filter(
-    ({ figures, failure, end }) =>
-      !failure && end?.by === "bot" && end.code === undefined && figures.firstAudioMs === undefined,
+    ({ figures, failure, end, sessionReason }) =>
+      !failure && end?.by === "bot" && (end.code ?? sessionReason) === undefined && figures.firstAudioMs === undefined,
   ).length;
   if (count === 0) return [];
   const calls = count === 1 ? "the call" : `${count} calls`;
@@ -98,7 +99,7 @@ export function silentEndNotes(transport: string, results: readonly CallResult[]
 
 type Row = [label: string, value: string];
 
-function callRows({ figures, end }: CallResult): Row[] {
+function callRows({ figures, end, sessionReason }: CallResult): Row[] {
   if (!end) return [];
   const { answerMs, firstAudioMs, bargeInMs, heardMs, levelDb, gaps, longestGapMs, durationMs } = figures;
   const pauses = gaps === 0 ? "none" : `${gaps}, the longest of ${ms(longestGapMs)}`;
@@ -114,7 +115,7 @@ function callRows({ figures, end }: CallResult): Row[] {
         ] satisfies Row[])),
     [
       "ended",
-      `by the ${end.by} after ${seconds(durationMs)}${end.by === "bot" ? `: ${printable(describeEnd(end))}` : ""}`,
+      `by the ${end.by} after ${seconds(durationMs)}${end.by === "bot" ? `: ${printable(sessionReason ?? describeEnd(end))}` : ""}`,
     ],
   ];
 }
