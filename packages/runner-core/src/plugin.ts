@@ -209,10 +209,17 @@ export interface SocketRoute {
    * the session's scope, in order, and starts with the first message. An exception ends this session only. Call `session.run`
    * in `accept` or in a handler, not later: this is how the host knows which socket carries the session.
    *
+   * For a caller that `resumes` its session, `request.session` is active, and runs on this socket from now on.
+   *
    * When `accept` throws, the host closes the socket: with 1013 for AT_CAPACITY and DRAINING, 1008 for other errors below
    * status 500, otherwise 1011.
    */
   accept(socket: CallerSocket, request: SocketRequest): SocketHandlers;
+  /**
+   * Whether an upgrade request whose URL names an active session comes from the caller of that session, which lost its connection. It
+   * must prove that with a secret: other callers may know the URL. Default: a session takes one connection.
+   */
+  resumes?(request: SocketUpgrade): boolean;
   /**
    * Whether a message, text or binary, carries audio or pictures: `--capture` leaves it out by default. Default: binary messages
    * do. Must not throw.
@@ -224,13 +231,17 @@ export interface SocketRoute {
 export interface SocketHandlers {
   /** One message. Text messages arrive as their UTF-8 bytes, with `isBinary` false. */
   message(data: Buffer, isBinary: boolean): void;
-  /** The socket is closed. Afterwards the host reports `caller-left` for the session in `request.session`, or ends it. */
-  closed?(code: number): void;
+  /**
+   * The socket is closed. Afterwards the host reports `caller-left` for the session in `request.session`, or ends it. It does neither
+   * if this returns `"keep"`, because the caller may resume: call `Call.left` when it did not.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: most handlers return nothing
+  closed?(code: number): "keep" | undefined | void;
 }
 
 /** An upgrade request whose socket is not open yet. */
 export interface SocketUpgrade {
-  /** The pending session that the URL's id or token names. */
+  /** The session that the URL's id or token names: pending, or for `SocketRoute.resumes` active. */
   readonly session: Session | undefined;
   readonly url: URL;
   readonly request: IncomingMessage;

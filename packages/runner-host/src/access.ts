@@ -65,6 +65,8 @@ export interface AccessControl {
    * AT_CAPACITY.
    */
   admit(access: Access, presented: PresentedCredentials, isVerified: boolean): Admission;
+  /** The active session that the id or the token in a URL names, also after the token was used or has expired. */
+  activeSession(credential: string): HostSession | undefined;
   /** See `RunnerContext.credential`. */
   credential(session: Session): string;
 }
@@ -174,6 +176,11 @@ export function createAccessControl(
         throw keyRequired(`Open the URL from the reply${vendors} of POST /start, or add ?token=<key>.`);
       }
       return admission(credential);
+    },
+    activeSession(credential) {
+      const id = usesTokens ? tokens.idIn(credential) : credential;
+      const session = id === undefined ? undefined : engine.get(id);
+      return session?.state === "active" ? session : undefined;
     },
     credential: (session) => (usesTokens ? tokens.create(session) : session.id),
   };
@@ -331,6 +338,12 @@ export function createSocketTokens(secret: string | Buffer = randomBytes(32)) {
     return createHmac("sha256", secret).update(`pipecat-runner socket ${text}`).digest("base64url");
   }
 
+  /** The parts of a token that this server has signed; `undefined` for other texts. */
+  function read(token: string): { readonly id: string; readonly expiry: number } | undefined {
+    const [, text = "", id = "", expiry, signature = ""] = /^(([^.]+)\.(\d{1,12}))\.([\w-]{43})$/.exec(token) ?? [];
+    return safeEqual(signature, sign(text)) ? { id, expiry: Number(expiry) } : undefined;
+  }
+
   return {
     create(session: Session): string {
       const text = `${session.id}.${Math.ceil((Date.now() + pendingMs) / 1000)}`;
@@ -338,11 +351,13 @@ export function createSocketTokens(secret: string | Buffer = randomBytes(32)) {
     },
     /** The session id of the token. Throws TOKEN_INVALID when it was changed, comes from another runner, or has expired. */
     check(token: string): string {
-      const [, text = "", id = "", expiry, signature = ""] = /^(([^.]+)\.(\d{1,12}))\.([\w-]{43})$/.exec(token) ?? [];
-      if (!safeEqual(signature, sign(text))) throw tokenInvalid("The token is not one of this server.");
-      if (Number(expiry) * 1000 <= Date.now()) throw tokenInvalid("The token has expired.");
-      return id;
+      const signed = read(token);
+      if (!signed) throw tokenInvalid("The token is not one of this server.");
+      if (signed.expiry * 1000 <= Date.now()) throw tokenInvalid("The token has expired.");
+      return signed.id;
     },
+    /** The session id of a token that this server has signed, also when it has expired. */
+    idIn: (token: string): string | undefined => read(token)?.id,
     /** Throws TOKEN_INVALID when the session's token was used before. */
     requireUnused(session: Session): void {
       if (used.has(session)) throw tokenInvalid("The token was used before.");

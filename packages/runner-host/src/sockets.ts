@@ -16,7 +16,7 @@ import {
 } from "@pipecat-ts/runner-core";
 import type { HostSession } from "@pipecat-ts/runner-sessions";
 import { type WebSocket, WebSocketServer } from "ws";
-import { type AccessControl, sessionUnknown } from "./access.ts";
+import { type AccessControl, type Admission, sessionUnknown } from "./access.ts";
 import { createCallerSocket } from "./caller-socket.ts";
 import { errorReply, writeRawResponse } from "./errors.ts";
 import type { SocketTap, Wire } from "./wire.ts";
@@ -53,7 +53,7 @@ export interface Sockets {
 
 export function createSockets(
   routes: readonly PluginSocketRoute[],
-  access: Pick<AccessControl, "checkHost" | "credentialsOf" | "requireOrigin" | "hasKey" | "admit">,
+  access: Pick<AccessControl, "checkHost" | "credentialsOf" | "requireOrigin" | "hasKey" | "admit" | "activeSession">,
   logger: Logger,
   countRejection: (code: string) => void,
   onUpgrade?: (request: IncomingMessage) => void,
@@ -75,7 +75,8 @@ export function createSockets(
     access.requireOrigin(routeAccess, presented);
     const namesNothing = credential === undefined && presented.bearer === undefined;
     const isVerified = namesNothing && (await verify(first.route, { session: undefined, url, request, hasKey: false }));
-    const admission = access.admit(routeAccess, presented, isVerified);
+    const resumed = findResumed({ candidates, credential, url, request, hasKey: access.hasKey(presented) });
+    const admission = resumed ?? access.admit(routeAccess, presented, isVerified);
     // A failed handshake makes the token valid again, unless the session runs.
     connection.once("close", admission.release);
     const { session } = admission;
@@ -91,12 +92,25 @@ export function createSockets(
         const isShared = session === undefined && candidates.length > 1;
         const route = isShared ? { ...chosen, logger } : chosen;
         const tap = wire?.openSocket(url, chosen.route);
-        serve(route, socket, { session, url, request, hasKey }, countRejection, tap);
+        const upgraded = { session, url, request, hasKey, isResumed: resumed !== undefined };
+        serve(route, socket, upgraded, countRejection, tap);
       });
     } catch (error) {
       admission.release();
       throw error;
     }
+  }
+
+  /** The active session of a caller that lost its connection. */
+  function findResumed({
+    candidates,
+    credential,
+    ...upgrade
+  }: Omit<SocketUpgrade, "session"> & ReturnType<typeof findRoutes>): Admission | undefined {
+    const session = credential === undefined ? undefined : access.activeSession(credential);
+    const route = session && candidates.find(({ owner }) => owner === session.owner)?.route;
+    if (!session || route?.resumes?.({ ...upgrade, session }) !== true) return undefined;
+    return { session, release: () => undefined };
   }
 
   function rejectConnection(connection: Duplex, error: unknown): void {
@@ -188,13 +202,14 @@ function serve(
     url,
     request: upgradeRequest,
     hasKey,
-  }: SocketUpgrade & { readonly session: HostSession | undefined },
+    isResumed,
+  }: SocketUpgrade & { readonly session: HostSession | undefined; readonly isResumed: boolean },
   countRejection: (code: string) => void,
   tap: SocketTap | undefined,
 ): void {
   let session = announced;
-  /** Whether the session runs on this socket: two sockets may be opened with one session's id. */
-  let ownsSession = false;
+  /** Whether the session runs on this socket: two sockets may be opened with one session's id. A caller that resumes owns it. */
+  let ownsSession = announced?.state === "active" && isResumed;
   let handlers: SocketHandlers | undefined;
   let rejected = false;
   let failed = false;
@@ -282,13 +297,13 @@ function serve(
   });
   socket.once("close", (code, reason) => {
     tap?.closed(code, reason.toString());
-    call(() => handlers?.closed?.(code));
-    if (!session) return;
+    const isKept = call(() => handlers?.closed?.(code)) === "keep" && !rejected && !failed;
+    if (!session || (isKept && ownsSession)) return;
     if (ownsSession) session.callerLeft(failed ? "transport-failed" : "caller-left");
     else if (session !== announced && session.state === "pending") void session.end("caller-left");
   });
   if (announced) tap?.bind(announced);
-  if (announced?.state === "pending") closeWith(announced);
+  if (announced && (announced.state === "pending" || ownsSession)) closeWith(announced);
   handlers = call(() => route.accept(callerSocket, request));
 }
 

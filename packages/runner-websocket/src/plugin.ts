@@ -1,8 +1,15 @@
-import type { CallerSocket, SocketHandlers, SocketRequest, TransportPlugin } from "@pipecat-ts/runner-core";
+import type {
+  CallerSocket,
+  SocketHandlers,
+  SocketRequest,
+  SocketRoute,
+  TransportPlugin,
+} from "@pipecat-ts/runner-core";
 import type { WebSocketRunnerArguments } from "./arguments.ts";
 import { createDecoder, isMedia } from "./codec.ts";
 import { createEvalCamera } from "./eval-camera.ts";
 import { createWebSocketPort } from "./port.ts";
+import { createResumableSocket, createResumptions, type Resumptions, resumeSecret } from "./resumption.ts";
 
 const path = "/ws-client";
 
@@ -18,46 +25,69 @@ const plugin: TransportPlugin = {
   name: "websocket",
   // Pipecat's eval harness connects with a plain WebSocket, and its own runner still accepts `-t eval`.
   advanced: { formerNames: ["eval"] },
-  open: (runner) => ({
-    sockets: [{ path, access: "caller", accept, isMedia }],
-    start({ body, request }) {
-      const session = runner.createSession({ body: body.body });
-      // Only `wsUrl`: Pipecat's JavaScript client rejects unknown keys.
-      return { sessionId: session.id, body: { wsUrl: runner.socketUrl(session, path, request).href } };
-    },
-    advanced: {
-      banner: () => [`${runner.url(path).href.replace(/^http/, "ws")} accepts protobuf frames and RTVI as JSON`],
-    },
-  }),
+  open: (runner) => {
+    const resumptions = createResumptions();
+    const route: SocketRoute = {
+      path,
+      access: "caller",
+      accept: (socket, request) => accept(socket, request, resumptions),
+      resumes: resumptions.allows,
+      isMedia,
+    };
+    return {
+      sockets: [route],
+      start({ body, request }) {
+        const session = runner.createSession({ body: body.body });
+        // Only `wsUrl`: Pipecat's JavaScript client rejects unknown keys.
+        return { sessionId: session.id, body: { wsUrl: runner.socketUrl(session, path, request).href } };
+      },
+      advanced: {
+        banner: () => [`${runner.url(path).href.replace(/^http/, "ws")} accepts protobuf frames and RTVI as JSON`],
+      },
+    };
+  },
 };
 export default plugin;
 
-function accept(socket: CallerSocket, { session }: SocketRequest): SocketHandlers {
+function accept(socket: CallerSocket, request: SocketRequest, resumptions: Resumptions): SocketHandlers {
+  const secret = resumeSecret(request.url);
+  const { session } = request;
+  const returned = resumptions.find(session, secret);
+  if (returned) {
+    returned.socket.replace(socket);
+    return { message: returned.message, closed: (code) => returned.socket.closed(socket, code) };
+  }
   const { logger } = session;
   const decoder = createDecoder((reason) => {
     if (decoder.dropped === 1) logger.warn({ reason }, "message skipped; further ones are only counted");
   });
   const camera = createEvalCamera();
   const { promise: formatKnown, resolve: resolveFormat } = Promise.withResolvers<void>();
+  const resumable = secret === undefined ? undefined : createResumableSocket(socket, session, () => call.left());
   const call = session.run<WebSocketRunnerArguments>({ websocket: socket.raw }, async (params) => {
     await formatKnown;
-    return createWebSocketPort(socket, params, decoder, camera);
+    return createWebSocketPort(resumable ?? socket, params, decoder, camera);
   });
   const timeout = setTimeout(resolveFormat, firstMessageMs);
+  session.onEnd(() => {
+    clearTimeout(timeout);
+    if (decoder.dropped > 0) logger.info({ skippedMessages: decoder.dropped }, "messages skipped");
+  });
+  const message: SocketHandlers["message"] = (data, isBinary) => {
+    const frame = decoder.decode(data, isBinary);
+    if (decoder.format !== undefined) resolveFormat();
+    if (frame?.kind === "audio") call.audio(frame.audio);
+    else if (frame?.kind === "message") call.message(frame.message);
+    else if (frame?.kind === "evalImage") camera.show(frame.image);
+    else if (frame?.kind === "evalCancel") void session.end("ended-by-request");
+  };
+  if (resumable && secret !== undefined) resumptions.add(session, { secret, socket: resumable, message });
   call.connected();
   return {
-    message(data, isBinary) {
-      const frame = decoder.decode(data, isBinary);
-      if (decoder.format !== undefined) resolveFormat();
-      if (frame?.kind === "audio") call.audio(frame.audio);
-      else if (frame?.kind === "message") call.message(frame.message);
-      else if (frame?.kind === "evalImage") camera.show(frame.image);
-      else if (frame?.kind === "evalCancel") void session.end("ended-by-request");
-    },
-    closed() {
-      clearTimeout(timeout);
+    message,
+    closed(code) {
       resolveFormat();
-      if (decoder.dropped > 0) logger.info({ skippedMessages: decoder.dropped }, "messages skipped");
+      return resumable?.closed(socket, code);
     },
   };
 }

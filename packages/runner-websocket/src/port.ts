@@ -10,7 +10,7 @@ import { encodeBotAudio } from "./rtvi-json.ts";
  * harness, `camera` is its camera. Throws OPTION_INVALID.
  */
 export function createWebSocketPort(
-  socket: CallerSocket,
+  socket: Pick<CallerSocket, "send" | "write" | "close" | "bufferedBytes">,
   { audioOutSampleRate = 24_000, videoInEnabled = false }: WebSocketParams,
   caller: Pick<Decoder, "format" | "evals">,
   camera: EvalCamera,

@@ -1,0 +1,155 @@
+import { createTransport, type Transport } from "@pipecat-ts/runner-core";
+import { speak } from "@pipecat-ts/runner-core/caller";
+import { createRunner, type RunnerOptions } from "@pipecat-ts/runner-host";
+import {
+  countSettledResources,
+  createRecordingLogger,
+  findVoice,
+  join,
+  send,
+  settleResources,
+  tone,
+  until,
+} from "@pipecat-ts/runner-testing";
+import { expect, onTestFinished, test } from "vitest";
+import { connectCaller } from "./caller.ts";
+import plugin from "./plugin.ts";
+
+const secret = "a-secret-of-22-letters";
+
+/** A runner whose bots play back what they receive, and a caller that may resume with `query`. */
+async function open(options: Partial<RunnerOptions> = {}, query = `?resume=${secret}`) {
+  const logger = createRecordingLogger();
+  const transports: Transport[] = [];
+  const left: string[] = [];
+  const runner = createRunner({
+    async bot(args) {
+      const transport = await createTransport(args, { websocket: () => ({}) });
+      transports.push(transport);
+      transport.on("clientDisconnected", (reason) => void left.push(reason));
+      await transport.input.pipeTo(transport.output);
+    },
+    plugins: [plugin],
+    host: "127.0.0.1",
+    port: 0,
+    env: {},
+    logger,
+    ...options,
+  });
+  await runner.listen();
+  onTestFinished(() => runner.close());
+  const { json } = await send(new URL("/start", runner.url), { method: "POST", body: { transport: "websocket" } });
+  const url = `${(json as { readonly wsUrl: string }).wsUrl}`;
+  const connect = async (own = query) => {
+    const caller = await connectCaller(url + own);
+    onTestFinished(() => caller.drop());
+    return caller;
+  };
+  const caller = await connect();
+  const isRejected = () => caller.socket.readyState !== caller.socket.OPEN;
+  await until("the bot runs", () => transports.length === 1 || isRejected(), 5_000);
+  const logged = (text: string) => logger.lines.some(({ message }) => message === text);
+  const ended = async () => {
+    await until("the session ends", () => [...runner.sessions].length === 0, 5_000);
+    const line = logger.lines.find(({ message }) => message === "session ended");
+    return Object(line?.fields).reason;
+  };
+  return { runner, caller, connect, transports, left, logged, ended };
+}
+
+const hears = (caller: Awaited<ReturnType<typeof connectCaller>>) =>
+  until(
+    "the caller hears the bot",
+    () => {
+      const frames = caller.playout.played().map(({ frame }) => frame);
+      return frames.length > 0 && findVoice(join(frames)) !== undefined;
+    },
+    5_000,
+  );
+const sound = tone(440, { durationMs: 200 });
+
+test.each([{}, { webSocketAuth: "token" as const }])(
+  "a caller that lost its connection returns to the same bot, with %j: audio continues, and waiting messages arrive",
+  async (options) => {
+    const { caller, connect, transports, left, logged, ended } = await open(options);
+    await speak(caller, sound);
+    await hears(caller);
+    caller.drop();
+    await until("the loss is noticed", () => logged("caller lost its connection"), 5_000);
+    const waiting = transports[0]?.sendMessage({ text: "meanwhile" });
+    const second = await connect();
+    await waiting;
+    await until("the message arrives", () => second.messages.length === 1, 5_000);
+    expect(second.messages).toEqual([{ text: "meanwhile" }]);
+    await speak(second, sound);
+    await hears(second);
+    expect([transports.length, left]).toEqual([1, []]);
+    await second.hangUp();
+    expect(await ended()).toBe("caller-left");
+    expect(left).toEqual(["caller-left"]);
+  },
+);
+
+test("a caller may return before its loss is noticed, and the lost connection is closed", async () => {
+  const { caller, connect, transports } = await open();
+  const second = await connect();
+  expect(await caller.closed).toMatchObject({ code: 1006 });
+  await speak(second, sound);
+  await hears(second);
+  expect(transports).toHaveLength(1);
+});
+
+test.each([
+  ["", { status: 409, code: "SESSION_NOT_PENDING" }],
+  ["?resume=another-secret-of-letters", { status: 409, code: "SESSION_NOT_PENDING" }],
+])(
+  "without the secret, %j gets the refusal of a second caller, with and without a connection",
+  async (query, refusal) => {
+    const { caller, connect, logged } = await open();
+    await expect(connect(query)).rejects.toMatchObject(refusal);
+    caller.drop();
+    await until("the loss is noticed", () => logged("caller lost its connection"), 5_000);
+    await expect(connect(query)).rejects.toMatchObject(refusal);
+    await connect();
+  },
+);
+
+test.each(["", "?resume=another-secret-of-letters"])("a used token with %j does not open a socket", async (query) => {
+  const { caller, connect, logged } = await open({ webSocketAuth: "token" });
+  caller.drop();
+  await until("the loss is noticed", () => logged("caller lost its connection"), 5_000);
+  await expect(connect(query)).rejects.toMatchObject({ code: "TOKEN_INVALID" });
+});
+
+test("a caller without a secret, or that hangs up, has left at once", async () => {
+  const plain = await open({}, "");
+  plain.caller.drop();
+  expect(await plain.ended()).toBe("caller-left");
+  const { caller, ended, connect } = await open();
+  await caller.hangUp();
+  expect(await ended()).toBe("caller-left");
+  await expect(connect()).rejects.toMatchObject({ code: "SESSION_UNKNOWN" });
+});
+
+test("a secret that could be guessed is rejected", async () => {
+  const { caller, transports } = await open({}, "?resume=1234");
+  expect(await caller.closed).toEqual({ code: 1008, reason: "REQUEST_INVALID" });
+  expect(transports).toEqual([]);
+});
+
+test("a caller returns ten times at once, and then has to wait", async () => {
+  const { connect } = await open();
+  for (let count = 0; count < 10; count++) await connect();
+  await expect(connect()).rejects.toMatchObject({ code: "SESSION_NOT_PENDING" });
+});
+
+test("a runner that closes while a caller is gone leaves nothing behind", async () => {
+  const before = await countSettledResources();
+  const { caller, runner, transports, logged } = await open();
+  caller.drop();
+  await until("the loss is noticed", () => logged("caller lost its connection"), 5_000);
+  const waiting = expect(transports[0]?.sendMessage({ text: "lost" })).rejects.toMatchObject({ code: "CALL_ENDED" });
+  await runner.close();
+  await waiting;
+  expect(await settleResources(before, 5_000)).toEqual([]);
+});
