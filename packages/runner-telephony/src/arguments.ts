@@ -1,4 +1,4 @@
-import type { Transport, TransportParams } from "@pipecat-ts/runner-core";
+import type { Transport, TransportEvents, TransportParams } from "@pipecat-ts/runner-core";
 
 /** The params of a phone call. */
 export interface PhoneParams extends TransportParams {
@@ -10,7 +10,16 @@ export interface PhoneParams extends TransportParams {
 }
 
 /** The transport of a phone call. Its event `dtmf` reports the keys that the caller presses. */
-export interface PhoneTransport extends Transport, PhoneMethods {}
+export interface PhoneTransport extends Transport<PhoneEvents>, PhoneMethods {}
+
+/** The events of a phone call. */
+export interface PhoneEvents extends TransportEvents {
+  /**
+   * An answering machine has answered the outbound call, with `machineDetection: "report"`. Its greeting may still be playing: wait for
+   * silence, and then leave a message, or hang up. At most once in a call.
+   */
+  machineAnswered: [];
+}
 
 /** The methods that a phone transport adds to `Transport`. */
 export interface PhoneMethods {

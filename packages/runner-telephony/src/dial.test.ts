@@ -8,6 +8,9 @@ test("numbers in E.164 with an allowed prefix are accepted, and passed on unchan
   for (const to of ["+15550100", "+155501001234567", "+4930123"]) {
     expect(parseDial({ to, from }, allowed)).toEqual({ to, from, machineDetection: false });
   }
+  expect(parseDial({ to: "+15550100", from, machineDetection: "report" }, allowed)).toMatchObject({
+    machineDetection: "report",
+  });
   expect(parseDial({ to: "+15550100", from, machineDetection: true }, allowed)).toEqual({
     to: "+15550100",
     from,

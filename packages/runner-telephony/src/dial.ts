@@ -7,8 +7,11 @@ export interface Dial {
   readonly to: string;
   /** The number that the called person sees, in E.164. It must belong to the account. Never log it. */
   readonly from: string;
-  /** Whether the call ends with `machine` when the carrier reports that an answering machine answered. */
-  readonly machineDetection: boolean;
+  /**
+   * Whether the carrier detects answering machines. `true`: the call ends with `machine`. `"report"`: the bot gets the event
+   * `machineAnswered`, and the call goes on.
+   */
+  readonly machineDetection: boolean | "report";
 }
 
 /** ITU-T E.164: `+`, a country code, and at most 15 digits in total. The shortest numbers have 7. */
@@ -32,7 +35,8 @@ export function parseDial(value: unknown, { allowDial }: Pick<CarrierOptions, "a
   const unknown = Object.keys(value).some((name) => !fields.includes(name));
   if (unknown) throw shapeInvalid("has an unknown field");
   const { to, from, machineDetection = false } = value as Readonly<Record<string, unknown>>;
-  if (typeof machineDetection !== "boolean") throw shapeInvalid('has a "machineDetection" that is not true or false');
+  if (!isDetection(machineDetection))
+    throw shapeInvalid('has a "machineDetection" that is not true, false or "report"');
   const dial = { to: readNumber("to", to), from: readNumber("from", from), machineDetection };
   if (!allowDial.some((prefix) => dial.to.startsWith(prefix))) {
     throw new RunnerError("DIAL_NUMBER_REFUSED", "This runner may not call this number.", {
@@ -40,6 +44,10 @@ export function parseDial(value: unknown, { allowDial }: Pick<CarrierOptions, "a
     });
   }
   return dial;
+}
+
+function isDetection(value: unknown): value is Dial["machineDetection"] {
+  return typeof value === "boolean" || value === "report";
 }
 
 function readNumber(field: string, value: unknown): string {
@@ -51,7 +59,7 @@ function readNumber(field: string, value: unknown): string {
 
 function shapeInvalid(what: string): RunnerError {
   return new RunnerError("REQUEST_INVALID", `The field "dial" ${what}.`, {
-    fix: 'Use {"to": "+15550100", "from": "+15550199"}, and "machineDetection": true to end calls that a machine answers.',
+    fix: 'Use {"to": "+15550100", "from": "+15550199"}, and "machineDetection": true to end calls that a machine answers, or "report" to tell the bot.',
   });
 }
 

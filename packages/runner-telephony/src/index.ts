@@ -1,5 +1,5 @@
 export { apiPath, basicAuthorization } from "./api.ts";
-export type { PhoneParams, PhoneTransport } from "./arguments.ts";
+export type { PhoneEvents, PhoneParams, PhoneTransport } from "./arguments.ts";
 export type {
   ApiRequest,
   CallOutcome,

@@ -1,6 +1,7 @@
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import type { Runner } from "@pipecat-ts/runner-host";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { PhoneTransport } from "./arguments.ts";
 import type { PhoneCall } from "./caller/index.ts";
 import { createTelephonyPlugin } from "./plugin.ts";
 import { createAcme, signAcme } from "./test/acme.ts";
@@ -125,6 +126,33 @@ describe("the carrier's reports", () => {
     expect(cancels()).toEqual(reason === "machine" ? ["/calls/A1"] : []);
     expect(fixture.calls).toEqual([]);
   });
+
+  test.each(["before", "after"])(
+    "a machine that is reported %s the bot runs is an event, once, and the call goes on",
+    async (when) => {
+      const runner = await open();
+      const placed = await place(runner, { machineDetection: "report" });
+      expect(placed.request).toMatchObject({ machineDetection: true });
+      const robot = { call: "A1", state: "robot" };
+      if (when === "before") await report(runner, placed.status, robot);
+      // A forged report changes nothing.
+      await report(runner, placed.status, robot, "another key");
+      const phone = await pickUp(runner, placed);
+      await expect.poll(() => fixture.calls.length).toBe(1);
+      const [call] = fixture.calls;
+      let machines = 0;
+      (fixture.calls.at(-1)?.transport as PhoneTransport | undefined)?.on("machineAnswered", () => {
+        machines += 1;
+      });
+      if (when === "after") await report(runner, placed.status, robot);
+      await expect.poll(() => machines).toBe(1);
+      await report(runner, placed.status, robot);
+      expect([machines, runner.sessions.counts.active]).toEqual([1, 1]);
+      call?.finish?.();
+      await phone.closed;
+      await expect.poll(endings).toEqual(["bot-finished"]);
+    },
+  );
 
   test("a machine that answered ends the running bot with machine, and the call", async () => {
     const runner = await open({ params: { autoHangUp: false } });

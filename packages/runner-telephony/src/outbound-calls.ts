@@ -59,7 +59,7 @@ export interface OutboundCalls {
   /** Whether a call with this id may connect to the socket of a session. */
   accepts(session: Session, callId: string): boolean;
   /** The bot of the session runs. From now on, the media stream ends the call. */
-  connected(session: Session, bot: Pick<Call, "left">): void;
+  connected(session: Session, bot: Pick<Call, "left" | "event">): void;
   /** Cancels a call that rang when its process crashed. */
   cancelAfterCrash(record: RingingRecord): Promise<void>;
 }
@@ -81,7 +81,9 @@ interface PlacedCall {
   placedId?: string | undefined;
   callId?: string | undefined;
   /** Tells the bot that runs. */
-  bot?: Pick<Call, "left">;
+  bot?: Pick<Call, "left" | "event">;
+  /** Whether the carrier has reported an answering machine that the bot must learn of. */
+  isMachine?: boolean;
 }
 
 export function createOutboundCalls<Options extends CarrierOptions>(
@@ -156,6 +158,7 @@ export function createOutboundCalls<Options extends CarrierOptions>(
       usable.request(
         {
           ...dial,
+          machineDetection: dial.machineDetection !== false,
           answerUrl: url("answer"),
           statusUrl: url("status"),
           socketUrl: () => runner.socketUrl(session, socketPath, request),
@@ -279,8 +282,13 @@ export function createOutboundCalls<Options extends CarrierOptions>(
   }
 
   function settle(call: PlacedCall, outcome: CallOutcome): void {
-    const { session, phase, bot } = call;
-    if (outcome === "machine" && bot) bot.left("machine");
+    const { session, phase, bot, dial } = call;
+    if (outcome === "machine" && dial.machineDetection === "report") {
+      if (call.isMachine) return;
+      session.logger.info("answering machine detected");
+      call.isMachine = true;
+      bot?.event("machineAnswered");
+    } else if (outcome === "machine" && bot) bot.left("machine");
     else if (outcome === "machine") void session.end("machine");
     else if (phase !== "connected") {
       call.phase = "over";
@@ -324,7 +332,9 @@ export function createOutboundCalls<Options extends CarrierOptions>(
     },
     connected({ id }, bot) {
       const call = calls.get(id);
-      if (call) Object.assign(call, { phase: "connected", bot });
+      if (!call) return;
+      Object.assign(call, { phase: "connected", bot });
+      if (call.isMachine) bot.event("machineAnswered");
     },
     async cancelAfterCrash({ placedId }) {
       const request = cancelRequest(placedId);
