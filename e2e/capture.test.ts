@@ -1,4 +1,7 @@
+import { createHmac } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { durationMs, tone } from "@pipecat-ts/audio";
@@ -102,6 +105,55 @@ test("the replay of an outbound call calls nobody", async () => {
   writeFileSync(file, [header, first, JSON.stringify({ ...start, durationMs: 0 }), ...lines].join("\n"));
   const { events } = await replay(file, { bot: echo, plugins: [twilio as never] });
   expect(events.filter(({ type }) => type === "key")).toHaveLength(4);
+});
+
+test("the capture of an outbound call has the carrier's reports, and its replay has the same events", async () => {
+  const callId = `CA${"1".repeat(32)}`;
+  const requests: URLSearchParams[] = [];
+  const api = createServer(async (request, response) => {
+    requests.push(new URLSearchParams(Buffer.concat(await request.toArray()).toString()));
+    response.writeHead(201, { "content-type": "application/json" }).end(JSON.stringify({ sid: callId }));
+  }).listen(0, "127.0.0.1");
+  await once(api, "listening");
+  onTestFinished(() => void api.close());
+  const apiUrl = `http://127.0.0.1:${Object(api.address()).port}`;
+  const pluginOptions = { twilio: { ...account, apiUrl, allowDial: ["+1555"] } };
+  const { runner, file } = await startCapturing({ apiKey, publicUrl, pluginOptions });
+  const answered = await fetch(new URL("/start", runner.url), {
+    method: "POST",
+    headers: { "content-type": "application/json", authorization: `Bearer ${apiKey}`, connection: "close" },
+    body: JSON.stringify({ transport: "twilio", dial: { to: "+15550100", from: "+15550199" } }),
+  });
+  expect(answered.status).toBe(200);
+  const [answerUrl, statusUrl] = [requests[0]?.get("Url") ?? "", requests[0]?.get("StatusCallback") ?? ""];
+  const report = async (status: string) => {
+    const fields = { AccountSid: account.accountSid, CallSid: callId, CallStatus: status };
+    const signed = statusUrl + Object.entries(fields).flat().join("");
+    const response = await fetch(new URL(new URL(statusUrl).pathname, runner.url), {
+      method: "POST",
+      headers: {
+        "x-twilio-signature": createHmac("sha1", authToken).update(signed).digest("base64"),
+        connection: "close",
+      },
+      body: new URLSearchParams(fields),
+    });
+    expect(response.status).toBe(200);
+  };
+  await report("ringing");
+  const at = { at: runner.url, publicUrl: new URL(publicUrl), callId };
+  const phone = await createFakeTwilio(account).call({ ...at, path: new URL(answerUrl).pathname });
+  await report("in-progress");
+  phone.press("7");
+  await phone.hangUp();
+  const captured = await file();
+  const { events } = await readCapture(captured);
+  const reports = events.flatMap((event) => (event.type === "http" && event.url.includes("/status/") ? [event] : []));
+  expect(reports.map(({ body }) => /CallStatus=([a-z-]+)/.exec(body ?? "")?.[1])).toEqual(["ringing", "in-progress"]);
+  const text = readFileSync(captured, "utf8");
+  for (const url of [answerUrl, statusUrl]) expect(text).not.toContain(url.split(".").at(-1));
+  const replayed = await replay(captured, { bot: echo, plugins: [twilio as never] });
+  expect(replayed.events.filter(({ type }) => type === "key")).toMatchObject([{ key: "7" }]);
+  expect(requests.filter((fields) => fields.has("To"))).toHaveLength(1);
 });
 
 test.each([false, true])(

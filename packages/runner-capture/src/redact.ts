@@ -36,6 +36,9 @@ const bearer = /(bearer\s+)[^\s"\\]{6,}/gi;
  */
 export function createRedactor(secrets: readonly string[], sessionId: string): Redactor {
   const learned = new Map<string, { readonly pattern: RegExp; replacement(length: number): string }>();
+  /** The secret in the URLs of an outbound call's callbacks. */
+  const callbackSecret = new RegExp(`(?<=${escapePattern(sessionId)})\\.[\\w-]{22}(?![\\w-])`, "g");
+  const withoutTokens = (text: string) => text.replace(tokenEnding, "").replace(callbackSecret, "");
   let isFull = false;
   /** Whether the current text has a secret that is too long to be learned. */
   let hasLongSecret = false;
@@ -98,14 +101,14 @@ export function createRedactor(secrets: readonly string[], sessionId: string): R
 
   return {
     text(original) {
-      const text = original.replace(tokenEnding, "");
+      const text = withoutTokens(original);
       const { value, fault } = parseJson(text);
       if (fault === undefined) learnFrom(value);
       else if (/^[^\s<>{}]+=/.test(text)) learnFromForm(text);
       return replaceLearned(text).replace(icePassword, "$1redacted").replace(bearer, "$1redacted");
     },
     url(original) {
-      const url = original.replace(tokenEnding, "");
+      const url = withoutTokens(original);
       learnFromForm(url.split("?").slice(1).join("?"));
       return replaceLearned(url);
     },

@@ -252,6 +252,8 @@ export function createOutboundCalls<Options extends CarrierOptions>(
       call.placedId ??= placedId;
       remember(call);
     }
+    // So that a capture of the call has the callback.
+    runner.findSession(id);
     return call;
   }
 
