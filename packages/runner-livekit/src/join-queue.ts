@@ -16,7 +16,7 @@ export function createJoinQueue(join: Join): Join {
     const { promise: done, resolve } = Promise.withResolvers<void>();
     last = done;
     try {
-      const isTurn = await withTimeout(before, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+      const isTurn = await withTimeout(Promise.race([before, aborted(signal)]), timeoutMs);
       if (signal.aborted) throw new RunnerError("CALL_ENDED", "The bot has left its room.");
       if (!isTurn) throw busy(timeoutMs);
       return await join(request, listener);
@@ -24,6 +24,11 @@ export function createJoinQueue(join: Join): Join {
       void before.then(() => resolve());
     }
   };
+}
+
+function aborted(signal: AbortSignal): Promise<unknown> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
 }
 
 function busy(timeoutMs: number): RunnerError {
