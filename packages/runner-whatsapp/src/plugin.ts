@@ -1,6 +1,7 @@
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import { openCalls } from "@pipecat-ts/runner-webrtc";
 import { createWhatsAppApi } from "./api.ts";
+import { doctorChecks } from "./doctor.ts";
 import { createIncomingCalls } from "./incoming-calls.ts";
 import { checkCredentials, credentialsOf, type WhatsAppOptions, whatsappOptions } from "./options.ts";
 import { webhookRoutes } from "./webhook.ts";
@@ -11,7 +12,7 @@ const plugin: TransportPlugin<WhatsAppOptions> = {
   name: "whatsapp",
   options: whatsappOptions,
   check: checkCredentials,
-  advanced: { alwaysOpen: true, runsAs: "webrtc" },
+  advanced: { alwaysOpen: true, runsAs: "webrtc", doctor: doctorChecks },
   open(runner, options) {
     const credentials = credentialsOf(options);
     const { phoneNumberId, token } = credentials;
