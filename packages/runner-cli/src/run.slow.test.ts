@@ -242,6 +242,9 @@ test("types writes the types of the transports, and each start updates them, als
   const types = startProgram(folder, [bin, "types"]);
   expect(await types.ended).toBe(0);
   expect(types.stdout).toBe("pipecat-env.d.ts now imports the types of fake-transport\n");
+  const help = startProgram(folder, [bin, "types", "--help"]);
+  expect(await help.ended).toBe(0);
+  expect(help.stdout).toMatch(/^Usage: pipecat-runner types\n/);
   const written = readFileSync(file, "utf8");
   for (const program of [bin, "bot.js"]) {
     writeFileSync(file, "outdated");
