@@ -52,8 +52,8 @@ test("an interruption stops the bot, drops audio that arrives late, and tells th
   const sentence = "This is a very long answer that the caller does not want to hear to its end. ".repeat(4);
   replies = [say(500, 20_000, sentence), say(700, 400, "Go ahead.")];
   call = await callOpenAI();
-  const lateness = monitorEventLoopDelay({ resolution: 1 });
-  lateness.enable();
+  const lag = monitorEventLoopDelay({ resolution: 1 });
+  lag.enable();
   await heard(500);
   await call.say(silence({ durationMs: 800 }));
   await call.say(speech(400));
@@ -64,7 +64,7 @@ test("an interruption stops the bot, drops audio that arrives late, and tells th
   const truncations = lastSession().received.filter(({ type }) => type === "conversation.item.truncate");
   expect(truncations).toHaveLength(1);
   // Within one frame, and the time that frames were sent late because this machine was busy.
-  const toleranceMs = 20 + lateness.max / 1e6;
+  const toleranceMs = 20 + lag.max / 1e6;
   expect(Math.abs(Number(truncations[0]?.audio_end_ms) - heardMs(500))).toBeLessThanOrEqual(toleranceMs);
   expect(lastSession().conversation).toContainEqual(expect.objectContaining({ role: "assistant", truncated: true }));
   expect(lastSession().errors).toEqual([]);

@@ -7,8 +7,8 @@ import { launch } from "./program.ts";
 
 const execute = promisify(execFile);
 
-/** A stage of a Dockerfile, in a folder. */
-interface Stage {
+/** The image that one FROM of a Dockerfile begins, in a folder. */
+interface Image {
   /** The root of its file system. */
   readonly root: string;
   env: NodeJS.ProcessEnv;
@@ -24,64 +24,64 @@ interface Stage {
  * image have no effect. Returns the size of the image without its base, in MB.
  */
 export async function checkDockerfile(project: string, folder: string, env: NodeJS.ProcessEnv): Promise<number> {
-  const stage = await build(project, folder, env);
-  const names = readdirSync(stage.workdir);
+  const image = await build(project, folder, env);
+  const names = readdirSync(image.workdir);
   const surplus = names.filter((name) => name === ".env" || name.includes(".test."));
   if (surplus.length > 0) throw new Error(`The image has files of the developer: ${surplus.join(", ")}.`);
-  const { command = [], healthcheck: [check = "", ...args] = [], stopSignal = "SIGTERM" } = stage;
+  const { command = [], healthcheck: [check = "", ...args] = [], stopSignal = "SIGTERM" } = image;
   // As Docker does, without a shell between the signal and the command.
-  const program = await launch(`exec ${command.join(" ")}`, stage.workdir, stage.env);
+  const program = await launch(`exec ${command.join(" ")}`, image.workdir, image.env);
   let code: number | null;
   try {
     const { port } = new URL(program.origin);
     const here = args.map((arg) => arg.replaceAll("localhost:7860", `localhost:${port}`));
-    await execute(check, here, { cwd: stage.workdir, env: stage.env });
+    await execute(check, here, { cwd: image.workdir, env: image.env });
   } finally {
     code = await program.stop(stopSignal);
   }
   if (code !== 0) throw new Error(`After ${stopSignal}, the exit code is ${code}:\n${program.printed()}`);
-  return Number((await run("du", ["-sm", stage.workdir], folder)).split("\t")[0]);
+  return Number((await run("du", ["-sm", image.workdir], folder)).split("\t")[0]);
 }
 
-/** Runs the instructions of the Dockerfile, and returns its last stage. */
-async function build(project: string, folder: string, env: NodeJS.ProcessEnv): Promise<Stage> {
-  const stages = new Map<string, Stage>();
-  let stage: Stage | undefined;
+/** Runs the instructions of the Dockerfile, and returns its last image. */
+async function build(project: string, folder: string, env: NodeJS.ProcessEnv): Promise<Image> {
+  const images = new Map<string, Image>();
+  let image: Image | undefined;
   const ignored = readFileSync(join(project, ".dockerignore"), "utf8").split("\n").filter(Boolean);
   const isIgnored = (path: string) => ignored.some((pattern) => matchesGlob(path, pattern));
 
   for (const [instruction, rest] of instructionsOf(readFileSync(join(project, "Dockerfile"), "utf8"))) {
     if (instruction === "FROM") {
-      const [, name = String(stages.size)] = / AS (\w+)$/.exec(rest) ?? [];
+      const [, name = String(images.size)] = / AS (\w+)$/.exec(rest) ?? [];
       const root = join(folder, name);
       mkdirSync(root, { recursive: true });
-      stage = { root, env: { ...env }, workdir: root };
-      stages.set(name, stage);
+      image = { root, env: { ...env }, workdir: root };
+      images.set(name, image);
       continue;
     }
-    if (stage === undefined) throw new Error(`${instruction} before FROM.`);
+    if (image === undefined) throw new Error(`${instruction} before FROM.`);
     switch (instruction) {
       case "WORKDIR":
-        stage.workdir = join(stage.root, rest);
-        mkdirSync(stage.workdir, { recursive: true });
+        image.workdir = join(image.root, rest);
+        mkdirSync(image.workdir, { recursive: true });
         break;
       case "ENV":
-        Object.assign(stage.env, Object.fromEntries(rest.split(" ").map((each) => each.split("="))));
+        Object.assign(image.env, Object.fromEntries(rest.split(" ").map((each) => each.split("="))));
         break;
       case "COPY":
-        copy(rest, stage);
+        copy(rest, image);
         break;
       case "RUN":
-        await run("sh", ["-c", rest], stage.workdir, stage.env);
+        await run("sh", ["-c", rest], image.workdir, image.env);
         break;
       case "CMD":
-        stage.command = JSON.parse(rest);
+        image.command = JSON.parse(rest);
         break;
       case "HEALTHCHECK":
-        stage.healthcheck = JSON.parse(rest.slice(rest.indexOf("[")));
+        image.healthcheck = JSON.parse(rest.slice(rest.indexOf("[")));
         break;
       case "STOPSIGNAL":
-        stage.stopSignal = rest as NodeJS.Signals;
+        image.stopSignal = rest as NodeJS.Signals;
         break;
       case "USER":
       case "EXPOSE":
@@ -90,12 +90,12 @@ async function build(project: string, folder: string, env: NodeJS.ProcessEnv): P
         throw new Error(`This check does not know the instruction ${instruction}.`);
     }
   }
-  if (stage === undefined) throw new Error("The Dockerfile has no stage.");
-  return stage;
+  if (image === undefined) throw new Error("The Dockerfile has no stage.");
+  return image;
 
-  function copy(rest: string, { workdir }: Stage): void {
+  function copy(rest: string, { workdir }: Image): void {
     const words = rest.split(" ");
-    const from = words[0]?.startsWith("--from=") ? stages.get(words.shift()?.slice(7) ?? "") : undefined;
+    const from = words[0]?.startsWith("--from=") ? images.get(words.shift()?.slice(7) ?? "") : undefined;
     const target = join(workdir, words.pop() ?? "");
     for (const source of words) {
       const origin = from ? join(from.root, source) : project;
