@@ -26,7 +26,7 @@ export const notSecure =
   "Browsers allow access to the microphone only over HTTPS or on localhost. Open this page at an https:// address, or at http://localhost on the machine where the runner runs.";
 
 export const noTransport =
-  "This runner has no transport, so nobody can call the bot. Run this command in the bot's project, and restart the runner:";
+  "This runner has no transport. To add one, run this command in the bot's project, and restart the runner:";
 
 export const noConsole =
   "To talk to the bot on this page as well, run this command in the bot's project, and restart the runner:";
