@@ -1,9 +1,10 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRecordingLogger } from "@pipecat-ts/runner-testing";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { createGateway } from "./gateway.ts";
 import type { IsolationFlags } from "./options.ts";
@@ -158,6 +159,38 @@ function measureEcho(socket: WebSocket) {
   return { echo, stop: () => clearInterval(timer) };
 }
 
+test("what bots have started ends with their process, also after kill -9 of the gateway", async () => {
+  const program = join(import.meta.dirname, "test/gateway-program.ts");
+  const child = spawn(process.execPath, [program], { stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const url = new URL(String(line).trim());
+
+  async function call(): Promise<WebSocket> {
+    const { id } = (await (await fetch(new URL("/start", url), { method: "POST" })).json()) as { readonly id: string };
+    const socket = new WebSocket(new URL(`/fake/${id}`, url));
+    await once(socket, "open");
+    socket.send('"start"');
+    await once(socket, "message");
+    return socket;
+  }
+
+  const sockets = [await call(), await call()] as const;
+  const groups = childrenOf(child.pid);
+  const running = () => groups.map((group) => processesOf(group).length);
+  expect(running(), "each worker has started a process").toEqual([2, 2]);
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  for (const socket of sockets) {
+    socket.send('"tick"');
+    await once(socket, "message");
+  }
+  expect(running(), "calls continue").toEqual([2, 2]);
+  sockets[0].close();
+  sockets[1].send('"kill"');
+  await expect.poll(running, { timeout: 5_000 }).toEqual([0, 0]);
+});
+
 test("sessions through one-call workers leave no process, socket, descriptor or file", async () => {
   const before = descriptors();
   {
@@ -165,11 +198,11 @@ test("sessions through one-call workers leave no process, socket, descriptor or 
     const idle = descriptors().length;
     for (let count = 0; count < 4; count++) await firstMessage(host.connect(await host.start()));
     await expect.poll(() => host.gateway.sessions.counts).toEqual({ pending: 0, active: 0 });
-    await expect.poll(() => children().length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => childrenOf().length, { timeout: 20_000 }).toBe(1);
     // One client connection that fetch keeps open.
     await expect.poll(() => descriptors().length).toBeLessThanOrEqual(idle + 2);
   }
-  expect(children()).toEqual([]);
+  expect(childrenOf()).toEqual([]);
   await expect.poll(() => descriptors().filter((descriptor) => !before.includes(descriptor))).toEqual([]);
   expect(readdirSync(temporary)).toEqual([]);
 });
@@ -199,9 +232,25 @@ function processesNamed(name: string): string[] {
   });
 }
 
-/** The processes that this process has started. */
-function children(): string[] {
-  return readdirSync("/proc/self/task").flatMap((task) =>
-    readFileSync(`/proc/self/task/${task}/children`, "utf8").split(" ").filter(Boolean),
+/** The processes that a process has started. */
+function childrenOf(pid: number | "self" = "self"): string[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean),
   );
+}
+
+/** The running processes of a process group. */
+function processesOf(group: string): string[] {
+  return readdirSync("/proc").filter((entry) => {
+    if (!/^\d+$/.test(entry)) return false;
+    try {
+      // The program's name, in parentheses, may contain anything.
+      const [state, , own] = readFileSync(`/proc/${entry}/stat`, "utf8")
+        .replace(/^.*\) /s, "")
+        .split(" ");
+      return own === group && state !== "Z";
+    } catch {
+      return false; // It has ended.
+    }
+  });
 }

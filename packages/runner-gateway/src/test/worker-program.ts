@@ -12,6 +12,8 @@ const faults: Readonly<Record<string, () => void>> = {
     spawn("sleep", ["60"], { stdio: "inherit" });
     process.kill(process.pid, "SIGKILL");
   },
+  /** Starts a process that does not end by itself. */
+  start: () => void spawn("sleep", ["60"], { stdio: "ignore" }),
   block() {
     const endMs = performance.now() + 3_000;
     while (performance.now() < endMs);
