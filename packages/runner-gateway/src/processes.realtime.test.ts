@@ -3,11 +3,9 @@ import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { WebSocket } from "ws";
-import { createGateway } from "./gateway.ts";
-import type { IsolationFlags } from "./options.ts";
+import { firstMessage, startGateway } from "./test/processes.ts";
 
 /** For the gateways' sockets. */
 const temporary = mkdtempSync(join(tmpdir(), "gateways-"));
@@ -15,64 +13,6 @@ beforeAll(() => void vi.stubEnv("TMPDIR", temporary));
 afterAll(() => {
   vi.unstubAllEnvs();
   rmSync(temporary, { recursive: true });
-});
-
-/** A gateway in this process, with workers in processes of their own. */
-async function startGateway(isolation: Partial<IsolationFlags>) {
-  const log = createRecordingLogger();
-  const gateway = createGateway({
-    runner: { host: "127.0.0.1", port: 0, logger: log, maxSessions: 1_000 },
-    isolation: {
-      ...{ workerSessions: 1, warmWorkers: 1, maxWorkers: undefined, workerMemory: undefined, workerCalls: undefined },
-      ...isolation,
-    },
-    workers: { entry: join(import.meta.dirname, "test/worker-program.ts"), args: [] },
-  });
-  await gateway.listen();
-
-  async function start(): Promise<string> {
-    const response = await fetch(new URL("/start", gateway.url), { method: "POST" });
-    const reply = (await response.json()) as { readonly id?: string; readonly code?: string };
-    if (reply.id === undefined) throw new Error(`${response.status} ${reply.code}`);
-    return reply.id;
-  }
-
-  return {
-    gateway,
-    log,
-    start,
-    connect: (id: string) => new WebSocket(new URL(`/fake/${id}`, gateway.url)),
-    async metric(name: string) {
-      const metrics = await (await fetch(new URL("/metrics", gateway.url))).text();
-      return Number(metrics.split(`${name} `)[1]?.split("\n")[0]);
-    },
-    crashes: () => log.lines.filter(({ fields }) => fields.reason === "crashed").map(({ fields }) => fields.session),
-    exits: () => log.lines.filter(({ message }) => message === "worker ended unexpectedly").map(({ fields }) => fields),
-    [Symbol.asyncDispose]: gateway.close,
-  };
-}
-
-/** Opens a socket, sends a message at once, and resolves when it is echoed. */
-async function firstMessage(socket: WebSocket): Promise<void> {
-  socket.once("open", () => socket.send('"hello"'));
-  await once(socket, "message", { signal: AbortSignal.timeout(5_000) });
-  socket.close();
-}
-
-test("no first message is lost when sockets are handed over, one at a time or many at once", async () => {
-  await using host = await startGateway({ workerSessions: 100, maxWorkers: 2, warmWorkers: 2 });
-  let echoed = 0;
-  for (let count = 0; count < 50; count++) {
-    await firstMessage(host.connect(await host.start()));
-    echoed += 1;
-  }
-  for (let round = 0; round < 3; round++) {
-    const ids = await Promise.all(Array.from({ length: 30 }, host.start));
-    await Promise.all(ids.map((id) => firstMessage(host.connect(id))));
-    echoed += ids.length;
-  }
-  expect(echoed).toBe(140);
-  await expect.poll(() => host.gateway.sessions.counts).toEqual({ pending: 0, active: 0 });
 });
 
 /** What a bot does to its process, and how the gateway reports it. */
