@@ -1,14 +1,17 @@
-/** A gateway with real workers, for tests that kill its process. Prints its URL. */
+/** A gateway with real workers in a process of its own. Takes `IsolationFlags` as JSON, and prints its URL. SIGTERM closes it. */
 import { join } from "node:path";
 import { createLogger } from "@pipecat-ts/runner-host";
 import { createGateway } from "../gateway.ts";
 
+const [, , isolation = "{}"] = process.argv;
 const gateway = createGateway({
   runner: { host: "127.0.0.1", port: 0, logger: createLogger({ level: "silent" }) },
   isolation: {
     ...{ workerSessions: 1, warmWorkers: 2, maxWorkers: 2, workerMemory: undefined, workerCalls: undefined },
+    ...JSON.parse(isolation),
   },
   workers: { entry: join(import.meta.dirname, "worker-program.ts"), args: [] },
 });
+process.once("SIGTERM", () => void gateway.close());
 await gateway.listen();
 console.log(gateway.url.href);
