@@ -19,12 +19,13 @@ afterAll(() => {
 const faults = [
   ["kill", { cause: "signal", signal: "SIGKILL" }],
   ["abort", { cause: "signal", signal: "SIGABRT" }],
+  ["exit", { cause: "code", code: 0 }],
   ["fill", { cause: "memory" }],
   ["disconnect", { cause: "signal", signal: "SIGKILL" }],
 ] as const;
 
-test("a bot that kills, aborts, fills, cuts off or blocks its process disturbs the calls of its own worker only", async () => {
-  await using host = await startGateway({ workerSessions: 3, workerMemory: 48 });
+test("a bot that kills, aborts, exits, fills, cuts off or blocks its process disturbs the calls of its own worker only, beside 20 others", async () => {
+  await using host = await startGateway({ workerSessions: 10, workerMemory: 48 });
 
   async function call() {
     const id = await host.start();
@@ -41,7 +42,7 @@ test("a bot that kills, aborts, fills, cuts off or blocks its process disturbs t
   }
 
   const others = [];
-  for (let count = 0; count < 3; count++) others.push(await call());
+  for (let count = 0; count < 20; count++) others.push(await call());
 
   for (const [fault, exit] of faults) {
     const [own, neighbor] = await pair();
@@ -99,6 +100,32 @@ function measureEcho(socket: WebSocket) {
   return { echo, stop: () => clearInterval(timer) };
 }
 
+test("a reload under 20 calls cuts none of them, refuses none of 50 starts, and the old worker ends with its last call", async () => {
+  await using host = await startGateway({ workerSessions: 100 });
+  const sockets: WebSocket[] = [];
+  for (let count = 0; count < 20; count++) {
+    const socket = host.connect(await host.start());
+    await once(socket, "open");
+    sockets.push(socket);
+  }
+  const old = childrenOf();
+  const reloaded = host.gateway.reload();
+  const ids: string[] = [];
+  for (let count = 0; count < 50; count++) {
+    ids.push(await host.start());
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await reloaded;
+  await Promise.all(ids.slice(0, 10).map((id) => firstMessage(host.connect(id))));
+  for (const socket of sockets) {
+    socket.send('"tick"');
+    await once(socket, "message");
+    socket.close();
+  }
+  for (const id of ids) await fetch(new URL(`/sessions/${id}`, host.gateway.url), { method: "DELETE" });
+  await expect.poll(() => childrenOf().filter((pid) => old.includes(pid))).toEqual([]);
+});
+
 test("what bots have started ends with their process, also after kill -9 of the gateway", async () => {
   const program = join(import.meta.dirname, "test/gateway-program.ts");
   const child = spawn(process.execPath, [program], { stdio: ["ignore", "pipe", "inherit"] });
@@ -128,7 +155,8 @@ test("what bots have started ends with their process, also after kill -9 of the 
   expect(running(), "calls continue").toEqual([2, 2]);
   sockets[0].close();
   sockets[1].send('"kill"');
-  await expect.poll(running, { timeout: 5_000 }).toEqual([0, 0]);
+  await expect.poll(running).toEqual([0, 0]);
+  await expect.poll(() => readdirSync(temporary), { message: "the sockets are removed" }).toEqual([]);
 });
 
 test("sessions through one-call workers leave no process, socket, descriptor or file", async () => {

@@ -98,7 +98,7 @@ export async function serveWorker(channel: WorkerChannel, create: CreateWorkerRu
       permits.close();
       const { active: calls } = runner.sessions.counts;
       if (calls > 0) logger.warn({ calls }, "the gateway ended; this process ends with its last call");
-      killGroupAfter(channel);
+      cleanUpAfter(channel, opening.path);
       stop("drain");
     });
     const { transports, unauthenticatedRoutes } = runner;
@@ -110,13 +110,16 @@ export async function serveWorker(channel: WorkerChannel, create: CreateWorkerRu
 }
 
 /**
- * Kills the processes that bots have started when this one ends, in whatever way. A gateway does so for its workers. Without it, a shell
- * waits until the pipe from this process is closed.
+ * When this process ends, in whatever way, kills the processes that bots have started, and removes its Unix socket. A gateway does so
+ * for its workers. Without it, a shell waits until the pipe from this process is closed.
  */
-function killGroupAfter({ pid }: WorkerChannel): void {
+function cleanUpAfter({ pid }: WorkerChannel, path: string): void {
   if (process.platform === "win32") return;
-  const script = `read _; kill -KILL -${pid}`;
-  const shell = spawn("sh", ["-c", script], { detached: true, stdio: ["pipe", "ignore", "ignore"] });
+  const script = 'read _; kill -KILL "-$1"; rm -f "$2"; rmdir "$3"';
+  const shell = spawn("sh", ["-c", script, "sh", `${pid}`, path, dirname(path)], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
   // A machine without a shell: what bots have started must end by itself.
   shell.on("error", () => undefined);
   shell.unref();

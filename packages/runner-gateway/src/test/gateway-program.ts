@@ -5,7 +5,7 @@ import { createGateway } from "../gateway.ts";
 
 const [, , isolation = "{}"] = process.argv;
 const gateway = createGateway({
-  runner: { host: "127.0.0.1", port: 0, logger: createLogger({ level: "silent" }) },
+  runner: { host: "127.0.0.1", port: 0, maxSessions: 1_000, logger: createLogger({ level: "silent" }) },
   isolation: {
     ...{ workerSessions: 1, warmWorkers: 2, maxWorkers: 2, workerMemory: undefined, workerCalls: undefined },
     ...JSON.parse(isolation),

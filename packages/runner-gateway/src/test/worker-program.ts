@@ -7,6 +7,7 @@ import { serveWorker } from "../worker.ts";
 
 const faults: Readonly<Record<string, () => void>> = {
   abort: () => process.abort(),
+  exit: () => process.exit(0),
   /** Leaves a process behind that has the worker's stderr, as a browser would. */
   kill() {
     spawn("sleep", ["60"], { stdio: "inherit" });
