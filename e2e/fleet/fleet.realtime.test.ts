@@ -8,7 +8,8 @@ import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/caller";
 import { type FakeCaller, tone } from "@pipecat-ts/runner-testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { excerpt } from "../../packages/audio/src/index.ts";
-import { connectCaller as connectByWebRTC } from "../../packages/runner-webrtc/src/caller.ts";
+import { connectCaller as connectByWebRTC, sendOffer } from "../../packages/runner-webrtc/src/caller.ts";
+import { createPeerCaller } from "../../packages/runner-webrtc/src/peer/werift/peer-caller.ts";
 import { connectCaller } from "../../packages/runner-websocket/src/caller.ts";
 import { expectEcho, twilioAccount } from "../server/callers.ts";
 import { type Balancer, environment, type FleetNode, startBalancer, startNode, startSession } from "./nodes.ts";
@@ -25,7 +26,7 @@ const crossing = isFull ? 30 : 9;
 const outageMs = isFull ? 60_000 : 500;
 const timeout = isFull ? 300_000 : 60_000;
 const isolated = ["--isolation", "process", "--worker-sessions", String(places)];
-const limits = ["--max-sessions", String(places)];
+const limits = ["--max-sessions", String(places), "--ws-auth", "token", "--no-verify-signatures"];
 
 let redis: Redis;
 let balancer: Balancer;
@@ -67,10 +68,12 @@ function other(than: FleetNode): FleetNode {
 }
 
 /** A call whose session belongs to one node, and whose socket another node accepts. */
-async function callAcross(owner: FleetNode): Promise<FakeCaller & { readonly sessionId: string }> {
+async function callAcross(
+  owner: FleetNode,
+): Promise<FakeCaller & { readonly sessionId: string; readonly wsUrl: URL }> {
   const { sessionId, wsUrl } = await startSession(owner.url("/"));
   wsUrl.port = String(other(owner).port);
-  return Object.assign(await connectCaller(wsUrl), { sessionId });
+  return Object.assign(await connectCaller(wsUrl), { sessionId, wsUrl });
 }
 
 /** That many calls, which belong to the nodes in turn. */
@@ -144,7 +147,35 @@ test("calls whose socket arrives at another node than their session get all of t
     ).toEqual([200, 200, 200]);
   }
   await Promise.all(callers.map(expectWholeEcho));
+  for (const { wsUrl, sessionId } of callers) {
+    for (const { port } of [other(nodeOf(sessionId)), nodeOf(sessionId)]) {
+      wsUrl.port = String(port);
+      await expect(connectCaller(wsUrl), "its token was redeemed").rejects.toThrow();
+    }
+  }
   await hangUp(callers);
+});
+
+test("a new offer of a known peer, and candidates in the path of a session, reach its node from every node", async () => {
+  const caller = await connectByWebRTC(balancer.url("/api/offer"));
+  const sessionId = caller.pcId.slice(0, 36);
+  for (let count = 0; count < 24; count++) {
+    const body = { pc_id: caller.pcId, candidates: [] };
+    const { status } = await send(balancer.url(`/sessions/${sessionId}/api/offer`), { method: "PATCH", body });
+    expect(status).toBe(200);
+  }
+  const peers = nodes.map(() => createPeerCaller());
+  let { pcId } = caller;
+  for (const [index, peer] of peers.entries()) {
+    if (index > 0) await sleep(1_000); // The owner takes one new peer of a caller per second.
+    const body = { sdp: await peer.offer(), pc_id: pcId, restart_pc: true };
+    ({ pc_id: pcId } = await sendOffer(nodes[index]?.url("/api/offer") as URL, body));
+    expect(pcId.slice(0, 36)).toBe(sessionId);
+  }
+  expect(await liveSessions()).toBe(1);
+  await Promise.all(peers.map((peer) => peer.close()));
+  await send(balancer.url(`/sessions/${sessionId}`), { method: "DELETE" });
+  await hangUp([caller]);
 });
 
 test("phone calls work through the round robin, and an id that a caller chose leads to its session from every node", async () => {
