@@ -68,9 +68,7 @@ function other(than: FleetNode): FleetNode {
 }
 
 /** A call whose session belongs to one node, and whose socket another node accepts. */
-async function callAcross(
-  owner: FleetNode,
-): Promise<FakeCaller & { readonly sessionId: string; readonly wsUrl: URL }> {
+async function callAcross(owner: FleetNode): Promise<FakeCaller & { readonly sessionId: string; readonly wsUrl: URL }> {
   const { sessionId, wsUrl } = await startSession(owner.url("/"));
   wsUrl.port = String(other(owner).port);
   return Object.assign(await connectCaller(wsUrl), { sessionId, wsUrl });

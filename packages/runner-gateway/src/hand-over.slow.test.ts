@@ -2,12 +2,12 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startGateway } from "./test/processes.ts";
+import { type ProcessesFixture, startGateway } from "./test/processes.ts";
 
 // Gateway, workers and callers are processes of their own: a message that arrives while its socket is on the way to the worker must not be
 // lost.
 
-let host: Awaited<ReturnType<typeof startGateway>>;
+let host: ProcessesFixture;
 beforeAll(async () => {
   host = await startGateway({ workerSessions: 100, maxWorkers: 2, warmWorkers: 2 });
 });

@@ -1,12 +1,27 @@
 import { once } from "node:events";
 import { join } from "node:path";
-import { createRecordingLogger } from "@pipecat-ts/runner-testing";
+import { createRecordingLogger, type RecordingLogger } from "@pipecat-ts/runner-testing";
 import { WebSocket } from "ws";
-import { createGateway } from "../gateway.ts";
+import { createGateway, type Gateway } from "../gateway.ts";
 import type { IsolationFlags } from "../options.ts";
 
-/** A gateway in this process, with workers in processes of their own. */
-export async function startGateway(isolation: Partial<IsolationFlags>) {
+/** A gateway in this process, with workers in processes of their own. `await using` closes it. */
+export interface ProcessesFixture extends AsyncDisposable {
+  readonly gateway: Gateway;
+  readonly log: RecordingLogger;
+  /** Starts a session, and returns its id. Throws with status and code when it is rejected. */
+  start(): Promise<string>;
+  /** Opens a socket to a session. */
+  connect(id: string): WebSocket;
+  /** The value of a metric, given with its labels. */
+  metric(name: string): Promise<number>;
+  /** The sessions that crashed. */
+  crashes(): readonly unknown[];
+  /** How workers ended unexpectedly. */
+  exits(): readonly object[];
+}
+
+export async function startGateway(isolation: Partial<IsolationFlags>): Promise<ProcessesFixture> {
   const log = createRecordingLogger();
   const gateway = createGateway({
     runner: { host: "127.0.0.1", port: 0, logger: log, maxSessions: 1_000 },
