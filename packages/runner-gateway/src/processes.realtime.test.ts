@@ -24,7 +24,9 @@ const faults = [
   ["disconnect", { cause: "signal", signal: "SIGKILL" }],
 ] as const;
 
-test("a bot that kills, aborts, exits, fills, cuts off or blocks its process disturbs the calls of its own worker only, beside 20 others", async () => {
+test("a bot that kills, aborts, exits, fills, cuts off or blocks its process disturbs the calls of its own worker only, beside 20 others", {
+  timeout: 120_000,
+}, async () => {
   await using host = await startGateway({ workerSessions: 10, workerMemory: 48 });
 
   async function call() {
