@@ -10,6 +10,7 @@ const startMs = 60_000;
 /** A runner in a child process. */
 export interface RunningRunner extends AsyncDisposable {
   readonly origin: string;
+  readonly pid: number;
 }
 
 /** Starts the echo bot of `apps/`, from source. */
@@ -54,7 +55,7 @@ async function start(
     }
     await sleep(50);
   }
-  return { origin, [Symbol.asyncDispose]: () => stop(child) };
+  return { origin, pid: child.pid ?? 0, [Symbol.asyncDispose]: () => stop(child) };
 }
 
 async function freePort(): Promise<number> {
