@@ -147,6 +147,7 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
 
   test.concurrent("a participant with the bot's token ends the session with a reason", async (context) => {
     let botToken = "";
+    const errors: Error[] = [];
     const fixture = await open(
       context,
       {},
@@ -155,6 +156,7 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
           if (args.transport !== "livekit") return;
           botToken = args.token;
           const transport = await createTransport(args, { livekit: () => ({}) });
+          transport.on("error", (error) => void errors.push(error));
           await transport.closed;
         },
       },
@@ -166,6 +168,9 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     await ended(fixture);
     await intruder?.hangUp();
     expect(endReasons(fixture)).toEqual(["transport-failed"]);
+    expect(errors).toEqual([
+      expect.objectContaining({ code: "LIVEKIT_CALL_LOST", message: expect.stringContaining("DUPLICATE_IDENTITY") }),
+    ]);
     expect(JSON.stringify(fixture.logger.lines)).not.toContain(botToken);
   });
 
@@ -188,7 +193,8 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     const first = await joinRoom(sharedUrl, callerToken("full", "first"));
     context.onTestFinished(() => first.hangUp());
     // LiveKit counts participants with a delay of some seconds.
-    const rejected = { status: 503, reply: { code: "LIVEKIT_ROOM_FULL" } };
+    const detail = expect.stringMatching(/^The caller could not join: the room in LIVEKIT_ROOM_NAME is full\. Raise /);
+    const rejected = { status: 503, reply: { code: "LIVEKIT_ROOM_FULL", detail } };
     await expect.poll(fixture.start, { timeout: timeoutMs, interval: 500 }).toMatchObject(rejected);
   });
 
