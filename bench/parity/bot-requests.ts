@@ -22,7 +22,16 @@ const phone = (carrier: string) =>
     websocket: ['"object"', "-", "`WebSocketRunnerArguments` for phone calls"],
   }) as const;
 
+const json = JSON.stringify;
+/** What Python's runner has where ours has the body of the carrier, or nothing. */
+const body = (python: string, here: string) => [python, here, "`body`: `{}` without one"] as const;
+const callData = (python: string, here: string) => [python, here, "`call_data` (`CallData`"] as const;
+/** Python's runner requires credentials. */
+const refused = ["101 closed 1006", "101", "`TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`"] as const;
+
 const numbers = { from: "+15550001111", to: "+15550002222" };
+const gold = { plan: "gold" };
+const twilioBody = { ...gold, from_number: numbers.from, to_number: numbers.to };
 const id = "00000000-0000-4000-8000-000000000000";
 
 /** The first messages of a phone call with parameters, as each carrier sends them. */
@@ -37,7 +46,7 @@ const calls: Readonly<Record<string, readonly object[]>> = {
         callSid: `CA${"0".repeat(32)}`,
         accountSid: `AC${"0".repeat(32)}`,
         mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8_000, channels: 1 },
-        customParameters: { plan: "gold", from_number: numbers.from, to_number: numbers.to },
+        customParameters: twilioBody,
       },
     },
   ],
@@ -78,13 +87,27 @@ const calls: Readonly<Record<string, readonly object[]>> = {
         stream_sid: "s1",
         call_sid: "0".repeat(32),
         account_sid: "a1",
-        custom_parameters: { plan: "gold" },
+        custom_parameters: gold,
         media_format: { encoding: "base64", sample_rate: "8000" },
       },
     },
   ],
 };
 const phoneCall = (carrier: string) => (calls[carrier] ?? []).map((message) => JSON.stringify(message));
+
+const exotel = {
+  ...phone("exotel"),
+  "callData.body": callData("{}", json(gold)),
+  "callData.customParameters": callData(json(gold), "-"),
+} as const;
+
+const dailyBot = kind("DailyRunnerArguments", "daily");
+const dialinRow = "`DailyDialinRequest` as `body` of phone calls";
+const dialinData = Object.fromEntries(
+  Object.entries({ callId: "c1", streamId: "c1", ...numbers }).map(
+    ([name, value]) => [`callData.${name}`, ["-", json(value), dialinRow]] as const,
+  ),
+) as Readonly<Record<string, Difference>>;
 
 /** Requests that start bots, whose arguments are compared. */
 export function botSetups({ daily, livekit }: Servers): readonly Setup[] {
@@ -93,33 +116,66 @@ export function botSetups({ daily, livekit }: Servers): readonly Setup[] {
     {
       flags: ["-u", "{folder}/uploads"],
       requests: [
-        start({ transport: "webrtc", body: { plan: "gold" } }),
+        start({ transport: "webrtc", body: gold }),
         { send: "POST /sessions/{sessionId}/api/offer", json: offer, bot: webrtc },
-        { send: "POST /api/offer", json: { ...offer, request_data: { plan: "gold" } }, bot: webrtc },
+        { send: "POST /api/offer", json: { ...offer, request_data: gold }, bot: webrtc },
         { send: "POST /api/offer?session_id=mine", json: offer, bot: webrtc },
-        start({ transport: "websocket", body: { plan: "gold" } }),
-        { send: "WS {socket}", bot: plain },
-        { send: "WS /ws", messages: phoneCall("twilio"), bot: phone("twilio") },
-        { send: "WS /ws", messages: phoneCall("telnyx"), bot: phone("telnyx") },
-        { send: "WS /ws", messages: phoneCall("plivo"), bot: phone("plivo") },
-        { send: "WS /ws", messages: phoneCall("exotel"), bot: phone("exotel") },
+        {
+          ...start({ transport: "websocket", body: gold }),
+          differs: ["200 {fileUploadUrl, sessionId, token: null, wsUrl}", "200 {wsUrl}", "`fileUploadUrl` for webrtc"],
+        },
+        {
+          send: "WS {socket}",
+          bot: { ...plain, body: ["-", json(gold), "websocket: `body` requires `--ws-auth token`"] },
+        },
+        {
+          send: "WS /ws",
+          messages: phoneCall("twilio"),
+          differs: refused,
+          bot: {
+            ...phone("twilio"),
+            body: body("-", json(twilioBody)),
+            "callData.accountSid": callData("-", json(`AC${"0".repeat(32)}`)),
+          },
+        },
+        {
+          send: "WS /ws",
+          messages: phoneCall("telnyx"),
+          differs: refused,
+          bot: {
+            ...phone("telnyx"),
+            "callData.body": callData("{}", "-"),
+            "callData.outboundEncoding": callData('"PCMU"', "-"),
+          },
+        },
+        {
+          send: "WS /ws",
+          messages: phoneCall("plivo"),
+          differs: refused,
+          bot: {
+            ...phone("plivo"),
+            "callData.body": callData("{}", "-"),
+            "callData.accountId": callData("-", '"a1"'),
+          },
+        },
+        { send: "WS /ws", messages: phoneCall("exotel"), bot: { ...exotel, body: body("-", json(gold)) } },
       ],
     },
     {
       flags: ["--runner-body", "{folder}/body.yaml"],
       requests: [
         { send: "WS /ws-client", bot: plain },
-        { send: "WS /ws", messages: phoneCall("exotel"), bot: phone("exotel") },
+        { send: "WS /ws", messages: phoneCall("exotel"), bot: exotel },
       ],
     },
     {
       flags: ["-t", "daily", "--dialin"],
       env: { DAILY_API_KEY: daily.key, DAILY_API_URL: daily.url },
       requests: [
-        { ...start({ createDailyRoom: true, body: { plan: "gold" } }), bot: kind("DailyRunnerArguments", "daily") },
-        { ...start({ createDailyRoom: true }), bot: kind("DailyRunnerArguments", "daily") },
-        { send: "GET /daily", bot: kind("DailyRunnerArguments", "daily") },
-        { send: "POST /daily-dialin-webhook", json: dialin, bot: kind("DailyRunnerArguments", "daily") },
+        { ...start({ createDailyRoom: true, body: gold }), bot: dailyBot },
+        { ...start({ createDailyRoom: true }), bot: { ...dailyBot, body: body("{}", "-") } },
+        { send: "GET /daily", bot: { ...dailyBot, body: body("{}", "-") } },
+        { send: "POST /daily-dialin-webhook", json: dialin, bot: { ...dailyBot, ...dialinData } },
       ],
     },
     ...(livekit ? [livekitSetup(livekit)] : []),
@@ -134,8 +190,8 @@ function livekitSetup({ url, apiKey, apiSecret }: NonNullable<Servers["livekit"]
     requests: [
       { send: "GET /status" },
       { send: "GET /" },
-      { send: "POST /start", json: { body: { plan: "gold" } }, bot },
-      { send: "POST /start", json: { transport: "livekit" }, bot },
+      { send: "POST /start", json: { body: gold }, bot },
+      { send: "POST /start", json: { transport: "livekit" }, bot: { ...bot, body: body("{}", "-") } },
       { send: "POST /sessions/{sessionId}/files", form: { file: ["a.txt", "hello"] } },
       { send: "POST /start", json: { transport: "webrtc" } },
     ],

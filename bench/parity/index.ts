@@ -1,6 +1,6 @@
 /**
- * `pnpm parity`: sends the same requests to Pipecat's own runner and to ours, and fails if they answer differently in a way that
- * `docs/parity.md` does not list. Installs Pipecat with pip once. `--verbose` prints all outcomes.
+ * `pnpm parity`: sends the same requests to Pipecat's own runner and to ours, and fails if responses or the arguments of bots differ in
+ * a way that `docs/parity.md` does not list. Installs Pipecat with pip once. `--verbose` prints all outcomes.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -40,10 +40,12 @@ for (const setup of setups) await compare(setup);
 }
 console.log(`${compared} requests: ${compared - listed} answered alike, ${listed} differ as docs/parity.md says.`);
 console.log(`${bots} bots were compared by their arguments.`);
-console.log(`${names.length} flags, variables and routes of Pipecat's runner were looked up in docs/parity.md.`);
+console.log(
+  `${names.length} flags, variables, routes, fields and arguments of Pipecat's runner were looked up in docs/parity.md.`,
+);
 if (problems.length > 0) {
   console.error(
-    `\n${problems.join("\n")}\n\n${problems.length} differences are not in bench/parity/requests.ts or docs/parity.md.`,
+    `\n${problems.join("\n")}\n\n${problems.length} differences are not in bench/parity or docs/parity.md.`,
   );
   process.exit(1);
 }

@@ -318,8 +318,8 @@ export const setups: readonly Setup[] = [
   {
     flags: ["-t", "webrtc", "--ice-servers", "stun:stun.example:3478", '{"urls": ["turn:turn.example"], "username": "u", "credential": "c"}'],
     requests: [
-      { send: "POST /start", json: {}, differs: ["200 {iceConfig: {iceServers: [{urls}]}, sessionId}", "200 {iceConfig: {iceServers: [{urls: [string]}]}, sessionId}", "webrtc: `{sessionId, iceConfig?}`"] },
-      { send: "POST /start", json: { enableDefaultIceServers: true }, differs: ["200 {iceConfig: {iceServers: [{urls}]}, sessionId}", "200 {iceConfig: {iceServers: [{urls: [string]}]}, sessionId}", "webrtc: `{sessionId, iceConfig?}`"] },
+      { send: "POST /start", json: {}, differs: ["200 {iceConfig: {iceServers: [{urls}]}, sessionId}", "200 {iceConfig: {iceServers: [{urls: [string]}]}, sessionId}", "webrtc: `{sessionId, iceConfig?: "] },
+      { send: "POST /start", json: { enableDefaultIceServers: true }, differs: ["200 {iceConfig: {iceServers: [{urls}]}, sessionId}", "200 {iceConfig: {iceServers: [{urls: [string]}]}, sessionId}", "webrtc: `{sessionId, iceConfig?: "] },
     ],
   },
   {

@@ -14,17 +14,23 @@ export interface Picture {
 export type Color = readonly [number, number, number];
 
 const require = createRequire(import.meta.url);
-// In Node, the codecs cannot load their WebAssembly by themselves. Their types leave the first parameter out.
-type Init = (module: WebAssembly.Module) => Promise<unknown>;
-const load = (init: unknown, file: string) =>
-  (init as Init)(new WebAssembly.Module(readFileSync(require.resolve(`@jsquash/webp/codec/${file}`))));
+const { WebAssembly: wasm } = globalThis as unknown as {
+  readonly WebAssembly: { readonly Module: new (bytes: Uint8Array) => object };
+};
+
+/** In Node, the codecs cannot load their WebAssembly by themselves. Their types leave the first parameter of `init` out. */
+async function load(init: unknown, file: string): Promise<void> {
+  const module = new wasm.Module(readFileSync(require.resolve(`@jsquash/webp/codec/${file}`)));
+  await (init as (module: object) => Promise<unknown>)(module);
+}
+
 // The decoder creates the browser's `ImageData`, which Node does not have.
-(globalThis as { ImageData?: unknown }).ImageData ??= class {
-  constructor(
-    readonly data: Uint8ClampedArray,
-    readonly width: number,
-    readonly height: number,
-  ) {}
+(globalThis as { ImageData?: unknown }).ImageData ??= function createImageData(
+  data: Uint8ClampedArray,
+  width: number,
+  height: number,
+): Picture {
+  return { data, width, height };
 };
 
 /** For tests: decodes a WebP file with Google's libwebp. Rejects if the file is damaged. */
