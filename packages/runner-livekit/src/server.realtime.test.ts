@@ -4,12 +4,14 @@ import type { AudioFrame } from "@pipecat-ts/audio";
 import { createTransport } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import {
+  countSettledResources,
   createRecordingLogger,
   excerpt,
   findVoice,
   join,
   measurePitch,
   send,
+  settleResources,
   syllables,
   until,
 } from "@pipecat-ts/runner-testing";
@@ -204,6 +206,27 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
   ])("a start request with a wrong %s is rejected", async (_what, wrong) => {
     const fixture = await open({ onTestFinished }, wrong);
     expect(await fixture.start()).toMatchObject({ status: 502, reply: { code: "LIVEKIT_REFUSED" } });
+  });
+
+  test("4 sessions at once leave nothing behind", async (context) => {
+    const fixture = await open(context);
+    const rooms: string[] = [];
+    async function call(): Promise<void> {
+      const caller = await fixture.call();
+      await until("the bot is in the room", () => caller.room.remoteParticipants.size === 1, timeoutMs);
+      rooms.push(caller.room.name ?? "");
+      await caller.hangUp();
+    }
+    await call();
+    await ended(fixture);
+    const [before, listeners] = [await countSettledResources(), countListeners()];
+    await Promise.all(Array.from({ length: 4 }, call));
+    await ended(fixture);
+    expect(endReasons(fixture)).toEqual(Array.from({ length: 5 }, () => "caller-left"));
+    expect(await settleResources(before, timeoutMs)).toEqual([]);
+    await expect.poll(countListeners, { timeout: timeoutMs }).toBeLessThanOrEqual(listeners);
+    const findRooms = () => Promise.all(rooms.map((name) => shared?.rooms.findRoom(name)));
+    await expect.poll(async () => (await findRooms()).filter((room) => room !== undefined)).toEqual([]);
   });
 
   test("a room that is deleted during the call leaves no listener of the SDK behind", async (context) => {
