@@ -55,7 +55,7 @@ export interface BotSession {
   readonly logger: Logger;
   /**
    * Registers cleanup: `release` runs exactly once when the session ends, in reverse order of registration, or at once when
-   * the session has ended already. `deadline` aborts after 2 s; the next cleanup then runs without waiting.
+   * the session has ended already. `deadline` aborts after 5 s; the next cleanup then runs without waiting.
    */
   onEnd(release: (reason: CloseReason, deadline: AbortSignal) => unknown): void;
   /**

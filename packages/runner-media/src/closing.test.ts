@@ -245,7 +245,7 @@ describe("close", () => {
     const never = createFakeCall({ port: { close: () => new Promise(() => undefined) } });
     const settled = watch(never, { closed: never.transport.close() });
     await never.clock.advance(10_000);
-    expect(settled.closed).toBe(3_000);
+    expect(settled.closed).toBe(5_000);
     for (const call of [failing, never]) expectReleased(call);
   });
 

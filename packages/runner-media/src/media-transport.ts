@@ -54,7 +54,7 @@ export interface Media {
 }
 
 /** How long a wire may take to close, in ms. */
-export const wireCloseMs = 3_000;
+export const wireCloseMs = 5_000;
 
 /** Throws OPTION_INVALID for params that no transport supports. */
 export function checkParams(name: string, { audioInSampleRate = 16_000 }: TransportParams): void {

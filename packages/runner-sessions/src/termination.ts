@@ -159,13 +159,13 @@ export function createTermination({ logger, abort, finish }: TerminationOptions)
 export interface Disposables {
   /** Registers cleanup for `disposeAll`; runs it at once when that has begun. */
   add(release: Release): void;
-  /** Runs all cleanup in reverse order, each once, each awaited until its deadline of 2 s. Never rejects: failures are logged. */
+  /** Runs all cleanup in reverse order, each once, each awaited until its deadline of 5 s. Never rejects: failures are logged. */
   disposeAll(reason: CloseReason): Promise<void>;
 }
 
 export type Release = (reason: CloseReason, deadline: AbortSignal) => unknown;
 
-const releaseMs = 2_000;
+const releaseMs = 5_000;
 
 export function createDisposables(logger: Logger): Disposables {
   const releases: Release[] = [];

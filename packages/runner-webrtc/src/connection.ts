@@ -49,8 +49,13 @@ export interface Connection extends SmallWebRTCConnection, Pick<Peers, "answer" 
 
 /** Within this time after connecting, a client opens its data channel, or has none. */
 const channelTimeoutMs = 10_000;
-/** How long `close` waits for a caller that is still connecting, to tell it that the call is over. */
-const connectingTimeoutMs = 1_500;
+/**
+ * How long `close` waits for a caller that is still connecting, to tell it that the call is over, in ms. Connecting takes
+ * about six round trips: 2 s on a slow mobile network.
+ */
+const connectingTimeoutMs = 4_000;
+/** The same while the runner shuts down. */
+const shutdownTimeoutMs = 1_500;
 /** How long `close` waits for `peerLeft` to be sent. */
 const flushTimeoutMs = 200;
 /** The default of `audioInSampleRate`. The caller's audio is decoded at this rate until the bot has chosen one. */
@@ -196,16 +201,17 @@ export function createConnection(options: ConnectionOptions): Connection {
     outbox.close();
     input?.close();
     await peers.seal();
-    if (reason !== "caller-left") await sendPeerLeft(deadline);
+    if (reason !== "caller-left" && reason !== "abandoned")
+      await sendPeerLeft(reason === "shutdown" ? shutdownTimeoutMs : connectingTimeoutMs, deadline);
     logCounters();
     await peers.close();
   }
 
   /** Tells the caller that the call is over. A caller that is still connecting would otherwise try for half a minute. */
-  async function sendPeerLeft(deadline: AbortSignal): Promise<void> {
+  async function sendPeerLeft(timeoutMs: number, deadline: AbortSignal): Promise<void> {
     const hasEnded = () => /^(new|failed|closed)$/.test(peers.current?.state ?? "new");
     if (channelOf !== peers.pcId && peers.current?.offersChannel === true)
-      await waitUntil(() => peers.open || hasEnded(), connectingTimeoutMs, deadline);
+      await waitUntil(() => peers.open || hasEnded(), timeoutMs, deadline);
     if (!peers.open) return;
     try {
       peers.sendText(signal("peerLeft"));

@@ -123,7 +123,7 @@ test("an offer of a caller who has left is rejected while its bot still runs", a
   });
 });
 
-test("a caller whose new peer is connecting when the bot ends gets peerLeft", async () => {
+test("a caller whose new peer connects slowly while the bot ends gets peerLeft", async () => {
   const over = Promise.withResolvers<void>();
   const { runner, call } = await openFixture(() => over.promise);
   const before = await call();
@@ -135,7 +135,7 @@ test("a caller whose new peer is connecting when the bot ends gets peerLeft", as
     restart_pc: true,
   });
   over.resolve();
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
   await peer.accept(sdp);
   await until("it gets peerLeft", () => peer.texts.some((text) => text.includes("peerLeft")), 2_000);
   await until("the session has ended", () => runner.sessions.counts.active === 0, 2_000);

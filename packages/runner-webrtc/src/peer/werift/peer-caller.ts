@@ -115,6 +115,9 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
   });
   const channel =
     options.dataChannel === false ? undefined : connection.createDataChannel(options.channelLabel ?? "chat");
+  // Without a STUN server, werift would ask Google's, and an offer would wait up to 5 s for it.
+  if (!options.iceServers?.some(({ urls }) => [urls].flat().some((url) => url.startsWith("stun"))))
+    for (const { iceTransport } of connection.dtlsTransports) delete iceTransport.connection.stunServer;
   const texts: string[] = [];
   const packets: RtpPacket[] = [];
   let { sequenceNumber = 1_000 } = options;
