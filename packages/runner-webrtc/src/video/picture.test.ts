@@ -54,33 +54,39 @@ describe.each([
   });
 });
 
-test("a picture of 640 x 480 costs less than 1 ms of processor time, from encrypted packets to the file", async () => {
-  const keys = { localMasterKey: Buffer.alloc(16, 1), localMasterSalt: Buffer.alloc(14, 2) };
-  const remote = { remoteMasterKey: keys.localMasterKey, remoteMasterSalt: keys.localMasterSalt };
-  const sender = new SrtpSession({ keys: { ...keys, ...remote }, profile: 7 });
-  const srtp = new SrtpSession({ keys: { ...keys, ...remote }, profile: 7 });
-  holdKeyObjects({ srtp, srtcp: srtp as never });
-  const receiver = openReceiver();
-  let sequenceNumber = 0;
-  const micros: number[] = [];
-  for (let round = 0; round < 41; round++) {
-    const frame = packetize(keyFrame(640, 480, 20_000), { sequenceNumber, timestamp: 3_000 * round });
-    const encrypted = frame.map(({ payload, marker, timestamp, sequenceNumber }) => {
-      const header = new RtpHeader({ sequenceNumber, timestamp, marker, ssrc: 5, payloadType: 96 });
-      return sender.encrypt(Buffer.from(payload), header);
-    });
-    sequenceNumber += frame.length;
-    const taken = receiver.video.snapshot({ source: "camera" });
-    const cpu = process.cpuUsage();
-    for (const datagram of encrypted) {
-      const packet = RtpPacket.deSerialize(srtp.decrypt(datagram));
-      const { timestamp, marker, sequenceNumber } = packet.header;
-      receiver.push({ source: "camera", payload: packet.payload, timestamp, marker, sequenceNumber });
+test.each([
+  ["AES-CM with HMAC-SHA1", 1],
+  ["AES-GCM", 7],
+] as const)(
+  "a picture of 640 x 480 costs less than 1 ms of processor time, from packets in %s to the file",
+  async (_, profile) => {
+    const keys = { localMasterKey: Buffer.alloc(16, 1), localMasterSalt: Buffer.alloc(14, 2) };
+    const remote = { remoteMasterKey: keys.localMasterKey, remoteMasterSalt: keys.localMasterSalt };
+    const sender = new SrtpSession({ keys: { ...keys, ...remote }, profile });
+    const srtp = new SrtpSession({ keys: { ...keys, ...remote }, profile });
+    holdKeyObjects({ srtp, srtcp: srtp as never });
+    const receiver = openReceiver();
+    let sequenceNumber = 0;
+    const micros: number[] = [];
+    for (let round = 0; round < 41; round++) {
+      const frame = packetize(keyFrame(640, 480, 20_000), { sequenceNumber, timestamp: 3_000 * round });
+      const encrypted = frame.map(({ payload, marker, timestamp, sequenceNumber }) => {
+        const header = new RtpHeader({ sequenceNumber, timestamp, marker, ssrc: 5, payloadType: 96 });
+        return sender.encrypt(Buffer.from(payload), header);
+      });
+      sequenceNumber += frame.length;
+      const taken = receiver.video.snapshot({ source: "camera" });
+      const cpu = process.cpuUsage();
+      for (const datagram of encrypted) {
+        const packet = RtpPacket.deSerialize(srtp.decrypt(datagram));
+        const { timestamp, marker, sequenceNumber } = packet.header;
+        receiver.push({ source: "camera", payload: packet.payload, timestamp, marker, sequenceNumber });
+      }
+      const { user, system } = process.cpuUsage(cpu);
+      micros.push(user + system);
+      expect(await taken).toMatchObject({ width: 640, height: 480 });
     }
-    const { user, system } = process.cpuUsage(cpu);
-    micros.push(user + system);
-    expect(await taken).toMatchObject({ width: 640, height: 480 });
-  }
-  // The first rounds compile the code.
-  expect(micros.slice(20).toSorted((a, b) => a - b)[10]).toBeLessThan(1_000);
-});
+    // The first rounds compile the code.
+    expect(micros.slice(20).toSorted((a, b) => a - b)[10]).toBeLessThan(1_000);
+  },
+);
