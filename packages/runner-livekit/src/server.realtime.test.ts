@@ -223,6 +223,8 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     await Promise.all(Array.from({ length: 4 }, call));
     await ended(fixture);
     expect(endReasons(fixture)).toEqual(Array.from({ length: 5 }, () => "caller-left"));
+    // Its connections to LiveKit would stay open for some seconds.
+    await fixture.runner.close();
     expect(await settleResources(before, timeoutMs)).toEqual([]);
     await expect.poll(countListeners, { timeout: timeoutMs }).toBeLessThanOrEqual(listeners);
     const findRooms = () => Promise.all(rooms.map((name) => shared?.rooms.findRoom(name)));
