@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { countIdleCores } from "./scripts/idle-cores.ts";
 import { findChromium } from "./scripts/test-tools.ts";
 
 /** The tests of this repository in four tiers. The end of a file's name decides its tier. */
@@ -16,10 +17,13 @@ const patient = {
   expect: { poll: { timeout: 10_000 } },
   globalSetup: "./e2e/build-client.ts",
 };
-/** One file at a time: audio that is late because another test uses the processor would count as a gap. */
-const alone = {
+/**
+ * Audio that is late because another program uses the processor counts as a gap. A file uses half a core most of the time: two run
+ * at once if two cores are idle when the tests start, otherwise one.
+ */
+const timed = {
   ...patient,
-  fileParallelism: false,
+  maxWorkers: (await countIdleCores()) > 1.5 ? 2 : 1,
   ...(chromium !== undefined && { env: { PIPECAT_CHROMIUM: chromium } }),
 };
 
@@ -41,9 +45,9 @@ export default defineConfig({
       },
       // More files than cores: they wait most of the time.
       { test: { ...patient, name: "slow", include: [slow], maxWorkers: 4, sequence: { groupOrder: 1 } } },
-      { test: { ...alone, name: "realtime", include: [realtime], sequence: { groupOrder: 2 } } },
-      // One browser call at a time: several of them need more than two cores.
-      { test: { ...alone, name: "browser", include: [browser], maxConcurrency: 1, sequence: { groupOrder: 3 } } },
+      { test: { ...timed, name: "realtime", include: [realtime], sequence: { groupOrder: 2 } } },
+      // One browser call at a time in each file: several of them need more than two cores.
+      { test: { ...timed, name: "browser", include: [browser], maxConcurrency: 1, sequence: { groupOrder: 2 } } },
     ],
   },
 });

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AudioFrame } from "@pipecat-ts/audio";
 import { connectDaily, createBrowserClient, type DailyClient } from "@pipecat-ts/runner-daily";
@@ -7,7 +6,8 @@ import { tone } from "@pipecat-ts/runner-testing";
 // A fake of Daily's servers, from the package's tests.
 import { browserProcesses } from "../packages/runner-daily/src/test/browser-processes.ts";
 import { openRoomServer } from "../packages/runner-daily/src/test/room-server.ts";
-import { median, table } from "./figures.ts";
+import { type Figure, median } from "./figures.ts";
+import { readProcess } from "./usage.ts";
 
 const settleMs = 3_000;
 const sampleRate = 24_000;
@@ -34,15 +34,18 @@ interface Pair {
  * The cost of bots in Daily rooms: their browsers' memory and CPU, the time to join, and the time of a word from the bot to the
  * caller and from the caller to the bot. The room is a fake on this machine, so that Daily's network is not included.
  */
-export async function measureDailyBots(counts: readonly number[], seconds: number): Promise<string> {
+export async function measureDailyBots(counts: readonly number[], seconds: number): Promise<Figure[]> {
   const { state, ...availability } = createBrowserClient().check();
-  if (state !== "ready") return `Daily: not measured. ${"reason" in availability ? availability.reason : ""}`;
-  const rows = [["bots", "join ms", "bot to caller ms", "caller to bot ms", "PSS MB a bot", "CPU % of a core a bot"]];
-  for (const count of counts) rows.push(await measure(count, seconds));
-  return table(rows);
+  if (state !== "ready") {
+    console.error(`Daily: not measured. ${"reason" in availability ? availability.reason : ""}`);
+    return [];
+  }
+  const figures: Figure[] = [];
+  for (const count of counts) figures.push(...(await measure(count, seconds)));
+  return figures;
 }
 
-async function measure(count: number, seconds: number): Promise<string[]> {
+async function measure(count: number, seconds: number): Promise<Figure[]> {
   const server = await openRoomServer();
   const pairs: Pair[] = [];
   try {
@@ -50,18 +53,21 @@ async function measure(count: number, seconds: number): Promise<string[]> {
     await sleep(settleMs);
     const processes = pairs.flatMap((pair) => pair.processes);
     const startMs = performance.now();
-    const startTicks = sum(processes.map(cpuTicks));
+    const startCpuMs = sum(processes.map((pid) => readProcess(pid).cpuMs));
     const each = await Promise.all(pairs.map((pair) => measureLatencies(pair, seconds)));
-    const cpuMs = (sum(processes.map(cpuTicks)) - startTicks) * 10;
-    const cpuPercent = (100 * cpuMs) / (performance.now() - startMs);
-    const pssMb = sum(processes.map(pssKilobytes)) / 1024;
+    const used = processes.map(readProcess);
+    const cpuMs = sum(used.map((process) => process.cpuMs)) - startCpuMs;
+    const bots = `${count} Daily ${count === 1 ? "bot" : "bots"}`;
     return [
-      String(count),
-      median(pairs.map(({ joinMs }) => joinMs)).toFixed(0),
-      median(each.flatMap(({ toCaller }) => toCaller)).toFixed(0),
-      median(each.flatMap(({ toBot }) => toBot)).toFixed(0),
-      (pssMb / count).toFixed(0),
-      (cpuPercent / count).toFixed(0),
+      { name: `${bots}: join`, value: median(pairs.map(({ joinMs }) => joinMs)), unit: "ms" },
+      { name: `${bots}: bot to caller`, value: median(each.flatMap(({ toCaller }) => toCaller)), unit: "ms" },
+      { name: `${bots}: caller to bot`, value: median(each.flatMap(({ toBot }) => toBot)), unit: "ms" },
+      { name: `${bots}: memory per bot`, value: sum(used.map(({ pssMb }) => pssMb)) / count, unit: "MB" },
+      {
+        name: `${bots}: CPU per bot`,
+        value: (100 * cpuMs) / (performance.now() - startMs) / count,
+        unit: "% of a core",
+      },
     ];
   } finally {
     await Promise.all(pairs.flatMap(({ bot, caller }) => [bot.close(), caller.close()]));
@@ -151,27 +157,6 @@ const word: AudioFrame = tone(440, { durationMs: 200, sampleRate });
 
 async function* utterance() {
   yield word;
-}
-
-/** CPU time in hundredths of a second: fields 14 and 15 of proc(5). */
-function cpuTicks(pid: number): number {
-  const fields = readProc(pid, "stat")
-    .replace(/^.*\) /, "")
-    .split(" ");
-  return Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
-}
-
-/** Proportional set size: shared memory counts for each process in proportion. */
-function pssKilobytes(pid: number): number {
-  return Number(readProc(pid, "smaps_rollup").match(/^Pss:\s+(\d+)/m)?.[1] ?? 0);
-}
-
-function readProc(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, "utf8");
-  } catch {
-    return ""; // A helper process of the browser that has exited.
-  }
 }
 
 function sum(values: readonly number[]): number {

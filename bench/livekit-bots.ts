@@ -10,7 +10,7 @@ import { loadSdk } from "../packages/runner-livekit/src/rtc-client.ts";
 import { account, serverProgram, startLiveKitServer } from "../packages/runner-livekit/src/test/livekit-server.ts";
 import { joinRoom, type RtcCaller } from "../packages/runner-livekit/src/test/rtc-caller.ts";
 import { createToken } from "../packages/runner-livekit/src/token.ts";
-import { median, table } from "./figures.ts";
+import { type Figure, median } from "./figures.ts";
 import type { BotEvent, BotRequest, Usage } from "./livekit-bot-process.ts";
 
 const settleMs = 3_000;
@@ -23,16 +23,19 @@ const apiKey = { key: account.apiKey, secret: account.apiSecret };
  * and the memory and CPU of the process with the bots, which receive and send all the time. The server, and the callers in this
  * process, run on the same machine.
  */
-export async function measureLiveKitBots(counts: readonly number[], seconds: number): Promise<string> {
-  if (serverProgram === undefined) return "LiveKit: not measured. Run pnpm test:livekit, which builds livekit-server.";
-  const rows = [["bots", "join ms", "bot to caller ms", "caller to bot ms", "RSS MB a bot", "CPU % of a core a bot"]];
-  for (const count of counts) rows.push(await measure(count, seconds));
+export async function measureLiveKitBots(counts: readonly number[], seconds: number): Promise<Figure[]> {
+  if (serverProgram === undefined) {
+    console.error("LiveKit: not measured. Run pnpm test:livekit, which builds livekit-server.");
+    return [];
+  }
+  const figures: Figure[] = [];
+  for (const count of counts) figures.push(...(await measure(count, seconds)));
   // Otherwise the native part keeps this process running.
   await loadSdk().dispose();
-  return table(rows);
+  return figures;
 }
 
-async function measure(count: number, seconds: number): Promise<string[]> {
+async function measure(count: number, seconds: number): Promise<Figure[]> {
   await using server = await startLiveKitServer();
   const bots = createBots();
   const callers: RtcCaller[] = [];
@@ -64,13 +67,14 @@ async function measure(count: number, seconds: number): Promise<string[]> {
     await sleep(seconds * 1000);
     const [after] = await bots.ask<Usage>({ usage: true }, "usage");
     for (const stop of talking) stop();
+    const names = `${count} LiveKit ${count === 1 ? "bot" : "bots"}`;
+    const cpuPercent = (100 * (after.cpuMs - before.cpuMs)) / (after.atMs - before.atMs);
     return [
-      String(count),
-      median(joinMs).toFixed(0),
-      median(toCaller.filter(Number.isFinite)).toFixed(0),
-      median(toBot.filter(Number.isFinite)).toFixed(0),
-      ((after.rss - empty.rss) / count / 2 ** 20).toFixed(0),
-      (((after.cpuMs - before.cpuMs) / (after.atMs - before.atMs) / count) * 100).toFixed(1),
+      { name: `${names}: join`, value: median(joinMs), unit: "ms" },
+      { name: `${names}: bot to caller`, value: median(toCaller.filter(Number.isFinite)), unit: "ms", target: "≤ 150" },
+      { name: `${names}: caller to bot`, value: median(toBot.filter(Number.isFinite)), unit: "ms", target: "≤ 150" },
+      { name: `${names}: memory per bot`, value: (after.rss - empty.rss) / count / 2 ** 20, unit: "MB" },
+      { name: `${names}: CPU per bot`, value: cpuPercent / count, unit: "% of a core" },
     ];
   } finally {
     await Promise.all(callers.map((caller) => caller.hangUp()));

@@ -12,7 +12,6 @@ const beforePayload = '"payload":"';
 const payloadMs = (characters: number) => (characters * 3) / 4 / 8;
 const sockets: { readonly socket: WebSocket; readonly streamSid: string; chunk: number }[] = [];
 let receivedMs = 0;
-let timer: NodeJS.Timeout | undefined;
 
 async function connect(urls: readonly string[]): Promise<void> {
   for (const url of urls) {
@@ -41,7 +40,7 @@ async function connect(urls: readonly string[]): Promise<void> {
 function speak(): void {
   const start = performance.now();
   let sent = 0;
-  timer = setInterval(() => {
+  setInterval(() => {
     const due = Math.floor(((performance.now() - start) / frameMs) * sockets.length);
     for (; sent < due; sent++) sendFrame(sent % sockets.length);
   }, 1);
@@ -58,18 +57,8 @@ function sendFrame(index: number): void {
   );
 }
 
-async function disconnect(): Promise<void> {
-  clearInterval(timer);
-  const closing = sockets.splice(0).map(({ socket }) => {
-    socket.close();
-    return once(socket, "close");
-  });
-  await Promise.all(closing);
-}
-
 answerParent(async ({ ask, urls }) => {
   if (ask === "connect") await connect(urls as string[]);
-  if (ask === "disconnect") await disconnect();
   const answer = { receivedMs };
   receivedMs = 0;
   return answer;

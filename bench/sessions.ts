@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { startChild } from "./children.ts";
-import { table } from "./figures.ts";
+import type { Figure } from "./figures.ts";
 import type { PacerLag, Usage } from "./usage.ts";
 
 const serverCore = 0;
@@ -8,97 +8,117 @@ const callerCore = 1;
 /** Until the code of the echo is compiled. */
 const settleMs = 5000;
 
-interface Server {
-  readonly module: string;
-  /** Bytes of PCM16 per ms of audio that it sends. */
-  readonly bytesPerMs: number;
+/** The options of the measurements below. */
+export interface SessionsBench {
+  readonly counts: readonly number[];
+  readonly seconds: number;
+  /** Whether Pipecat's own runner is measured too. */
+  readonly python: boolean;
 }
 
-const bareServer: Server = { module: "./servers/bare.ts", bytesPerMs: 32 }; // 16,000 Hz, unchanged
-const runnerServer: Server = { module: "./servers/websocket.ts", bytesPerMs: 48 }; // 24,000 Hz, for Pipecat's clients
+/** A server with an echo, and how callers reach it. */
+interface Echo {
+  /** The modules of the child processes. */
+  readonly server: string;
+  readonly callers: string;
+  /** Fields of the question for the server's URL. */
+  readonly question?: object;
+  /** Which URL of the answer the callers use. Default `url`. */
+  readonly url?: "phoneUrl";
+  /** Fields for the callers, beside the URLs. */
+  readonly connect?: object;
+}
 
-/**
- * The cost of WebSocket echo sessions, beside the same number of sessions of a bare `ws` echo with the same frames. Each server
- * has one core, and the callers have the other.
- */
-export async function measureSessions(counts: readonly number[], seconds: number): Promise<string> {
-  const rows = [
-    ["sessions", "server", "CPU % of a core", "per session %", "frames back", "pacer lag p50/p99 ms", "RSS MB"],
-  ];
+const clients = "./websocket-callers.ts";
+const phones = "./phone-callers.ts";
+/** Pipecat's clients receive 24,000 Hz: 48 bytes per ms. The bare server returns the 16,000 Hz that it gets. */
+const websocket: Echo = { server: "./servers/websocket.ts", callers: clients, connect: { bytesPerMs: 48 } };
+const bareWebSocket: Echo = { server: "./servers/bare.ts", callers: clients, connect: { bytesPerMs: 32 } };
+const pythonWebSocket: Echo = { ...websocket, server: "./servers/python.ts" };
+const barePhone: Echo = { server: "./servers/bare.ts", callers: phones };
+const pythonPhone: Echo = { server: "./servers/python.ts", callers: phones, url: "phoneUrl" };
+const phoneAt = (audioInSampleRate: number): Echo => ({
+  server: "./servers/phone.ts",
+  callers: phones,
+  question: { audioInSampleRate },
+});
+
+/** The cost of WebSocket echo sessions, beside a bare `ws` echo of the same frames. */
+export async function measureSessions({ counts, seconds, python }: SessionsBench): Promise<Figure[]> {
+  const figures: Figure[] = [];
   for (const count of counts) {
-    const bare = await measureWebSocket(bareServer, count, seconds);
-    const runner = await measureWebSocket(runnerServer, count, seconds);
-    rows.push(sessionRow(count, "bare ws echo", bare), sessionRow(count, "runner", runner));
-    rows.push(["", "ratio", `${(runner.usage.cpuPercent / bare.usage.cpuPercent).toFixed(1)} ×`]);
+    const floor = await measureEcho(bareWebSocket, count, seconds);
+    const other = python ? await measureEcho(pythonWebSocket, count, seconds) : undefined;
+    const measured = await measureEcho(websocket, count, seconds);
+    figures.push(...figuresOf(`${count} WebSocket`, measured, floor, other));
   }
-  return table(rows);
-}
-
-function measureWebSocket({ module, bytesPerMs }: Server, count: number, seconds: number): Promise<Measurement> {
-  return measureEcho({
-    server: module,
-    callers: "./websocket-callers.ts",
-    connect: { bytesPerMs },
-    question: { ask: "url" },
-    count,
-    seconds,
-  });
-}
-
-function sessionRow(count: number, server: string, { usage, lag, returnedPercent }: Measurement): string[] {
-  return [
-    String(count),
-    server,
-    usage.cpuPercent.toFixed(1),
-    (usage.cpuPercent / count).toFixed(2),
-    `${returnedPercent.toFixed(1)} %`,
-    lag ? `${lag.p50Ms.toFixed(1)} / ${lag.p99Ms.toFixed(1)}` : "–",
-    usage.rssMb.toFixed(0),
-  ];
+  return figures;
 }
 
 /**
  * The cost of phone calls: echoed mu-law at 16,000 Hz (resampled twice) and at 8,000 Hz (unchanged), beside a bare `ws` echo of
  * the same frames.
  */
-export async function measureCalls(counts: readonly number[], seconds: number): Promise<string> {
-  const rows = [["calls", "server", "CPU % of a core", "times bare", "audio back", "late p50/p99 ms", "MB a call"]];
+export async function measureCalls({ counts, seconds, python }: SessionsBench): Promise<Figure[]> {
+  const figures: Figure[] = [];
   for (const count of counts) {
-    const bare = await measurePhone("./servers/bare.ts", count, seconds);
-    rows.push(callRow(count, "bare ws echo", bare, bare));
+    const floor = await measureEcho(barePhone, count, seconds);
+    const other = python ? await measureEcho(pythonPhone, count, seconds) : undefined;
     for (const rate of [16_000, 8_000]) {
-      const runner = await measurePhone("./servers/phone.ts", count, seconds, rate);
-      rows.push(callRow(count, `runner, ${rate} Hz`, runner, bare));
+      const measured = await measureEcho(phoneAt(rate), count, seconds);
+      figures.push(...figuresOf(`${count} Twilio, ${rate} Hz`, measured, floor, other));
     }
   }
-  return table(rows);
+  return figures;
 }
 
-async function measurePhone(
-  server: string,
-  count: number,
-  seconds: number,
-  audioInSampleRate?: number,
-): Promise<Measurement> {
-  const question = { ask: "url", audioInSampleRate };
-  return await measureEcho({ server, callers: "./phone-callers.ts", question, count, seconds });
+/** The stable part, for comparisons between versions: CPU time does not depend on how often the server waits. */
+export async function measureFrames(seconds: number): Promise<Figure[]> {
+  const count = 20;
+  const wires = { WebSocket: websocket, "Twilio, 16,000 Hz": phoneAt(16_000), "Twilio, 8,000 Hz": phoneAt(8_000) };
+  const figures: Figure[] = [];
+  for (const [name, echo] of Object.entries(wires)) {
+    const { usage } = await measureEcho(echo, count, seconds);
+    const cpuMs = usage.cpuPercent * seconds * 10;
+    const frames = count * seconds * 50;
+    figures.push({ name: `${name}: CPU time of 1,000 frames`, value: (1_000 * cpuMs) / frames, unit: "ms" });
+  }
+  return figures;
 }
 
-function callRow(count: number, server: string, measured: Measurement, bare: Measurement): string[] {
-  const { usage, lag, returnedPercent, idleRssMb } = measured;
+function figuresOf(name: string, measured: Measurement, floor: Measurement, other?: Measurement): Figure[] {
+  const cpu = ({ usage, count }: Measurement) => usage.cpuPercent / count;
+  const memory = ({ usage, idleRssMb, count }: Measurement) => (usage.rssMb - idleRssMb) / count;
   return [
-    String(count),
-    server,
-    usage.cpuPercent.toFixed(1),
-    `${(usage.cpuPercent / bare.usage.cpuPercent).toFixed(2)} ×`,
-    `${returnedPercent.toFixed(1)} %`,
-    lag ? `${lag.p50Ms.toFixed(1)} / ${lag.p99Ms.toFixed(1)}` : "–",
-    ((usage.rssMb - idleRssMb) / count).toFixed(2),
+    {
+      name: `${name}: CPU each`,
+      value: cpu(measured),
+      unit: "% of a core",
+      floor: cpu(floor),
+      python: other && cpu(other),
+    },
+    {
+      name: `${name}: memory each`,
+      value: memory(measured),
+      unit: "MB",
+      floor: memory(floor),
+      python: other && memory(other),
+    },
+    { name: `${name}: pacer lag p99`, value: measured.lag?.p99Ms ?? Number.NaN, unit: "ms" },
+    {
+      name: `${name}: audio back`,
+      value: measured.returnedPercent,
+      unit: "%",
+      floor: floor.returnedPercent,
+      python: other?.returnedPercent,
+      moreIsBetter: true,
+    },
   ];
 }
 
 /** The cost of one number of sessions. */
 interface Measurement {
+  readonly count: number;
   readonly usage: Usage;
   readonly lag: PacerLag | undefined;
   /** Share of the sent audio that came back, in percent. */
@@ -107,36 +127,24 @@ interface Measurement {
   readonly idleRssMb: number;
 }
 
-interface EchoMeasurement {
-  /** The modules of the child processes. */
-  readonly server: string;
-  readonly callers: string;
-  /** Fields for the callers, beside the URLs. */
-  readonly connect?: object;
-  /** The question for the server's URL. */
-  readonly question: object;
-  readonly count: number;
-  readonly seconds: number;
-}
-
 /** `count` callers speak to an echo for some seconds. */
-async function measureEcho(measurement: EchoMeasurement): Promise<Measurement> {
-  const { connect = {}, question, count, seconds } = measurement;
-  const server = await startChild(measurement.server, serverCore);
-  const callers = await startChild(measurement.callers, callerCore);
+async function measureEcho(echo: Echo, count: number, seconds: number): Promise<Measurement> {
+  const { connect = {}, question = {}, url = "url" } = echo;
+  const server = await startChild(echo.server, serverCore);
+  const callers = await startChild(echo.callers, callerCore);
   try {
-    const { url } = await server.ask<{ url: string }>(question);
+    const answer = await server.ask<{ url: string; phoneUrl: string }>({ ask: "url", ...question });
     const { rssMb: idleRssMb } = await server.ask<Usage>({ ask: "usage" });
-    await callers.ask({ ask: "connect", ...connect, urls: Array.from({ length: count }, () => url) });
+    await callers.ask({ ask: "connect", ...connect, urls: Array.from({ length: count }, () => answer[url]) });
     await pause(settleMs);
     await server.ask({ ask: "usage" });
     await callers.ask({ ask: "count" });
     await pause(seconds * 1000);
     const usage = await server.ask<Usage & { lag?: PacerLag }>({ ask: "usage" });
     const { receivedMs } = await callers.ask<{ receivedMs: number }>({ ask: "count" });
-    await callers.ask({ ask: "disconnect" });
-    return { usage, lag: usage.lag, returnedPercent: receivedMs / (count * seconds * 10), idleRssMb };
+    return { count, usage, lag: usage.lag, returnedPercent: receivedMs / (count * seconds * 10), idleRssMb };
   } finally {
-    await Promise.all([server.stop(), callers.stop()]);
+    await server.stop();
+    await callers.stop();
   }
 }

@@ -19,7 +19,6 @@ const frame = encodeAudio({
 });
 const sockets: WebSocket[] = [];
 let receivedMs = 0;
-let timer: NodeJS.Timeout | undefined;
 
 async function connect(urls: readonly string[], bytesPerMs: number): Promise<void> {
   for (const url of urls) {
@@ -37,24 +36,14 @@ async function connect(urls: readonly string[], bytesPerMs: number): Promise<voi
 function speak(): void {
   const start = performance.now();
   let sent = 0;
-  timer = setInterval(() => {
+  setInterval(() => {
     const due = Math.floor(((performance.now() - start) / frameMs) * sockets.length);
     for (; sent < due; sent++) sockets[sent % sockets.length]?.send(frame);
   }, 1);
 }
 
-async function disconnect(): Promise<void> {
-  clearInterval(timer);
-  const closing = sockets.splice(0).map((socket) => {
-    socket.close();
-    return once(socket, "close");
-  });
-  await Promise.all(closing);
-}
-
 answerParent(async ({ ask, urls, bytesPerMs }) => {
   if (ask === "connect") await connect(urls as string[], bytesPerMs as number);
-  if (ask === "disconnect") await disconnect();
   const answer = { receivedMs };
   receivedMs = 0;
   return answer;

@@ -1,6 +1,6 @@
 import { decodeMulaw, decodePcm16, encodeMulaw } from "@pipecat-ts/audio";
 import { startChild } from "../children.ts";
-import { markdownTable, median } from "../figures.ts";
+import { type Figure, median } from "../figures.ts";
 import type { FidelityCall, Heard } from "./callers.ts";
 import { judge } from "./judge.ts";
 import { loadPesq, type Pesq } from "./pesq.ts";
@@ -18,7 +18,8 @@ interface Row extends Omit<FidelityCall, "url"> {
   readonly question?: object;
   /** The rate at which the speech is judged, in Hz. */
   readonly judgedRate: 8_000 | 16_000;
-  readonly target: string;
+  readonly pesqTarget: string;
+  readonly snrTarget?: string;
 }
 
 const twilio = { wire: "twilio", server: "./servers/phone.ts", sampleRate: 8_000, judgedRate: 8_000 } as const;
@@ -28,30 +29,54 @@ const at16 = { question: { audioInSampleRate: 16_000 } };
 const at8 = { question: { audioInSampleRate: 8_000 } };
 
 const rows: readonly Row[] = [
-  { ...twilio, ...at16, title: "Twilio, bot at 16,000 Hz", target: "3.85, 35 dB, none" },
-  { ...twilio, ...at16, title: "the same, ±10 ms of jitter", jitterMs: 20, target: "3.85, 35 dB, none" },
-  { ...twilio, ...at8, title: "Twilio, bot at 8,000 Hz, ±10 ms of jitter", jitterMs: 20, target: "as G.711" },
-  { ...websocket, title: "WebSocket, caller at 16,000 Hz", sampleRate: 16_000, target: "4.63, 42 dB" },
-  { ...websocket, title: "WebSocket, caller at 24,000 Hz", sampleRate: 24_000, target: "4.63, 42 dB" },
-  { ...websocket, title: "the same, ±10 ms of jitter", sampleRate: 24_000, jitterMs: 20, target: "4.63, 42 dB" },
-  { ...webrtc, title: "WebRTC", target: "4.25" },
-  { ...webrtc, title: "WebRTC, 40 ms of jitter", jitterMs: 40, target: "4.2" },
-  { ...webrtc, title: "WebRTC, 5 % of the caller's packets lost", lossPercent: 5, target: "2.4" },
+  { ...twilio, ...at16, title: "Twilio, bot at 16,000 Hz", pesqTarget: "≥ 3.85", snrTarget: "≥ 35" },
+  {
+    ...twilio,
+    ...at16,
+    title: "Twilio, bot at 16,000 Hz, ±10 ms of jitter",
+    jitterMs: 20,
+    pesqTarget: "≥ 3.85",
+    snrTarget: "≥ 35",
+  },
+  { ...twilio, ...at8, title: "Twilio, bot at 8,000 Hz, ±10 ms of jitter", jitterMs: 20, pesqTarget: "as G.711" },
+  {
+    ...websocket,
+    title: "WebSocket, caller at 16,000 Hz",
+    sampleRate: 16_000,
+    pesqTarget: "≥ 4.63",
+    snrTarget: "≥ 42",
+  },
+  {
+    ...websocket,
+    title: "WebSocket, caller at 24,000 Hz",
+    sampleRate: 24_000,
+    pesqTarget: "≥ 4.63",
+    snrTarget: "≥ 42",
+  },
+  {
+    ...websocket,
+    title: "WebSocket, caller at 24,000 Hz, ±10 ms of jitter",
+    sampleRate: 24_000,
+    jitterMs: 20,
+    pesqTarget: "≥ 4.63",
+    snrTarget: "≥ 42",
+  },
+  { ...webrtc, title: "WebRTC", pesqTarget: "≥ 4.25" },
+  { ...webrtc, title: "WebRTC, 40 ms of jitter", jitterMs: 40, pesqTarget: "≥ 4.2" },
+  { ...webrtc, title: "WebRTC, 5 % of the caller's packets lost", lossPercent: 5, pesqTarget: "≥ 2.4" },
 ];
 
 /**
  * How speech sounds that an echo bot returns: PESQ (where Python and pip exist), signal-to-noise ratio, and holes. Each figure is
  * the median of three callers, and the worst one. The calls run in real time, so measure on a quiet machine.
  */
-export async function measureFidelity(): Promise<string> {
+export async function measureFidelity(): Promise<Figure[]> {
   const pesq = loadPesq();
-  const lines = [["Echoed speech", "PESQ: median, worst", "SNR: median, worst", "holes: median, worst", "target"]];
   const said = generateSpeech(8_000);
-  lines.push(
-    lineOf("G.711 alone (floor of Twilio)", [scoreOf(said, decodeMulaw(encodeMulaw(said)), 8_000, pesq)], "–"),
-  );
-  for (const row of rows) lines.push(lineOf(row.title, await measureRow(row, pesq), row.target));
-  return markdownTable(lines);
+  const g711 = [scoreOf(said, decodeMulaw(encodeMulaw(said)), 8_000, pesq)];
+  const figures = figuresOf("G.711 alone", g711, {});
+  for (const row of rows) figures.push(...figuresOf(row.title, await measureRow(row, pesq), row));
+  return figures;
 }
 
 interface Score {
@@ -61,7 +86,7 @@ interface Score {
 }
 
 async function measureRow(row: Row, pesq: Pesq | undefined): Promise<Score[]> {
-  const { title, server: module, question, judgedRate, target, ...call } = row;
+  const { title, server: module, question, judgedRate, pesqTarget, snrTarget, ...call } = row;
   const server = await startChild(module, serverCore);
   const callers = await startChild("./fidelity/callers.ts", callerCore);
   try {
@@ -82,15 +107,25 @@ function scoreOf(said: Int16Array, heard: Int16Array, rate: 8_000 | 16_000, pesq
   return { snrDb, holesMs, pesq: pesq?.(said, aligned, rate) };
 }
 
-function lineOf(title: string, scores: readonly Score[], target: string): string[] {
+function figuresOf(
+  title: string,
+  scores: readonly Score[],
+  { pesqTarget = "", snrTarget = "" }: { readonly pesqTarget?: string; readonly snrTarget?: string },
+): Figure[] {
   const pesqs = scores.flatMap(({ pesq }) => pesq ?? []);
   const ratios = scores.map(({ snrDb }) => snrDb);
   const holes = scores.map(({ holesMs }) => holesMs);
+  const pesq = { unit: "of 4.6", target: pesqTarget, moreIsBetter: true };
+  const snr = { unit: "dB", target: snrTarget, moreIsBetter: true };
   return [
-    title,
-    pesqs.length > 0 ? `${median(pesqs).toFixed(2)}, ${Math.min(...pesqs).toFixed(2)}` : "–",
-    `${median(ratios).toFixed(1)}, ${Math.min(...ratios).toFixed(1)} dB`,
-    `${median(holes).toFixed(0)}, ${Math.max(...holes).toFixed(0)} ms`,
-    target,
+    ...(pesqs.length === 0
+      ? []
+      : [
+          { ...pesq, name: `${title}: PESQ, median`, value: median(pesqs) },
+          { ...pesq, name: `${title}: PESQ, worst`, value: Math.min(...pesqs) },
+        ]),
+    { ...snr, name: `${title}: signal to noise, median`, value: median(ratios) },
+    { ...snr, name: `${title}: signal to noise, worst`, value: Math.min(...ratios) },
+    { name: `${title}: holes, worst`, value: Math.max(...holes), unit: "ms" },
   ];
 }

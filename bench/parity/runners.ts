@@ -17,6 +17,7 @@ export type BotArguments = Readonly<Record<string, unknown>>;
 /** A runner in a child process. */
 export interface RunningRunner extends AsyncDisposable {
   readonly origin: string;
+  readonly pid: number;
   /** The arguments of the next bot: each call returns those of another one. `undefined` if no bot runs within 10 s. */
   nextBot(): Promise<BotArguments | undefined>;
 }
@@ -67,6 +68,7 @@ async function start(
   }
   return {
     origin,
+    pid: child.pid ?? 0,
     async nextBot() {
       const limit = Date.now() + botMs;
       while (bots.length === 0 && Date.now() < limit) await sleep(20);

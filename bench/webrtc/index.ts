@@ -1,12 +1,11 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type Child, startChild } from "../children.ts";
-import { markdownTable, median, percentile } from "../figures.ts";
+import { type Figure, median, percentile } from "../figures.ts";
 import type { PacerLag, Usage } from "../usage.ts";
 import type { TimeShares } from "./profile.ts";
 
 const serverCore = 0;
 const callerCore = 1;
-const heading = ["WebRTC", "measured", "target"];
 
 /** How long callers wait from their offer, in ms: medians. */
 interface Answers {
@@ -20,7 +19,7 @@ interface Dialed {
 }
 
 /** How soon callers get an answer and the first audio: the first call of some new servers, and the calls after it. */
-export async function measureWebRTCAnswers(): Promise<string> {
+export async function measureWebRTCAnswers(): Promise<Figure[]> {
   const [servers, callsEach] = [7, 10];
   const callers = await startChild("./webrtc/callers.ts", callerCore);
   const cold: Dialed[] = [];
@@ -40,13 +39,12 @@ export async function measureWebRTCAnswers(): Promise<string> {
     await callers.stop();
   }
   const [first, later] = [medians(cold), medians(warm)];
-  return markdownTable([
-    heading,
-    ["offer → answer, warm", `${later.answer.toFixed(1)} ms`, "15 ms"],
-    ["offer → answer, the first of a process", `${first.answer.toFixed(1)} ms`, "60 ms"],
-    ["offer → first audio, warm", `${later.firstAudio.toFixed(0)} ms`, "–"],
-    ["offer → first audio, the first of a process", `${first.firstAudio.toFixed(0)} ms`, "–"],
-  ]);
+  return [
+    { name: "offer → answer, warm", value: later.answer, unit: "ms", target: "≤ 8" },
+    { name: "offer → answer, the first of a process", value: first.answer, unit: "ms", target: "≤ 30" },
+    { name: "offer → first audio, warm", value: later.firstAudio, unit: "ms", target: "≤ 70" },
+    { name: "offer → first audio, the first of a process", value: first.firstAudio, unit: "ms", target: "≤ 100" },
+  ];
 }
 
 function medians(calls: readonly Dialed[]): Answers {
@@ -61,10 +59,12 @@ export interface WebRTCBench {
   readonly seconds: number;
   /** The numbers of sessions. */
   readonly sessions: readonly number[];
+  /** Whether Pipecat's own runner is measured too. */
+  readonly python: boolean;
 }
 
 /** The delay of a packet through the runner and the example bot over the loopback, and the effect of a bad network. */
-export async function measureWebRTCEcho({ seconds }: WebRTCBench): Promise<string> {
+export async function measureWebRTCEcho({ seconds }: WebRTCBench): Promise<Figure[]> {
   const network = { lossPercent: 5, jitterMs: 30 };
   const good = await measureDelays(seconds);
   const bad = await measureDelays(seconds, network);
@@ -72,20 +72,15 @@ export async function measureWebRTCEcho({ seconds }: WebRTCBench): Promise<strin
   const p50 = percentile(good.delaysMs, 0.5);
   // The delay that the runner adds, without that of the packets themselves.
   const addedMs = percentile(bad.delaysMs, 0.5) - p50 - network.jitterMs / 2;
-  return markdownTable([
-    heading,
-    [
-      "packet in → packet out, p50 / p99",
-      `${p50.toFixed(0)} / ${percentile(good.delaysMs, 0.99).toFixed(0)} ms`,
-      "80 ms",
-    ],
-    [
-      `${bad.lostPercent.toFixed(1)} % loss, 30 ms of jitter: frames concealed, frames restored from in-band FEC`,
-      `${percent(bad.packets.concealedMs).toFixed(1)} %, ${percent(bad.packets.recoveredMs).toFixed(1)} %`,
-      `≤ ${(bad.lostPercent + 1).toFixed(1)} % concealed`,
-    ],
-    ["delay added by the jitter buffer", `${addedMs.toFixed(0)} ms`, "–"],
-  ]);
+  const bad5 = `${network.lossPercent} % loss, ${network.jitterMs} ms of jitter`;
+  return [
+    { name: "packet in → packet out: p50", value: p50, unit: "ms", target: "≤ 30" },
+    { name: "packet in → packet out: p99", value: percentile(good.delaysMs, 0.99), unit: "ms", target: "≤ 45" },
+    // No caller can do better than lose what the network lost.
+    { name: `${bad5}: concealed`, value: percent(bad.packets.concealedMs), unit: "%", floor: bad.lostPercent },
+    { name: `${bad5}: restored from FEC`, value: percent(bad.packets.recoveredMs), unit: "%", moreIsBetter: true },
+    { name: `${bad5}: delay added by the jitter buffer`, value: addedMs, unit: "ms" },
+  ];
 }
 
 interface Delays {
@@ -132,38 +127,53 @@ async function measureDelays(
 }
 
 /** The cost of echo sessions, each number beside its floor. */
-export async function measureWebRTCSessions({ seconds, sessions }: WebRTCBench): Promise<string> {
-  const rows = [
-    [
-      "WebRTC echo sessions",
-      "CPU, of a core",
-      "per session",
-      "floor, per session",
-      "pacer lag p50 / p99",
-      "RSS",
-      "per session",
-      "packets back",
-    ],
-  ];
+export async function measureWebRTCSessions({ seconds, sessions, python }: WebRTCBench): Promise<Figure[]> {
+  const figures: Figure[] = [];
   for (const count of sessions) {
     const floor = await measureFloor(count, seconds);
-    rows.push(costRow(await measureRunner(count, seconds), floor));
+    const other = python ? await measureEcho("./servers/python.ts", count, seconds) : undefined;
+    const { cost } = await measureRunner(count, seconds);
+    const cpu = ({ usage }: Cost) => usage.cpuPercent / count;
+    const memory = ({ usage, emptyMb }: Cost) => (usage.rssMb - emptyMb) / count;
+    const name = `${count} WebRTC`;
+    figures.push(
+      {
+        name: `${name}: CPU each`,
+        value: cpu(cost),
+        unit: "% of a core",
+        floor: cpu(floor),
+        python: other && cpu(other),
+      },
+      {
+        name: `${name}: memory each`,
+        value: memory(cost),
+        unit: "MB",
+        floor: memory(floor),
+        python: other && memory(other),
+      },
+      { name: `${name}: pacer lag p99`, value: cost.usage.lag?.p99Ms ?? Number.NaN, unit: "ms" },
+      {
+        name: `${name}: packets back`,
+        value: cost.returnedPercent,
+        unit: "%",
+        floor: floor.returnedPercent,
+        python: other?.returnedPercent,
+        moreIsBetter: true,
+      },
+    );
   }
-  rows.push(["target", "–", "2 %", "–", "p99: 5 ms at 10, 10 ms at 30", "–", "–", "–"]);
-  return markdownTable(rows);
+  return figures;
 }
 
 /** Where the time of the largest number of sessions goes. */
-export async function measureWebRTCProfile({ seconds, sessions }: WebRTCBench): Promise<string> {
+export async function measureWebRTCProfile({ seconds, sessions }: WebRTCBench): Promise<Figure[]> {
   const count = sessions.at(-1) ?? 1;
-  const { shares = {}, usage } = await measureRunner(count, Math.min(seconds, 20), true);
-  const perSessionPercent = usage.cpuPercent / count;
-  const rows = Object.entries(shares).map(([part, share]) => [
-    part,
-    `${share.toFixed(0)} %`,
-    `${((share * perSessionPercent) / 100).toFixed(2)} %`,
-  ]);
-  return markdownTable([[`Busy time of ${count} sessions`, "share", "of a core, per session"], ...rows]);
+  const { shares, cost } = await measureRunner(count, Math.min(seconds, 20), true);
+  return Object.entries(shares).map(([part, share]) => ({
+    name: `${count} WebRTC, ${part}: CPU each`,
+    value: (share * cost.usage.cpuPercent) / 100 / count,
+    unit: "% of a core",
+  }));
 }
 
 /** Until code is compiled, and callers have reported ten times that they lose no packets. */
@@ -171,7 +181,6 @@ const settleMs = 15_000;
 
 /** The cost of one number of echo sessions. */
 interface Cost {
-  readonly count: number;
   readonly usage: Usage & { readonly lag?: PacerLag };
   /** Resident memory before the first call, in MB. */
   readonly emptyMb: number;
@@ -186,8 +195,30 @@ async function measureFloor(count: number, seconds: number): Promise<Cost> {
     const { rssMb } = await server.ask<Usage>({ ask: "usage" });
     const { ports } = await server.ask<{ ports: number[] }>({ ask: "open", count });
     await callers.ask({ ask: "connect", ports });
-    return { count, emptyMb: rssMb, ...(await measureCost(server, callers, count, seconds)) };
+    return { emptyMb: rssMb, ...(await measureCost(server, callers, count, seconds)) };
   } finally {
+    await Promise.all([server.stop(), callers.stop()]);
+  }
+}
+
+/** `count` callers speak to an echo; then `measureMore` may ask its server for more. */
+async function measureEcho(
+  module: string,
+  count: number,
+  seconds: number,
+  measureMore: (server: Child) => Promise<void> = async () => undefined,
+): Promise<Cost> {
+  const server = await startChild(module, serverCore);
+  const callers = await startChild("./webrtc/callers.ts", callerCore);
+  try {
+    const { rssMb } = await server.ask<Usage>({ ask: "usage" });
+    const { url, offerUrl = url } = await server.ask<{ url: string; offerUrl?: string }>({ ask: "url" });
+    await callers.ask({ ask: "connect", url: offerUrl, count });
+    const cost = { emptyMb: rssMb, ...(await measureCost(server, callers, count, seconds)) };
+    await measureMore(server);
+    return cost;
+  } finally {
+    await callers.ask({ ask: "disconnect" });
     await Promise.all([server.stop(), callers.stop()]);
   }
 }
@@ -197,22 +228,15 @@ async function measureRunner(
   count: number,
   seconds: number,
   profiled = false,
-): Promise<Cost & { readonly shares?: TimeShares }> {
-  const server = await startChild("./webrtc/runner-server.ts", serverCore);
-  const callers = await startChild("./webrtc/callers.ts", callerCore);
-  try {
-    const { rssMb } = await server.ask<Usage>({ ask: "usage" });
-    const { url } = await server.ask<{ url: string }>({ ask: "url" });
-    await callers.ask({ ask: "connect", url, count });
-    const cost = { count, emptyMb: rssMb, ...(await measureCost(server, callers, count, seconds)) };
-    if (!profiled) return cost;
+): Promise<{ readonly cost: Cost; readonly shares: TimeShares }> {
+  let shares: TimeShares = {};
+  const cost = await measureEcho("./webrtc/runner-server.ts", count, seconds, async (server) => {
+    if (!profiled) return;
     await server.ask({ ask: "start profile" });
     await pause(seconds * 1000);
-    return { ...cost, shares: await server.ask<TimeShares>({ ask: "stop profile" }) };
-  } finally {
-    await callers.ask({ ask: "disconnect" });
-    await Promise.all([server.stop(), callers.stop()]);
-  }
+    shares = await server.ask<TimeShares>({ ask: "stop profile" });
+  });
+  return { cost, shares };
 }
 
 async function measureCost(
@@ -228,18 +252,4 @@ async function measureCost(
   const usage = await server.ask<Cost["usage"]>({ ask: "usage" });
   const { received } = await callers.ask<{ received: number }>({ ask: "count" });
   return { usage, returnedPercent: (100 * received) / (count * seconds * 50) };
-}
-
-function costRow({ count, usage, emptyMb, returnedPercent }: Cost, floor: Cost): string[] {
-  const { p50Ms = Number.NaN, p99Ms = Number.NaN } = usage.lag ?? {};
-  return [
-    String(count),
-    `${usage.cpuPercent.toFixed(1)} %`,
-    `${(usage.cpuPercent / count).toFixed(2)} %`,
-    `${(floor.usage.cpuPercent / count).toFixed(2)} %`,
-    `${p50Ms.toFixed(1)} / ${p99Ms.toFixed(1)} ms`,
-    `${usage.rssMb.toFixed(0)} MB`,
-    `${((usage.rssMb - emptyMb) / count).toFixed(1)} MB`,
-    `${returnedPercent.toFixed(1)} %`,
-  ];
 }

@@ -1,0 +1,25 @@
+import { setTimeout as pause } from "node:timers/promises";
+import type { Figure } from "./figures.ts";
+import { startCommand } from "./startup.ts";
+import { readProcess } from "./usage.ts";
+
+/** Until the runner has loaded what its first call needs, and V8 has compiled and collected what the start left. */
+const settleMs = 10_000;
+
+/** What a runner with WebRTC and Twilio costs while nobody calls. Linux. */
+export async function measureIdle(seconds: number): Promise<Figure[]> {
+  const command = await startCommand("--transport", "webrtc", "--transport", "twilio");
+  try {
+    await pause(settleMs);
+    const before = readProcess(command.pid);
+    await pause(seconds * 1000);
+    const after = readProcess(command.pid);
+    return [
+      { name: "idle: memory", value: after.pssMb, unit: "MB", target: "≤ 80" },
+      { name: "idle: wakeups", value: (after.wakeups - before.wakeups) / seconds, unit: "per s", target: "≤ 3" },
+      { name: "idle: CPU", value: (after.cpuMs - before.cpuMs) / seconds / 10, unit: "% of a core", target: "≤ 0.1" },
+    ];
+  } finally {
+    await command.stop();
+  }
+}
