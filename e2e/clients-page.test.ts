@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { clientOffers } from "../packages/runner-webrtc/src/peer/test/offers.ts";
@@ -27,10 +27,13 @@ describe("the table of clients", () => {
     }
   });
 
-  test("uses each link, and defines it as a test", () => {
+  test("uses each link, and defines it as a test that exists", () => {
     const used = new Set(clients.flat().flatMap((cell) => cell.match(/\]\[(\w+)\]/)?.[1] ?? []));
     expect([...used].sort()).toEqual([...links.keys()]);
-    for (const file of links.values()) expect(file).toMatch(/\.test\.ts$/);
+    for (const file of links.values()) {
+      expect(file).toMatch(/\.test\.ts$/);
+      expect(existsSync(join(docs, file)), file).toBe(true);
+    }
   });
 });
 

@@ -1,4 +1,6 @@
-import { readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { runInNewContext } from "node:vm";
 import type { OptionDefinition, TransportPlugin } from "@pipecat-ts/runner-core";
 import { runnerFlags } from "@pipecat-ts/runner-host";
@@ -11,6 +13,8 @@ import { fleetFlags } from "../packages/runner-fleet/src/options.ts";
 import { isolationFlags } from "../packages/runner-gateway/src/options.ts";
 
 const read = (path: string) => readFileSync(new URL(`../deploy/${path}`, import.meta.url), "utf8");
+const chart = fileURLToPath(new URL("../deploy/helm", import.meta.url));
+const templates = readdirSync(`${chart}/templates`).map((name) => `helm/templates/${name}`);
 
 const files = {
   "voice-bot.service": read("voice-bot.service"),
@@ -18,6 +22,8 @@ const files = {
   Caddyfile: read("Caddyfile"),
   "kubernetes.yaml": read("kubernetes.yaml"),
   "kubernetes-fleet.yaml": read("kubernetes-fleet.yaml"),
+  "helm/values.yaml": read("helm/values.yaml"),
+  "helm/templates": templates.map(read).join("\n"),
   "Dockerfile with npm": dockerfileText("npm"),
   "Dockerfile with pnpm": dockerfileText("pnpm"),
 };
@@ -105,6 +111,99 @@ test("kubernetes-fleet.yaml changes the Deployment of kubernetes.yaml, and scale
   expect(scaled.spec.scaleTargetRef.name).toBe(deployment.metadata.name);
   const { value } = container.env.find(({ name }: { readonly name: string }) => name === "PIPECAT_RUNNER_MAX_SESSIONS");
   expect(Number(scaled.spec.triggers[0].metadata.threshold)).toBe(0.7 * Number(value));
+});
+
+describe("Helm chart", () => {
+  const text = files["helm/templates"];
+  const values = parse(files["helm/values.yaml"]);
+
+  /** `{a: {b: 1}}` has the path `a.b`. Kubernetes knows the fields of `resources`. */
+  function pathsOf(value: object, prefix = ""): string[] {
+    return Object.entries(value).flatMap(([name, each]) => {
+      const isGroup = typeof each === "object" && !Array.isArray(each) && name !== "resources";
+      return isGroup ? pathsOf(each, `${prefix}${name}.`) : [`${prefix}${name}`];
+    });
+  }
+
+  test("templates use each value, and no other", () => {
+    const used = [...text.matchAll(/(?:\$values|\.Values)\.([a-z]\w*(?:\.\w+)*)/gi)].map(([, path]) => path);
+    expect([...new Set(used)].sort()).toEqual(pathsOf(values).sort());
+  });
+
+  test("its defaults are those of kubernetes.yaml", () => {
+    const [deployment] = parseAllDocuments(files["kubernetes.yaml"]).map((each) => each.toJS());
+    const [container] = deployment.spec.template.spec.containers;
+    const variables = Object.fromEntries(
+      container.env.map(({ name, value }: { readonly name: string; readonly value: string }) => [name, value]),
+    );
+    expect(values).toMatchObject({
+      image: container.image,
+      publicUrl: variables.PIPECAT_RUNNER_PUBLIC_URL,
+      replicas: deployment.spec.replicas,
+      maxSessions: Number(variables.PIPECAT_RUNNER_MAX_SESSIONS),
+      shutdownTimeout: Number(variables.PIPECAT_RUNNER_SHUTDOWN_TIMEOUT),
+      network: { host: deployment.spec.template.spec.hostNetwork, udpPorts: variables.PIPECAT_UDP_PORTS },
+      resources: container.resources,
+    });
+  });
+
+  const hasHelm = spawnSync("helm", ["version"]).status === 0;
+
+  describe.runIf(hasHelm)("rendered by helm", () => {
+    function render(...settings: readonly string[]) {
+      const flags = settings.flatMap((setting) => ["--set", setting]);
+      const { stdout, stderr } = spawnSync("helm", ["template", "voice-bot", chart, ...flags], { encoding: "utf8" });
+      const documents = parseAllDocuments(stdout).flatMap((each) => each.toJS() ?? []);
+      return { stderr, kinds: documents.map(({ kind }) => kind).sort(), of: (kind: string) => find(documents, kind) };
+    }
+
+    function find(documents: readonly { readonly kind: string; readonly spec: unknown }[], kind: string) {
+      // biome-ignore lint/suspicious/noExplicitAny: manifests
+      return documents.find((each) => each.kind === kind)?.spec as any;
+    }
+
+    test("without values, it is kubernetes.yaml with a PodDisruptionBudget", () => {
+      const { kinds, of } = render();
+      expect(kinds).toEqual(["Deployment", "PodDisruptionBudget", "Service"]);
+      const [plain] = parseAllDocuments(files["kubernetes.yaml"]).map((each) => each.toJS());
+      const [container] = of("Deployment").template.spec.containers;
+      const [expected] = plain.spec.template.spec.containers;
+      const isolation = { name: "PIPECAT_RUNNER_ISOLATION", value: "none" };
+      expect(container).toEqual({ ...expected, env: [...expected.env, isolation] });
+      const { containers: _, ...pod } = of("Deployment").template.spec;
+      expect(plain.spec.template.spec).toMatchObject(pod);
+      expect(of("PodDisruptionBudget").selector).toEqual(of("Deployment").selector);
+      expect(of("Service").selector).toEqual(of("Deployment").selector.matchLabels);
+    });
+
+    test("a fleet behind STUNner has all parts, and KEDA scales it at 70 % of its calls", () => {
+      const { kinds, of } = render(
+        ...["fleet.url=rediss://redis:6379", "autoscaling.enabled=true", "podMonitor.enabled=true"],
+        ...["network.host=false", "turn.callersKey=TURN", "stunner.enabled=true", "isolation.mode=process"],
+      );
+      const more = ["NetworkPolicy", "PodMonitor", "ScaledObject", "UDPRoute"];
+      expect(kinds).toEqual(["Deployment", "PodDisruptionBudget", "Service", ...more].sort());
+      expect(of("ScaledObject").triggers[0].metadata.threshold).toBe(String(0.7 * values.maxSessions));
+      expect(of("Deployment").replicas).toBeUndefined();
+      const { hostNetwork, containers } = of("Deployment").template.spec;
+      expect(hostNetwork).toBeUndefined();
+      expect(containers[0].env).toContainEqual({
+        name: "PIPECAT_CALLER_ICE_SERVERS",
+        valueFrom: { secretKeyRef: { name: values.secret, key: "TURN" } },
+      });
+      expect(containers[0].env).toContainEqual({ name: "PIPECAT_FLEET_LISTEN", value: "$(POD_IP):7861" });
+      expect(of("NetworkPolicy").ingress[0].ports[1]).toEqual({ protocol: "UDP", port: 40_000, endPort: 40_999 });
+    });
+
+    test.each([
+      ["replicas=3", "set fleet.url"],
+      ["autoscaling.enabled=true", "set fleet.url"],
+      ["network.host=false", "need a TURN server"],
+      ["turn.relayOnly=true", "set turn.serversKey"],
+    ])("%s alone is rejected with a fix", (setting, text) => {
+      expect(render(setting).stderr).toContain(text);
+    });
+  });
 });
 
 describe("Dockerfile", () => {

@@ -1,11 +1,12 @@
 /**
- * `pnpm soak [TRANSPORT …] [--sessions 2000]`: runs many sessions of each transport, which end in every way, and prints what
- * they leave behind. Exits with 1 when they leave anything, or when live memory grows with each session. Takes some minutes
- * per transport.
+ * `pnpm soak [TRANSPORT …] [workers] [--sessions 2000]`: runs many sessions of each transport, which end in every way, and prints what
+ * they leave behind. `workers` runs them through child processes that take one call each. Exits with 1 when they leave anything, or when
+ * live memory grows with each session. Takes some minutes per transport, and half an hour for `workers`.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { tone } from "@pipecat-ts/runner-testing";
+import { soakWorkers } from "./isolation/soak.ts";
 import { type Dial, dialers } from "./server/callers.ts";
 import { growthOf } from "./server/expectations.ts";
 import { type Server, type ServerTransport, startServer } from "./server/server.ts";
@@ -171,8 +172,8 @@ const { values, positionals } = parseArgs({
   options: { sessions: { type: "string", default: "2000" } },
 });
 const transports = Object.keys(dialers) as ServerTransport[];
-const unknown = positionals.find((name) => !Object.hasOwn(dialers, name));
-if (unknown !== undefined) throw new Error(`"${unknown}" is not a transport. Use ${transports.join(", ")}.`);
+const unknown = positionals.find((name) => name !== "workers" && !Object.hasOwn(dialers, name));
+if (unknown !== undefined) throw new Error(`"${unknown}" is not a transport. Use ${transports.join(", ")} or workers.`);
 const inKb = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`;
 
 for (const transport of transports) {
@@ -190,4 +191,14 @@ for (const transport of transports) {
     `  drained with ${drainingCalls} calls: ${drainFailures.join("; ") || "no call cut, no new call accepted"}`,
   );
   if (left.length > 0 || drainFailures.length > 0 || bytesPerSession.live > maxBytesPerSession) process.exitCode = 1;
+}
+
+if (positionals.length === 0 || positionals.includes("workers")) {
+  const { failures, before, after, end, seconds } = await soakWorkers(Number(values.sessions));
+  const text = (value: object) => JSON.stringify(value).replaceAll('"', "");
+  console.log(`workers: ${values.sessions} sessions in ${seconds} s; failed: ${failures.length}`);
+  for (const failure of new Set(failures)) console.log(`  ${failure}`);
+  console.log(`  held before: ${text(before)}, after: ${text(after)}, when the gateway had ended: ${text(end)}`);
+  const isLeft = text(before) !== text(after) || end.code !== 0 || end.processes + end.files > 0;
+  if (failures.length > 0 || isLeft) process.exitCode = 1;
 }

@@ -1,6 +1,7 @@
 /**
- * `pnpm messages`: prints what the command says in each situation as one Markdown document, for a reader who has not seen it before.
- * The situations are real: the command runs in temporary folders on this machine, and contacts no other.
+ * `pnpm messages`: prints what the command says as one Markdown document, for a reader who has not seen it before. First what it
+ * says in situations that are real: it runs in temporary folders on this machine, and contacts no other. Then the texts of all
+ * errors, log lines and reasons in its source.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,6 +11,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { runnerFlags } from "../packages/runner-host/src/index.ts";
+import { findMessageTexts, messageTextsPage } from "./message-texts.ts";
 
 interface Situation {
   readonly title: string;
@@ -50,6 +52,11 @@ const files: Readonly<Record<string, string>> = {
   "no-params.js": `
     import { createTransport } from "pipecat-runner";
     export const bot = (args) => createTransport(args, {});`,
+  "enum.ts": "enum Mood { good }; export const bot = () => {};",
+  "needs-key.js": `
+    const schema = { type: "string" };
+    export const options = { key: { env: "MODEL_API_KEY", description: "API key of the model", required: true, schema } };
+    export const bot = () => {};`,
   "common.cjs": "exports.bot = () => {};",
   "cut.jsonl": '{"type":"capture","version":1',
   "empty.jsonl": "",
@@ -69,11 +76,18 @@ const situations: readonly Situation[] = [
   { title: "Start for the network, with a key", args: ["echo.js", "--host", "0.0.0.0"], env: key },
   { title: "Start behind a public URL", args: ["echo.js", "--public-url", "https://bots.example.com"], env: key },
   { title: "Start with bots in processes of their own", args: ["echo.js", "--isolation", "process"] },
+  { title: "Start without a key that the bot needs", args: ["needs-key.js"] },
+  { title: "Start on Pipecat Cloud", args: ["echo.js", "--cloud", "--port", "0"] },
   { title: "A call", args: ["echo.js"], call: ["call", "websocket", "--hang-up", "2s"] },
   { title: "A bot that throws", args: ["throws.js"], call: ["call", "websocket", "--hang-up", "2s"] },
   { title: "A bot that returns at once", args: ["returns.js"], call: ["call", "websocket", "--hang-up", "2s"] },
   { title: "A bot without params for the transport", args: ["no-params.js"], call: ["call", "websocket"] },
-  { title: "A call with a wrong key", args: ["echo.js"], env: key, call: ["call", "websocket", "--api-key", "wrong"] },
+  {
+    title: "A call with a wrong key",
+    args: ["echo.js"],
+    env: key,
+    call: ["call", "websocket", "--api-key", "another-key-of-16-letters"],
+  },
   {
     title: "A call that does not meet an expectation",
     args: ["echo.js"],
@@ -81,7 +95,7 @@ const situations: readonly Situation[] = [
   },
   { title: "Version", args: ["--version"] },
   { title: "No bot", args: [] },
-  ...["missing.js", "no-bot.js", "syntax.js", "import.js", "common.cjs"].map((file) => ({
+  ...["missing.js", "no-bot.js", "syntax.js", "import.js", "enum.ts", "common.cjs"].map((file) => ({
     title: `The bot's file: ${file}`,
     args: [file],
   })),
@@ -96,7 +110,16 @@ const situations: readonly Situation[] = [
   ),
   { title: "A port in use", args: ["echo.js", "--port", "BUSY"] },
   { title: "Outbound calls without a key", args: ["echo.js", "--allow-dial", "+1555"] },
-  { title: "A fleet without its secret", args: ["echo.js", "--fleet", "redis://127.0.0.1:1"] },
+  { title: "A fleet without its package", args: ["echo.js", "--fleet", "redis://127.0.0.1:1"] },
+  {
+    title: "A fleet without its secret",
+    args: ["echo.js", "--fleet", "redis://127.0.0.1:1"],
+    installed: [...transports, "runner-fleet-redis"],
+  },
+  { title: "Fleet: not named", args: ["fleet"] },
+  { title: "Fleet: drain without a node", args: ["fleet", "drain", "--fleet", "redis://127.0.0.1:1"] },
+  { title: "Call: no transport", args: ["call"] },
+  { title: "Call: two sources of audio", args: ["call", "websocket", "--wav", "a.wav", "--say", "Hello."] },
   { title: "Call: nothing listens", args: ["call", "websocket", "--url", "http://127.0.0.1:1"] },
   { title: "Call: an unknown transport", args: ["call", "nope"] },
   { title: "Call: not a WAV file", args: ["call", "websocket", "--wav", "not-audio.wav"] },
@@ -105,7 +128,10 @@ const situations: readonly Situation[] = [
   { title: "Replay: a file that is cut off", args: ["replay", "cut.jsonl", "echo.js"] },
   { title: "Replay: an empty file", args: ["replay", "empty.jsonl", "echo.js"] },
   { title: "Types", args: ["types"] },
+  { title: "Types: an argument", args: ["types", "bot.ts"] },
   { title: "Doctor", args: ["doctor", "echo.js", "--port", "0"] },
+  { title: "Doctor: a port in use", args: ["doctor", "echo.js", "--port", "BUSY"], installed: ["runner-webrtc"] },
+  { title: "Doctor: a bot that cannot be loaded", args: ["doctor", "syntax.js", "--port", "0"], installed: [] },
 ];
 
 /** A folder with the files and the packages. */
@@ -162,6 +188,7 @@ try {
     const shown = texts.replaceAll(folder, "~/bot").replaceAll(root, "~/pipecat-runner");
     console.log(`## ${situation.title}\n\n\`\`\`\n${shown}\`\`\`\n`);
   }
+  console.log(messageTextsPage(findMessageTexts()));
 } finally {
   busy.close();
   rmSync(temporary, { recursive: true });

@@ -6,7 +6,7 @@ import { cacheFolder } from "./cache-folder.ts";
 
 /** Pipecat's runner and clients with aiortc, and what `python -m pipecat.evals` imports. */
 const packages: readonly string[] = [
-  "pipecat-ai[runner,daily,webrtc,websocket]==1.14.0",
+  "pipecat-ai[runner,daily,livekit,webrtc,websocket]==1.14.0",
   "aiortc==1.16.0",
   ...["questionary", "rich", "typer", "jinja2", "websockets"],
 ];

@@ -1,8 +1,9 @@
+import { createOpenAI } from "@ai-sdk/openai";
 import { DeepgramClient } from "@deepgram/sdk";
 import { ElevenLabsClient } from "@elevenlabs/elevenlabs-js";
-import OpenAI from "openai";
+import { jsonSchema, tool } from "ai";
 import { type BotOptions, createRTVI, createTransport, main, type RunnerArguments } from "pipecat-runner";
-import { converse, type Functions, type Settings } from "./conversation.ts";
+import { converse, type Settings } from "./conversation.ts";
 import { sampleRate } from "./voice-detector.ts";
 
 const settings: Settings = {
@@ -10,16 +11,17 @@ const settings: Settings = {
   greeting: "Hello! How can I help you?",
   transcription: { model: "nova-3", language: "en", smart_format: "true" },
   chat: {
-    model: "gpt-5.4-mini",
-    reasoning_effort: "none",
-    tools: [{ type: "function", function: { name: "currentTime", description: "The time" } }],
+    providerOptions: { openai: { reasoningEffort: "none" } },
+    /** The functions that the model may call. */
+    tools: {
+      currentTime: tool({
+        description: "The time",
+        inputSchema: jsonSchema({ type: "object", properties: {} }),
+        execute: () => new Date().toLocaleTimeString(),
+      }),
+    },
   },
   voice: { id: "JBFqnCBsd6RMkjVDRZzb", model: "eleven_flash_v2_5" },
-};
-
-/** The functions that the model may call: the `tools` above, by name. */
-const functions: Functions = {
-  currentTime: () => new Date().toLocaleTimeString(),
 };
 
 const key = (env: string, description: string) =>
@@ -58,12 +60,13 @@ export async function bot(args: RunnerArguments) {
     apiKey: deepgramKey,
     ...(DEEPGRAM_BASE_URL && { baseUrl: DEEPGRAM_BASE_URL }),
   });
-  const openai = new OpenAI({ apiKey: openaiKey });
+  // Models of other vendors: https://ai-sdk.dev/providers
+  const model = createOpenAI({ apiKey: openaiKey }).chat("gpt-5.4-mini");
   const elevenlabs = new ElevenLabsClient({
     apiKey: elevenlabsKey,
     ...(ELEVENLABS_BASE_URL && { baseUrl: ELEVENLABS_BASE_URL }),
   });
-  await converse({ deepgram, openai, elevenlabs, settings, functions, transport, rtvi, logger: args.session.logger });
+  await converse({ deepgram, model, elevenlabs, settings, transport, rtvi, logger: args.session.logger });
 }
 
 await main(import.meta);

@@ -1,42 +1,38 @@
 import type { DeepgramClient } from "@deepgram/sdk";
 import type { ElevenLabsClient } from "@elevenlabs/elevenlabs-js";
-import type OpenAI from "openai";
+import { isStepCount, type LanguageModel, type ModelMessage, streamText } from "ai";
 import type { Logger, RTVI, Speech, Transport } from "pipecat-runner";
 import { createVoiceDetector, sampleRate } from "./voice-detector.ts";
 
 const voiceRate = 24_000;
-
-/** Functions that the model may call, by name. Their results are sent as JSON. */
-export type Functions = Readonly<Record<string, (args: Readonly<Record<string, unknown>>) => unknown>>;
 
 export interface Settings {
   readonly instructions: string;
   /** What the bot says first. */
   readonly greeting: string;
   readonly transcription: Omit<Parameters<DeepgramClient["listen"]["v1"]["connect"]>[0], "Authorization">;
-  readonly chat: Omit<OpenAI.Chat.ChatCompletionCreateParamsStreaming, "messages" | "stream">;
+  readonly chat: Pick<Parameters<typeof streamText>[0], "tools" | "providerOptions">;
   readonly voice: { readonly id: string; readonly model: string };
 }
 
 export interface ConversationOptions {
   readonly deepgram: DeepgramClient;
-  readonly openai: OpenAI;
+  readonly model: LanguageModel;
   readonly elevenlabs: ElevenLabsClient;
   readonly settings: Settings;
-  readonly functions: Functions;
   readonly transport: Transport;
   readonly rtvi: RTVI;
   readonly logger: Logger;
 }
 
-type Message = OpenAI.Chat.ChatCompletionMessageParam;
-
 const apology = "Sorry, something went wrong on my side. Please call again.";
+/** How often the model may write for one answer: once more after each round of function calls. */
+const maxSteps = 5;
 /** A transcription that lasted this long has worked, so another one may follow. */
 const workingMs = 60_000;
 
 /**
- * Talks with a caller: Deepgram transcribes, OpenAI answers, ElevenLabs speaks, and a local voice detector decides whose turn
+ * Talks with a caller: Deepgram transcribes, a language model answers, ElevenLabs speaks, and a local voice detector decides whose turn
  * it is. Returns when the caller has left. If the transcription drops, connects once more. If it drops again, or another
  * service fails, apologizes and returns.
  */
@@ -73,8 +69,8 @@ interface Answers {
 }
 
 function createAnswers(options: ConversationOptions, fail: (err: unknown) => void): Answers {
-  const { openai, elevenlabs, settings, functions, transport, logger } = options;
-  const history: Message[] = [{ role: "system", content: settings.instructions }];
+  const { model, elevenlabs, settings, transport, logger } = options;
+  const history: ModelMessage[] = [];
 
   /** Adds a sentence to a speech: its text appears when its audio is heard. */
   async function speak(speech: Speech, sentence: string): Promise<void> {
@@ -86,46 +82,34 @@ function createAnswers(options: ConversationOptions, fail: (err: unknown) => voi
     for await (const pcm of audio) await speech.write(pcm, voiceRate);
   }
 
-  /** Lets the model write, and says each sentence as soon as it is complete. Returns the functions that the model calls. */
-  async function generate(speech: Speech) {
-    const request = { ...settings.chat, messages: history, stream: true } as const;
-    const chunks = await openai.chat.completions.create(request, { signal: speech.signal });
-    const calls: { id: string; name: string; arguments: string }[] = [];
+  /** Lets the model write and call functions, and says each sentence as soon as it is complete. */
+  async function respond(speech: Speech): Promise<void> {
+    let calls = 0;
+    const { stream } = streamText({
+      ...settings.chat,
+      model,
+      instructions: settings.instructions,
+      messages: [...history],
+      abortSignal: speech.signal,
+      stopWhen: isStepCount(maxSteps),
+      prepareStep({ responseMessages }) {
+        history.push(...responseMessages.slice(calls).map(withoutText));
+        calls = responseMessages.length;
+        return undefined;
+      },
+      onError: () => undefined, // the stream has the error
+    });
     let text = "";
-    for await (const { choices } of chunks) {
-      const { content, tool_calls: parts = [] } = choices[0]?.delta ?? {};
-      for (const { index, id = "", function: part } of parts) {
-        calls[index] ??= { id, name: part?.name ?? "", arguments: "" };
-        calls[index].arguments += part?.arguments ?? "";
-      }
-      text += content ?? "";
+    for await (const part of stream) {
+      if (part.type === "error") throw part.error;
+      if (part.type === "tool-error") logger.warn({ err: part.error, function: part.toolName }, "function failed");
+      if (part.type !== "text-delta") continue;
+      text += part.text;
       const [, sentence = ""] = text.match(/^([\s\S]*[.!?:]\s)/) ?? [];
       text = text.slice(sentence.length);
       await speak(speech, sentence);
     }
     await speak(speech, text);
-    return calls;
-  }
-
-  async function callFunction({ id, name, arguments: json }: { id: string; name: string; arguments: string }) {
-    let result: unknown;
-    try {
-      result = await functions[name]?.(JSON.parse(json || "{}"));
-    } catch (err) {
-      logger.warn({ err, function: name }, "function failed");
-      result = { error: String(err) };
-    }
-    history.push({ role: "tool", tool_call_id: id, content: JSON.stringify(result ?? null) });
-  }
-
-  async function respond(speech: Speech): Promise<void> {
-    for (;;) {
-      const calls = await generate(speech);
-      if (calls.length === 0 || speech.signal.aborted) return;
-      const tool_calls = calls.map(({ id, ...call }) => ({ id, type: "function" as const, function: call }));
-      history.push({ role: "assistant", tool_calls });
-      for (const call of calls) await callFunction(call);
-    }
   }
 
   /** Runs `produce` for a new speech, and remembers what the caller has heard of it. */
@@ -214,4 +198,10 @@ async function transcribe(options: ConversationOptions, { answer }: Answers): Pr
   socket.close();
   detector.close();
   return how;
+}
+
+/** A message about function calls without the model's words, which are remembered when the caller has heard them. */
+function withoutText(message: ModelMessage): ModelMessage {
+  if (message.role !== "assistant" || typeof message.content === "string") return message;
+  return { ...message, content: message.content.filter(({ type }) => type !== "text") };
 }

@@ -89,3 +89,19 @@ test("the API reference has every package that bots, transports or servers impor
   expect([...shown].sort()).toEqual(folders.filter((name) => !inside.includes(name)).sort());
   expect(new Set(apiModules.map(({ path }) => path)).size).toBe(apiModules.length);
 });
+
+test("every name that the API reference shows has a docstring", () => {
+  const declaration =
+    /(.*)\nexport (?:declare |abstract )*(?:async )?(?:function\*?|const|class|interface|type) (\w+)/g;
+  const withoutPragmas = (source: string) => source.replace(/^\/\/ biome-ignore .*\n/gm, "");
+  const declarations = sources.flatMap((source) => [...withoutPragmas(source).matchAll(declaration)]);
+  const declared = new Set(declarations.map(([, , name]) => name));
+  const explained = new Set(declarations.filter(([, before = ""]) => before.endsWith("*/")).map(([, , name]) => name));
+  const names = apiModules.flatMap(({ file }) =>
+    [...readText(file).matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, list = ""]) =>
+      list.split(",").map((item) => item.trim().replace(/^type | as .*$/g, "")),
+    ),
+  );
+  expect(names.length).toBeGreaterThan(200);
+  expect(names.filter((name) => declared.has(name) && !explained.has(name))).toEqual([]);
+});

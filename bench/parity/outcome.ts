@@ -33,7 +33,7 @@ const requestMs = 20_000;
 const socketMs = 1_500;
 
 /**
- * Sends a request and describes the response: status, and the keys of JSON, the target of a redirect, or the type. The `code` that
+ * Sends a request and describes the response: status, and the fields of JSON, the target of a redirect, or the type. The `code` that
  * our errors have beside `detail` does not count.
  */
 export async function outcomeOf(origin: string, parityRequest: ParityRequest, memory: Memory): Promise<string> {
@@ -104,7 +104,7 @@ function formData(fields: NonNullable<ParityRequest["form"]>): FormData {
 
 function describe({ headers, content }: Reply, memory: Memory): string {
   const { location: target } = headers;
-  if (target !== undefined) return `→ ${target.replace(/^http:\/\/[^/]+/, "")}`;
+  if (target !== undefined) return `→ ${target.replace(/^http:\/\/[^/]+/, "").replace(/pipecat-\w+$/, "pipecat-…")}`;
   const type = headers["content-type"]?.split(";")[0] ?? "";
   if (type !== "application/json" || content === "") return content === "" ? "" : type;
   const value: unknown = JSON.parse(content);
@@ -121,14 +121,14 @@ function remember(value: unknown, memory: Memory): void {
   memory.set("socket", typeof token === "string" ? `${pathname}/${token}` : pathname);
 }
 
-/** The keys of a JSON value at all levels, or the type of a text or number. */
+/** The fields of a JSON value at all levels, each with its type unless it is a text; or the type of the value. */
 function shapeOf(value: unknown): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return value.length === 0 ? "[]" : `[${shapeOf(value[0])}]`;
   if (typeof value !== "object") return typeof value;
   const { code, ...rest } = value as Readonly<Record<string, unknown>>;
   const fields = Object.entries("detail" in rest ? rest : (value as object)).map(([key, item]) => {
-    if (typeof item !== "object" || item === null) return key;
+    if (typeof item === "string") return key;
     return `${key}: ${key === "detail" ? "[…]" : shapeOf(item)}`;
   });
   return `{${fields.sort().join(", ")}}`;

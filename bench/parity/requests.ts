@@ -2,10 +2,16 @@ import { createHmac } from "node:crypto";
 import { chromium } from "../../packages/runner-webrtc/src/peer/test/offers.ts";
 import type { ParityRequest } from "./outcome.ts";
 
+/** What each runner does, and a part of the row of `docs/parity.md` that says so. */
+export type Difference = readonly [python: string, here: string, row: string];
+
 /** A request, and how the two responses differ if they do. */
 export interface Comparison extends ParityRequest {
-  /** The outcome of each runner, and a part of the row of `docs/parity.md` that says so. */
-  readonly differs?: readonly [python: string, here: string, row: string];
+  readonly differs?: Difference;
+  /**
+   * The request starts a bot, and these of its arguments differ, beside those that differ for every bot. Names are in camelCase.
+   */
+  readonly bot?: Readonly<Record<string, Difference>>;
 }
 
 /** Two runners with the same flags, and the requests to both. */
@@ -15,7 +21,7 @@ export interface Setup {
   readonly requests: readonly Comparison[];
 }
 
-const offer = { type: "offer", sdp: chromium };
+export const offer = { type: "offer", sdp: chromium };
 const candidate = { candidate: "candidate:1 1 udp 1 192.0.2.1 9 typ host", sdp_mid: "0", sdp_mline_index: 0 };
 const ready = {
   label: "rtvi-ai",
@@ -57,7 +63,7 @@ const calls = {
 };
 const twilioCall = calls.twilio.map((message) => JSON.stringify(message));
 const exotelCall = calls.exotel.map((message) => JSON.stringify(message));
-const dialin = { From: "+15550001111", To: "+15550002222", callId: "c1", callDomain: "d1" };
+export const dialin = { From: "+15550001111", To: "+15550002222", callId: "c1", callDomain: "d1" };
 /** A webhook of WhatsApp, signed with the secret below. */
 const signed = (webhook: object): Pick<Comparison, "text" | "headers"> => {
   const text = JSON.stringify(webhook);
@@ -69,8 +75,8 @@ const foreign = { origin: "https://a.example" };
 
 /** What `bot-ready` has in Pipecat's runner, and in ours. */
 const botReady = [
-  "101 bot-ready {about: {library, library_version}, capabilities: {audio_in, audio_out, metrics, screen_in, video_in, video_out}, version}",
-  "101 bot-ready {about: {library, library_version}, capabilities: {audio_in, audio_out, screen_in, video_in, video_out}, version}",
+  "101 bot-ready {about: {library, library_version}, capabilities: {audio_in: boolean, audio_out: boolean, metrics: boolean, screen_in: boolean, video_in: boolean, video_out: boolean}, version}",
+  "101 bot-ready {about: {library, library_version}, capabilities: {audio_in: boolean, audio_out: boolean, screen_in: boolean, video_in: boolean, video_out: boolean}, version}",
 ] as const;
 const sessionPath = "`GET\\|POST\\|PUT\\|PATCH\\|DELETE /sessions/{id}/{path}`";
 const rejected = "a rejected WebSocket gets 403";
@@ -135,12 +141,12 @@ export const setups: readonly Setup[] = [
       { send: "POST /start", json: { transport: "daily" }, differs: ["200 null", "400 {detail}", "neither `createDailyRoom` nor a room URL"] },
       { send: "POST /start", json: { createDailyRoom: true }, differs: ["500 text/plain", "400 {detail}", "without an API key, or when Daily rejects"] },
       { send: "POST /start", json: { createDailyRoom: false } },
-      { send: "POST /start", json: { transport: "livekit" } },
+      { send: "POST /start", json: { transport: "livekit" }, differs: ["500 text/plain", "400 {detail}", "livekit: 500 without keys"] },
       { send: "POST /start", json: { transport: "twilio" } },
       { send: "POST /start", json: { transport: "telnyx" } },
       { send: "POST /start", json: { transport: "plivo" } },
       { send: "POST /start", json: { transport: "exotel" } },
-      { send: "POST /start", json: { transport: "websocket" }, differs: ["200 {sessionId, token, wsUrl}", "200 {wsUrl}", "websocket: `{wsUrl, sessionId, token}`"] },
+      { send: "POST /start", json: { transport: "websocket" }, differs: ["200 {sessionId, token: null, wsUrl}", "200 {wsUrl}", "websocket: `{wsUrl, sessionId, token}`"] },
       { send: "WS {socket}", messages: [ready], differs: [...botReady, "`capabilities` in `bot-ready`"] },
 
       { send: "POST /start", json: { transport: "webrtc" } },
@@ -237,7 +243,7 @@ export const setups: readonly Setup[] = [
       { send: "POST /start", json: { transport: "webrtc" } },
       { send: "POST /sessions/{sessionId}/files", form: { file: ["a.txt", "hello"] } },
       { send: "POST /sessions/unknown/files", form: { file: ["a.txt", "hello"] } },
-      { send: "POST /start", json: { transport: "websocket" }, differs: ["200 {fileUploadUrl, sessionId, token, wsUrl}", "200 {wsUrl}", "`fileUploadUrl` for webrtc"] },
+      { send: "POST /start", json: { transport: "websocket" }, differs: ["200 {fileUploadUrl, sessionId, token: null, wsUrl}", "200 {wsUrl}", "`fileUploadUrl` for webrtc"] },
       { send: "POST /start", json: { transport: "twilio" } },
     ],
   },
@@ -253,7 +259,7 @@ export const setups: readonly Setup[] = [
     requests: [
       { send: "GET /" },
       { send: "GET /status" },
-      { send: "POST /start", json: {}, differs: ["200 {sessionId, token, wsUrl}", "200 {wsUrl}", "websocket: `{wsUrl, sessionId, token}`"] },
+      { send: "POST /start", json: {}, differs: ["200 {sessionId, token: null, wsUrl}", "200 {wsUrl}", "websocket: `{wsUrl, sessionId, token}`"] },
       { send: "POST /start", json: { transport: "webrtc" } },
       { send: "POST /api/offer", json: offer, differs: ["200 {pc_id, sdp, type}", "404 {detail}", "`-t`: the routes of other transports"] },
     ],
@@ -312,8 +318,8 @@ export const setups: readonly Setup[] = [
   {
     flags: ["-t", "webrtc", "--ice-servers", "stun:stun.example:3478", '{"urls": ["turn:turn.example"], "username": "u", "credential": "c"}'],
     requests: [
-      { send: "POST /start", json: {}, differs: ["200 {iceConfig: {iceServers: [{urls}]}, sessionId}", "200 {iceConfig: {iceServers: [{urls: [string]}]}, sessionId}", "webrtc: `{sessionId, iceConfig?}`"] },
-      { send: "POST /start", json: { enableDefaultIceServers: true }, differs: ["200 {iceConfig: {iceServers: [{urls}]}, sessionId}", "200 {iceConfig: {iceServers: [{urls: [string]}]}, sessionId}", "webrtc: `{sessionId, iceConfig?}`"] },
+      { send: "POST /start", json: {}, differs: ["200 {iceConfig: {iceServers: [{urls}]}, sessionId}", "200 {iceConfig: {iceServers: [{urls: [string]}]}, sessionId}", "webrtc: `{sessionId, iceConfig?: "] },
+      { send: "POST /start", json: { enableDefaultIceServers: true }, differs: ["200 {iceConfig: {iceServers: [{urls}]}, sessionId}", "200 {iceConfig: {iceServers: [{urls: [string]}]}, sessionId}", "webrtc: `{sessionId, iceConfig?: "] },
     ],
   },
   {

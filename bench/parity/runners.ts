@@ -1,21 +1,30 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const root = new URL("../..", import.meta.url).pathname;
 /** How long a runner may take to listen, in ms. */
 const startMs = 60_000;
 
+/** How long a bot may take to run after the request that starts it, in ms. */
+const botMs = 10_000;
+
+/** The arguments of a bot, by the names that Python or our runner gives them. */
+export type BotArguments = Readonly<Record<string, unknown>>;
+
 /** A runner in a child process. */
 export interface RunningRunner extends AsyncDisposable {
   readonly origin: string;
   readonly pid: number;
+  /** The arguments of the next bot: each call returns those of another one. `undefined` if no bot runs within 10 s. */
+  nextBot(): Promise<BotArguments | undefined>;
 }
 
-/** Starts the echo bot of `apps/`, from source. */
+/** Starts `bot.ts`, from source. */
 export function startOurs(flags: readonly string[], env: Readonly<Record<string, string>>): Promise<RunningRunner> {
-  return start(process.execPath, ["packages/runner-cli/src/main.ts", "apps/echo-bot/bot.ts", ...flags], env);
+  return start(process.execPath, ["packages/runner-cli/src/main.ts", "bench/parity/bot.ts", ...flags], env);
 }
 
 /** Starts its counterpart on Pipecat's own runner. */
@@ -42,9 +51,11 @@ async function start(
     stdio: ["ignore", "pipe", "pipe"],
   });
   let printed = "";
+  const bots: BotArguments[] = [];
   for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (data: Buffer) => {
-      printed = `${printed}${data}`.slice(-10_000);
+    createInterface(stream).on("line", (line) => {
+      printed = `${printed}${line}\n`.slice(-10_000);
+      if (line.startsWith("parity-arguments ")) bots.push(JSON.parse(line.slice("parity-arguments ".length)));
     });
   const origin = `http://localhost:${port}`;
   const deadline = Date.now() + startMs;
@@ -55,7 +66,16 @@ async function start(
     }
     await sleep(50);
   }
-  return { origin, pid: child.pid ?? 0, [Symbol.asyncDispose]: () => stop(child) };
+  return {
+    origin,
+    pid: child.pid ?? 0,
+    async nextBot() {
+      const limit = Date.now() + botMs;
+      while (bots.length === 0 && Date.now() < limit) await sleep(20);
+      return bots.shift();
+    },
+    [Symbol.asyncDispose]: () => stop(child),
+  };
 }
 
 async function freePort(): Promise<number> {

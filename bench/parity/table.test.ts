@@ -8,6 +8,7 @@ import { commandFlags } from "../../packages/runner-cli/src/flags.ts";
 import { createFileStorage } from "../../packages/runner-files/src/index.ts";
 import { fleetFlags } from "../../packages/runner-fleet/src/options.ts";
 import { isolationFlags } from "../../packages/runner-gateway/src/options.ts";
+import { botSetups, everyBot } from "./bot-requests.ts";
 import { setups } from "./requests.ts";
 import { hasRow, missingNames, rowsWithoutReason } from "./table.ts";
 
@@ -65,7 +66,13 @@ test("docs/parity.md gives a reason for everything that is not here", () => {
 });
 
 test("docs/parity.md has a row for each difference that pnpm parity expects", () => {
-  const expected = setups.flatMap(({ requests }) => requests.flatMap(({ differs }) => (differs ? [differs[2]] : [])));
+  const servers = { daily: { url: "", key: "" }, livekit: { url: "", apiKey: "", apiSecret: "" } };
+  const requests = [...setups, ...botSetups(servers)].flatMap((setup) => setup.requests);
+  const differences = requests.flatMap(({ differs, bot = {} }) => [
+    ...(differs ? [differs] : []),
+    ...Object.values(bot),
+  ]);
+  const expected = [...differences, ...Object.values(everyBot)].map(([, , row]) => row);
   expect(expected.length).toBeGreaterThan(80);
   expect(expected.filter((row) => !hasRow(row))).toEqual([]);
 });

@@ -22,22 +22,35 @@ export function rowsWithoutReason(): readonly string[] {
 
 /** The names that no row has as code, alone or with a value. `*` in a row stands for the rest of a name: `--moq-*`. */
 export function missingNames(names: readonly string[]): readonly string[] {
-  const known = new Set(rows.flatMap((row) => row.match(/[\w*{}/.-]+/g) ?? []));
+  const words = rows.flatMap((row) => row.match(/[\w*{}/.-]+/g) ?? []);
+  // `{dailyRoom, dailyToken}`, `WebSocketRunnerArguments.websocket`
+  const known = new Set(words.flatMap((word) => [word, ...word.split(/[{}.]/)]));
   const families = [...known].filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
   return names.filter((name) => !known.has(name) && !families.some((family) => family && name.startsWith(family)));
 }
 
-/** The flags, environment variables and routes in the source of Pipecat's runner, a folder with Python modules. */
+/**
+ * The flags, environment variables, routes, response fields and bot arguments in the source of Pipecat's runner, a folder with Python
+ * modules. Of transports that are not part of this project, only the class of the arguments.
+ */
 export function namesInSource(folder: string): readonly string[] {
   const code = globSync("*.py", { cwd: folder })
     .map((file) => readFileSync(join(folder, file), "utf8"))
     .join("\n")
     .replaceAll(/"""[\s\S]*?"""/g, "");
-  const find = (pattern: RegExp): string[] => Array.from(code.matchAll(pattern), ([, name = ""]) => name);
+  const find = (pattern: RegExp, text = code): string[] => Array.from(text.matchAll(pattern), ([, name = ""]) => name);
   const flags = find(/add_argument\([^)]*?"(--[a-z0-9-]+)"/g);
   const variables = find(/(?:getenv|environ(?:\.get)?)[([]\s*"([A-Z_]+)"/g);
   const routes = find(/@app\.\w+\(\s*"([^"]+)"/g).map((route) =>
     route.replace("{session_id}", "{id}").replace(/\{\w+:path\}/, "{path}"),
   );
-  return [...new Set([...flags, ...variables, ...routes])];
+  const returned = find(/return \{\n?([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}/g).flatMap((fields) => find(/"(\w+)":/g, fields));
+  const classes = code.matchAll(
+    /^( *)class (\w+)\((?:TypedDict|BaseModel|\w+Arguments|CallData)[^)]*\):\n((?:\1 {4}.*\n|\n)*)/gm,
+  );
+  const fields = [...classes, ...code.matchAll(/^()class (RunnerArguments):\n((?: {4}.*\n|\n)*)/gm)].flatMap(
+    ([, indent = "", name = "", body = ""]) =>
+      /^(?:Vonage|MOQ|Eval)/.test(name) ? [name] : find(new RegExp(`^${indent}    (\\w+): `, "gm"), body),
+  );
+  return [...new Set([...flags, ...variables, ...routes, ...returned, ...fields])];
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { tone } from "@pipecat-ts/runner-testing";
 import axe from "axe-core";
 import { createRTVI, createTransport, type RunnerArguments } from "pipecat-runner";
+import type { Locator } from "playwright-core";
 import { expect, test } from "vitest";
 import type { CallerPage } from "./caller-page.ts";
 import { useBrowser } from "./fixture.ts";
@@ -81,6 +82,7 @@ test("in every state, in both sizes and themes, axe finds nothing, and the first
   await expect.poll(() => page.getByText("Round trip").locator("+ dd").textContent()).toMatch(/^\d+ ms$/);
   await page.getByRole("heading", { name: "Front desk" }).waitFor();
   await expectAccessible(caller, "in-call");
+  await expectLevelInView(caller);
   await page.getByRole("tab", { name: "Events" }).click();
   await expectAccessible(caller, "events");
   expect(await page.evaluate("document.documentElement.scrollHeight"), "the list scrolls, not the page").toBe(844);
@@ -96,7 +98,9 @@ test("in every state, in both sizes and themes, axe finds nothing, and the first
   await expect.poll(() => page.getByText("Response").locator("+ dd").textContent()).toMatch(/^\d+ ms$/);
 
   await page.evaluate("stopPackets(true)");
-  await expectState("Reconnecting…");
+  const stoppedAt = performance.now();
+  await expectState("Reconnecting…"); // promised: 2 s. `call.test.ts` checks it exactly
+  expect(performance.now() - stoppedAt).toBeLessThan(4_000);
   await expectAccessible(caller, "reconnecting");
   await page.evaluate("stopPackets(false)");
   await client.expectReady();
@@ -196,6 +200,90 @@ test("a call works with the keyboard alone", async () => {
   await expectEnded(running);
   expect(await page.locator(":focus").textContent()).toBe("Connect");
 });
+
+test("the lists follow until the user scrolls up, events can be filtered, paused and copied, and the theme is remembered", async () => {
+  const running = await start(echoBot);
+  const caller = await openPage(running.origin);
+  const { page } = caller;
+  await page.context().grantPermissions(["microphone", "clipboard-read", "clipboard-write"]);
+  await page.setViewportSize({ width: 390, height: 844 });
+  const client = await openWebClient(caller, running.origin);
+  await client.connectToBot();
+
+  const conversation = page.getByRole("log", { name: "Conversation" });
+  for (let index = 1; index <= 6; index++) await client.exchange(`Text ${index}`);
+  await expect.poll(() => distanceToEnd(conversation)).toBeLessThan(2);
+  const scroll = async (pixels: number) => {
+    await conversation.hover();
+    await page.mouse.wheel(0, pixels);
+  };
+  await scroll(-10_000);
+  await expect.poll(() => scrollTop(conversation)).toBe(0);
+  await client.exchange("Text 7");
+  expect(await scrollTop(conversation), "the reader has scrolled up").toBe(0);
+  await scroll(10_000);
+  await expect.poll(() => distanceToEnd(conversation)).toBeLessThan(2);
+  await client.exchange("Text 8");
+  await expect.poll(() => distanceToEnd(conversation)).toBeLessThan(2);
+
+  await page.getByRole("tab", { name: "Events" }).click();
+  const events = page.getByRole("list", { name: "Events" });
+  await expect.poll(() => distanceToEnd(events)).toBeLessThan(2);
+  await client.button("Open keypad").click();
+  await page.getByLabel("Filter events").fill("YOU PRESSED");
+  const press = (key: string) => client.button(`DTMF ${key}`).click();
+  const pressed = events.getByText(/You pressed: \d/).filter({ hasText: "aggregated_by" });
+  await press("1");
+  await expect.poll(() => pressed.count()).toBe(1);
+  await client.button("Pause").click();
+  await press("2");
+  await page.getByRole("tab", { name: "Conversation" }).click();
+  await page.getByText("You pressed: 2", { exact: true }).waitFor();
+  await page.getByRole("tab", { name: "Events" }).click();
+  expect(await pressed.count(), "paused, and filtered as before").toBe(1);
+  await client.button("Copy").click();
+  await client.button("Copied").waitFor();
+  const lines = (await page.evaluate<string>("navigator.clipboard.readText()")).split("\n");
+  expect(
+    lines.every((line) => /^\d{4}-\d\d-\d\dT.+Z bot-\S+ \{.*You pressed: 1/.test(line)),
+    lines.join("\n"),
+  ).toBe(true);
+  await client.button("Pause").click();
+  await expect.poll(() => pressed.count()).toBe(2);
+  await client.disconnect.click();
+
+  const background = () => page.evaluate("getComputedStyle(document.documentElement).backgroundColor");
+  await page.emulateMedia({ colorScheme: "light" });
+  const light = await background();
+  await client.button("Theme: system").click();
+  expect(await background()).toBe(light);
+  await client.button("Theme: light").click();
+  const dark = await background();
+  expect(dark).not.toBe(light);
+  await page.reload();
+  await client.button("Theme: dark").waitFor();
+  expect(await background()).toBe(dark);
+  await expectEnded(running);
+});
+
+const scrollTop = (list: Locator) => list.evaluate((element) => element.scrollTop);
+/** In pixels. */
+const distanceToEnd = (list: Locator) =>
+  list.evaluate(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight);
+
+/** Checks that the level of the microphone moves, and that both sizes show all of it. */
+async function expectLevelInView({ page }: CallerPage): Promise<void> {
+  for (const size of sizes) {
+    await page.setViewportSize(size);
+    const bar = page.locator(".level-bar");
+    const level = () => bar.getAttribute("style");
+    const first = await level();
+    await expect.poll(level).not.toBe(first);
+    const { x = -1, y = -1, width = 0, height = 0 } = (await page.locator(".level").boundingBox()) ?? {};
+    expect([x >= 0, x + width <= size.width, y + height <= size.height, width > 100]).toEqual(Array(4).fill(true));
+    expect(await page.getByRole("meter", { name: "Microphone level" }).count()).toBe(1);
+  }
+}
 
 /** Makes the page wait for the microphone until the returned function is called. */
 async function holdMicrophone({ page }: CallerPage): Promise<() => Promise<unknown>> {

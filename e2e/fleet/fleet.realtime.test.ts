@@ -8,7 +8,8 @@ import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/caller";
 import { type FakeCaller, tone } from "@pipecat-ts/runner-testing";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { excerpt } from "../../packages/audio/src/index.ts";
-import { connectCaller as connectByWebRTC } from "../../packages/runner-webrtc/src/caller.ts";
+import { connectCaller as connectByWebRTC, sendOffer } from "../../packages/runner-webrtc/src/caller.ts";
+import { createPeerCaller } from "../../packages/runner-webrtc/src/peer/werift/peer-caller.ts";
 import { connectCaller } from "../../packages/runner-websocket/src/caller.ts";
 import { expectEcho, twilioAccount } from "../server/callers.ts";
 import { type Balancer, environment, type FleetNode, startBalancer, startNode, startSession } from "./nodes.ts";
@@ -17,8 +18,15 @@ import { type Redis, startRedis } from "./redis.ts";
 // Three nodes with a real Redis, behind a round robin without stickiness. One of them isolates its bots.
 
 const places = 12;
+/** `PIPECAT_FULL_FLEET=1` takes the figures of docs/scaling.md, in a few minutes. */
+const isFull = process.env.PIPECAT_FULL_FLEET !== undefined;
+/** Calls whose socket arrives at another node than that of their session. */
+const crossing = isFull ? 30 : 9;
+/** How long Redis hangs, in ms. */
+const outageMs = isFull ? 60_000 : 500;
+const timeout = isFull ? 300_000 : 60_000;
 const isolated = ["--isolation", "process", "--worker-sessions", String(places)];
-const limits = ["--max-sessions", String(places)];
+const limits = ["--max-sessions", String(places), "--ws-auth", "token", "--no-verify-signatures"];
 
 let redis: Redis;
 let balancer: Balancer;
@@ -60,10 +68,17 @@ function other(than: FleetNode): FleetNode {
 }
 
 /** A call whose session belongs to one node, and whose socket another node accepts. */
-async function callAcross(owner: FleetNode): Promise<FakeCaller & { readonly sessionId: string }> {
+async function callAcross(owner: FleetNode): Promise<FakeCaller & { readonly sessionId: string; readonly wsUrl: URL }> {
   const { sessionId, wsUrl } = await startSession(owner.url("/"));
   wsUrl.port = String(other(owner).port);
-  return Object.assign(await connectCaller(wsUrl), { sessionId });
+  return Object.assign(await connectCaller(wsUrl), { sessionId, wsUrl });
+}
+
+/** That many calls, which belong to the nodes in turn. */
+async function callAllAcross(count: number) {
+  return await Promise.all(
+    Array.from({ length: count }, (_, index) => callAcross(nodes[index % nodes.length] as FleetNode)),
+  );
 }
 
 async function callThroughBalancer(): Promise<FakeCaller> {
@@ -120,7 +135,7 @@ test("500 PATCH requests with candidates, which name their session in the body o
 });
 
 test("calls whose socket arrives at another node than their session get all of their audio", async () => {
-  const callers = await Promise.all([...nodes, ...nodes, ...nodes].map(callAcross));
+  const callers = await callAllAcross(crossing);
   for (const { sessionId } of callers) {
     const owner = nodeOf(sessionId);
     const answers = await Promise.all(nodes.map(({ url }) => send(url(`/sessions/${sessionId}`))));
@@ -130,7 +145,35 @@ test("calls whose socket arrives at another node than their session get all of t
     ).toEqual([200, 200, 200]);
   }
   await Promise.all(callers.map(expectWholeEcho));
+  for (const { wsUrl, sessionId } of callers) {
+    for (const { port } of [other(nodeOf(sessionId)), nodeOf(sessionId)]) {
+      wsUrl.port = String(port);
+      await expect(connectCaller(wsUrl), "its token was redeemed").rejects.toThrow();
+    }
+  }
   await hangUp(callers);
+});
+
+test("a new offer of a known peer, and candidates in the path of a session, reach its node from every node", async () => {
+  const caller = await connectByWebRTC(balancer.url("/api/offer"));
+  const sessionId = caller.pcId.slice(0, 36);
+  for (let count = 0; count < 24; count++) {
+    const body = { pc_id: caller.pcId, candidates: [] };
+    const { status } = await send(balancer.url(`/sessions/${sessionId}/api/offer`), { method: "PATCH", body });
+    expect(status).toBe(200);
+  }
+  const peers = nodes.map(() => createPeerCaller());
+  let { pcId } = caller;
+  for (const [index, peer] of peers.entries()) {
+    if (index > 0) await sleep(1_000); // The owner takes one new peer of a caller per second.
+    const body = { sdp: await peer.offer(), pc_id: pcId, restart_pc: true };
+    ({ pc_id: pcId } = await sendOffer(nodes[index]?.url("/api/offer") as URL, body));
+    expect(pcId.slice(0, 36)).toBe(sessionId);
+  }
+  expect(await liveSessions()).toBe(1);
+  await Promise.all(peers.map((peer) => peer.close()));
+  await send(balancer.url(`/sessions/${sessionId}`), { method: "DELETE" });
+  await hangUp([caller]);
 });
 
 test("phone calls work through the round robin, and an id that a caller chose leads to its session from every node", async () => {
@@ -164,8 +207,8 @@ test("one free place and 50 starts at once: exactly one succeeds, the others get
   expect(await liveSessions()).toBe(0);
 });
 
-test("Redis hangs for 3 s, then restarts empty: calls, starts and requests across nodes continue", async () => {
-  const callers = await Promise.all(nodes.map(callAcross));
+test("Redis hangs, then restarts empty: calls, starts and requests across nodes continue", { timeout }, async () => {
+  const callers = await callAllAcross(isFull ? 30 : 3);
   const useful = async () => {
     await Promise.all(callers.map(expectWholeEcho));
     const more = await Promise.all(nodes.map(callAcross));
@@ -177,8 +220,7 @@ test("Redis hangs for 3 s, then restarts empty: calls, starts and requests acros
     }
   };
   redis.freeze();
-  await sleep(500);
-  await useful();
+  for (const endMs = performance.now() + outageMs; performance.now() < endMs; ) await useful();
   await Promise.all(nodes.map(({ logged }) => logged("directory of the fleet does not answer")));
   expect((await send(nodes[0]?.url("/metrics") ?? "")).text).toContain("pipecat_fleet_directory_up 0");
   redis.thaw();
@@ -190,10 +232,12 @@ test("Redis hangs for 3 s, then restarts empty: calls, starts and requests acros
   await hangUp(callers);
 });
 
-test("a rolling restart of all three nodes under calls and starts cuts no call and refuses no start", async () => {
+test("a rolling restart of all three nodes under calls and 20 starts a second cuts no call and refuses no start", {
+  timeout,
+}, async () => {
   const old = nodes;
   const lists = async () => (await fleet("--json")).stdout;
-  const long = await Promise.all(old.map(callAcross));
+  const long = await callAllAcross(isFull ? 30 : 3);
   let isOver = false;
   const failures: unknown[] = [];
   let calls = 0;
@@ -211,17 +255,33 @@ test("a rolling restart of all three nodes under calls and starts cuts no call a
       }
     }
   }
+  let starts = 0;
+  /** 20 sessions a second, which end at once. */
+  async function keepStarting(): Promise<void> {
+    const all: Promise<void>[] = [];
+    while (!isOver) {
+      all.push(startAndDelete().catch((error: unknown) => void failures.push(error)));
+      await sleep(50);
+    }
+    await Promise.all(all);
+  }
+  async function startAndDelete(): Promise<void> {
+    const { sessionId } = await startSession(balancer.url("/"));
+    const { status, text } = await send(balancer.url(`/sessions/${sessionId}`), { method: "DELETE" });
+    if (status !== 200) throw new Error(`DELETE answered ${status} ${text}`);
+    starts += 1;
+  }
   nodes = await startNodes();
   expect(JSON.parse(await lists())).toHaveLength(6);
-  const callers = Promise.all([keepCalling(), keepCalling(), keepCalling()]);
+  const callers = Promise.all([keepCalling(), keepCalling(), keepCalling(), keepStarting()]);
   const [byCommand, ...bySignal] = old as [FleetNode, FleetNode, FleetNode];
   const waiting = fleet("drain", byCommand.id, "--wait");
   for (const { kill } of bySignal) kill("SIGTERM");
   const drains = async ({ url }: FleetNode) => expect((await send(url("/readyz"))).status).toBe(503);
   await Promise.all(old.map((node) => vi.waitFor(() => drains(node), { timeout: 30_000 })));
 
-  const starts = await Promise.all([...old, ...old].map(({ url }) => startSession(url("/"))));
-  const late = await Promise.all(starts.map(({ wsUrl }) => connectCaller(wsUrl)));
+  const begun = await Promise.all([...old, ...old].map(({ url }) => startSession(url("/"))));
+  const late = await Promise.all(begun.map(({ wsUrl }) => connectCaller(wsUrl)));
   await Promise.all(late.map(expectWholeEcho));
   await Promise.all(late.map((caller) => caller.hangUp()));
   await Promise.all(long.map(expectWholeEcho));
@@ -232,6 +292,8 @@ test("a rolling restart of all three nodes under calls and starts cuts no call a
   await callers;
   expect(failures).toEqual([]);
   expect(calls).toBeGreaterThan(3);
+  expect(starts).toBeGreaterThan(20);
+  if (isFull) console.log({ calls, starts, long: long.length });
   await hangUp([]);
 });
 

@@ -1,11 +1,10 @@
 /**
  * Does what a newcomer does with each template: creates a project with `npm create`, from the packed packages in a registry on
- * this machine, follows the steps that it prints, calls the bot in Chromium, and runs the project's own tests. The caller must
- * hear the simulated vendor's greeting and its answer. Prints the times and the size of the installation. The times are those
- * of a warm cache from the second run on. Run after `pnpm build`. Arguments: the templates to check, by default all.
+ * this machine, follows the steps that it prints, calls the bot, runs the project's own tests, and does what its Dockerfile says.
+ * Callers use Chromium, and those of the template `transport` its own wire format. They must hear the simulated vendor's greeting
+ * and its answer, or themselves. Prints the times and the size of the installation. The times are those of a warm cache from the
+ * second run on. Run after `pnpm build`. Arguments: the templates to check, by default all.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +15,6 @@ import {
   measurePitch,
   silence,
   syllables,
-  until,
 } from "../../packages/runner-testing/src/index.ts";
 import { cacheFolder } from "../../scripts/cache-folder.ts";
 import { startRegistry } from "../../scripts/local-registry.ts";
@@ -24,16 +22,21 @@ import { packAll, run } from "../../scripts/tarballs.ts";
 import { type CallerPage, openCallerPage } from "../browser/caller-page.ts";
 import { startBrowser } from "../browser/chromium.ts";
 import { openWebClient } from "../browser/web-client.ts";
+import { checkDockerfile } from "./image.ts";
+import { launch } from "./program.ts";
+import { callOverTransport } from "./transport-caller.ts";
 import { answerHz, greetingHz, startVendors, type Vendors } from "./vendors.ts";
 
 /** What newcomers choose. With `pnpm`, the command that creates the project also installs its dependencies. */
 const choices = [
-  { template: "realtime", manager: "npm" },
-  { template: "gemini", manager: "npm" },
-  { template: "gemini", manager: "pnpm" },
-  { template: "cascade", manager: "npm" },
-  { template: "echo", manager: "npm" },
-  { template: "transport", manager: "npm" },
+  { template: "realtime", manager: "npm", language: "ts" },
+  { template: "realtime", manager: "npm", language: "js" },
+  { template: "gemini", manager: "npm", language: "ts" },
+  { template: "gemini", manager: "pnpm", language: "ts" },
+  { template: "cascade", manager: "npm", language: "ts" },
+  { template: "echo", manager: "npm", language: "ts" },
+  { template: "transport", manager: "npm", language: "ts" },
+  { template: "transport", manager: "npm", language: "js" },
 ] as const;
 type Choice = (typeof choices)[number];
 
@@ -49,7 +52,6 @@ const vendorDb = -15;
 const toleranceDb = 3;
 /** How long a sound may take, in ms: the caller speaks every 12 s, and a busy machine interrupts. */
 const hearWithinMs = 30_000;
-const address = /http:\/\/localhost:\d+/;
 
 const temporary = realpathSync(mkdtempSync(join(tmpdir(), "pipecat-templates-")));
 process.on("exit", () => rmSync(temporary, { recursive: true, force: true }));
@@ -82,14 +84,15 @@ async function follow(command: string, cwd: string): Promise<Step> {
   return { printed, ms: performance.now() - startedAt };
 }
 
-async function check({ template, manager }: Choice): Promise<string> {
-  const name = `my-${template}-${manager}`;
+async function check(choice: Choice): Promise<string> {
+  const { template, manager, language } = choice;
+  const name = `my-${template}-${manager}-${language}`;
   const vendors = await startVendors[template]?.(temporary);
   try {
     const created = await follow(
       manager === "npm"
-        ? `npm create pipecat-bot ${name} -- --template ${template} --yes --no-install`
-        : `npx -y pnpm@12 create pipecat-bot ${name} --template ${template} --yes`,
+        ? `npm create pipecat-bot ${name} -- --template ${template} --${language} --yes --no-install`
+        : `npx -y pnpm@12 create pipecat-bot ${name} --template ${template} --${language} --yes`,
       temporary,
     );
     const commands = [...created.printed.matchAll(/^│ {2}(\S.*?) *│$/gm)].map(([, command = ""]) => command);
@@ -102,27 +105,31 @@ async function check({ template, manager }: Choice): Promise<string> {
     }
     for (const [variable, value] of Object.entries(vendors?.env ?? {}))
       appendFileSync(join(project, ".env"), `${variable}=${value}\n`);
-    const firstWordMs = template === "transport" ? undefined : await call(project, start, vendors);
-    await follow(`${manager} run types`, project);
+    const firstWordMs = await call(project, start, vendors, template === "transport");
+    if (language === "ts") await follow(`${manager} run types`, project);
     const tested = await follow(`${manager} test`, project);
+    const image = existsSync(join(project, "Dockerfile"))
+      ? `, image without Node ${await checkDockerfile(project, join(temporary, `${name}-image`), env)} MB`
+      : "";
 
     const times = {
       created: created.ms,
       installed: installed?.ms,
       "first word": firstWordMs,
-      total: created.ms + (installed?.ms ?? 0) + (firstWordMs ?? 0),
+      total: created.ms + (installed?.ms ?? 0) + firstWordMs,
       tested: tested.ms,
     };
     const columns = Object.entries(times).map(([what, ms]) => `${what} ${ms === undefined ? "   – " : seconds(ms)}`);
     const printed = `${created.printed}\n${installed?.printed}`;
     const warnings = printed.match(/^(?:npm warn|.*\bWARN\b).*$/gm) ?? [];
-    return [
-      `${`${template}, ${manager}`.padEnd(14)}  ${columns.join("  ")}  ${await sizeOf(project)}`,
-      ...warnings,
-    ].join("\n  ");
+    return [`${titleOf(choice)}  ${columns.join("  ")}  ${await sizeOf(project)}${image}`, ...warnings].join("\n  ");
   } finally {
     await vendors?.close();
   }
+}
+
+function titleOf({ template, manager, language }: Choice): string {
+  return `${template}, ${manager}, ${language}`.padEnd(18);
 }
 
 function seconds(ms: number): string {
@@ -139,36 +146,47 @@ async function sizeOf(project: string): Promise<string> {
 }
 
 /**
- * Starts the bot with the command `start`, and calls it from its page, until the caller has heard the bot. Returns how long the
- * first word took, in ms.
+ * Starts the bot with the command `start`, and calls it until the caller has heard the bot: from its page, or over the transport
+ * that the project is. Returns how long the first word took, in ms.
  */
-async function call(project: string, start: string, vendors: Vendors | undefined): Promise<number> {
+async function call(
+  project: string,
+  start: string,
+  vendors: Vendors | undefined,
+  isTransport: boolean,
+): Promise<number> {
   const startedAt = performance.now();
-  const program = launch(start, project, vendors?.certificate);
+  const certificate = vendors?.certificate;
+  const program = await launch(start, project, {
+    ...env,
+    ...(certificate !== undefined && { NODE_EXTRA_CA_CERTS: certificate }),
+  });
   try {
-    await until(
-      "the runner listens",
-      () => address.test(program.printed()) || program.process.exitCode !== null,
-      30_000,
-    );
-    const [origin = ""] = address.exec(program.printed()) ?? [];
-    const page = await openCallerPage(browser.browser, origin);
-    try {
-      const client = await openWebClient(page, origin);
-      await client.connect.click();
-      await hear(page, vendors ? greetingHz : callerHz, vendors !== undefined);
-      const firstWordMs = performance.now() - startedAt;
-      if (vendors) await hear(page, answerHz, true);
-      await client.disconnect.click();
-      if (page.errors.length > 0) throw new Error(page.errors.join("\n"));
-      return firstWordMs;
-    } finally {
-      await page.close();
-    }
+    if (!isTransport) return await callFromPage(program.origin, startedAt, vendors);
+    const readme = readFileSync(join(project, "README.md"), "utf8");
+    const [, transport = ""] = /"transport": "(\w+)"/.exec(readme) ?? [];
+    await callOverTransport(program.origin, transport, callerHz);
+    return performance.now() - startedAt;
   } catch (error) {
     throw new Error(`${error}\n${program.printed()}`, { cause: error });
   } finally {
-    await program.interrupt();
+    await program.stop("SIGINT");
+  }
+}
+
+async function callFromPage(origin: string, startedAt: number, vendors: Vendors | undefined): Promise<number> {
+  const page = await openCallerPage(browser.browser, origin);
+  try {
+    const client = await openWebClient(page, origin);
+    await client.connect.click();
+    await hear(page, vendors ? greetingHz : callerHz, vendors !== undefined);
+    const firstWordMs = performance.now() - startedAt;
+    if (vendors) await hear(page, answerHz, true);
+    await client.disconnect.click();
+    if (page.errors.length > 0) throw new Error(page.errors.join("\n"));
+    return firstWordMs;
+  } finally {
+    await page.close();
   }
 }
 
@@ -187,27 +205,6 @@ async function hear(page: CallerPage, hz: number, isVendor: boolean): Promise<vo
   }
 }
 
-/** Runs the command `start` as a terminal does: Ctrl-C reaches npm and the runner. */
-function launch(start: string, cwd: string, certificate: string | undefined) {
-  const child: ChildProcess = spawn("sh", ["-c", start], {
-    cwd,
-    env: { ...env, ...(certificate !== undefined && { NODE_EXTRA_CA_CERTS: certificate }) },
-    stdio: ["ignore", "pipe", "pipe"],
-    detached: true,
-  });
-  const closed = once(child, "close");
-  let text = "";
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding("utf8").on("data", (part) => (text += part));
-  return {
-    process: child,
-    printed: () => text,
-    async interrupt() {
-      if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, "SIGINT");
-      await closed;
-    },
-  };
-}
-
 try {
   rmSync(join(npmCache, "_npx"), { recursive: true, force: true });
   const chosen = process.argv.slice(2);
@@ -216,7 +213,7 @@ try {
     try {
       console.log(await check(choice));
     } catch (error) {
-      console.error(`${choice.template}, ${choice.manager}: ${(error as Error).message}`);
+      console.error(`${titleOf(choice)}: ${(error as Error).message}`);
       process.exitCode = 1;
     }
   }

@@ -26,10 +26,13 @@ export const notSecure =
   "Browsers allow access to the microphone only over HTTPS or on localhost. Open this page at an https:// address, or at http://localhost on the machine where the runner runs.";
 
 export const noTransport =
-  "This runner has no transport. Add one to the bot's project, for example @pipecat-ts/runner-webrtc, and restart the runner.";
+  "This runner has no transport. To add one, run this command in the bot's project, and restart the runner:";
 
 export const noConsole =
-  "This page supports none of the runner's transports. To talk from a browser, add @pipecat-ts/runner-webrtc to the bot's project.";
+  "To talk to the bot on this page as well, run this command in the bot's project, and restart the runner:";
+
+/** Installs the transport that this page prefers. */
+export const installTransport = "npm install @pipecat-ts/runner-webrtc";
 
 export const notLoaded: Notice = {
   tone: "error",

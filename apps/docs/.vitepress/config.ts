@@ -5,6 +5,7 @@ import { defineConfig, type MarkdownOptions } from "vitepress";
 import { apiModules, apiSections } from "../api.ts";
 import { repository, slugOf } from "../links.ts";
 import { pages, sections } from "../pages.ts";
+import { searchOptions } from "../search.ts";
 
 /** GitHub Pages serves a project below its name. */
 const base: string = process.env.DOCS_BASE ?? "/";
@@ -54,7 +55,7 @@ export default defineConfig({
     }
   },
   themeConfig: {
-    search: { provider: "local" },
+    search: { provider: "local", options: { miniSearch: { searchOptions } } },
     nav: [
       { text: "Quick start", link: "/quick-start" },
       { text: "Troubleshooting", link: "/troubleshooting" },

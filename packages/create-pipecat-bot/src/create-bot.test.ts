@@ -79,6 +79,23 @@ test("a transport package is named after its folder", async () => {
   expect(read("runner-carrier-dove/src/plugin.ts")).toContain('name: "carrierDove"');
   expect(read("runner-carrier-dove/src/index.ts")).toContain("carrierDove: CarrierDoveRunnerArguments;");
   expect(JSON.parse(read("runner-carrier-dove/package.json"))).toMatchObject({ pipecatRunner: { plugin: "./plugin" } });
+  expect(read("runner-carrier-dove/README.md")).toContain('{"transport": "carrierDove"}');
+});
+
+test("a transport package is published, so it has no Dockerfile, and notes of its own for coding agents", async () => {
+  await create("runner-egret", "--template", "transport");
+  expect(readdirSync(join(cwd, "runner-egret")).sort()).toEqual([
+    ".gitignore",
+    "AGENTS.md",
+    "README.md",
+    "bot.ts",
+    "package.json",
+    "pipecat-runner.config.ts",
+    "src",
+    "tsconfig.build.json",
+    "tsconfig.json",
+  ]);
+  expect(read("runner-egret/AGENTS.md")).toContain("conformance suite");
 });
 
 test("an existing folder may contain a Git repository, and nothing else", async () => {

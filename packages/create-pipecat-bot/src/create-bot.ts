@@ -15,7 +15,7 @@ import {
 import { parseCommandLine } from "./command-line.ts";
 import { projectFiles } from "./project.ts";
 import { commandsOf } from "./project-texts.ts";
-import { ask, defaultFolder } from "./prompts.ts";
+import { ask, defaultFolder, type Terminal } from "./prompts.ts";
 import { type Catalog, readCatalog } from "./templates.ts";
 
 /** A project that was created. */
@@ -31,6 +31,8 @@ export interface Surroundings {
   readonly catalog: Catalog;
   /** Whether it may ask. */
   readonly interactive: boolean;
+  /** Where it asks. */
+  readonly terminal: Terminal;
   /** The folder that paths are relative to. */
   readonly cwd: string;
   /** `npm_config_user_agent`. */
@@ -43,7 +45,13 @@ export interface Surroundings {
  */
 export async function createBot(
   argv: readonly string[],
-  { catalog = readCatalog(), interactive = false, cwd = process.cwd(), userAgent }: Partial<Surroundings> = {},
+  {
+    catalog = readCatalog(),
+    interactive = false,
+    terminal = {},
+    cwd = process.cwd(),
+    userAgent,
+  }: Partial<Surroundings> = {},
 ): Promise<CreatedProject> {
   const line = parseCommandLine(argv);
   const template = line.template === undefined ? undefined : findTemplate(line.template, catalog);
@@ -60,7 +68,7 @@ export async function createBot(
   if (line.folder !== undefined) checkFolder(resolve(cwd, line.folder), cwd);
   const { folder: path, ...chosen } =
     interactive && !line.yes
-      ? await ask(given, catalog, currentManager(userAgent))
+      ? await ask(given, catalog, currentManager(userAgent), terminal)
       : withDefaults(given, catalog, currentManager(userAgent));
   const folder = resolve(cwd, path);
   checkFolder(folder, cwd);

@@ -116,18 +116,22 @@ function variablesOf(example = ""): readonly string[] {
   return [...example.matchAll(/^([A-Z][A-Z0-9_]*)=/gm)].map(([, name = ""]) => name);
 }
 
-export function agentsText({ manager, language }: Choices): string {
-  const { run } = commandsOf(manager);
-  const typescript =
-    language === "ts"
-      ? `
+/** What coding agents get wrong in TypeScript; empty for JavaScript. */
+function typescriptRules({ manager, language }: Choices): string {
+  if (language === "js") return "";
+  return `
 - Node runs TypeScript without a build: no enums, no parameter properties, no namespaces; relative imports end in \`.ts\`.
-- Run \`${run("types")}\` after each change. \`pipecat-env.d.ts\` is generated; do not edit it.`
-      : "";
+- Run \`${commandsOf(manager).run("types")}\` after each change.`;
+}
+
+export function agentsText(choices: Choices): string {
+  const { manager, language } = choices;
+  const { run } = commandsOf(manager);
+  const generated = language === "ts" ? " `pipecat-env.d.ts` is generated; do not edit it." : "";
   return `# For coding agents
 
 - \`bot.${language}\` exports \`bot(args)\`. It runs once for each caller, and the call ends when it returns.
-- Run \`${run("test")}\` after each change. Tests call the bot with a simulated caller (\`callBot\`) and must not contact a vendor.${typescript}
+- Run \`${run("test")}\` after each change. Tests call the bot with a simulated caller (\`callBot\`) and must not contact a vendor.${typescriptRules(choices)}${generated}
 - \`transport.input\` is the caller's audio, \`transport.speak()\` starts an utterance, \`transport.interrupt()\` stops it.
   Audio is PCM16; rates are in Hz and durations in ms.
 - One process serves many calls: keep the state of a call inside \`bot\`, and release resources with \`args.session.onEnd\`.
@@ -137,7 +141,23 @@ export function agentsText({ manager, language }: Choices): string {
 `;
 }
 
-export function transportReadmeText({ name, manager, language }: Choices): string {
+export function transportAgentsText(choices: Choices): string {
+  const { manager, language } = choices;
+  const { run } = commandsOf(manager);
+  return `# For coding agents
+
+- \`src/plugin.${language}\` is the transport. \`src/conformance.test.${language}\` plays the caller: change both when the wire format changes.
+- Run \`${run("test")}\` after each change. It runs the conformance suite: fix the transport instead of the suite.${typescriptRules(choices)}
+- The runner checks keys and tokens, buffers, resamples, paces and interrupts. The transport only converts between wire and frames.
+- Audio is PCM16; rates are in Hz and durations in ms.
+- Bytes from a caller are untrusted: ignore messages that are malformed, and set a bound for every length.
+- \`@pipecat-ts/runner-core\` stays a peer dependency, because a second copy has other types.
+- Never log phone numbers or keys. Log with \`runner.logger\` or \`session.logger\`.
+- Reference: ${project}/blob/main/docs/writing-a-transport.md
+`;
+}
+
+export function transportReadmeText({ name, manager, language }: Choices, transport: string): string {
   const { install, run } = commandsOf(manager);
   const build = language === "ts" ? `\n| compile it for npm | \`${run("build")}\` |` : "";
   return `# ${name}
@@ -148,7 +168,9 @@ A transport for [pipecat-runner](${project}): it connects callers to bots.
 |---|---|
 | install | \`${install}\` |
 | run the conformance suite | \`${run("test")}\` |
-| try it with a bot that plays back the caller's audio | \`${run("start")}\` |${build}
+| start a bot that plays back the caller's audio, on this transport | \`${run("start")}\` |${build}
+
+\`POST http://localhost:7860/start\` with the body \`{"transport": "${transport}"}\` returns \`wsUrl\`, the WebSocket to call the started bot on.
 
 \`src/plugin.${language}\` has the transport, \`src/conformance.test.${language}\` a simulated caller. Replace the wire format in both.
 [Writing a transport](${project}/blob/main/docs/writing-a-transport.md) explains each part, options, servers of your own, and

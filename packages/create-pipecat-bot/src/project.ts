@@ -5,6 +5,7 @@ import {
   dockerignoreText,
   gitignoreText,
   readmeText,
+  transportAgentsText,
   transportReadmeText,
   tsconfigText,
 } from "./project-texts.ts";
@@ -118,24 +119,30 @@ function transportFiles(choices: Choices, catalog: Catalog): Files {
         exclude: ["src/**/*.test.ts"],
       }),
     }),
-    "README.md": transportReadmeText(choices),
+    "README.md": transportReadmeText(choices, identifierOf(name)),
+    "AGENTS.md": transportAgentsText(choices),
     ".gitignore": gitignoreText,
     ...(manager === "pnpm" && { "pnpm-workspace.yaml": pnpmText(catalog) }),
   };
 }
 
-/** The guide's transport is named pigeon. The new one has the name of its package, without `runner-`. */
+/** The guide's transport is named pigeon. */
 function renamed(text: string, packageName: string): string {
+  const identifier = identifierOf(packageName);
+  return text
+    .replaceAll("pigeon", identifier)
+    .replaceAll("Pigeon", identifier.charAt(0).toUpperCase() + identifier.slice(1));
+}
+
+/** The name of the transport in a package: that of the package, without `runner-`. */
+function identifierOf(packageName: string): string {
   const words = packageName
     .replace(/^@[^/]+\//, "")
     .replace(/^runner-/, "")
     .split(/[^a-z0-9]+/);
   const pascal = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
   const camel = pascal.charAt(0).toLowerCase() + pascal.slice(1);
-  const identifier = /^\d/.test(camel) ? `transport${pascal}` : camel;
-  return text
-    .replaceAll("pigeon", identifier)
-    .replaceAll("Pigeon", identifier.charAt(0).toUpperCase() + identifier.slice(1));
+  return /^\d/.test(camel) ? `transport${pascal}` : camel;
 }
 
 function pnpmText({ ignoredBuilds }: Catalog): string {

@@ -15,26 +15,31 @@ const docs = "https://github.com/pipecat-ts/pipecat-runner";
 /** The folder when the user names none. */
 export const defaultFolder = "pipecat-bot";
 
+/** Where questions appear and answers come from. Default: the streams of this process. */
+export type Terminal = Pick<clack.TextOptions, "input" | "output">;
+
 /** Asks for what `given` leaves open. Throws a CancelledError. */
 export async function ask(
   given: Given,
   catalog: Catalog,
   manager: Manager,
+  terminal: Terminal,
 ): Promise<Omit<Choices, "name"> & { readonly folder: string }> {
-  const folder = given.folder ?? (await askFolder());
-  const template = given.template ?? (await askTemplate(catalog));
+  const folder = given.folder ?? (await askFolder(terminal));
+  const template = given.template ?? (await askTemplate(catalog, terminal));
   return {
     folder,
     template,
-    transports: given.transports ?? (template.kind === "bot" ? await askTransports(catalog) : []),
-    language: given.language ?? (await askLanguage()),
-    manager: given.manager ?? (await askManager(manager)),
+    transports: given.transports ?? (template.kind === "bot" ? await askTransports(catalog, terminal) : []),
+    language: given.language ?? (await askLanguage(terminal)),
+    manager: given.manager ?? (await askManager(manager, terminal)),
   };
 }
 
-async function askFolder(): Promise<string> {
+async function askFolder(terminal: Terminal): Promise<string> {
   return answered(
     await clack.text({
+      ...terminal,
       message: "Folder of the new project",
       placeholder: defaultFolder,
       defaultValue: defaultFolder,
@@ -43,15 +48,16 @@ async function askFolder(): Promise<string> {
   );
 }
 
-async function askTemplate({ templates }: Catalog): Promise<Template> {
+async function askTemplate({ templates }: Catalog, terminal: Terminal): Promise<Template> {
   const options = templates.map((template) => ({ value: template, label: template.name, hint: template.description }));
-  return answered(await clack.select<Template>({ message: "Template", options }));
+  return answered(await clack.select<Template>({ ...terminal, message: "Template", options }));
 }
 
-async function askTransports({ transports }: Catalog): Promise<readonly TransportChoice[]> {
+async function askTransports({ transports }: Catalog, terminal: Terminal): Promise<readonly TransportChoice[]> {
   const options = transports.map((value) => ({ value, label: value.name, hint: value.description }));
   return answered(
     await clack.multiselect<TransportChoice>({
+      ...terminal,
       message: "How callers reach the bot",
       options,
       initialValues: transports.slice(0, 1),
@@ -60,9 +66,10 @@ async function askTransports({ transports }: Catalog): Promise<readonly Transpor
   );
 }
 
-async function askLanguage(): Promise<Language> {
+async function askLanguage(terminal: Terminal): Promise<Language> {
   return answered(
     await clack.select<Language>({
+      ...terminal,
       message: "Language",
       options: [
         { value: "ts", label: "TypeScript", hint: "Node runs it without a build" },
@@ -72,9 +79,9 @@ async function askLanguage(): Promise<Language> {
   );
 }
 
-async function askManager(initialValue: Manager): Promise<Manager> {
+async function askManager(initialValue: Manager, terminal: Terminal): Promise<Manager> {
   const options = managers.map((value) => ({ value, label: value }));
-  return answered(await clack.select<Manager>({ message: "Package manager", options, initialValue }));
+  return answered(await clack.select<Manager>({ ...terminal, message: "Package manager", options, initialValue }));
 }
 
 function answered<T>(answer: T): Exclude<T, symbol> {

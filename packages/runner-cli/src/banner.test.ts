@@ -154,6 +154,7 @@ test("transports that are off for the same reason are listed together", () => {
 test("without a limit of calls, the banner tells how to set one", () => {
   const text = bannerText({ ...facts, maxSessions: Number.POSITIVE_INFINITY }, stream());
   expect(text).toContain("No limit of calls: set one with --max-sessions.");
+  expect(bannerText({ ...facts, maxSessions: 1 }, stream())).toContain("Up to 1 call at once");
 });
 
 test("a terminal gets colors, within its width", () => {

@@ -213,7 +213,7 @@ function qrCode(url: URL, columns: number): readonly string[] {
 function limitText(maxSessions: number): string {
   return maxSessions === Number.POSITIVE_INFINITY
     ? "No limit of calls: set one with --max-sessions."
-    : `Up to ${maxSessions} calls at once (--max-sessions).`;
+    : `Up to ${maxSessions} ${maxSessions === 1 ? "call" : "calls"} at once (--max-sessions).`;
 }
 
 /** What is missing, each with its fix. */

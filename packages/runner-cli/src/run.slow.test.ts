@@ -235,19 +235,25 @@ test("a bot's own options are flags and variables, and args.cliArgs has their va
   );
 });
 
-test("types writes the types of the transports, and each start updates them", async () => {
-  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": "export function bot() {}" });
+test("types writes the types of the transports, and each start updates them, also that of `node bot.js`", async () => {
+  const bot = 'import { main } from "pipecat-runner"; export function bot() {} await main(import.meta);';
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": bot });
   const file = join(folder, "pipecat-env.d.ts");
   const types = startProgram(folder, [bin, "types"]);
   expect(await types.ended).toBe(0);
   expect(types.stdout).toBe("pipecat-env.d.ts now imports the types of fake-transport\n");
+  const help = startProgram(folder, [bin, "types", "--help"]);
+  expect(await help.ended).toBe(0);
+  expect(help.stdout).toMatch(/^Usage: pipecat-runner types\n/);
   const written = readFileSync(file, "utf8");
-  writeFileSync(file, "outdated");
-  const runner = startProgram(folder, [bin, "--port", "0"]);
-  await runner.printed(/calls at once/);
-  expect(readFileSync(file, "utf8")).toBe(written);
-  runner.signal("SIGINT");
-  expect(await runner.ended).toBe(0);
+  for (const program of [bin, "bot.js"]) {
+    writeFileSync(file, "outdated");
+    const runner = startProgram(folder, [program, "--port", "0"]);
+    await runner.printed(/calls at once/);
+    expect(readFileSync(file, "utf8")).toBe(written);
+    runner.signal("SIGINT");
+    expect(await runner.ended).toBe(0);
+  }
 });
 
 test("a bot starts without a required option, and the banner names it", async () => {

@@ -42,7 +42,17 @@ export const subcommands: readonly Subcommand[] = [
   },
 ];
 
+const typesHelp = `Usage: pipecat-runner types
+
+Writes pipecat-env.d.ts into the folder of the project: it imports the types of the installed transports, so that TypeScript
+checks their params. Each start of the runner updates the file.
+`;
+
 function printTypeFile(argv: readonly string[]): number {
+  if (argv[0] === "--help" || argv[0] === "-h") {
+    process.stdout.write(typesHelp);
+    return 0;
+  }
   const { file, packages, changed } = writeTypeFile(process.cwd(), argv);
   console.log(`${shownPath(file)} ${changed ? "now imports" : "already imports"} the types of ${packages.join(", ")}`);
   return 0;

@@ -242,7 +242,7 @@ describe("GET /daily", () => {
   test("creates a room with a bot and redirects there, without a token", async () => {
     const opened = await open();
     const response = await get(opened);
-    expect(response.status).toBe(302);
+    expect(response.status).toBe(307);
     expect(response.headers.location).toBe(opened.calls[0]?.roomUrl);
     expect(opened.runner.sessions.counts).toEqual({ pending: 0, active: 1 });
   });
@@ -280,6 +280,6 @@ describe("GET /daily", () => {
     ["the address bar", { "sec-fetch-site": "none", "sec-fetch-mode": "navigate" }],
     ["the server's own page", { "sec-fetch-site": "same-origin", "sec-fetch-mode": "cors" }],
   ])("opens a room for %s", async (_, headers) => {
-    expect((await get(await open(), headers)).status).toBe(302);
+    expect((await get(await open(), headers)).status).toBe(307);
   });
 });

@@ -153,6 +153,7 @@ export function createRoomRoute(start: () => Promise<{ readonly roomUrl: string 
       }
       rejectEmbedding(ctx);
       ctx.redirect((await start()).roomUrl);
+      ctx.status = 307;
     },
   };
 }

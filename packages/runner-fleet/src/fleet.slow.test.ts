@@ -185,8 +185,11 @@ test("a directory that does not answer stops nothing: nodes that know each other
   await acquainted(one, two);
   isDown = true;
   const id = await one.start({ sessionId: "chosen" });
-  expect((await two.fetch(`/sessions/${id}`)).status).toBe(404);
+  expect((await two.fetch(`/sessions/${id}`)).status, "the nodes ask each other").toBe(200);
+  expect((await two.fetch("/sessions/unknown")).status).toBe(404);
   expect((await one.start()).slice(0, 8)).not.toBe(id.slice(0, 8));
+  const called = await two.start({ callId: "CA1" });
+  expect(await one.start({ callId: "CA1" }), "a webhook that is delivered again").toBe(called);
   const isWarned = () => one.log.lines.some(({ message }) => message === "directory of the fleet does not answer");
   await expect.poll(isWarned).toBe(true);
   expect((await one.fetch("/readyz")).status).toBe(200);

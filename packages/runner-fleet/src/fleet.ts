@@ -2,6 +2,7 @@ import { type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { Fleet, LocalNode, Peer } from "@pipecat-ts/runner-gateway";
 import { Gauge, Registry } from "prom-client";
 import { type Address, addressText, parseAddress, privateAddress } from "./address.ts";
+import { createClaimQuestions } from "./claims.ts";
 import type { Directory, NodeReport } from "./directory.ts";
 import { createMembership } from "./membership.ts";
 import { connectToNode, derive, type NodeServer, openNodeServer } from "./node-connection.ts";
@@ -47,6 +48,7 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
   let server: NodeServer | undefined;
   /** The hashed keys that this node has claimed. */
   const claimed = new Set<string>();
+  const questions = createClaimQuestions(secret);
   let renewAtMs = 0;
   /** Until when a node gets no new callers. */
   const avoidUntil = new Map<string, number>();
@@ -118,12 +120,26 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     else await directory.renew([hashed], id, claimMs);
   }
 
+  async function findOwner(hashed: readonly string[]): Promise<string | undefined> {
+    try {
+      if (membership.isReachable) {
+        const owners = await directory.find(hashed);
+        return owners.find((each) => each !== undefined && membership.nodes.has(each));
+      }
+    } catch (err) {
+      membership.failed(err);
+    }
+    // Without the directory, the nodes themselves know what they have claimed.
+    return await questions.ask(membership.nodes.values(), hashed);
+  }
+
   return {
     async join(local) {
       node = local;
       // A second signal would end the calls of a node that drains already.
       const drain = () => void (local.load.state === "ready" && onDrain());
-      server = await openNodeServer({ listen, secret, node: local, onDrain: drain, logger });
+      const hasClaimed = (keys: readonly string[]) => keys.some((key) => claimed.has(key));
+      server = await openNodeServer({ listen, secret, node: local, onDrain: drain, hasClaimed, logger });
       const address = given ?? { ...listen, port: server.port };
       await membership.join(() => report(local, address));
       logger.info(
@@ -134,20 +150,15 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     announce: membership.beat,
     async leave() {
       await membership.leave();
+      questions.close();
       await server?.close();
       await directory.close();
     },
     get,
     async find(keys) {
-      if (!membership.isReachable || keys.length === 0) return undefined;
-      try {
-        const owners = await directory.find(keys.map(hash));
-        const owner = owners.find((each) => each !== undefined && membership.nodes.has(each));
-        return owner === undefined ? undefined : get(owner);
-      } catch (err) {
-        membership.failed(err);
-        return undefined;
-      }
+      if (keys.length === 0) return undefined;
+      const owner = await findOwner(keys.map(hash));
+      return owner === undefined ? undefined : get(owner);
     },
     candidates() {
       const nowMs = performance.now();

@@ -20,7 +20,7 @@ const handshakeMs = 5_000;
 /** The log says at most this often that clients failed to do so, in ms. */
 const warnMs = 60_000;
 
-/** `forward`: callers' requests. `control`: the commands of an operator. */
+/** `forward`: callers' requests. `control`: the commands of an operator, and questions about claims. */
 export type Purpose = "forward" | "control";
 
 /** A value that only owners of the fleet's secret can compute. */
@@ -80,6 +80,8 @@ export interface NodeServerOptions {
   readonly node: LocalNode;
   /** An operator asks this node to drain. */
   onDrain(): void;
+  /** Whether this node has claimed one of these hashed keys. */
+  hasClaimed(keys: readonly string[]): boolean;
   readonly logger: Logger;
 }
 
@@ -94,6 +96,7 @@ export async function openNodeServer({
   secret,
   node,
   onDrain,
+  hasClaimed,
   logger,
 }: NodeServerOptions): Promise<NodeServer> {
   const identities = [identityOf("forward", node.id), identityOf("control", node.id)];
@@ -128,8 +131,10 @@ export async function openNodeServer({
   });
   server.on("request", (request, response) => {
     if (!controls.has(request.socket)) return node.request(request, response);
-    const drains = request.method === "POST" && request.url === "/drain";
-    response.writeHead(drains ? 202 : 404).end();
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://node");
+    const drains = request.method === "POST" && pathname === "/drain";
+    const claims = request.method === "GET" && pathname === "/claims" && hasClaimed(searchParams.getAll("key"));
+    response.writeHead(drains ? 202 : claims ? 200 : 404).end();
     if (drains) onDrain();
   });
   server.on("upgrade", (request, connection, head) => {

@@ -1,12 +1,11 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createRecordingLogger } from "@pipecat-ts/runner-testing";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { WebSocket } from "ws";
-import { createGateway } from "./gateway.ts";
-import type { IsolationFlags } from "./options.ts";
+import { firstMessage, startGateway } from "./test/processes.ts";
 
 /** For the gateways' sockets. */
 const temporary = mkdtempSync(join(tmpdir(), "gateways-"));
@@ -16,74 +15,19 @@ afterAll(() => {
   rmSync(temporary, { recursive: true });
 });
 
-/** A gateway in this process, with workers in processes of their own. */
-async function startGateway(isolation: Partial<IsolationFlags>) {
-  const log = createRecordingLogger();
-  const gateway = createGateway({
-    runner: { host: "127.0.0.1", port: 0, logger: log, maxSessions: 1_000 },
-    isolation: {
-      ...{ workerSessions: 1, warmWorkers: 1, maxWorkers: undefined, workerMemory: undefined, workerCalls: undefined },
-      ...isolation,
-    },
-    workers: { entry: join(import.meta.dirname, "test/worker-program.ts"), args: [] },
-  });
-  await gateway.listen();
-
-  async function start(): Promise<string> {
-    const response = await fetch(new URL("/start", gateway.url), { method: "POST" });
-    const reply = (await response.json()) as { readonly id?: string; readonly code?: string };
-    if (reply.id === undefined) throw new Error(`${response.status} ${reply.code}`);
-    return reply.id;
-  }
-
-  return {
-    gateway,
-    log,
-    start,
-    connect: (id: string) => new WebSocket(new URL(`/fake/${id}`, gateway.url)),
-    async metric(name: string) {
-      const metrics = await (await fetch(new URL("/metrics", gateway.url))).text();
-      return Number(metrics.split(`${name} `)[1]?.split("\n")[0]);
-    },
-    crashes: () => log.lines.filter(({ fields }) => fields.reason === "crashed").map(({ fields }) => fields.session),
-    exits: () => log.lines.filter(({ message }) => message === "worker ended unexpectedly").map(({ fields }) => fields),
-    [Symbol.asyncDispose]: gateway.close,
-  };
-}
-
-/** Opens a socket, sends a message at once, and resolves when it is echoed. */
-async function firstMessage(socket: WebSocket): Promise<void> {
-  socket.once("open", () => socket.send('"hello"'));
-  await once(socket, "message", { signal: AbortSignal.timeout(5_000) });
-  socket.close();
-}
-
-test("no first message is lost when sockets are handed over, one at a time or many at once", async () => {
-  await using host = await startGateway({ workerSessions: 100, maxWorkers: 2, warmWorkers: 2 });
-  let echoed = 0;
-  for (let count = 0; count < 50; count++) {
-    await firstMessage(host.connect(await host.start()));
-    echoed += 1;
-  }
-  for (let round = 0; round < 3; round++) {
-    const ids = await Promise.all(Array.from({ length: 30 }, host.start));
-    await Promise.all(ids.map((id) => firstMessage(host.connect(id))));
-    echoed += ids.length;
-  }
-  expect(echoed).toBe(140);
-  await expect.poll(() => host.gateway.sessions.counts).toEqual({ pending: 0, active: 0 });
-});
-
 /** What a bot does to its process, and how the gateway reports it. */
 const faults = [
   ["kill", { cause: "signal", signal: "SIGKILL" }],
   ["abort", { cause: "signal", signal: "SIGABRT" }],
+  ["exit", { cause: "code", code: 0 }],
   ["fill", { cause: "memory" }],
   ["disconnect", { cause: "signal", signal: "SIGKILL" }],
 ] as const;
 
-test("a bot that kills, aborts, fills, cuts off or blocks its process disturbs the calls of its own worker only", async () => {
-  await using host = await startGateway({ workerSessions: 3, workerMemory: 48 });
+test("a bot that kills, aborts, exits, fills, cuts off or blocks its process disturbs the calls of its own worker only, beside 20 others", {
+  timeout: 120_000,
+}, async () => {
+  await using host = await startGateway({ workerSessions: 10, workerMemory: 48 });
 
   async function call() {
     const id = await host.start();
@@ -100,7 +44,7 @@ test("a bot that kills, aborts, fills, cuts off or blocks its process disturbs t
   }
 
   const others = [];
-  for (let count = 0; count < 3; count++) others.push(await call());
+  for (let count = 0; count < 20; count++) others.push(await call());
 
   for (const [fault, exit] of faults) {
     const [own, neighbor] = await pair();
@@ -158,6 +102,65 @@ function measureEcho(socket: WebSocket) {
   return { echo, stop: () => clearInterval(timer) };
 }
 
+test("a reload under 20 calls cuts none of them, refuses none of 50 starts, and the old worker ends with its last call", async () => {
+  await using host = await startGateway({ workerSessions: 100 });
+  const sockets: WebSocket[] = [];
+  for (let count = 0; count < 20; count++) {
+    const socket = host.connect(await host.start());
+    await once(socket, "open");
+    sockets.push(socket);
+  }
+  const old = childrenOf();
+  const reloaded = host.gateway.reload();
+  const ids: string[] = [];
+  for (let count = 0; count < 50; count++) {
+    ids.push(await host.start());
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await reloaded;
+  await Promise.all(ids.slice(0, 10).map((id) => firstMessage(host.connect(id))));
+  for (const socket of sockets) {
+    socket.send('"tick"');
+    await once(socket, "message");
+    socket.close();
+  }
+  for (const id of ids) await fetch(new URL(`/sessions/${id}`, host.gateway.url), { method: "DELETE" });
+  await expect.poll(() => childrenOf().filter((pid) => old.includes(pid))).toEqual([]);
+});
+
+test("what bots have started ends with their process, also after kill -9 of the gateway", async () => {
+  const program = join(import.meta.dirname, "test/gateway-program.ts");
+  const child = spawn(process.execPath, [program], { stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const url = new URL(String(line).trim());
+
+  async function call(): Promise<WebSocket> {
+    const { id } = (await (await fetch(new URL("/start", url), { method: "POST" })).json()) as { readonly id: string };
+    const socket = new WebSocket(new URL(`/fake/${id}`, url));
+    await once(socket, "open");
+    socket.send('"start"');
+    await once(socket, "message");
+    return socket;
+  }
+
+  const sockets = [await call(), await call()] as const;
+  const groups = childrenOf(child.pid);
+  const running = () => groups.map((group) => processesOf(group).length);
+  expect(running(), "each worker has started a process").toEqual([2, 2]);
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  for (const socket of sockets) {
+    socket.send('"tick"');
+    await once(socket, "message");
+  }
+  expect(running(), "calls continue").toEqual([2, 2]);
+  sockets[0].close();
+  sockets[1].send('"kill"');
+  await expect.poll(running).toEqual([0, 0]);
+  await expect.poll(() => readdirSync(temporary), { message: "the sockets are removed" }).toEqual([]);
+});
+
 test("sessions through one-call workers leave no process, socket, descriptor or file", async () => {
   const before = descriptors();
   {
@@ -165,11 +168,11 @@ test("sessions through one-call workers leave no process, socket, descriptor or 
     const idle = descriptors().length;
     for (let count = 0; count < 4; count++) await firstMessage(host.connect(await host.start()));
     await expect.poll(() => host.gateway.sessions.counts).toEqual({ pending: 0, active: 0 });
-    await expect.poll(() => children().length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => childrenOf().length, { timeout: 20_000 }).toBe(1);
     // One client connection that fetch keeps open.
     await expect.poll(() => descriptors().length).toBeLessThanOrEqual(idle + 2);
   }
-  expect(children()).toEqual([]);
+  expect(childrenOf()).toEqual([]);
   await expect.poll(() => descriptors().filter((descriptor) => !before.includes(descriptor))).toEqual([]);
   expect(readdirSync(temporary)).toEqual([]);
 });
@@ -199,9 +202,25 @@ function processesNamed(name: string): string[] {
   });
 }
 
-/** The processes that this process has started. */
-function children(): string[] {
-  return readdirSync("/proc/self/task").flatMap((task) =>
-    readFileSync(`/proc/self/task/${task}/children`, "utf8").split(" ").filter(Boolean),
+/** The processes that a process has started. */
+function childrenOf(pid: number | "self" = "self"): string[] {
+  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean),
   );
+}
+
+/** The running processes of a process group. */
+function processesOf(group: string): string[] {
+  return readdirSync("/proc").filter((entry) => {
+    if (!/^\d+$/.test(entry)) return false;
+    try {
+      // The program's name, in parentheses, may contain anything.
+      const [state, , own] = readFileSync(`/proc/${entry}/stat`, "utf8")
+        .replace(/^.*\) /s, "")
+        .split(" ");
+      return own === group && state !== "Z";
+    } catch {
+      return false; // It has ended.
+    }
+  });
 }

@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { rmdir } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
@@ -9,7 +10,7 @@ import type { FromWorker, OpenMessage, ToWorker } from "./messages.ts";
 export type { WorkerRunner, WorkerRunnerOptions } from "./attached-runner.ts";
 
 /** The parts of `process` that a worker uses. */
-export type WorkerChannel = Pick<NodeJS.Process, "on" | "once" | "send" | "connected">;
+export type WorkerChannel = Pick<NodeJS.Process, "on" | "once" | "send" | "connected" | "pid">;
 
 /**
  * Runs a runner for the gateway that started this process: tells it about sessions, and takes callers' connections from it. Signals are
@@ -97,6 +98,7 @@ export async function serveWorker(channel: WorkerChannel, create: CreateWorkerRu
       permits.close();
       const { active: calls } = runner.sessions.counts;
       if (calls > 0) logger.warn({ calls }, "the gateway ended; this process ends with its last call");
+      cleanUpAfter(channel, opening.path);
       stop("drain");
     });
     const { transports, unauthenticatedRoutes } = runner;
@@ -105,6 +107,22 @@ export async function serveWorker(channel: WorkerChannel, create: CreateWorkerRu
   await sendLast({ kind: "metrics", values: await runner.metrics() });
   // The gateway removes the folder, unless it has ended. Other workers may still use it.
   if (!channel.connected) await rmdir(dirname(opening.path)).catch(() => undefined);
+}
+
+/**
+ * When this process ends, in whatever way, kills the processes that bots have started, and removes its Unix socket. A gateway does so
+ * for its workers. Without it, a shell waits until the pipe from this process is closed.
+ */
+function cleanUpAfter({ pid }: WorkerChannel, path: string): void {
+  if (process.platform === "win32") return;
+  const script = 'read _; kill -KILL "-$1"; rm -f "$2"; rmdir "$3"';
+  const shell = spawn("sh", ["-c", script, "sh", `${pid}`, path, dirname(path)], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  // A machine without a shell: what bots have started must end by itself.
+  shell.on("error", () => undefined);
+  shell.unref();
 }
 
 /** Asks the gateway for permits, because all workers share them. Without a gateway, none is granted. */

@@ -22,7 +22,7 @@ test("an observer that throws is logged once, and calls continue", async () => {
   const { id, socket } = await host.call();
   socket.send("hello");
   await expect.poll(() => host.runner.sessions.find(id)?.state).toBe("active");
-  expect(host.log.messages("error")).toEqual(["wire observer failed; calls continue"]);
+  expect(host.log.messages("error")).toEqual(["capture of messages failed; calls continue"]);
   socket.close();
 });
 

@@ -100,7 +100,7 @@ export function createWire(observer: WireObserver, logger: Logger): Wire {
     try {
       observer.observe(session, event, atMs);
     } catch (err) {
-      if (!failed) logger.error({ err }, "wire observer failed; calls continue");
+      if (!failed) logger.error({ err }, "capture of messages failed; calls continue");
       failed = true;
     }
   }

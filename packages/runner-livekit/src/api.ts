@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { createRestClient, type RestAnswer, RunnerError } from "@pipecat-ts/runner-core";
 import { type ApiKey, createToken } from "./token.ts";
 
@@ -9,6 +10,8 @@ export interface RoomService {
   deleteRoom(name: string): Promise<void>;
   /** The state of a room; `undefined` when it does not exist. */
   findRoom(name: string): Promise<{ readonly isFull: boolean } | undefined>;
+  /** Resolves when the server accepts the API key and its secret. Creates nothing. */
+  checkKey(): Promise<void>;
   /** Waits until `limitMs` for requests in progress. */
   close(limitMs: number): Promise<void>;
 }
@@ -20,6 +23,8 @@ export interface RoomServiceOptions extends ApiKey {
   readonly timeoutMs?: number;
   /** Pause before the second attempt, in ms. Default 500. */
   readonly retryDelayMs?: number;
+  /** How often each request may be sent. Default 2. */
+  readonly attempts?: number;
 }
 
 /** Lifetime of the tokens of requests. */
@@ -27,7 +32,7 @@ const tokenLifetimeMs = 60_000;
 
 /** A client of the room service: JSON over Twirp. https://docs.livekit.io/reference/server/server-apis/ */
 export function createRoomService(options: RoomServiceOptions): RoomService {
-  const { url, key, secret, timeoutMs = 5_000, retryDelayMs = 500 } = options;
+  const { url, key, secret, timeoutMs = 5_000, retryDelayMs = 500, attempts = 2 } = options;
   const base = url.replace(/^ws/, "http").replace(/\/+$/, "");
   const client = createRestClient({ vendor: "LiveKit", unreachable: "LIVEKIT_UNREACHABLE", timeoutMs, retryDelayMs });
 
@@ -38,7 +43,7 @@ export function createRoomService(options: RoomServiceOptions): RoomService {
       url: new URL(`${base}/twirp/livekit.RoomService/${method}`),
       headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
       body: JSON.stringify(body),
-      attempts: 2,
+      attempts,
       // Room names are unique: a repeated request has no further effect.
       idempotent: true,
     });
@@ -60,6 +65,10 @@ export function createRoomService(options: RoomServiceOptions): RoomService {
       const [room] = Array.isArray(rooms) ? rooms : [];
       const { max_participants: limit = 0, num_participants: count = 0 } = Object(room);
       return room && { isFull: limit > 0 && count >= limit };
+    },
+    async checkKey() {
+      // LiveKit verifies the token before it looks for the room, whose name nobody uses.
+      await send("ListRooms", { names: [`pipecat-runner-${randomUUID()}`] }, { roomList: true });
     },
     close: (limitMs) => client.close(limitMs),
   };

@@ -42,6 +42,21 @@ describe("a start request", () => {
     expect(api.requests.map(({ method }) => method)).toEqual(["ListRooms", "CreateRoom", "ListRooms"]);
   });
 
+  test("returns where the caller uploads files, if uploads are on", async () => {
+    const fileStorage = {
+      save: () => Promise.resolve("pipecat:0123456789abcdef"),
+      load: () => Promise.resolve(Buffer.from("hello")),
+      delete: () => Promise.resolve(),
+    };
+    const { start, calls } = await openLiveKitRunner({ fileStorage });
+    const { fileUploadUrl, sessionId } = replyOf(await start());
+    expect(fileUploadUrl).toBe(`/sessions/${sessionId}/files`);
+    await until("the bot runs", () => calls.length === 1, 5_000);
+    expect(calls[0]?.fileStorage).toBeDefined();
+    const { start: startWithout } = await openLiveKitRunner();
+    expect(replyOf(await startWithout())).not.toHaveProperty("fileUploadUrl");
+  });
+
   test("for a full room gets 503", async () => {
     const { start, api } = await openLiveKitRunner({ livekit: { roomName: "full" } });
     api.addRoom("full", 1);

@@ -1,6 +1,7 @@
 import { RunnerError, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { createRoomService, type RoomService } from "./api.ts";
 import type { LiveKitClient } from "./client.ts";
+import { doctorChecks } from "./doctor.ts";
 import { type LiveKitOptions, livekitOptions } from "./options.ts";
 import { createRtcClient } from "./rtc-client.ts";
 import { type Account, startSession } from "./start.ts";
@@ -15,7 +16,7 @@ export function createLiveKitPlugin(createClient: () => LiveKitClient): Transpor
     name: "livekit",
     options: livekitOptions,
     // A start request without a transport is not meant for rooms, which may cost money.
-    advanced: { rank: -1 },
+    advanced: { rank: -1, doctor: doctorChecks },
     check(options, settings) {
       const missing = missingSettings(options);
       if (missing.length === 0) return createClient().check();

@@ -41,6 +41,9 @@ function createFakeSdk() {
       }
     },
     AudioStream: class {
+      constructor() {
+        calls.push("open an audio stream");
+      }
       getReader = () => ({ read: () => audio.promise, cancel: async () => undefined });
     },
     TrackSource: { SOURCE_MICROPHONE: microphone },
@@ -79,6 +82,18 @@ test("a failure of the SDK while a participant's audio is read is reported", asy
   audio.reject(new Error("the track is gone"));
   await vi.waitFor(() => expect(events).toContain("the track is gone"));
   await connection.close();
+});
+
+test("a track that arrives while the bot leaves opens no audio stream, which the SDK would keep", async () => {
+  const { sdk, rooms, connected, calls } = createFakeSdk();
+  connected();
+  const connection = await joinRoom(sdk, request, createListener().listener);
+  const publication = { sid: "1", source: microphone, setSubscribed: () => undefined };
+  rooms[0]?.emit("trackPublished", publication, person);
+  const closed = connection.close();
+  rooms[0]?.emit("trackSubscribed", {}, publication, person);
+  await closed;
+  expect(calls).toEqual(["disconnect"]);
 });
 
 test("the SDK's rooms get every event but those of audio, which do not concern them", () => {

@@ -4,12 +4,14 @@ import type { AudioFrame } from "@pipecat-ts/audio";
 import { createTransport } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import {
+  countSettledResources,
   createRecordingLogger,
   excerpt,
   findVoice,
   join,
   measurePitch,
   send,
+  settleResources,
   syllables,
   until,
 } from "@pipecat-ts/runner-testing";
@@ -147,6 +149,7 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
 
   test.concurrent("a participant with the bot's token ends the session with a reason", async (context) => {
     let botToken = "";
+    const errors: Error[] = [];
     const fixture = await open(
       context,
       {},
@@ -155,6 +158,7 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
           if (args.transport !== "livekit") return;
           botToken = args.token;
           const transport = await createTransport(args, { livekit: () => ({}) });
+          transport.on("error", (error) => void errors.push(error));
           await transport.closed;
         },
       },
@@ -166,6 +170,9 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     await ended(fixture);
     await intruder?.hangUp();
     expect(endReasons(fixture)).toEqual(["transport-failed"]);
+    expect(errors).toEqual([
+      expect.objectContaining({ code: "LIVEKIT_CALL_LOST", message: expect.stringContaining("DUPLICATE_IDENTITY") }),
+    ]);
     expect(JSON.stringify(fixture.logger.lines)).not.toContain(botToken);
   });
 
@@ -188,7 +195,8 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     const first = await joinRoom(sharedUrl, callerToken("full", "first"));
     context.onTestFinished(() => first.hangUp());
     // LiveKit counts participants with a delay of some seconds.
-    const rejected = { status: 503, reply: { code: "LIVEKIT_ROOM_FULL" } };
+    const detail = expect.stringMatching(/^The caller could not join: the room in LIVEKIT_ROOM_NAME is full\. Raise /);
+    const rejected = { status: 503, reply: { code: "LIVEKIT_ROOM_FULL", detail } };
     await expect.poll(fixture.start, { timeout: timeoutMs, interval: 500 }).toMatchObject(rejected);
   });
 
@@ -198,6 +206,29 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
   ])("a start request with a wrong %s is rejected", async (_what, wrong) => {
     const fixture = await open({ onTestFinished }, wrong);
     expect(await fixture.start()).toMatchObject({ status: 502, reply: { code: "LIVEKIT_REFUSED" } });
+  });
+
+  test("4 sessions at once leave nothing behind", async (context) => {
+    const fixture = await open(context);
+    const rooms: string[] = [];
+    async function call(): Promise<void> {
+      const caller = await fixture.call();
+      await until("the bot is in the room", () => caller.room.remoteParticipants.size === 1, timeoutMs);
+      rooms.push(caller.room.name ?? "");
+      await caller.hangUp();
+    }
+    await call();
+    await ended(fixture);
+    const [before, listeners] = [await countSettledResources(), countListeners()];
+    await Promise.all(Array.from({ length: 4 }, call));
+    await ended(fixture);
+    expect(endReasons(fixture)).toEqual(Array.from({ length: 5 }, () => "caller-left"));
+    // Its connections to LiveKit would stay open for some seconds.
+    await fixture.runner.close();
+    expect(await settleResources(before, timeoutMs)).toEqual([]);
+    await expect.poll(countListeners, { timeout: timeoutMs }).toBeLessThanOrEqual(listeners);
+    const findRooms = () => Promise.all(rooms.map((name) => shared?.rooms.findRoom(name)));
+    await expect.poll(async () => (await findRooms()).filter((room) => room !== undefined)).toEqual([]);
   });
 
   test("a room that is deleted during the call leaves no listener of the SDK behind", async (context) => {

@@ -77,7 +77,7 @@ export function createMedia(options: MediaOptions): Media {
   } catch (error) {
     const { port, logger } = options;
     const closed = (async () => await port.close("transport-failed", AbortSignal.timeout(wireCloseMs)))();
-    closed.catch((err: unknown) => logger.warn({ err }, "the wire failed to close"));
+    closed.catch((err: unknown) => logger.warn({ err }, "connection to the caller failed to close"));
     throw error;
   }
 }
@@ -121,7 +121,7 @@ function buildMedia(options: MediaOptions): Media {
     sent: outputAudio.sent,
     advanced: () => playbacks.advanced(),
     failed(error) {
-      if (!portFailed) logger.warn({ err: error }, "the media port failed; further failures are not logged");
+      if (!portFailed) logger.warn({ err: error }, "transport failed to send; further failures are not logged");
       portFailed = true;
       events.emit("error", error);
     },
@@ -172,9 +172,9 @@ function buildMedia(options: MediaOptions): Media {
     playout.stop();
     outputAudio.end();
     const portClosed = (async () => await port.close(reason, deadline))().catch((err: unknown) => {
-      logger.warn({ err }, "the wire failed to close");
+      logger.warn({ err }, "connection to the caller failed to close");
     });
-    if (!(await withTimeout(portClosed, deadline))) logger.warn("the wire did not close in time");
+    if (!(await withTimeout(portClosed, deadline))) logger.warn("connection to the caller did not close in time");
     over = true;
     logger.debug({ ...drops.counters }, "media counters");
     resolveClosed(reason);

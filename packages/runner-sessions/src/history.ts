@@ -20,6 +20,7 @@ export interface SessionHistory {
   find(id: string): EndedSession | undefined;
 }
 
+/** An empty history. It removes old sessions when it is used. */
 export function createSessionHistory(): SessionHistory {
   /** Oldest first. */
   const sessions = new Map<string, { readonly session: EndedSession; readonly endedMs: number }>();

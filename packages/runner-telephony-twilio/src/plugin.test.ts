@@ -111,3 +111,13 @@ test("the API is asked only about calls and accounts that Twilio itself named", 
   ]);
   await Promise.all([...runners.map((each) => each.close()), api.close()]);
 });
+
+test("two variables that solve two problems are named once", async () => {
+  const open = createRunner({ ...setUp(), host: "0.0.0.0", pluginOptions: { twilio: {} } });
+  await open.listen();
+  expect(open.transports[0]?.availability).toMatchObject({
+    reason: expect.stringMatching(/cannot hang up or transfer them\. Anyone can pretend to be Twilio\./),
+    fix: "Start with --tunnel, or with --public-url\u00a0<https\u00a0URL>. Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.",
+  });
+  await open.close();
+});

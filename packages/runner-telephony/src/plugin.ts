@@ -316,9 +316,8 @@ function availabilityOf<Options extends CarrierOptions>(
   const dialFix = options.allowDial.length > 0 ? missingForDialing(carrier, options) : undefined;
   if (dialFix !== undefined) limits.push({ reason: "The runner cannot place calls.", fix: dialFix });
   if (limits.length === 0) return { state: "ready" };
-  return {
-    state: "limited",
-    reason: limits.map(({ reason }) => reason).join(" "),
-    fix: [...new Set(limits.flatMap(({ fix }) => fix || []))].join(" "),
-  };
+  const fixes = [...new Set(limits.flatMap(({ fix }) => fix || []))];
+  // "Set A." also does what "Set A, or B." asks for.
+  const needed = fixes.filter((fix) => !fixes.some((other) => fix.startsWith(`${other.slice(0, -1)},`)));
+  return { state: "limited", reason: limits.map(({ reason }) => reason).join(" "), fix: needed.join(" ") };
 }

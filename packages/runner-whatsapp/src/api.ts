@@ -5,7 +5,7 @@ import { Check } from "typebox/value";
 import type { CallConnect } from "./messages.ts";
 
 /**
- * The requests to WhatsApp's Graph API about a call
+ * The requests to WhatsApp's Graph API
  * (https://developers.facebook.com/docs/whatsapp/cloud-api/calling/reference). Each resolves when WhatsApp confirms success.
  * Rejects with WHATSAPP_REFUSED, or with WHATSAPP_UNREACHABLE when the outcome is unknown. No error contains a phone number, a
  * call id or the token.
@@ -19,6 +19,8 @@ export interface WhatsAppApi {
   reject(call: CallConnect): Promise<void>;
   /** Hangs up. */
   terminate(call: CallConnect): Promise<void>;
+  /** Resolves when the token may read the business number. */
+  checkNumber(): Promise<void>;
   /** Aborts requests in progress, which then reject. */
   close(): Promise<void>;
 }
@@ -54,7 +56,8 @@ interface ErrorBody {
 }
 
 export function createWhatsAppApi({ apiUrl, phoneNumberId, token, timeoutMs }: WhatsAppApiOptions): WhatsAppApi {
-  const url = new URL(`${apiUrl.replace(/\/+$/, "")}/${encodeURIComponent(phoneNumberId)}/calls`);
+  const number = new URL(`${apiUrl.replace(/\/+$/, "")}/${encodeURIComponent(phoneNumberId)}`);
+  const url = new URL(`${number.href}/calls`);
   const client = createRestClient({
     vendor: "WhatsApp",
     unreachable: "WHATSAPP_UNREACHABLE",
@@ -88,8 +91,30 @@ export function createWhatsAppApi({ apiUrl, phoneNumberId, token, timeoutMs }: W
     accept: (call, sdp) => post("accept", call, answer(call, sdp)),
     reject: (call) => post("reject", call),
     terminate: (call) => post("terminate", call),
+    async checkNumber() {
+      // https://developers.facebook.com/docs/whatsapp/business-management-api/manage-phone-numbers
+      const { status, body } = await client.send({
+        method: "GET",
+        url: new URL("?fields=id", number),
+        headers: { authorization: `Bearer ${token}` },
+      });
+      if (status === 200 && Object(parseJson(body)).id === phoneNumberId) return;
+      throw new RunnerError("WHATSAPP_REFUSED", `WhatsApp does not find the number: ${status}${describeError(body)}.`, {
+        status: 502,
+        fix: fixOfCheck(status, body),
+      });
+    },
     close: () => client.close(0),
   };
+}
+
+/** https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes: 190 is an access token that has expired or is wrong. */
+function fixOfCheck(status: number, text: string): string {
+  const body = parseJson(text);
+  const code = Check(errorSchema, body) ? (body as ErrorBody).error.code : undefined;
+  if (status === 401 || code === 190) return "Set WHATSAPP_TOKEN to an access token that has not expired.";
+  if (code === undefined) return "Check WHATSAPP_API_URL: the server at this URL does not answer as WhatsApp does.";
+  return "Check WHATSAPP_PHONE_NUMBER_ID, and that the token has the permission whatsapp_business_management for it.";
 }
 
 function parseJson(text: string): unknown {

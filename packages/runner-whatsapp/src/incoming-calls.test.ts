@@ -39,6 +39,7 @@ async function openIncoming() {
     accept: () => step("accept", deferred.accept.promise),
     reject: () => step("reject"),
     terminate: () => step("terminate"),
+    checkNumber: () => expect.unreachable(),
     close: () => step("close"),
   };
   const calls: Calls = {

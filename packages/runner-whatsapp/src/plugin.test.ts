@@ -46,6 +46,21 @@ describe("credentials", () => {
   });
 });
 
+test.each([
+  [undefined, "limited", []],
+  [
+    "https://bots.example.com",
+    "ready",
+    [expect.stringMatching(/^Set the webhook .* https:\/\/bots\.example\.com\/whatsapp$/)],
+  ],
+])("with the public URL %s, the banner has what to do", async (publicUrl, state, banner) => {
+  const options = { bot: silentBot, plugins: [plugin], host: "127.0.0.1", port: 0, env: {} };
+  const runner = createRunner({ ...options, publicUrl, pluginOptions: { whatsapp: business } });
+  await runner.listen();
+  expect(runner.transports).toMatchObject([{ availability: { state }, banner }]);
+  await runner.close();
+});
+
 test("webhooks for another business number are ignored", async () => {
   const { runner, api } = await openFixture(silentBot, { whatsapp: { phoneNumberId: "1" } });
   expect((await post(runner, connectOf(newCallId(), "v=0"))).status).toBe(200);

@@ -1,6 +1,7 @@
-import type { TransportPlugin } from "@pipecat-ts/runner-core";
+import type { Availability, RunnerSettings, TransportPlugin } from "@pipecat-ts/runner-core";
 import { openCalls } from "@pipecat-ts/runner-webrtc";
 import { createWhatsAppApi } from "./api.ts";
+import { doctorChecks } from "./doctor.ts";
 import { createIncomingCalls } from "./incoming-calls.ts";
 import { checkCredentials, credentialsOf, type WhatsAppOptions, whatsappOptions } from "./options.ts";
 import { webhookRoutes } from "./webhook.ts";
@@ -10,8 +11,8 @@ const plugin: TransportPlugin<WhatsAppOptions> = {
   apiVersion: 1,
   name: "whatsapp",
   options: whatsappOptions,
-  check: checkCredentials,
-  advanced: { alwaysOpen: true, runsAs: "webrtc" },
+  check: availabilityOf,
+  advanced: { alwaysOpen: true, runsAs: "webrtc", doctor: doctorChecks },
   open(runner, options) {
     const credentials = credentialsOf(options);
     const { phoneNumberId, token } = credentials;
@@ -22,8 +23,27 @@ const plugin: TransportPlugin<WhatsAppOptions> = {
     return {
       routes: webhookRoutes({ ...credentials, take: incoming.take }),
       close: incoming.close,
-      advanced: { warmUp: calls.warmUp, banner: () => [`${runner.url("/whatsapp").href} accepts webhooks`] },
+      advanced: {
+        warmUp: calls.warmUp,
+        banner: () =>
+          isReachable(runner.settings)
+            ? [`Set the webhook of your app, with the field "calls", to ${runner.url("/whatsapp").href}`]
+            : [],
+      },
     };
   },
 };
 export default plugin;
+
+/** Whether WhatsApp's servers can reach the runner. */
+function isReachable({ publicUrl, trustProxy }: RunnerSettings): boolean {
+  return publicUrl !== undefined || trustProxy;
+}
+
+/** Throws OPTION_INVALID when a credential is missing and `--whatsapp` is set. */
+function availabilityOf(options: WhatsAppOptions, settings: RunnerSettings): Availability {
+  const availability = checkCredentials(options);
+  if (availability.state !== "ready" || isReachable(settings)) return availability;
+  const fix = "Start with --tunnel, or with --public-url\u00a0<https\u00a0URL>.";
+  return { state: "limited", reason: "WhatsApp cannot reach this server.", fix };
+}

@@ -32,10 +32,16 @@ export function asText(events: readonly LoggedEvent[]): string {
     .join("\n");
 }
 
+/** The local time of day with seconds, in 24 hours: as short in every language. */
+export function clockTime(atMs: number): string {
+  return new Date(atMs).toTimeString().slice(0, 8);
+}
+
 function describe(data: unknown): string {
   if (data === undefined || data === null) return "";
   if (data instanceof MediaStreamTrack) return `${data.kind} ${data.label}`.trim();
-  const text = typeof data === "string" ? data : JSON.stringify(data);
+  // Spaces between the fields, so that lines break there.
+  const text = typeof data === "string" ? data : JSON.stringify(data, null, 1)?.replaceAll(/\n */g, " ");
   if (text === undefined || text === "{}") return "";
   return text.length > maxData ? `${text.slice(0, maxData)}…` : text;
 }

@@ -1,11 +1,11 @@
 import { type ReactNode, useCallback, useEffect, useState } from "react";
 import { fetchStatus, runnerUrl, type Status } from "../api.ts";
 import { isBusy } from "../call/call-state.ts";
-import { noTransport, notSecure } from "../notices.ts";
+import { installTransport, noTransport, notSecure } from "../notices.ts";
 import { Phone } from "../phone.ts";
 import { type TransportOption, transportOptions } from "../transports.ts";
 import { CallView } from "./call-view.tsx";
-import { Explanation, TransportExplanation } from "./explanation.tsx";
+import { Copyable, Explanation, TransportExplanation } from "./explanation.tsx";
 import { Header } from "./header.tsx";
 import { useStore } from "./use-store.ts";
 
@@ -67,6 +67,7 @@ export function App() {
       return (
         <Explanation title="No transport" onRetry={() => load()}>
           <p>{noTransport}</p>
+          <Copyable value={installTransport} />
         </Explanation>
       );
     if (selected.kind === "console") return <CallView phone={phone} transport={selected.name} />;

@@ -1,15 +1,25 @@
-import { useState } from "react";
-import { asText, filtered, type LoggedEvent } from "../call/event-log.ts";
+import { asText, clockTime, filtered, type LoggedEvent } from "../call/event-log.ts";
 import type { Phone } from "../phone.ts";
 import { CopyButton } from "./explanation.tsx";
 import { useFollow } from "./use-follow.ts";
 import { useStore } from "./use-store.ts";
 
+/** Which events are shown. The panel keeps it while the user looks at the conversation. */
+export interface EventsView {
+  readonly filter: string;
+  /** The events when the user pressed Pause. */
+  readonly paused?: readonly LoggedEvent[] | undefined;
+}
+
 /** The messages of the bot and the steps of the call, with a filter. Paused, the list stands still. */
-export function Events({ phone }: { readonly phone: Phone }) {
+export function Events(props: {
+  readonly phone: Phone;
+  readonly view: EventsView;
+  readonly onView: (view: EventsView) => void;
+}) {
+  const { phone, view, onView } = props;
+  const { filter, paused } = view;
   const live = useStore(phone.events);
-  const [paused, setPaused] = useState<readonly LoggedEvent[]>();
-  const [filter, setFilter] = useState("");
   const events = filtered(paused ?? live, filter);
   const list = useFollow<HTMLOListElement>(events);
   return (
@@ -20,13 +30,13 @@ export function Events({ phone }: { readonly phone: Phone }) {
           aria-label="Filter events"
           placeholder="Filter"
           value={filter}
-          onChange={(event) => setFilter(event.currentTarget.value)}
+          onChange={(event) => onView({ ...view, filter: event.currentTarget.value })}
         />
         <button
           type="button"
           className="button small"
           aria-pressed={paused !== undefined}
-          onClick={() => setPaused(paused === undefined ? live : undefined)}
+          onClick={() => onView({ ...view, paused: paused === undefined ? live : undefined })}
         >
           Pause
         </button>
@@ -39,7 +49,7 @@ export function Events({ phone }: { readonly phone: Phone }) {
         )}
         {events.map(({ id, atMs, type, data }) => (
           <li key={id}>
-            <time>{new Date(atMs).toLocaleTimeString()}</time>
+            <time>{clockTime(atMs)}</time>
             <strong>{type}</strong>
             {data !== "" && <span className="event-data">{data}</span>}
           </li>

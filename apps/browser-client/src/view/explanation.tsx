@@ -1,6 +1,6 @@
 import { type ReactNode, useState } from "react";
 import { runnerUrl } from "../api.ts";
-import { noConsole } from "../notices.ts";
+import { installTransport, noConsole } from "../notices.ts";
 import { phoneSteps, publicHost, type TransportOption, variablesIn } from "../transports.ts";
 
 /** A card with text, shown instead of a call. */
@@ -31,24 +31,28 @@ export function TransportExplanation(props: {
   const { transport } = props;
   const { name, label, problem } = transport;
   const key = props.requiresKey ? "-H 'Authorization: Bearer <key>' " : "";
-  const hint = props.noneSupported && <p>{noConsole}</p>;
+  const hint = props.noneSupported && (
+    <div>
+      <p>{noConsole}</p>
+      <Copyable value={installTransport} />
+    </div>
+  );
   const missing = problem && <Missing reason={problem.reason} fix={problem.fix} />;
   if (transport.kind === "unavailable") return <Explanation title={`${label} is not set up`}>{missing}</Explanation>;
   if (transport.kind !== "phone")
     return (
       <Explanation title={`Connect with a client for ${label}`}>
-        {hint}
         <p>
           The runner accepts <code>{name}</code> sessions, but this page does not support this transport. Clients start
           a session like this:
         </p>
         <Copyable value={`curl ${runnerUrl("start")} ${key}-d '{"transport": "${name}"}'`} />
         {missing}
+        {hint}
       </Explanation>
     );
   return (
     <Explanation title={`Call the bot through ${label}`}>
-      {hint}
       <ol className="steps">
         {phoneSteps(name, transport.carrier, publicHost(location)).map(({ text, value }) => (
           <li key={text}>
@@ -58,6 +62,7 @@ export function TransportExplanation(props: {
         ))}
       </ol>
       {missing}
+      {hint}
     </Explanation>
   );
 }
@@ -75,7 +80,8 @@ function Missing({ reason, fix }: { readonly reason: string; readonly fix: strin
   );
 }
 
-function Copyable({ value }: { readonly value: string }) {
+/** A text in code font with a button that copies it. */
+export function Copyable({ value }: { readonly value: string }) {
   return (
     <div className="copyable">
       <code>{value}</code>

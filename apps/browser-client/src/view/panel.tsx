@@ -1,13 +1,14 @@
 import { type KeyboardEvent, useId, useRef, useState } from "react";
 import type { Phone } from "../phone.ts";
 import { Conversation } from "./conversation.tsx";
-import { Events } from "./events.tsx";
+import { Events, type EventsView } from "./events.tsx";
 
 const tabs = ["Conversation", "Events"] as const;
 
 /** What is said, and what is sent. */
 export function Panel({ phone }: { readonly phone: Phone }) {
   const [selected, setSelected] = useState<(typeof tabs)[number]>("Conversation");
+  const [eventsView, setEventsView] = useState<EventsView>({ filter: "" });
   const id = useId();
   const list = useRef<HTMLDivElement>(null);
   const onKeyDown = ({ key }: KeyboardEvent) => {
@@ -36,7 +37,11 @@ export function Panel({ phone }: { readonly phone: Phone }) {
         ))}
       </div>
       <div className="tab-panel" role="tabpanel" id={`${id}-panel`} aria-labelledby={`${id}-${selected}`}>
-        {selected === "Conversation" ? <Conversation phone={phone} /> : <Events phone={phone} />}
+        {selected === "Conversation" ? (
+          <Conversation phone={phone} />
+        ) : (
+          <Events phone={phone} view={eventsView} onView={setEventsView} />
+        )}
       </div>
     </section>
   );

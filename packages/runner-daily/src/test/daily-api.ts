@@ -102,10 +102,11 @@ export async function openDailyApi(options: DailyApiOptions = {}): Promise<Daily
     };
     if (rooms.has(name)) return refusal(400, "invalid-request-error", `a room named ${name} already exists`);
     const { exp, sip } = properties as { readonly exp?: unknown; readonly sip?: unknown };
-    if (exp !== undefined && !Number.isInteger(exp))
-      return refusal(400, "invalid-request-error", "exp must be integer");
+    if (exp !== undefined && typeof exp !== "number")
+      return refusal(400, "invalid-request-error", "exp must be number");
     const config = { ...properties, ...(sip ? { sip_uri: { endpoint: `${name}.0@test.sip-us.daily.co` } } : {}) };
-    const room = { id: `id-${name}`, name, api_created: true, privacy, url: `${roomOrigin}/${name}`, config };
+    const created = { id: `id-${name}`, name, api_created: true, created_at: "2026-01-01T00:00:00.000Z" };
+    const room = { ...created, privacy, url: `${roomOrigin}/${name}`, config };
     rooms.set(name, room);
     return { status: 200, body: room };
   }

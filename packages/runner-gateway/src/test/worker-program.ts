@@ -7,11 +7,14 @@ import { serveWorker } from "../worker.ts";
 
 const faults: Readonly<Record<string, () => void>> = {
   abort: () => process.abort(),
+  exit: () => process.exit(0),
   /** Leaves a process behind that has the worker's stderr, as a browser would. */
   kill() {
     spawn("sleep", ["60"], { stdio: "inherit" });
     process.kill(process.pid, "SIGKILL");
   },
+  /** Starts a process that does not end by itself. */
+  start: () => void spawn("sleep", ["60"], { stdio: "ignore" }),
   block() {
     const endMs = performance.now() + 3_000;
     while (performance.now() < endMs);

@@ -29,8 +29,11 @@ export async function joinRoom(url: string, token: string, heard?: (frame: Audio
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   const readers = new Set<ReadableStreamDefaultReader<rtc.AudioFrame>>();
   let left: Promise<void> | undefined;
-  // The track may be gone already.
-  room.on("trackSubscribed", (track) => void listen(track).catch(() => undefined));
+  let isLeaving = false;
+  room.on("trackSubscribed", (track) => {
+    // Nobody would end the stream of a track that arrives now, and its listener of the SDK would stay. The track may be gone already.
+    if (!isLeaving) void listen(track).catch(() => undefined);
+  });
   room.on("dataReceived", (data) => void messages.push(JSON.parse(new TextDecoder().decode(data))));
   room.on("disconnected", () => {
     playout.close();
@@ -63,6 +66,7 @@ export async function joinRoom(url: string, token: string, heard?: (frame: Audio
   }
 
   async function leave(): Promise<void> {
+    isLeaving = true;
     // A stream ends by itself only when its track ends before the room.
     for (const reader of readers) void reader.cancel().catch(() => undefined);
     await microphone.close();

@@ -30,7 +30,7 @@ const apiKey = "sk-of-a-simulated-account";
 
 /**
  * Starts a server that speaks the streaming Chat Completions API (`POST /chat/completions`, server-sent events) as OpenAI's
- * public reference and SDK describe it, for tests through OpenAI's own SDK. A word every 10 ms.
+ * public reference and SDK describe it, for tests through OpenAI's SDK or the AI SDK of Vercel. A word every 10 ms.
  */
 export async function startFakeChat({ reply }: FakeChatOptions): Promise<FakeChat> {
   const requests: (readonly ChatMessage[])[] = [];
@@ -42,7 +42,7 @@ export async function startFakeChat({ reply }: FakeChatOptions): Promise<FakeCha
     if (status !== 200) {
       return void response
         .writeHead(status, { "content-type": "application/json" })
-        .end('{"error":{"message":"rejected"}}');
+        .end(JSON.stringify({ error: { message: status === 401 ? "Incorrect API key provided." : "Rejected." } }));
     }
     requests.push(messages);
     response.writeHead(200, { "content-type": "text/event-stream" });

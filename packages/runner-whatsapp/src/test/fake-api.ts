@@ -39,7 +39,7 @@ export async function startFakeApi(): Promise<FakeApi> {
     const received = {
       path: request.url ?? "",
       authorization: request.headers.authorization,
-      body: JSON.parse(await readText(request)) as ApiRequest["body"],
+      body: JSON.parse((await readText(request)) || "{}") as ApiRequest["body"],
     };
     requests.push(received);
     const reply = api.reply(received);
