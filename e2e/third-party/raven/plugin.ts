@@ -8,7 +8,7 @@ import {
   type TransportPlugin,
   withTimeout,
 } from "@pipecat-ts/runner-core";
-import Type from "typebox";
+import * as Type from "typebox";
 import { createDecoder, encode, encodeJson, kinds, type Packet, parseJson } from "./codec.ts";
 import type { RavenRunnerArguments } from "./index.ts";
 

@@ -1,8 +1,11 @@
+import { setTimeout } from "node:timers/promises";
 import { syllables } from "@pipecat-ts/audio";
+import { RunnerError } from "@pipecat-ts/runner-core";
 import { requestStart, speak } from "@pipecat-ts/runner-core/caller";
 import { findVoice, join, measurePitch, until } from "@pipecat-ts/runner-testing";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createLiveKitCaller } from "./caller.ts";
+import type { LiveKitClient, LiveKitParticipant, RoomConnection, RoomListener } from "./client.ts";
 import { type LiveKitRunnerOptions, openLiveKitRunner } from "./test/livekit-runner.ts";
 
 /** A runner with fake rooms, and calls to it. */
@@ -64,6 +67,77 @@ test("a bot that fails before it joins ends the call, and nobody stays in the ro
   // The room is deleted before the caller joins, or afterwards.
   await expect(dial()).rejects.toMatchObject({ message: expect.stringMatching(/404|ROOM_DELETED/) });
   await until("the room is empty", () => rooms.count === 0, 5_000);
+});
+
+const start = { sessionId: "1", reply: { url: "ws://localhost:7880", token: "token" } };
+const url = new URL("http://localhost:7860");
+const agent: LiveKitParticipant = { identity: "bot", name: "", metadata: "", kind: "agent" };
+
+/** A caller whose join is `join`. */
+async function openWith(join: LiveKitClient["join"]) {
+  return await createLiveKitCaller(() => ({ check: () => ({ state: "ready" }), join })).open({});
+}
+
+/** A connection that counts how often it is closed. */
+function connect() {
+  const close = vi.fn(async () => undefined);
+  return { close, sendAudio() {}, async sendData() {} } as unknown as RoomConnection & { readonly close: typeof close };
+}
+
+test.each([
+  ["leaves", (listener: RoomListener) => listener.participantLeft("bot"), "the bot left the room"],
+  ["deletes its room", (listener: RoomListener) => listener.disconnected("ROOM_DELETED"), "ROOM_DELETED"],
+])("a bot that joins and %s while the caller still joins ends the call", async (_, leave, reason) => {
+  const connection = connect();
+  const line = await openWith((_request, listener) => {
+    listener.participantJoined(agent);
+    leave(listener);
+    return Promise.resolve(connection);
+  });
+  const caller = await line.dial({ url, start });
+  expect(await caller.closed).toEqual({ reason });
+  expect(connection.close).toHaveBeenCalledOnce();
+});
+
+test("a dial that is aborted stops the join, and leaves a room without a bot", async () => {
+  const stop = new AbortController();
+  const joining = await openWith(async ({ signal }) => {
+    await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    throw new Error("aborted");
+  });
+  const first = joining.dial({ url, start, signal: stop.signal });
+  const connection = connect();
+  const waiting = await openWith(async () => connection);
+  const second = waiting.dial({ url, start, signal: stop.signal });
+  stop.abort();
+  await expect(first).rejects.toThrow("aborted");
+  await expect(second).rejects.toThrow("aborted");
+  expect(connection.close).toHaveBeenCalledOnce();
+});
+
+test("a call is answered when the bot joins, although the caller waits until the bot receives audio", async () => {
+  let listener: RoomListener | undefined;
+  const line = await openWith(async (_request, given) => {
+    given.participantJoined(agent);
+    listener = given;
+    return connect();
+  });
+  const dialing = line.dial({ url, start });
+  await setTimeout(60);
+  listener?.heard();
+  const { answeredAtMs = Number.NaN, hangUp } = await dialing;
+  expect(performance.now() - answeredAtMs).toBeGreaterThan(50);
+  await hangUp();
+});
+
+test("a caller that cannot join in time gets a fix without flags of the transport", async () => {
+  const line = await openWith(async () => {
+    throw new RunnerError("LIVEKIT_JOIN_TIMEOUT", "Late.", { fix: "Raise --livekit-join-timeout." });
+  });
+  await expect(line.dial({ url, start })).rejects.toMatchObject({
+    code: "LIVEKIT_JOIN_TIMEOUT",
+    fix: expect.not.stringContaining("--livekit"),
+  });
 });
 
 test("a reply without a room is rejected", async () => {

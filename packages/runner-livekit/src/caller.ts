@@ -1,5 +1,5 @@
 import { createMixer } from "@pipecat-ts/audio";
-import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
+import { isRunnerError, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import {
   type CallEnd,
   type Caller,
@@ -7,12 +7,13 @@ import {
   type CallInvitation,
   createPlayout,
 } from "@pipecat-ts/runner-core/caller";
-import type { LiveKitClient, RoomConnection, RoomListener } from "./client.ts";
+import type { LiveKitClient, RoomListener } from "./client.ts";
 import { createRtcClient } from "./rtc-client.ts";
 
 /** In Hz. */
 const sampleRates = { in: 24_000, out: 16_000 };
-const joinTimeoutMs = 10_000;
+/** Shorter than the 15 s after which `pipecat-runner call` gives up, so that its error names the room. */
+const joinTimeoutMs = 14_000;
 /** How long the caller waits in the room for the bot. */
 const botTimeoutMs = 10_000;
 /** How long the caller waits for a bot to receive its audio. A bot without input audio never does. */
@@ -36,7 +37,7 @@ const plugin: CallerPlugin = createLiveKitCaller(createRtcClient);
 export default plugin;
 
 /** Resolves when the bot is in the room and receives the caller's audio. */
-async function joinAsCaller(client: LiveKitClient, { start }: CallInvitation): Promise<Caller> {
+async function joinAsCaller(client: LiveKitClient, { start, signal }: CallInvitation): Promise<Caller> {
   const { url, token } = Object(start?.reply) as Readonly<Record<string, unknown>>;
   if (typeof url !== "string" || typeof token !== "string") {
     throw new RunnerError("CALL_REJECTED", "The reply of /start names no LiveKit room.", {
@@ -46,10 +47,11 @@ async function joinAsCaller(client: LiveKitClient, { start }: CallInvitation): P
   const playout = createPlayout();
   const messages: unknown[] = [];
   const agents = new Set<string>();
-  const [botJoined, heard] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  const { promise: closed, resolve } = Promise.withResolvers<CallEnd>();
+  /** When the bot joined, as `performance.now()`. */
+  const botJoined = Promise.withResolvers<number>();
+  const heard = Promise.withResolvers<void>();
+  const { promise: left, resolve: leave } = Promise.withResolvers<CallEnd>();
   const protocolErrors: string[] = [];
-  let hadBot = false;
   // With one room for all sessions, several bots speak.
   const mixer = createMixer(sampleRates.in, (frame) => playout.enqueue(frame));
   const ignore = () => undefined;
@@ -59,12 +61,11 @@ async function joinAsCaller(client: LiveKitClient, { start }: CallInvitation): P
     participantJoined({ identity, kind }) {
       if (kind !== "agent") return;
       agents.add(identity);
-      hadBot = true;
-      botJoined.resolve();
+      botJoined.resolve(performance.now());
     },
     participantLeft(identity) {
       // The runner deletes the room of a session that has ended, but not a shared room.
-      if (agents.delete(identity) && agents.size === 0) void leave({ reason: "the bot left the room" });
+      if (agents.delete(identity) && agents.size === 0) leave({ reason: "the bot left the room" });
     },
     audio: (identity, frame) => mixer.push(identity, frame),
     audioSubscribed: ignore,
@@ -83,11 +84,11 @@ async function joinAsCaller(client: LiveKitClient, { start }: CallInvitation): P
     failed: (error) => void protocolErrors.push(error.message),
     disconnected(reason) {
       const isEnd = reason === "ROOM_DELETED" || reason === "PARTICIPANT_REMOVED" || reason === "ROOM_CLOSED";
-      void leave({ reason, ...(!isEnd && { lost: true }) });
+      leave({ reason, ...(!isEnd && { lost: true }) });
     },
   };
-  const leaving = new AbortController();
-  const connection: RoomConnection = await client.join(
+  // Events may occur before the join resolves: the bot may even have left the room by then.
+  const joining = client.join(
     {
       url,
       token,
@@ -95,33 +96,51 @@ async function joinAsCaller(client: LiveKitClient, { start }: CallInvitation): P
       sampleRateOut: sampleRates.out,
       hearsAgents: true,
       timeoutMs: joinTimeoutMs,
-      signal: leaving.signal,
+      signal: signal ?? new AbortController().signal,
     },
     listener,
   );
-
-  async function leave(end: CallEnd): Promise<void> {
+  const closed = left.then(async (end) => {
     playout.close();
-    await connection.close();
-    resolve(end);
+    await joining.then(
+      (connection) => connection.close(),
+      () => undefined, // Nothing is open, and `dial` rejects with the error.
+    );
+    return end;
+  });
+  const connection = await joining.catch((error: unknown) => {
+    playout.close();
+    throw joinFailure(error);
+  });
+
+  const stopAfter = (timeoutMs: number) =>
+    AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]);
+
+  async function hangUp(): Promise<void> {
+    leave({ reason: "" });
+    await closed;
   }
 
-  if (!(await withTimeout(Promise.race([botJoined.promise, closed]), botTimeoutMs))) {
-    await leave({ reason: "" });
+  const answered = Promise.race([botJoined.promise, closed]);
+  if (!(await withTimeout(answered, stopAfter(botTimeoutMs)))) {
+    await hangUp();
+    signal?.throwIfAborted();
     throw new RunnerError("CALL_TIMED_OUT", `The bot did not join its room within ${botTimeoutMs / 1000} s.`, {
       fix: "Read the runner's log.",
     });
   }
-  if (!hadBot) {
-    const { reason } = await closed;
+  const answeredAtMs = await answered;
+  if (typeof answeredAtMs !== "number") {
+    const { reason } = answeredAtMs;
     throw new RunnerError("CALL_REJECTED", `The room was closed before the bot joined: ${reason}.`, {
       fix: "Read the runner's log.",
     });
   }
-  await withTimeout(Promise.race([heard.promise, closed]), heardTimeoutMs);
+  await withTimeout(Promise.race([heard.promise, closed]), stopAfter(heardTimeoutMs));
 
   return {
     sampleRate: sampleRates.out,
+    answeredAtMs,
     playout,
     messages,
     protocolErrors,
@@ -131,9 +150,17 @@ async function joinAsCaller(client: LiveKitClient, { start }: CallInvitation): P
       const data = new TextEncoder().encode(JSON.stringify(message));
       connection.sendData(data).catch(ignore); // After the call, or too large for LiveKit.
     },
-    async hangUp() {
-      await leave({ reason: "" });
-    },
-    drop: () => void leave({ reason: "" }),
+    hangUp,
+    drop: () => leave({ reason: "" }),
   };
+}
+
+/** The error of a join for those who call: `pipecat-runner call` does not have the flags of the transport. */
+function joinFailure(error: unknown): unknown {
+  if (!isRunnerError(error) || error.code !== "LIVEKIT_JOIN_TIMEOUT") return error;
+  return new RunnerError(error.code, error.message, {
+    status: 504,
+    fix: "Check the load of this machine and its network path to LiveKit, or place fewer calls at once.",
+    cause: error,
+  });
 }

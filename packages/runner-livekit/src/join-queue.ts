@@ -1,39 +1,48 @@
-import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
-import type { LiveKitClient } from "./client.ts";
+import { withTimeout } from "@pipecat-ts/runner-core";
 
-type Join = LiveKitClient["join"];
+/** Limits how many rooms are joined at the same time. */
+export interface JoinQueue {
+  /**
+   * Waits for a turn, in order. Resolves to a function that ends the turn, which may be called more than once, or to `undefined` if
+   * `stop` aborts first.
+   */
+  enter(stop: AbortSignal): Promise<(() => void) | undefined>;
+}
 
-/**
- * Joins one room after the other. While `@livekit/rtc-node` 1.1 joins many rooms at once, it blocks the process for seconds, and
- * afterwards it delivers no audio: seen with 20 rooms on 2 cores. A join may wait for `timeoutMs` before its turn.
- */
-export function createJoinQueue(join: Join): Join {
-  let last: Promise<unknown> = Promise.resolve();
+export function createJoinQueue(limit: number): JoinQueue {
+  let joining = 0;
+  const waiting = new Set<() => void>();
 
-  return async (request, listener) => {
-    const { signal, timeoutMs } = request;
-    const before = last;
-    const { promise: done, resolve } = Promise.withResolvers<void>();
-    last = done;
-    try {
-      const isTurn = await withTimeout(Promise.race([before, aborted(signal)]), timeoutMs);
-      if (signal.aborted) throw new RunnerError("CALL_ENDED", "The bot has left its room.");
-      if (!isTurn) throw busy(timeoutMs);
-      return await join(request, listener);
-    } finally {
-      void before.then(() => resolve());
+  function next(): void {
+    joining--;
+    const [first] = waiting;
+    if (first === undefined) return;
+    waiting.delete(first);
+    joining++;
+    first();
+  }
+
+  async function waitForTurn(stop: AbortSignal): Promise<boolean> {
+    if (joining < limit) {
+      joining++;
+      return true;
     }
+    const { promise: turn, resolve } = Promise.withResolvers<void>();
+    waiting.add(resolve);
+    if (await withTimeout(turn, stop)) return true;
+    // The turn may have come together with the end of the wait.
+    if (!waiting.delete(resolve)) next();
+    return false;
+  }
+
+  return {
+    async enter(stop) {
+      if (stop.aborted || !(await waitForTurn(stop))) return undefined;
+      let hasTurn = true;
+      return () => {
+        if (hasTurn) next();
+        hasTurn = false;
+      };
+    },
   };
-}
-
-function aborted(signal: AbortSignal): Promise<unknown> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-}
-
-function busy(timeoutMs: number): RunnerError {
-  return new RunnerError("LIVEKIT_JOIN_TIMEOUT", `Other rooms were being joined for ${timeoutMs / 1000} s.`, {
-    status: 504,
-    fix: "Check the load of this machine, start fewer calls at once, or raise --livekit-join-timeout.",
-  });
 }

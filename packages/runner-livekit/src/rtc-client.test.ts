@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import type { JoinRequest, RoomListener } from "./client.ts";
-import { createSdkRoom, joinRoom, type loadSdk } from "./rtc-client.ts";
+import { createSdkRoom, joinRoom, joinsAtOnce, type loadSdk } from "./rtc-client.ts";
 
 const request: JoinRequest = {
   url: "ws://localhost:7880",
@@ -69,6 +69,53 @@ test("a join that times out reports nothing afterwards, and the bot leaves when 
   connected();
   await vi.waitFor(() => expect(calls).toEqual(["disconnect"]));
   expect(events).toEqual([]);
+});
+
+test("all clients of the SDK share the limit of joins, and a join that timed out counts until the SDK has finished it", async () => {
+  const { sdk, rooms, connected } = createFakeSdk();
+  const { listener } = createListener();
+  const joins = Array.from({ length: joinsAtOnce }, () => joinRoom(sdk, request, listener));
+  const results = await Promise.allSettled([...joins, joinRoom(sdk, request, listener)]);
+  expect(results.map((result) => Object(result).reason?.message)).toEqual([
+    ...joins.map(() => "The room could not be joined within 0.05 s."),
+    "Other rooms were being joined for 0.05 s.",
+  ]);
+  const next = joinRoom(sdk, { ...request, timeoutMs: 5_000 }, listener);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(rooms).toHaveLength(joinsAtOnce);
+  connected();
+  await (await next).close();
+  expect(rooms).toHaveLength(joinsAtOnce + 1);
+});
+
+test("the SDK's join of a bot that gave up delays others for 10 s at most", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { sdk, rooms } = createFakeSdk();
+  const { listener } = createListener();
+  const joins = Array.from({ length: joinsAtOnce }, () => joinRoom(sdk, request, listener));
+  const next = joinRoom(sdk, { ...request, timeoutMs: 15_000 }, listener);
+  const settled = Promise.allSettled([...joins, next]);
+  await vi.advanceTimersByTimeAsync(request.timeoutMs + 9_000);
+  expect(rooms).toHaveLength(joinsAtOnce);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(rooms).toHaveLength(joinsAtOnce + 1);
+  // Its wait counts.
+  await vi.advanceTimersByTimeAsync(15_000 - 10_000 - request.timeoutMs);
+  expect((await settled).at(-1)).toMatchObject({ reason: { code: "LIVEKIT_JOIN_TIMEOUT" } });
+});
+
+test("a bot whose call ends while it waits for other joins does not join", async () => {
+  const { sdk, rooms, connected } = createFakeSdk();
+  const { listener } = createListener();
+  const joins = Array.from({ length: joinsAtOnce }, () => joinRoom(sdk, { ...request, timeoutMs: 5_000 }, listener));
+  const leaving = new AbortController();
+  const waiting = joinRoom(sdk, { ...request, signal: leaving.signal }, listener);
+  leaving.abort();
+  await expect(waiting).rejects.toMatchObject({ code: "CALL_ENDED" });
+  expect(rooms).toHaveLength(joinsAtOnce);
+  connected();
+  for (const join of joins) await (await join).close();
 });
 
 test("a failure of the SDK while a participant's audio is read is reported", async () => {

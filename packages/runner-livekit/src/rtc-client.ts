@@ -4,7 +4,7 @@ import type * as rtc from "@livekit/rtc-node";
 import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import type { JoinRequest, LiveKitClient, LiveKitParticipant, RoomConnection, RoomListener } from "./client.ts";
 import { joinError } from "./join-error.ts";
-import { createJoinQueue } from "./join-queue.ts";
+import { createJoinQueue, type JoinQueue } from "./join-queue.ts";
 import { createRtcMicrophone, type RtcMicrophone } from "./rtc-microphone.ts";
 
 type Sdk = typeof rtc;
@@ -24,7 +24,7 @@ export function createRtcClient(): LiveKitClient {
         return { state: "limited", reason, fix };
       }
     },
-    join: createJoinQueue(async (request, listener) => await joinRoom(loadSdk(), request, listener)),
+    join: async (request, listener) => await joinRoom(loadSdk(), request, listener),
   };
 }
 
@@ -59,14 +59,48 @@ function sdkMissing(cause?: unknown): RunnerError {
   return new RunnerError("LIVEKIT_SDK_MISSING", message, { status: 503, fix, cause });
 }
 
+/**
+ * How many rooms are joined at the same time. While `@livekit/rtc-node` 1.1 joins many rooms at once, it blocks the process for seconds,
+ * and afterwards delivers no audio to some of them: seen with 6 of 40 joins at once on 2 cores, and not with 2. More than one, so that a
+ * join that hangs does not delay all others.
+ */
+export const joinsAtOnce: number = 2;
+/** How long the SDK's join of a bot that gave up delays other joins, in ms. */
+const abandonedMs = 10_000;
+/** All clients of a process share the SDK, and its limits. */
+const queues = new WeakMap<Sdk, JoinQueue>();
+
+function queueOf(sdk: Sdk): JoinQueue {
+  const queue = queues.get(sdk) ?? createJoinQueue(joinsAtOnce);
+  queues.set(sdk, queue);
+  return queue;
+}
+
 /** See `LiveKitClient.join`. */
 export async function joinRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): Promise<RoomConnection> {
-  const room = createRtcRoom(sdk, request, listener);
-  const joining = room.join();
+  const { signal, timeoutMs } = request;
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), timeoutMs);
   try {
-    const { signal, timeoutMs } = request;
-    const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
-    const settled = signal.aborted || (await withTimeout(Promise.race([joining, aborted]), timeoutMs));
+    const stop = AbortSignal.any([signal, late.signal]);
+    const endTurn = await queueOf(sdk).enter(stop);
+    if (endTurn === undefined) throw signal.aborted ? callEnded() : busy(timeoutMs);
+    return await joinNow(createRtcRoom(sdk, request, listener), request, stop, endTurn);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function joinNow(
+  room: RtcRoom,
+  { signal, timeoutMs }: JoinRequest,
+  stop: AbortSignal,
+  endTurn: () => void,
+): Promise<RoomConnection> {
+  const joining = room.join();
+  joining.then(endTurn, endTurn);
+  try {
+    const settled = await withTimeout(joining, stop);
     if (signal.aborted) throw callEnded();
     if (!settled) throw joinTimeout(timeoutMs);
     await joining;
@@ -74,6 +108,7 @@ export async function joinRoom(sdk: Sdk, request: JoinRequest, listener: RoomLis
   } catch (error) {
     // The SDK cannot abort a join: the bot leaves when it has joined.
     room.abandon();
+    setTimeout(endTurn, abandonedMs).unref();
     void joining.catch(() => undefined).then(room.connection.close);
     throw error;
   }
@@ -87,6 +122,13 @@ function joinTimeout(timeoutMs: number): RunnerError {
   return new RunnerError("LIVEKIT_JOIN_TIMEOUT", `The room could not be joined within ${timeoutMs / 1000} s.`, {
     status: 504,
     fix: "Check the load of this machine and its network path to LiveKit, or raise --livekit-join-timeout.",
+  });
+}
+
+function busy(timeoutMs: number): RunnerError {
+  return new RunnerError("LIVEKIT_JOIN_TIMEOUT", `Other rooms were being joined for ${timeoutMs / 1000} s.`, {
+    status: 504,
+    fix: "Check the load of this machine, start fewer calls at once, or raise --livekit-join-timeout.",
   });
 }
 

@@ -108,11 +108,19 @@ export function createWhatsAppApi({ apiUrl, phoneNumberId, token, timeoutMs }: W
   };
 }
 
-/** https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes: 190 is an access token that has expired or is wrong. */
+/**
+ * https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes: 190 is an access token that has expired or is wrong; 4,
+ * 80007 and 130429 are limits of requests; 1, 2 and 131016 are faults of WhatsApp.
+ */
+const temporaryCodes: readonly (number | undefined)[] = [1, 2, 4, 80_007, 130_429, 131_016];
+
 function fixOfCheck(status: number, text: string): string {
   const body = parseJson(text);
   const code = Check(errorSchema, body) ? (body as ErrorBody).error.code : undefined;
   if (status === 401 || code === 190) return "Set WHATSAPP_TOKEN to an access token that has not expired.";
+  if (status === 429 || status >= 500 || temporaryCodes.includes(code)) {
+    return "Try again later. WhatsApp limits requests or has a fault; if the server in WHATSAPP_API_URL is your own, read its log.";
+  }
   if (code === undefined) return "Check WHATSAPP_API_URL: the server at this URL does not answer as WhatsApp does.";
   return "Check WHATSAPP_PHONE_NUMBER_ID, and that the token has the permission whatsapp_business_management for it.";
 }

@@ -32,7 +32,18 @@ test.each<[string, ApiReply, string]>([
     "WHATSAPP_PHONE_NUMBER_ID",
   ],
   ["a server that is not WhatsApp", { body: "<html>" }, "WHATSAPP_API_URL"],
-])("%s fails, and the fix names the variable", async (_, reply, variable) => {
+  [
+    "a request above the limit",
+    { status: 429, body: { error: { message: "Limit hit", code: 80_007 } } },
+    "Try again later",
+  ],
+  ["a fault of WhatsApp", { status: 503, body: { error: { message: "Unavailable", code: 2 } } }, "Try again later"],
+  [
+    "a limit that WhatsApp reports with 400",
+    { status: 400, body: { error: { message: "Limit", code: 4 } } },
+    "Try again later",
+  ],
+])("%s fails, and the fix says what to do", async (_, reply, fix) => {
   const { result } = await check(reply);
-  await expect(result).rejects.toMatchObject({ code: "WHATSAPP_REFUSED", fix: expect.stringContaining(variable) });
+  await expect(result).rejects.toMatchObject({ code: "WHATSAPP_REFUSED", fix: expect.stringContaining(fix) });
 });

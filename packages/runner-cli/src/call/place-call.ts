@@ -105,7 +105,7 @@ export async function placeCall(
   } catch (error) {
     return unanswered(failureOf(error));
   }
-  const answeredAtMs = performance.now();
+  const { answeredAtMs = performance.now() } = caller;
   observer.answered?.(answeredAtMs - dialedAtMs);
   const meter = createCallMeter(answeredAtMs);
   const { end, fatalError, transcript } = await converse(caller, plan, observer, meter, signal);
@@ -185,7 +185,7 @@ async function connect(target: CallTarget, signal: AbortSignal): Promise<DialedC
   const { plugin, line, url, publicUrl, key, body, network } = target;
   const start = plugin.starts ? await requestStart(plugin.name, target, body) : undefined;
   signal.throwIfAborted();
-  const invitation: CallInvitation = { url, publicUrl, key, network, records: false, ...(start && { start }) };
+  const invitation: CallInvitation = { url, publicUrl, key, network, signal, records: false, ...(start && { start }) };
   return { caller: await line.dial(invitation), sessionId: start?.sessionId };
 }
 

@@ -53,12 +53,16 @@ export interface CallInvitation {
   readonly records?: boolean;
   /** The runner's API key, if it has one. Send it where the host requires it: without a start request, or on HTTP routes. */
   readonly key?: string | undefined;
+  /** Aborts when nobody waits for the answer anymore. A `dial` that takes long should stop then. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** One call, from the caller's side. */
 export interface Caller {
   /** Sample rate of the caller's audio, in Hz. */
   readonly sampleRate: number;
+  /** When the call was answered, as `performance.now()`, if `dial` waited for something else afterwards. Default: when it resolved. */
+  readonly answeredAtMs?: number;
   /** Sends 20 ms of audio now: mono, at `sampleRate`. Does nothing after the call. */
   sendAudio(frame: AudioFrame): void;
   /** What the caller hears: received audio is enqueued here, and cleared when the wire says so. */

@@ -91,8 +91,8 @@ export function createFakeRooms(api: LiveKitApi): FakeRooms {
   }
 
   function remove(room: string, member: Member, reason: string | undefined): void {
-    const members = membersOf(room);
-    if (members.get(member.info.identity) !== member) return;
+    const members = rooms.get(room);
+    if (members?.get(member.info.identity) !== member) return;
     members.delete(member.info.identity);
     for (const other of members.values()) other.left(member.info.identity, reason);
     if (members.size === 0) rooms.delete(room);
