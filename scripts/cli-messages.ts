@@ -21,6 +21,8 @@ interface Situation {
   readonly installed?: readonly string[];
   /** Calls a runner that listens, then stops it. Default: stops it at once. */
   readonly call?: readonly string[];
+  /** The exit code that a script may rely on. Default 0. */
+  readonly exitCode?: number;
 }
 
 const root = dirname(import.meta.dirname);
@@ -153,7 +155,7 @@ function createProject(name: string, installed: readonly string[]): string {
 }
 
 /** Runs the command without the settings of the developer, until it has ended. A runner that listens is called and stopped. */
-async function run(folder: string, { args, env = {}, call }: Situation): Promise<string> {
+async function run(folder: string, { args, env = {}, call }: Situation): Promise<{ text: string; exitCode: unknown }> {
   const own = Object.entries(process.env).filter(([name]) => !vendors.test(name));
   const program = [join(root, "packages/runner-cli/src/main.ts"), ...args];
   const options = { cwd: folder, env: { ...Object.fromEntries(own), ...env, NO_COLOR: "1" } };
@@ -167,16 +169,22 @@ async function run(folder: string, { args, env = {}, call }: Situation): Promise
       const [url] = /http:\/\/localhost:\d+/.exec(printed) ?? [];
       if (url === undefined || caller || args[0] === "call") return;
       const calling = { title: "", args: [...(call ?? []), "--url", url] };
-      caller = call ? run(folder, calling) : sleep(quietMs, "");
+      caller = call ? run(folder, calling).then(({ text }) => text) : sleep(quietMs, "");
       void caller.finally(() => child.kill("SIGINT"));
     });
   }
   const deadline = setTimeout(() => child.kill("SIGKILL"), deadlineMs);
-  await closed;
+  const [exitCode] = await closed;
   clearTimeout(deadline);
-  return `$ pipecat-runner ${args.join(" ")}\n${printed.trimEnd()}\n${(await caller) ?? ""}`;
+  const called = (await caller) ?? "";
+  return {
+    text: `$ pipecat-runner ${args.join(" ")}\n${printed.trimEnd()}\nexit code ${exitCode}\n${called}`,
+    exitCode,
+  };
 }
 
+/** The situations with another exit code than the one in the list. */
+const unexpected: string[] = [];
 busy.listen(0, "127.0.0.1");
 await once(busy, "listening");
 const { port } = busy.address() as AddressInfo;
@@ -184,11 +192,13 @@ try {
   for (const [number, situation] of situations.entries()) {
     const folder = createProject(String(number), situation.installed ?? transports);
     const args = situation.args.map((arg) => (arg === "BUSY" ? String(port) : arg));
-    const texts = await run(folder, { ...situation, args });
-    const shown = texts.replaceAll(folder, "~/bot").replaceAll(root, "~/pipecat-runner");
+    const { text, exitCode } = await run(folder, { ...situation, args });
+    if (exitCode !== (situation.exitCode ?? 0)) unexpected.push(`${situation.title}: ${exitCode}`);
+    const shown = text.replaceAll(folder, "~/bot").replaceAll(root, "~/pipecat-runner");
     console.log(`## ${situation.title}\n\n\`\`\`\n${shown}\`\`\`\n`);
   }
   console.log(messageTextsPage(findMessageTexts()));
+  if (unexpected.length > 0) throw new Error(`The exit code is not the expected one:\n${unexpected.join("\n")}`);
 } finally {
   busy.close();
   rmSync(temporary, { recursive: true });

@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { parseAst } from "vitest/node";
 
 const root: string = dirname(import.meta.dirname);
 
@@ -28,149 +29,104 @@ export function findMessageTexts(): readonly MessageText[] {
   return files.flatMap((file) => scan(file, readFileSync(join(root, file), "utf8")));
 }
 
-const starts = /new (?:Runner|RTVI|Daily)Error\(|\b(?:logger|log)\.(debug|info|warn|error)\(|\breason: (?=["`])/g;
+/** A node of the syntax tree. */
+interface Node {
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+  readonly [field: string]: unknown;
+}
+
+const isNode = (value: unknown): value is Node => typeof Object(value).type === "string";
+const childrenOf = (node: Node): readonly Node[] => Object.values(node).flat().filter(isNode);
+const allIn = (node: Node): readonly Node[] => [node, ...childrenOf(node).flatMap(allIn)];
+const listOf = (value: unknown): readonly Node[] => (Array.isArray(value) ? value.filter(isNode) : []);
+/** The name of an identifier, or of the last part of `a.b`. */
+const nameOf = (value: unknown): unknown => (isNode(value) ? (value.name ?? nameOf(value.property)) : undefined);
+const isText = ({ type, value }: Node): boolean =>
+  type === "TemplateLiteral" || (type === "Literal" && typeof value === "string");
 
 /** Finds the texts in one source file. */
 export function scan(file: string, source: string): readonly MessageText[] {
-  return [...source.matchAll(starts)].map((match) => {
-    const at = match.index + match[0].length;
-    const place = { file, line: source.slice(0, match.index).split("\n").length };
-    const resolve = (expression: string) => textsOf(expression, source, match.index);
-    if (match[0].startsWith("reason")) {
-      const object = splitList(source, objectStart(source, match.index));
-      const fixes = resolve(propertyOf(object, "fix"));
-      const texts = resolve(propertyOf(object, "reason")).filter((text) => text.includes(" "));
-      return { kind: "status", ...place, label: undefined, texts, fixes };
+  const program = parseAst(source, { lang: "ts" }) as unknown as Node;
+  const nodes = allIn(program);
+  const parents = new Map(nodes.flatMap((node) => childrenOf(node).map((child) => [child, node] as const)));
+  const placeOf = ({ start }: Node) => ({ file, line: source.slice(0, start).split("\n").length });
+  const resolve = (node: Node | undefined) => (node === undefined ? [] : textsOf(node, 0));
+
+  function textsOf(node: Node, depth: number): readonly string[] {
+    const own = stringsOf(node);
+    if (own.length > 0 || depth === 3) return own;
+    if (node.type === "AwaitExpression") return textsOf(node.argument as Node, depth);
+    if (node.type === "CallExpression") {
+      const called = nodes.find(({ type, id }) => type === "FunctionDeclaration" && nameOf(id) === nameOf(node.callee));
+      return called ? stringsOf(called.body as Node) : [];
     }
-    const parts = splitList(source, at);
-    if (match[1] !== undefined) {
-      return { kind: "log", ...place, label: match[1], texts: resolve(parts.at(-1) ?? ""), fixes: [] };
+    const { name } = (node.type === "MemberExpression" ? node.object : node) as Node;
+    return name === undefined ? [] : textsOfName(name, node, depth + 1);
+  }
+
+  /** The texts of a constant, or of the arguments of all calls of the function whose parameter it is. */
+  function textsOfName(name: unknown, inside: Node, depth: number): readonly string[] {
+    for (let scope = parents.get(inside); scope !== undefined; scope = parents.get(scope)) {
+      const declarations = listOf(scope.body).flatMap((each) => listOf(Object(each.declaration ?? each).declarations));
+      const declared = declarations.find(({ id }) => allIn(id as Node).some((each) => each.name === name));
+      if (isNode(declared?.init)) return textsOf(declared.init, depth);
+      const position = listOf(scope.params).findIndex((each) => nameOf(each.left ?? each) === name);
+      if (position < 0) continue;
+      const { id, parent = parents.get(scope) } = scope as { readonly id?: unknown; readonly parent?: Node };
+      const own = nameOf(id ?? parent?.id);
+      if (own === undefined) continue;
+      const calls = nodes.filter((each) => each.type === "CallExpression" && Object(each.callee).name === own);
+      return calls.flatMap((call) => resolveArgument(listOf(call.arguments)[position], depth));
     }
-    const [code = "", message = "", options = ""] = parts;
-    const fixes = resolve(propertyOf(splitList(options, options.indexOf("{") + 1), "fix"));
-    return { kind: "error", ...place, label: /^"(\w+)"$/.exec(code)?.[1], texts: resolve(message), fixes };
+    return [];
+  }
+
+  const resolveArgument = (node: Node | undefined, depth: number) => (node === undefined ? [] : textsOf(node, depth));
+
+  /** The strings of an expression that have several words, or the expression itself if it is a string. */
+  function stringsOf(node: Node): readonly string[] {
+    if (isText(node)) return [readable(node)];
+    const strings = (each: Node): readonly string[] =>
+      isText(each) ? [readable(each)] : childrenOf(each).flatMap(strings);
+    return strings(node).filter((text) => /\S \S/.test(text));
+  }
+
+  /** `${shownPath(file)}` becomes `{file}`. */
+  function readable({ value, quasis, expressions }: Node): string {
+    if (typeof value === "string") return value.replaceAll("\u00a0", " ");
+    const names = listOf(expressions).map(
+      ({ start, end }) => /(\w+)\W*$/.exec(source.slice(start, end))?.[1] ?? "value",
+    );
+    const parts = listOf(quasis).map((each) => String(Object(each.value).cooked));
+    return parts.map((part, index) => (index === 0 ? part : `{${names[index - 1]}}${part}`)).join("");
+  }
+
+  return nodes.flatMap((node): readonly MessageText[] => {
+    const parts = listOf(node.arguments);
+    const place = placeOf(node);
+    if (node.type === "NewExpression" && /^(?:Runner|RTVI|Daily)Error$/.test(String(nameOf(node.callee)))) {
+      const [code, message, options] = parts;
+      const fix = options && propertyOf(options, "fix");
+      const label = typeof code?.value === "string" ? code.value : undefined;
+      return [{ kind: "error", ...place, label, texts: resolve(message), fixes: resolve(fix) }];
+    }
+    if (node.type === "CallExpression" && /^log(?:ger)?$/.test(String(nameOf(Object(node.callee).object)))) {
+      const level = String(nameOf(node.callee));
+      if (!/^(?:debug|info|warn|error)$/.test(level)) return [];
+      return [{ kind: "log", ...place, label: level, texts: resolve(parts.at(-1)), fixes: [] }];
+    }
+    const reason = node.type === "ObjectExpression" ? propertyOf(node, "reason") : undefined;
+    if (reason === undefined || !isText(reason)) return [];
+    const texts = resolve(reason).filter((text) => text.includes(" "));
+    return [{ kind: "status", ...place, label: undefined, texts, fixes: resolve(propertyOf(node, "fix")) }];
   });
 }
 
-/** The value of a property in a list of properties; the name itself when it is written once for both. */
-function propertyOf(properties: readonly string[], name: string): string {
-  for (const property of properties) {
-    if (property === name) return name;
-    if (property.startsWith(`${name}:`)) return property.slice(name.length + 1).trim();
-  }
-  return "";
-}
-
-/** The position after the `{` that encloses `at`. */
-function objectStart(source: string, at: number): number {
-  let depth = 0;
-  for (let index = at; index > 0; index--) {
-    if (source[index] === "}") depth++;
-    else if (source[index] === "{" && depth-- === 0) return index + 1;
-  }
-  return 0;
-}
-
-/** The parts of a list that begins at `start`, separated by commas, up to the bracket that ends it. */
-function splitList(source: string, start: number): readonly string[] {
-  const parts: string[] = [];
-  let from = start;
-  for (let index = start; index < source.length; index++) {
-    const character = source[index] ?? "";
-    if (`"'\``.includes(character)) index = stringEnd(source, index);
-    else if ("([{".includes(character)) index = listEnd(source, index + 1);
-    else if (character === "," || ")]}".includes(character)) {
-      parts.push(source.slice(from, index).trim());
-      from = index + 1;
-      if (character !== ",") break;
-    }
-  }
-  return parts.filter((part) => part !== "");
-}
-
-/** The position of the bracket that ends a list. */
-function listEnd(source: string, start: number): number {
-  for (let index = start; index < source.length; index++) {
-    const character = source[index] ?? "";
-    if (`"'\``.includes(character)) index = stringEnd(source, index);
-    else if ("([{".includes(character)) index = listEnd(source, index + 1);
-    else if (")]}".includes(character)) return index;
-  }
-  return source.length;
-}
-
-/** The position of the quote that ends the string at `start`. */
-function stringEnd(source: string, start: number): number {
-  const quote = source[start];
-  for (let index = start + 1; index < source.length; index++) {
-    if (source[index] === "\\") index++;
-    else if (source[index] === quote) return index;
-    else if (quote === "`" && source.startsWith("${", index)) index = listEnd(source, index + 2);
-  }
-  return source.length;
-}
-
-/**
- * The texts of an expression: its strings, or those of what it names: a constant, a function of this file, or the argument of all
- * calls of the function that it is in.
- */
-function textsOf(expression: string, source: string, before: number, depth = 0): readonly string[] {
-  const own = stringsOf(expression);
-  if (own.length > 0 || depth === 3) return own;
-  const [, name = "", called] = /^(?:await )?(\w+)(\()?/.exec(expression) ?? [];
-  if (name === "") return [];
-  if (called !== undefined) {
-    const at = source.search(new RegExp(`function ${name}\\b`));
-    return at < 0 ? [] : stringsOf(source.slice(at, source.indexOf("\n}", at)));
-  }
-  // The outermost function or statement that contains the expression.
-  const start = [...source.slice(0, before).matchAll(/^[^\s})\]]/gm)].at(-1)?.index ?? 0;
-  const declarations = [
-    ...source.matchAll(
-      new RegExp(`^( *)(?:export )?(?:const|let) (?:${name}|\\[.*\\b${name}\\b.*\\])(?:: [^=]+)? =\\s`, "gm"),
-    ),
-  ];
-  const isVisible = ({ index, 1: indent }: RegExpExecArray) => indent === "" || (index >= start && index < before);
-  const nearest =
-    declarations.filter(isVisible).findLast(({ index }) => index < before || index < start) ??
-    declarations.find(({ 1: indent }) => indent === "");
-  if (nearest !== undefined) {
-    const from = nearest.index + nearest[0].length;
-    return textsOf(source.slice(from, source.indexOf(";\n", from)).trim(), source, nearest.index, depth + 1);
-  }
-  const caller = [...source.slice(0, before).matchAll(/function (\w+)\(/g)].at(-1);
-  if (caller === undefined) return [];
-  const position = splitList(source, caller.index + caller[0].length).findIndex((each) =>
-    new RegExp(`^${name}\\b`).test(each),
-  );
-  if (position < 0) return [];
-  const calls = [...source.matchAll(new RegExp(`(?<!function |\\.)\\b${caller[1]}\\(`, "g"))];
-  return calls.flatMap(({ index, 0: text }) => {
-    const argument = splitList(source, index + text.length)[position] ?? "";
-    return textsOf(argument, source, index, depth + 1);
-  });
-}
-
-/** The strings of an expression that have several words, or all of them when it is one string. */
-function stringsOf(expression: string): readonly string[] {
-  const texts: string[] = [];
-  for (let index = 0; index < expression.length; index++) {
-    if (!`"'\``.includes(expression[index] ?? "")) continue;
-    const end = stringEnd(expression, index);
-    const isWhole = index === 0 && end === expression.length - 1;
-    const text = readable(expression.slice(index + 1, end));
-    if (isWhole || /\S \S/.test(text)) texts.push(text);
-    index = end;
-  }
-  return texts;
-}
-
-/** `${shownPath(file)}` becomes `{file}`. */
-function readable(text: string): string {
-  return text
-    .replaceAll(/\$\{((?:[^{}]|\{[^{}]*\})*)\}/g, (_, value: string) => `{${/(\w+)\W*$/.exec(value)?.[1] ?? "value"}}`)
-    .replaceAll(/\\u00a0/g, " ")
-    .replaceAll(/\\(["'`\\])/g, "$1");
+function propertyOf(object: Node, name: string): Node | undefined {
+  const property = listOf(object.properties).find(({ key }) => nameOf(key) === name);
+  return isNode(property?.value) ? property.value : undefined;
 }
 
 /** The texts as Markdown: errors by code, then log lines, then status lines. */
@@ -179,7 +135,9 @@ export function messageTextsPage(all: readonly MessageText[]): string {
     const shown = all
       .filter((each) => each.kind === kind && each.texts.length > 0)
       .map((each) =>
-        [label(each), each.texts.join(" / "), each.fixes.join(" / ")].map((cell) => cell.replaceAll("|", "\\|")),
+        [label(each), [...new Set(each.texts)].join(" / "), each.fixes.join(" / ")].map((cell) =>
+          cell.replaceAll("|", "\\|"),
+        ),
       );
     return [...new Set(shown.map((cells) => `| ${cells.join(" | ")} |`))].sort().join("\n");
   };
