@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { stripVTControlCharacters } from "node:util";
-import { afterAll, expect, test, vi } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { collectTemplates } from "../build-templates.ts";
 import { createBot } from "./create-bot.ts";
 import { CancelledError } from "./prompts.ts";
@@ -18,8 +18,12 @@ const space = " ";
 const clear = "\u0015";
 const ctrlC = "\u0003";
 
+/** A key or a text, and what the terminal shows then. After Enter, that is the next question. */
+type Key = readonly [key: string, effect: string] | typeof enter | typeof ctrlC;
+const type = (text: string): Key => [text, text];
+
 /** A question, and the keys that the user presses when it appears. */
-type Answer = readonly [question: string, ...keys: readonly string[]];
+type Answer = readonly [question: string, ...keys: readonly Key[]];
 const folder: Answer = ["Folder of the new project", enter];
 const template: Answer = ["Template", enter];
 const transports: Answer = ["How callers reach the bot", enter];
@@ -41,12 +45,12 @@ async function createAt(answers: readonly Answer[], ...argv: readonly string[]) 
   });
   creating.catch(() => undefined); // the caller handles it
   for (const [question, ...keys] of answers) {
-    await vi.waitFor(() => expect(shown).toContain(question));
-    for (const key of keys) {
+    await expect.poll(() => shown).toContain(question);
+    for (const each of keys) {
+      const [key, effect] = typeof each === "string" ? [each, ""] : each;
       shown = "";
       input.write(key);
-      // A terminal shows the effect of each key before the user presses the next one.
-      await vi.waitFor(() => expect(shown).not.toBe(""));
+      await expect.poll(() => shown).toContain(effect);
     }
   }
   return creating;
@@ -66,11 +70,11 @@ test("Enter accepts each default, and the package manager is the one that runs t
 test("a user chooses everything", async () => {
   const [first, second] = catalog.transports.map(({ name }) => name);
   const project = await createAt([
-    ["Folder of the new project", ..."phones", enter],
-    ["Template", down, down, down, enter],
-    ["How callers reach the bot", space, down, space, enter],
-    ["Language", down, enter],
-    ["Package manager", down, enter],
+    ["Folder of the new project", type("phones"), enter],
+    ["Template", [down, "● gemini"], [down, "● cascade"], [down, "● echo"], enter],
+    ["How callers reach the bot", [space, `◻ ${first}`], [down, `◻ ${second}`], [space, `◼ ${second}`], enter],
+    ["Language", [down, "● JavaScript"], enter],
+    ["Package manager", [down, "● npm"], enter],
   ]);
   expect(project).toMatchObject({ name: "phones", language: "js", manager: "npm" });
   expect(project.template.name).toBe("echo");
@@ -81,8 +85,8 @@ test("a user chooses everything", async () => {
 
 test("a name that npm rejects is asked for again", async () => {
   const project = await createAt([
-    ["Folder of the new project", ..."My Bot", enter],
-    ['"My Bot" cannot be the name of a package', clear, ..."my-bot", enter],
+    ["Folder of the new project", type("My Bot"), enter],
+    ['"My Bot" cannot be the name of a package', [clear, "pipecat-bot"], type("my-bot"), enter],
     template,
     transports,
     language,
@@ -101,7 +105,7 @@ const questions = [folder, template, transports, language, manager];
 test.each(questions.map((_, index) => index))("Ctrl+C at question %i creates nothing", async (index) => {
   const answers = questions.slice(0, index + 1).map(([question], at): Answer => {
     if (at === index) return [question, ctrlC];
-    return at === 0 ? [question, ..."left", enter] : [question, enter];
+    return at === 0 ? [question, type("left"), enter] : [question, enter];
   });
   const creating = createAt(answers);
   await expect(creating).rejects.toThrow(CancelledError);
