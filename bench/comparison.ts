@@ -18,6 +18,21 @@ export interface Change extends Pick<Series, "name" | "unit"> {
 /** Changes below this are noise even if the runs do not overlap, in percent. */
 const noisePercent = 5;
 
+/** The runs of two measurements of the same version. */
+export function merge(earlier: readonly Series[], later: readonly Series[]): Series[] {
+  const added = new Map(later.map((series) => [series.name, series]));
+  const known = new Set(earlier.map(({ name }) => name));
+  return [
+    ...earlier.map((series) => ({ ...series, values: [...series.values, ...(added.get(series.name)?.values ?? [])] })),
+    ...later.filter(({ name }) => !known.has(name)),
+  ];
+}
+
+/** Whether a figure is 10 % worse or more. */
+export function isWorse(changes: readonly Change[]): boolean {
+  return changes.some(({ verdict, worsePercent }) => verdict === "worse" && worsePercent >= 10);
+}
+
 /** Compares the figures that both measurements have. */
 export function compare(before: readonly Series[], after: readonly Series[]): Change[] {
   const earlier = new Map(before.map((series) => [series.name, series]));

@@ -1,13 +1,14 @@
 /**
- * `pnpm bench [PART …] [--seconds 60] [--sessions 1,10,20,30] [--runs 1] [--json FILE] [--python]`: measures the runner's cost and
- * prints each figure, the median of all runs, beside its floor. With `--python`, also beside that of Pipecat's own runner, which it
- * installs once with pip. `pnpm bench --compare OLD NEW` compares two JSON files, and exits with 1 when a figure is 10 % worse.
+ * `pnpm bench [PART …] [--seconds 60] [--sessions 1,30,200] [--runs 1] [--json FILE] [--python]`: measures the runner's cost and
+ * prints each figure, the median of all runs, beside its floor. Each part has its own default of `--sessions`. With `--python`,
+ * measures Pipecat's own runner too, which it installs once with pip. `pnpm bench --compare OLD NEW` compares JSON files of two
+ * versions (several of one version: `a.json,b.json`), and exits with 3 when a figure is 10 % worse.
  * Uses `taskset` (Linux) to give server and callers a core each; without it, the figures mix.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { compare, formatChanges, type Series } from "./comparison.ts";
+import { compare, formatChanges, isWorse, merge, type Series } from "./comparison.ts";
 import { measureDailyBots } from "./daily-bots.ts";
 import { measureFidelity } from "./fidelity/index.ts";
 import { type Figure, formatFigures, median } from "./figures.ts";
@@ -79,15 +80,20 @@ async function measure(names: readonly string[], runs: number): Promise<Series[]
   return all;
 }
 
-function readFigures(file: string | undefined): readonly Series[] {
-  if (file === undefined) throw new Error("Name two files: pnpm bench --compare old.json new.json");
-  return (JSON.parse(readFileSync(file, "utf8")) as { readonly figures: readonly Series[] }).figures;
+/** The figures of JSON files of one version, separated by commas. */
+function readFigures(files: string | undefined): readonly Series[] {
+  if (files === undefined) throw new Error("Name the files of two versions: pnpm bench --compare old.json new.json");
+  const all = files
+    .split(",")
+    .map((file) => JSON.parse(readFileSync(file, "utf8")) as { readonly figures: readonly Series[] });
+  return all.map(({ figures }) => figures).reduce(merge, []);
 }
 
 if (values.compare) {
   const changes = compare(readFigures(positionals[0]), readFigures(positionals[1]));
   console.log(formatChanges(changes));
-  if (changes.some(({ verdict, worsePercent }) => verdict === "worse" && worsePercent >= 10)) process.exitCode = 1;
+  // Node exits with 1 after an exception.
+  if (isWorse(changes)) process.exitCode = 3;
 } else {
   const unknown = positionals.find((name) => !Object.hasOwn(parts, name));
   if (unknown !== undefined) throw new Error(`"${unknown}" is not a part. Use ${Object.keys(parts).join(", ")}.`);

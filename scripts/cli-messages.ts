@@ -21,8 +21,13 @@ interface Situation {
   readonly installed?: readonly string[];
   /** Calls a runner that listens, then stops it. Default: stops it at once. */
   readonly call?: readonly string[];
-  /** The exit code that a script may rely on. Default 0. */
+  /** The exit code that scripts rely on: of the call, if there is one. Default 0. */
   readonly exitCode?: number;
+}
+
+interface Outcome {
+  readonly text: string;
+  readonly exitCode: unknown;
 }
 
 const root = dirname(import.meta.dirname);
@@ -72,7 +77,7 @@ const situations: readonly Situation[] = [
   { title: "Start with all transports", args: ["echo.js"] },
   { title: "Start with WebRTC only", args: ["echo.js"], installed: ["runner-webrtc"] },
   { title: "Start with one phone carrier only", args: ["echo.js"], installed: ["runner-telephony-twilio"] },
-  { title: "Start without a transport", args: ["echo.js"], installed: [] },
+  { title: "Start without a transport", args: ["echo.js"], exitCode: 1, installed: [] },
   { title: "Start with one transport of several", args: ["echo.js", "-t", "twilio"] },
   { title: "Start for the network, without a key", args: ["echo.js", "--host", "0.0.0.0"] },
   { title: "Start for the network, with a key", args: ["echo.js", "--host", "0.0.0.0"], env: key },
@@ -81,59 +86,83 @@ const situations: readonly Situation[] = [
   { title: "Start without a key that the bot needs", args: ["needs-key.js"] },
   { title: "Start on Pipecat Cloud", args: ["echo.js", "--cloud", "--port", "0"] },
   { title: "A call", args: ["echo.js"], call: ["call", "websocket", "--hang-up", "2s"] },
-  { title: "A bot that throws", args: ["throws.js"], call: ["call", "websocket", "--hang-up", "2s"] },
+  { title: "A bot that throws", args: ["throws.js"], exitCode: 1, call: ["call", "websocket", "--hang-up", "2s"] },
   { title: "A bot that returns at once", args: ["returns.js"], call: ["call", "websocket", "--hang-up", "2s"] },
-  { title: "A bot without params for the transport", args: ["no-params.js"], call: ["call", "websocket"] },
+  { title: "A bot without params for the transport", args: ["no-params.js"], exitCode: 1, call: ["call", "websocket"] },
   {
     title: "A call with a wrong key",
+    exitCode: 1,
     args: ["echo.js"],
     env: key,
     call: ["call", "websocket", "--api-key", "another-key-of-16-letters"],
   },
   {
     title: "A call that does not meet an expectation",
+    exitCode: 1,
     args: ["echo.js"],
     call: ["call", "websocket", "--hang-up", "2s", "--expect", "first-audio<1ms"],
   },
   { title: "Version", args: ["--version"] },
-  { title: "No bot", args: [] },
-  ...["missing.js", "no-bot.js", "syntax.js", "import.js", "enum.ts", "common.cjs"].map((file) => ({
+  { title: "No bot", args: [], exitCode: 1 },
+  ...["missing.js", "no-bot.js", "syntax.js", "import.js", "enum.ts"].map((file) => ({
     title: `The bot's file: ${file}`,
     args: [file],
+    exitCode: 1,
   })),
-  { title: "An unknown flag", args: ["echo.js", "--prot", "1"] },
-  { title: "An unknown transport", args: ["echo.js", "-t", "webrct"] },
-  { title: "A transport that is not installed", args: ["echo.js", "-t", "vonage"], installed: ["runner-webrtc"] },
-  { title: "A flag of a package that is not installed", args: ["echo.js", "--whatsapp"], installed: [] },
+  { title: "The bot's file: common.cjs", args: ["common.cjs"] },
+  { title: "An unknown flag", args: ["echo.js", "--prot", "1"], exitCode: 1 },
+  { title: "An unknown transport", args: ["echo.js", "-t", "webrct"], exitCode: 1 },
+  {
+    title: "A transport that is not installed",
+    args: ["echo.js", "-t", "vonage"],
+    exitCode: 1,
+    installed: ["runner-webrtc"],
+  },
+  { title: "A flag of a package that is not installed", args: ["echo.js", "--whatsapp"], exitCode: 1, installed: [] },
   ...Object.values(runnerFlags).flatMap(({ flag, schema }) =>
     flag === undefined || schema === undefined
       ? []
-      : [{ title: `A wrong --${flag}`, args: ["echo.js", `--${flag}`, "?"] }],
+      : [{ title: `A wrong --${flag}`, args: ["echo.js", `--${flag}`, "?"], exitCode: 1 }],
   ),
-  { title: "A port in use", args: ["echo.js", "--port", "BUSY"] },
-  { title: "Outbound calls without a key", args: ["echo.js", "--allow-dial", "+1555"] },
-  { title: "A fleet without its package", args: ["echo.js", "--fleet", "redis://127.0.0.1:1"] },
+  { title: "A port in use", args: ["echo.js", "--port", "BUSY"], exitCode: 1 },
+  { title: "Outbound calls without a key", args: ["echo.js", "--allow-dial", "+1555"], exitCode: 1 },
+  { title: "A fleet without its package", args: ["echo.js", "--fleet", "redis://127.0.0.1:1"], exitCode: 1 },
   {
     title: "A fleet without its secret",
     args: ["echo.js", "--fleet", "redis://127.0.0.1:1"],
+    exitCode: 1,
     installed: [...transports, "runner-fleet-redis"],
   },
-  { title: "Fleet: not named", args: ["fleet"] },
-  { title: "Fleet: drain without a node", args: ["fleet", "drain", "--fleet", "redis://127.0.0.1:1"] },
-  { title: "Call: no transport", args: ["call"] },
-  { title: "Call: two sources of audio", args: ["call", "websocket", "--wav", "a.wav", "--say", "Hello."] },
-  { title: "Call: nothing listens", args: ["call", "websocket", "--url", "http://127.0.0.1:1"] },
-  { title: "Call: an unknown transport", args: ["call", "nope"] },
-  { title: "Call: not a WAV file", args: ["call", "websocket", "--wav", "not-audio.wav"] },
-  { title: "Call: a wrong expectation", args: ["call", "websocket", "--expect", "fast"] },
-  { title: "Replay: a missing file", args: ["replay", "missing.jsonl", "echo.js"] },
-  { title: "Replay: a file that is cut off", args: ["replay", "cut.jsonl", "echo.js"] },
-  { title: "Replay: an empty file", args: ["replay", "empty.jsonl", "echo.js"] },
+  { title: "Fleet: not named", args: ["fleet"], exitCode: 1 },
+  { title: "Fleet: drain without a node", args: ["fleet", "drain", "--fleet", "redis://127.0.0.1:1"], exitCode: 1 },
+  { title: "Call: no transport", args: ["call"], exitCode: 1 },
+  {
+    title: "Call: two sources of audio",
+    args: ["call", "websocket", "--wav", "a.wav", "--say", "Hello."],
+    exitCode: 1,
+  },
+  { title: "Call: nothing listens", args: ["call", "websocket", "--url", "http://127.0.0.1:1"], exitCode: 1 },
+  { title: "Call: an unknown transport", args: ["call", "nope"], exitCode: 1 },
+  { title: "Call: not a WAV file", args: ["call", "websocket", "--wav", "not-audio.wav"], exitCode: 1 },
+  { title: "Call: a wrong expectation", args: ["call", "websocket", "--expect", "fast"], exitCode: 1 },
+  { title: "Replay: a missing file", args: ["replay", "missing.jsonl", "echo.js"], exitCode: 1 },
+  { title: "Replay: a file that is cut off", args: ["replay", "cut.jsonl", "echo.js"], exitCode: 1 },
+  { title: "Replay: an empty file", args: ["replay", "empty.jsonl", "echo.js"], exitCode: 1 },
   { title: "Types", args: ["types"] },
-  { title: "Types: an argument", args: ["types", "bot.ts"] },
-  { title: "Doctor", args: ["doctor", "echo.js", "--port", "0"] },
-  { title: "Doctor: a port in use", args: ["doctor", "echo.js", "--port", "BUSY"], installed: ["runner-webrtc"] },
-  { title: "Doctor: a bot that cannot be loaded", args: ["doctor", "syntax.js", "--port", "0"], installed: [] },
+  { title: "Types: an argument", args: ["types", "bot.ts"], exitCode: 1 },
+  { title: "Doctor", args: ["doctor", "echo.js", "--port", "0"], exitCode: 1 },
+  {
+    title: "Doctor: a port in use",
+    args: ["doctor", "echo.js", "--port", "BUSY"],
+    exitCode: 1,
+    installed: ["runner-webrtc"],
+  },
+  {
+    title: "Doctor: a bot that cannot be loaded",
+    args: ["doctor", "syntax.js", "--port", "0"],
+    exitCode: 1,
+    installed: [],
+  },
 ];
 
 /** A folder with the files and the packages. */
@@ -155,32 +184,30 @@ function createProject(name: string, installed: readonly string[]): string {
 }
 
 /** Runs the command without the settings of the developer, until it has ended. A runner that listens is called and stopped. */
-async function run(folder: string, { args, env = {}, call }: Situation): Promise<{ text: string; exitCode: unknown }> {
+async function run(folder: string, { args, env = {}, call }: Situation): Promise<Outcome> {
   const own = Object.entries(process.env).filter(([name]) => !vendors.test(name));
   const program = [join(root, "packages/runner-cli/src/main.ts"), ...args];
   const options = { cwd: folder, env: { ...Object.fromEntries(own), ...env, NO_COLOR: "1" } };
   const child = spawn(process.execPath, program, { ...options, stdio: ["ignore", "pipe", "pipe"] });
   const closed = once(child, "close");
   let printed = "";
-  let caller: Promise<string> | undefined;
+  let caller: Promise<Outcome | undefined> | undefined;
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
       printed += text;
       const [url] = /http:\/\/localhost:\d+/.exec(printed) ?? [];
       if (url === undefined || caller || args[0] === "call") return;
       const calling = { title: "", args: [...(call ?? []), "--url", url] };
-      caller = call ? run(folder, calling).then(({ text }) => text) : sleep(quietMs, "");
+      caller = call ? run(folder, calling) : sleep(quietMs, undefined);
       void caller.finally(() => child.kill("SIGINT"));
     });
   }
   const deadline = setTimeout(() => child.kill("SIGKILL"), deadlineMs);
   const [exitCode] = await closed;
   clearTimeout(deadline);
-  const called = (await caller) ?? "";
-  return {
-    text: `$ pipecat-runner ${args.join(" ")}\n${printed.trimEnd()}\nexit code ${exitCode}\n${called}`,
-    exitCode,
-  };
+  const called = await caller;
+  const text = `$ pipecat-runner ${args.join(" ")}\n${printed.trimEnd()}\nexit code ${exitCode}\n${called?.text ?? ""}`;
+  return { text, exitCode: called?.exitCode ?? exitCode };
 }
 
 /** The situations with another exit code than the one in the list. */
