@@ -1,4 +1,3 @@
-import type { EventEmitter } from "node:events";
 import { join } from "node:path";
 import { createRunner } from "@pipecat-ts/runner-host";
 import plugin from "@pipecat-ts/runner-livekit/plugin";
@@ -7,6 +6,7 @@ import { createTransport } from "pipecat-runner";
 import { afterAll, afterEach, expect, test, vi } from "vitest";
 import { callCommand } from "../packages/runner-cli/src/call/call-command.ts";
 import { account, serverProgram, startLiveKitServer } from "../packages/runner-livekit/src/test/livekit-server.ts";
+import { countSdkListeners } from "../packages/runner-livekit/src/test/sdk-listeners.ts";
 
 // `pipecat-runner call livekit` against a LiveKit server. The runner is in this process.
 
@@ -47,7 +47,7 @@ test.skipIf(server === undefined)(
       return { code, ...JSON.parse(output) };
     };
     await call("--hang-up", "300ms"); // loads the SDK
-    const [before, listeners] = [await countSettledResources(), countListeners()];
+    const [before, listeners] = [await countSettledResources(), countSdkListeners()];
     const { code, answered, failed, calls } = await call("--calls", "4", "--ramp", "20/s", "--hang-up", "3s");
     expect([code, answered, failed]).toEqual([0, 4, 0]);
     for (const { levelDb, end, protocolErrors } of calls) {
@@ -60,13 +60,7 @@ test.skipIf(server === undefined)(
     const reasons = logger.lines.filter(({ message }) => message === "session ended");
     expect(new Set(reasons.map(({ fields }) => Object(fields).reason))).toEqual(new Set(["caller-left"]));
     expect(await settleResources(before, 10_000)).toEqual([]);
-    await expect.poll(countListeners).toBeLessThanOrEqual(listeners);
+    await expect.poll(countSdkListeners).toBeLessThanOrEqual(listeners);
   },
   60_000,
 );
-
-/** The listeners of the SDK's native part. Each room and each request in progress has one. */
-function countListeners(): number {
-  const { _ffiClientInstance: events } = globalThis as { readonly _ffiClientInstance?: EventEmitter };
-  return events?.listenerCount("ffi_event") ?? 0;
-}

@@ -1,4 +1,4 @@
-import { type BotCall, callBot, measureTone, silence, syllables, tone } from "@pipecat-ts/runner-testing";
+import { type BotCall, callBot, silence, syllables, tone, toneMs } from "@pipecat-ts/runner-testing";
 import { type FakeDeepgram, startFakeDeepgram } from "@pipecat-ts/runner-testing/deepgram";
 import { type FakeElevenLabs, startFakeElevenLabs } from "@pipecat-ts/runner-testing/elevenlabs";
 import { type ChatReply, type FakeChat, startFakeChat } from "@pipecat-ts/runner-testing/openai-chat";
@@ -168,7 +168,7 @@ async function heard(hz: number): Promise<void> {
 
 /** How long the caller has heard the voice `hz`, in ms. */
 function heardMs(hz: number): number {
-  return 20 * call.playout.played().filter(({ frame }) => measureTone(frame, hz) > -30).length;
+  return toneMs(call.playout.played(), hz);
 }
 
 /** What the caller's application shows of the bot's speech. */

@@ -1,6 +1,5 @@
-import { type BotCall, callBot, measureTone, silence, syllables, tone } from "@pipecat-ts/runner-testing";
+import { type BotCall, callBot, silence, syllables, tone, toneMs } from "@pipecat-ts/runner-testing";
 import { type FakeGemini, type GeminiReply, startFakeGemini } from "@pipecat-ts/runner-testing/gemini";
-import { durationMs } from "pipecat-runner";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { bot } from "./bot.ts";
 
@@ -49,7 +48,7 @@ test.each([true, false])(
     await call.say(speech(600));
     await heard(700);
     expect(call.playout.clears).toBe(1);
-    expect(heardSinceMs(500, call.playout.clearedAtMs)).toBe(0);
+    expect(heardMs(500, call.playout.clearedAtMs)).toBe(0);
     // What the application shows is what the caller heard, in whole words.
     const [shown = ""] = shownTexts();
     const heardLength = (sentence.length * heardMs(500)) / 20_000;
@@ -161,14 +160,11 @@ async function heard(hz: number): Promise<void> {
 }
 
 /** How long the caller has heard the voice `hz`, in ms. An interruption cuts the last frame. */
-function heardMs(hz: number): number {
-  return heardSinceMs(hz, 0);
-}
-
-/** How long the caller has heard the voice `hz` from a time on, in ms. */
-function heardSinceMs(hz: number, time = Number.NaN): number {
-  const played = call.playout.played().filter(({ atMs, frame }) => atMs >= time && measureTone(frame, hz) > -30);
-  return played.reduce((sum, { frame }) => sum + durationMs(frame), 0);
+function heardMs(hz: number, sinceMs = 0): number {
+  return toneMs(
+    call.playout.played().filter(({ atMs }) => atMs >= sinceMs),
+    hz,
+  );
 }
 
 /** What the caller's application shows of the bot's speech. */

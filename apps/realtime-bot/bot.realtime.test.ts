@@ -1,7 +1,6 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { type BotCall, callBot, measureTone, silence, syllables, tone } from "@pipecat-ts/runner-testing";
+import { type BotCall, callBot, silence, syllables, tone, toneMs } from "@pipecat-ts/runner-testing";
 import { type FakeOpenAI, type OpenAIReply, startFakeOpenAI } from "@pipecat-ts/runner-testing/openai";
-import { durationMs } from "pipecat-runner";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { bot } from "./bot.ts";
 
@@ -60,7 +59,7 @@ test("an interruption stops the bot, drops audio that arrives late, and tells th
   await heard(700);
 
   expect(call.playout.clears).toBe(1);
-  expect(heardSinceMs(500, call.playout.clearedAtMs)).toBe(0);
+  expect(heardMs(500, call.playout.clearedAtMs)).toBe(0);
   const truncations = lastSession().received.filter(({ type }) => type === "conversation.item.truncate");
   expect(truncations).toHaveLength(1);
   // Within one frame, and the time that frames were sent late because this machine was busy.
@@ -175,14 +174,11 @@ async function heard(hz: number): Promise<void> {
 }
 
 /** How long the caller has heard the voice `hz`, in ms. An interruption cuts the last frame. */
-function heardMs(hz: number): number {
-  return heardSinceMs(hz, 0);
-}
-
-/** How long the caller has heard the voice `hz` from a time on, in ms. */
-function heardSinceMs(hz: number, time = Number.NaN): number {
-  const played = call.playout.played().filter(({ atMs, frame }) => atMs >= time && measureTone(frame, hz) > -30);
-  return played.reduce((sum, { frame }) => sum + durationMs(frame), 0);
+function heardMs(hz: number, sinceMs = 0): number {
+  return toneMs(
+    call.playout.played().filter(({ atMs }) => atMs >= sinceMs),
+    hz,
+  );
 }
 
 /** What the caller's application shows of the bot's speech. */

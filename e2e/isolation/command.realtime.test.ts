@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/caller";
 import type { FakeCaller } from "@pipecat-ts/runner-testing";
 import { afterAll, expect, onTestFinished, test } from "vitest";
 import { send } from "../../packages/runner-core/src/caller/http.ts";
+import { childrenOf } from "../../packages/runner-gateway/src/test/proc.ts";
 import { connectCaller as connectByWebRTC } from "../../packages/runner-webrtc/src/caller.ts";
 import { connectCaller as connectByWebSocket } from "../../packages/runner-websocket/src/caller.ts";
 import { expectEcho, twilioAccount } from "../server/callers.ts";
@@ -53,7 +54,7 @@ async function startIsolated(more: NodeJS.ProcessEnv = {}) {
     printed: () => printed,
     /** Its workers so far, by process id. */
     workers(): ReadonlySet<number> {
-      if (isAlive(pid)) for (const worker of childrenOf(pid)) workers.add(worker);
+      if (isAlive(pid)) for (const worker of childrenOf(pid)) workers.add(Number(worker));
       return workers;
     },
     async started(transport: string) {
@@ -84,10 +85,6 @@ function kill(pid: number, signal: NodeJS.Signals): void {
   } catch {
     // It has ended.
   }
-}
-
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
 }
 
 function isAlive(pid: number): boolean {

@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { send } from "@pipecat-ts/runner-core/caller";
 import { WebSocket } from "ws";
+import { descriptorsOf, findProcesses } from "../../packages/runner-gateway/src/test/proc.ts";
 
 const atATime = 4;
 const firstSessions = 20;
@@ -63,8 +64,8 @@ export async function soakWorkers(sessions: number) {
 
   const holdings = (): Holdings => ({
     processes: processesOf(folder),
-    sockets: targetsOf(gateway.pid).filter((target) => target.startsWith("socket:")).length,
-    descriptors: targetsOf(gateway.pid).length,
+    sockets: descriptorsOf(gateway.pid).filter((target) => target.startsWith("socket:")).length,
+    descriptors: descriptorsOf(gateway.pid).length,
     files: readdirSync(folder, { recursive: true }).length,
   });
 
@@ -94,22 +95,5 @@ async function settled(holdings: () => Holdings): Promise<Holdings> {
 
 /** The number of processes with this temporary folder. */
 function processesOf(folder: string): number {
-  return readdirSync("/proc").filter((entry) => {
-    try {
-      return /^\d+$/.test(entry) && readFileSync(`/proc/${entry}/environ`, "utf8").includes(`TMPDIR=${folder}\0`);
-    } catch {
-      return false; // It has ended, or belongs to another user.
-    }
-  }).length;
-}
-
-/** What the descriptors of a process lead to. */
-function targetsOf(pid: number | undefined): string[] {
-  return readdirSync(`/proc/${pid}/fd`).flatMap((descriptor) => {
-    try {
-      return [readlinkSync(`/proc/${pid}/fd/${descriptor}`)];
-    } catch {
-      return []; // It is closed.
-    }
-  });
+  return findProcesses("environ", (text) => text.includes(`TMPDIR=${folder}\0`)).length;
 }

@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { WebSocket } from "ws";
+import { childrenOf, descriptorsOf, findProcesses } from "./test/proc.ts";
 import { firstMessage, startGateway } from "./test/processes.ts";
 
 /** For the gateways' sockets. */
@@ -179,48 +180,16 @@ test("sessions through one-call workers leave no process, socket, descriptor or 
 
 /** The sockets and pipes of this process. */
 function descriptors(): string[] {
-  return readdirSync("/proc/self/fd").flatMap((descriptor) => {
-    try {
-      const target = readlinkSync(`/proc/self/fd/${descriptor}`);
-      return /^(socket|pipe):/.test(target) ? [target] : [];
-    } catch {
-      return []; // The descriptor of the listing itself.
-    }
-  });
+  return descriptorsOf("self").filter((target) => /^(socket|pipe):/.test(target));
 }
 
 /** The running processes with this program, started by a worker of this test. */
 function processesNamed(name: string): string[] {
-  return readdirSync("/proc").filter((entry) => {
-    if (!/^\d+$/.test(entry)) return false;
-    try {
-      const [program, seconds] = readFileSync(`/proc/${entry}/cmdline`, "utf8").split("\0");
-      return program === name && seconds === "60" && !/^State:\tZ/m.test(readFileSync(`/proc/${entry}/status`, "utf8"));
-    } catch {
-      return false; // It has ended.
-    }
-  });
-}
-
-/** The processes that a process has started. */
-function childrenOf(pid: number | "self" = "self"): string[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean),
-  );
+  return findProcesses("cmdline", (text) => text.startsWith(`${name}\u000060\0`));
 }
 
 /** The running processes of a process group. */
 function processesOf(group: string): string[] {
-  return readdirSync("/proc").filter((entry) => {
-    if (!/^\d+$/.test(entry)) return false;
-    try {
-      // The program's name, in parentheses, may contain anything.
-      const [state, , own] = readFileSync(`/proc/${entry}/stat`, "utf8")
-        .replace(/^.*\) /s, "")
-        .split(" ");
-      return own === group && state !== "Z";
-    } catch {
-      return false; // It has ended.
-    }
-  });
+  // The program's name, in parentheses, may contain anything.
+  return findProcesses("stat", (text) => text.replace(/^.*\) /s, "").split(" ")[2] === group);
 }

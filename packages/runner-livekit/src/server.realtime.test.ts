@@ -1,4 +1,3 @@
-import type { EventEmitter } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AudioFrame } from "@pipecat-ts/audio";
 import { createTransport } from "@pipecat-ts/runner-core";
@@ -19,6 +18,7 @@ import { afterAll, describe, expect, onTestFinished, type TestContext, test } fr
 import plugin from "./plugin.ts";
 import { account, serverProgram, startLiveKitServer } from "./test/livekit-server.ts";
 import { joinRoom, type RtcCaller } from "./test/rtc-caller.ts";
+import { countSdkListeners } from "./test/sdk-listeners.ts";
 import { createToken } from "./token.ts";
 import type { LiveKitTransport } from "./transport.ts";
 
@@ -219,35 +219,29 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     }
     await call();
     await ended(fixture);
-    const [before, listeners] = [await countSettledResources(), countListeners()];
+    const [before, listeners] = [await countSettledResources(), countSdkListeners()];
     await Promise.all(Array.from({ length: 4 }, call));
     await ended(fixture);
     expect(endReasons(fixture)).toEqual(Array.from({ length: 5 }, () => "caller-left"));
     // Its connections to LiveKit would stay open for some seconds.
     await fixture.runner.close();
     expect(await settleResources(before, timeoutMs)).toEqual([]);
-    await expect.poll(countListeners, { timeout: timeoutMs }).toBeLessThanOrEqual(listeners);
+    await expect.poll(countSdkListeners, { timeout: timeoutMs }).toBeLessThanOrEqual(listeners);
     const findRooms = () => Promise.all(rooms.map((name) => shared?.rooms.findRoom(name)));
     await expect.poll(async () => (await findRooms()).filter((room) => room !== undefined)).toEqual([]);
   });
 
   test("a room that is deleted during the call leaves no listener of the SDK behind", async (context) => {
-    const before = countListeners();
+    const before = countSdkListeners();
     const fixture = await open(context);
     const caller = await fixture.call();
     await until("the bot is in the room", () => caller.room.remoteParticipants.size === 1, timeoutMs);
     await shared?.rooms.deleteRoom(caller.room.name ?? "");
     await ended(fixture);
     await caller.hangUp();
-    await expect.poll(countListeners).toBeLessThanOrEqual(before);
+    await expect.poll(countSdkListeners).toBeLessThanOrEqual(before);
   });
 });
-
-/** The listeners of the native part. Each room and each request in progress has one. */
-function countListeners(): number {
-  const { _ffiClientInstance: events } = globalThis as { readonly _ffiClientInstance?: EventEmitter };
-  return events?.listenerCount("ffi_event") ?? 0;
-}
 
 function callerToken(room: string, identity: string): string {
   const key = { key: account.apiKey, secret: account.apiSecret };

@@ -36,4 +36,5 @@ export {
   type TimerWatch,
   watchTimers,
 } from "./resources.ts";
+export { toneMs } from "./speech.ts";
 export { type RunnerCall, startRunner, type TestRunner, type TestRunnerOptions } from "./start-runner.ts";

@@ -83,6 +83,36 @@ test("the caller speaks, is silent afterwards, and hangs up after 2 s without au
   expect(figures).toMatchObject({ answerMs: 0, firstAudioMs: 300, heardMs: 1_000, gaps: 0 });
 });
 
+test("an aborted dial aborts the caller's signal, and a caller may have been answered before its dial resolved", async () => {
+  const stop = new AbortController();
+  let given: CallInvitation | undefined;
+  const aborted = place(
+    (invitation) => {
+      given = invitation;
+      return new Promise(() => undefined);
+    },
+    {},
+    stop.signal,
+  );
+  await vi.advanceTimersByTimeAsync(10);
+  expect(given?.signal?.aborted).toBe(false);
+  stop.abort();
+  expect((await aborted).failure).toMatchObject({ code: "CALL_INTERRUPTED" });
+  expect(given?.signal?.aborted).toBe(true);
+
+  const { caller } = fakeCaller();
+  const placing = place(
+    async () => {
+      const answeredAtMs = performance.now();
+      await new Promise((resolve) => setTimeout(resolve, 5_000));
+      return { ...caller, answeredAtMs };
+    },
+    { hangUpMs: 1_000 },
+  );
+  await vi.advanceTimersByTimeAsync(6_000);
+  expect((await placing).figures.answerMs).toBe(0);
+});
+
 test("--hang-up sets the duration, and keys are pressed in time", async () => {
   const { caller, keys } = fakeCaller();
   const placing = place(async () => caller, {
