@@ -81,6 +81,18 @@ test("a bot that kills, aborts, exits, fills, cuts off or blocks its process dis
   }
 });
 
+test("the only worker is replaced after its bot has cut it off", async () => {
+  await using host = await startGateway({ maxWorkers: 1 });
+  const socket = host.connect(await host.start());
+  await once(socket, "open");
+  socket.send('"disconnect"');
+  await once(socket, "message");
+  // The process ends with its only call, before the gateway kills it.
+  socket.close();
+  await expect.poll(() => host.exits()).toMatchObject([{ cause: "code", code: 0 }]);
+  await firstMessage(host.connect(await host.start()));
+});
+
 /** Sends a message every 20 ms, and measures the longest wait between two echoes. */
 function measureEcho(socket: WebSocket) {
   const echo = { sent: 0, count: 0, longestMs: 0 };
