@@ -43,6 +43,6 @@ The suite has no requirement for these mistakes, because contract version 1 does
 test("requirements are selected by their ids, or by how these begin", () => {
   const idsOf = (only?: readonly string[]) => selectRequirements(only).map(({ id }) => id);
   expect(idsOf()).toEqual(requirements.map(({ id }) => id));
-  expect(idsOf(["INTERRUPT-1", "AUDIO-IN"])).toEqual(["AUDIO-IN-1", "AUDIO-IN-2", "AUDIO-IN-3", "INTERRUPT-1"]);
+  expect(idsOf(["INTERRUPT-1", "AUDIO-IN"])).toEqual([1, 2, 3, 4].map((n) => `AUDIO-IN-${n}`).concat("INTERRUPT-1"));
   expect(() => idsOf(["AUDIO", "AUDOI"])).toThrow('"AUDOI"');
 });
