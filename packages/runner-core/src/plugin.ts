@@ -177,6 +177,10 @@ export type RouteContext = Context & {
 /** One HTTP route. Paths have the syntax of path-to-regexp 8: `/sessions/:sessionId/api/offer`, `/files/*path`. */
 export interface HttpRoute {
   readonly method: HttpMethod | readonly HttpMethod[];
+  /**
+   * To let only one caller use the URL of a session, append a secret to the session's id with a dot: 16 or more characters of
+   * `[A-Za-z0-9_-]`. `--capture` leaves it out.
+   */
   readonly path: string;
   readonly access: Access;
   /** Set it on a `carrier` route that accepts unverified requests. On a public server, the banner lists it as unauthenticated. */
@@ -225,6 +229,8 @@ export interface SocketRoute {
    * do. Must not throw.
    */
   isMedia?(message: string | Uint8Array): boolean;
+  /** Query parameters whose values are secrets, which `--capture` replaces. */
+  readonly secretParameters?: readonly string[];
 }
 
 /** The handlers of one socket. */

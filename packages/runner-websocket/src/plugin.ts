@@ -32,6 +32,7 @@ const plugin: TransportPlugin = {
       access: "caller",
       accept: (socket, request) => accept(socket, request, resumptions),
       resumes: resumptions.allows,
+      secretParameters: ["resume"],
       isMedia,
     };
     return {
