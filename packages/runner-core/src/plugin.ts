@@ -238,11 +238,15 @@ export interface SocketHandlers {
   /** One message. Text messages arrive as their UTF-8 bytes, with `isBinary` false. */
   message(data: Buffer, isBinary: boolean): void;
   /**
-   * The socket is closed. Afterwards the host reports `caller-left` for the session in `request.session`, or ends it. It does neither
-   * if this returns `"keep"`, because the caller may resume: call `Call.left` when it did not.
+   * The socket is closed. `code` is the close code of RFC 6455: 1006 means that the connection was lost. If the runner rejected the
+   * caller, it is the code with which it did.
+   *
+   * Afterwards the host reports `caller-left` for the session in `request.session`, or ends it. It does neither if this returns
+   * `"hold"`: the session stays active without a socket, because the caller may resume. Call `Call.left` when it did not. A socket
+   * whose session has been resumed on another one cannot end it.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: most handlers return nothing
-  closed?(code: number): "keep" | undefined | void;
+  closed?(code: number): "hold" | undefined | void;
 }
 
 /** An upgrade request whose socket is not open yet. */
