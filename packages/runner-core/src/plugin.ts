@@ -334,7 +334,7 @@ export interface RunnerContext {
     readonly id?: string | undefined;
     readonly ringMs?: number | undefined;
   }): Session;
-  /** The live session of this plugin with this id or alias. */
+  /** The live session of this plugin with this id or alias. `--capture` adds the request that is being handled to its capture. */
   findSession(idOrAlias: string): Session | undefined;
   /**
    * Access control for a server of the transport's own. Returns the pending session of the credential, or a new one (with

@@ -109,7 +109,7 @@ test("a session closes its current socket only, however often it was resumed", a
   const { host, open, registered, finish, endings } = await openResumable();
   await using _ = host;
   await open("first");
-  await expect.poll(() => registered.mock.calls.length, "of the media layer").toBe(1);
+  await expect.poll(() => registered.mock.calls.length).toBe(1); // The media layer's.
   for (const name of ["second", "third"]) await open(name);
   const last = await open("last");
   expect(registered).toHaveBeenCalledTimes(1);
