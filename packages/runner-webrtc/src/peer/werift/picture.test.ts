@@ -1,11 +1,11 @@
 import { systemClock } from "@pipecat-ts/runner-core";
 import { describe, expect, test } from "vitest";
 import { RtpHeader, RtpPacket, SrtpSession } from "werift";
-import type { PeerVideo } from "../peer.ts";
-import { holdKeyObjects } from "./patches/srtp-keys.ts";
 import { createVideoReceiver, type VideoReceiver } from "../../video/caller-video.ts";
 import { keyFrame, packetize } from "../../video/test/vp8-packets.ts";
 import { type Color, decodePicture, encodeKeyFrame, gridColors, type Picture } from "../../video/test/webp-picture.ts";
+import type { PeerVideo } from "../peer.ts";
+import { holdKeyObjects } from "./patches/srtp-keys.ts";
 
 // From the packets of a key frame to the picture.
 
