@@ -15,7 +15,7 @@ import {
 export const graceMs = 10_000;
 /** What the bot sends meanwhile is held, within these bounds. A message has at most as many bytes: `SocketRoute.maxPayload`. */
 const maxMessages = 50;
-export const maxHeldBytes = 1024 * 1024;
+export const maxHeldBytes: number = 1024 * 1024;
 /** How often a caller may resume: once in 2 s, and 10 times at once. */
 const resumptions = { perSecond: 0.5, burst: 10 };
 /** The closing handshake was not completed: RFC 6455 section 7.1.5. */

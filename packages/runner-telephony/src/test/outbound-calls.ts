@@ -4,7 +4,7 @@ import type { PhoneCall } from "../caller/index.ts";
 import { signAcme } from "./acme.ts";
 import { createFixture, type Fixture, type FixtureOptions } from "./fixture.ts";
 
-export const publicUrl = new URL("https://bots.example.com");
+export const publicUrl: URL = new URL("https://bots.example.com");
 export const apiKey = "a-key-of-sixteen-letters";
 export const numbers = { to: "+15550100", from: "+15550199" };
 
@@ -18,10 +18,35 @@ interface Placed {
 
 type Placing = () => Promise<{ readonly status: number; readonly body?: string }>;
 
-/** For tests of outbound calls: a carrier that places them, and what it and an app request. Call it once in a file. */
-export function useOutboundCalls() {
-  let fixture: Fixture;
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A carrier that places calls, and what it and an app request. */
+export interface OutboundCallsFixture {
+  readonly fixture: Fixture;
   /** How Acme answers the requests that place calls. */
+  placing: Placing;
+  open(options?: FixtureOptions): Promise<Runner>;
+  start(runner: Runner, body: unknown, key?: string): Promise<{ readonly status: number; readonly body: Fields }>;
+  place(runner: Runner, fields?: object, body?: unknown): Promise<Placed>;
+  /** A request of Acme's, signed unless `key` is wrong. */
+  report(
+    runner: Runner,
+    url: URL,
+    fields: Readonly<Record<string, string>>,
+    key?: string,
+  ): Promise<{ readonly status: number; readonly text: string }>;
+  describeSession(runner: Runner, id: string, key?: string): Promise<Fields>;
+  /** The carrier requests the document of an answered call, and opens its socket. */
+  pickUp(runner: Runner, placed: Placed, callId?: string): Promise<PhoneCall>;
+  /** The reasons in the log. */
+  endings(): unknown[];
+  /** The paths of the calls that were canceled. */
+  cancels(): string[];
+}
+
+/** Opens and closes the fixture around each test of a file. */
+export function useOutboundCalls(): OutboundCallsFixture {
+  let fixture: Fixture;
   let placing: Placing;
   let calls: number;
   beforeEach(async () => {
@@ -53,7 +78,6 @@ export function useOutboundCalls() {
     return { sessionId: String(reply.body.sessionId), answer, status, request };
   }
 
-  /** A request of Acme's, signed unless `key` is wrong. */
   async function report(runner: Runner, url: URL, fields: Readonly<Record<string, string>>, key = "a key") {
     const body = new URLSearchParams(fields);
     const response = await fetch(new URL(url.pathname, runner.url), {
@@ -70,12 +94,10 @@ export function useOutboundCalls() {
     return { status: response.status, ...((await response.json()) as Readonly<Record<string, unknown>>) };
   }
 
-  /** The carrier requests the document of an answered call, and opens its socket. */
   function pickUp(runner: Runner, { answer }: Placed, callId = "A1"): Promise<PhoneCall> {
     return fixture.phone.call({ at: runner.url, publicUrl, path: answer.pathname, callId });
   }
 
-  /** The reasons in the log. */
   const endings = () =>
     fixture.logger.lines.flatMap(({ message, fields }) => (message === "session ended" ? [fields.reason] : []));
   const cancels = () => fixture.api.requests.flatMap(({ method, path }) => (method === "DELETE" ? [path] : []));
@@ -90,6 +112,13 @@ export function useOutboundCalls() {
     set placing(answer: Placing) {
       placing = answer;
     },
-    ...{ open, start, place, report, describeSession, pickUp, endings, cancels },
+    open,
+    start,
+    place,
+    report,
+    describeSession,
+    pickUp,
+    endings,
+    cancels,
   };
 }
