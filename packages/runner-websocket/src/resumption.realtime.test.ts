@@ -16,8 +16,8 @@ import plugin from "./plugin.ts";
 
 const secret = "a-secret-of-22-letters";
 
-/** A runner whose bots play back what they receive, and a caller that may resume with `query`. */
-async function open(options: Partial<RunnerOptions> = {}, query = `?resume=${secret}`) {
+/** A runner whose bots play back what they receive, and return after `staying`; and a caller that may resume with `query`. */
+async function open(options: Partial<RunnerOptions> = {}, query = `?resume=${secret}`, staying?: Promise<void>) {
   const logger = createRecordingLogger();
   const transports: Transport[] = [];
   const left: string[] = [];
@@ -27,6 +27,7 @@ async function open(options: Partial<RunnerOptions> = {}, query = `?resume=${sec
       transports.push(transport);
       transport.on("clientDisconnected", (reason) => void left.push(reason));
       await transport.input.pipeTo(transport.output);
+      await staying;
     },
     plugins: [plugin],
     host: "127.0.0.1",
@@ -132,6 +133,17 @@ test("a secret that could be guessed is rejected", async () => {
   const { caller, transports } = await open({}, "?resume=1234");
   expect(await caller.closed).toEqual({ code: 1008, reason: "REQUEST_INVALID" });
   expect(transports).toEqual([]);
+});
+
+test("a caller that lost its connection cannot return after the bot has closed the call, while the bot still runs", async () => {
+  const staying = Promise.withResolvers<void>();
+  const { caller, connect, transports, logged, ended } = await open({}, undefined, staying.promise);
+  caller.drop();
+  await until("the loss is noticed", () => logged("caller lost its connection"), 5_000);
+  await transports[0]?.close();
+  await expect(connect()).rejects.toMatchObject({ status: 409, code: "SESSION_NOT_PENDING" });
+  staying.resolve();
+  expect(await ended()).toBe("bot-finished");
 });
 
 test("a call on the bare path, whose caller cannot resume, ends with its connection", async () => {
