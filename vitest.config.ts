@@ -17,13 +17,9 @@ const patient = {
   expect: { poll: { timeout: 10_000 } },
   globalSetup: "./e2e/build-client.ts",
 };
-/**
- * Audio that is late because another program uses the processor counts as a gap. A file uses half a core most of the time: two run
- * at once if two cores are idle when the tests start, otherwise one.
- */
+/** Audio that is late because another program uses the processor counts as a gap. */
 const timed = {
   ...patient,
-  maxWorkers: (await countIdleCores()) > 1.5 ? 2 : 1,
   ...(chromium !== undefined && { env: { PIPECAT_CHROMIUM: chromium } }),
 };
 
@@ -45,9 +41,27 @@ export default defineConfig({
       },
       // More files than cores: they wait most of the time.
       { test: { ...patient, name: "slow", include: [slow], maxWorkers: 4, sequence: { groupOrder: 1 } } },
-      { test: { ...timed, name: "realtime", include: [realtime], sequence: { groupOrder: 2 } } },
-      // One browser call at a time in each file: several of them need more than two cores.
-      { test: { ...timed, name: "browser", include: [browser], maxConcurrency: 1, sequence: { groupOrder: 2 } } },
+      // A file needs half a core most of the time: two run at once if two cores are idle when the tests start.
+      {
+        test: {
+          ...timed,
+          name: "realtime",
+          include: [realtime],
+          maxWorkers: (await countIdleCores()) > 1.5 ? 2 : 1,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      // One browser call at a time: several of them need more than two cores.
+      {
+        test: {
+          ...timed,
+          name: "browser",
+          include: [browser],
+          fileParallelism: false,
+          maxConcurrency: 1,
+          sequence: { groupOrder: 3 },
+        },
+      },
     ],
   },
 });

@@ -7,7 +7,7 @@ import { answerParent } from "./children.ts";
 const frameMs = 20;
 const tone = Int16Array.from({ length: 160 }, (_, n) => 3_000 * Math.sin((2 * Math.PI * 400 * n) / 8_000));
 const payload = Buffer.from(encodeMulaw(tone)).toString("base64");
-const beforePayload = '"payload":"';
+const payloadKey = '"payload":';
 /** The duration of base64 text, at 8 bytes per ms. */
 const payloadMs = (characters: number) => (characters * 3) / 4 / 8;
 const sockets: { readonly socket: WebSocket; readonly streamSid: string; chunk: number }[] = [];
@@ -19,10 +19,12 @@ async function connect(urls: readonly string[]): Promise<void> {
     const id = String(sockets.length).padStart(32, "0");
     const streamSid = `MZ${id}`;
     socket.on("message", (data: Buffer) => {
-      const begin = data.indexOf(beforePayload);
-      if (begin >= 0)
-        receivedMs += payloadMs(data.indexOf('"', begin + beforePayload.length) - begin - beforePayload.length);
-      else if (data.includes('"mark"')) socket.send(data);
+      const key = data.indexOf(payloadKey);
+      if (key >= 0) {
+        // Python writes a space before the value.
+        const begin = data.indexOf('"', key + payloadKey.length) + 1;
+        receivedMs += payloadMs(data.indexOf('"', begin) - begin);
+      } else if (data.includes('"mark"')) socket.send(data);
     });
     await once(socket, "open");
     const start = {

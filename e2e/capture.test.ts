@@ -172,6 +172,32 @@ test.each([false, true])(
   },
 );
 
+test("a capture does not contain the secret of a caller that resumes, and its replay resumes", async () => {
+  const { runner, file } = await startCapturing({});
+  const { reply } = await requestStart("websocket", { url: runner.url });
+  const secret = "Resume-secret_of_30_characters";
+  const url = `${String(reply.wsUrl)}?resume=${secret}`;
+  const first = await connectCaller(url);
+  first.sendMessage({ count: 1, again: secret });
+  const second = await connectCaller(url);
+  await first.closed;
+  second.sendMessage({ count: 2 });
+  await second.hangUp();
+  const captured = await file();
+  const { events } = await readCapture(captured);
+  const urls = events.flatMap((event) => (event.type === "open" ? [event.url.split("?")[1]] : []));
+  const replacement = `redacted${"-".repeat(secret.length - 8)}`;
+  expect(urls).toEqual([`resume=${replacement}`, `resume=${replacement}`]);
+  expect(readFileSync(captured, "utf8")).not.toContain(secret);
+  const binary = events.flatMap((event) => (event.type === "message" && event.base64 ? [event.base64] : []));
+  expect(binary.map((base64) => Buffer.from(base64, "base64").toString()).join("")).not.toContain(secret);
+  const result = await replay(captured, { bot: echo, plugins: [websocket as never] });
+  expect(result.events.filter(({ type }) => type === "message")).toMatchObject([
+    { message: { count: 1 } },
+    { message: { count: 2 } },
+  ]);
+});
+
 test("binary app messages are captured without audio, secrets and numbers, and replayed over the wire", async () => {
   const { runner, file } = await startCapturing({});
   const { sessionId, reply } = await requestStart("websocket", { url: runner.url }, { plan: "gold" });
@@ -195,7 +221,7 @@ test("binary app messages are captured without audio, secrets and numbers, and r
   expect(result.events).toMatchObject([
     { type: "started", transport: "websocket", body: { plan: "gold" } },
     { type: "connected" },
-    { type: "message", message: { token: "redacted***", phone: expect.stringMatching(/^\+1555010\d{6}$/) } },
+    { type: "message", message: { token: "redacted---", phone: expect.stringMatching(/^\+1555010\d{6}$/) } },
     { type: "message", message: { count: 2 } },
     { type: "disconnected", reason: "caller-left" },
     { type: "ended", reason: "caller-left" },

@@ -147,6 +147,15 @@ describe("Helm chart", () => {
     });
   });
 
+  test("KEDA counts the sessions of this release only, by a label that the PodMonitor sets, and adds a pod at one or more", () => {
+    const [, query = "", threshold = ""] = /query: (.+)\n +threshold: (.+)\n/.exec(text) ?? [];
+    expect(query).toContain('app_kubernetes_io_instance="{{ .Release.Name }}"');
+    expect(query).not.toContain("=~");
+    expect(text).toContain("podTargetLabels: [app.kubernetes.io/instance]");
+    expect(text).toContain("app.kubernetes.io/instance: {{ .Release.Name }}");
+    expect(threshold).toMatch(/^\{\{ max 1 \(/);
+  });
+
   const hasHelm = spawnSync("helm", ["version"]).status === 0;
 
   describe.runIf(hasHelm)("rendered by helm", () => {
@@ -183,7 +192,10 @@ describe("Helm chart", () => {
       );
       const more = ["NetworkPolicy", "PodMonitor", "ScaledObject", "UDPRoute"];
       expect(kinds).toEqual(["Deployment", "PodDisruptionBudget", "Service", ...more].sort());
-      expect(of("ScaledObject").triggers[0].metadata.threshold).toBe(String(0.7 * values.maxSessions));
+      const { query, threshold } = of("ScaledObject").triggers[0].metadata;
+      expect(threshold).toBe(String(0.7 * values.maxSessions));
+      const [, release] = /app_kubernetes_io_instance="(.+)"/.exec(query) ?? [];
+      expect(release).toBe(of("Deployment").template.metadata.labels["app.kubernetes.io/instance"]);
       expect(of("Deployment").replicas).toBeUndefined();
       const { hostNetwork, containers } = of("Deployment").template.spec;
       expect(hostNetwork).toBeUndefined();

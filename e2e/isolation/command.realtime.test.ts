@@ -114,12 +114,16 @@ test("calls over sockets, phone and WebRTC survive a reload and the death of the
     (await send(host.url("/api/offer"), { ...candidates, body: { pc_id: "unknown", candidates: [] } })).status,
   ).toBe(404);
   callers.push(webrtc);
+  const resumable = `${(await host.started("websocket")).wsUrl}?resume=a-secret-of-22-letters`;
+  const lost = await connectByWebSocket(resumable);
 
   const old = new Set(host.workers());
   kill(host.pid, "SIGHUP");
   await expect.poll(host.printed, { timeout: 30_000 }).toContain("bot reloaded");
   const { wsUrl = "" } = await host.started("websocket");
   callers.push(await connectByWebSocket(wsUrl));
+  lost.drop();
+  callers.push(await connectByWebSocket(resumable));
   expect([...host.workers()].some((worker) => !old.has(worker))).toBe(true);
   await Promise.all(callers.map(expectEcho));
 

@@ -60,7 +60,7 @@ export default createTelephonyPlugin<SignalWireOptions>({
   },
   api: {
     isReady: ({ projectId, apiToken, spaceUrl }) => [projectId, apiToken, spaceUrl].every((text) => text !== undefined),
-    fix: "Set SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN and SIGNALWIRE_SPACE_URL.",
+    fixes: ["Set SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN and SIGNALWIRE_SPACE_URL."],
     hangUp: (call, options) => ({
       ...api.hangUp(call, twilioOptions(options)),
       isDone: ({ status }) => status === 404,

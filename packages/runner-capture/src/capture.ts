@@ -157,8 +157,10 @@ function written(event: WireEvent, redactor: Trace["redactor"], keepsMedia: bool
         durationMs: round(event.durationMs),
       };
     }
-    case "open":
-      return { ...event, url: redactor.url(event.url) };
+    case "open": {
+      const { secrets, url, ...rest } = event;
+      return { ...rest, url: redactor.url(url, secrets) };
+    }
     case "message": {
       const { data, isMedia, ...rest } = event;
       if (isMedia && !keepsMedia) return { ...rest, mediaBytes: data.length };

@@ -4,17 +4,17 @@ import { createRedactor } from "./redact.ts";
 test("a secret is known from the name of its field, and is replaced wherever it occurs later", () => {
   const { text, url } = createRedactor([], "5f");
   expect(text('{"iceServers": [{"credential": "s3cr3t/word"}]}')).toBe(
-    '{"iceServers": [{"credential": "redacted***"}]}',
+    '{"iceServers": [{"credential": "redacted---"}]}',
   );
-  expect(text("the word is s3cr3t/word")).toBe("the word is redacted***");
+  expect(text("the word is s3cr3t/word")).toBe("the word is redacted---");
   expect(text('{"again":"s3cr3t\\/word"}')).not.toContain("s3cr3t");
   expect(url("/ws?api_key=abcdefgh&plan=gold")).toBe("/ws?api_key=redacted&plan=gold");
-  expect(text("Token=abc-def-ghi&Plan=gold")).toBe("Token=redacted***&Plan=gold");
+  expect(text("Token=abc-def-ghi&Plan=gold")).toBe("Token=redacted---&Plan=gold");
 });
 
 test("the runner's own secrets are replaced, also in URLs and after Bearer", () => {
   const { text, url } = createRedactor(["key+with=signs"], "5f");
-  expect(text("x key+with=signs x")).toBe("x redacted****** x");
+  expect(text("x key+with=signs x")).toBe("x redacted------ x");
   expect(url("/?a=key%2Bwith%3Dsigns")).not.toContain("signs");
   expect(text("Authorization: Bearer whatever-it-is")).toBe("Authorization: Bearer redacted");
 });
@@ -35,6 +35,8 @@ test("a token becomes the id of its session, which is kept, and an ICE password 
   expect(text(JSON.stringify({ token }))).toBe('{"token":"5f-session"}');
   expect(url(`/ws/${token}`)).toBe("/ws/5f-session");
   expect(url(`/ws/5f.1700000000.${"a".repeat(43)}?x=1`)).toBe("/ws/5f?x=1");
+  expect(url(`/acme/status/5f-session.${"a".repeat(22)}`), "a transport's secret").toBe("/acme/status/5f-session");
+  expect(url("/client/5f-session.js")).toBe("/client/5f-session.js");
   expect(text(JSON.stringify({ sdp: "a=ice-ufrag:ab\r\na=ice-pwd:abcdef\r\n" }))).toBe(
     JSON.stringify({ sdp: "a=ice-ufrag:ab\r\na=ice-pwd:redacted\r\n" }),
   );
@@ -46,7 +48,7 @@ test("bytes keep their length, and those that are not text", () => {
   const result = bytes(message);
   expect(result).toHaveLength(message.length);
   expect(result.subarray(0, 3)).toEqual(message.subarray(0, 3));
-  expect(result.toString("latin1")).toContain('{"token":"redacted**"}');
+  expect(result.toString("latin1")).toContain('{"token":"redacted--"}');
 });
 
 test("a text with more numbers than are kept is replaced as a whole", () => {
@@ -58,7 +60,7 @@ test("a text with more numbers than are kept is replaced as a whole", () => {
 test("all of an object with a secret's name is secret", () => {
   const { text } = createRedactor([], "5f");
   expect(text('{"apiKeys":{"openai":"sk-12345678"},"credentials":[{"value":"abcdefgh"}]}')).toBe(
-    '{"apiKeys":{"openai":"redacted***"},"credentials":[{"value":"redacted"}]}',
+    '{"apiKeys":{"openai":"redacted---"},"credentials":[{"value":"redacted"}]}',
   );
 });
 

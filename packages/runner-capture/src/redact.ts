@@ -7,8 +7,8 @@ import { parseJson } from "@pipecat-ts/runner-core";
 export interface Redactor {
   /** Text of the wire: JSON, a form, XML, SDP or anything else. */
   text(text: string): string;
-  /** Path and query. A token of the runner becomes the id of its session. */
-  url(url: string): string;
+  /** Path and query, with the secrets in it. A token of the runner becomes the id of its session. */
+  url(url: string, secrets?: readonly string[]): string;
   /** A binary message that may contain JSON. */
   bytes(bytes: Uint8Array): Buffer;
 }
@@ -36,9 +36,9 @@ const bearer = /(bearer\s+)[^\s"\\]{6,}/gi;
  */
 export function createRedactor(secrets: readonly string[], sessionId: string): Redactor {
   const learned = new Map<string, { readonly pattern: RegExp; replacement(length: number): string }>();
-  /** The secret in the URLs of an outbound call's callbacks. */
-  const callbackSecret = new RegExp(`(?<=${escapePattern(sessionId)})\\.[\\w-]{22}(?![\\w-])`, "g");
-  const withoutTokens = (text: string) => text.replace(tokenEnding, "").replace(callbackSecret, "");
+  /** What a transport appends to the session's id: see `HttpRoute.path`. */
+  const appendedSecret = new RegExp(`(?<=${escapePattern(sessionId)})\\.[\\w-]{16,}`, "g");
+  const withoutTokens = (text: string) => text.replace(tokenEnding, "").replace(appendedSecret, "");
   let isFull = false;
   /** Whether the current text has a secret that is too long to be learned. */
   let hasLongSecret = false;
@@ -56,7 +56,8 @@ export function createRedactor(secrets: readonly string[], sessionId: string): R
     const inJson = JSON.stringify(value).slice(1, -1);
     const spellings = new Set([value, encodeURIComponent(value.toWellFormed()), inJson, inJson.replaceAll("/", "\\/")]);
     const pattern = new RegExp([...spellings].map(escapePattern).join("|"), "g");
-    learned.set(value, { pattern, replacement: (length) => "redacted".padEnd(length, "*").slice(0, length) });
+    // A replay sends it instead: these characters are valid in secrets of every kind.
+    learned.set(value, { pattern, replacement: (length) => "redacted".padEnd(length, "-").slice(0, length) });
   }
 
   /** The same number gets the same replacement, in the range that is reserved for fiction. */
@@ -107,7 +108,8 @@ export function createRedactor(secrets: readonly string[], sessionId: string): R
       else if (/^[^\s<>{}]+=/.test(text)) learnFromForm(text);
       return replaceLearned(text).replace(icePassword, "$1redacted").replace(bearer, "$1redacted");
     },
-    url(original) {
+    url(original, secrets = []) {
+      for (const secret of secrets) learnSecret(secret);
       const url = withoutTokens(original);
       learnFromForm(url.split("?").slice(1).join("?"));
       return replaceLearned(url);

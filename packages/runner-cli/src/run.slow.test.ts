@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -119,6 +119,7 @@ test("a former name of a transport selects it, with a warning", async () => {
 test("--direct runs one bot without a server, until it returns or SIGINT arrives", async () => {
   const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": printingBot });
   const direct = startProgram(folder, [bin, "-d", "--no-fake-loud"]);
+  const other = startProgram(folder, [bin, "-d", "-t", "webrtc"]);
   expect(await direct.ended).toBe(0);
   expect(direct.stderr).toMatch(
     /^evaluated\ncalled {"body":{"direct":true,.*"cliArgs":{"direct":true,"fakeLoud":false}.*\n$/,
@@ -135,7 +136,6 @@ test("--direct runs one bot without a server, until it returns or SIGINT arrives
   expect(await interrupted.ended).toBe(0);
   expect(interrupted.stderr).toContain("leaves");
 
-  const other = startProgram(folder, [bin, "-d", "-t", "webrtc"]);
   expect(await other.ended).toBe(1);
   expect(other.stderr).toContain('The transport "webrtc" is not installed.');
 });
@@ -187,122 +187,6 @@ test("--help groups the flags by transport and --version prints the version", as
   expect(version.stdout).toMatch(/^pipecat-runner\/\d+\.\d+\.\d+ \S+ node-v\d+\.\d+\.\d+\n$/);
 });
 
-const moodyBot = `
-import { main } from "pipecat-runner";
-console.log("evaluated");
-export const options = {
-  mood: { flag: "mood", env: "MOOD", default: "fine", description: "How the bot feels", schema: { type: "string" } },
-  volume: { flag: "volume", description: "How loud", schema: { type: "integer", minimum: 0, maximum: 11 } },
-  key: { env: "MOOD_KEY", description: "Only from the environment", secret: true, schema: { type: "string" } },
-  loud: { flag: "loud", description: "Whether it shouts", schema: { type: "boolean" } },
-};
-export function bot({ cliArgs, body }) {
-  console.log("called " + JSON.stringify({ cliArgs, body }));
-}
-await main(import.meta);
-`;
-
-/** Starts a bot and calls it once without a body. Resolves to its `args.cliArgs`. */
-async function given(folder: string, argv: readonly string[], env: Record<string, string> = {}): Promise<unknown> {
-  const program = startProgram(folder, [bin, ...argv, "--port", "0"], env);
-  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
-  await call(url);
-  const [, facts = ""] = await program.printed(/called (.+)\n/);
-  program.signal("SIGINT");
-  expect(await program.ended).toBe(0);
-  return JSON.parse(facts).cliArgs;
-}
-
-test("a bot's own options are flags and variables, and args.cliArgs has their values", async () => {
-  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": moodyBot });
-  const [flags, defaults, named] = await Promise.all([
-    given(folder, ["--mood", "sad", "--volume", "11", "--loud"], { MOOD_KEY: "k", MOOD: "from-variable" }),
-    given(folder, [], { MOOD: "from-variable" }),
-    given(folder, ["--volume", "3", "bot.js"]),
-  ]);
-  expect(flags).toEqual({ port: 0, mood: "sad", volume: 11, loud: true, key: "k" });
-  expect(defaults).toEqual({ port: 0, mood: "from-variable" });
-  expect(named).toEqual({ port: 0, mood: "fine", volume: 3 });
-
-  const wrong = startProgram(folder, [bin, "--volume", "12"]);
-  const unknown = startProgram(folder, [bin, "--mod", "sad"]);
-  const misplaced = startProgram(folder, [bin, "--loud", "other.js"]);
-  expect(await Promise.all([wrong.ended, unknown.ended, misplaced.ended])).toEqual([1, 1, 1]);
-  expect(wrong.stderr).toMatch(/^evaluated\nerror: --volume.*"12".*whole number from 0 to 11\.\n$/);
-  expect(unknown.stderr).toMatch(/--mod is not a flag\. Did you mean --mood\?/);
-  expect(misplaced.stderr).toMatch(
-    /The bot "other\.js" follows a flag of its own\. Name the bot first: pipecat-runner other\.js/,
-  );
-});
-
-test("types writes the types of the transports, and each start updates them, also that of `node bot.js`", async () => {
-  const bot = 'import { main } from "pipecat-runner"; export function bot() {} await main(import.meta);';
-  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": bot });
-  const file = join(folder, "pipecat-env.d.ts");
-  const types = startProgram(folder, [bin, "types"]);
-  expect(await types.ended).toBe(0);
-  expect(types.stdout).toBe("pipecat-env.d.ts now imports the types of fake-transport\n");
-  const help = startProgram(folder, [bin, "types", "--help"]);
-  expect(await help.ended).toBe(0);
-  expect(help.stdout).toMatch(/^Usage: pipecat-runner types\n/);
-  const written = readFileSync(file, "utf8");
-  for (const program of [bin, "bot.js"]) {
-    writeFileSync(file, "outdated");
-    const runner = startProgram(folder, [program, "--port", "0"]);
-    await runner.printed(/calls at once/);
-    expect(readFileSync(file, "utf8")).toBe(written);
-    runner.signal("SIGINT");
-    expect(await runner.ended).toBe(0);
-  }
-});
-
-test("a bot starts without a required option, and the banner names it", async () => {
-  const bot = `
-    export const options = { key: { env: "MOOD_KEY", description: "Key of moods", required: true, schema: { type: "string" } } };
-    export function bot() {}`;
-  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": bot });
-  const without = startProgram(folder, [bin, "--port", "0"]);
-  const complete = startProgram(folder, [bin, "--port", "0"], { MOOD_KEY: "k" });
-  await without.printed(/MOOD_KEY is not set: Key of moods\..*\n {2}→ Add MOOD_KEY=<value> to \.env\.\n/);
-  await complete.printed(/calls at once/);
-  for (const program of [without, complete]) program.signal("SIGINT");
-  expect(await Promise.all([without.ended, complete.ended])).toEqual([0, 0]);
-  expect(complete.stderr).not.toContain("MOOD_KEY");
-});
-
-test("--help does not run the bot, unless the bot is the program", async () => {
-  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": moodyBot });
-  const command = startProgram(folder, [bin, "--help"]);
-  const program = startProgram(folder, ["bot.js", "--help"]);
-  expect(await Promise.all([command.ended, program.ended])).toEqual([0, 0]);
-  expect(command.stdout).not.toMatch(/evaluated|--mood/);
-  expect(command.stdout).toContain("--help does not run the bot");
-  expect(program.stdout).toMatch(
-    /\nBot:\n {6}--mood <value> +How the bot feels\s+\[default fine, MOOD\]\n {6}--volume <value> /,
-  );
-});
-
-test("pipecat-runner.config may declare options, and --help lists them", async () => {
-  const folder = createProject({
-    "package.json": manifestWithTransport,
-    "pipecat-runner.config.js": `export default { options: { tone: { flag: "tone", default: "low", description: "Its tone", schema: { type: "string" } } } };`,
-    "bot.js": moodyBot,
-  });
-  expect(await given(folder, ["--tone", "high"])).toEqual({ port: 0, tone: "high", mood: "fine" });
-  const help = startProgram(folder, [bin, "--help"]);
-  expect(await help.ended).toBe(0);
-  expect(help.stdout).toMatch(/\nBot:\n {6}--tone <value> +Its tone/);
-});
-
-test("a bot that cannot be loaded is reported before its unknown flags, and --help works without it", async () => {
-  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": "export const bot = ]" });
-  const run = startProgram(folder, [bin, "--mood", "sad"]);
-  const help = startProgram(folder, [bin, "--help"]);
-  expect(await Promise.all([run.ended, help.ended])).toEqual([1, 0]);
-  expect(run.stderr).toMatch(/^error: bot\.js:1: /);
-  expect(help.stdout).toContain("--port");
-});
-
 test("--runner-body is the body for callers without one, and --folder serves files", async () => {
   const folder = createProject({
     "package.json": manifestWithTransport,
@@ -313,11 +197,11 @@ test("--runner-body is the body for callers without one, and --folder serves fil
   });
   const argv = [bin, "--port", "0", "--runner-body", "body.json", "-f", "out"];
   const program = startProgram(folder, argv);
+  const withYaml = startProgram(folder, [bin, "--port", "0", "--runner-body", "body.yaml"]);
   const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
   await fetch(new URL("/start", url), { method: "POST", body: '{"transport": "fake"}' });
   await program.printed(/body .*"user":"anna"/);
   expect(await (await fetch(new URL("/files/a.txt", url))).text()).toBe("hello");
-  const withYaml = startProgram(folder, [bin, "--port", "0", "--runner-body", "body.yaml"]);
   const [, yamlUrl = ""] = await withYaml.printed(/(http:\/\/localhost:[1-9]\d*)/);
   await fetch(new URL("/start", yamlUrl), { method: "POST", body: '{"transport": "fake"}' });
   await withYaml.printed(/body .*"user":"anna","friends":\["anna"\]/);
@@ -330,91 +214,4 @@ test("--runner-body is the body for callers without one, and --folder serves fil
   expect(await Promise.all([broken.ended, missing.ended])).toEqual([1, 1]);
   expect(broken.stderr).toMatch(/--runner-body: body\.json:1:2 cannot be read: /);
   expect(missing.stderr).toMatch(/--downloads-folder.*"nowhere"/);
-});
-
-/** Fails as its caller asks, or waits for its abort signal. SIGUSR2 causes errors outside every session. */
-const failingBot = `
-export function bot({ body, signal, sessionId }) {
-  if (body.fail === "timer") setTimeout(() => { throw new Error("in a timer"); }, 1);
-  if (body.fail === "promise") setTimeout(() => void Promise.reject(new Error("in a promise")), 1);
-  if (body.fail === "late") return void setTimeout(() => void Promise.reject(new Error("after its end")), 50);
-  console.log("running " + sessionId);
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(console.log("stopped " + sessionId))));
-}
-const failures = [() => void Promise.reject(new Error("a rejection outside sessions")), () => { throw new Error("an exception outside sessions"); }];
-process.on("SIGUSR2", () => failures.shift()());
-`;
-
-/** Starts the bot above and answers where it listens. */
-async function start() {
-  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": failingBot });
-  const program = startProgram(folder, [bin, "--port", "0"]);
-  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
-  return { program, url };
-}
-
-/** The log lines of a session. */
-function logOf(stdout: string, session: string): readonly Record<string, unknown>[] {
-  const lines = stdout.split("\n").filter((line) => line.startsWith("{"));
-  return lines.map((line) => JSON.parse(line)).filter((line) => line.session === session);
-}
-
-test("an uncaught error ends its session only; outside every session it ends the program with 1", async () => {
-  const { program, url } = await start();
-  const healthy = await call(url);
-  await program.printed(new RegExp(`running ${healthy}`));
-
-  for (const [fail, message] of Object.entries({ timer: "in a timer", promise: "in a promise" })) {
-    const session = await call(url, { fail });
-    await program.printed(new RegExp(`stopped ${session}`));
-    await program.printed(new RegExp(`"session":"${session}".*bot-failed`));
-    expect(JSON.stringify(logOf(program.stdout, session))).toContain(message);
-  }
-  const late = await call(url, { fail: "late" });
-  await program.printed(new RegExp(`"session":"${late}".*after its end`));
-
-  program.signal("SIGUSR2");
-  await program.printed(/a rejection outside sessions/);
-  expect(program.stderr).not.toContain(`stopped ${healthy}`);
-
-  program.signal("SIGUSR2");
-  await program.printed(/an exception outside sessions/);
-  await program.printed(new RegExp(`stopped ${healthy}`));
-  expect(await program.ended).toBe(1);
-});
-
-test("an uncaught exception outside the session of --direct ends the program with 1", async () => {
-  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": failingBot });
-  const program = startProgram(folder, [bin, "--direct"]);
-  await program.printed(/running/);
-  program.signal("SIGUSR2");
-  await program.printed(/a rejection outside sessions/);
-  program.signal("SIGUSR2");
-  expect(await program.ended).toBe(1);
-  expect(program.stdout).toContain("an exception outside sessions");
-  expect(program.stderr).toContain("stopped");
-});
-
-test.each(["SIGTERM", "SIGHUP"] as const)(
-  "%s rejects new calls and lets live calls continue; a second signal exits at once",
-  async (signal) => {
-    const { program, url } = await start();
-    const session = await call(url);
-    await program.printed(new RegExp(`running ${session}`));
-    program.signal(signal);
-    await program.printed(/waiting for calls to end/);
-    await expect(call(url)).rejects.toThrow(/503|fetch failed/);
-    expect(program.stderr).not.toContain("stopped");
-    program.signal("SIGINT");
-    expect(await program.ended).toBe(130);
-  },
-);
-
-test("SIGINT aborts live bots and exits with 0", async () => {
-  const { program, url } = await start();
-  const session = await call(url);
-  await program.printed(new RegExp(`running ${session}`));
-  program.signal("SIGINT");
-  expect(await program.ended).toBe(0);
-  expect(program.stderr).toContain(`stopped ${session}`);
 });

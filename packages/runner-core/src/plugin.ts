@@ -177,6 +177,10 @@ export type RouteContext = Context & {
 /** One HTTP route. Paths have the syntax of path-to-regexp 8: `/sessions/:sessionId/api/offer`, `/files/*path`. */
 export interface HttpRoute {
   readonly method: HttpMethod | readonly HttpMethod[];
+  /**
+   * To let only one caller use the URL of a session, append a secret to the session's id with a dot: 16 or more characters of
+   * `[A-Za-z0-9_-]`. `--capture` leaves it out.
+   */
   readonly path: string;
   readonly access: Access;
   /** Set it on a `carrier` route that accepts unverified requests. On a public server, the banner lists it as unauthenticated. */
@@ -225,6 +229,8 @@ export interface SocketRoute {
    * do. Must not throw.
    */
   isMedia?(message: string | Uint8Array): boolean;
+  /** Query parameters whose values are secrets, which `--capture` replaces. */
+  readonly secretParameters?: readonly string[];
 }
 
 /** The handlers of one socket. */
@@ -232,11 +238,15 @@ export interface SocketHandlers {
   /** One message. Text messages arrive as their UTF-8 bytes, with `isBinary` false. */
   message(data: Buffer, isBinary: boolean): void;
   /**
-   * The socket is closed. Afterwards the host reports `caller-left` for the session in `request.session`, or ends it. It does neither
-   * if this returns `"keep"`, because the caller may resume: call `Call.left` when it did not.
+   * The socket is closed. `code` is the close code of RFC 6455: 1006 means that the connection was lost. If the runner rejected the
+   * caller, it is the code with which it did.
+   *
+   * Afterwards the host reports `caller-left` for the session in `request.session`, or ends it. It does neither if this returns
+   * `"hold"`: the session stays active without a socket, because the caller may resume. Call `Call.left` when it did not. A socket
+   * whose session has been resumed on another one cannot end it.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: most handlers return nothing
-  closed?(code: number): "keep" | undefined | void;
+  closed?(code: number): "hold" | undefined | void;
 }
 
 /** An upgrade request whose socket is not open yet. */
@@ -324,7 +334,7 @@ export interface RunnerContext {
     readonly id?: string | undefined;
     readonly ringMs?: number | undefined;
   }): Session;
-  /** The live session of this plugin with this id or alias. */
+  /** The live session of this plugin with this id or alias. `--capture` adds the request that is being handled to its capture. */
   findSession(idOrAlias: string): Session | undefined;
   /**
    * Access control for a server of the transport's own. Returns the pending session of the credential, or a new one (with

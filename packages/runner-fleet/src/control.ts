@@ -1,10 +1,9 @@
-import { once } from "node:events";
-import { Agent, request } from "node:http";
+import { Agent } from "node:http";
 import { setTimeout } from "node:timers/promises";
 import { RunnerError } from "@pipecat-ts/runner-core";
 import { parseAddress } from "./address.ts";
 import type { Directory, NodeReport } from "./directory.ts";
-import { connectToNode } from "./node-connection.ts";
+import { connectToNode, sendControl } from "./node-connection.ts";
 
 /** How often the directory is asked whether a node has left, in ms. */
 const pollMs = 500;
@@ -17,9 +16,7 @@ export async function requestDrain({ id, address }: NodeReport, secret: string):
   const agent = new Agent();
   const connection = await connectToNode(parseAddress(address, "The directory of the fleet"), secret, id, "control");
   agent.createConnection = () => connection;
-  const sent = request({ method: "POST", path: "/drain", headers: { host: "node" }, agent }).end();
-  const [response] = await once(sent, "response");
-  response.resume();
+  await sendControl({ method: "POST", path: "/drain", agent });
   connection.destroy();
 }
 

@@ -199,6 +199,26 @@ test("a directory that does not answer stops nothing: nodes that know each other
   await expect.poll(async () => (await two.fetch("/sessions/chosen")).status).toBe(200);
 });
 
+test("a node that cannot be reached gets no further lookups for a while", async () => {
+  let connections = 0;
+  const refusing = createServer((socket) => {
+    connections += 1;
+    socket.destroy();
+  });
+  await once(refusing.listen(0, "127.0.0.1"), "listening");
+  const memory = createMemoryDirectory();
+  await using one = await startNode(memory);
+  const [report] = await memory.list();
+  const address = `127.0.0.1:${(refusing.address() as AddressInfo).port}`;
+  await memory.beat({ ...(report as NodeReport), id: "0badf00d", address }, 60_000);
+  await acquainted(one);
+  vi.spyOn(memory, "find").mockRejectedValue(new Error("down"));
+  expect((await one.fetch("/sessions/unknown")).status).toBe(404);
+  expect((await one.fetch("/sessions/unknown")).status).toBe(404);
+  expect(connections).toBe(1);
+  refusing.close();
+});
+
 test.each([
   [{ secret: "short" }, "fewer than 32 characters"],
   [{ listen: "not an address" }, '--fleet-listen: "not an address" is not an address.'],

@@ -2,7 +2,7 @@ import { type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { Fleet, LocalNode, Peer } from "@pipecat-ts/runner-gateway";
 import { Gauge, Registry } from "prom-client";
 import { type Address, addressText, parseAddress, privateAddress } from "./address.ts";
-import { createClaimQuestions } from "./claims.ts";
+import { createClaimLookup } from "./claims.ts";
 import type { Directory, NodeReport } from "./directory.ts";
 import { createMembership } from "./membership.ts";
 import { connectToNode, derive, type NodeServer, openNodeServer } from "./node-connection.ts";
@@ -11,7 +11,7 @@ import { chooseNodes } from "./placement.ts";
 /** How long a claim lasts unless it is renewed, and how often that happens, in ms. */
 const claimMs = 120_000;
 const renewMs = 30_000;
-/** How long a node that could not be reached gets no new callers, in ms. */
+/** How long a node that could not be reached gets no new callers and no lookups, in ms. */
 const avoidMs = 2_000;
 
 export interface FleetOptions {
@@ -48,12 +48,13 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
   let server: NodeServer | undefined;
   /** The hashed keys that this node has claimed. */
   const claimed = new Set<string>();
-  const questions = createClaimQuestions(secret);
-  let renewAtMs = 0;
-  /** Until when a node gets no new callers. */
+  /** Until when a node gets no new callers and no lookups. */
   const avoidUntil = new Map<string, number>();
+  const lookup = createClaimLookup(secret, avoid);
+  let renewAtMs = 0;
 
   const membership = createMembership(directory, logger, (isBack) => {
+    lookup.keepOnly(membership.nodes);
     if (!isBack && performance.now() < renewAtMs) return;
     renewAtMs = performance.now() + renewMs;
     if (node && claimed.size > 0) void directory.renew([...claimed], node.id, claimMs).catch(membership.failed);
@@ -95,11 +96,22 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
         try {
           return await connectToNode(parseAddress(address, "The directory of the fleet"), secret, id);
         } catch (error) {
-          avoidUntil.set(id, performance.now() + avoidMs);
+          avoid(id);
           throw error;
         }
       },
     };
+  }
+
+  function avoid(id: string): void {
+    avoidUntil.set(id, performance.now() + avoidMs);
+  }
+
+  /** The nodes without those that recently could not be reached. */
+  function reachable(): NodeReport[] {
+    const nowMs = performance.now();
+    for (const [id, untilMs] of avoidUntil) if (untilMs < nowMs) avoidUntil.delete(id);
+    return [...membership.nodes.values()].filter(({ id }) => !avoidUntil.has(id));
   }
 
   function get(id: string): Peer | undefined {
@@ -130,7 +142,7 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
       membership.failed(err);
     }
     // Without the directory, the nodes themselves know what they have claimed.
-    return await questions.ask(membership.nodes.values(), hashed);
+    return await lookup.find(reachable(), hashed);
   }
 
   return {
@@ -150,7 +162,7 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     announce: membership.beat,
     async leave() {
       await membership.leave();
-      questions.close();
+      lookup.close();
       await server?.close();
       await directory.close();
     },
@@ -160,12 +172,7 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
       const owner = await findOwner(keys.map(hash));
       return owner === undefined ? undefined : get(owner);
     },
-    candidates() {
-      const nowMs = performance.now();
-      const nodes = [...membership.nodes.values()].filter(({ id }) => (avoidUntil.get(id) ?? 0) < nowMs);
-      for (const [id, untilMs] of avoidUntil) if (untilMs < nowMs) avoidUntil.delete(id);
-      return chooseNodes(nodes).map(peer);
-    },
+    candidates: () => chooseNodes(reachable()).map(peer),
     claim(key) {
       const hashed = hash(key);
       claimed.add(hashed);

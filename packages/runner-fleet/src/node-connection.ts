@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
+import { type RequestOptions, request as sendRequest } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
@@ -20,7 +21,7 @@ const handshakeMs = 5_000;
 /** The log says at most this often that clients failed to do so, in ms. */
 const warnMs = 60_000;
 
-/** `forward`: callers' requests. `control`: the commands of an operator, and questions about claims. */
+/** `forward`: callers' requests. `control`: the commands of an operator, and lookups of claims. */
 export type Purpose = "forward" | "control";
 
 /** A value that only owners of the fleet's secret can compute. */
@@ -60,6 +61,16 @@ export function connectToNode(
       resolve(socket);
     });
   });
+}
+
+/** Sends a request without a body over a `control` connection. Resolves to the status of the response. */
+export async function sendControl(options: RequestOptions): Promise<number | undefined> {
+  const sent = sendRequest({ ...options, headers: { host: "node" } }).end();
+  // The connection may also fail between the head and the end of the response: without a listener, the process would end.
+  sent.on("error", () => undefined);
+  const [response] = await once(sent, "response");
+  response.resume();
+  return response.statusCode;
 }
 
 function unreachable(address: Address, cause: Error): RunnerError {
@@ -131,9 +142,10 @@ export async function openNodeServer({
   });
   server.on("request", (request, response) => {
     if (!controls.has(request.socket)) return node.request(request, response);
-    const { pathname, searchParams } = new URL(request.url ?? "/", "http://node");
-    const drains = request.method === "POST" && pathname === "/drain";
-    const claims = request.method === "GET" && pathname === "/claims" && hasClaimed(searchParams.getAll("key"));
+    const url = URL.parse(`http://node${request.url}`);
+    const drains = request.method === "POST" && url?.pathname === "/drain";
+    const claims =
+      request.method === "GET" && url?.pathname === "/claims" && hasClaimed(url.searchParams.getAll("key"));
     response.writeHead(drains ? 202 : claims ? 200 : 404).end();
     if (drains) onDrain();
   });

@@ -28,7 +28,8 @@ const faults = [
 test("a bot that kills, aborts, exits, fills, cuts off or blocks its process disturbs the calls of its own worker only, beside 20 others", {
   timeout: 120_000,
 }, async () => {
-  await using host = await startGateway({ workerSessions: 10, workerMemory: 48 });
+  // Enough memory for a quick start: near its limit, V8 collects garbage all the time.
+  await using host = await startGateway({ workerSessions: 10, workerMemory: 128 });
 
   async function call() {
     const id = await host.start();
@@ -80,6 +81,18 @@ test("a bot that kills, aborts, exits, fills, cuts off or blocks its process dis
     stop();
     socket.terminate();
   }
+});
+
+test("the only worker is replaced after its bot has cut it off", async () => {
+  await using host = await startGateway({ maxWorkers: 1 });
+  const socket = host.connect(await host.start());
+  await once(socket, "open");
+  socket.send('"disconnect"');
+  await once(socket, "message");
+  // The process ends with its only call, before the gateway kills it.
+  socket.close();
+  await expect.poll(() => host.exits()).toMatchObject([{ cause: "code", code: 0 }]);
+  await firstMessage(host.connect(await host.start()));
 });
 
 /** Sends a message every 20 ms, and measures the longest wait between two echoes. */

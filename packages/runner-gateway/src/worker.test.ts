@@ -1,15 +1,17 @@
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { RunnerContext } from "@pipecat-ts/runner-core";
+import { createRunner } from "@pipecat-ts/runner-host";
 import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import { expect, onTestFinished, test } from "vitest";
 import { fakePlugin, neverConnected } from "../../runner-host/src/test/fake-plugin.ts";
 import type { SessionReport } from "./session-table.ts";
 import { createInMemoryWorkers } from "./test/in-memory-workers.ts";
+import { serveWorker, type WorkerChannel } from "./worker.ts";
 
 /** A ready worker whose start requests create a pending session, or with `?run` an active one. */
 async function startWorker(takePermit: RunnerContext["takePermit"] = async () => true) {
@@ -83,4 +85,31 @@ test("a worker asks the gateway for permits, which all workers share", async () 
   ]);
   worker.stop("close");
   await worker.exited;
+});
+
+test("a worker whose gateway has ended ends with its last call, also if it cannot start the process that cleans up", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "worker-"));
+  onTestFinished(async () => await rm(folder, { recursive: true }));
+  const logger = createRecordingLogger();
+  const channel = Object.assign(new EventEmitter(), {
+    connected: true,
+    ppid: process.pid,
+    pid: "\0", // `spawn` throws on this argument, as it does without memory.
+    send: (message: { readonly kind: string }) => channel.emit(message.kind),
+  });
+  const served = serveWorker(channel as unknown as WorkerChannel, async (options) => {
+    const runner = createRunner({ plugins: [fakePlugin()], bot: () => undefined, env: {}, logger, ...options });
+    return { runner, logger };
+  });
+  channel.emit("message", {
+    ...{ kind: "open", owner: { node: "0000000a", worker: 3 }, path: join(folder, "3.sock") },
+    ...{ url: "http://localhost:7860/", maxSessions: 2 },
+  });
+  await once(channel, "ready");
+  channel.connected = false;
+  channel.emit("disconnect");
+  await served;
+  expect(logger.lines).toContainEqual(
+    expect.objectContaining({ level: "warn", message: "cannot clean up after this process" }),
+  );
 });

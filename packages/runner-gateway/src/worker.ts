@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { rmdir } from "node:fs/promises";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { inspect } from "node:util";
@@ -10,7 +9,7 @@ import type { FromWorker, OpenMessage, ToWorker } from "./messages.ts";
 export type { WorkerRunner, WorkerRunnerOptions } from "./attached-runner.ts";
 
 /** The parts of `process` that a worker uses. */
-export type WorkerChannel = Pick<NodeJS.Process, "on" | "once" | "send" | "connected" | "pid">;
+export type WorkerChannel = Pick<NodeJS.Process, "on" | "once" | "send" | "connected" | "pid" | "ppid">;
 
 /**
  * Runs a runner for the gateway that started this process: tells it about sessions, and takes callers' connections from it. Signals are
@@ -21,6 +20,8 @@ export type WorkerChannel = Pick<NodeJS.Process, "on" | "once" | "send" | "conne
 export async function serveWorker(channel: WorkerChannel, create: CreateWorkerRunner): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) channel.on(signal, () => undefined);
 
+  // After the gateway's end, another process is the parent.
+  const { ppid: gateway } = channel;
   const write = channel.send?.bind(channel);
   // The channel is not the bot's: what a bot sends would pass for the worker's own messages. Node itself calls `disconnect`.
   Object.assign(channel, { send: undefined });
@@ -97,30 +98,36 @@ export async function serveWorker(channel: WorkerChannel, create: CreateWorkerRu
     void disconnected.then(() => {
       permits.close();
       const { active: calls } = runner.sessions.counts;
-      if (calls > 0) logger.warn({ calls }, "the gateway ended; this process ends with its last call");
-      cleanUpAfter(channel, opening.path);
+      if (calls > 0) logger.warn({ calls }, "connection to the gateway closed; this process ends with its last call");
       stop("drain");
+      try {
+        cleanUpAfter(channel, gateway, opening.path);
+      } catch (err) {
+        const fix = `Kill what its bots have started, and remove ${opening.path}. The machine may lack memory or processes.`;
+        logger.warn({ err, fix }, "cannot clean up after this process");
+      }
     });
     const { transports, unauthenticatedRoutes } = runner;
     send({ kind: "ready", transports, unauthenticatedRoutes, notes });
   });
   await sendLast({ kind: "metrics", values: await runner.metrics() });
-  // The gateway removes the folder, unless it has ended. Other workers may still use it.
-  if (!channel.connected) await rmdir(dirname(opening.path)).catch(() => undefined);
 }
 
 /**
  * When this process ends, in whatever way, kills the processes that bots have started, and removes its Unix socket. A gateway does so
- * for its workers. Without it, a shell waits until the pipe from this process is closed.
+ * for its workers. Without it, a shell waits until the pipe from this process is closed. The last worker removes the folder of the
+ * sockets. A gateway that still runs, because a bot has closed the channel, needs it for the next worker.
+ *
+ * Throws when the machine cannot start a process.
  */
-function cleanUpAfter({ pid }: WorkerChannel, path: string): void {
+function cleanUpAfter({ pid }: WorkerChannel, gateway: number, path: string): void {
   if (process.platform === "win32") return;
-  const script = 'read _; kill -KILL "-$1"; rm -f "$2"; rmdir "$3"';
-  const shell = spawn("sh", ["-c", script, "sh", `${pid}`, path, dirname(path)], {
+  const script = 'read _; kill -KILL "-$1"; rm -f "$2"; kill -0 "$4" || rmdir "$3"';
+  const shell = spawn("sh", ["-c", script, "sh", `${pid}`, path, dirname(path), `${gateway}`], {
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
   });
-  // A machine without a shell: what bots have started must end by itself.
+  // Such as a machine without a shell: what bots have started must end by itself.
   shell.on("error", () => undefined);
   shell.unref();
 }

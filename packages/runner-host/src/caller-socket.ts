@@ -43,12 +43,12 @@ export function createCallerSocket(
           fix: "Send it in parts, or send a URL from which the caller can fetch it.",
         });
       }
+      if (socket.readyState !== socket.OPEN) throw callEnded();
       if (socket.bufferedAmount > maxBuffered) {
         throw new RunnerError("CALLER_NOT_READING", `${socket.bufferedAmount} bytes are waiting for the caller.`, {
           fix: "Await each sendMessage before the next, and send less.",
         });
       }
-      if (socket.readyState !== socket.OPEN) throw callEnded();
       tap?.sent(data);
       await new Promise<void>((resolve, unsent) => {
         socket.send(data, (cause) => (cause ? unsent(callEnded(cause)) : resolve()));

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import {
   type Access,
+  type CallerSocket,
   createRateLimit,
   isRunnerError,
   type Logger,
@@ -29,6 +30,8 @@ const shutdownCloseMs = 500;
 const lingerMs = 1_000;
 /** Ping interval in ms. A socket that sends nothing during one, not even the pong, is terminated. */
 export const pingMs = 20_000;
+/** RFC 6455 section 7.4.1. */
+const protocolError = 1002;
 /** Pings of a caller, each of which is answered: 100 in 10 s. Clients send one in 10 s or less often. */
 const callerPings = { perSecond: 5, burst: 50 };
 /** Messages of a caller, audio included. Clients and carriers send 50 per second, and after a pause of the network more at once. */
@@ -41,6 +44,13 @@ export interface PluginSocketRoute {
   readonly logger: Logger;
   /** Creates a session with a reserved place for an unannounced caller. Throws AT_CAPACITY or DRAINING. */
   createSession(): HostSession;
+}
+
+/** The socket that carries a session, from the start of its bot on, and after each resumption another one. */
+interface Carrier {
+  /** Before the bot starts: the socket of a caller for which the session was created. */
+  socket: CallerSocket | undefined;
+  hasStarted: boolean;
 }
 
 /** The WebSocket side of a server. */
@@ -63,6 +73,7 @@ export function createSockets(
   const liveness = createLiveness(logger);
   const connections = new Set<Duplex>();
   const open = new Set<WebSocket>();
+  const carriers = new WeakMap<HostSession, Carrier>();
 
   async function upgrade(request: IncomingMessage, connection: Duplex, head: Buffer): Promise<void> {
     access.checkHost(request);
@@ -93,7 +104,7 @@ export function createSockets(
         const route = isShared ? { ...chosen, logger } : chosen;
         const tap = wire?.openSocket(url, chosen.route);
         const upgraded = { session, url, request, hasKey, isResumed: resumed !== undefined };
-        serve(route, socket, upgraded, countRejection, tap);
+        serve(route, socket, upgraded, carriers, countRejection, tap);
       });
     } catch (error) {
       admission.release();
@@ -204,15 +215,16 @@ function serve(
     hasKey,
     isResumed,
   }: SocketUpgrade & { readonly session: HostSession | undefined; readonly isResumed: boolean },
+  carriers: WeakMap<HostSession, Carrier>,
   countRejection: (code: string) => void,
   tap: SocketTap | undefined,
 ): void {
   let session = announced;
-  /** Whether the session runs on this socket: two sockets may be opened with one session's id. A caller that resumes owns it. */
-  let ownsSession = announced?.state === "active" && isResumed;
   let handlers: SocketHandlers | undefined;
   let rejected = false;
   let failed = false;
+  /** The close code with which the runner rejected the caller. */
+  let sentCode: number | undefined;
 
   const callerSocket = createCallerSocket(socket, route.maxPayload ?? defaultMaxPayload, reject, tap);
   const request: SocketRequest = {
@@ -221,10 +233,16 @@ function serve(
     hasKey,
     isAnnounced: announced !== undefined,
     get session() {
-      session ??= closeWith(createSession());
+      session ??= closeWith(createSession(), callerSocket);
       return session;
     },
   };
+
+  /** Whether the session runs on this socket: two sockets may be opened with one session's id, and a caller may resume on another. */
+  function ownsSession(): boolean {
+    const carrier = session && carriers.get(session);
+    return carrier?.hasStarted === true && carrier.socket === callerSocket;
+  }
 
   function reject(err: unknown): void {
     if (rejected) return;
@@ -236,27 +254,30 @@ function serve(
     const code = body.code === "AT_CAPACITY" || status === 503 ? 1013 : status < 500 ? 1008 : 1011;
     // RFC 6455 section 5.5: a close reason has at most 123 bytes.
     tap?.closing();
+    sentCode ??= code;
     socket.close(code, body.code.slice(0, 123));
     // The rest of a flood is not read. The connection is closed 1 s later.
     if (body.code === "RATE_EXCEEDED") socket.pause();
-    if (!ownsSession && session && session !== announced) void session.end("transport-failed");
+    if (!ownsSession() && session && session !== announced) void session.end("transport-failed");
   }
 
   /** Runs a handler in the session's scope. An exception or rejection ends the session of this socket, or rejects the caller. */
   function call<Result>(handler: () => Result): Result | undefined {
     const wasPending = session?.state !== "active";
     const noticeStart = () => {
-      if ((wasPending || session !== announced) && session?.state === "active") ownsSession = true;
+      const carrier = session && carriers.get(session);
+      if (!carrier || carrier.hasStarted || session?.state !== "active") return;
+      if (wasPending || session !== announced) Object.assign(carrier, { socket: callerSocket, hasStarted: true });
     };
     const fail = (error: unknown) => {
       noticeStart();
-      if (session && ownsSession) session.fail(error, "transport-failed");
+      if (session && ownsSession()) session.fail(error, "transport-failed");
       else reject(error);
     };
     noticeStart();
     try {
       const traced = tap ? () => tap.within(handler) : handler;
-      const result = session && ownsSession ? session.inScope(traced) : traced();
+      const result = session && ownsSession() ? session.inScope(traced) : traced();
       // TypeScript accepts async handlers.
       if (result instanceof Promise) result.then(noticeStart, fail);
       return result;
@@ -268,12 +289,15 @@ function serve(
     }
   }
 
-  /** Closes the socket with its session: last, because cleanup runs in reverse order of registration. */
-  function closeWith(owner: HostSession): HostSession {
+  /** Closes the session's socket with it: last, because cleanup runs in reverse order of registration. */
+  function closeWith(owner: HostSession, created?: CallerSocket): HostSession {
+    if (carriers.has(owner)) return owner;
+    const carrier: Carrier = { socket: created, hasStarted: false };
+    carriers.set(owner, carrier);
     owner.onEnd((reason, deadline) => {
-      if (ownsSession) return callerSocket.close(reason, deadline);
-      // Its bot never ran, and nobody else can use the socket.
-      if (owner !== announced) void callerSocket.close(reason);
+      const closed = carrier.socket?.close(reason, deadline);
+      // A bot that never ran does not wait for its caller.
+      return carrier.hasStarted ? closed : undefined;
     });
     return owner;
   }
@@ -293,18 +317,22 @@ function serve(
   // ws closes the socket by itself; `close` follows.
   socket.on("error", (err) => {
     failed = true;
+    sentCode ??= protocolError;
     logger.warn({ reason: err.message, route: route.path }, "WebSocket failed");
   });
   socket.once("close", (code, reason) => {
     tap?.closed(code, reason.toString());
-    const isKept = call(() => handlers?.closed?.(code)) === "keep" && !rejected && !failed;
-    if (!session || (isKept && ownsSession)) return;
-    if (ownsSession) session.callerLeft(failed ? "transport-failed" : "caller-left");
+    const isHeld = call(() => handlers?.closed?.(sentCode ?? code)) === "hold" && sentCode === undefined;
+    if (!session || (isHeld && ownsSession())) return;
+    if (ownsSession()) session.callerLeft(failed ? "transport-failed" : "caller-left");
     else if (session !== announced && session.state === "pending") void session.end("caller-left");
   });
   if (announced) tap?.bind(announced);
-  if (announced && (announced.state === "pending" || ownsSession)) closeWith(announced);
+  if (announced?.state === "pending") closeWith(announced);
   handlers = call(() => route.accept(callerSocket, request));
+  // A resumption that `accept` rejected does not affect the call.
+  const carrier = announced && carriers.get(announced);
+  if (carrier && handlers && isResumed && announced.state === "active") carrier.socket = callerSocket;
 }
 
 function rateExceeded(what: string, { perSecond }: RateLimitOptions): RunnerError {

@@ -21,8 +21,13 @@ export type WireEvent =
       readonly reply?: string | undefined;
       readonly durationMs: number;
     }
-  /** A WebSocket is open. Its number distinguishes it from the others of the runner. */
-  | { readonly type: "open"; readonly socket: number; readonly url: string }
+  /** A WebSocket is open. Its number distinguishes it from the others of the runner. `secrets`: those in the URL. */
+  | {
+      readonly type: "open";
+      readonly socket: number;
+      readonly url: string;
+      readonly secrets?: readonly string[] | undefined;
+    }
   | {
       readonly type: "message";
       readonly socket: number;
@@ -130,7 +135,7 @@ export function createWire(observer: WireObserver, logger: Logger): Wire {
     },
     touched: (session) => handled.getStore()?.touch(session),
     connected: (session) => report(session, { type: "state", state: "connected" }),
-    openSocket(url, { isMedia = (message) => typeof message !== "string" }) {
+    openSocket(url, { isMedia = (message) => typeof message !== "string", secretParameters }) {
       const socket = ++sockets;
       const beganAtMs = performance.now();
       const held: (readonly [event: WireEvent, atMs: number])[] = [];
@@ -153,7 +158,8 @@ export function createWire(observer: WireObserver, logger: Logger): Wire {
         for (const [event, atMs] of held.splice(0)) report(to, event, atMs);
       }
 
-      emit({ type: "open", socket, url: url.pathname + url.search });
+      const secrets = secretParameters?.flatMap((name) => url.searchParams.getAll(name));
+      emit({ type: "open", socket, url: url.pathname + url.search, ...(secrets && { secrets }) });
       return {
         bind,
         within: (work) => (session ? work() : handled.run({ beganAtMs, touch: bind }, work)),

@@ -5,7 +5,7 @@ import type { PlivoOptions } from "./options.ts";
 /** Plivo's REST API for calls: https://www.plivo.com/docs/voice/api/call/hang-up-a-call */
 export const api: CarrierApi<PlivoOptions> = {
   isReady: ({ authId, authToken }) => authId !== undefined && authToken !== undefined,
-  fix: "Set PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN.",
+  fixes: ["Set PLIVO_AUTH_ID and PLIVO_AUTH_TOKEN."],
   // https://www.plivo.com/docs/account/api/account#retrieve-account-details
   probe: (options) => ({
     method: "GET",

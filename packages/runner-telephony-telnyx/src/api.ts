@@ -5,7 +5,7 @@ import type { TelnyxOptions } from "./options.ts";
 /** Telnyx's call commands: https://developers.telnyx.com/api-reference/call-commands/hangup-call */
 export const api: CarrierApi<TelnyxOptions> = {
   isReady: ({ apiKey }) => apiKey !== undefined,
-  fix: "Set TELNYX_API_KEY.",
+  fixes: ["Set TELNYX_API_KEY."],
   // https://developers.telnyx.com/api-reference/billing/get-user-balance-details
   probe: ({ apiUrl, apiKey }) => ({
     method: "GET",

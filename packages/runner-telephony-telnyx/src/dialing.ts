@@ -47,7 +47,8 @@ export const dialing: CarrierDialing<TelnyxOptions> = {
     };
   },
   outcome({ AnsweredBy: answeredBy = "", CallStatus: status = "" }) {
-    return /^(machine|fax)/.test(answeredBy) ? "machine" : outcomes[status];
+    // A final report may repeat what answered.
+    return outcomes[status] ?? (/^(machine|fax)/.test(answeredBy) ? "machine" : undefined);
   },
   hangUp: xmlDocument(element("Response", {}, element("Hangup"))),
 };

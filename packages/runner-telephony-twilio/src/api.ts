@@ -13,7 +13,7 @@ import { defaultApiUrl, type TwilioOptions } from "./options.ts";
 export const api: CarrierApi<TwilioOptions> = {
   isReady: ({ authToken, apiKey, apiSecret }) =>
     authToken !== undefined || (apiKey !== undefined && apiSecret !== undefined),
-  fix: "Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN, or TWILIO_API_KEY and TWILIO_API_SECRET.",
+  fixes: ["Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.", "Set TWILIO_API_KEY and TWILIO_API_SECRET."],
   // https://www.twilio.com/docs/voice/api/call-resource#read-multiple-call-resources: any API key may read it.
   probe(options) {
     const { accountSid } = options;
@@ -36,7 +36,9 @@ export const api: CarrierApi<TwilioOptions> = {
 function update(call: CallData, fields: Readonly<Record<string, string>>, options: TwilioOptions): ApiRequest {
   const { accountSid = call.accountSid } = options;
   if (typeof accountSid !== "string" || accountSid === "") {
-    throw new RunnerError("CARRIER_CREDENTIALS_MISSING", "The account of the call is not known.", { fix: api.fix });
+    throw new RunnerError("CARRIER_CREDENTIALS_MISSING", "The account of the call is not known.", {
+      fix: "Set TWILIO_ACCOUNT_SID.",
+    });
   }
   return post(accountSid, ["Calls", `${call.callId}.json`], fields, options);
 }

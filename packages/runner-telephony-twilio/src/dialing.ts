@@ -39,7 +39,8 @@ export const dialing: CarrierDialing<TwilioOptions> = {
   },
   placedId: (answer) => textIn(answer, "sid"),
   outcome({ AnsweredBy: answeredBy = "", CallStatus: status = "" }) {
-    return /^(machine_|fax)/.test(answeredBy) ? "machine" : outcomes[status];
+    // A final report may repeat what answered.
+    return outcomes[status] ?? (/^(machine_|fax)/.test(answeredBy) ? "machine" : undefined);
   },
   hangUp: xmlDocument(element("Response", {}, element("Hangup"))),
 };

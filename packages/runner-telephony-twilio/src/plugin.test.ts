@@ -121,3 +121,14 @@ test("two variables that solve two problems are named once", async () => {
   });
   await open.close();
 });
+
+test("each of two ways to solve a problem is named when neither is needed for another problem", async () => {
+  const local = createRunner({ ...setUp(), host: "127.0.0.1", pluginOptions: { twilio: {} } });
+  await local.listen();
+  expect(local.transports[0]?.availability).toMatchObject({
+    fix: expect.stringMatching(
+      / Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN\. Or set TWILIO_API_KEY and TWILIO_API_SECRET\.$/,
+    ),
+  });
+  await local.close();
+});

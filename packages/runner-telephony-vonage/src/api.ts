@@ -5,7 +5,7 @@ import type { VonageOptions } from "./options.ts";
 /** Vonage's REST API for calls: https://developer.vonage.com/en/api/voice */
 export const api: CarrierApi<VonageOptions> = {
   isReady: ({ applicationId, privateKey }) => applicationId !== undefined && privateKey !== undefined,
-  fix: "Set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY.",
+  fixes: ["Set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY."],
   probe(options) {
     const url = apiPath(options.apiUrl, "v1", "calls");
     url.searchParams.set("page_size", "1");

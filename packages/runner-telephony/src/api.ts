@@ -53,7 +53,7 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
     throw new RunnerError("CARRIER_REFUSED", `${title} did not ${action}: status ${status}.`, {
       fix:
         status === 401 || status === 403
-          ? `Check the credentials: ${carrier.api?.fix}`
+          ? `Check the credentials: ${anyOf(carrier.api?.fixes ?? [])}`
           : `Look up the call in the log of your ${title} account.`,
     });
   }
@@ -76,7 +76,7 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
       return new RunnerError("CALL_UNVERIFIED", message, { fix });
     }
     const message = `The call cannot be ${what}: the credentials of ${title} are not configured.`;
-    return new RunnerError("CARRIER_CREDENTIALS_MISSING", message, { fix: carrier.api?.fix ?? "" });
+    return new RunnerError("CARRIER_CREDENTIALS_MISSING", message, { fix: anyOf(carrier.api?.fixes ?? []) });
   }
 
   return {
@@ -134,4 +134,9 @@ export function apiPath(base: string, ...segments: readonly string[]): URL {
 /** The `authorization` header of HTTP Basic authentication. */
 export function basicAuthorization(user: string, password: string): string {
   return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
+}
+
+/** One sentence for each fix, any of which is enough. */
+export function anyOf(fixes: readonly string[]): string {
+  return fixes.map((fix, index) => (index === 0 ? fix : `Or ${fix.charAt(0).toLowerCase()}${fix.slice(1)}`)).join(" ");
 }

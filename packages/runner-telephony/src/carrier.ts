@@ -148,8 +148,8 @@ export interface SignedRequest {
 export interface CarrierApi<Options> {
   /** Whether the credentials are configured. */
   isReady(options: Options): boolean;
-  /** How to configure them: `Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.` */
-  readonly fix: string;
+  /** How to configure them: `Set TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN.` Each of these is enough. */
+  readonly fixes: readonly [string, ...string[]];
   /**
    * A request that changes nothing and succeeds with valid credentials, for `pipecat-runner doctor`; `undefined` when a setting for it
    * is missing.
@@ -181,7 +181,10 @@ export interface CarrierDialing<Options> {
   callIdIn?(parameters: Readonly<Record<string, string>>): string | undefined;
   /** Ends a call that is not answered yet. Default: `CarrierApi.hangUp`. */
   cancel?(placedId: string, options: Options): ApiRequest;
-  /** What a status callback reports; `undefined` for a call that goes on. */
+  /**
+   * What a status callback reports; `undefined` for a call that goes on. A callback with a final status and an answering machine
+   * reports the status: a call without a media stream ends only with it.
+   */
   outcome(parameters: Readonly<Record<string, string>>): CallOutcome | undefined;
   /** The document that ends an answered call whose session has ended. Absent: the carrier gets the socket with the request. */
   readonly hangUp?: CarrierDocument;

@@ -1,4 +1,5 @@
 import { createRestClient, type DoctorCheck, type DoctorContext, type DoctorResult } from "@pipecat-ts/runner-core";
+import { anyOf } from "./api.ts";
 import type { Carrier, CarrierOptions } from "./carrier.ts";
 import { signedRequest, webhookPolicy } from "./signature.ts";
 
@@ -56,12 +57,17 @@ async function checkCredentials<Options extends CarrierOptions>(
   options: Options,
 ): Promise<DoctorResult> {
   const request = api?.probe?.(options);
-  if (!api || !request) return { state: "skipped", reason: "The account is not set.", fix: api?.fix ?? "" };
+  if (!api || !request)
+    return { state: "skipped", reason: "The account is not set.", fix: api ? anyOf(api.fixes) : "" };
   const client = createRestClient({ vendor: title, unreachable: "CARRIER_REFUSED", timeoutMs: apiMs });
   const { status } = await client.send(request);
   if (status >= 200 && status < 300) return { state: "passed", detail: `${title} accepts them` };
   if (status === 401 || status === 403) {
-    return { state: "failed", reason: `${title} rejects them: status ${status}.`, fix: `Check them: ${api.fix}` };
+    return {
+      state: "failed",
+      reason: `${title} rejects them: status ${status}.`,
+      fix: `Check them: ${anyOf(api.fixes)}`,
+    };
   }
   return {
     state: "failed",

@@ -1,78 +1,14 @@
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import type { Runner } from "@pipecat-ts/runner-host";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { PhoneTransport } from "./arguments.ts";
-import type { PhoneCall } from "./caller/index.ts";
 import { createTelephonyPlugin } from "./plugin.ts";
-import { createAcme, signAcme } from "./test/acme.ts";
-import { createFixture, type Fixture, type FixtureOptions } from "./test/fixture.ts";
+import { createAcme } from "./test/acme.ts";
+import type { FixtureOptions } from "./test/fixture.ts";
+import { apiKey, numbers, publicUrl, useOutboundCalls } from "./test/outbound-calls.ts";
 
-const publicUrl = new URL("https://bots.example.com");
-const apiKey = "a-key-of-sixteen-letters";
-const numbers = { to: "+15550100", from: "+15550199" };
-
-/** What Acme was asked to do about one call. */
-interface Placed {
-  readonly sessionId: string;
-  readonly answer: URL;
-  readonly status: URL;
-  readonly request: Readonly<Record<string, unknown>>;
-}
-
-let fixture: Fixture;
-/** How Acme answers the requests that place calls. */
-let placing: () => Promise<{ readonly status: number; readonly body?: string }>;
-let calls: number;
-beforeEach(async () => {
-  calls = 0;
-  placing = async () => ({ status: 201, body: JSON.stringify({ call: `A${++calls}` }) });
-  fixture = await createFixture(({ method }) => (method === "POST" ? placing() : { status: 200 }));
-});
-afterEach(async () => await fixture.close());
-
-function open(options: FixtureOptions = {}): Promise<Runner> {
-  const { acme, ...more } = options;
-  return fixture.open({ publicUrl, apiKey, acme: { allowDial: ["+1555"], ...acme }, ...more });
-}
-
-async function start(runner: Runner, body: unknown, key = apiKey) {
-  const response = await fetch(new URL("/start", runner.url), {
-    method: "POST",
-    headers: { "content-type": "application/json", authorization: `Bearer ${key}`, connection: "close" },
-    body: JSON.stringify(body),
-  });
-  return { status: response.status, body: (await response.json()) as Readonly<Record<string, unknown>> };
-}
-
-async function place(runner: Runner, fields: object = {}, body?: unknown): Promise<Placed> {
-  const reply = await start(runner, { transport: "acme", dial: { ...numbers, ...fields }, body });
-  expect(reply).toEqual({ status: 200, body: { sessionId: expect.any(String) } });
-  const request = JSON.parse(fixture.api.requests.findLast(({ method }) => method === "POST")?.body ?? "");
-  const [answer, status] = [new URL(request.answer), new URL(request.status)];
-  return { sessionId: String(reply.body.sessionId), answer, status, request };
-}
-
-/** A request of Acme's, signed unless `key` is wrong. */
-async function report(runner: Runner, url: URL, fields: Readonly<Record<string, string>>, key = "a key") {
-  const body = new URLSearchParams(fields);
-  const response = await fetch(new URL(url.pathname, runner.url), {
-    method: "POST",
-    headers: { connection: "close", "x-acme": signAcme(url.href, body.toString(), key) },
-    body,
-  });
-  return { status: response.status, text: await response.text() };
-}
-
-async function describeSession(runner: Runner, id: string, key = apiKey) {
-  const headers = { authorization: `Bearer ${key}`, connection: "close" };
-  const response = await fetch(new URL(`/sessions/${id}`, runner.url), { headers });
-  return { status: response.status, ...((await response.json()) as Readonly<Record<string, unknown>>) };
-}
-
-/** The carrier requests the document of an answered call, and opens its socket. */
-function pickUp(runner: Runner, { answer }: Placed, callId = "A1"): Promise<PhoneCall> {
-  return fixture.phone.call({ at: runner.url, publicUrl, path: answer.pathname, callId });
-}
+const outbound = useOutboundCalls();
+const { open, start, place, report, describeSession, pickUp, endings, cancels } = outbound;
 
 /** A transport that start requests choose by default. */
 function definePage(): TransportPlugin {
@@ -80,22 +16,17 @@ function definePage(): TransportPlugin {
   return { apiVersion: 1, name: "page", advanced: { rank: 9 }, open: () => ({ start }) };
 }
 
-/** The reasons in the log. */
-const endings = () =>
-  fixture.logger.lines.flatMap(({ message, fields }) => (message === "session ended" ? [fields.reason] : []));
-const cancels = () => fixture.api.requests.flatMap(({ method, path }) => (method === "DELETE" ? [path] : []));
-
 test("a call is placed at the carrier, and its bot starts when it is answered", async () => {
   const runner = await open();
   const placed = await place(runner, {}, { order: 7 });
   expect(placed.request).toMatchObject({ ...numbers, ringSeconds: 60, machineDetection: false });
   for (const url of [placed.answer, placed.status]) expect(url.origin).toBe(publicUrl.origin);
   expect(await describeSession(runner, placed.sessionId)).toMatchObject({ state: "pending", transport: "acme" });
-  expect(fixture.calls).toEqual([]);
+  expect(outbound.fixture.calls).toEqual([]);
 
   const phone = await pickUp(runner, placed);
-  await expect.poll(() => fixture.calls.length).toBe(1);
-  const { args, finish } = fixture.calls[0] ?? {};
+  await expect.poll(() => outbound.fixture.calls.length).toBe(1);
+  const { args, finish } = outbound.fixture.calls[0] ?? {};
   expect(args).toMatchObject({ sessionId: placed.sessionId, transport: "acme", body: { order: 7 } });
   expect(args?.callData).toMatchObject({ callId: "A1", ...numbers, direction: "outbound" });
   finish?.();
@@ -124,7 +55,7 @@ describe("the carrier's reports", () => {
     await expect.poll(endings).toEqual([reason]);
     // The carrier has ended these calls itself, except for one that a machine answered.
     expect(cancels()).toEqual(reason === "machine" ? ["/calls/A1"] : []);
-    expect(fixture.calls).toEqual([]);
+    expect(outbound.fixture.calls).toEqual([]);
   });
 
   test.each(["before", "after"])(
@@ -138,10 +69,10 @@ describe("the carrier's reports", () => {
       // A forged report changes nothing.
       await report(runner, placed.status, robot, "another key");
       const phone = await pickUp(runner, placed);
-      await expect.poll(() => fixture.calls.length).toBe(1);
-      const [call] = fixture.calls;
+      await expect.poll(() => outbound.fixture.calls.length).toBe(1);
+      const [call] = outbound.fixture.calls;
       let machines = 0;
-      (fixture.calls.at(-1)?.transport as PhoneTransport | undefined)?.on("machineAnswered", () => {
+      (outbound.fixture.calls.at(-1)?.transport as PhoneTransport | undefined)?.on("machineAnswered", () => {
         machines += 1;
       });
       if (when === "after") await report(runner, placed.status, robot);
@@ -159,13 +90,13 @@ describe("the carrier's reports", () => {
     const placed = await place(runner, { machineDetection: true });
     expect(placed.request).toMatchObject({ machineDetection: true });
     const phone = await pickUp(runner, placed);
-    await expect.poll(() => fixture.calls.length).toBe(1);
+    await expect.poll(() => outbound.fixture.calls.length).toBe(1);
     const reasons: string[] = [];
-    fixture.calls[0]?.transport.on("clientDisconnected", (reason) => reasons.push(reason));
+    outbound.fixture.calls[0]?.transport.on("clientDisconnected", (reason) => reasons.push(reason));
     await report(runner, placed.status, { call: "A1", state: "robot" });
     await phone.closed;
     expect(reasons).toEqual(["machine"]);
-    expect(await fixture.calls[0]?.transport.closed).toBe("machine");
+    expect(await outbound.fixture.calls[0]?.transport.closed).toBe("machine");
     await expect.poll(cancels).toEqual(["/calls/A1"]);
   });
 
@@ -173,7 +104,7 @@ describe("the carrier's reports", () => {
     const runner = await open();
     const placed = await place(runner);
     const phone = await pickUp(runner, placed);
-    await expect.poll(() => fixture.calls.length).toBe(1);
+    await expect.poll(() => outbound.fixture.calls.length).toBe(1);
     for (const state of ["engaged", "unanswered", "broken", "over"]) {
       expect(await report(runner, placed.status, { call: "A1", state })).toMatchObject({ status: 200 });
     }
@@ -183,14 +114,14 @@ describe("the carrier's reports", () => {
 
   test("a report that arrives before the carrier's answer to the request waits for it", async () => {
     const placedAt = Promise.withResolvers<void>();
-    placing = async () => {
+    outbound.placing = async () => {
       await placedAt.promise;
       return { status: 201, body: '{"call":"A1"}' };
     };
     const runner = await open();
     const reply = start(runner, { transport: "acme", dial: numbers });
-    await expect.poll(() => fixture.api.requests.length).toBe(1);
-    const url = new URL(JSON.parse(fixture.api.requests[0]?.body ?? "").status);
+    await expect.poll(() => outbound.fixture.api.requests.length).toBe(1);
+    const url = new URL(JSON.parse(outbound.fixture.api.requests[0]?.body ?? "").status);
     let isReported = false;
     const reported = report(runner, url, { call: "A1", state: "engaged" }).then(() => {
       isReported = true;
@@ -201,106 +132,6 @@ describe("the carrier's reports", () => {
     const [{ status, body }] = await Promise.all([reply, reported]);
     expect(status).toBe(200);
     await expect.poll(() => describeSession(runner, String(body.sessionId))).toMatchObject({ reason: "busy" });
-  });
-});
-
-describe("an attacker without the carrier's secret", () => {
-  const changed = async (runner: Runner, sessionId: string) => {
-    expect(runner.sessions.counts).toEqual({ pending: 1, active: 0 });
-    expect(await describeSession(runner, sessionId)).toMatchObject({ state: "pending" });
-    expect(cancels()).toEqual([]);
-  };
-
-  test("cannot report a status or request the document: unsigned and forged callbacks are rejected", async () => {
-    const runner = await open();
-    const { sessionId, status, answer } = await place(runner);
-    for (const url of [status, answer]) {
-      for (const fields of [{ call: "A1", state: "engaged" }, { call: "A1" }]) {
-        expect(await report(runner, url, fields, "another key")).toMatchObject({ status: 403 });
-        const unsigned = new URL(`${url.pathname}?${new URLSearchParams(fields)}`, runner.url);
-        expect((await fetch(unsigned, { headers: { connection: "close" } })).status).toBe(403);
-      }
-    }
-    await changed(runner, sessionId);
-  });
-
-  test("cannot replay a signature with other fields or for another call", async () => {
-    const runner = await open();
-    const first = await place(runner);
-    const body = new URLSearchParams({ call: "A1", state: "ringing" });
-    const signature = signAcme(first.status.href, body.toString(), "a key");
-    const replay = async (url: URL, fields: string) => {
-      const response = await fetch(new URL(url.pathname, runner.url), {
-        method: "POST",
-        headers: {
-          connection: "close",
-          "x-acme": signature,
-          "content-type": "application/x-www-form-urlencoded",
-        },
-        body: fields,
-      });
-      return response.status;
-    };
-    expect(await replay(first.status, body.toString())).toBe(200);
-    expect(await replay(first.status, "call=A1&state=engaged")).toBe(403);
-    await changed(runner, first.sessionId);
-    const second = await place(runner);
-    expect(await replay(second.status, body.toString())).toBe(403);
-  });
-
-  test("cannot use a signed callback without the secret of its URL, or for another call", async () => {
-    const runner = await open();
-    const { sessionId, status, answer } = await place(runner);
-    const fields = { call: "A1", state: "engaged" };
-    const urls = (url: URL) => [
-      new URL(url.href.replace(/\.[\w-]+$/, "")),
-      new URL(url.href.replace(/[\w-]{22}$/, "x".repeat(22))),
-      new URL(url.href.replace(sessionId, "0".repeat(36))),
-    ];
-    for (const url of urls(status)) expect(await report(runner, url, fields)).toMatchObject({ status: 200 });
-    for (const url of urls(answer)) {
-      expect(await report(runner, url, { call: "A1" })).toEqual({ status: 200, text: expect.stringContaining("<Bye") });
-    }
-    expect(await report(runner, status, { ...fields, call: "A2" })).toMatchObject({ status: 200 });
-    expect(await report(runner, status, { state: "engaged" })).toMatchObject({ status: 200 });
-    expect(await report(runner, answer, { call: "A2" })).toMatchObject({ text: expect.stringContaining("<Bye") });
-    await changed(runner, sessionId);
-  });
-
-  test("with --no-verify-signatures, still needs the secret of the URL", async () => {
-    const runner = await open({ acme: { verifySignatures: false } });
-    const { sessionId, status } = await place(runner);
-    const guessed = new URL(status.href.replace(/[\w-]{22}$/, "x".repeat(22)));
-    await report(runner, guessed, { call: "A1", state: "engaged" }, "another key");
-    await changed(runner, sessionId);
-    await report(runner, status, { call: "A1", state: "engaged" }, "another key");
-    await expect.poll(() => runner.sessions.counts.pending).toBe(0);
-  });
-
-  test("with --no-verify-signatures, calls that the runner placed are hung up", async () => {
-    const runner = await open({ acme: { verifySignatures: false } });
-    const phone = await pickUp(runner, await place(runner));
-    await expect.poll(() => fixture.calls.length).toBe(1);
-    fixture.calls[0]?.finish();
-    await phone.closed;
-    expect(cancels()).toEqual(["/calls/A1"]);
-  });
-
-  test("cannot open the socket of a call that rings, with the session's id from POST /start", async () => {
-    const runner = await open();
-    const { sessionId } = await place(runner);
-    const socketUrl = `ws://${runner.url.host}/ws/${sessionId}`;
-    const signed = `${publicUrl.href.replace("https", "wss")}ws/${sessionId}`;
-    const opened = await fixture.phone.call({ at: runner.url, publicUrl, socketUrl: signed, callId: "A2" });
-    expect((await opened.closed).code).toBe(1008);
-    const page = new WebSocket(socketUrl);
-    const closed = await new Promise<boolean>((resolve) => {
-      page.addEventListener("open", () => resolve(false));
-      page.addEventListener("error", () => resolve(true));
-    });
-    expect(closed, "without a signature").toBe(true);
-    expect(fixture.calls).toEqual([]);
-    await changed(runner, sessionId);
   });
 });
 
@@ -318,7 +149,7 @@ describe("a start request is rejected, and nothing is called,", () => {
     const runner = await open(options);
     const reply = await start(runner, { transport: "acme", dial: { ...numbers, ...dial } });
     expect([reply.status, reply.body.code]).toEqual([status, code]);
-    expect(fixture.api.requests).toEqual([]);
+    expect(outbound.fixture.api.requests).toEqual([]);
     expect(runner.sessions.counts.pending).toBe(0);
   });
 
@@ -328,11 +159,11 @@ describe("a start request is rejected, and nothing is called,", () => {
       const reply = await start(runner, { transport: "acme", dial: numbers }, key);
       expect([reply.status, reply.body.code]).toEqual([401, "KEY_REQUIRED"]);
     }
-    expect(fixture.api.requests).toEqual([]);
+    expect(outbound.fixture.api.requests).toEqual([]);
   });
 
   test("beyond the limit per minute, which all carriers share", async () => {
-    const bell = { key: "a key", apiUrl: fixture.api.url, allowDial: ["+1555"], dialLimit: 2 };
+    const bell = { key: "a key", apiUrl: outbound.fixture.api.url, allowDial: ["+1555"], dialLimit: 2 };
     const acme = { ...bell };
     const runner = await open({ acme, pluginOptions: { acme, bell } });
     await place(runner);
@@ -341,7 +172,7 @@ describe("a start request is rejected, and nothing is called,", () => {
       const reply = await start(runner, { transport, dial: numbers });
       expect([reply.status, reply.body.code]).toEqual([429, "RATE_EXCEEDED"]);
     }
-    expect(fixture.api.requests.length).toBe(2);
+    expect(outbound.fixture.api.requests.length).toBe(2);
   });
 
   test("beyond --max-sessions: a call that rings takes a place", async () => {
@@ -353,7 +184,7 @@ describe("a start request is rejected, and nothing is called,", () => {
 
   test("when the carrier refuses, with the carrier's error code and without its text", async () => {
     const body = '{"code":21211,"message":"+15550100 is not a number"}';
-    placing = async () => ({ status: 400, body });
+    outbound.placing = async () => ({ status: 400, body });
     const runner = await open();
     const reply = await start(runner, { transport: "acme", dial: numbers });
     expect(reply).toMatchObject({ status: 502, body: { code: "CARRIER_REFUSED" } });
@@ -371,7 +202,7 @@ test("a start request with dial and without a transport goes to a carrier", asyn
   const runner = await open({ plugins: [page, createTelephonyPlugin(createAcme())] });
   expect((await start(runner, {})).body).toEqual({ page: true });
   expect((await start(runner, { dial: numbers })).body).toEqual({ sessionId: expect.any(String) });
-  expect(fixture.api.requests.length).toBe(1);
+  expect(outbound.fixture.api.requests.length).toBe(1);
 });
 
 describe("the end of the session while the phone rings cancels the call:", () => {
@@ -399,18 +230,18 @@ describe("the end of the session while the phone rings cancels the call:", () =>
       status: 200,
       text: expect.stringContaining("<Bye"),
     });
-    expect(fixture.calls).toEqual([]);
+    expect(outbound.fixture.calls).toEqual([]);
   });
 
   test("also while the request to the carrier is under way", async () => {
     const placedAt = Promise.withResolvers<void>();
-    placing = async () => {
+    outbound.placing = async () => {
       await placedAt.promise;
       return { status: 201, body: '{"call":"A1"}' };
     };
     const runner = await open();
     const reply = start(runner, { transport: "acme", dial: numbers });
-    await expect.poll(() => fixture.api.requests.length).toBe(1);
+    await expect.poll(() => outbound.fixture.api.requests.length).toBe(1);
     await runner.sessions.endAll("ended-by-request");
     placedAt.resolve();
     expect(await reply).toMatchObject({ status: 409, body: { code: "CALL_ENDED" } });
@@ -436,13 +267,13 @@ test("neither number is logged", async () => {
   const runner = await open();
   const placed = await place(runner);
   const phone = await pickUp(runner, placed);
-  await expect.poll(() => fixture.calls.length).toBe(1);
+  await expect.poll(() => outbound.fixture.calls.length).toBe(1);
   await phone.hangUp();
   await start(runner, { transport: "acme", dial: { ...numbers, to: "+19005550123" } });
   await start(runner, { transport: "acme", dial: { ...numbers, to: "+15550100 " } });
-  placing = async () => ({ status: 400, body: '{"message":"+15550100 is not allowed"}' });
+  outbound.placing = async () => ({ status: 400, body: '{"message":"+15550100 is not allowed"}' });
   await start(runner, { transport: "acme", dial: numbers });
   await expect.poll(() => runner.sessions.counts.active).toBe(0);
-  expect(fixture.logger.lines.map(({ message }) => message)).toContain("call answered");
-  expect(JSON.stringify(fixture.logger.lines)).not.toMatch(/5550100|5550199|5550123/);
+  expect(outbound.fixture.logger.lines.map(({ message }) => message)).toContain("call answered");
+  expect(JSON.stringify(outbound.fixture.logger.lines)).not.toMatch(/5550100|5550199|5550123/);
 });

@@ -13,6 +13,7 @@ import {
   type StartReply,
   safeEqual,
 } from "@pipecat-ts/runner-core";
+import { anyOf } from "./api.ts";
 import { sharedSocketPath } from "./call-router.ts";
 import type {
   ApiRequest,
@@ -106,9 +107,11 @@ export function createOutboundCalls<Options extends CarrierOptions>(
         fix: `Call with the API of ${title}, or install another carrier.`,
       });
     }
-    const fix = missingForDialing(carrier, options);
-    if (fix !== undefined) {
-      throw new RunnerError("CARRIER_CREDENTIALS_MISSING", `Settings for calls with ${title} are missing.`, { fix });
+    const fixes = missingForDialing(carrier, options);
+    if (fixes.length > 0) {
+      throw new RunnerError("CARRIER_CREDENTIALS_MISSING", `Settings for calls with ${title} are missing.`, {
+        fix: anyOf(fixes),
+      });
     }
     if (!runner.settings.publicUrl) throw publicUrlMissing(`${title} reports to this server when a call is answered`);
     if (dialing.hangUp && !verification.verifiesWebhooks && !verification.acceptsUnverified) {
@@ -189,7 +192,7 @@ export function createOutboundCalls<Options extends CarrierOptions>(
     const error = code === undefined ? "" : `, error ${code}`;
     const fix =
       status === 401 || status === 403
-        ? `Check the credentials, and that the account may call this country. ${api?.fix ?? ""}`.trim()
+        ? `Check the credentials, and that the account may call this country. ${anyOf(api?.fixes ?? [])}`.trim()
         : `Check that the number in "from" belongs to the account, and look up the call in the log of ${title}.`;
     return new RunnerError("CARRIER_REFUSED", `${title} did not place the call: status ${status}${error}.`, { fix });
   }
@@ -252,9 +255,13 @@ export function createOutboundCalls<Options extends CarrierOptions>(
       call.placedId ??= placedId;
       remember(call);
     }
-    // So that a capture of the call has the callback.
-    runner.findSession(id);
+    addRequestToCapture(id);
     return call;
+  }
+
+  /** The host captures a request with the sessions that were found while it was handled. */
+  function addRequestToCapture(sessionId: string): void {
+    runner.findSession(sessionId);
   }
 
   function verifiedParameters(ctx: RouteContext, isSigned: boolean): Parameters {
@@ -351,10 +358,12 @@ function reply(ctx: RouteContext, { type, body }: CarrierDocument): void {
   ctx.body = body;
 }
 
-/** How to configure what is missing for outbound calls; `undefined` when nothing is. */
+/** How to configure what is missing for outbound calls: each of these is enough. Empty when nothing is missing. */
 export function missingForDialing<Options extends CarrierOptions>(
   { api, dialing }: Carrier<Options>,
   options: Options,
-): string | undefined {
-  return (api && !api.isReady(options) ? api.fix : undefined) ?? dialing?.missing?.(options);
+): readonly string[] {
+  if (api && !api.isReady(options)) return api.fixes;
+  const fix = dialing?.missing?.(options);
+  return fix === undefined ? [] : [fix];
 }

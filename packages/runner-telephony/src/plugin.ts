@@ -14,7 +14,7 @@ import {
   type SocketHandlers,
   type TransportPlugin,
 } from "@pipecat-ts/runner-core";
-import { createCallControl } from "./api.ts";
+import { anyOf, createCallControl } from "./api.ts";
 import {
   awaitStart,
   callRouterOf,
@@ -293,31 +293,40 @@ function availabilityOf<Options extends CarrierOptions>(
   settings: RunnerSettings,
 ): Availability {
   const { title, api } = carrier;
-  const { policy, fix = "" } = webhookPolicy(carrier, options, settings);
-  const limits: { readonly reason: string; readonly fix: string }[] = [];
+  const { policy, fix } = webhookPolicy(carrier, options, settings);
+  const verificationFixes = fix === undefined ? [] : [fix];
+  /** Each of the fixes of a limit removes it. */
+  const limits: { readonly reason: string; readonly fixes: readonly string[] }[] = [];
   if (!isReachable(settings)) {
     limits.push({
       reason: `${title} cannot reach this server.`,
-      fix: "Start with --tunnel, or with --public-url\u00a0<https\u00a0URL>.",
+      fixes: ["Start with --tunnel, or with --public-url\u00a0<https\u00a0URL>."],
     });
   }
   if (api && !api.isReady(options)) {
     limits.push({
       reason: "Calls end only when their socket closes: the runner cannot hang up or transfer them.",
-      fix: api.fix,
+      fixes: api.fixes,
     });
   }
   if (policy === "reject") {
-    limits.push({ reason: `Calls are rejected: requests from ${title} cannot be verified.`, fix });
+    limits.push({
+      reason: `Calls are rejected: requests from ${title} cannot be verified.`,
+      fixes: verificationFixes,
+    });
   } else if (policy === "accept" && isExposed(settings)) {
     const consequence = api?.isReady(options) ? ", so the runner does not hang up or transfer calls" : "";
-    limits.push({ reason: `Anyone can pretend to be ${title}${consequence}.`, fix });
+    limits.push({ reason: `Anyone can pretend to be ${title}${consequence}.`, fixes: verificationFixes });
   }
-  const dialFix = options.allowDial.length > 0 ? missingForDialing(carrier, options) : undefined;
-  if (dialFix !== undefined) limits.push({ reason: "The runner cannot place calls.", fix: dialFix });
+  const dialFixes = options.allowDial.length > 0 ? missingForDialing(carrier, options) : [];
+  if (dialFixes.length > 0) limits.push({ reason: "The runner cannot place calls.", fixes: dialFixes });
   if (limits.length === 0) return { state: "ready" };
-  const fixes = [...new Set(limits.flatMap(({ fix }) => fix || []))];
-  // "Set A." also does what "Set A, or B." asks for.
-  const needed = fixes.filter((fix) => !fixes.some((other) => fix.startsWith(`${other.slice(0, -1)},`)));
-  return { state: "limited", reason: limits.map(({ reason }) => reason).join(" "), fix: needed.join(" ") };
+  const required = new Set(limits.flatMap(({ fixes }) => (fixes.length === 1 ? fixes : [])));
+  const open = limits.filter(({ fixes }) => !fixes.some((fix) => required.has(fix)));
+  const needed = new Set([...required, ...open.map(({ fixes }) => anyOf(fixes))]);
+  return {
+    state: "limited",
+    reason: limits.map(({ reason }) => reason).join(" "),
+    fix: [...needed].filter(Boolean).join(" "),
+  };
 }

@@ -3,12 +3,12 @@ import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import type { TransportAdapter } from "./adapter.ts";
 import type { Requirement } from "./fixture.ts";
-import { type RunOptions, requirements, runRequirement } from "./requirements.ts";
+import { type RunOptions, runRequirement, selectRequirements } from "./requirements.ts";
 import { interceptUncaughtErrors, type UncaughtErrors } from "./uncaught-errors.ts";
 
 /** Declares a vitest test for every requirement that applies to a transport. Most of them run concurrently. */
 export function describeTransport(adapter: TransportAdapter, options: RunOptions = {}): void {
-  const applicable = requirements.filter(({ exempts }) => exempts?.(adapter) === undefined);
+  const applicable = selectRequirements(options.only).filter(({ exempts }) => exempts?.(adapter) === undefined);
   const timeout = 10 * (options.timeoutMs ?? 5_000);
   let uncaught: UncaughtErrors;
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { requirements } from "./requirements.ts";
+import { requirements, selectRequirements } from "./requirements.ts";
 
 test("every requirement has a unique id, a title and a reason", () => {
   expect(new Set(requirements.map(({ id }) => id)).size).toBe(requirements.length);
@@ -38,4 +38,11 @@ The suite has no requirement for these mistakes, because contract version 1 does
 - **Wrong frame sizes, rates, pacing or event order.** The runner builds the media layer.
 `;
   await expect(page).toMatchFileSnapshot("../REQUIREMENTS.md");
+});
+
+test("requirements are selected by their ids, or by how these begin", () => {
+  const idsOf = (only?: readonly string[]) => selectRequirements(only).map(({ id }) => id);
+  expect(idsOf()).toEqual(requirements.map(({ id }) => id));
+  expect(idsOf(["INTERRUPT-1", "AUDIO-IN"])).toEqual([1, 2, 3, 4].map((n) => `AUDIO-IN-${n}`).concat("INTERRUPT-1"));
+  expect(() => idsOf(["AUDIO", "AUDOI"])).toThrow('"AUDOI"');
 });

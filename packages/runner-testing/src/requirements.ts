@@ -47,6 +47,15 @@ export interface RunOptions {
   readonly timeoutMs?: number;
   /** Checks one requirement at a time in vitest, for media that needs a whole processor. Default false. */
   readonly sequential?: boolean;
+  /** The ids of the requirements to check in vitest, or how these ids begin. Default: all that apply. */
+  readonly only?: readonly string[];
+}
+
+/** The requirements with these ids, or with ids that begin like this. Throws for an id that does not exist. */
+export function selectRequirements(ids: readonly string[] = [""]): readonly Requirement[] {
+  const unknown = ids.find((id) => !requirements.some((requirement) => requirement.id.startsWith(id)));
+  if (unknown !== undefined) throw new Error(`No requirement has the id "${unknown}", or one that begins like this.`);
+  return requirements.filter((requirement) => ids.some((id) => requirement.id.startsWith(id)));
 }
 
 /** One requirement to check on one transport. */

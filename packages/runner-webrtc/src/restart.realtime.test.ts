@@ -135,7 +135,7 @@ test("a caller whose new peer connects slowly while the bot ends gets peerLeft",
     restart_pc: true,
   });
   over.resolve();
-  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
   await peer.accept(sdp);
   await until("it gets peerLeft", () => peer.texts.some((text) => text.includes("peerLeft")), 2_000);
   await until("the session has ended", () => runner.sessions.counts.active === 0, 2_000);

@@ -9,7 +9,13 @@ import type { WebSocketRunnerArguments } from "./arguments.ts";
 import { createDecoder, isMedia } from "./codec.ts";
 import { createEvalCamera } from "./eval-camera.ts";
 import { createWebSocketPort } from "./port.ts";
-import { createResumableSocket, createResumptions, type Resumptions, resumeSecret } from "./resumption.ts";
+import {
+  createResumableSocket,
+  createResumptions,
+  maxHeldBytes,
+  type Resumptions,
+  resumeSecret,
+} from "./resumption.ts";
 
 const path = "/ws-client";
 
@@ -30,8 +36,10 @@ const plugin: TransportPlugin = {
     const route: SocketRoute = {
       path,
       access: "caller",
+      maxPayload: maxHeldBytes,
       accept: (socket, request) => accept(socket, request, resumptions),
       resumes: resumptions.allows,
+      secretParameters: ["resume"],
       isMedia,
     };
     return {
@@ -50,7 +58,8 @@ const plugin: TransportPlugin = {
 export default plugin;
 
 function accept(socket: CallerSocket, request: SocketRequest, resumptions: Resumptions): SocketHandlers {
-  const secret = resumeSecret(request.url);
+  // The caller of a bare URL does not know its session's id, without which it cannot resume.
+  const secret = request.isAnnounced ? resumeSecret(request.url) : undefined;
   const { session } = request;
   const returned = resumptions.find(session, secret);
   if (returned) {

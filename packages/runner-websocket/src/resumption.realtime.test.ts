@@ -4,21 +4,20 @@ import { createRunner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import {
   countSettledResources,
   createRecordingLogger,
-  findVoice,
-  join,
   send,
   settleResources,
   tone,
   until,
 } from "@pipecat-ts/runner-testing";
 import { expect, onTestFinished, test } from "vitest";
+import { toneMs } from "../../runner-testing/src/speech.ts";
 import { connectCaller } from "./caller.ts";
 import plugin from "./plugin.ts";
 
 const secret = "a-secret-of-22-letters";
 
-/** A runner whose bots play back what they receive, and a caller that may resume with `query`. */
-async function open(options: Partial<RunnerOptions> = {}, query = `?resume=${secret}`) {
+/** A runner whose bots play back what they receive, and return after `staying`; and a caller that may resume with `query`. */
+async function open(options: Partial<RunnerOptions> = {}, query = `?resume=${secret}`, staying?: Promise<void>) {
   const logger = createRecordingLogger();
   const transports: Transport[] = [];
   const left: string[] = [];
@@ -28,6 +27,7 @@ async function open(options: Partial<RunnerOptions> = {}, query = `?resume=${sec
       transports.push(transport);
       transport.on("clientDisconnected", (reason) => void left.push(reason));
       await transport.input.pipeTo(transport.output);
+      await staying;
     },
     plugins: [plugin],
     host: "127.0.0.1",
@@ -57,16 +57,11 @@ async function open(options: Partial<RunnerOptions> = {}, query = `?resume=${sec
   return { runner, caller, connect, transports, left, logged, ended };
 }
 
-const hears = (caller: Awaited<ReturnType<typeof connectCaller>>) =>
-  until(
-    "the caller hears the bot",
-    () => {
-      const frames = caller.playout.played().map(({ frame }) => frame);
-      return frames.length > 0 && findVoice(join(frames)) !== undefined;
-    },
-    5_000,
-  );
+/** Waits for 120 ms of a tone of `hz`. */
+const hears = (caller: Awaited<ReturnType<typeof connectCaller>>, hz = 440) =>
+  until("the caller hears the bot", () => toneMs(caller.playout.played(), hz, hz === 440 ? 880 : 440) >= 120, 5_000);
 const sound = tone(440, { durationMs: 200 });
+const otherSound = tone(880, { durationMs: 200 });
 
 test.each([{}, { webSocketAuth: "token" as const }])(
   "a caller that lost its connection returns to the same bot, with %j: audio continues, and waiting messages arrive",
@@ -76,13 +71,16 @@ test.each([{}, { webSocketAuth: "token" as const }])(
     await hears(caller);
     caller.drop();
     await until("the loss is noticed", () => logged("caller lost its connection"), 5_000);
+    await expect(transports[0]?.sendMessage("x".repeat(1024 * 1024))).rejects.toMatchObject({
+      code: "MESSAGE_TOO_LARGE",
+    });
     const waiting = transports[0]?.sendMessage({ text: "meanwhile" });
     const second = await connect();
     await waiting;
     await until("the message arrives", () => second.messages.length === 1, 5_000);
     expect(second.messages).toEqual([{ text: "meanwhile" }]);
-    await speak(second, sound);
-    await hears(second);
+    await speak(second, otherSound);
+    await hears(second, 880);
     expect([transports.length, left]).toEqual([1, []]);
     await second.hangUp();
     expect(await ended()).toBe("caller-left");
@@ -137,10 +135,25 @@ test("a secret that could be guessed is rejected", async () => {
   expect(transports).toEqual([]);
 });
 
-test("a caller returns ten times at once, and then has to wait", async () => {
-  const { connect } = await open();
-  for (let count = 0; count < 10; count++) await connect();
-  await expect(connect()).rejects.toMatchObject({ code: "SESSION_NOT_PENDING" });
+test("a caller that lost its connection cannot return after the bot has closed the call, while the bot still runs", async () => {
+  const staying = Promise.withResolvers<void>();
+  const { caller, connect, transports, logged, ended } = await open({}, undefined, staying.promise);
+  caller.drop();
+  await until("the loss is noticed", () => logged("caller lost its connection"), 5_000);
+  await transports[0]?.close();
+  await expect(connect()).rejects.toMatchObject({ status: 409, code: "SESSION_NOT_PENDING" });
+  staying.resolve();
+  expect(await ended()).toBe("bot-finished");
+});
+
+test("a call on the bare path, whose caller cannot resume, ends with its connection", async () => {
+  const { caller, runner, ended } = await open();
+  const bare = await connectCaller(new URL(`/ws-client?resume=${secret}`, runner.url.href.replace("http", "ws")));
+  await until("its bot runs", () => runner.sessions.counts.active === 2, 5_000);
+  bare.drop();
+  await until("its session ends", () => runner.sessions.counts.active === 1, 5_000);
+  await caller.hangUp();
+  expect(await ended()).toBe("caller-left");
 });
 
 test("a runner that closes while a caller is gone leaves nothing behind", async () => {

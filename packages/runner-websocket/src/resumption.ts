@@ -2,6 +2,7 @@ import {
   type CallerSocket,
   type CloseReason,
   createRateLimit,
+  isRunnerError,
   type RateLimit,
   RunnerError,
   type Session,
@@ -12,9 +13,9 @@ import {
 
 /** How long a call waits for a caller that lost its connection, in ms. */
 export const graceMs = 10_000;
-/** What the bot sends meanwhile is kept, within these bounds. */
+/** What the bot sends meanwhile is held, within these bounds. A message has at most as many bytes: `SocketRoute.maxPayload`. */
 const maxMessages = 50;
-const maxMessageBytes = 1024 * 1024;
+export const maxHeldBytes: number = 1024 * 1024;
 /** How often a caller may resume: once in 2 s, and 10 times at once. */
 const resumptions = { perSecond: 0.5, burst: 10 };
 /** The closing handshake was not completed: RFC 6455 section 7.1.5. */
@@ -22,10 +23,20 @@ const connectionLost = 1006;
 
 /** The connection of one caller, which outlives its sockets. */
 export interface ResumableSocket extends Pick<CallerSocket, "send" | "write" | "close" | "bufferedBytes"> {
+  /** Whether the bot has closed the call, or the caller has left: nobody can resume it. */
+  readonly isOver: boolean;
   /** The socket of the caller from now on. The one before is terminated. */
   replace(socket: CallerSocket): void;
-  /** A socket is closed. Returns "keep" if the caller may resume, or has resumed already. */
-  closed(socket: CallerSocket, code: number): "keep" | undefined;
+  /** A socket is closed. Returns "hold" if the caller may resume. */
+  closed(socket: CallerSocket, code: number): "hold" | undefined;
+}
+
+/** A message to the caller that the operating system has not taken yet. */
+interface HeldMessage {
+  readonly data: string | Uint8Array;
+  readonly bytes: number;
+  readonly sequence: number;
+  readonly sent: PromiseWithResolvers<void>;
 }
 
 /** The secret with which a caller proves that it may resume; `undefined` without one. Throws REQUEST_INVALID for a weak one. */
@@ -56,7 +67,7 @@ export function createResumptions(): Resumptions {
 
   function find({ id }: Session, secret: string | undefined) {
     const call = calls.get(id);
-    return call && safeEqual(call.secret, secret) ? call : undefined;
+    return call && !call.socket.isOver && safeEqual(call.secret, secret) ? call : undefined;
   }
 
   return {
@@ -75,41 +86,71 @@ export function createResumptions(): Resumptions {
 /** `left` is called when the caller did not return within the grace period. */
 export function createResumableSocket(first: CallerSocket, session: Session, left: () => void): ResumableSocket {
   let current = first;
-  const kept: { readonly data: string | Uint8Array; readonly sent: PromiseWithResolvers<void> }[] = [];
-  let keptBytes = 0;
+  let sequence = 0;
+  /** Messages on their way to the operating system, on the current or the lost socket. */
+  const underWay = new Set<Promise<void>>();
+  /** Messages that wait for the next socket, in order. */
+  const held: HeldMessage[] = [];
+  /** Whether messages go to `current`; otherwise they are held. */
+  let isConnected = true;
   let grace: NodeJS.Timeout | undefined;
   let isOver = false;
 
   function stop(): void {
     isOver = true;
     clearTimeout(grace);
-    grace = undefined;
-    for (const { sent } of kept.splice(0)) sent.reject(callEnded());
+    for (const { sent } of held.splice(0)) sent.reject(callEnded());
   }
   session.onEnd(stop);
 
-  function keep(data: string | Uint8Array): Promise<void> {
-    const bytes = typeof data === "string" ? Buffer.byteLength(data) : data.byteLength;
-    if (kept.length >= maxMessages || keptBytes + bytes > maxMessageBytes) {
-      throw new RunnerError(
-        "CALLER_NOT_READING",
-        "The caller lost its connection, and too many messages wait for it.",
-        {
+  function hold(message: HeldMessage): void {
+    const heldBytes = held.reduce((sum, { bytes }) => sum + bytes, 0);
+    if (held.length >= maxMessages || heldBytes + message.bytes > maxHeldBytes) {
+      message.sent.reject(
+        new RunnerError("CALLER_NOT_READING", "The caller lost its connection, and too many messages wait for it.", {
           fix: "Send less, or await each sendMessage before the next.",
-        },
+        }),
       );
+      return;
     }
-    const sent = Promise.withResolvers<void>();
-    kept.push({ data, sent });
-    keptBytes += bytes;
-    return sent.promise;
+    held.push(message);
+    // A write may fail later than one that began after it.
+    held.sort((one, other) => one.sequence - other.sequence);
+  }
+
+  function send(message: HeldMessage): void {
+    const written = current
+      .write(message.data)
+      .then(message.sent.resolve, (error: unknown) => {
+        if (!isOver && isRunnerError(error) && error.code === "CALL_ENDED") hold(message);
+        else message.sent.reject(error);
+      })
+      .finally(() => underWay.delete(written));
+    underWay.add(written);
+  }
+
+  /** Sends what is held, after the lost socket has given back its messages: they come first. */
+  async function flush(): Promise<void> {
+    const socket = current;
+    await Promise.all(underWay);
+    if (socket !== current || isOver || grace !== undefined) return;
+    isConnected = true;
+    for (const message of held.splice(0)) send(message);
   }
 
   return {
+    get isOver() {
+      return isOver;
+    },
     send: (data) => current.send(data),
     async write(data) {
-      if (grace === undefined) await current.write(data);
-      else await keep(data);
+      const bytes = typeof data === "string" ? Buffer.byteLength(data) : data.byteLength;
+      // The socket rejects a message above its own limit, which is the same, also when it is closed.
+      if (isOver || bytes > maxHeldBytes) return await current.write(data);
+      const message = { data, bytes, sequence: sequence++, sent: Promise.withResolvers<void>() };
+      if (isConnected) send(message);
+      else hold(message);
+      return await message.sent.promise;
     },
     get bufferedBytes() {
       return current.bufferedBytes;
@@ -121,19 +162,24 @@ export function createResumableSocket(first: CallerSocket, session: Session, lef
     replace(socket) {
       const before = current;
       current = socket;
+      isConnected = false;
       clearTimeout(grace);
       grace = undefined;
       before.raw.terminate();
       session.logger.info("caller returned");
-      keptBytes = 0;
-      for (const { data, sent } of kept.splice(0)) current.write(data).then(sent.resolve, sent.reject);
+      void flush();
     },
     closed(socket, code) {
-      if (socket !== current) return "keep";
-      if (isOver || code !== connectionLost) return undefined;
+      if (socket !== current) return undefined;
+      if (code !== connectionLost) stop();
+      if (isOver) return undefined;
       session.logger.info({ graceMs }, "caller lost its connection");
-      grace = setTimeout(left, graceMs);
-      return "keep";
+      isConnected = false;
+      grace = setTimeout(() => {
+        stop();
+        left();
+      }, graceMs);
+      return "hold";
     },
   };
 }

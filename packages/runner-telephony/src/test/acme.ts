@@ -87,7 +87,7 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
     },
     api: {
       isReady: ({ key }) => key !== undefined,
-      fix: "Set ACME_KEY.",
+      fixes: ["Set ACME_KEY."],
       probe: ({ apiUrl, key }) => ({
         method: "GET",
         url: apiPath(apiUrl, "account"),
