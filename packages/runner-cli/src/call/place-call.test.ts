@@ -3,6 +3,7 @@ import {
   type CallEnd,
   type Caller,
   type CallerLine,
+  type CallInvitation,
   callRejected,
   createPlayout,
 } from "@pipecat-ts/runner-core/caller";
