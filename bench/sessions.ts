@@ -1,7 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { startChild } from "./children.ts";
+import { type Cost, costFigures } from "./cost.ts";
 import type { Figure } from "./figures.ts";
-import type { PacerLag, Usage } from "./usage.ts";
+import type { Usage } from "./usage.ts";
 
 const serverCore = 0;
 const callerCore = 1;
@@ -50,7 +51,7 @@ export async function measureSessions({ counts, seconds, python }: SessionsBench
     const floor = await measureEcho(bareWebSocket, count, seconds);
     const other = python ? await measureEcho(pythonWebSocket, count, seconds) : undefined;
     const measured = await measureEcho(websocket, count, seconds);
-    figures.push(...figuresOf(`${count} WebSocket`, measured, floor, other));
+    figures.push(...costFigures(`${count} WebSocket`, measured, floor, other));
   }
   return figures;
 }
@@ -66,7 +67,7 @@ export async function measureCalls({ counts, seconds, python }: SessionsBench): 
     const other = python ? await measureEcho(pythonPhone, count, seconds) : undefined;
     for (const rate of [16_000, 8_000]) {
       const measured = await measureEcho(phoneAt(rate), count, seconds);
-      figures.push(...figuresOf(`${count} Twilio, ${rate} Hz`, measured, floor, other));
+      figures.push(...costFigures(`${count} Twilio, ${rate} Hz`, measured, floor, other));
     }
   }
   return figures;
@@ -86,49 +87,8 @@ export async function measureFrames(seconds: number): Promise<Figure[]> {
   return figures;
 }
 
-function figuresOf(name: string, measured: Measurement, floor: Measurement, other?: Measurement): Figure[] {
-  const cpu = ({ usage, count }: Measurement) => usage.cpuPercent / count;
-  const memory = ({ usage, idleRssMb, count }: Measurement) => (usage.rssMb - idleRssMb) / count;
-  return [
-    {
-      name: `${name}: CPU each`,
-      value: cpu(measured),
-      unit: "% of a core",
-      floor: cpu(floor),
-      python: other && cpu(other),
-    },
-    {
-      name: `${name}: memory each`,
-      value: memory(measured),
-      unit: "MB",
-      floor: memory(floor),
-      python: other && memory(other),
-    },
-    { name: `${name}: pacer lag p99`, value: measured.lag?.p99Ms ?? Number.NaN, unit: "ms" },
-    {
-      name: `${name}: audio back`,
-      value: measured.returnedPercent,
-      unit: "%",
-      floor: floor.returnedPercent,
-      python: other?.returnedPercent,
-      moreIsBetter: true,
-    },
-  ];
-}
-
-/** The cost of one number of sessions. */
-interface Measurement {
-  readonly count: number;
-  readonly usage: Usage;
-  readonly lag: PacerLag | undefined;
-  /** Share of the sent audio that came back, in percent. */
-  readonly returnedPercent: number;
-  /** The server's resident memory before the first session, in MB. */
-  readonly idleRssMb: number;
-}
-
 /** `count` callers speak to an echo for some seconds. */
-async function measureEcho(echo: Echo, count: number, seconds: number): Promise<Measurement> {
+async function measureEcho(echo: Echo, count: number, seconds: number): Promise<Cost> {
   const { connect = {}, question = {}, url = "url" } = echo;
   const server = await startChild(echo.server, serverCore);
   const callers = await startChild(echo.callers, callerCore);
@@ -140,9 +100,9 @@ async function measureEcho(echo: Echo, count: number, seconds: number): Promise<
     await server.ask({ ask: "usage" });
     await callers.ask({ ask: "count" });
     await pause(seconds * 1000);
-    const usage = await server.ask<Usage & { lag?: PacerLag }>({ ask: "usage" });
+    const usage = await server.ask<Cost["usage"]>({ ask: "usage" });
     const { receivedMs } = await callers.ask<{ receivedMs: number }>({ ask: "count" });
-    return { count, usage, lag: usage.lag, returnedPercent: receivedMs / (count * seconds * 10), idleRssMb };
+    return { count, usage, returnedPercent: receivedMs / (count * seconds * 10), idleRssMb };
   } finally {
     await server.stop();
     await callers.stop();

@@ -1,3 +1,4 @@
+import { callMessages, numbers } from "./phone-messages.ts";
 import { type Comparison, type Difference, dialin, offer, type Setup } from "./requests.ts";
 
 const base = "`RunnerArguments` base class, `isinstance`";
@@ -29,71 +30,8 @@ const callData = (python: string, here: string) => [python, here, "`call_data` (
 /** Python's runner requires credentials. */
 const refused = ["101 closed 1006", "101", "`TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN`"] as const;
 
-const numbers = { from: "+15550001111", to: "+15550002222" };
 const gold = { plan: "gold" };
 const twilioBody = { ...gold, from_number: numbers.from, to_number: numbers.to };
-const id = "00000000-0000-4000-8000-000000000000";
-
-/** The first messages of a phone call with parameters, as each carrier sends them. */
-const calls: Readonly<Record<string, readonly object[]>> = {
-  twilio: [
-    { event: "connected", protocol: "Call", version: "1.0.0" },
-    {
-      event: "start",
-      streamSid: `MZ${"0".repeat(32)}`,
-      start: {
-        streamSid: `MZ${"0".repeat(32)}`,
-        callSid: `CA${"0".repeat(32)}`,
-        accountSid: `AC${"0".repeat(32)}`,
-        mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8_000, channels: 1 },
-        customParameters: twilioBody,
-      },
-    },
-  ],
-  telnyx: [
-    { event: "connected", version: "1.0.0" },
-    {
-      event: "start",
-      sequence_number: "1",
-      stream_id: id,
-      start: {
-        ...numbers,
-        call_control_id: "v3:0123456789abcdef",
-        media_format: { encoding: "PCMU", sample_rate: 8_000, channels: 1 },
-      },
-    },
-  ],
-  plivo: [
-    {
-      event: "start",
-      sequenceNumber: 1,
-      start: {
-        callId: id,
-        streamId: id,
-        accountId: "a1",
-        mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8_000 },
-      },
-      extra_headers: "",
-    },
-    { event: "media", streamId: id, media: { track: "inbound", timestamp: "1", chunk: 1, payload: "//8=" } },
-  ],
-  exotel: [
-    { event: "connected" },
-    {
-      event: "start",
-      stream_sid: "s1",
-      start: {
-        ...numbers,
-        stream_sid: "s1",
-        call_sid: "0".repeat(32),
-        account_sid: "a1",
-        custom_parameters: gold,
-        media_format: { encoding: "base64", sample_rate: "8000" },
-      },
-    },
-  ],
-};
-const phoneCall = (carrier: string) => (calls[carrier] ?? []).map((message) => JSON.stringify(message));
 
 const exotel = {
   ...phone("exotel"),
@@ -130,7 +68,7 @@ export function botSetups({ daily, livekit }: Servers): readonly Setup[] {
         },
         {
           send: "WS /ws",
-          messages: phoneCall("twilio"),
+          messages: callMessages("twilio", twilioBody),
           differs: refused,
           bot: {
             ...phone("twilio"),
@@ -140,7 +78,7 @@ export function botSetups({ daily, livekit }: Servers): readonly Setup[] {
         },
         {
           send: "WS /ws",
-          messages: phoneCall("telnyx"),
+          messages: callMessages("telnyx"),
           differs: refused,
           bot: {
             ...phone("telnyx"),
@@ -150,7 +88,7 @@ export function botSetups({ daily, livekit }: Servers): readonly Setup[] {
         },
         {
           send: "WS /ws",
-          messages: phoneCall("plivo"),
+          messages: callMessages("plivo"),
           differs: refused,
           bot: {
             ...phone("plivo"),
@@ -158,14 +96,14 @@ export function botSetups({ daily, livekit }: Servers): readonly Setup[] {
             "callData.accountId": callData("-", '"a1"'),
           },
         },
-        { send: "WS /ws", messages: phoneCall("exotel"), bot: { ...exotel, body: body("-", json(gold)) } },
+        { send: "WS /ws", messages: callMessages("exotel", gold), bot: { ...exotel, body: body("-", json(gold)) } },
       ],
     },
     {
       flags: ["--runner-body", "{folder}/body.yaml"],
       requests: [
         { send: "WS /ws-client", bot: plain },
-        { send: "WS /ws", messages: phoneCall("exotel"), bot: exotel },
+        { send: "WS /ws", messages: callMessages("exotel", gold), bot: exotel },
       ],
     },
     {

@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { chromium } from "../../packages/runner-webrtc/src/peer/test/offers.ts";
 import type { ParityRequest } from "./outcome.ts";
+import { callMessages } from "./phone-messages.ts";
 
 /** What each runner does, and a part of the row of `docs/parity.md` that says so. */
 export type Difference = readonly [python: string, here: string, row: string];
@@ -29,40 +30,8 @@ const ready = {
   id: "1",
   data: { version: "2.2.0", about: { library: "parity" } },
 };
-/** The first messages of a phone call, as each carrier sends them. */
-const calls = {
-  twilio: [
-    { event: "connected", protocol: "Call", version: "1.0.0" },
-    {
-      event: "start",
-      streamSid: `MZ${"0".repeat(32)}`,
-      start: {
-        streamSid: `MZ${"0".repeat(32)}`,
-        callSid: `CA${"0".repeat(32)}`,
-        accountSid: `AC${"0".repeat(32)}`,
-        mediaFormat: { encoding: "audio/x-mulaw", sampleRate: 8_000, channels: 1 },
-        customParameters: {},
-      },
-    },
-  ],
-  exotel: [
-    { event: "connected" },
-    {
-      event: "start",
-      stream_sid: "s1",
-      start: {
-        stream_sid: "s1",
-        call_sid: "0".repeat(32),
-        account_sid: "a1",
-        from: "+15550001111",
-        to: "+15550002222",
-        media_format: { encoding: "base64", sample_rate: "8000" },
-      },
-    },
-  ],
-};
-const twilioCall = calls.twilio.map((message) => JSON.stringify(message));
-const exotelCall = calls.exotel.map((message) => JSON.stringify(message));
+const twilioCall = callMessages("twilio", {});
+const exotelCall = callMessages("exotel");
 export const dialin = { From: "+15550001111", To: "+15550002222", callId: "c1", callDomain: "d1" };
 /** A webhook of WhatsApp, signed with the secret below. */
 const signed = (webhook: object): Pick<Comparison, "text" | "headers"> => {

@@ -1,7 +1,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type Child, startChild } from "../children.ts";
+import { type Cost, costFigures } from "../cost.ts";
 import { type Figure, median, percentile } from "../figures.ts";
-import type { PacerLag, Usage } from "../usage.ts";
+import type { Usage } from "../usage.ts";
 import type { TimeShares } from "./profile.ts";
 
 const serverCore = 0;
@@ -133,34 +134,7 @@ export async function measureWebRTCSessions({ seconds, sessions, python }: WebRT
     const floor = await measureFloor(count, seconds);
     const other = python ? await measureEcho("./servers/python.ts", count, seconds) : undefined;
     const { cost } = await measureRunner(count, seconds);
-    const cpu = ({ usage }: Cost) => usage.cpuPercent / count;
-    const memory = ({ usage, emptyMb }: Cost) => (usage.rssMb - emptyMb) / count;
-    const name = `${count} WebRTC`;
-    figures.push(
-      {
-        name: `${name}: CPU each`,
-        value: cpu(cost),
-        unit: "% of a core",
-        floor: cpu(floor),
-        python: other && cpu(other),
-      },
-      {
-        name: `${name}: memory each`,
-        value: memory(cost),
-        unit: "MB",
-        floor: memory(floor),
-        python: other && memory(other),
-      },
-      { name: `${name}: pacer lag p99`, value: cost.usage.lag?.p99Ms ?? Number.NaN, unit: "ms" },
-      {
-        name: `${name}: packets back`,
-        value: cost.returnedPercent,
-        unit: "%",
-        floor: floor.returnedPercent,
-        python: other?.returnedPercent,
-        moreIsBetter: true,
-      },
-    );
+    figures.push(...costFigures(`${count} WebRTC`, cost, floor, other));
   }
   return figures;
 }
@@ -179,15 +153,6 @@ export async function measureWebRTCProfile({ seconds, sessions }: WebRTCBench): 
 /** Until code is compiled, and callers have reported ten times that they lose no packets. */
 const settleMs = 15_000;
 
-/** The cost of one number of echo sessions. */
-interface Cost {
-  readonly usage: Usage & { readonly lag?: PacerLag };
-  /** Resident memory before the first call, in MB. */
-  readonly emptyMb: number;
-  /** Returned packets, in percent of those sent. */
-  readonly returnedPercent: number;
-}
-
 async function measureFloor(count: number, seconds: number): Promise<Cost> {
   const server = await startChild("./webrtc/floor.ts", serverCore);
   const callers = await startChild("./webrtc/floor.ts", callerCore);
@@ -195,7 +160,7 @@ async function measureFloor(count: number, seconds: number): Promise<Cost> {
     const { rssMb } = await server.ask<Usage>({ ask: "usage" });
     const { ports } = await server.ask<{ ports: number[] }>({ ask: "open", count });
     await callers.ask({ ask: "connect", ports });
-    return { emptyMb: rssMb, ...(await measureCost(server, callers, count, seconds)) };
+    return { idleRssMb: rssMb, ...(await measureCost(server, callers, count, seconds)) };
   } finally {
     await Promise.all([server.stop(), callers.stop()]);
   }
@@ -214,7 +179,7 @@ async function measureEcho(
     const { rssMb } = await server.ask<Usage>({ ask: "usage" });
     const { url, offerUrl = url } = await server.ask<{ url: string; offerUrl?: string }>({ ask: "url" });
     await callers.ask({ ask: "connect", url: offerUrl, count });
-    const cost = { emptyMb: rssMb, ...(await measureCost(server, callers, count, seconds)) };
+    const cost = { idleRssMb: rssMb, ...(await measureCost(server, callers, count, seconds)) };
     await measureMore(server);
     return cost;
   } finally {
@@ -244,12 +209,12 @@ async function measureCost(
   callers: Child,
   count: number,
   seconds: number,
-): Promise<Pick<Cost, "usage" | "returnedPercent">> {
+): Promise<Omit<Cost, "idleRssMb">> {
   await pause(settleMs);
   await server.ask({ ask: "usage" });
   await callers.ask({ ask: "count" });
   await pause(seconds * 1000);
   const usage = await server.ask<Cost["usage"]>({ ask: "usage" });
   const { received } = await callers.ask<{ received: number }>({ ask: "count" });
-  return { usage, returnedPercent: (100 * received) / (count * seconds * 50) };
+  return { count, usage, returnedPercent: (100 * received) / (count * seconds * 50) };
 }

@@ -64,7 +64,7 @@ export {
 } from "./rest.ts";
 export { safeEqual } from "./safe-equal.ts";
 export type { OwnArguments, Session, SessionState } from "./session.ts";
-export { clientOf, isExposed, isLoopback, type RunnerSettings } from "./settings.ts";
+export { clientOf, isExposed, isLoopback, isReachable, type RunnerSettings } from "./settings.ts";
 export { withTimeout } from "./timeout.ts";
 export type {
   CallCounters,

@@ -42,6 +42,11 @@ export function isExposed({
   return trustProxy || !isLoopback(host) || (publicUrl !== undefined && !isLoopback(publicUrl.hostname));
 }
 
+/** Whether the servers of a carrier or another vendor can reach a runner: at its public URL, or through the proxy that it trusts. */
+export function isReachable({ publicUrl, trustProxy }: Pick<RunnerSettings, "publicUrl" | "trustProxy">): boolean {
+  return publicUrl !== undefined || trustProxy;
+}
+
 /** The client of a connection, for limits: its IPv4 address, or its IPv6 network of 64 bits, which one customer has. */
 export function clientOf({ remoteAddress = "" }: { readonly remoteAddress?: string | undefined }): string {
   const address = remoteAddress.replace(/^::ffff:(?=[\d.]+$)/i, "");

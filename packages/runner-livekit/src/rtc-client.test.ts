@@ -105,6 +105,18 @@ test("the SDK's join of a bot that gave up delays others for 10 s at most", asyn
   expect((await settled).at(-1)).toMatchObject({ reason: { code: "LIVEKIT_JOIN_TIMEOUT" } });
 });
 
+test("a bot that gave up leaves no timer once the SDK has finished its join", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { sdk, connected } = createFakeSdk();
+  const joining = Promise.allSettled([joinRoom(sdk, request, createListener().listener)]);
+  await vi.advanceTimersByTimeAsync(request.timeoutMs);
+  expect(await joining).toMatchObject([{ reason: { code: "LIVEKIT_JOIN_TIMEOUT" } }]);
+  expect(vi.getTimerCount()).toBe(1);
+  connected();
+  await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0));
+});
+
 test("a bot whose call ends while it waits for other joins does not join", async () => {
   const { sdk, rooms, connected } = createFakeSdk();
   const { listener } = createListener();

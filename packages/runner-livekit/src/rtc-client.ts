@@ -108,8 +108,11 @@ async function joinNow(
   } catch (error) {
     // The SDK cannot abort a join: the bot leaves when it has joined.
     room.abandon();
-    setTimeout(endTurn, abandonedMs).unref();
-    void joining.catch(() => undefined).then(room.connection.close);
+    const timer = setTimeout(endTurn, abandonedMs).unref();
+    void joining
+      .catch(() => undefined)
+      .finally(() => clearTimeout(timer))
+      .then(room.connection.close);
     throw error;
   }
 }

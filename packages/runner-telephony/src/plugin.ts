@@ -5,6 +5,7 @@ import {
   contractVersion,
   createRestClient,
   isExposed,
+  isReachable,
   type OpenTransport,
   type RunnerContext,
   RunnerError,
@@ -279,11 +280,6 @@ function sessionMissing(title: string): RunnerError {
   return new RunnerError("SIGNATURE_INVALID", `${title} does not sign WebSockets, and this one names no session.`, {
     fix: "Let the runner's webhook answer the call, or set --api-key and add ?token=<key> to the URL.",
   });
-}
-
-/** Whether a carrier's servers can reach the runner. */
-function isReachable({ publicUrl, trustProxy }: RunnerSettings): boolean {
-  return publicUrl !== undefined || trustProxy;
 }
 
 /** What is missing for calls of this carrier. The transport works without it, with limits. */

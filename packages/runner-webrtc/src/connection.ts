@@ -54,8 +54,6 @@ const channelTimeoutMs = 10_000;
  * about six round trips: 2 s on a slow mobile network.
  */
 const connectingTimeoutMs = 4_000;
-/** The same while the runner shuts down. */
-const shutdownTimeoutMs = 1_500;
 /** How long `close` waits for `peerLeft` to be sent. */
 const flushTimeoutMs = 200;
 /** The default of `audioInSampleRate`. The caller's audio is decoded at this rate until the bot has chosen one. */
@@ -201,17 +199,16 @@ export function createConnection(options: ConnectionOptions): Connection {
     outbox.close();
     input?.close();
     await peers.seal();
-    if (reason !== "caller-left" && reason !== "abandoned")
-      await sendPeerLeft(reason === "shutdown" ? shutdownTimeoutMs : connectingTimeoutMs, deadline);
+    if (reason !== "caller-left") await sendPeerLeft(deadline);
     logCounters();
     await peers.close();
   }
 
   /** Tells the caller that the call is over. A caller that is still connecting would otherwise try for half a minute. */
-  async function sendPeerLeft(timeoutMs: number, deadline: AbortSignal): Promise<void> {
+  async function sendPeerLeft(deadline: AbortSignal): Promise<void> {
     const hasEnded = () => /^(new|failed|closed)$/.test(peers.current?.state ?? "new");
     if (channelOf !== peers.pcId && peers.current?.offersChannel === true)
-      await waitUntil(() => peers.open || hasEnded(), timeoutMs, deadline);
+      await waitUntil(() => peers.open || hasEnded(), connectingTimeoutMs, deadline);
     if (!peers.open) return;
     try {
       peers.sendText(signal("peerLeft"));

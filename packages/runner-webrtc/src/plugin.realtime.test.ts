@@ -126,3 +126,12 @@ async function receiveAudio({ packets }: PeerCaller): Promise<void> {
   const before = packets.length;
   await until("the caller receives audio", () => packets.length > before, timeoutMs);
 }
+
+test("a runner that closes waits less than 3 s for a caller that is still connecting", async () => {
+  const runner = await listen(echo);
+  const { status } = await offer(runner);
+  expect(status).toBe(200);
+  const beganMs = performance.now();
+  await runner.close();
+  expect(performance.now() - beganMs).toBeLessThan(3_000);
+});

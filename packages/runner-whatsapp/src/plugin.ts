@@ -1,4 +1,4 @@
-import type { Availability, RunnerSettings, TransportPlugin } from "@pipecat-ts/runner-core";
+import { type Availability, isReachable, type RunnerSettings, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { openCalls } from "@pipecat-ts/runner-webrtc";
 import { createWhatsAppApi } from "./api.ts";
 import { doctorChecks } from "./doctor.ts";
@@ -34,11 +34,6 @@ const plugin: TransportPlugin<WhatsAppOptions> = {
   },
 };
 export default plugin;
-
-/** Whether WhatsApp's servers can reach the runner. */
-function isReachable({ publicUrl, trustProxy }: RunnerSettings): boolean {
-  return publicUrl !== undefined || trustProxy;
-}
 
 /** Throws OPTION_INVALID when a credential is missing and `--whatsapp` is set. */
 function availabilityOf(options: WhatsAppOptions, settings: RunnerSettings): Availability {

@@ -110,8 +110,8 @@ export async function placeCall(
   const meter = createCallMeter(answeredAtMs);
   const { end, fatalError, transcript } = await converse(caller, plan, observer, meter, signal);
   const figures = { ...meter.figures(performance.now()), answerMs: answeredAtMs - dialedAtMs };
-  const tells = end.by === "caller" || end.code !== undefined;
-  const reason = tells || sessionId === undefined ? undefined : await endReason(target, sessionId);
+  const isExplained = end.by === "caller" || end.code !== undefined;
+  const reason = isExplained || sessionId === undefined ? undefined : await endReason(target, sessionId);
   const failure = endFailure(end, fatalError) ?? reasonFailure(reason);
   return {
     figures,

@@ -14,7 +14,7 @@ export interface ImpairedNetwork {
   close(): void;
 }
 
-/** Creates a network. It loses and delays the same packets in every call, so that measurements can be compared. */
+/** A network that loses and delays the same packets in every call, so that measurements can be compared. */
 export function createImpairedNetwork({ loss, jitterMs }: NetworkImpairment): ImpairedNetwork {
   const underWay = new Set<NodeJS.Timeout>();
   const random = createRandom();
