@@ -109,10 +109,8 @@ async function joinNow(
     // The SDK cannot abort a join: the bot leaves when it has joined.
     room.abandon();
     const timer = setTimeout(endTurn, abandonedMs).unref();
-    void joining
-      .catch(() => undefined)
-      .finally(() => clearTimeout(timer))
-      .then(room.connection.close);
+    const settled = joining.catch(() => undefined).finally(() => clearTimeout(timer));
+    void settled.then(room.connection.close);
     throw error;
   }
 }
