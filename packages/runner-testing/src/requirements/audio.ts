@@ -1,4 +1,5 @@
-import { durationMs, findGaps, join, silence, tone } from "@pipecat-ts/audio";
+import { setTimeout as sleep } from "node:timers/promises";
+import { durationMs, findGaps, findVoice, join, silence, tone } from "@pipecat-ts/audio";
 import { speak } from "@pipecat-ts/runner-core/caller";
 import { expect } from "../assertions.ts";
 import { collect, connectBot, createScriptedBot } from "../bots.ts";
@@ -138,11 +139,12 @@ async function hearCaller(fixture: Fixture, audioInSampleRate?: number) {
   const { sampleRate } = caller;
   const lateMs = await speak(
     caller,
-    join([tone(hz, { durationMs: speechMs, levelDb, sampleRate }), silence({ durationMs: 120, sampleRate })]),
+    join([tone(hz, { durationMs: speechMs, levelDb, sampleRate }), silence({ durationMs: 200, sampleRate })]),
   );
   await fixture.until("the bot hears the caller to the end", () => {
     const audio = join(frames);
-    return voiceMs(audio) > 0 && durationMs(audio) >= speechMs + 60;
+    const voice = findVoice(audio);
+    return voice !== undefined && durationMs(audio) - voice.toMs >= 100;
   });
   return { frames, lateMs };
 }
@@ -161,5 +163,7 @@ async function hearBot(fixture: Fixture, sampleRate: number) {
     () => voiceMs(heardAudio(caller)) >= speechMs - 60,
     speechMs,
   );
+  // Everything was sent, so that a repeated end is heard by then.
+  await sleep(200);
   return heardAudio(caller);
 }

@@ -28,6 +28,17 @@ export const mediaFaults: readonly Fault[] = [
       }),
   },
   {
+    does: "repeats some of the caller's audio",
+    breaks: ["AUDIO-IN-3"],
+    adapter: () =>
+      alter({
+        call(call) {
+          const repeats = repeatFifteenth();
+          return { audio: (frame) => repeats(frame).map((each) => call.audio(each)) };
+        },
+      }),
+  },
+  {
     does: "drops audio and messages that arrive before the bot connects",
     breaks: ["AUDIO-IN-4", "MESSAGE-IN-1"],
     adapter() {
@@ -57,6 +68,17 @@ export const mediaFaults: readonly Fault[] = [
         port(port) {
           const lossy = silenceEveryFifteenth();
           return { send: (frame) => port.send(lossy(frame)) };
+        },
+      }),
+  },
+  {
+    does: "repeats some of the bot's audio",
+    breaks: ["AUDIO-OUT-2"],
+    adapter: () =>
+      alter({
+        port(port) {
+          const repeats = repeatFifteenth();
+          return { send: (frame) => repeats(frame).map((each) => port.send(each)) };
         },
       }),
   },
@@ -154,4 +176,10 @@ function amplified(frame: AudioFrame, factor: number): AudioFrame {
 function silenceEveryFifteenth(): (frame: AudioFrame) => AudioFrame {
   let count = 0;
   return (frame) => (++count % 15 === 0 ? amplified(frame, 0) : frame);
+}
+
+/** Repeats every fifteenth frame for 160 ms. */
+function repeatFifteenth(): (frame: AudioFrame) => AudioFrame[] {
+  let count = 0;
+  return (frame) => (++count % 15 === 0 ? Array.from({ length: 9 }, () => frame) : [frame]);
 }
