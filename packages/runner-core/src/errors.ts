@@ -69,6 +69,7 @@ export const errorStatus = {
   VIDEO_OFF: 409,
   VIDEO_SOURCE_MISSING: 404,
   VIDEO_TIMED_OUT: 504,
+  WHISPER_INVALID: 400,
   WORKER_CRASHED: 502,
   WORKER_FAILED: 500,
 } as const;

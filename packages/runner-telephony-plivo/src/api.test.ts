@@ -14,7 +14,8 @@ test("hangs up at the URL of the call, and accepts 404 as success", () => {
 });
 
 test("a transfer names the URL of the document", () => {
-  const request = api.transfer?.(call, "+15550123", settings, () => new URL("https://bots.example.com/plivo?a=1"));
+  const documentUrl = () => new URL("https://bots.example.com/plivo?a=1");
+  const request = api.transfer?.(call, { number: "+15550123", documentUrl, whisperUrl: () => undefined }, settings);
   expect(JSON.parse(request?.body ?? "")).toEqual({
     legs: "aleg",
     aleg_url: "https://bots.example.com/plivo?a=1",

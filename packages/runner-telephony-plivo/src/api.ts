@@ -18,8 +18,9 @@ export const api: CarrierApi<PlivoOptions> = {
     headers: { authorization: authorization(options) },
     isDone: ({ status }) => status === 404,
   }),
+  whispers: ["say", "play"],
   // https://www.plivo.com/docs/voice/api/call/transfer-a-call
-  transfer: (call, _number, options, documentUrl) => ({
+  transfer: (call, { documentUrl }, options) => ({
     method: "POST",
     url: callUrl(call, options),
     headers: { authorization: authorization(options), "content-type": "application/json" },

@@ -144,6 +144,22 @@ describe("a transfer", () => {
     expect(await post({ CallUUID: callId }, "?transferTo=%3CDial%3E", publicUrl)).toContain("<Stream");
   });
 
+  test("with a whisper makes the document name a second one, which speaks to the callee", async () => {
+    await open({ publicUrl });
+    const phone = await call({ publicUrl });
+    await bots[0]?.transferTo("+15550123", { whisper: { say: "Ann & Bob", language: "en-GB" } });
+    await phone.closed;
+    const { search } = new URL(JSON.parse(api.requests[0]?.body ?? "").aleg_url);
+    const dial = await post({ CallUUID: phone.callId }, search, publicUrl);
+    const [, whisperUrl = ""] = /<Dial confirmSound="([^"]+)"><Number>\+15550123<\/Number>/.exec(dial) ?? [];
+    const sound = new URL(whisperUrl.replaceAll("&amp;", "&"));
+    expect(sound.origin + sound.pathname).toBe("https://bots.example.com/plivo");
+    expect(await post({ CallUUID: callId }, sound.search, publicUrl)).toContain(
+      '<Response><Speak language="en-GB">Ann &amp; Bob</Speak></Response>',
+    );
+    expect(runner.sessions.counts.pending).toBe(0);
+  });
+
   test.each([
     ["the socket", () => dial()],
     ["the webhook", () => plivo.call({ at: runner.url })],

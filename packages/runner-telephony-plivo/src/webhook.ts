@@ -15,8 +15,15 @@ export const webhook: CarrierWebhook<PlivoOptions> = {
   },
   busy: xmlDocument(element("Response", {}, element("Hangup", { reason: "busy" }))),
   ended: xmlDocument(element("Response")),
-  transfer(number) {
-    const isSip = /^sips?:/.test(number);
-    return xmlDocument(element("Response", {}, element("Dial", {}, element(isSip ? "User" : "Number", {}, number))));
+  // https://www.plivo.com/docs/voice/xml/dial
+  transfer(number, whisperUrl) {
+    const callee = element(/^sips?:/.test(number) ? "User" : "Number", {}, number);
+    const dial = element("Dial", whisperUrl ? { confirmSound: whisperUrl.href } : {}, callee);
+    return xmlDocument(element("Response", {}, dial));
+  },
+  whisper(whisper) {
+    if ("play" in whisper) return xmlDocument(element("Response", {}, element("Play", {}, whisper.play)));
+    const { say, language } = whisper;
+    return xmlDocument(element("Response", {}, element("Speak", language ? { language } : {}, say)));
   },
 };

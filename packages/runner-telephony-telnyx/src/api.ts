@@ -17,7 +17,12 @@ export const api: CarrierApi<TelnyxOptions> = {
     // Error 90018: the call has ended.
     isDone: ({ status, body }) => status === 404 || (status === 422 && /"code"\s*:\s*"?90018\b/.test(body)),
   }),
-  transfer: (call, to, options) => command(call, "transfer", { to }, options),
+  // Telnyx plays a file to the callee, and speaks no text: https://developers.telnyx.com/api-reference/call-commands/transfer-call
+  whispers: ["play"],
+  transfer(call, { number: to, whisper }, options) {
+    const audio = whisper && "play" in whisper ? { audio_url: whisper.play } : {};
+    return command(call, "transfer", { to, ...audio }, options);
+  },
   sendDtmf: (call, digits, options) => command(call, "send_dtmf", { digits }, options),
 };
 

@@ -78,6 +78,17 @@ describe("the API", () => {
   });
 });
 
+test("a whisper plays a file to the callee; Telnyx cannot say a text", async () => {
+  const { phone, transport } = await call();
+  await expect(transport.transferTo("+15550123", { whisper: { say: "Hello" } })).rejects.toMatchObject({
+    code: "TRANSFER_UNSUPPORTED",
+  });
+  await transport.transferTo("+15550123", { whisper: { play: "https://example.com/notice.mp3" } });
+  await phone.closed;
+  const bodies = api.requests.map(({ body }) => JSON.parse(body));
+  expect(bodies).toEqual([{ to: "+15550123", audio_url: "https://example.com/notice.mp3" }]);
+});
+
 test("callers above the capacity get the busy tone", async () => {
   const full = createRunner({ ...setUp(), maxSessions: 1 });
   await full.listen();

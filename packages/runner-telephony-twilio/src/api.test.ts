@@ -147,10 +147,15 @@ test.each([
 test("a transfer dials the number or the SIP URI", () => {
   const call = { streamId: "MZ1", callId: "CA1" };
   const documentUrl = () => new URL("https://bots.example.com");
-  const twiml = (to: string) =>
-    new URLSearchParams(api.transfer?.(call, to, settings(), documentUrl).body).get("Twiml");
-  expect(twiml("+15550123")).toContain("<Response><Dial>+15550123</Dial></Response>");
+  const twiml = (number: string, whisperUrl?: URL) =>
+    new URLSearchParams(
+      api.transfer?.(call, { number, documentUrl, whisperUrl: () => whisperUrl }, settings()).body,
+    ).get("Twiml");
+  expect(twiml("+15550123")).toContain("<Response><Dial><Number>+15550123</Number></Dial></Response>");
   expect(twiml("sip:agent@example.com")).toContain("<Dial><Sip>sip:agent@example.com</Sip></Dial>");
+  expect(twiml("+15550123", new URL("https://bots.example.com/twilio?whisper=1&a=2"))).toContain(
+    '<Dial><Number url="https://bots.example.com/twilio?whisper=1&amp;a=2">+15550123</Number></Dial>',
+  );
 });
 
 test("region and edge are part of the API's host name", () => {

@@ -27,8 +27,12 @@ export const api: CarrierApi<TwilioOptions> = {
     // Error 20404: the call has ended, and its resource is gone.
     isDone: ({ status, body }) => status === 404 && /"code"\s*:\s*20404\b/.test(body),
   }),
-  transfer(call, number, options) {
-    const dial = element("Dial", {}, /^sips?:/.test(number) ? element("Sip", {}, number) : number);
+  whispers: ["say", "play"],
+  transfer(call, { number, whisperUrl }, options) {
+    // https://www.twilio.com/docs/voice/twiml/number#attributes-url
+    const url = whisperUrl();
+    const callee = element(/^sips?:/.test(number) ? "Sip" : "Number", url ? { url: url.href } : {}, number);
+    const dial = element("Dial", {}, callee);
     return update(call, { Twiml: xmlDocument(element("Response", {}, dial)).body }, options);
   },
 };

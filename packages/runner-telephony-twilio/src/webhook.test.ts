@@ -30,6 +30,17 @@ test("the busy reply equals the TwiML of Twilio's SDK", () => {
   expect(parseXml(webhook.busy?.body ?? "")).toEqual(parseXml(official.toString()));
 });
 
+test("a whisper equals the TwiML of Twilio's SDK", () => {
+  const spoken = new VoiceResponse();
+  spoken.say({ language: "es-ES" }, 'Él dijo "<ya>"');
+  const said = webhook.whisper?.({ say: 'Él dijo "<ya>"', language: "es-ES" });
+  expect(parseXml(said?.body ?? "")).toEqual(parseXml(spoken.toString()));
+  const played = new VoiceResponse();
+  played.play("https://example.com/a.mp3?b=1&c=2");
+  const file = webhook.whisper?.({ play: "https://example.com/a.mp3?b=1&c=2" });
+  expect(parseXml(file?.body ?? "")).toEqual(parseXml(played.toString()));
+});
+
 test("reads the call from the fields of the request", () => {
   const fields = { CallSid: "CA1", AccountSid: "AC1", From: "+15550100", To: "+15550199", Direction: "inbound" };
   expect(webhook.recognizeCall({ ...fields, CallStatus: "ringing" })).toEqual({

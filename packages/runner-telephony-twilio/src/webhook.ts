@@ -11,5 +11,11 @@ export const webhook: CarrierWebhook<TwilioOptions> = {
     const stream = element("Stream", { url: socketUrl().href });
     return xmlDocument(element("Response", {}, element("Connect", {}, stream)));
   },
+  // https://www.twilio.com/docs/voice/twiml/say
+  whisper(whisper) {
+    if ("play" in whisper) return xmlDocument(element("Response", {}, element("Play", {}, whisper.play)));
+    const { say, language } = whisper;
+    return xmlDocument(element("Response", {}, element("Say", language ? { language } : {}, say)));
+  },
   busy: xmlDocument(element("Response", {}, element("Reject", { reason: "busy" }))),
 };

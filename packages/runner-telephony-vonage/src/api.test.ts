@@ -42,8 +42,9 @@ test("each request has a token of the application that Vonage's library verifies
 });
 
 test("a transfer connects the caller to a number or a SIP address, from the number that was called", () => {
-  const ncco = (number: string) => {
-    const request = api.transfer?.(call, number, settings, () => new URL("https://unused.example"));
+  const ncco = (number: string, whisperUrl?: URL) => {
+    const transfer = { number, documentUrl: () => new URL("https://unused.example"), whisperUrl: () => whisperUrl };
+    const request = api.transfer?.(call, transfer, settings);
     return JSON.parse(request?.body ?? "");
   };
   const destination = (endpoint: object) => ({
@@ -52,6 +53,10 @@ test("a transfer connects the caller to a number or a SIP address, from the numb
   });
   expect(ncco("+15550123")).toEqual(destination({ type: "phone", number: "15550123" }));
   expect(ncco("sip:a@b.example")).toEqual(destination({ type: "sip", uri: "sip:a@b.example" }));
+  const url = "https://bots.example.com/vonage?whisper=1";
+  const onAnswer = { url };
+  expect(ncco("+15550123", new URL(url))).toEqual(destination({ type: "phone", number: "15550123", onAnswer }));
+  expect(() => ncco("sip:a@b.example", new URL(url))).toThrow("Vonage has no whisper for SIP addresses.");
 });
 
 test("sends DTMF, with Vonage's pauses", () => {

@@ -1,3 +1,4 @@
+import { RunnerError } from "@pipecat-ts/runner-core";
 import { type ApiRequest, apiPath, type CarrierApi } from "@pipecat-ts/runner-telephony";
 import { createJwt } from "./jwt.ts";
 import type { VonageOptions } from "./options.ts";
@@ -15,12 +16,20 @@ export const api: CarrierApi<VonageOptions> = {
     ...requestOf("PUT", [call.callId], { action: "hangup" }, options),
     isDone: ({ status }) => status === 404,
   }),
-  transfer(call, number, options) {
+  whispers: ["say", "play"],
+  transfer(call, { number, whisperUrl }, options) {
     // Vonage writes phone numbers without a plus sign, and shows the callee a number of the account only.
-    const endpoint = /^sips?:/.test(number)
-      ? { type: "sip", uri: number }
-      : { type: "phone", number: number.replace("+", "") };
-    const ncco = [{ action: "connect", from: call.to, endpoint: [endpoint] }];
+    const isSip = /^sips?:/.test(number);
+    const url = whisperUrl();
+    if (url && isSip) {
+      // https://developer.vonage.com/en/voice/voice-api/ncco-reference#connect: only phone endpoints have `onAnswer`.
+      throw new RunnerError("TRANSFER_UNSUPPORTED", "Vonage has no whisper for SIP addresses.", {
+        fix: "Transfer to a phone number, or without a whisper.",
+      });
+    }
+    const endpoint = isSip ? { type: "sip", uri: number } : { type: "phone", number: number.replace("+", "") };
+    const onAnswer = url && { onAnswer: { url: url.href } };
+    const ncco = [{ action: "connect", from: call.to, endpoint: [{ ...endpoint, ...onAnswer }] }];
     return requestOf("PUT", [call.callId], { action: "transfer", destination: { type: "ncco", ncco } }, options);
   },
   // Vonage's pause of 500 ms is a `p`.

@@ -68,6 +68,20 @@ describe("a call", () => {
     await phone.hangUp();
   });
 
+  test("is transferred with a whisper, which Vonage fetches with GET", async () => {
+    await open({ publicUrl: "https://bots.example.com" });
+    const { phone, transport } = await call({ callId: uuid, publicUrl: new URL("https://bots.example.com") });
+    await transport.transferTo("+15550123", { whisper: { say: "Hola", language: "es-ES" } });
+    await phone.closed;
+    const [{ destination }] = api.requests.map(({ body }) => JSON.parse(body));
+    const { url } = destination.ncco[0].endpoint[0].onAnswer;
+    const { origin, pathname, search } = new URL(url);
+    expect([origin, pathname]).toEqual(["https://bots.example.com", "/vonage"]);
+    const fetched = await send(new URL(`/vonage${search}&uuid=${uuid}`, runner.url));
+    expect(fetched.json).toEqual([{ action: "talk", text: "Hola", language: "es-ES" }]);
+    expect(runner.sessions.counts.pending).toBe(0);
+  });
+
   test("sends DTMF and is transferred", async () => {
     await open();
     const { phone, transport } = await call({ callId: uuid });

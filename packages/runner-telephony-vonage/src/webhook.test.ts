@@ -35,6 +35,16 @@ test("the NCCO connects the call to the socket, at the configured rate, and name
   ]);
 });
 
+test("a whisper speaks a text, or plays a file", () => {
+  const ncco = (whisper: Parameters<NonNullable<typeof webhook.whisper>>[0]) =>
+    JSON.parse(webhook.whisper?.(whisper).body ?? "");
+  expect(ncco({ say: "Hello" })).toEqual([{ action: "talk", text: "Hello" }]);
+  expect(ncco({ say: "Hola", language: "es-ES" })).toEqual([{ action: "talk", text: "Hola", language: "es-ES" }]);
+  expect(ncco({ play: "https://x.example/a.mp3" })).toEqual([
+    { action: "stream", streamUrl: ["https://x.example/a.mp3"] },
+  ]);
+});
+
 test("reads the call from the answer webhook", () => {
   expect(webhook.recognizeCall(fields)).toEqual(call);
   expect(webhook.recognizeCall({})).toBe(undefined);

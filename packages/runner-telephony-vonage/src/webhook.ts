@@ -25,4 +25,12 @@ export const webhook: CarrierWebhook<VonageOptions> = {
     };
     return { type: "application/json", body: JSON.stringify([{ action: "connect", endpoint: [endpoint] }]) };
   },
+  // https://developer.vonage.com/en/voice/voice-api/ncco-reference#talk
+  whisper(whisper) {
+    const action =
+      "play" in whisper
+        ? { action: "stream", streamUrl: [whisper.play] }
+        : { action: "talk", text: whisper.say, ...(whisper.language && { language: whisper.language }) };
+    return { type: "application/json", body: JSON.stringify([action]) };
+  },
 };

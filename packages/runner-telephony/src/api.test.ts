@@ -73,7 +73,7 @@ test("a call that the carrier did not name gets no API request, and one log line
   const { control, logger, requests } = await openControl([200], { sendDtmf: () => ({}) as never }, false);
   expect(control.sendDtmf).toBe(undefined);
   expect(() => control.requireHangUp()).toThrow(expect.objectContaining({ code: "CALL_UNVERIFIED" }));
-  await expect(control.transfer("+15550123", async () => undefined)).rejects.toMatchObject({
+  await expect(control.transfer("+15550123", undefined, async () => undefined)).rejects.toMatchObject({
     code: "CALL_UNVERIFIED",
     status: 403,
     fix: "Set ACME_KEY.",
@@ -84,13 +84,29 @@ test("a call that the carrier did not name gets no API request, and one log line
   expect(logger.lines).toMatchObject([{ level: "warn", fields: { code: "CALL_UNVERIFIED", fix: "Set ACME_KEY." } }]);
 });
 
+test.each([
+  [undefined, { say: "Hello" }, "Transfer without a whisper."],
+  [["play"], { say: "Hello" }, 'Pass the URL of an audio file: {play: "https://…"}.'],
+  [["say"], { play: "https://example.com/a.mp3" }, "Transfer without a whisper."],
+] as const)("a carrier that whispers %j rejects %j, and sends no request", async (whispers, whisper, fix) => {
+  const { control, requests } = await openControl([200], whispers && { whispers });
+  await expect(control.transfer("+15550123", whisper, async () => undefined)).rejects.toMatchObject({
+    code: "TRANSFER_UNSUPPORTED",
+    fix,
+  });
+  expect(requests).toEqual([]);
+  await control.transfer("+15550123", undefined, async () => undefined);
+  expect(requests).toHaveLength(1);
+});
+
 test("a rejected transfer names the status and a fix, and nothing private", async () => {
   for (const [status, fix] of [
     [401, "Set ACME_KEY."],
     [422, "log"],
   ] as const) {
     const { control } = await openControl([status]);
-    const error = await control.transfer("+15550123", async () => undefined).catch((failure: unknown) => failure);
+    const transferring = control.transfer("+15550123", undefined, async () => undefined);
+    const error = await transferring.catch((failure: unknown) => failure);
     expect(error).toMatchObject({
       code: "CARRIER_REFUSED",
       message: `Acme did not transfer the call: status ${status}.`,

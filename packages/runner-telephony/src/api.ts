@@ -1,5 +1,9 @@
 import { type CallData, type Logger, type RestClient, RunnerError } from "@pipecat-ts/runner-core";
-import type { ApiRequest, Carrier, CarrierOptions } from "./carrier.ts";
+import type { ApiRequest, Carrier, CarrierOptions, Transfer } from "./carrier.ts";
+import { formatWhisper, type Whisper, whisperParameter } from "./whisper.ts";
+
+/** The webhook parameter that requests the document of a transfer. */
+export const transferParameter = "transferTo";
 
 /** One call's access to its carrier's REST API. */
 export interface CallControl {
@@ -11,11 +15,11 @@ export interface CallControl {
    */
   requireHangUp(): void;
   /**
-   * Transfers the call to `number` once `ready` resolves. Rejects with TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING,
+   * Transfers the call once `ready` resolves. Rejects with TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING, WHISPER_INVALID,
    * CALL_UNVERIFIED, PUBLIC_URL_MISSING, CARRIER_REFUSED, or the error of `ready`; the call then continues. Rejects with
    * TRANSFER_UNDER_WAY, and has no effect, unless every earlier transfer was rejected.
    */
-  transfer(number: string, ready: () => Promise<void>): Promise<void>;
+  transfer(number: string, whisper: Whisper | undefined, ready: () => Promise<void>): Promise<void>;
   /** Sends DTMF; absent when the API cannot. Rejects with CARRIER_REFUSED. */
   readonly sendDtmf: ((digits: string) => Promise<void>) | undefined;
   /** Whether the call was transferred; waits for a transfer in progress. Never rejects. */
@@ -32,8 +36,8 @@ export interface CallControlOptions<Options extends CarrierOptions> {
   readonly verificationFix: string;
   readonly rest: RestClient;
   readonly logger: Logger;
-  /** The URL of the document that connects a call to `number`. Throws PUBLIC_URL_MISSING. */
-  documentUrl(number: string): URL;
+  /** The public URL of this carrier's webhook with parameters that request a document. Throws PUBLIC_URL_MISSING. */
+  documentUrl(parameters: Readonly<Record<string, string>>): URL;
 }
 
 export function createCallControl<Options extends CarrierOptions>(settings: CallControlOptions<Options>): CallControl {
@@ -79,6 +83,28 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
     return new RunnerError("CARRIER_CREDENTIALS_MISSING", message, { fix: anyOf(carrier.api?.fixes ?? []) });
   }
 
+  function requireWhisper(whisper: Whisper, kinds: readonly string[] = []): void {
+    formatWhisper(whisper);
+    const kind = "play" in whisper ? "play" : "say";
+    if (kinds.includes(kind)) return;
+    const what = kind === "say" ? "say a text" : "play a file";
+    throw new RunnerError("TRANSFER_UNSUPPORTED", `${title} cannot ${what} to whoever answers a transferred call.`, {
+      fix: kinds.includes("play")
+        ? 'Pass the URL of an audio file: {play: "https://…"}.'
+        : "Transfer without a whisper.",
+    });
+  }
+
+  function transferOf(number: string, whisper: Whisper | undefined): Transfer {
+    const parameters = whisper ? { [whisperParameter]: formatWhisper(whisper) } : undefined;
+    return {
+      number,
+      whisper,
+      documentUrl: () => settings.documentUrl({ [transferParameter]: number, ...parameters }),
+      whisperUrl: () => parameters && settings.documentUrl(parameters),
+    };
+  }
+
   return {
     hangUp() {
       hangingUp ??= hangUp();
@@ -87,14 +113,15 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
     requireHangUp() {
       if (carrier.api && !api) throw apiUnavailable("hung up");
     },
-    async transfer(number, ready) {
+    async transfer(number, whisper, ready) {
       if (!carrier.api?.transfer) {
         throw new RunnerError("TRANSFER_UNSUPPORTED", `${title} cannot transfer a call in progress.`, {
           fix: `Close the transport: ${title} then continues with the next step of its flow.`,
         });
       }
       if (!api?.transfer) throw apiUnavailable("transferred");
-      const request = api.transfer(call, number, options, () => settings.documentUrl(number));
+      if (whisper) requireWhisper(whisper, api.whispers);
+      const request = api.transfer(call, transferOf(number, whisper), options);
       if (transferring) {
         throw new RunnerError("TRANSFER_UNDER_WAY", "The call is already being transferred.", {
           fix: "Call transferTo() again only after the first call rejected.",

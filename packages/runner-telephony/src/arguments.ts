@@ -1,4 +1,5 @@
 import type { Transport, TransportEvents, TransportParams } from "@pipecat-ts/runner-core";
+import type { Whisper } from "./whisper.ts";
 
 /** The params of a phone call. */
 export interface PhoneParams extends TransportParams {
@@ -30,12 +31,13 @@ export interface PhoneMethods {
    */
   hangUp(): Promise<void>;
   /**
-   * Plays queued audio and transfers the caller to `number`: E.164 (`+15550100`) or a SIP URI. Resolves when the carrier has
-   * accepted; the session then ends. Rejects with PHONE_NUMBER_INVALID, CALL_ENDED, TRANSFER_UNSUPPORTED,
-   * CARRIER_CREDENTIALS_MISSING, CALL_UNVERIFIED, PUBLIC_URL_MISSING or CARRIER_REFUSED; the call then continues. Rejects with
-   * TRANSFER_UNDER_WAY, and has no effect, while another transfer is in progress or accepted.
+   * Plays queued audio and transfers the caller to `number`: E.164 (`+15550100`) or a SIP URI. Whoever answers hears `whisper` before
+   * they hear the caller. Resolves when the carrier has accepted; the session then ends. Rejects with PHONE_NUMBER_INVALID,
+   * WHISPER_INVALID, CALL_ENDED, TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING, CALL_UNVERIFIED, PUBLIC_URL_MISSING or
+   * CARRIER_REFUSED; the call then continues. Rejects with TRANSFER_UNDER_WAY, and has no effect, while another transfer is in
+   * progress or accepted.
    */
-  transferTo(number: string): Promise<void>;
+  transferTo(number: string, options?: { readonly whisper?: Whisper | undefined }): Promise<void>;
   /**
    * Plays queued audio and sends DTMF: `0-9 * # A-D`, and `w` for a pause of 500 ms. Carriers that cannot send DTMF get audible
    * tones, which an interruption cuts off. Rejects with DTMF_INVALID, DTMF_INTERRUPTED, CALL_ENDED or CARRIER_REFUSED.

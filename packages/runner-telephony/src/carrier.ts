@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { CallData, OptionTable, RestAnswer, RestRequest } from "@pipecat-ts/runner-core";
 import type { CallCodec } from "./codec.ts";
 import type { JsonObject } from "./json.ts";
+import type { Whisper } from "./whisper.ts";
 
 /**
  * Everything about one phone carrier, as data and pure functions. `createTelephonyPlugin` turns it into a transport and
@@ -71,8 +72,13 @@ export interface CarrierWebhook<Options> {
   readonly busy?: CarrierDocument;
   /** The reply to the notice that a call has ended. Default: an empty text. */
   readonly ended?: CarrierDocument;
-  /** The document that connects a call to `number`, for a carrier whose API takes the URL of such a document: `?transferTo=`. */
-  transfer?(number: string): CarrierDocument;
+  /**
+   * The document that connects a call to `number`, for a carrier whose API takes the URL of such a document: `?transferTo=`.
+   * `whisperUrl` is the URL of the document of `whisper`.
+   */
+  transfer?(number: string, whisperUrl: URL | undefined): CarrierDocument;
+  /** The document that speaks to whoever answers a transferred call, before they hear the caller: `?whisper=`. It is sent without verification. */
+  whisper?(whisper: Whisper): CarrierDocument;
 }
 
 /** A call as the webhook describes it. */
@@ -156,12 +162,26 @@ export interface CarrierApi<Options> {
    */
   probe?(options: Options): ApiRequest | undefined;
   hangUp(call: CallData, options: Options): ApiRequest;
-  /**
-   * Connects the caller to `number`, which ends the media stream. `documentUrl()` is the public URL of
-   * `CarrierWebhook.transfer`; it throws PUBLIC_URL_MISSING when the carrier cannot reach this server.
-   */
-  transfer?(call: CallData, number: string, options: Options, documentUrl: () => URL): ApiRequest;
+  /** Connects the caller to another number, which ends the media stream. */
+  transfer?(call: CallData, transfer: Transfer, options: Options): ApiRequest;
+  /** What whoever answers a transferred call can hear first. Default: nothing. */
+  readonly whispers?: readonly ("say" | "play")[];
   sendDtmf?(call: CallData, digits: string, options: Options): ApiRequest;
+}
+
+/** A transfer that the bot requested. */
+export interface Transfer {
+  /** E.164 or a SIP URI. */
+  readonly number: string;
+  /** Only of a kind that `CarrierApi.whispers` has. */
+  readonly whisper?: Whisper | undefined;
+  /**
+   * The public URL of `CarrierWebhook.transfer` for this number and whisper. Throws PUBLIC_URL_MISSING when the carrier cannot reach
+   * this server.
+   */
+  documentUrl(): URL;
+  /** The public URL of `CarrierWebhook.whisper`; `undefined` without a whisper. Throws PUBLIC_URL_MISSING. */
+  whisperUrl(): URL | undefined;
 }
 
 /** How the carrier calls a number, as requests of its REST API and their callbacks. */

@@ -14,6 +14,7 @@ export type {
   CarrierWire,
   OutboundCall,
   SignedRequest,
+  Transfer,
   UpgradeSignature,
   WebhookCall,
   WebhookRequest,
@@ -29,4 +30,5 @@ export {
 export { bytesIn, type JsonObject, numberIn, objectIn, parseObject, present, textIn, textsIn } from "./json.ts";
 export { apiUrlOption, dialOptions, environmentOption, verifySignaturesOption } from "./options.ts";
 export { createTelephonyPlugin } from "./plugin.ts";
+export type { Whisper } from "./whisper.ts";
 export { element, type XmlElement, xmlDocument } from "./xml.ts";

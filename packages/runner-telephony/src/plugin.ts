@@ -31,14 +31,7 @@ import { doctorChecks } from "./doctor.ts";
 import { createOutboundCalls, missingForDialing, type RingingRecord } from "./outbound-calls.ts";
 import { createMediaStream } from "./port.ts";
 import { createSignatureVerification, signatureInvalid, webhookPolicy } from "./signature.ts";
-import {
-  bareSocketUrl,
-  bodyInQuery,
-  createWebhook,
-  numbersInQuery,
-  publicUrlMissing,
-  transferParameter,
-} from "./webhook.ts";
+import { bareSocketUrl, bodyInQuery, createWebhook, numbersInQuery, publicUrlMissing } from "./webhook.ts";
 
 /** The messages with audio of all carriers, in both directions. */
 const mediaEvent = /"event"\s*:\s*"(?:media|playAudio)"/;
@@ -103,12 +96,12 @@ function openCarrier<Options extends CarrierOptions>(
     rest,
   };
 
-  function documentUrl(number: string, request?: IncomingMessage): URL {
+  function documentUrl(parameters: Readonly<Record<string, string>>, request?: IncomingMessage): URL {
     const url = runner.url(`/${name}`, request);
     if (!settings.publicUrl && url.protocol !== "https:") {
       throw publicUrlMissing(`${title} fetches the document of a transfer from an https URL`);
     }
-    url.searchParams.set(transferParameter, number);
+    for (const [key, value] of Object.entries(parameters)) url.searchParams.set(key, value);
     return url;
   }
 
@@ -181,7 +174,7 @@ function openCarrier<Options extends CarrierOptions>(
       call: callData,
       isVerified,
       logger,
-      documentUrl: (number) => documentUrl(number, request.request),
+      documentUrl: (parameters) => documentUrl(parameters, request.request),
     });
     if (isVerified && carrier.api?.isReady(options)) {
       const { from: _from, to: _to, body: _body, ...ids } = callData;

@@ -124,9 +124,9 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
         autoHangUp = true;
         await transport.close();
       },
-      async transferTo(number) {
+      async transferTo(number, { whisper } = {}) {
         requireNumber(number);
-        await control.transfer(number, ready);
+        await control.transfer(number, whisper, ready);
         logger.info("call transferred");
         void transport.close();
       },

@@ -7,11 +7,12 @@ import {
   RunnerError,
   type Session,
 } from "@pipecat-ts/runner-core";
-import { isPhoneNumber } from "./api.ts";
+import { isPhoneNumber, transferParameter } from "./api.ts";
 import { sharedSocketPath } from "./call-router.ts";
 import type { Carrier, CarrierDocument, CarrierOptions, WebhookCall, WebhookRequest } from "./carrier.ts";
 import { maxTextLength, present } from "./json.ts";
 import type { SignatureVerification } from "./signature.ts";
+import { parseWhisper, type Whisper, whisperParameter } from "./whisper.ts";
 
 /** The sessions of calls that a webhook announced and whose socket is not open yet. */
 export interface PendingCalls {
@@ -27,9 +28,6 @@ export interface WebhookOptions<Options extends CarrierOptions> {
   readonly verification: SignatureVerification;
   readonly pendingCalls: PendingCalls;
 }
-
-/** The webhook parameter that requests the document of a transfer. */
-export const transferParameter = "transferTo";
 
 /** Real requests have 2 kB. A thousand calls may be pending, each with its parameters. */
 export const maxBody = 65_536;
@@ -67,8 +65,12 @@ export function createWebhook<Options extends CarrierOptions>(settings: WebhookO
 
   function answer(ctx: RouteContext, parameters: Parameters): CarrierDocument {
     const call = recognizeCall(parameters);
-    const { [transferParameter]: number } = parameters;
-    if (number !== undefined && webhook.transfer && isPhoneNumber(number)) return webhook.transfer(number);
+    const { [transferParameter]: number, [whisperParameter]: whisper } = parameters;
+    if (number !== undefined && webhook.transfer && isPhoneNumber(number)) {
+      const whisperUrl = runner.url(`/${carrier.name}`, ctx.req);
+      if (whisper !== undefined) whisperUrl.searchParams.set(whisperParameter, whisper);
+      return webhook.transfer(number, whisper === undefined ? undefined : whisperUrl);
+    }
     if (call?.ended) {
       void pendingCalls.find(call.callId)?.end("caller-left");
       return webhook.ended ?? { type: "text/plain", body: "" };
@@ -121,7 +123,9 @@ export function createWebhook<Options extends CarrierOptions>(settings: WebhookO
       handle(ctx, next) {
         const given = parametersOf(ctx);
         if (isShared && ctx.method === "GET" && !recognizeCall(given.query)) return next();
-        const { type, body } = answer(ctx, verifiedParameters(ctx, given));
+        const whisper = whisperIn(given.query);
+        const { type, body } =
+          whisper && webhook.whisper ? webhook.whisper(whisper) : answer(ctx, verifiedParameters(ctx, given));
         ctx.status = 200;
         ctx.type = type;
         ctx.body = body;
@@ -131,6 +135,14 @@ export function createWebhook<Options extends CarrierOptions>(settings: WebhookO
 
   const isAlone = runner.settings.transport === carrier.name;
   return [route(`/${carrier.name}`, false), ...(isAlone ? [route("/", true)] : [])];
+}
+
+/**
+ * The whisper that a request asks for. Its document says what the request says, so that it needs no signature: carriers that sign
+ * bodies may fetch it without one.
+ */
+function whisperIn({ [transferParameter]: number, [whisperParameter]: whisper }: Parameters): Whisper | undefined {
+  return number === undefined && whisper !== undefined ? parseWhisper(whisper) : undefined;
 }
 
 export type Parameters = Readonly<Record<string, string>>;

@@ -99,7 +99,7 @@ export function createAcme(name = "acme"): Carrier<AcmeOptions> {
         headers: { authorization: `Bearer ${key}` },
         isDone: ({ status }) => status === 404,
       }),
-      transfer: ({ callId }, number, { apiUrl, key }) => ({
+      transfer: ({ callId }, { number }, { apiUrl, key }) => ({
         method: "POST",
         url: apiPath(apiUrl, "calls", callId, "transfer"),
         headers: { authorization: `Bearer ${key}` },
