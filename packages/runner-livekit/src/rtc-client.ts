@@ -198,6 +198,7 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
     const isMicrophone = publication.source === sdk.TrackSource.SOURCE_MICROPHONE;
     const isUnheard = kind === sdk.ParticipantKind.AGENT && !hearsAgents;
     if (sampleRateIn === undefined || !isMicrophone || isUnheard || muted.has(identity)) return;
+    if (audible.get(identity)?.sid === publication.sid) return;
     if (audible.size >= maxAudible && !audible.has(identity)) return;
     unsubscribe(identity);
     audible.set(identity, { sid: publication.sid });

@@ -14,6 +14,13 @@ export interface RtcMicrophone {
   close(): Promise<void>;
 }
 
+/**
+ * How many frames of a microphone the native part may be queueing. For each of them, the SDK (1.1) looks at every event of the process: if
+ * the number grew while the process is late, the process would get later with every frame. Later audio waits, and is sent in one frame.
+ */
+const maxPending = 3;
+/** How much audio waits at most, in ms, as in the queue of the SDK. */
+const maxWaitingMs = 1_000;
 /** How long `close` waits for the native part to queue the last audio, in ms. More than the second that a full queue plays. */
 const queueTimeoutMs = 2_000;
 
@@ -22,11 +29,38 @@ export function createRtcMicrophone(sdk: Sdk, name: string, sampleRate: number):
   const track = sdk.LocalAudioTrack.createAudioTrack(name, source);
   /** Settles when the native part has queued the last audio: one thread of it does so, in order. */
   let queued = Promise.resolve();
+  let pending = 0;
+  const waiting: Int16Array[] = [];
+  let waitingSamples = 0;
   let isClosed = false;
 
   async function capture(samples: Int16Array): Promise<void> {
-    // The SDK reads the whole buffer of the array, which may be larger than the frame.
-    await source.captureFrame(new sdk.AudioFrame(samples.slice(), sampleRate, 1, samples.length));
+    pending++;
+    try {
+      await source.captureFrame(new sdk.AudioFrame(samples, sampleRate, 1, samples.length));
+    } catch {
+      // The queue is full.
+    }
+    pending--;
+    captureWaiting();
+  }
+
+  function captureWaiting(): void {
+    if (isClosed || pending >= maxPending || waiting.length === 0) return;
+    // The SDK reads the whole buffer of the array, which may be larger than a frame.
+    const samples = new Int16Array(waitingSamples);
+    let at = 0;
+    for (const each of waiting) {
+      samples.set(each, at);
+      at += each.length;
+    }
+    dropWaiting();
+    queued = capture(samples);
+  }
+
+  function dropWaiting(): void {
+    waiting.length = 0;
+    waitingSamples = 0;
   }
 
   async function release(): Promise<void> {
@@ -45,11 +79,15 @@ export function createRtcMicrophone(sdk: Sdk, name: string, sampleRate: number):
       return await room.localParticipant?.publishTrack(track, options);
     },
     send(samples) {
-      if (isClosed) return;
-      queued = capture(samples).catch(() => undefined); // The queue is full.
+      if (isClosed || (waitingSamples / sampleRate) * 1000 >= maxWaitingMs) return;
+      waiting.push(samples);
+      waitingSamples += samples.length;
+      captureWaiting();
     },
     clear() {
-      if (!isClosed) source.clearQueue();
+      if (isClosed) return;
+      dropWaiting();
+      source.clearQueue();
     },
     async close() {
       if (isClosed) return;
