@@ -12,7 +12,9 @@ import { compare, formatChanges, isWorse, merge, type Series } from "./compariso
 import { measureDailyBots } from "./daily-bots.ts";
 import { measureFidelity } from "./fidelity/index.ts";
 import { type Figure, formatFigures, median } from "./figures.ts";
+import { measureFleet } from "./fleet.ts";
 import { measureIdle } from "./idle.ts";
+import { measureIsolation } from "./isolation.ts";
 import { measureLiveKitBots } from "./livekit-bots.ts";
 import { measureCalls, measureFrames, measureSessions } from "./sessions.ts";
 import { measureStart, measureStartup } from "./startup.ts";
@@ -48,6 +50,8 @@ const parts: Readonly<Record<string, () => Promise<readonly Figure[]>>> = {
   calls: () => measureCalls({ counts: counts([1, 30, 200, 500]), seconds, python }),
   livekit: () => measureLiveKitBots(counts([1, 5, 20]), Math.min(15, seconds)),
   daily: () => measureDailyBots(counts([1, 3]), Math.min(10, seconds)),
+  isolation: () => measureIsolation(Math.min(15, seconds)),
+  fleet: () => measureFleet(counts([100, 200, 300]), Math.min(15, seconds)),
   "webrtc-answers": () => measureWebRTCAnswers(),
   "webrtc-echo": () => measureWebRTCEcho(webrtc()),
   "webrtc-sessions": () => measureWebRTCSessions(webrtc()),

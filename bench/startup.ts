@@ -1,20 +1,37 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { installProject } from "../scripts/installed-project.ts";
 import { startChild } from "./children.ts";
 import { type Figure, median, percentile } from "./figures.ts";
 
-const cli = new URL("../packages/runner-cli/src/main.ts", import.meta.url).pathname;
-const bot = new URL("../apps/echo-bot/bot.ts", import.meta.url).pathname;
+const bot = join(import.meta.dirname, "../apps/echo-bot/bot.ts");
+
+/** A project of a user: the example bot, the command, WebRTC and Twilio, as they are published. `pnpm build` must have run. */
+export interface Project extends Disposable {
+  readonly folder: string;
+}
+
+export async function createProject(): Promise<Project> {
+  const temporary = mkdtempSync(join(tmpdir(), "pipecat-bench-"));
+  const packages = ["pipecat-runner", "@pipecat-ts/runner-webrtc", "@pipecat-ts/runner-telephony-twilio"];
+  const folder = await installProject(temporary, packages);
+  copyFileSync(bot, join(folder, "bot.ts"));
+  return { folder, [Symbol.dispose]: () => rmSync(temporary, { recursive: true, force: true }) };
+}
 
 /** The time from the start of the command until its server listens, in alternation with a Node process that does nothing. */
 export async function measureStartup(rounds: number): Promise<Figure[]> {
+  using project = await createProject();
   const bare: number[] = [];
   const listening: number[] = [];
   for (let round = 0; round < rounds; round++) {
     bare.push(await timeBareNode());
-    listening.push(await timeListening());
+    listening.push(await timeListening(project));
   }
-  const name = "pipecat-runner bot.ts listens, from source";
+  const name = "pipecat-runner bot.ts listens";
   return [{ name, value: median(listening), unit: "ms", floor: median(bare), target: "≤ 350" }];
 }
 
@@ -24,30 +41,31 @@ async function timeBareNode(): Promise<number> {
   return performance.now() - start;
 }
 
-async function timeListening(): Promise<number> {
-  const command = await startCommand();
+async function timeListening(project: Project): Promise<number> {
+  const command = await startCommand(project);
   await command.stop();
   return command.listensAfterMs;
 }
 
-/** `pipecat-runner` with the example bot. */
+/** A running `pipecat-runner bot.ts`. */
 export interface Command {
   readonly pid: number;
+  readonly url: URL;
   readonly listensAfterMs: number;
   stop(): Promise<void>;
 }
 
-/** Starts the command, and resolves when it has printed its URL. */
-export async function startCommand(...flags: readonly string[]): Promise<Command> {
+/** Starts the command in a project, and resolves when it has printed its URL. */
+export async function startCommand({ folder }: Project, ...flags: readonly string[]): Promise<Command> {
   const startMs = performance.now();
-  const args = [cli, bot, "--port", "0", ...flags];
-  const child: ChildProcess = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
+  const args = [join(folder, "node_modules/.bin/pipecat-runner"), "bot.ts", "--port", "0", ...flags];
+  const child: ChildProcess = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
   let printed = "";
   for await (const chunk of child.stderr ?? []) {
     printed += chunk;
-    if (!/http:\/\/localhost:[1-9]/.test(printed)) continue;
-    const listensAfterMs = performance.now() - startMs;
-    return { pid: child.pid ?? 0, listensAfterMs, stop };
+    const [url] = /http:\/\/localhost:[1-9]\d*/.exec(printed) ?? [];
+    if (url === undefined) continue;
+    return { pid: child.pid ?? 0, url: new URL(url), listensAfterMs: performance.now() - startMs, stop };
   }
   throw new Error(`The command exited without listening:\n${printed}`);
 

@@ -7,8 +7,8 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cacheFolder } from "./cache-folder.ts";
-import { startRegistry } from "./local-registry.ts";
-import { packAll, run } from "./tarballs.ts";
+import { installProject } from "./installed-project.ts";
+import { run } from "./tarballs.ts";
 
 /** npm packages that contain the programs. */
 const versions = { bun: "1.4.5", deno: "2.9.6" };
@@ -35,29 +35,12 @@ async function installRuntimes(): Promise<Readonly<Record<string, string>>> {
   return Object.fromEntries(paths);
 }
 
-/** A project with the packages that `pnpm build` has built. */
-async function installProject(folder: string): Promise<string> {
-  const project = join(folder, "project");
-  mkdirSync(project);
-  const manifest = { type: "module", dependencies: Object.fromEntries(dependencies.map((name) => [name, "*"])) };
-  writeFileSync(join(project, "package.json"), JSON.stringify(manifest));
-  const upstream = await run("npm", ["config", "get", "registry"], folder);
-  const registry = await startRegistry(await packAll(join(folder, "tarballs")), upstream.trim());
-  try {
-    const options = ["--registry", registry.origin, "--no-audit", "--no-fund"];
-    await run("npm", ["install", ...options], project);
-  } finally {
-    await registry.close();
-  }
-  return project;
-}
-
 const temporary = mkdtempSync(join(tmpdir(), "pipecat-runtimes-"));
 try {
   const env = {
     ...process.env,
     ...(await installRuntimes()),
-    PIPECAT_RUNTIME_PROJECT: await installProject(temporary),
+    PIPECAT_RUNTIME_PROJECT: await installProject(temporary, dependencies),
   };
   const { status } = spawnSync("vitest", ["run", "--project", "realtime", "e2e/runtimes/"], { stdio: "inherit", env });
   process.exitCode = status ?? 1;

@@ -1,4 +1,5 @@
 /** A runner with an echo bot and the Twilio transport. */
+import "./command-heap.ts";
 import { createRunner } from "@pipecat-ts/runner-host";
 import type {} from "@pipecat-ts/runner-telephony-twilio";
 import twilio from "@pipecat-ts/runner-telephony-twilio/plugin";

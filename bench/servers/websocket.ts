@@ -1,4 +1,5 @@
 /** A runner with the example bot and the WebSocket transport. */
+import "./command-heap.ts";
 import { bot } from "@pipecat-ts/echo-bot/bot.ts";
 import { createRunner } from "@pipecat-ts/runner-host";
 import websocket from "@pipecat-ts/runner-websocket/plugin";

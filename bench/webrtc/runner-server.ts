@@ -1,4 +1,5 @@
 /** A runner with the example bot and the WebRTC transport. */
+import "../servers/command-heap.ts";
 import { bot } from "@pipecat-ts/echo-bot/bot.ts";
 import type { Logger } from "@pipecat-ts/runner-core";
 import { createRunner } from "@pipecat-ts/runner-host";

@@ -6,6 +6,8 @@ import { findRedisServer } from "../../scripts/test-tools.ts";
 /** A Redis on this machine that keeps nothing on disk. */
 export interface Redis extends AsyncDisposable {
   readonly url: string;
+  /** Its process. */
+  readonly pid: number;
   /** Stops its process, so that it keeps connections and answers nothing. */
   freeze(): void;
   thaw(): void;
@@ -28,6 +30,9 @@ export async function startRedis(): Promise<Redis> {
 
   return {
     url: `redis://127.0.0.1:${port}`,
+    get pid() {
+      return server.pid ?? 0;
+    },
     freeze: () => void server.kill("SIGSTOP"),
     thaw: () => void server.kill("SIGCONT"),
     async replace() {

@@ -248,7 +248,7 @@ test("400 random offers and candidates get no 5xx except 503, and every error is
       statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
       pcId = (answer.json as { readonly pc_id?: string }).pc_id ?? pcId;
     });
-    if (count % 40 === 0) await fixture.server.ask("endLater");
+    if (count % 100 === 80) await fixture.server.ask("endLater");
   }
   // The random requests reach valid, invalid and unknown sessions.
   expect(statuses.get(200)).toBeGreaterThan(40);
