@@ -99,6 +99,13 @@ test.each([
   expect(requests).toHaveLength(1);
 });
 
+test("a whisper may have undefined fields", async () => {
+  const { control, requests } = await openControl([200], { whispers: ["say"] });
+  const whisper = { say: "Hello", language: undefined, play: undefined };
+  await control.transfer("+15550123", whisper, async () => undefined);
+  expect(requests).toHaveLength(1);
+});
+
 test("a rejected transfer names the status and a fix, and nothing private", async () => {
   for (const [status, fix] of [
     [401, "Set ACME_KEY."],

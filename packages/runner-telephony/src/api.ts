@@ -85,7 +85,7 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
 
   function requireWhisper(whisper: Whisper, kinds: readonly string[] = []): void {
     formatWhisper(whisper);
-    const kind = "play" in whisper ? "play" : "say";
+    const kind = "play" in whisper && whisper.play !== undefined ? "play" : "say";
     if (kinds.includes(kind)) return;
     const what = kind === "say" ? "say a text" : "play a file";
     throw new RunnerError("TRANSFER_UNSUPPORTED", `${title} cannot ${what} to whoever answers a transferred call.`, {
