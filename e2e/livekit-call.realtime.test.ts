@@ -48,7 +48,7 @@ test.skipIf(server === undefined)(
     };
     await call("--hang-up", "300ms"); // loads the SDK
     const [before, listeners] = [await countSettledResources(), countSdkListeners()];
-    const { code, answered, failed, calls } = await call("--calls", "4", "--ramp", "20/s", "--hang-up", "6s");
+    const { code, answered, failed, calls } = await call("--calls", "4", "--ramp", "20/s", "--hang-up", "8s");
     expect([code, answered, failed]).toEqual([0, 4, 0]);
     for (const { levelDb, end, protocolErrors } of calls) {
       expect([levelDb, end.by, protocolErrors]).toEqual([

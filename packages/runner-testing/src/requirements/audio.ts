@@ -36,7 +36,9 @@ export const audio: readonly Requirement[] = [
         const found = `${odd?.samples.length} samples × ${odd?.channels} at ${odd?.sampleRate} Hz`;
         expect(odd === undefined, `the bot got ${found}, expected ${size} samples at ${sampleRate} Hz`);
       };
-      await Promise.all([check(16_000), check(24_000, 24_000)]);
+      // One after the other: a caller may be a whole browser.
+      await check(16_000);
+      await check(24_000, 24_000);
     },
   },
   {
@@ -91,7 +93,9 @@ export const audio: readonly Requirement[] = [
     title: "The bot's audio reaches the caller at the right pitch and level, whatever rate the bot writes",
     reason: "A wrong rate makes the bot sound like a chipmunk, and a wrong gain makes it distorted or inaudible.",
     async check(fixture) {
-      for (const audio of await Promise.all([hearBot(fixture, 24_000), hearBot(fixture, 16_000)])) {
+      // One after the other: a caller may be a whole browser.
+      for (const sampleRate of [24_000, 16_000]) {
+        const audio = await hearBot(fixture, sampleRate);
         expectPitch("the caller", audio, hz);
         expectLevel("the caller", audio, levelDb, fixture.adapter.levelToleranceDb ?? 1);
       }
