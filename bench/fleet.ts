@@ -2,11 +2,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import { startRedis } from "../e2e/fleet/redis.ts";
 import type { NodeReport } from "../packages/runner-fleet/src/directory.ts";
 import { createRedisDirectory } from "../packages/runner-fleet-redis/src/directory.ts";
-import type { Figure } from "./figures.ts";
+import { type Figure, percentile } from "./figures.ts";
 import { readProcess } from "./usage.ts";
 
-/** Calls per minute, each of which takes a minute. */
 const callsPerMinute = 10_000;
+/** How long each call takes. */
+const callMs = 60_000;
+/** As in `runner-fleet`. */
 const [claimMs, renewMs, leaseMs] = [120_000, 30_000, 5_000];
 
 /** What a fleet of each size costs its Redis: beats, and the claims, renewals and releases of phone calls. Linux. */
@@ -21,12 +23,11 @@ async function measureSize(size: number, seconds: number): Promise<Figure[]> {
   const directories = Array.from({ length: size }, () => createRedisDirectory(redis.url));
   const ids = directories.map((_, index) => index.toString(16).padStart(8, "0"));
   const beatTimes: number[] = [];
-  const callMs = 60_000;
   let failures = 0;
   const failed = () => void failures++;
   const running = new Set<NodeJS.Timeout>();
 
-  /** Spreads the nodes over the period. */
+  /** Acts once per period. The nodes are spread over it. */
   function every(periodMs: number, index: number, act: () => Promise<unknown>): void {
     const run = () => void act().catch(failed);
     const first = setTimeout(() => running.add(setInterval(run, periodMs)), (periodMs * index) / size);
@@ -65,22 +66,18 @@ async function measureSize(size: number, seconds: number): Promise<Figure[]> {
       await directory.release(key, id);
     });
   });
-  // All nodes have joined, and all claims were renewed once or will be.
+  // By then, all nodes have joined.
   await pause(3_000);
   beatTimes.length = 0;
   const before = readProcess(redis.pid);
   await pause(seconds * 1000);
   const after = readProcess(redis.pid);
-  for (const timer of running) {
-    clearTimeout(timer);
-    clearInterval(timer);
-  }
-  const sorted = beatTimes.toSorted((a, b) => a - b);
+  for (const timer of running) clearInterval(timer);
   await Promise.all(directories.map((directory) => directory.close().catch(() => undefined)));
   const name = `a fleet of ${size} nodes, ${callsPerMinute} calls a minute`;
   return [
     { name: `${name}: Redis`, value: (after.cpuMs - before.cpuMs) / seconds / 10, unit: "% of a core" },
-    { name: `${name}: beat p99`, value: sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN, unit: "ms" },
+    { name: `${name}: beat p99`, value: percentile(beatTimes, 0.99), unit: "ms" },
     { name: `${name}: failed requests`, value: failures, unit: "" },
   ];
 }

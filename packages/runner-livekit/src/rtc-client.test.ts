@@ -143,6 +143,18 @@ test("a failure of the SDK while a participant's audio is read is reported", asy
   await connection.close();
 });
 
+test("a microphone that is reported twice is subscribed to once", async () => {
+  const { sdk, rooms, connected } = createFakeSdk();
+  connected();
+  const connection = await joinRoom(sdk, request, createListener().listener);
+  const requests: boolean[] = [];
+  const publication = { sid: "1", source: microphone, setSubscribed: (on: boolean) => requests.push(on) };
+  rooms[0]?.emit("trackPublished", publication, person);
+  rooms[0]?.emit("participantConnected", { ...person, trackPublications: new Map([["1", publication]]) });
+  expect(requests).toEqual([true]);
+  await connection.close();
+});
+
 test("a track that arrives while the bot leaves opens no audio stream, which the SDK would keep", async () => {
   const { sdk, rooms, connected, calls } = createFakeSdk();
   connected();

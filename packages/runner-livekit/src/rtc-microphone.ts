@@ -1,4 +1,5 @@
 import type * as rtc from "@livekit/rtc-node";
+import { type AudioFrame, durationMs, join } from "@pipecat-ts/audio";
 import { withTimeout } from "@pipecat-ts/runner-core";
 
 type Sdk = typeof rtc;
@@ -6,7 +7,7 @@ type Sdk = typeof rtc;
 /** An audio track that a participant publishes as its microphone. */
 export interface RtcMicrophone {
   publish(room: rtc.Room): Promise<rtc.LocalTrackPublication | undefined>;
-  /** Queues mono audio. The SDK drops it when the queue is full, after 1 to 2 s. */
+  /** Queues mono audio. Drops it when 1 s waits, or when the queue of the SDK is full, after 1 to 2 s. */
   send(samples: Int16Array): void;
   /** Drops the queued audio. */
   clear(): void;
@@ -30,9 +31,12 @@ export function createRtcMicrophone(sdk: Sdk, name: string, sampleRate: number):
   /** Settles when the native part has queued the last audio: one thread of it does so, in order. */
   let queued = Promise.resolve();
   let pending = 0;
-  const waiting: Int16Array[] = [];
-  let waitingSamples = 0;
+  let waiting: AudioFrame[] = [];
   let isClosed = false;
+
+  function waitingMs(): number {
+    return waiting.reduce((sum, frame) => sum + durationMs(frame), 0);
+  }
 
   async function capture(samples: Int16Array): Promise<void> {
     pending++;
@@ -47,20 +51,10 @@ export function createRtcMicrophone(sdk: Sdk, name: string, sampleRate: number):
 
   function captureWaiting(): void {
     if (isClosed || pending >= maxPending || waiting.length === 0) return;
-    // The SDK reads the whole buffer of the array, which may be larger than a frame.
-    const samples = new Int16Array(waitingSamples);
-    let at = 0;
-    for (const each of waiting) {
-      samples.set(each, at);
-      at += each.length;
-    }
-    dropWaiting();
+    // Also copies a single frame: the SDK reads the whole buffer of its array, which may be larger.
+    const { samples } = join(waiting);
+    waiting = [];
     queued = capture(samples);
-  }
-
-  function dropWaiting(): void {
-    waiting.length = 0;
-    waitingSamples = 0;
   }
 
   async function release(): Promise<void> {
@@ -79,14 +73,13 @@ export function createRtcMicrophone(sdk: Sdk, name: string, sampleRate: number):
       return await room.localParticipant?.publishTrack(track, options);
     },
     send(samples) {
-      if (isClosed || (waitingSamples / sampleRate) * 1000 >= maxWaitingMs) return;
-      waiting.push(samples);
-      waitingSamples += samples.length;
+      if (isClosed || waitingMs() >= maxWaitingMs) return;
+      waiting.push({ samples, sampleRate, channels: 1 });
       captureWaiting();
     },
     clear() {
       if (isClosed) return;
-      dropWaiting();
+      waiting = [];
       source.clearQueue();
     },
     async close() {

@@ -1,4 +1,4 @@
-import { type CarrierWebhook, element, present, xmlDocument } from "@pipecat-ts/runner-telephony";
+import { type CarrierWebhook, element, present, whisperXml, xmlDocument } from "@pipecat-ts/runner-telephony";
 import type { PlivoOptions } from "./options.ts";
 
 /** Plivo's answer URL, and its XML: https://www.plivo.com/docs/voice/xml/audiostream */
@@ -21,9 +21,5 @@ export const webhook: CarrierWebhook<PlivoOptions> = {
     const dial = element("Dial", whisperUrl ? { confirmSound: whisperUrl.href } : {}, callee);
     return xmlDocument(element("Response", {}, dial));
   },
-  whisper(whisper) {
-    if ("play" in whisper) return xmlDocument(element("Response", {}, element("Play", {}, whisper.play)));
-    const { say, language } = whisper;
-    return xmlDocument(element("Response", {}, element("Speak", language ? { language } : {}, say)));
-  },
+  whisper: (whisper) => whisperXml(whisper, "Speak"),
 };

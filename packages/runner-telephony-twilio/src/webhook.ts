@@ -1,4 +1,4 @@
-import { type CarrierWebhook, element, present, xmlDocument } from "@pipecat-ts/runner-telephony";
+import { type CarrierWebhook, element, present, whisperXml, xmlDocument } from "@pipecat-ts/runner-telephony";
 import type { TwilioOptions } from "./options.ts";
 
 /** Twilio's webhook for incoming calls, and its TwiML: https://www.twilio.com/docs/voice/twiml/stream */
@@ -12,10 +12,6 @@ export const webhook: CarrierWebhook<TwilioOptions> = {
     return xmlDocument(element("Response", {}, element("Connect", {}, stream)));
   },
   // https://www.twilio.com/docs/voice/twiml/say
-  whisper(whisper) {
-    if ("play" in whisper) return xmlDocument(element("Response", {}, element("Play", {}, whisper.play)));
-    const { say, language } = whisper;
-    return xmlDocument(element("Response", {}, element("Say", language ? { language } : {}, say)));
-  },
+  whisper: (whisper) => whisperXml(whisper, "Say"),
   busy: xmlDocument(element("Response", {}, element("Reject", { reason: "busy" }))),
 };

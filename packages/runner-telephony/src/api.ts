@@ -88,7 +88,7 @@ export function createCallControl<Options extends CarrierOptions>(settings: Call
     const kind = "play" in whisper && whisper.play !== undefined ? "play" : "say";
     if (kinds.includes(kind)) return;
     const what = kind === "say" ? "say a text" : "play a file";
-    throw new RunnerError("TRANSFER_UNSUPPORTED", `${title} cannot ${what} to whoever answers a transferred call.`, {
+    throw new RunnerError("TRANSFER_UNSUPPORTED", `${title} cannot ${what} to the callee of a transfer.`, {
       fix: kinds.includes("play")
         ? 'Pass the URL of an audio file: {play: "https://…"}.'
         : "Transfer without a whisper.",

@@ -77,7 +77,7 @@ export interface CarrierWebhook<Options> {
    * `whisperUrl` is the URL of the document of `whisper`.
    */
   transfer?(number: string, whisperUrl: URL | undefined): CarrierDocument;
-  /** The document that speaks to whoever answers a transferred call, before they hear the caller: `?whisper=`. It is sent without verification. */
+  /** The document that plays a whisper to the callee of a transfer: `?whisper=`. Requests for it are not verified. */
   whisper?(whisper: Whisper): CarrierDocument;
 }
 
@@ -164,7 +164,7 @@ export interface CarrierApi<Options> {
   hangUp(call: CallData, options: Options): ApiRequest;
   /** Connects the caller to another number, which ends the media stream. */
   transfer?(call: CallData, transfer: Transfer, options: Options): ApiRequest;
-  /** What whoever answers a transferred call can hear first. Default: nothing. */
+  /** The kinds of whisper that the carrier can play to the callee of a transfer. Default: none. */
   readonly whispers?: readonly ("say" | "play")[];
   sendDtmf?(call: CallData, digits: string, options: Options): ApiRequest;
 }

@@ -31,4 +31,4 @@ export { bytesIn, type JsonObject, numberIn, objectIn, parseObject, present, tex
 export { apiUrlOption, dialOptions, environmentOption, verifySignaturesOption } from "./options.ts";
 export { createTelephonyPlugin } from "./plugin.ts";
 export type { Whisper } from "./whisper.ts";
-export { element, type XmlElement, xmlDocument } from "./xml.ts";
+export { element, whisperXml, type XmlElement, xmlDocument } from "./xml.ts";

@@ -1,7 +1,7 @@
 import { RunnerError } from "@pipecat-ts/runner-core";
 import { maxTextLength } from "./json.ts";
 
-/** What whoever answers a transferred call hears before they hear the caller: a text, or an audio file. */
+/** What the callee of a transfer hears before the carrier connects the caller: a text, or an audio file. */
 export type Whisper =
   | {
       /** 1 to 300 characters, spoken by the carrier. */

@@ -1,4 +1,5 @@
 import type { CarrierDocument } from "./carrier.ts";
+import type { Whisper } from "./whisper.ts";
 
 /** An XML element. Names are not escaped; texts and attribute values are. */
 export interface XmlElement {
@@ -41,4 +42,11 @@ const entities: Readonly<Record<string, string>> = {
 
 function escapeXml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
+}
+
+/** The document of a whisper, for carriers whose XML plays files with `Play`. `speech`: the name of its element that speaks a text. */
+export function whisperXml(whisper: Whisper, speech: string): CarrierDocument {
+  if ("play" in whisper) return xmlDocument(element("Response", {}, element("Play", {}, whisper.play)));
+  const { say, language } = whisper;
+  return xmlDocument(element("Response", {}, element(speech, language ? { language } : {}, say)));
 }
