@@ -36,6 +36,12 @@ const lines: Readonly<Record<string, Line>> = {
     carrier: createFakeTelnyx(telnyxAccount, "L16"),
     sampleRate: 16_000,
   },
+  "Telnyx with --telnyx-codec OPUS": {
+    plugin: telnyx as TransportPlugin,
+    options: { codec: "OPUS" },
+    carrier: createFakeTelnyx(telnyxAccount, "OPUS"),
+    sampleRate: 16_000,
+  },
   "Plivo with --plivo-content-type": {
     plugin: plivo as TransportPlugin,
     options: { contentType: "audio/x-l16;rate=16000" },

@@ -11,6 +11,8 @@ test.each([
   { leg: "PCMU", codec: "PCMA" },
   { leg: "L16", codec: "L16" },
   { leg: "PCMA", codec: "L16" },
+  { leg: "OPUS", codec: "OPUS" },
+  { leg: "PCMA", codec: "OPUS" },
 ] as const)("a whole call: the caller's phone has $leg, Telnyx is sent $codec", async ({ leg, codec }) => {
   const account = createTelnyxAccount("a key");
   const carrier = createFakeTelnyx(account, leg);

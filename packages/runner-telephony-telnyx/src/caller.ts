@@ -10,6 +10,7 @@ import {
 import * as Type from "typebox";
 import { api } from "./api.ts";
 import { options, type TelnyxOptions } from "./options.ts";
+import { openOpus, opusSampleRate } from "./opus.ts";
 import { signatures } from "./signature.ts";
 
 /** Telnyx alone has the private key of an account. A key pair of your own, for runner and caller, signs calls all the same. */
@@ -35,7 +36,7 @@ const plugin: CallerPlugin<TelnyxCallerOptions> = createPhoneCaller<TelnyxCaller
   api,
   canSign: ({ privateKey }) => privateKey !== undefined,
   createDialect: ({ apiKey = "", publicKey = "", privateKey, codec }) =>
-    createDialect({ apiKey, publicKey, privateKey }, codec === "L16" ? "L16" : "PCMU"),
+    createDialect({ apiKey, publicKey, privateKey }, codec === "PCMA" ? "PCMU" : codec),
 });
 export default plugin;
 
@@ -55,16 +56,13 @@ export function createTelnyxAccount(apiKey: string): TelnyxAccount & { readonly 
   return { apiKey, privateKey, publicKey: spki.subarray(-32).toString("base64") };
 }
 
-/** The codec of a caller's leg. L16 is little-endian, at 16,000 Hz. */
-export type TelnyxLeg = "PCMU" | "PCMA" | "L16";
+/** The codec of a caller's leg. L16 is little-endian, at 16,000 Hz, and so is the audio that Opus carries. */
+export type TelnyxLeg = "PCMU" | "PCMA" | "L16" | "OPUS";
 
 /** A Telnyx on this machine, for tests of bots. `leg` is the codec of the caller's leg. */
 export function createFakeTelnyx(account: TelnyxAccount, leg: TelnyxLeg = "PCMU"): FakeCarrier {
   return createFakeCarrier(createDialect(account, leg));
 }
-
-const encoders = { PCMU: encodeMulaw, PCMA: encodeAlaw, L16: encodePcm16 };
-const decoders = { PCMU: decodeMulaw, PCMA: decodeAlaw, L16: decodePcm16 };
 
 function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: TelnyxLeg): PhoneDialect {
   function signed(body: string): Readonly<Record<string, string>> {
@@ -88,12 +86,16 @@ function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: TelnyxLeg): P
         throw new Error(`Telnyx accepts only MP3 without bidirectionalMode: ${text}`);
       return url.replaceAll("&amp;", "&");
     },
-    createFarEnd({ callId, streamId, from, to, document }) {
-      const [, codec = "PCMU"] = /bidirectionalCodec="(PCMA|L16)"/.exec(document) ?? [];
+    async createFarEnd({ callId, streamId, from, to, document }) {
+      const [, codec = "PCMU"] = /bidirectionalCodec="(PCMA|L16|OPUS)"/.exec(document) ?? [];
       const botSampleRate = Number(/bidirectionalSamplingRate="(\d+)"/.exec(document)?.[1] ?? 8_000);
-      const decode = decoders[codec as TelnyxLeg];
-      const encode = encoders[leg];
-      const sampleRate = leg === "L16" ? 16_000 : 8_000;
+      const opus = leg === "OPUS" || codec === "OPUS" ? openOpus() : undefined;
+      await opus?.ready;
+      const decodeOpus = (packet: Buffer) => opus?.decode(packet) ?? new Int16Array();
+      const encodeOpus = (samples: Int16Array) => opus?.encode(samples) ?? new Uint8Array();
+      const decode = { PCMU: decodeMulaw, PCMA: decodeAlaw, L16: decodePcm16, OPUS: decodeOpus }[codec as TelnyxLeg];
+      const encode = { PCMU: encodeMulaw, PCMA: encodeAlaw, L16: encodePcm16, OPUS: encodeOpus }[leg];
+      const sampleRate = { PCMU: 8_000, PCMA: 8_000, L16: 16_000, OPUS: opusSampleRate }[leg];
       let sequence = 0;
       let chunk = 0;
       const message = (event: string, fields: object) => ({
@@ -125,6 +127,7 @@ function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: TelnyxLeg): P
         },
         digit: (digit) => message("dtmf", { occurred_at: "2026-01-01T00:00:00Z", dtmf: { digit } }),
         played: (name) => message("mark", { mark: { name } }),
+        ...(opus && { close: opus.close }),
         stop: () => message("stop", { stop: { user_id: "user-1", call_control_id: callId } }),
         parse({ event, media, mark }) {
           if (event === "clear") return { clear: true };

@@ -15,6 +15,7 @@ import {
   textsIn,
 } from "@pipecat-ts/runner-telephony";
 import type { TelnyxOptions } from "./options.ts";
+import { openOpus, opusFrameMs, opusSampleRate } from "./opus.ts";
 
 /**
  * A version and base64, and a UUID, as in the examples of
@@ -59,23 +60,41 @@ const codecs: ReadonlyMap<string, TelnyxOptions["codec"]> = new Map([
   ["audio/x-mulaw", "PCMU"],
   ["audio/x-alaw", "PCMA"],
   ["L16", "L16"],
+  ["OPUS", "OPUS"],
 ]);
 
-/** The sample rate of L16 that the webhook reply requests, in Hz. */
+/** The sample rate of L16 and Opus that the webhook reply requests, in Hz. */
 export const wideSampleRate = 16_000;
 
+/** The sample rates in Hz at which Telnyx may send each codec. */
+const callerSampleRates: Readonly<Record<TelnyxOptions["codec"], readonly number[]>> = {
+  PCMU: [8_000],
+  PCMA: [8_000],
+  L16: [8_000, wideSampleRate, 24_000],
+  OPUS: [8_000, 12_000, 16_000, 24_000, 48_000],
+};
+
 /**
- * Mu-law or A-law at 8,000 Hz, or 16-bit PCM (L16). Telnyx sends the format of the start message: the one of the call's leg, which
+ * Mu-law or A-law at 8,000 Hz, 16-bit PCM (L16), or Opus. Telnyx sends the format of the start message: the one of the call's leg, which
  * is A-law in most of Europe and India, unless it can transcode. It receives the format of the webhook reply. Throws
  * MEDIA_FORMAT_UNSUPPORTED.
  */
 export function createCodec(start: JsonObject, _call: CallData, options: TelnyxOptions): CallCodec {
   const { codec, sampleRate } = readFormat(start);
   const isSwapped = options.l16ByteOrder === "big-endian";
-  const decode = { PCMU: decodeMulaw, PCMA: decodeAlaw, L16: (bytes: Buffer) => swap(decodePcm16(bytes)) }[codec];
-  const encode = { PCMU: encodeMulaw, PCMA: encodeAlaw, L16: (samples: Int16Array) => encodePcm16(swap(samples)) }[
-    options.codec
-  ];
+  const opus = codec === "OPUS" || options.codec === "OPUS" ? openOpus() : undefined;
+  const decode = {
+    PCMU: decodeMulaw,
+    PCMA: decodeAlaw,
+    L16: (bytes: Buffer) => swap(decodePcm16(bytes)),
+    OPUS: (packet: Buffer) => opus?.decode(packet),
+  }[codec];
+  const encode = {
+    PCMU: encodeMulaw,
+    PCMA: encodeAlaw,
+    L16: (samples: Int16Array) => encodePcm16(swap(samples)),
+    OPUS: (samples: Int16Array) => opus?.encode(samples) ?? new Uint8Array(),
+  }[options.codec];
 
   function swap(samples: Int16Array): Int16Array {
     return isSwapped ? samples.map((sample) => (sample << 8) | ((sample >> 8) & 0xff)) : samples;
@@ -85,19 +104,22 @@ export function createCodec(start: JsonObject, _call: CallData, options: TelnyxO
     const bytes = bytesIn(media, "payload");
     // With `both_tracks`, Telnyx also sends the bot's audio.
     if (textIn(media, "track")?.startsWith("outbound")) return { kind: "nothing" };
-    if (!bytes) return undefined;
+    const samples = bytes && decode(bytes);
+    if (!samples) return undefined;
     const chunk = numberIn(media, "chunk");
     return {
       kind: "audio",
-      samples: decode(bytes),
+      samples,
       timestampMs: numberIn(media, "timestamp"),
       sequence: Number.isSafeInteger(chunk) ? chunk : undefined,
     };
   }
 
   return {
-    callerSampleRate: sampleRate,
-    botSampleRate: options.codec === "L16" ? wideSampleRate : 8_000,
+    callerSampleRate: codec === "OPUS" ? opusSampleRate : sampleRate,
+    botSampleRate: options.codec === "L16" || options.codec === "OPUS" ? wideSampleRate : 8_000,
+    ...(options.codec === "OPUS" && { frameMs: opusFrameMs }),
+    ...(opus && { ready: opus.ready, close: opus.close }),
     decode(message) {
       switch (message.event) {
         case "media":
@@ -117,8 +139,10 @@ export function createCodec(start: JsonObject, _call: CallData, options: TelnyxO
       }
     },
     // Telnyx rejects messages with less than 20 ms of audio.
-    encodeAudio: (samples) =>
-      `{"event":"media","media":{"payload":"${Buffer.from(encode(samples).buffer).toString("base64")}"}}`,
+    encodeAudio(samples) {
+      const { buffer, byteOffset, byteLength } = encode(samples);
+      return `{"event":"media","media":{"payload":"${Buffer.from(buffer, byteOffset, byteLength).toString("base64")}"}}`;
+    },
     encodeMark: (name) => JSON.stringify({ event: "mark", mark: { name } }),
     encodeClear: () => '{"event":"clear"}',
   };
@@ -134,9 +158,8 @@ function readFormat(message: JsonObject): { readonly codec: TelnyxOptions["codec
   const encoding = textIn(format, "encoding") ?? "PCMU";
   const sampleRate = numberIn(format, "sample_rate") ?? 8_000;
   const codec = codecs.get(encoding);
-  const rates = codec === "L16" ? [8_000, wideSampleRate, 24_000] : [8_000];
-  if (codec && rates.includes(sampleRate)) return { codec, sampleRate };
+  if (codec && callerSampleRates[codec].includes(sampleRate)) return { codec, sampleRate };
   throw new RunnerError("MEDIA_FORMAT_UNSUPPORTED", `The call uses ${encoding} at ${sampleRate} Hz.`, {
-    fix: "Allow only PCMU and PCMA at 8000 Hz on the connection of the number, or request L16.",
+    fix: "Allow only PCMU and PCMA at 8000 Hz on the connection of the number, or request L16 or OPUS.",
   });
 }

@@ -18,7 +18,7 @@ export interface TelnyxOptions extends CarrierOptions {
   /** Verifies webhooks: 32 bytes in base64, from the portal. */
   readonly publicKey: string | undefined;
   /** The codec of audio to Telnyx. Audio from Telnyx has the codec of the call's leg. */
-  readonly codec: "PCMU" | "PCMA" | "L16";
+  readonly codec: "PCMU" | "PCMA" | "L16" | "OPUS";
   /** The byte order of L16, in both directions. */
   readonly l16ByteOrder: "little-endian" | "big-endian";
   readonly apiUrl: string;
@@ -41,8 +41,8 @@ export const options: OptionTable<TelnyxOptions> = {
     env: "TELNYX_CODEC",
     default: "PCMU",
     description:
-      "Codec of audio to Telnyx, which L16 also requests from Telnyx; TeXML of your own must name the same one",
-    schema: Type.Union([Type.Literal("PCMU"), Type.Literal("PCMA"), Type.Literal("L16")]),
+      "Codec of audio to Telnyx; L16 and OPUS are also requested from Telnyx; TeXML of your own must name the same one",
+    schema: Type.Union([Type.Literal("PCMU"), Type.Literal("PCMA"), Type.Literal("L16"), Type.Literal("OPUS")]),
     placeholder: "codec",
   },
   l16ByteOrder: {

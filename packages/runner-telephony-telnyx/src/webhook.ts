@@ -14,7 +14,7 @@ export const webhook: CarrierWebhook<TelnyxOptions> = {
       bidirectionalMode: "rtp",
       bidirectionalCodec: codec,
       // The page does not list L16; the socket's does: https://developers.telnyx.com/api-reference/websockets/stream-call-media-over-websocket
-      ...(codec === "L16" ? { bidirectionalSamplingRate: String(wideSampleRate), codec } : {}),
+      ...(codec === "L16" || codec === "OPUS" ? { bidirectionalSamplingRate: String(wideSampleRate), codec } : {}),
     });
     return xmlDocument(element("Response", {}, element("Connect", {}, stream)));
   },

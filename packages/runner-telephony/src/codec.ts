@@ -34,6 +34,8 @@ export interface CallCodec {
   readonly frameMs?: number;
   /** How far ahead of real time audio is sent, in ms. Default 160. */
   readonly sendAheadMs?: number;
+  /** Resolves when audio can be encoded. Until then, `createTransport` waits. Default: at once. */
+  readonly ready?: Promise<void>;
   /** `undefined` for an unknown message, which is counted. */
   decode(message: JsonObject): CallEvent | undefined;
   /** Reads a binary message, for carriers that send audio without JSON. Without it, binary messages are counted as unknown. */
@@ -49,6 +51,8 @@ export interface CallCodec {
   encodeClear(): string;
   /** The message that makes the carrier send DTMF. Without it, the API or audible tones are used. */
   encodeDtmf?(digits: string): string;
+  /** Frees what the codec holds, when the call has ended. */
+  close?(): void;
 }
 
 /** The event of a pressed key; `undefined` when `digit` is not a key. */

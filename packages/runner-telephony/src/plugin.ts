@@ -154,7 +154,6 @@ function openCarrier<Options extends CarrierOptions>(
 
   function run(session: Session, started: StartedCall): SocketHandlers {
     const { start, callData: announced, socket, request, session: named } = started;
-    const codec = wire.createCodec(start, announced, options);
     const fromWebhook = webhookCalls.get(session);
     // The URL in a webhook reply has no such query.
     const query = fromWebhook ? new URLSearchParams() : request.url.searchParams;
@@ -181,6 +180,7 @@ function openCarrier<Options extends CarrierOptions>(
       session.rememberForCrash(ids);
     }
     const body = [session.body, bodyInQuery(query.get("body")), callData.body].find((each) => each !== undefined);
+    const codec = wire.createCodec(start, announced, options);
     const call = session.run<SessionArguments>({ callData, body }, (params) => stream.connect(params));
     const { endsSilently = false } = wire;
     outbound.connected(session, call);

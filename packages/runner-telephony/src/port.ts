@@ -20,7 +20,7 @@ import { createReorderBuffer } from "./reorder-buffer.ts";
 /** The media stream of one call, from its start message on. */
 export interface MediaStream extends Required<SocketHandlers> {
   /** Puts the bot's audio on the stream. */
-  connect(params: PhoneParams): MediaPort;
+  connect(params: PhoneParams): MediaPort | Promise<MediaPort>;
   /**
    * Hangs up, unless the carrier has ended or transferred the call, and closes the socket. Only the first call has an effect.
    * Resolves, and never rejects, when the socket is closed.
@@ -105,6 +105,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     }
     await socket.close(reason, deadline, normalClosure);
     stop();
+    codec.close?.();
   }
 
   function endOnce(reason: CloseReason, deadline: AbortSignal): Promise<void> {
@@ -145,6 +146,26 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     };
   }
 
+  function portFor(params: PhoneParams): MediaPort {
+    autoHangUp = params.autoHangUp ?? true;
+    const { encodeMark } = codec;
+    return {
+      sampleRates: [codec.botSampleRate],
+      frameMs: codec.frameMs ?? 40,
+      sendAheadMs: codec.sendAheadMs ?? 160,
+      markEveryMs,
+      send: ({ samples }) => socket.send(codec.encodeAudio(samples)),
+      clear: () => socket.send(codec.encodeClear()),
+      ...(encodeMark && { mark: (mark: string) => socket.send(encodeMark(mark)) }),
+      bufferedBytes: () => socket.bufferedBytes,
+      extend: (media) => ({ ...phoneMethods(media) }),
+      close: endOnce,
+    };
+  }
+
+  // Only a bot that creates its transport waits for it.
+  codec.ready?.catch(() => undefined);
+
   return {
     message,
     closed(code) {
@@ -152,22 +173,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
       endedByCarrier ||= endsSilently && (code === normalClosure || code === noStatusReceived);
       stop();
     },
-    connect(params) {
-      autoHangUp = params.autoHangUp ?? true;
-      const { encodeMark } = codec;
-      return {
-        sampleRates: [codec.botSampleRate],
-        frameMs: codec.frameMs ?? 40,
-        sendAheadMs: codec.sendAheadMs ?? 160,
-        markEveryMs,
-        send: ({ samples }) => socket.send(codec.encodeAudio(samples)),
-        clear: () => socket.send(codec.encodeClear()),
-        ...(encodeMark && { mark: (mark: string) => socket.send(encodeMark(mark)) }),
-        bufferedBytes: () => socket.bufferedBytes,
-        extend: (media) => ({ ...phoneMethods(media) }),
-        close: endOnce,
-      };
-    },
+    connect: (params) => codec.ready?.then(() => portFor(params)) ?? portFor(params),
     end: endOnce,
   };
 }

@@ -89,6 +89,8 @@ export interface FarEnd {
   parse(message: Readonly<Record<string, unknown>>): RunnerMessage;
   /** What a binary message from the runner asks for. Without it, the carrier rejects them. */
   parseBinary?(bytes: Buffer): RunnerMessage;
+  /** Frees what it holds, when the socket is closed. */
+  close?(): void;
 }
 
 /** What a message from the runner asks the carrier to do. */
@@ -163,6 +165,7 @@ export async function openCall(
     socket.once("close", (code, reason) => {
       network.close();
       playout.close();
+      farEnd.close?.();
       resolve({ code, reason: String(reason) });
     });
   });

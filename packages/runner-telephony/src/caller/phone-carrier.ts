@@ -20,7 +20,7 @@ export interface PhoneDialect {
   /** The headers of the upgrade request, such as a signature or credentials. */
   upgradeHeaders?(url: URL): Readonly<Record<string, string>>;
   /** The carrier's side of a media stream. */
-  createFarEnd(call: CallFacts): FarEnd;
+  createFarEnd(call: CallFacts): FarEnd | Promise<FarEnd>;
   /** Answers a request to the REST API. `undefined`: 404. */
   api?(request: ApiRequest): ApiReply | undefined;
 }
@@ -80,7 +80,7 @@ export function createFakeCarrier(dialect: PhoneDialect): FakeCarrier {
       const url = new URL(socketUrl ?? reply?.socketUrl ?? bareSocketUrl(publicUrl, dialect.socketPath));
       const headers = dialect.upgradeHeaders?.(url) ?? {};
       const known = { ...facts, document: reply?.document ?? "" };
-      const call = await openCall(dialect.createFarEnd(known), known, local(url), headers, options);
+      const call = await openCall(await dialect.createFarEnd(known), known, local(url), headers, options);
       calls.set(callId, call);
       void call.closed.then(() => calls.get(callId) === call && calls.delete(callId));
       return call;
