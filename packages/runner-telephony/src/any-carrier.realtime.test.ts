@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { decodePcm16, encodePcm16 } from "@pipecat-ts/audio";
 import { createRunner } from "@pipecat-ts/runner-host";
 import { expect, test } from "vitest";
@@ -13,8 +14,8 @@ import { element, xmlDocument } from "./xml.ts";
 const socketPath = "/beam/media";
 const publicUrl = new URL("https://bots.example.com");
 
-/** A carrier with binary audio at 16,000 Hz, a socket path of its own, no marks, and PATCH requests. */
-function createBeam(): Carrier<AcmeOptions> {
+/** A carrier with binary audio at 16,000 Hz, a codec that loads for 50 ms, a socket path of its own, no marks, and PATCH requests. */
+function createBeam(codecs = { live: 0, created: 0 }): Carrier<AcmeOptions> {
   const { wire, webhook, api, ...acme } = createAcme("beam");
   if (!api) throw new Error("Acme has an API");
   return {
@@ -24,13 +25,25 @@ function createBeam(): Carrier<AcmeOptions> {
       socketPath,
       createCodec(start, call, options) {
         const { encodeMark: _, ...codec } = wire.createCodec(start, call, options);
+        codecs.live += 1;
+        codecs.created += 1;
+        let isReady = false;
         return {
           ...codec,
+          ready: sleep(50).then(() => {
+            isReady = true;
+          }),
+          close() {
+            codecs.live -= 1;
+          },
           callerSampleRate: 16_000,
           botSampleRate: 16_000,
           frameMs: 20,
           decodeBinary: (bytes) => ({ kind: "audio", samples: decodePcm16(bytes) }),
-          encodeAudio: encodePcm16,
+          encodeAudio(samples) {
+            if (!isReady) throw new Error("The codec is not loaded.");
+            return encodePcm16(samples);
+          },
         };
       },
     },
@@ -63,9 +76,10 @@ function createBeamDialect(): PhoneDialect {
 test("a whole call with binary audio, on a socket path of its own, without marks", async () => {
   const carrier = createFakeCarrier(createBeamDialect());
   const api = await carrier.openApi();
+  const codecs = { live: 0, created: 0 };
   try {
     await testPhoneCall({
-      plugin: createTelephonyPlugin(createBeam()),
+      plugin: createTelephonyPlugin(createBeam(codecs)),
       options: { key: "a key", apiUrl: api.url },
       carrier,
       api,
@@ -73,6 +87,7 @@ test("a whole call with binary audio, on a socket path of its own, without marks
       call: { publicUrl },
       levelToleranceDb: 1,
     });
+    expect(codecs).toEqual({ live: 0, created: 1 });
     expect(api.requests).toMatchObject([{ method: "PATCH" }]);
   } finally {
     await api.close();
