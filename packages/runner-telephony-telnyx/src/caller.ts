@@ -9,8 +9,8 @@ import {
 } from "@pipecat-ts/runner-telephony/caller";
 import * as Type from "typebox";
 import { api } from "./api.ts";
-import { options, type TelnyxOptions } from "./options.ts";
-import { openOpus, opusSampleRate } from "./opus.ts";
+import { options, type TelnyxOptions, wideSampleRate } from "./options.ts";
+import { openOpus } from "./opus.ts";
 import { signatures } from "./signature.ts";
 
 /** Telnyx alone has the private key of an account. A key pair of your own, for runner and caller, signs calls all the same. */
@@ -95,7 +95,7 @@ function createDialect({ apiKey, privateKey }: TelnyxAccount, leg: TelnyxLeg): P
       const encodeOpus = (samples: Int16Array) => opus?.encode(samples) ?? new Uint8Array();
       const decode = { PCMU: decodeMulaw, PCMA: decodeAlaw, L16: decodePcm16, OPUS: decodeOpus }[codec as TelnyxLeg];
       const encode = { PCMU: encodeMulaw, PCMA: encodeAlaw, L16: encodePcm16, OPUS: encodeOpus }[leg];
-      const sampleRate = { PCMU: 8_000, PCMA: 8_000, L16: 16_000, OPUS: opusSampleRate }[leg];
+      const sampleRate = { PCMU: 8_000, PCMA: 8_000, L16: wideSampleRate, OPUS: wideSampleRate }[leg];
       let sequence = 0;
       let chunk = 0;
       const message = (event: string, fields: object) => ({

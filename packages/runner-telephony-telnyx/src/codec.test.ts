@@ -144,14 +144,13 @@ describe("Opus", () => {
   });
 
   test("packets that arrive while libopus is loaded are decoded with the first one after it", async () => {
-    const codec = createCodec(start({ encoding: "OPUS", sample_rate: 16_000 }), call, settings);
     const [first = new Uint8Array(), second = new Uint8Array()] = await packetsOf(16_000);
     const early = createCodec(start({ encoding: "OPUS", sample_rate: 16_000 }), call, settings);
     expect(early.decode(media(first, 0))).toMatchObject({ kind: "audio", samples: new Int16Array() });
-    await Promise.all([early.ready, codec.ready]);
+    await early.ready;
     expect(early.decode(media(second, 1))).toMatchObject({ sequence: 1, samples: { length: 640 } });
     expect(early.decode(media(second, 2))).toMatchObject({ samples: { length: 320 } });
-    for (const each of [codec, early]) each.close?.();
+    early.close?.();
   });
 
   test("an invalid packet is unknown, and the next one is decoded", async () => {

@@ -14,8 +14,8 @@ import {
   textIn,
   textsIn,
 } from "@pipecat-ts/runner-telephony";
-import type { TelnyxOptions } from "./options.ts";
-import { openOpus, opusFrameMs, opusSampleRate } from "./opus.ts";
+import { isWideband, type TelnyxOptions, wideSampleRate } from "./options.ts";
+import { openOpus, opusFrameMs } from "./opus.ts";
 
 /**
  * A version and base64, and a UUID, as in the examples of
@@ -62,9 +62,6 @@ const codecs: ReadonlyMap<string, TelnyxOptions["codec"]> = new Map([
   ["L16", "L16"],
   ["OPUS", "OPUS"],
 ]);
-
-/** The sample rate of L16 and Opus that the webhook reply requests, in Hz. */
-export const wideSampleRate = 16_000;
 
 /** The sample rates in Hz at which Telnyx may send each codec. */
 const callerSampleRates: Readonly<Record<TelnyxOptions["codec"], readonly number[]>> = {
@@ -116,8 +113,8 @@ export function createCodec(start: JsonObject, _call: CallData, options: TelnyxO
   }
 
   return {
-    callerSampleRate: codec === "OPUS" ? opusSampleRate : sampleRate,
-    botSampleRate: options.codec === "L16" || options.codec === "OPUS" ? wideSampleRate : 8_000,
+    callerSampleRate: codec === "OPUS" ? wideSampleRate : sampleRate,
+    botSampleRate: isWideband(options.codec) ? wideSampleRate : 8_000,
     ...(options.codec === "OPUS" && { frameMs: opusFrameMs }),
     ...(opus && { ready: opus.ready, close: opus.close }),
     decode(message) {

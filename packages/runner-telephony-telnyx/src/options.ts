@@ -24,6 +24,14 @@ export interface TelnyxOptions extends CarrierOptions {
   readonly apiUrl: string;
 }
 
+/** The sample rate in Hz of the wideband codecs, as the webhook reply requests it. */
+export const wideSampleRate = 16_000;
+
+/** Whether a codec carries more than 8,000 Hz. The webhook reply requests such a codec for both directions. */
+export function isWideband(codec: TelnyxOptions["codec"]): boolean {
+  return codec === "L16" || codec === "OPUS";
+}
+
 export const options: OptionTable<TelnyxOptions> = {
   apiKey: environmentOption("TELNYX_API_KEY", "API key", { secret: true }),
   accountSid: environmentOption("TELNYX_ACCOUNT_SID", "Account of outbound calls: its organization id"),

@@ -1,7 +1,6 @@
 import type { OpusDecoderHandle, OpusEncoderHandle } from "libopus-wasm";
+import { wideSampleRate } from "./options.ts";
 
-/** The sample rate of both directions, in Hz. Packets of any rate are decoded to it: RFC 6716, section 2. */
-export const opusSampleRate = 16_000;
 /** The duration of a packet to Telnyx, in ms, which is also the shortest that Telnyx accepts. */
 export const opusFrameMs = 20;
 /** In bit/s, as for WebRTC. At 32,000, the level of a steady tone of 6,000 Hz was up to 4 dB off. */
@@ -14,8 +13,8 @@ export interface OpusCodec {
   /** Resolves when `encode` can be called. */
   readonly ready: Promise<void>;
   /**
-   * Decodes one packet (2.5 to 120 ms) at 16,000 Hz; `undefined` when it is invalid. Packets that arrive before `ready` are held, and
-   * decoded with the first one after it.
+   * Decodes one packet (2.5 to 120 ms) at 16,000 Hz, whatever rate it was encoded at; `undefined` when it is invalid. Packets that
+   * arrive before `ready` are held, and decoded with the first one after it.
    */
   decode(packet: Uint8Array): Int16Array | undefined;
   /** Encodes 20 ms. Returns no bytes before `ready` and after `close`. */
@@ -33,8 +32,8 @@ export function openOpus(): OpusCodec {
 
   async function load(): Promise<void> {
     const libopus = await import("libopus-wasm");
-    const format = { sampleRate: opusSampleRate, channels: 1 } as const;
-    const frameSize = (opusSampleRate * opusFrameMs) / 1000;
+    const format = { sampleRate: wideSampleRate, channels: 1 } as const;
+    const frameSize = (wideSampleRate * opusFrameMs) / 1000;
     decoder = await libopus.createDecoder(format);
     encoder = await libopus.createEncoder({ ...format, application: libopus.Application.Voip, bitrate, frameSize });
     if (isClosed) free();

@@ -18,9 +18,11 @@ test("the reply requests frames in both directions, in the configured codec", ()
       "</Connect></Response>",
   );
   expect(answer("PCMA")).toContain('bidirectionalCodec="PCMA"');
-  expect(answer("L16")).toContain(
-    'bidirectionalMode="rtp" bidirectionalCodec="L16" bidirectionalSamplingRate="16000" codec="L16"/>',
-  );
+  for (const codec of ["L16", "OPUS"]) {
+    expect(answer(codec)).toContain(
+      `bidirectionalMode="rtp" bidirectionalCodec="${codec}" bidirectionalSamplingRate="16000" codec="${codec}"/>`,
+    );
+  }
 });
 
 test("the busy reply plays the busy tone", () => {

@@ -1,6 +1,5 @@
 import { type CarrierWebhook, element, present, xmlDocument } from "@pipecat-ts/runner-telephony";
-import { wideSampleRate } from "./codec.ts";
-import type { TelnyxOptions } from "./options.ts";
+import { isWideband, type TelnyxOptions, wideSampleRate } from "./options.ts";
 
 /** The webhook of a TeXML application: https://developers.telnyx.com/docs/voice/programmable-voice/texml-verbs/stream */
 export const webhook: CarrierWebhook<TelnyxOptions> = {
@@ -14,7 +13,7 @@ export const webhook: CarrierWebhook<TelnyxOptions> = {
       bidirectionalMode: "rtp",
       bidirectionalCodec: codec,
       // The page does not list L16; the socket's does: https://developers.telnyx.com/api-reference/websockets/stream-call-media-over-websocket
-      ...(codec === "L16" || codec === "OPUS" ? { bidirectionalSamplingRate: String(wideSampleRate), codec } : {}),
+      ...(isWideband(codec) ? { bidirectionalSamplingRate: String(wideSampleRate), codec } : {}),
     });
     return xmlDocument(element("Response", {}, element("Connect", {}, stream)));
   },

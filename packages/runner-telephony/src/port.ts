@@ -146,8 +146,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     };
   }
 
-  function portFor(params: PhoneParams): MediaPort {
-    autoHangUp = params.autoHangUp ?? true;
+  function createPort(): MediaPort {
     const { encodeMark } = codec;
     return {
       sampleRates: [codec.botSampleRate],
@@ -173,7 +172,10 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
       endedByCarrier ||= endsSilently && (code === normalClosure || code === noStatusReceived);
       stop();
     },
-    connect: (params) => codec.ready?.then(() => portFor(params)) ?? portFor(params),
+    connect(params) {
+      autoHangUp = params.autoHangUp ?? true;
+      return codec.ready?.then(createPort) ?? createPort();
+    },
     end: endOnce,
   };
 }
