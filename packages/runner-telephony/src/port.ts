@@ -162,7 +162,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     };
   }
 
-  // Only a bot that creates its transport waits for it.
+  // A bot that creates its transport gets this error. Another one must not end the process with it.
   codec.ready?.catch(() => undefined);
 
   return {
