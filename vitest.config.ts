@@ -2,10 +2,11 @@ import { defineConfig } from "vitest/config";
 import { countIdleCores } from "./scripts/idle-cores.ts";
 import { findChromium } from "./scripts/test-tools.ts";
 
-/** The tests of this repository in four tiers. The end of a file's name decides its tier. */
+/** The tests of this repository in five tiers. The end of a file's name decides its tier. */
 const folders = "{packages,apps,e2e,bench,scripts}";
 const slow = `${folders}/**/*.slow.test.ts`;
 const realtime = `${folders}/**/*.realtime.test.ts`;
+const page = `${folders}/**/*.page.test.ts`;
 const browser = `${folders}/**/*.browser.test.ts`;
 const exclude = ["**/node_modules/**", "**/dist/**"];
 const chromium = findChromium();
@@ -31,7 +32,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: [`${folders}/**/*.test.ts`],
-          exclude: [...exclude, slow, realtime, browser],
+          exclude: [...exclude, slow, realtime, page, browser],
           // Files share a process, which saves a third of the time: a test that leaves something behind disturbs the next one.
           isolate: false,
           testTimeout: 15_000,
@@ -51,6 +52,7 @@ export default defineConfig({
           sequence: { groupOrder: 2 },
         },
       },
+      { test: { ...timed, name: "page", include: [page], maxWorkers: 2, sequence: { groupOrder: 3 } } },
       // One browser call at a time: several of them need more than two cores.
       {
         test: {
@@ -59,7 +61,7 @@ export default defineConfig({
           include: [browser],
           fileParallelism: false,
           maxConcurrency: 1,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],
