@@ -8,6 +8,8 @@ import { micros } from "./cost.ts";
 const inputs = Number(process.env.PIPECAT_FUZZ_INPUTS ?? 2_000);
 /** The seed of the inputs: always the same in the tests, so that a test that fails once fails again. */
 const seed = Number(process.env.PIPECAT_FUZZ_SEED ?? 1);
+/** How long a test may take whose inputs go over a socket, in ms. */
+export const socketTimeoutMs = 30 * inputs;
 /** How long one input may block the event loop, in ms. */
 const maxBlockMs = 50;
 /** How much memory all inputs together may leave behind, in bytes. */

@@ -21,7 +21,9 @@ export const api: CarrierApi<TelnyxOptions> = {
   whispers: ["play"],
   transfer(call, { number: to, whisper }, options) {
     const audio = whisper && "play" in whisper ? { audio_url: whisper.play } : {};
-    return command(call, "transfer", { to, ...audio }, options);
+    // By default, the callee sees the called number, which in an outbound call is that of the person whom the runner called.
+    const caller = call.direction === "outbound" ? { from: call.from } : {};
+    return command(call, "transfer", { to, ...caller, ...audio }, options);
   },
   sendDtmf: (call, digits, options) => command(call, "send_dtmf", { digits }, options),
 };

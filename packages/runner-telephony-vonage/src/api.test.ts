@@ -59,6 +59,14 @@ test("a transfer connects the caller to a number or a SIP address, from the numb
   expect(() => ncco("sip:a@b.example", new URL(url))).toThrow("Vonage has no whisper for SIP addresses.");
 });
 
+test("the callee of an outbound call's transfer sees the number of the account, not that of the person who was called", () => {
+  const outbound = { ...call, from: "+15550199", to: "+15550100", direction: "outbound" };
+  const whisperUrl = () => undefined;
+  const transfer = { number: "+15550123", documentUrl: () => new URL("https://unused.example"), whisperUrl };
+  const { destination } = JSON.parse(api.transfer?.(outbound, transfer, settings).body ?? "");
+  expect(destination.ncco[0].from).toBe("15550199");
+});
+
 test("sends DTMF, with Vonage's pauses", () => {
   const request = api.sendDtmf?.({ ...call, callId: "c1" }, "1w#", settings);
   expect([request?.method, request?.url.pathname, request?.body]).toEqual([

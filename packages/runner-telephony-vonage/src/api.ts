@@ -29,7 +29,8 @@ export const api: CarrierApi<VonageOptions> = {
     }
     const endpoint = isSip ? { type: "sip", uri: number } : { type: "phone", number: number.replace("+", "") };
     const onAnswer = url && { onAnswer: { url: url.href } };
-    const ncco = [{ action: "connect", from: call.to, endpoint: [{ ...endpoint, ...onAnswer }] }];
+    const from = call.direction === "outbound" ? call.from : call.to;
+    const ncco = [{ action: "connect", from: from?.replace("+", ""), endpoint: [{ ...endpoint, ...onAnswer }] }];
     return requestOf("PUT", [call.callId], { action: "transfer", destination: { type: "ncco", ncco } }, options);
   },
   // Vonage's pause of 500 ms is a `p`.
