@@ -91,6 +91,17 @@ await main(import.meta);
   expect(await program.ended).toBe(0);
 });
 
+test("the first worker writes the cache of compiled code, with which the next ones start faster", async () => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": printingBot });
+  const cache = join(folder, "cache");
+  const flags = ["--port", "0", "--isolation", "process"];
+  const program = startProgram(folder, [bin, ...flags], { NODE_COMPILE_CACHE: cache });
+  await program.printed(/http:\/\/localhost:[1-9]\d*/);
+  expect(readdirSync(cache, { recursive: true }).length).toBeGreaterThan(50);
+  program.signal("SIGTERM");
+  expect(await program.ended).toBe(0);
+});
+
 test.each([
   ["-u", { PIPECAT_UPLOADS_FOLDER: "unused" }],
   ["PIPECAT_UPLOADS_FOLDER", { PIPECAT_UPLOADS_FOLDER: "in" }],
