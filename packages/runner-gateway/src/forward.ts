@@ -1,4 +1,4 @@
-import { Agent, type IncomingMessage, type ServerResponse, request as sendRequest } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { RunnerError } from "@pipecat-ts/runner-core";
 import type { Fleet, Peer } from "./fleet.ts";
@@ -8,6 +8,9 @@ import { ownerOf } from "./owner-id.ts";
 import type { WorkerPool } from "./pool.ts";
 import { namesInHead, valuesOfBody, valuesOfQuery } from "./request-owner.ts";
 import type { WorkerProcess } from "./worker-process.ts";
+
+// An import would load the code of `fetch` too: see `node-http.ts` of runner-host.
+const { Agent, request: sendRequest } = process.getBuiltinModule("node:http");
 
 /** Bodies of at most this many bytes are held in memory, to search them and to send them again. Runners read no larger ones by default. */
 const maxHeld = 1024 * 1024;

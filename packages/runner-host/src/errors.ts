@@ -1,8 +1,9 @@
-import { type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { type Duplex, Stream } from "node:stream";
 import { isRunnerError, type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { Context, Middleware, Next } from "koa";
+import { STATUS_CODES } from "./node-http.ts";
 
 /** An error as an HTTP response. */
 export interface ErrorReply {

@@ -1,8 +1,9 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import type { ConnectionGuard } from "./connections.ts";
 import { answerParserErrors, errorReply, writeReply } from "./errors.ts";
+import { createServer } from "./node-http.ts";
 import { boundUrl } from "./public-url.ts";
 
 /** How long requests in progress may take when the server stops, in ms. */
