@@ -41,7 +41,7 @@ export function readJson(file: string): object {
 
 /** A path as the user sees it: relative to the current folder where that is shorter. */
 export function shownPath(path: string): string {
-  const fromHere = relative(process.cwd(), path);
+  const fromHere = relative(process.cwd(), path) || ".";
   return fromHere.length < path.length ? fromHere : path;
 }
 

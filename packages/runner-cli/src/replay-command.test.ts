@@ -26,12 +26,12 @@ const capture = [header, ...events].map((line) => `${JSON.stringify(line)}\n`).j
 function project(bot: string) {
   const folder = createProject({ "package.json": manifestWithTransport, "bot.js": bot, "call.jsonl": capture });
   const printed: string[] = [];
-  const spies = [
-    vi.spyOn(console, "log").mockImplementation((text) => void printed.push(text)),
-    vi.spyOn(process.stderr, "write").mockImplementation(() => true),
-  ];
+  const { ...realConsole } = console;
+  const output = vi.spyOn(process.stdout, "write").mockImplementation((text) => printed.push(String(text)) > 0);
+  const errors = vi.spyOn(process.stderr, "write").mockImplementation(() => true);
   onTestFinished(() => {
-    for (const spy of spies) spy.mockRestore();
+    for (const spy of [output, errors]) spy.mockRestore();
+    Object.assign(console, realConsole);
   });
   return { file: join(folder, "call.jsonl"), bot: join(folder, "bot.js"), printed };
 }
@@ -39,14 +39,20 @@ function project(bot: string) {
 test("prints what the bot got, and exits with 0", async () => {
   const { file, bot, printed } = project("export async function bot() {}");
   expect(await replayCommand([file, bot, "--speed", "max"])).toBe(0);
-  expect(printed.map((line) => line.replace(/^ +[\d.]+ s +/, "").replace(/ +/g, " "))).toEqual([
-    'started fake {"plan":"gold"}',
-    "ended bot-finished",
-  ]);
+  expect(
+    printed.map((line) =>
+      line
+        .trim()
+        .replace(/^[\d.]+ s +/, "")
+        .replace(/ +/g, " "),
+    ),
+  ).toEqual(['started fake {"plan":"gold"}', "ended bot-finished"]);
 });
 
-test("exits with 1 when the bot throws, and prints JSON", async () => {
-  const { file, bot, printed } = project('export async function bot() { throw new Error("no key"); }');
+test("exits with 1 when the bot throws, and prints JSON alone, whatever the bot prints", async () => {
+  const { file, bot, printed } = project(
+    'export async function bot() { console.log("Hello"); throw new Error("no key"); }',
+  );
   expect(await replayCommand([file, bot, "--json"])).toBe(1);
   expect(JSON.parse(printed.join(""))).toMatchObject({
     events: [{ type: "started" }, { type: "failed", message: "no key" }, { type: "ended", reason: "bot-failed" }],

@@ -7,6 +7,7 @@ import { printable } from "./call/printable.ts";
 import { helpSections, parseCommand, readCommandLine } from "./command-line.ts";
 import { commandFlags, type FlagGroup } from "./flags.ts";
 import { logOptions } from "./prepare-runner.ts";
+import { sendConsoleToStderr } from "./standard-streams.ts";
 
 /** The settings of `pipecat-runner replay`. */
 export interface ReplayFlags {
@@ -45,6 +46,7 @@ export async function replayCommand([file, ...argv]: readonly string[]): Promise
     return 0;
   }
   if (!isFile) throw fileMissing();
+  sendConsoleToStderr();
   const line = await readCommandLine([findBot(named, process.cwd())]);
   if (!line) throw new Error("A replay has no help of the runner.");
   const stop = new AbortController();
@@ -58,14 +60,18 @@ export async function replayCommand([file, ...argv]: readonly string[]): Promise
       logger: createLogger({ ...logOptions(verbose), level: verbose ? "debug" : "warn", stream: process.stderr }),
       speed,
       signal: stop.signal,
-      ...(!json && { onEvent: (event, atMs) => console.log(eventText(event, atMs)) }),
+      ...(!json && { onEvent: (event, atMs) => print(eventText(event, atMs)) }),
     });
-    if (json) console.log(JSON.stringify({ events, notes }, null, 2));
-    else for (const note of notes) console.log(`  ! ${note}`);
+    if (json) print(JSON.stringify({ events, notes }, null, 2));
+    else for (const note of notes) print(`  ! ${note}`);
     return events.some(({ type }) => type === "failed") ? 1 : 0;
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
 
 /** `    1.240 s  key           1`. */

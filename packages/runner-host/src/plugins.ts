@@ -150,7 +150,8 @@ function isNameable({ plugin }: InstalledTransport): boolean {
 
 /**
  * The transport of a start request: the one that it names, else the one that claims it, else the first of `transports`, which
- * are in order of rank. Throws TRANSPORT_UNKNOWN, TRANSPORT_EXCLUDED or TRANSPORT_UNAVAILABLE, and lists what is installed.
+ * are in order of rank. Throws TRANSPORT_UNKNOWN, TRANSPORT_EXCLUDED or TRANSPORT_UNAVAILABLE, and lists what is installed, and
+ * DIAL_UNSUPPORTED for a request to call a number over a transport that has no numbers.
  */
 export function chooseTransport(
   body: StartBody,
@@ -164,7 +165,10 @@ export function chooseTransport(
       : findTransport(body.transport, transports);
   if (!chosen) throw nothingStartable(transports);
   const { name, open, availability, excluded } = chosen;
-  if (open?.start) return open as StartableTransport;
+  if (open?.start) {
+    if (body.dial !== undefined && !canDial(chosen)) throw dialUnsupported(name, startable.filter(canDial));
+    return open as StartableTransport;
+  }
   if (excluded) {
     throw new RunnerError("TRANSPORT_EXCLUDED", `This server accepts only "${restrictedTo}", not "${name}".`, {
       fix: `Start it without --transport. ${installed(transports)}`,
@@ -174,6 +178,18 @@ export function chooseTransport(
     availability.state === "unavailable" ? availability : { reason: "callers cannot start it", fix: "" };
   throw new RunnerError("TRANSPORT_UNAVAILABLE", `"${name}" is unavailable: ${sentence(reason)}`, {
     fix: `${fix} ${installed(transports)}`.trim(),
+  });
+}
+
+/** Whether a transport takes start requests with `dial`, which call a phone number. */
+function canDial({ open }: InstalledTransport): boolean {
+  return open?.advanced?.claims?.({ dial: {} }) === true;
+}
+
+function dialUnsupported(name: string, others: readonly InstalledTransport[]): RunnerError {
+  const names = others.map((other) => `"${other.name}"`).join(" or ");
+  return new RunnerError("DIAL_UNSUPPORTED", `"${name}" cannot call phone numbers.`, {
+    fix: names === "" ? "Install a phone carrier, or omit dial." : `Name ${names} as transport, or omit dial.`,
   });
 }
 

@@ -68,6 +68,18 @@ test("a claim overrides the rank", async () => {
   expect((await host.post("/start", { claimed: false })).body).toEqual({ chosen: "low" });
 });
 
+test("a request to call a number goes to a transport that has numbers, and others reject it", async () => {
+  const phone = named("phone", -1, { advanced: { claims: ({ dial }) => dial !== undefined } });
+  const dial = { to: "+15550100", from: "+15550199" };
+  await using host = await startRunner({ plugins: [low, middle, phone] });
+  expect((await host.post("/start", { dial })).body).toEqual({ chosen: "phone" });
+  const refused = await host.post("/start", { transport: "low", dial });
+  expect([refused.status, refused.body.code]).toEqual([501, "DIAL_UNSUPPORTED"]);
+  expect(refused.body.detail).toBe('"low" cannot call phone numbers. Name "phone" as transport, or omit dial.');
+  await using without = await startRunner({ plugins: [low, middle] });
+  expect((await without.post("/start", { dial })).body.detail).toMatch(/Install a phone carrier, or omit dial\.$/);
+});
+
 test("/start returns the transport's reply unchanged, and the session's id in a header, to other origins too", async () => {
   await using host = await startRunner({ plugins, allowedOrigins: ["*"] });
   const response = await host.fetch("/start", { method: "POST", headers: { origin: "https://shop.example" } });

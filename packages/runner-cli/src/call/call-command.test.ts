@@ -43,6 +43,8 @@ test.each([
   [["--mic", "--wav", "in.wav"], "--mic and --wav cannot be combined."],
   [["--mic", "--calls", "2"], "--mic and --calls cannot be combined."],
   [["--record", "out.wav", "--calls", "2"], "--record records one call."],
+  [["--record", "out.wav", "--wav", "./out.wav"], "--record would overwrite the file of --wav."],
+  [["--dtmf", "1@3s", "--hang-up", "1s"], "--dtmf: keys would be pressed after --hang-up."],
 ])("%j is rejected before the call", async (flags, message) => {
   await expect(callCommand(["pigeon", "--project", project(), ...flags])).rejects.toMatchObject({
     code: "OPTION_INVALID",

@@ -13,7 +13,7 @@ import { type Expectation, failureReason } from "./expectations.ts";
 import { findCaller } from "./find-caller.ts";
 import { type CallFlags, callFlags } from "./flags.ts";
 import { openLiveAudio, type RecordedMicrophone } from "./live-audio.ts";
-import { type CallPlan, type CallResult, type CallTarget, placeCall } from "./place-call.ts";
+import { type CallPlan, type CallResult, type CallTarget, placeCall, pressedAfterMs } from "./place-call.ts";
 import { type CheckedResult, helpText, reportJson, reportText, silentEndNotes } from "./report.ts";
 import { createScreen } from "./screen.ts";
 
@@ -45,15 +45,24 @@ export async function callCommand(argv: readonly string[]): Promise<number> {
     return await callAndReport(plugin, flags, given[plugin.name] ?? {}, recording, live);
   } finally {
     await live?.close();
-    await recording?.close();
   }
 }
 
 /** Throws OPTION_INVALID for flags that exclude each other, or that the transport has no use for. */
 function checkFlags({ name, sendsPackets = false }: CallerPlugin, flags: CallFlags): void {
-  const { record, calls, mic, wav, say, bargeIn, loss, jitter } = flags;
+  const { record, calls, mic, wav, say, bargeIn, loss, jitter, hangUp, dtmf } = flags;
   if (record !== undefined && calls > 1) {
     throw new RunnerError("OPTION_INVALID", "--record records one call.", { fix: "Remove --calls." });
+  }
+  if (record !== undefined && wav !== undefined && resolve(record) === resolve(wav)) {
+    throw new RunnerError("OPTION_INVALID", "--record would overwrite the file of --wav.", {
+      fix: "Name another file.",
+    });
+  }
+  if (hangUp !== undefined && pressedAfterMs(dtmf) > hangUp) {
+    throw new RunnerError("OPTION_INVALID", "--dtmf: keys would be pressed after --hang-up.", {
+      fix: "Let the caller hang up later.",
+    });
   }
   const others = { "--wav": wav, "--say": say, "--barge-in": bargeIn, "--calls": calls > 1 ? calls : undefined };
   const [other] = Object.entries(others).find(([, value]) => value !== undefined) ?? [];
@@ -102,10 +111,11 @@ async function callAndReport(
     const checked = results.map((result) => check(result, flags.expect));
     const notes = [...(line.notes ?? []), ...silentEndNotes(plugin.name, results), ...lagNotes(lag.max / 1e6)];
     const report = { transport: plugin.name, url: flags.url, results: checked, notes };
+    const isRecorded = recording !== undefined && results[0]?.end !== undefined;
     const text = flags.json
       ? reportJson(report)
       : reportText(
-          { ...report, expectations: flags.expect, recordedTo: flags.record && shownPath(flags.record) },
+          { ...report, expectations: flags.expect, recordedTo: isRecorded ? shownPath(flags.record ?? "") : undefined },
           process.stdout,
         );
     process.stdout.write(`${text}\n`);

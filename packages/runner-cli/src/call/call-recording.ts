@@ -10,18 +10,13 @@ export interface CallRecording {
   readonly observer: Required<Pick<CallObserver, "sent" | "heard">>;
   /** Rejects with OPTION_INVALID when the file cannot be written. */
   write(): Promise<void>;
-  /** Removes the file that was created for a call that has no recording. */
-  close(): Promise<void>;
 }
 
 const sampleRate = 24_000;
 
-/**
- * Creates the file before the call, unless it exists: a path that cannot be written must not cost a call. Rejects with
- * OPTION_INVALID.
- */
+/** Rejects with OPTION_INVALID when the file could not be written: such a path must not cost a call. */
 export async function createCallRecording(file: string): Promise<CallRecording> {
-  let isEmpty = await create(file);
+  await requireWritable(file);
   const track = createStereoTrack(sampleRate, performance.now());
   let heardUntilMs: number | undefined;
   return {
@@ -44,25 +39,21 @@ export async function createCallRecording(file: string): Promise<CallRecording> 
       } catch (cause) {
         throw notWritable(file, cause);
       }
-      isEmpty = false;
-    },
-    async close() {
-      if (isEmpty) await rm(file, { force: true });
     },
   };
 }
 
-/** Returns whether the file is new. */
-async function create(file: string): Promise<boolean> {
+/** Creates the file and removes it, unless it exists. */
+async function requireWritable(file: string): Promise<void> {
   for (const flags of ["wx", "a"]) {
     try {
       await (await open(file, flags)).close();
-      return flags === "wx";
+      if (flags === "wx") await rm(file);
+      return;
     } catch (cause) {
       if (flags === "a" || (cause as NodeJS.ErrnoException).code !== "EEXIST") throw notWritable(file, cause);
     }
   }
-  return false;
 }
 
 function notWritable(file: string, cause: unknown): RunnerError {

@@ -54,6 +54,7 @@ test("without a file the caller says two seconds that are audible at every rate"
 test.each([
   ["0 bytes", new Uint8Array(0), /^--wav: .*in\.wav cannot be used\. It has 0 bytes\./],
   ["text", Buffer.from("this is not audio"), /Not a WAV file/],
+  ["an unusable rate", encodeWav({ ...stereo, sampleRate: 100 }), /Its sample rate is 100 Hz\./],
   ["no samples", encodeWav({ ...stereo, samples: new Int16Array(0) }), /has no samples/],
 ])("a file with %s is rejected", async (_, bytes, message) => {
   await expect(loadCallerAudio({ wav: write(bytes) })).rejects.toMatchObject({

@@ -7,6 +7,9 @@ import { shownPath } from "../project.ts";
 
 const run = promisify(execFile);
 const maxBytes = 512 * 1024 * 1024;
+/** The sample rates that can be resampled, in Hz. */
+const lowestRate = 1_000;
+const highestRate = 192_000;
 
 /** What the caller says: a WAV file, a spoken text, or by default two seconds of syllables, at three pitches. Mono. */
 export async function loadCallerAudio({
@@ -53,11 +56,13 @@ function parse(bytes: Uint8Array, name: string): AudioFrame {
   try {
     const audio = mixToMono(parseWav(bytes));
     if (audio.samples.length === 0) throw new Error("The WAV file has no samples.");
+    if (audio.sampleRate < lowestRate || audio.sampleRate > highestRate)
+      throw new Error(`Its sample rate is ${audio.sampleRate} Hz.`);
     return audio;
   } catch (cause) {
     const reason = bytes.length === 0 ? "It has 0 bytes." : (cause as Error).message;
     throw new RunnerError("OPTION_INVALID", `${name} cannot be used. ${reason}`, {
-      fix: "Use a WAV file with PCM of any sample rate, for example: sox in.mp3 out.wav",
+      fix: "Use a WAV file with PCM of 1,000 to 192,000 Hz, for example: sox in.mp3 out.wav",
       cause,
     });
   }

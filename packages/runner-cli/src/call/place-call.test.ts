@@ -131,6 +131,15 @@ test("--hang-up sets the duration, and keys are pressed in time", async () => {
   expect((await placing).figures.durationMs).toBe(5_000);
 });
 
+test("without --hang-up, the caller stays until its last key is pressed", async () => {
+  const { caller, keys } = fakeCaller();
+  const placing = place(async () => caller, { keys: [{ keys: "12", atMs: 70_000 }] });
+  await vi.advanceTimersByTimeAsync(69_900);
+  expect(keys).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect([keys, (await placing).end?.by]).toEqual([["1", "2"], "caller"]);
+});
+
 test("--barge-in speaks this long after the bot begins to, and measures until it is silent", async () => {
   const { caller, sent, playout, say } = fakeCaller();
   const placing = place(async () => caller, { bargeInMs: 1_000 });

@@ -245,6 +245,7 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
   let callerDb = Number.NEGATIVE_INFINITY;
   let speaks = false;
   let saidAtMs: number | undefined;
+  const keysMs = pressedAfterMs(plan.keys);
 
   const microphone = openMicrophone(sampleRate, (frame) => {
     callerDb = Math.max(callerDb, measureLevel(frame));
@@ -289,6 +290,7 @@ async function converse(caller: Caller, plan: CallPlan, observer: CallObserver, 
       if (mayInterrupt || (audibleFromMs === undefined && nowMs - answeredAtMs > greetingTimeoutMs)) void say();
     }
     if (plan.hangUpMs !== undefined || plan.live) return;
+    if (nowMs - answeredAtMs < keysMs) return;
     const isDone = saidAtMs !== undefined && nowMs - Math.max(saidAtMs, quietSinceMs) >= silenceMs;
     if (isDone || nowMs - answeredAtMs >= longestMs) hungUp.resolve("caller");
   }
@@ -329,6 +331,11 @@ function speakLive(live: LiveAudio, microphone: Microphone, sampleRate: number):
     for (const chunk of chunker.push(resampler.process(samples)))
       void microphone.say({ samples: chunk, sampleRate, channels: 1 });
   });
+}
+
+/** When the last key is pressed, in ms after the answer. */
+export function pressedAfterMs(keys: CallPlan["keys"]): number {
+  return Math.max(0, ...keys.map(({ keys: each, atMs }) => atMs + each.length * keyPauseMs));
 }
 
 /** Apps have no telephone keys: they send RTVI's message. */

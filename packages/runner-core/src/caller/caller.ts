@@ -113,7 +113,12 @@ export async function requestStart(
   }
   const { code } = Object(answer.json) as { readonly code?: unknown };
   if (code !== undefined) throw callRejected(answer);
-  throw new RunnerError("RUNNER_UNREACHABLE", `${url} is not a runner: POST /start returned ${answer.status}.`, {
+  throw notRunner(url, "POST /start", answer.status);
+}
+
+/** RUNNER_UNREACHABLE: a server answered a request, such as `POST /start`, as no runner does. */
+export function notRunner(url: URL, request: string, status: number): RunnerError {
+  return new RunnerError("RUNNER_UNREACHABLE", `${url} is not a runner: ${request} returned ${status}.`, {
     fix: "Name the address of a runner.",
   });
 }

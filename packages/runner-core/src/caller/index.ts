@@ -5,6 +5,7 @@ export {
   type CallerPlugin,
   type CallInvitation,
   callRejected,
+  notRunner,
   requestStart,
 } from "./caller.ts";
 export { type Answer, send } from "./http.ts";

@@ -67,7 +67,7 @@ test("a call with another secret is rejected, and one without a secret says how 
   });
 });
 
-test("the REST API is played where the runner's API URL is on this machine, and ends the call", async () => {
+test("the REST API is simulated where the runner's API URL is on this machine, and ends the call", async () => {
   const port = await freePort();
   const line = await open({ apiUrl: `http://localhost:${port}` });
   expect(line.notes).toEqual([]);
@@ -80,9 +80,38 @@ test("the REST API is played where the runner's API URL is on this machine, and 
   expect(fixture.logger.lines.filter(({ level }) => level === "warn" || level === "error")).toEqual([]);
 });
 
-test("a REST API elsewhere is not played, and the line says so; without credentials there is none", async () => {
+test("a port that is in use is named, with what to do", async () => {
+  const apiUrl = `http://localhost:${await freePort()}`;
+  await open({ apiUrl });
+  await expect(open({ apiUrl })).rejects.toMatchObject({
+    code: "PORT_IN_USE",
+    message: expect.stringMatching(/^The REST API cannot be simulated: port \d+ is in use\.$/),
+    fix: expect.stringContaining("another port"),
+  });
+});
+
+test.each([
+  [200, "text/html", "<html></html>"],
+  [500, "text/plain", "failed"],
+  [302, "text/plain", ""],
+])("a server that answers the webhook with %d %s is not a runner", async (status, type, body) => {
+  const server = createServer((_, response) => response.writeHead(status, { "content-type": type }).end(body));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  try {
+    await expect((await open()).dial({ url })).rejects.toMatchObject({
+      code: "RUNNER_UNREACHABLE",
+      message: `${url} is not a runner: POST /acme returned ${status}.`,
+    });
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+});
+
+test("a REST API elsewhere is not simulated, and the line says so; without credentials there is none", async () => {
   expect((await open()).notes).toEqual([
-    "Acme's REST API is not played: the runner sends its hang-up to https://api.acme.example. To play it, set ACME_API_URL=http://localhost:7870 for both.",
+    "Acme's REST API is not simulated: the runner sends its hang-up to https://api.acme.example. To simulate it, set ACME_API_URL=http://localhost:7870 for both.",
   ]);
   expect((await open({ key: undefined })).notes).toEqual([]);
 });

@@ -3,7 +3,7 @@ import type { CallerPlugin } from "@pipecat-ts/runner-core/caller";
 import type { Carrier, CarrierOptions } from "../carrier.ts";
 import { createFakeCarrier, type PhoneDialect } from "./phone-carrier.ts";
 
-/** What `pipecat-runner call` needs to play a carrier. */
+/** What `pipecat-runner call` needs to simulate a carrier. */
 export interface PhoneCallerSettings<Options extends CarrierOptions>
   extends Pick<Carrier<Options>, "name" | "title" | "signatures" | "api"> {
   readonly options: OptionTable<Options>;
@@ -13,8 +13,8 @@ export interface PhoneCallerSettings<Options extends CarrierOptions>
 }
 
 /**
- * Plays a carrier for `pipecat-runner call`, with the account that the runner has too: webhook, document, socket, marks and
- * clears. Its REST API is played where the runner's `apiUrl` is on this machine.
+ * Simulates a carrier for `pipecat-runner call`, with the account that the runner has too: webhook, document, socket, marks and
+ * clears. Its REST API is simulated where the runner's `apiUrl` is on this machine.
  */
 export function createPhoneCaller<Options extends CarrierOptions>(
   settings: PhoneCallerSettings<Options>,
@@ -36,7 +36,7 @@ export function createPhoneCaller<Options extends CarrierOptions>(
           apiUrl === undefined || isLocal
             ? []
             : [
-                `${title}'s REST API is not played: the runner sends its hang-up to ${apiUrl.origin}. ${apiHint(table)}`,
+                `${title}'s REST API is not simulated: the runner sends its hang-up to ${apiUrl.origin}. ${apiHint(table)}`,
               ],
         async dial({ url, publicUrl = url, records = true }) {
           try {
@@ -60,7 +60,7 @@ function apiUrlOf(options: object): URL | undefined {
 
 function apiHint(table: OptionTable<object>): string {
   const { env } = (table as Readonly<Record<string, { readonly env?: unknown }>>).apiUrl ?? {};
-  return `To play it, set ${env}=http://localhost:7870 for both.`;
+  return `To simulate it, set ${env}=http://localhost:7870 for both.`;
 }
 
 /** The runner rejected a call that was not signed. */

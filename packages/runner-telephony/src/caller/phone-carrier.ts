@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
-import { type Answer, callRejected, send } from "@pipecat-ts/runner-core/caller";
+import { RunnerError } from "@pipecat-ts/runner-core";
+import { type Answer, callRejected, notRunner, send } from "@pipecat-ts/runner-core/caller";
 import { type CallFacts, type CallOptions, type FarEnd, openCall, type PhoneCall } from "./phone-call.ts";
 
 /** The protocol of one carrier, seen from the carrier: webhook, signatures, stream messages. Each carrier package has one. */
@@ -97,14 +98,17 @@ export function createFakeCarrier(dialect: PhoneDialect): FakeCarrier {
 
   async function requestWebhook(facts: CallFacts, options: CallOptions, publicUrl: URL, local: (url: URL) => URL) {
     if (!dialect.webhook || !dialect.socketUrl) return undefined;
-    const { path = `/${dialect.name}` } = options;
+    const { at, path = `/${dialect.name}` } = options;
     const request = dialect.webhook(facts, new URL(`${publicUrl.href.replace(/\/$/, "")}${path}`));
     const answer = await send(local(request.url), {
       method: request.method,
       ...(request.body === undefined ? {} : { body: request.body }),
       ...(request.headers ? { headers: request.headers } : {}),
     });
-    if (answer.status !== 200) throw callRejected(answer);
+    const { code } = Object(answer.json) as { readonly code?: unknown };
+    if (answer.status !== 200 && code !== undefined) throw callRejected(answer);
+    const isPage = /^text\/html\b/.test(String(answer.headers["content-type"]));
+    if (answer.status !== 200 || isPage) throw notRunner(at, `${request.method} ${path}`, answer.status);
     return { socketUrl: dialect.socketUrl(answer), document: answer.text };
   }
 }
@@ -132,7 +136,10 @@ export interface FakeApi {
 
 type Reply = ApiReply | undefined;
 
-/** Opens a REST API. `answer` returns the response; a request for which it returns `undefined` stays without a response. */
+/**
+ * Opens a REST API. Rejects with PORT_IN_USE when something else listens on `port`. `answer` returns the response; a request for which it returns `undefined` stays without a
+ * response.
+ */
 export async function openFakeApi(
   answer: (request: Omit<ApiRequest, "isLive">) => Reply | Promise<Reply>,
   port = 0,
@@ -147,7 +154,15 @@ export async function openFakeApi(
     if (reply) outgoing.writeHead(reply.status, { connection: "close" }).end(reply.body);
   });
   server.listen(port, "127.0.0.1");
-  await once(server, "listening");
+  try {
+    await once(server, "listening");
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "EADDRINUSE") throw cause;
+    throw new RunnerError("PORT_IN_USE", `The REST API cannot be simulated: port ${port} is in use.`, {
+      fix: "Wait until the other call has ended, or set the URL of the API to another port, also for the runner.",
+      cause,
+    });
+  }
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
