@@ -91,6 +91,24 @@ await main(import.meta);
   expect(await program.ended).toBe(0);
 });
 
+test("neither the command nor the runner loads the code of fetch, which takes 14 MB, before the bot does", async () => {
+  const bot = `
+export async function bot() {
+  const isLoaded = () => process.moduleLoadList.some((name) => name.includes("undici"));
+  const before = isLoaded();
+  await fetch("data:,");
+  console.log("loaded " + before + " " + isLoaded());
+}
+`;
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": bot });
+  const program = startProgram(folder, [bin, "--port", "0"]);
+  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  await call(url);
+  expect((await program.printed(/loaded (.+)\n/))[1]).toBe("false true");
+  program.signal("SIGTERM");
+  expect(await program.ended).toBe(0);
+});
+
 test("the first worker writes the cache of compiled code, with which the next ones start faster", async () => {
   const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": printingBot });
   const cache = join(folder, "cache");

@@ -9,7 +9,7 @@ import type { WorkerPool } from "./pool.ts";
 import { namesInHead, valuesOfBody, valuesOfQuery } from "./request-owner.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
-// An import would load the code of `fetch` too: see `node-http.ts` of runner-host.
+// An import would load the code of `fetch` too: see `without-fetch.ts` of runner-host.
 const { Agent, request: sendRequest } = process.getBuiltinModule("node:http");
 
 /** Bodies of at most this many bytes are held in memory, to search them and to send them again. Runners read no larger ones by default. */

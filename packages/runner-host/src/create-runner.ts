@@ -4,7 +4,6 @@ import { Duplex } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
 import cors from "@koa/cors";
-import { Router } from "@koa/router";
 import { answerHandshake, handledMessages, sendFatalError } from "@pipecat-ts/rtvi";
 import {
   type Credentials,
@@ -36,6 +35,7 @@ import { createSessionFiles } from "./session-files.ts";
 import { createSockets, type PluginSocketRoute, type Sockets } from "./sockets.ts";
 import { addClientRoutes, createFileSender, requireFolder } from "./static-files.ts";
 import { createWire } from "./wire.ts";
+import { createRouter } from "./without-fetch.ts";
 
 /** How long live sessions have when the runner closes, from the abort of their signals until they are ended by force, in ms. */
 const shutDownMs = 2_000;
@@ -102,7 +102,7 @@ export function createRunner(options: RunnerOptions): Runner {
   const access = createAccessControl(accessOptions, settings, logger, engine);
 
   const app = new Koa();
-  const router = new Router();
+  const router = createRouter();
   router.use(readBody());
   app.on("error", (err) => logger.debug({ err }, "response could not be sent"));
   app
@@ -209,7 +209,7 @@ export function createRunner(options: RunnerOptions): Runner {
     if (downloadsFolder !== undefined) await requireFolder(downloadsFolder);
     transports = await openPlugins(pluginSources, settings.transport);
     sockets = createSockets(socketRoutes(), access, logger, metrics.countRejection, cloud?.upgrade, wire);
-    const routes = new Router();
+    const routes = createRouter();
     const sendFrom = createFileSender();
     const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
     const restrictedTo = settings.transport;

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { type Duplex, Stream } from "node:stream";
 import { isRunnerError, type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { Context, Middleware, Next } from "koa";
-import { STATUS_CODES } from "./node-http.ts";
+import { statusTexts } from "./without-fetch.ts";
 
 /** An error as an HTTP response. */
 export interface ErrorReply {
@@ -133,7 +133,7 @@ export function writeRawResponse(connection: Duplex, { status, headers, body }: 
     "Content-Length": String(Buffer.byteLength(text)),
   }).map(([name, value]) => `${name}: ${value}\r\n`);
   if (closes) connection.once("finish", () => connection.destroy());
-  connection.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Error"}\r\n${head.join("")}\r\n${text}`);
+  connection.end(`HTTP/1.1 ${status} ${statusTexts[status] ?? "Error"}\r\n${head.join("")}\r\n${text}`);
 }
 
 /**
@@ -160,7 +160,7 @@ export function answerParserErrors(
     const [message, fix] =
       status === 408
         ? ["The request did not arrive completely in time.", "Send the headers within 20 s and the body within 60 s."]
-        : [`The request is not valid HTTP: ${STATUS_CODES[status]}.`, undefined];
+        : [`The request is not valid HTTP: ${statusTexts[status]}.`, undefined];
     const rejection = new RunnerError("REQUEST_INVALID", message, { status, ...(fix && { fix }) });
     countRejection(rejection.code);
     writeRawResponse(connection, errorReply(rejection));

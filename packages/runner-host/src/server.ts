@@ -3,8 +3,8 @@ import type { AddressInfo, Socket } from "node:net";
 import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import type { ConnectionGuard } from "./connections.ts";
 import { answerParserErrors, errorReply, writeReply } from "./errors.ts";
-import { createServer } from "./node-http.ts";
 import { boundUrl } from "./public-url.ts";
+import { createServer } from "./without-fetch.ts";
 
 /** How long requests in progress may take when the server stops, in ms. */
 const closeMs = 500;
