@@ -89,31 +89,36 @@ test("both clients replace a peer after a longer outage, with the same session a
   );
 });
 
-test("an outage longer than the runner's timeout ends the session; the page reports it and can call again", async () => {
-  const { running, caller, network } = await openWithNetwork(3); // with less, a busy machine seems to have no network
-  const client = await openWebClient(caller, running.origin);
-  await client.connectToBot();
-  network.cut(true);
-  await expectEnded(running, 9_000);
-  network.cut(false);
-  await client.expectNotice(/^The connection to the runner was lost/);
-  await client.connectToBot();
-  await expectEcho(caller);
-});
+test("an outage longer than the runner's timeout ends the session, and both clients learn it", async () => {
+  await Promise.all([reportsAndCallsAgain(), learnsWhenItReconnects()]);
 
-test("by default, the session ends after 10 s without a network, and the published client learns it when it reconnects", async () => {
-  const { running, caller, network } = await openWithNetwork();
-  const client = await openPublishedClient(caller, running.origin, "webrtc");
-  await client.connectToBot();
-  await client.expectReady();
-  network.cut(true);
-  await sleep(9_000); // less than the runner waits
-  expect(running.runner.sessions.counts).toEqual({ pending: 0, active: 1 });
-  await expectEnded(running, 5_000);
-  const answered = caller.page.waitForResponse((response) => response.request().method() === "POST");
-  network.cut(false);
-  expect((await answered).status()).toBe(404);
-  await caller.page.waitForFunction(`client.state === "error"`);
+  async function reportsAndCallsAgain(): Promise<void> {
+    const { running, caller, network } = await openWithNetwork(3); // with less, a busy machine seems to have no network
+    const client = await openWebClient(caller, running.origin);
+    await client.connectToBot();
+    network.cut(true);
+    await expectEnded(running, 9_000);
+    network.cut(false);
+    await client.expectNotice(/^The connection to the runner was lost/);
+    await client.connectToBot();
+    await expectEcho(caller);
+  }
+
+  /** With the default timeout of 10 s. */
+  async function learnsWhenItReconnects(): Promise<void> {
+    const { running, caller, network } = await openWithNetwork();
+    const client = await openPublishedClient(caller, running.origin, "webrtc");
+    await client.connectToBot();
+    await client.expectReady();
+    network.cut(true);
+    await sleep(9_000); // less than the runner waits
+    expect(running.runner.sessions.counts).toEqual({ pending: 0, active: 1 });
+    await expectEnded(running, 5_000);
+    const answered = caller.page.waitForResponse((response) => response.request().method() === "POST");
+    network.cut(false);
+    expect((await answered).status()).toBe(404);
+    await caller.page.waitForFunction(`client.state === "error"`);
+  }
 });
 
 test.each(clients)(
