@@ -14,6 +14,7 @@ const allowedLicenses = ["MIT", "ISC", "BSD-2-Clause", "BSD-3-Clause", "0BSD", "
 
 interface Chunk {
   readonly type: string;
+  code: string;
   readonly moduleIds?: readonly string[];
   readonly map?: { sources: string[]; sourcesContent?: (string | null)[] } | null;
 }
@@ -39,6 +40,20 @@ const licenses = {
   },
 };
 
+/**
+ * Escapes characters outside Latin-1. V8 keeps the source of each file, with two bytes per character if a single one is outside: 3 MB in
+ * all. No text of a bundled package is read raw, where an escape would be another text.
+ */
+const latin1 = {
+  name: "latin-1",
+  generateBundle(_: unknown, bundle: Readonly<Record<string, Chunk>>): void {
+    const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+    for (const chunk of Object.values(bundle)) {
+      if (chunk.type === "chunk") chunk.code = chunk.code.replace(/[^\0-\xff]/g, escape);
+    }
+  },
+};
+
 /** A Markdown section with the license of an installed package. Throws when the license is not allowed. */
 function licenseOf(root: string): string {
   const { name, version, license } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -61,7 +76,7 @@ function configOf(folder: string): UserConfig {
     // Without the type checker, which takes 90 % of the time: exported declarations state their types.
     dts: { sourcemap: true, oxc: true },
     sourcemap: true,
-    plugins: [licenses],
+    plugins: [licenses, latin1],
     logLevel: "error",
     outExtensions: () => ({ js: ".js", dts: ".d.ts" }),
   };
