@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readRunnerBody } from "./runner-body.ts";
@@ -54,6 +55,16 @@ test("aliases that stand for a billion values are rejected", () => {
   const fromMs = performance.now();
   expect(() => read(bomb.join("\n"))).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
   expect(performance.now() - fromMs).toBeLessThan(1_000);
+});
+
+test("a file that is not UTF-8 is rejected", () => {
+  const file = join(createProject({}), "body.yaml");
+  for (const encoding of ["utf16le", "latin1"] as const) {
+    writeFileSync(file, Buffer.from('\uFEFF{"name": "J\u00f6rg"}', encoding));
+    expect(() => readRunnerBody(file)).toThrow(
+      expect.objectContaining({ code: "OPTION_INVALID", fix: "Save it as UTF-8." }),
+    );
+  }
 });
 
 test("a file that is missing, or nested too deeply, is rejected", () => {

@@ -13,10 +13,21 @@ const maxAliases = 100;
 export function readRunnerBody(file: string): unknown {
   const path = shownPath(file);
   try {
-    return parseBody(readFileSync(file, "utf8"), path) ?? undefined;
+    return parseBody(decode(readFileSync(file), path), path) ?? undefined;
   } catch (cause) {
     if (cause instanceof RunnerError) throw cause;
     throw invalid(path, (cause as Error).message, cause);
+  }
+}
+
+function decode(bytes: Buffer, path: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new RunnerError("OPTION_INVALID", `--runner-body: ${path} is not UTF-8.`, {
+      fix: "Save it as UTF-8.",
+      cause,
+    });
   }
 }
 

@@ -55,7 +55,7 @@ export const dailyOptions: OptionTable<DailyOptions> = {
   roomUrl: {
     flag: "daily-room-url",
     env: ["DAILY_ROOM_URL", "DAILY_SAMPLE_ROOM_URL"],
-    description: "Use this existing room for all sessions instead of creating one per session",
+    description: "Use this existing room for all sessions except phone calls, instead of creating one per session",
     schema: Type.String({
       pattern: "^https?://[^/?#\\s]+/[A-Za-z0-9_-]+/?$",
       description: "a room's URL, like https://you.daily.co/room",

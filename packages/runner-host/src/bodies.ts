@@ -107,7 +107,8 @@ export function checkBody(schema: TSchema, body: unknown): void {
   if (Check(schema, body)) return;
   const error = Errors(schema, body)[0];
   const field = error?.instancePath.slice(1).replaceAll("/", ".");
-  throw new RunnerError("BODY_INVALID", `${field ? `"${field}" in the body` : "The body"} ${error?.message}.`);
+  const problem = error?.keyword === "const" ? `must be ${JSON.stringify(error.params.allowedValue)}` : error?.message;
+  throw new RunnerError("BODY_INVALID", `${field ? `"${field}" in the body` : "The body"} ${problem}.`);
 }
 
 /** The body of `POST /start`: a JSON object, or nothing. Throws BODY_INVALID. */

@@ -232,6 +232,7 @@ const withOffer = fakePlugin({
         access: "caller",
         schema: Type.Object({
           sdp: Type.String(),
+          type: Type.Optional(Type.Literal("offer")),
           candidates: Type.Optional(Type.Array(Type.Object({ id: Type.Integer() }))),
         }),
         handle: (ctx: RouteContext) => {
@@ -252,6 +253,7 @@ test("a transport's route below a live session is answered", async () => {
 test.each([
   [{}, "The body must have required properties sdp."],
   [{ sdp: 7 }, '"sdp" in the body must be string.'],
+  [{ sdp: "", type: "answer" }, '"type" in the body must be "offer".'],
   [{ sdp: "", candidates: [{ id: 1 }, { id: "x" }] }, '"candidates.1.id" in the body must be integer.'],
   [[], "The body must be object."],
   [null, "The body must be object."],

@@ -33,7 +33,7 @@ export interface BufferedCallOptions {
 const messageRate = { perSecond: 100, burst: 300 };
 /** Keys of a caller. A person presses 10 per second; a client may send a number of 15 digits at once. */
 const keyRate = { perSecond: 20, burst: 50 };
-/** Messages, keys and other events above which a caller is disconnected: ten times the rate of messages for 5 s. */
+/** Messages, keys and other events above which a caller is disconnected: ten times the rate of messages. */
 const floodRate = { perSecond: 1_000, burst: 5_000 };
 
 const maxAudioMs = 500;
@@ -50,7 +50,8 @@ const maxEvents = 50;
  * first 50 keys, and the first 50 other events.
  *
  * At most 100 messages and 20 keys per second reach the bot, with bursts of 300 and 50. More are dropped and counted, and the
- * first is logged. A caller that sends ten times as much for 5 s is disconnected: the call ends with `rate-exceeded`.
+ * first is logged. A caller that sends more than 5,000 at once, and then 1,000 per second, is disconnected: the call ends with
+ * `rate-exceeded`.
  *
  * Create it in the session's asynchronous scope: everything that a call sets off runs in it.
  */

@@ -212,13 +212,9 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
 
   function checkChosenId(owner: string, id: string): void {
     if (!/^[\w-]{1,128}$/.test(id)) {
-      throw new RunnerError(
-        "REQUEST_INVALID",
-        "The session's id has other characters than letters, digits, - and _, or more than 128.",
-        {
-          fix: "Use a UUID, or no id.",
-        },
-      );
+      throw new RunnerError("REQUEST_INVALID", "A session's id must have 1 to 128 letters, digits, - and _.", {
+        fix: "Use a UUID, or no id.",
+      });
     }
     if (!live.has(id) && aliases.get(owner)?.has(id) !== true) return;
     throw new RunnerError("SESSION_ID_TAKEN", `The session id "${id}" is in use.`, {

@@ -168,7 +168,10 @@ function hasContent(value: unknown): boolean {
 
 function sessionIdOf(ctx: RouteContext): string | undefined {
   const { session_id: queried } = ctx.query;
-  return ctx.params.sessionId ?? (typeof queried === "string" ? queried : undefined);
+  if (Array.isArray(queried)) {
+    throw new RunnerError("REQUEST_INVALID", "The URL has several session ids.", { fix: "Send one session_id." });
+  }
+  return ctx.params.sessionId ?? queried;
 }
 
 function sessionUnknown(sessionId: string): RunnerError {

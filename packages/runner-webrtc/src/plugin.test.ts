@@ -202,6 +202,14 @@ describe("a session id that the caller chose", () => {
     expect(runner.sessions.find("my-id_1")?.state).toBe("active");
   });
 
+  test("is a single one, with 1 to 128 letters, digits, - and _", async () => {
+    for (const id of ["", "a b", "x".repeat(129), "a&session_id=b"]) {
+      const url = new URL(`/api/offer?session_id=${id.replace(" ", "%20")}`, runner.url);
+      const answer = await send(url, { method: "POST", body: { sdp: chromium, type: "offer" } });
+      expect(answer, id).toMatchObject(rejection(400, "REQUEST_INVALID"));
+    }
+  });
+
   test("does not let others take over the call", async () => {
     const first = await offerWith("my-id_2");
     const pcId = pcIdOf(first);
