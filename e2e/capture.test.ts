@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { durationMs, tone } from "@pipecat-ts/audio";
 import { createCapture } from "@pipecat-ts/runner-capture";
-import { type Bot, createTransport } from "@pipecat-ts/runner-core";
+import { type Bot, createTransport, type SessionArguments } from "@pipecat-ts/runner-core";
 import { requestStart } from "@pipecat-ts/runner-core/caller";
 import { createRunner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import { createFakeTwilio } from "@pipecat-ts/runner-telephony-twilio/caller";
@@ -118,7 +118,12 @@ test("the capture of an outbound call has the carrier's reports, and its replay 
   onTestFinished(() => void api.close());
   const apiUrl = `http://127.0.0.1:${Object(api.address()).port}`;
   const pluginOptions = { twilio: { ...account, apiUrl, allowDial: ["+1555"] } };
-  const { runner, file } = await startCapturing({ apiKey, publicUrl, pluginOptions });
+  let callData: object = {};
+  const bot: Bot = async (args) => {
+    callData = (args as SessionArguments).callData ?? {};
+    await echo(args);
+  };
+  const { runner, file } = await startCapturing({ apiKey, publicUrl, pluginOptions, bot });
   const answered = await fetch(new URL("/start", runner.url), {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${apiKey}`, connection: "close" },
@@ -151,8 +156,14 @@ test("the capture of an outbound call has the carrier's reports, and its replay 
   expect(reports.map(({ body }) => /CallStatus=([a-z-]+)/.exec(body ?? "")?.[1])).toEqual(["ringing", "in-progress"]);
   const text = readFileSync(captured, "utf8");
   for (const url of [answerUrl, statusUrl]) expect(text).not.toContain(url.split(".").at(-1));
+  for (const number of ["15550100", "15550199"]) expect(text).not.toContain(number);
   const replayed = await replay(captured, { bot: echo, plugins: [twilio as never] });
   expect(replayed.events.filter(({ type }) => type === "key")).toMatchObject([{ key: "7" }]);
+  const [body] = events.flatMap((event) => (event.type === "http" && event.url === "/start" ? [event.body] : []));
+  const { from, to } = JSON.parse(body ?? "").dial;
+  const [started] = replayed.events;
+  expect(started).toMatchObject({ callData: { callId, from, to, direction: "outbound" } });
+  expect(Object.keys(Object(started).callData).sort()).toEqual(Object.keys(callData).sort());
   expect(requests.filter((fields) => fields.has("To"))).toHaveLength(1);
 });
 
@@ -200,7 +211,11 @@ test("a capture does not contain the secret of a caller that resumes, and its re
 
 test("binary app messages are captured without audio, secrets and numbers, and replayed over the wire", async () => {
   const { runner, file } = await startCapturing({});
-  const { sessionId, reply } = await requestStart("websocket", { url: runner.url }, { plan: "gold" });
+  const { sessionId, reply } = await requestStart(
+    "websocket",
+    { url: runner.url },
+    { plan: "gold", pin: { secret: 12345678 } },
+  );
   const caller = await connectCaller(String(reply.wsUrl));
   caller.sendMessage({ token: "sesame-open", phone: "+4917012345678" });
   caller.sendAudio(tone(440, { durationMs: 20 }));
@@ -219,7 +234,7 @@ test("binary app messages are captured without audio, secrets and numbers, and r
   expect(text).not.toMatch(/sesame-open|4917012345678/);
   const result = await replay(captured, { bot: echo, plugins: [websocket as never] });
   expect(result.events).toMatchObject([
-    { type: "started", transport: "websocket", body: { plan: "gold" } },
+    { type: "started", transport: "websocket", body: { plan: "gold", pin: { secret: 11111111 } } },
     { type: "connected" },
     { type: "message", message: { token: "redacted---", phone: expect.stringMatching(/^\+1555010\d{6}$/) } },
     { type: "message", message: { count: 2 } },

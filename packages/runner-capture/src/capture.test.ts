@@ -121,6 +121,44 @@ test("calls that wait for their caller take bounded memory: the oldest are not c
   expect(log.lines.map(({ fields }) => fields)).toEqual([expect.objectContaining({ code: "PENDING_TOO_LARGE" })]);
 });
 
+test("a call with more numbers than can be replaced is captured incompletely, with a warning", async () => {
+  const { folder, log, wire } = capture();
+  const message = (first: number) => ({
+    ...({ type: "app", from: "caller" } as const),
+    message: Array.from({ length: 6_000 }, (_, index) => `+4917012${first + index}`),
+  });
+  for (const id of ["s1", "s2"]) wire.observe(session(id), { type: "state", state: "pending" }, 0);
+  wire.observe(session("s1"), { type: "state", state: "active" }, 1);
+  wire.observe(session("s1"), message(300_000), 2);
+  wire.observe(session("s1"), message(400_000), 3);
+  wire.observe(session("s1"), { type: "state", state: "ended", reason: "caller-left" }, 4);
+  await wire.close?.();
+  const [name = "", ...others] = readdirSync(folder);
+  expect(others).toEqual([]);
+  expect(log.lines.map(({ fields }) => fields)).toEqual([{ code: "TOO_MANY_NUMBERS", folder }]);
+  expect(readFileSync(join(folder, name), "utf8")).not.toMatch(/4917012[34]/);
+  await expect(readCapture(join(folder, name))).rejects.toMatchObject({ code: "CAPTURE_INCOMPLETE" });
+});
+
+test("the reason of a close is redacted, and a message with many values is complete", async () => {
+  const { folder, wire } = capture({ secrets: ["the-api-key"] });
+  wire.observe(session("5f"), { type: "state", state: "pending" }, 0);
+  wire.observe(
+    session("5f"),
+    { type: "state", state: "active", callData: { streamId: "s", callId: "c", from: "+4917012345678" } },
+    1,
+  );
+  wire.observe(session("5f"), { type: "app", from: "bot", message: Array.from({ length: 25_000 }, () => 0) }, 2);
+  wire.observe(session("5f"), { type: "close", socket: 1, by: "caller", code: 1000, reason: "the-api-key" }, 3);
+  wire.observe(session("5f"), { type: "state", state: "ended", reason: "caller-left" }, 4);
+  await wire.close?.();
+  const [name = ""] = readdirSync(folder);
+  const { events } = await readCapture(join(folder, name));
+  expect(events[1]).toMatchObject({ callData: { streamId: "s", callId: "c", from: "+1555010000001" } });
+  expect(Object(events[2]).message).toHaveLength(25_000);
+  expect(events[3]).toMatchObject({ reason: "redacted---" });
+});
+
 test("a folder that cannot be created is rejected", () => {
   const file = join(createFolder(), "file");
   writeFileSync(file, "");

@@ -1,7 +1,7 @@
 import { createWriteStream, mkdirSync } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { createRateLimit, type Logger, parseJson, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
+import { createRateLimit, type Logger, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import type { WireEvent, WireObserver, WireSession } from "@pipecat-ts/runner-host";
 import { type CaptureHeader, captureFormat, captureVersion, maxFileBytes } from "./format.ts";
 import { createRedactor } from "./redact.ts";
@@ -67,6 +67,13 @@ export function createCapture(options: CaptureOptions): WireObserver {
     traces.delete(id);
   }
 
+  /** The numbers and secrets of the call are too many to be replaced. */
+  function abandon(id: string, { file }: Trace): void {
+    if (file) file.cut("TOO_MANY_NUMBERS");
+    else warn("TOO_MANY_NUMBERS");
+    discard(id);
+  }
+
   function append(id: string, trace: Trace, line: string): void {
     if (trace.file) {
       trace.file.write(line);
@@ -129,6 +136,10 @@ export function createCapture(options: CaptureOptions): WireObserver {
     if (trace.sockets.size > 0 && (event.type === "app" || event.type === "key")) return;
     const began = event.type === "http" ? atMs - event.durationMs : atMs;
     const line = { t: round(Math.max(0, began - trace.startedAtMs)), ...written(event, trace.redactor, media) };
+    if (trace.redactor.isFull) {
+      abandon(id, trace);
+      return;
+    }
     if (event.type === "state" && event.state === "active") openFile(session, trace);
     append(id, trace, `${JSON.stringify(line)}\n`);
     if (event.type !== "state" || event.state !== "ended") return;
@@ -168,17 +179,27 @@ function written(event: WireEvent, redactor: Trace["redactor"], keepsMedia: bool
       const bytes = isMedia ? Buffer.from(data.buffer, data.byteOffset, data.byteLength) : redactor.bytes(data);
       return { ...rest, base64: bytes.toString("base64") };
     }
+    case "close":
+      return { ...event, reason: redactor.text(event.reason) };
+    case "state":
+      return "callData" in event ? { ...event, callData: redacted(event.callData, redactor) } : event;
     case "app":
-      return { ...event, message: parseJson(redactor.text(JSON.stringify(event.message))).value ?? null };
+      return { ...event, message: redacted(event.message, redactor) };
     default:
       return event;
   }
+}
+
+function redacted(value: unknown, redactor: Trace["redactor"]): unknown {
+  return JSON.parse(redactor.text(JSON.stringify(value)));
 }
 
 interface CaptureFile {
   /** Never throws. Does nothing after a failure. */
   write(line: string): void;
   end(): void;
+  /** Leaves the file without its last line. */
+  cut(code: string): void;
   /** Resolves, and never rejects, when the file is closed. */
   readonly closed: Promise<void>;
 }
@@ -211,6 +232,12 @@ function createCaptureFile(path: string, begin: string, onFailed: (code: string)
   return {
     closed,
     write,
+    cut(code) {
+      if (failed) return;
+      failed = true;
+      onFailed(code);
+      stream.end();
+    },
     end() {
       if (!failed) stream.end();
     },

@@ -7,6 +7,7 @@ import {
   type Connect,
   connectKey,
   createRateLimit,
+  type RunnerArguments,
   RunnerError,
   type SessionArguments,
   type Transport,
@@ -16,7 +17,7 @@ import {
 import { createRunner, type RunnerOptions, type WireEvent } from "@pipecat-ts/runner-host";
 import type { CaptureEvent } from "./format.ts";
 import { type CapturedCall, readCapture } from "./read.ts";
-import { createWireCaller, type ReplayCaller } from "./wire-caller.ts";
+import { createWireCaller, hasDial, type ReplayCaller } from "./wire-caller.ts";
 
 /** How a captured call is replayed. Further options are those of `createRunner`, without what a replay sets itself. */
 export interface ReplayOptions
@@ -91,7 +92,13 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
 
   const runner = createRunner({
     ...rest,
-    ...{ plugins: [plugin], host: "127.0.0.1", port: 0, env: {}, bot: observed(bot, happened, progress.stop) },
+    ...{
+      plugins: [plugin],
+      host: "127.0.0.1",
+      port: 0,
+      env: {},
+      bot: observed(bot, callDataOfPlaced(call), happened, progress.stop),
+    },
     sessionIds: () => ids.shift() ?? crypto.randomUUID(),
     wire: {
       observe({ id }, event) {
@@ -218,9 +225,23 @@ function isSaid(event: CaptureEvent): boolean {
   return event.type === "key" || (event.type === "app" && event.from === "caller");
 }
 
+/** `callData` of a call that the runner placed: in a replay it places none, so the transport does not know it. */
+function callDataOfPlaced({ events }: CapturedCall): CallData | undefined {
+  const isPlaced = events.some((event) => event.type === "http" && event.url === "/start" && hasDial(event.body ?? ""));
+  const started = events.find((event) => event.type === "state" && event.state === "active");
+  return isPlaced && started && "callData" in started ? started.callData : undefined;
+}
+
 /** The bot, and a listener for everything that its transport reports. `onFailed` is called when it throws. */
-function observed(bot: Bot, happened: (event: ReplayEvent) => void, onFailed: () => void): Bot {
-  return async (args) => {
+function observed(
+  bot: Bot,
+  placed: CallData | undefined,
+  happened: (event: ReplayEvent) => void,
+  onFailed: () => void,
+): Bot {
+  return async (own) => {
+    const callOf = { ...(own as SessionArguments).callData, ...placed };
+    const args = placed ? (Object.assign({ ...own }, { callData: callOf }) as RunnerArguments) : own;
     const { transport, body, callData } = args as SessionArguments;
     happened({ type: "started", transport, ...(body !== undefined && { body }), ...(callData && { callData }) });
     const { [connectKey]: connect } = args as unknown as { readonly [connectKey]: Connect };

@@ -82,8 +82,13 @@ export function createWireCaller(runner: URL, handled: HandledMessage): ReplayCa
 
 /** A replay calls nobody: the caller who answered is in the capture. */
 function withoutDial(body: string): string {
-  const { value } = parseJson(body);
-  if (typeof value !== "object" || value === null || !("dial" in value)) return body;
-  const { dial: _, ...rest } = value;
+  if (!hasDial(body)) return body;
+  const { dial: _, ...rest } = Object(parseJson(body).value);
   return JSON.stringify(rest);
+}
+
+/** Whether the body of a start request asks the runner to call somebody. */
+export function hasDial(body: string): boolean {
+  const { value } = parseJson(body);
+  return typeof value === "object" && value !== null && "dial" in value;
 }

@@ -229,7 +229,7 @@ export interface SocketRoute {
    * do. Must not throw.
    */
   isMedia?(message: string | Uint8Array): boolean;
-  /** Query parameters whose values are secrets, which `--capture` replaces. */
+  /** Query parameters whose values are secrets, which `--capture` replaces wherever they occur. */
   readonly secretParameters?: readonly string[];
 }
 

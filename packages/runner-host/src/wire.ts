@@ -1,12 +1,14 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { CloseReason, Logger, SocketRoute } from "@pipecat-ts/runner-core";
+import type { CallData, CloseReason, Logger, SocketRoute } from "@pipecat-ts/runner-core";
 import type { HostSession, SessionObserver } from "@pipecat-ts/runner-sessions";
 import type { Context, Next } from "koa";
 
 /** What a `WireObserver` learns about a session. Text is as it was on the wire. */
 export type WireEvent =
   /** The session is created, its bot starts, its bot has its transport, or everything is released. */
-  | { readonly type: "state"; readonly state: "pending" | "active" | "connected" }
+  | { readonly type: "state"; readonly state: "pending" | "connected" }
+  /** `callData`: that of the bot. */
+  | { readonly type: "state"; readonly state: "active"; readonly callData?: CallData | undefined }
   | { readonly type: "state"; readonly state: "ended"; readonly reason: CloseReason }
   /** A request that created, found or named the session. `durationMs`: from the request to the end of the response. */
   | {
@@ -178,10 +180,10 @@ export function createWire(observer: WireObserver, logger: Logger): Wire {
       return {
         ...other,
         changed(session, reason) {
-          const { state } = session;
+          const { state, callData } = session;
           if (state === "ended") report(session, { type: "state", state, reason: reason ?? "bot-finished" });
-          else
-            report(session, { type: "state", state }, state === "pending" ? handled.getStore()?.beganAtMs : undefined);
+          else if (state === "active") report(session, { type: "state", state, ...(callData && { callData }) });
+          else report(session, { type: "state", state }, handled.getStore()?.beganAtMs);
           other?.changed?.(session, reason);
         },
         message(session, from, message) {

@@ -54,7 +54,10 @@ export interface SessionEngineOptions {
 /** Learns about the sessions of one runner. Must not throw. */
 export interface SessionObserver {
   /** The session was created (`pending`), its bot starts (`active`), or everything is released (`ended`, with its reason). */
-  changed?(session: Pick<HostSession, "id" | "owner" | "transport" | "state" | "rings">, reason?: CloseReason): void;
+  changed?(
+    session: Pick<HostSession, "id" | "owner" | "transport" | "state" | "rings" | "callData">,
+    reason?: CloseReason,
+  ): void;
   /** The session can be found under another key, until it ends. */
   aliased?(session: Pick<HostSession, "id">, key: string): void;
   /** The session's plugin keeps a record for the case that this process crashes. */

@@ -2,6 +2,7 @@ import {
   type Bot,
   type BotSession,
   type Call,
+  type CallData,
   type CloseReason,
   type Connect,
   connectKey,
@@ -46,6 +47,8 @@ export interface HostSession extends Session {
   /** The transport of its bot; before the bot runs, its owner. */
   readonly transport: string;
   readonly startedAt: Date;
+  /** `args.callData` of its bot. */
+  readonly callData?: CallData | undefined;
   /** Whether this is an outbound call that nobody has answered yet. */
   readonly rings: boolean;
   /** The request handlers of the bot, in order of registration. */
@@ -117,6 +120,7 @@ export function createSession(options: SessionOptions): HostSession {
   const startedAtMs = performance.now();
   const { promise: ended, resolve: resolveEnded } = Promise.withResolvers<CloseReason>();
   let transportName = owner.name;
+  let callData: CallData | undefined;
   let { body } = options;
   let state: SessionState = "pending";
   let termination: Termination | undefined;
@@ -252,6 +256,9 @@ export function createSession(options: SessionOptions): HostSession {
     get transport() {
       return transportName;
     },
+    get callData() {
+      return callData;
+    },
     get state() {
       return state;
     },
@@ -282,6 +289,7 @@ export function createSession(options: SessionOptions): HostSession {
       activeSinceMs = performance.now();
       limitDuration(options.maxDurationMs);
       transportName = owner.runsAs ?? owner.name;
+      callData = own.callData;
       options.started(session);
       const active = createTermination({ logger, abort, finish: (reason) => void finish(reason) });
       termination = active;
