@@ -76,6 +76,7 @@ describe("secrets", () => {
     for (const escaped of ['"key+with=signs\\/ü"', '"key+with=signs\\u002f\\u00fc"'])
       expect(text(`{"a":${escaped}}`)).toBe(`{"a":"${"redacted".padEnd(escaped.length - 2, "-")}"}`);
     expect(bytes(Buffer.from('{"a":"key+with=signs/ü"}')).toString()).toBe('{"a":"redacted---------"}');
+    expect(createRedactor(["the-api-key"], "5f").text('"\\the-api-key"'), "not JSON").not.toContain("the-api-key");
     expect(text('{"a":12345678901234567890}')).toBe('{"a":11111111111111111111}');
   });
 

@@ -196,8 +196,9 @@ export function createRedactor(secrets: readonly string[], sessionId: string): R
 
     function redactString(part: Part, kind: FieldKind): void {
       const isSecret = kind === "secret" || kind === "tokens";
-      if (isSecret || !part.text.includes("\\")) redactValue(part, kind);
-      else redactValue({ ...part, text: unescapeJson(part.text), level: part.level + 1 }, kind);
+      const isEscaped = !isSecret && part.text.includes("\\");
+      if (isEscaped) coverKnown(part); // It may not be JSON.
+      redactValue(isEscaped ? { ...part, text: unescapeJson(part.text), level: part.level + 1 } : part, kind);
     }
 
     function redactNumber(found: string, begin: number, kind: FieldKind): void {
