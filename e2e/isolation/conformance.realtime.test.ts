@@ -48,6 +48,7 @@ describeTransport({
   options: { callerTimeout: 1 },
   lossNoticedMs: 3_000,
   levelToleranceDb: 3,
+  jitterBuffer: true,
   walkIn: true,
   connect: (invitation) => connectByWebRTC(endpointOf(invitation), {}, invitation.key),
 });

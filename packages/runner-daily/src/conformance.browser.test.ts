@@ -20,6 +20,7 @@ describeTransport(
     rawInput: false,
     // Opus and the browser's jitter buffer.
     levelToleranceDb: 2,
+    jitterBuffer: true,
     wireDelayMs: 150,
     lossNoticedMs: 5_000,
     async connect({ start }) {

@@ -16,6 +16,7 @@ describe.skipIf(server === undefined)("against a LiveKit server", () => {
       startsBot: true,
       // Opus and the jitter buffer.
       levelToleranceDb: 2,
+      jitterBuffer: true,
       wireDelayMs: 250,
       lossNoticedMs: 5_000,
       connect: async ({ start }) => await joinRoom(String(start?.reply.url), String(start?.reply.token)),

@@ -37,6 +37,11 @@ export interface TransportAdapter {
   readonly clears?: boolean;
   /** By how many dB the wire may change the level. Default 1. */
   readonly levelToleranceDb?: number;
+  /**
+   * Whether packets may be lost, or a jitter buffer drops and stretches audio to stay in time, as with WebRTC. Some audio may then be
+   * lost or repeated; otherwise none. Default false.
+   */
+  readonly jitterBuffer?: boolean;
   /** How much audio is in flight that nothing can clear, as in a jitter buffer, in ms. Default 0. */
   readonly wireDelayMs?: number;
   /** How long the loss of a caller may stay undetected, in ms. Default 2,000. */

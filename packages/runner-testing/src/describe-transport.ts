@@ -3,7 +3,7 @@ import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import type { TransportAdapter } from "./adapter.ts";
 import type { Requirement } from "./fixture.ts";
-import { type RunOptions, runRequirement, selectRequirements } from "./requirements.ts";
+import { type Outcome, type RunOptions, runRequirement, selectRequirements } from "./requirements.ts";
 import { interceptUncaughtErrors, type UncaughtErrors } from "./uncaught-errors.ts";
 
 /** Declares a vitest test for every requirement that applies to a transport. Most of them run concurrently. */
@@ -12,13 +12,28 @@ export function describeTransport(adapter: TransportAdapter, options: RunOptions
   const timeout = 10 * (options.timeoutMs ?? 5_000);
   let uncaught: UncaughtErrors;
 
-  function declare(requirement: Requirement): void {
+  const run = (requirement: Requirement) => runRequirement({ requirement, adapter }, uncaught, options);
+
+  function declare(requirement: Requirement, start = run): void {
     test(`${requirement.id} ${requirement.title}`, { timeout }, async () => {
-      const { state, because, logged } = await runRequirement({ requirement, adapter }, uncaught, options);
+      const { state, because, logged } = await start(requirement);
       if (state !== "unmet") return;
       const lines = logged.map(({ level, message, fields }) => `${level}: ${message} ${inspect(fields)}`);
       throw new AssertionError({ message: [because, `Why it matters: ${requirement.reason}`, ...lines].join("\n") });
     });
+  }
+
+  function declareAll(all: readonly Requirement[]): void {
+    for (const requirement of all) declare(requirement);
+  }
+
+  /** Starts them with the first of the other tests, so that they do not take the place of one. */
+  function declareLong(long: readonly Requirement[]): void {
+    const started = new Map<Requirement, Promise<Outcome>>();
+    beforeAll(() => {
+      for (const requirement of long) started.set(requirement, run(requirement));
+    });
+    for (const requirement of long) declare(requirement, (each) => started.get(each) ?? run(each));
   }
 
   describe(`the transport ${adapter.plugin.name}`, () => {
@@ -28,9 +43,13 @@ export function describeTransport(adapter: TransportAdapter, options: RunOptions
     afterAll(() => uncaught.release());
     const alone = applicable.filter((requirement) => requirement.alone);
     const others = applicable.filter((requirement) => !requirement.alone);
+    const long = others.filter((requirement) => requirement.long && !options.sequential);
     // vitest rejects a suite without tests.
     if (others.length > 0)
-      (options.sequential ? describe : describe.concurrent)("concurrently", () => others.forEach(declare));
-    if (alone.length > 0) describe("one at a time", () => alone.forEach(declare));
+      (options.sequential ? describe : describe.concurrent)("concurrently", () => {
+        if (long.length > 0) describe.concurrent("meanwhile", () => declareLong(long));
+        declareAll(others.filter((requirement) => !long.includes(requirement)));
+      });
+    if (alone.length > 0) describe("one at a time", () => declareAll(alone));
   });
 }

@@ -25,6 +25,8 @@ export interface Requirement {
   readonly reason: string;
   /** It measures the whole process: nothing else may run at the same time. */
   readonly alone?: boolean;
+  /** It takes seconds, so it begins before the others. */
+  readonly long?: boolean;
   /** Why it does not apply to this transport; `undefined` when it applies. */
   exempts?(adapter: TransportAdapter): string | undefined;
   /** Throws when it does not hold: an AssertionError that says what was found and what was expected, or any other error. */

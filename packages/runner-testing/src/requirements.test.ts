@@ -21,6 +21,16 @@ Generated from \`src/requirements\`, where the code of each check is.
 |---|---|---|
 ${rows.join("\n")}
 
+## How completeness is measured
+
+AUDIO-IN-3, AUDIO-OUT-2 and AUDIO-BOTH-1 play a sweep, whose frequency tells which part of it was heard. They notice every
+piece of 20 ms that is lost or repeated, also after G.711 and at any sample rate. Silence within the sweep is a fault if it lasts more
+than 10 ms longer than the test's own process was late.
+
+If the adapter sets \`jitterBuffer\`, as those of WebRTC, of Daily with a browser and of LiveKit with a server do, the requirements
+tolerate losses, repetitions and pauses up to the limit in the table, plus the time by which the test's own process was late. A
+transport that loses every tenth frame fails; one that loses every hundredth frame passes.
+
 ## What the contract rules out
 
 The suite has no requirement for these mistakes, because contract version 1 does not let a plugin make them:

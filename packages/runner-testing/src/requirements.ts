@@ -98,7 +98,10 @@ export async function runRequirements(jobs: readonly Job[], options: RunOptions 
     for (const job of queue) outcomes.set(job, await runRequirement(job, uncaught, options));
   };
   try {
-    const together = jobs.filter(({ requirement }) => !requirement.alone).values();
+    const concurrent = jobs.filter(({ requirement }) => !requirement.alone);
+    const isLong = ({ requirement }: Job) => requirement.long === true;
+    // The others run in the meantime.
+    const together = concurrent.toSorted((a, b) => Number(isLong(b)) - Number(isLong(a))).values();
     await Promise.all(Array.from({ length: concurrency }, () => work(together)));
     await work(jobs.filter(({ requirement }) => requirement.alone).values());
   } finally {

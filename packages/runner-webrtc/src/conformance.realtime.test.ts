@@ -9,6 +9,7 @@ describeTransport({
   options: { callerTimeout: 1 },
   lossNoticedMs: 3_000,
   levelToleranceDb: 3,
+  jitterBuffer: true,
   walkIn: true,
   connect: (invitation) => connectCaller(endpointOf(invitation), {}, invitation.key),
 });

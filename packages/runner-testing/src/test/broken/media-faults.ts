@@ -39,6 +39,21 @@ export const mediaFaults: readonly Fault[] = [
       }),
   },
   {
+    does: "loses every tenth frame of the caller's audio",
+    breaks: ["AUDIO-IN-3"],
+    adapter: () => alter({ call: (call) => ({ audio: everyTenth(0, call.audio) }) }),
+  },
+  {
+    does: "delivers every tenth frame of the caller's audio twice",
+    breaks: ["AUDIO-IN-3"],
+    adapter: () => alter({ call: (call) => ({ audio: everyTenth(2, call.audio) }) }),
+  },
+  {
+    does: "delivers no audio of the caller after 5 s of a call",
+    breaks: ["AUDIO-BOTH-1"],
+    adapter: () => alter({ call: (call) => ({ audio: untilFiveSeconds(call.audio) }) }),
+  },
+  {
     does: "drops audio and messages that arrive before the bot connects",
     breaks: ["AUDIO-IN-4", "MESSAGE-IN-1"],
     adapter() {
@@ -81,6 +96,21 @@ export const mediaFaults: readonly Fault[] = [
           return { send: (frame) => repeats(frame).map((each) => port.send(each)) };
         },
       }),
+  },
+  {
+    does: "drops every tenth frame of the bot's audio",
+    breaks: ["AUDIO-OUT-2"],
+    adapter: () => alter({ port: (port) => ({ send: everyTenth(0, port.send) }) }),
+  },
+  {
+    does: "sends every tenth frame of the bot's audio twice",
+    breaks: ["AUDIO-OUT-2"],
+    adapter: () => alter({ port: (port) => ({ send: everyTenth(2, port.send) }) }),
+  },
+  {
+    does: "sends no audio after 5 s of a call",
+    breaks: ["AUDIO-BOTH-1"],
+    adapter: () => alter({ port: (port) => ({ send: untilFiveSeconds(port.send) }) }),
   },
   {
     does: "sends as fast as the bot writes",
@@ -182,4 +212,19 @@ function silenceEveryFifteenth(): (frame: AudioFrame) => AudioFrame {
 function repeatFifteenth(): (frame: AudioFrame) => AudioFrame[] {
   let count = 0;
   return (frame) => (++count % 15 === 0 ? Array.from({ length: 9 }, () => frame) : [frame]);
+}
+
+/** Passes every tenth frame `times` times, and the others once. */
+function everyTenth(times: number, pass: (frame: AudioFrame) => unknown): (frame: AudioFrame) => void {
+  let count = 0;
+  return (frame) => {
+    const last = ++count % 10 === 0 ? times : 1;
+    for (let time = 0; time < last; time++) pass(frame);
+  };
+}
+
+/** Passes no frame more than 5 s from now. */
+function untilFiveSeconds(pass: (frame: AudioFrame) => unknown): (frame: AudioFrame) => void {
+  const endMs = performance.now() + 5_000;
+  return (frame) => void (performance.now() < endMs && pass(frame));
 }
