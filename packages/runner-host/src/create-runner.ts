@@ -52,6 +52,7 @@ export function createRunner(options: RunnerOptions): Runner {
     clientRoot,
     downloadsFolder,
     fileStorage,
+    clock,
     takePermit = createPermits(),
   } = options;
   if (typeof bot !== "function") {
@@ -82,6 +83,7 @@ export function createRunner(options: RunnerOptions): Runner {
       ...(files && { fileStorageOf: files.storageOf }),
       sessionIds: options.sessionIds,
       pendingTakesPlace: options.pendingTakesPlace ?? servesCloud,
+      clock,
       observer: wire ? wire.sessionObserver(options.observer) : options.observer,
       handlesSignals: () => !serving,
       onTransport(session, transport) {
@@ -395,6 +397,4 @@ function sendFailure(transport: Transport, error: unknown): Promise<void> {
   return sendFatalError(transport, `${summary} ${fix}`.trim());
 }
 
-function openAlready(): Error {
-  return new Error("The runner is open already. Use one of listen(), open() and attach(), once.");
-}
+const openAlready = () => new Error("The runner is open already. Use one of listen(), open() and attach(), once.");

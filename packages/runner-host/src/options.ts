@@ -260,7 +260,7 @@ function inCode<Value>({ description, schema, ...definition }: OptionDefinition<
 const otherOptions: { readonly [Name in Exclude<keyof RunnerOptions, keyof SettingsInCode>]-?: true } = {
   ...{ bot: true, plugins: true, pluginOptions: true, cliArgs: true, env: true, logger: true, observer: true },
   ...{ clientRoot: true, downloadsFolder: true, fileStorage: true, body: true },
-  ...{ sessionIds: true, pendingTakesPlace: true, takePermit: true, wire: true },
+  ...{ sessionIds: true, pendingTakesPlace: true, takePermit: true, wire: true, clock: true },
 };
 
 function rejectUnknownOptions(options: object): void {

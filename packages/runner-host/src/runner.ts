@@ -4,6 +4,7 @@ import type { Router } from "@koa/router";
 import type {
   Availability,
   Bot,
+  Clock,
   CloseReason,
   FileStorage,
   RunnerContext,
@@ -65,6 +66,8 @@ export interface RunnerOptions
   readonly observer?: SessionObserver | undefined;
   /** Learns what callers and bots send through this runner: for captures and tests. */
   readonly wire?: WireObserver | undefined;
+  /** The time source of audio, which tests can replace. Default: the machine's. */
+  readonly clock?: Clock | undefined;
   /** Default: `createLogger()`, which logs to stdout at level `info`. The metrics include its `droppedLines`. */
   readonly logger?: RunnerLogger | undefined;
   /** Default: the process's environment. */

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import {
   type Bot,
+  type Clock,
   type CloseReason,
   type FileStorage,
   type Logger,
@@ -39,6 +40,8 @@ export interface SessionEngineOptions {
    * created with `reserve` count.
    */
   readonly pendingTakesPlace?: boolean | undefined;
+  /** The time source of the media layer. Default: the machine's. */
+  readonly clock?: Clock | undefined;
   readonly observer?: SessionObserver | undefined;
   /** Whether bots handle SIGINT and SIGTERM themselves. Read for each session. */
   handlesSignals(): boolean;
@@ -144,6 +147,7 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
     },
   });
   const timer = createPacer({
+    ...(options.clock && { clock: options.clock }),
     onLate: watchdog.late,
     onError(error) {
       const session = storage.getStore();

@@ -3,11 +3,13 @@ import type {
   Bot,
   Call,
   CallData,
+  Clock,
   CloseReason,
   MediaPort,
   SessionArguments,
   TransportPlugin,
 } from "@pipecat-ts/runner-core";
+import { systemClock } from "@pipecat-ts/runner-core";
 import {
   clientReady,
   createPlayout,
@@ -34,8 +36,8 @@ export interface BotCallOptions {
   readonly rtvi?: boolean;
 }
 
-/** A call of a simulated caller. */
-export interface BotCall extends Hearing {
+/** A call of a simulated caller. With `await using`, it ends with the test, also when the test fails. */
+export interface BotCall extends Hearing, AsyncDisposable {
   /** What the caller hears, in real time. */
   readonly playout: Playout;
   /** The messages that arrived at the caller's application, oldest first. */
@@ -61,11 +63,15 @@ export interface BotCall extends Hearing {
 const frameMs = 20;
 const sampleRate = 24_000;
 
+/** How long a call that no test uses keeps the process running. */
+const unusedMs = 10_000;
+
 /**
  * Calls a bot with a simulated caller: everything is real but the wire. No port is opened and no transport package is needed.
  * The caller sends audio without a pause: speech when it `say`s something, otherwise silence, like a browser or a phone.
  *
- * Resolves when the bot has created its transport, or has ended without. Rejects when the runner does.
+ * Resolves when the bot has created its transport, or has ended without. Rejects when the runner does. A call that a failed test left
+ * behind does not keep the process running.
  */
 export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<BotCall> {
   const { transport = "webrtc", body, callData, cliArgs = {}, rtvi = true } = options;
@@ -103,8 +109,9 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
       },
     }),
   };
-  const runner = createRunner({ bot, plugins: [plugin], cliArgs, logger, env: {} });
-  const released = runner.direct();
+  const runner = createRunner({ bot, plugins: [plugin], cliArgs, logger, env: {}, clock: unrefClock });
+  const alive = keepAlive();
+  const released = runner.direct().finally(() => alive.stop());
   const call = await Promise.race([ready.promise, released.then(() => ready.promise)]);
   const reason = released.then(() => ended.promise);
   let saidAtMs = performance.now();
@@ -113,25 +120,68 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
 
   const sendMessage = (message: unknown): void => call.message(message);
   if (rtvi) sendMessage(clientReady("@pipecat-ts/runner-testing"));
-  await Promise.race([connected.promise, reason]);
+  await alive.during(Promise.race([connected.promise, reason]));
+  const { hears, hearsSilence } = createHearing(playout, () => saidAtMs);
 
-  return {
+  const botCall: BotCall = {
     playout,
     messages,
     logger,
     received: (type) => rtviData(messages, type),
-    ...createHearing(playout, () => saidAtMs),
+    hears: (expected) => alive.during(hears(expected)),
+    hearsSilence: (options) => alive.during(hearsSilence(options)),
     async say(audio) {
-      await microphone.say(audio);
+      await alive.during(microphone.say(audio));
       saidAtMs = performance.now();
     },
     sendMessage,
     send: (type, data) => sendMessage(rtviMessage(type, data)),
     press: (key) => call.dtmf(key),
-    async hangUp() {
+    hangUp() {
       call.left();
-      return await reason;
+      return alive.during(reason);
     },
-    ended: reason,
+    get ended() {
+      return alive.during(reason);
+    },
+    async [Symbol.asyncDispose]() {
+      await botCall.hangUp();
+    },
+  };
+  return botCall;
+}
+
+/** The machine's clock, with timers that do not keep the process running. */
+const unrefClock: Clock = {
+  now: systemClock.now,
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, Math.ceil(delayMs)).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Keeps the process running until `stop`, but at most `unusedMs` after the last `during`. */
+function keepAlive(): { during<T>(work: Promise<T>): Promise<T>; stop(): void } {
+  let working = 0;
+  let usedAtMs = performance.now();
+  let stopped = false;
+  const timer = setInterval(() => {
+    if (working === 0 && performance.now() - usedAtMs >= unusedMs) timer.unref();
+  }, 1_000);
+  return {
+    async during(work) {
+      working++;
+      if (!stopped) timer.ref();
+      try {
+        return await work;
+      } finally {
+        working--;
+        usedAtMs = performance.now();
+      }
+    },
+    stop() {
+      stopped = true;
+      clearInterval(timer);
+    },
   };
 }

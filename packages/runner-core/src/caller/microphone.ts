@@ -11,7 +11,10 @@ export interface Microphone {
 
 const frameMs = 20;
 
-/** Opens a microphone. `send` gets a frame of 20 ms every 20 ms: silence at `sampleRate`, speech at its own rate. */
+/**
+ * Opens a microphone. `send` gets a frame of 20 ms every 20 ms: silence at `sampleRate`, speech at its own rate. The microphone keeps
+ * the process running only while it says something.
+ */
 export function openMicrophone(sampleRate: number, send: (frame: AudioFrame) => void): Microphone {
   const queue: { readonly frame: AudioFrame; readonly said?: () => void }[] = [];
   const silence: AudioFrame = { samples: new Int16Array((sampleRate * frameMs) / 1000), sampleRate, channels: 1 };
@@ -24,13 +27,15 @@ export function openMicrophone(sampleRate: number, send: (frame: AudioFrame) => 
       send(frame);
       said?.();
     }
-  }, frameMs / 2);
+    if (queue.length === 0) timer.unref();
+  }, frameMs / 2).unref();
 
   return {
     say(audio) {
       const frames = framesOf(audio);
       const last = frames.pop();
       if (closed || !last) return Promise.resolve();
+      timer.ref();
       return new Promise((resolve) => {
         for (const frame of frames) queue.push({ frame });
         queue.push({ frame: last, said: resolve });
