@@ -27,11 +27,14 @@ export function describeTransport(adapter: TransportAdapter, options: RunOptions
     for (const requirement of all) declare(requirement);
   }
 
-  /** Starts them with the first of the other tests, so that they do not take the place of one. */
+  /** Declared last, they wait for a test that began with the first ones, and so do not take the place of others. */
   function declareLong(long: readonly Requirement[]): void {
     const started = new Map<Requirement, Promise<Outcome>>();
-    beforeAll(() => {
-      for (const requirement of long) started.set(requirement, run(requirement));
+    // biome-ignore lint/correctness/noEmptyPattern: vitest requires a pattern.
+    beforeAll(({}, { tasks }) => {
+      const isSelected = ({ id }: Requirement) =>
+        tasks.some(({ name, mode }) => name.startsWith(`${id} `) && mode !== "skip");
+      for (const requirement of long) if (isSelected(requirement)) started.set(requirement, run(requirement));
     });
     for (const requirement of long) declare(requirement, (each) => started.get(each) ?? run(each));
   }
@@ -47,8 +50,8 @@ export function describeTransport(adapter: TransportAdapter, options: RunOptions
     // vitest rejects a suite without tests.
     if (others.length > 0)
       (options.sequential ? describe : describe.concurrent)("concurrently", () => {
-        if (long.length > 0) describe.concurrent("meanwhile", () => declareLong(long));
         declareAll(others.filter((requirement) => !long.includes(requirement)));
+        if (long.length > 0) declareLong(long);
       });
     if (alone.length > 0) describe("one at a time", () => declareAll(alone));
   });
