@@ -47,9 +47,9 @@ const licenses = {
 const latin1 = {
   name: "latin-1",
   generateBundle(_: unknown, bundle: Readonly<Record<string, Chunk>>): void {
-    const escape = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+    const unicode = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
     for (const chunk of Object.values(bundle)) {
-      if (chunk.type === "chunk") chunk.code = chunk.code.replace(/[^\0-\xff]/g, escape);
+      if (chunk.type === "chunk") chunk.code = chunk.code.replace(/[^\0-\xff]/g, unicode);
     }
   },
 };
