@@ -28,6 +28,8 @@ export type ToWorker =
 /** The first message to a worker. */
 export interface OpenMessage {
   readonly kind: "open";
+  /** The process id of the gateway. */
+  readonly gateway: number;
   readonly owner: Owner;
   /** The Unix socket that the worker listens on. */
   readonly path: string;

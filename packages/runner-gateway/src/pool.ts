@@ -106,6 +106,7 @@ export function createPool(options: PoolOptions): WorkerPool {
     const worker = options.start(
       {
         kind: "open",
+        gateway: process.pid,
         owner: { node, worker: number },
         path: join(options.folder(), `${number}.sock`),
         url: options.url().href,

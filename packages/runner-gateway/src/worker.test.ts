@@ -1,5 +1,6 @@
 import { EventEmitter, once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +8,7 @@ import { text } from "node:stream/consumers";
 import type { RunnerContext } from "@pipecat-ts/runner-core";
 import { createRunner } from "@pipecat-ts/runner-host";
 import { createRecordingLogger } from "@pipecat-ts/runner-testing";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { fakePlugin, neverConnected } from "../../runner-host/src/test/fake-plugin.ts";
 import type { SessionReport } from "./session-table.ts";
 import { createInMemoryWorkers } from "./test/in-memory-workers.ts";
@@ -15,8 +16,7 @@ import { serveWorker, type WorkerChannel } from "./worker.ts";
 
 /** A ready worker whose start requests create a pending session, or with `?run` an active one. */
 async function startWorker(takePermit: RunnerContext["takePermit"] = async () => true) {
-  const folder = await mkdtemp(join(tmpdir(), "worker-"));
-  onTestFinished(async () => await rm(folder, { recursive: true }));
+  const folder = await createFolder();
   const plugin = fakePlugin({
     open: (runner: RunnerContext) => ({
       async start({ request: { url = "" } }) {
@@ -40,7 +40,7 @@ async function startWorker(takePermit: RunnerContext["takePermit"] = async () =>
   const reports: SessionReport[] = [];
   const worker = workers.start(
     {
-      ...{ kind: "open", owner: { node: "0000000a", worker: 3 }, path: join(folder, "3.sock") },
+      ...{ kind: "open", gateway: process.pid, owner: { node: "0000000a", worker: 3 }, path: join(folder, "3.sock") },
       ...{ url: "http://localhost:7860/", maxSessions: 2 },
     },
     {
@@ -87,14 +87,12 @@ test("a worker asks the gateway for permits, which all workers share", async () 
   await worker.exited;
 });
 
-test("a worker whose gateway has ended ends with its last call, also if it cannot start the process that cleans up", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "worker-"));
-  onTestFinished(async () => await rm(folder, { recursive: true }));
+/** Serves a worker, and resolves when its gateway has ended and the worker too. Returns its log. */
+async function serveUntilGatewayEnds(folder: string, pid: string): Promise<ReturnType<typeof createRecordingLogger>> {
   const logger = createRecordingLogger();
   const channel = Object.assign(new EventEmitter(), {
     connected: true,
-    ppid: process.pid,
-    pid: "\0", // `spawn` throws on this argument, as it does without memory.
+    pid,
     send: (message: { readonly kind: string }) => channel.emit(message.kind),
   });
   const served = serveWorker(channel as unknown as WorkerChannel, async (options) => {
@@ -102,14 +100,44 @@ test("a worker whose gateway has ended ends with its last call, also if it canno
     return { runner, logger };
   });
   channel.emit("message", {
-    ...{ kind: "open", owner: { node: "0000000a", worker: 3 }, path: join(folder, "3.sock") },
+    ...{ kind: "open", gateway: 4_242, owner: { node: "0000000a", worker: 3 }, path: join(folder, "3.sock") },
     ...{ url: "http://localhost:7860/", maxSessions: 2 },
   });
   await once(channel, "ready");
   channel.connected = false;
   channel.emit("disconnect");
   await served;
+  return logger;
+}
+
+async function createFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "worker-"));
+  onTestFinished(async () => await rm(folder, { recursive: true }));
+  return folder;
+}
+
+test("a worker whose gateway has ended ends with its last call, also if it cannot start the process that cleans up", async () => {
+  // `spawn` throws on this process id, as it does without memory.
+  const logger = await serveUntilGatewayEnds(await createFolder(), "\0");
   expect(logger.lines).toContainEqual(
     expect.objectContaining({ level: "warn", message: "cannot clean up after this process" }),
   );
+});
+
+test("the process that cleans up knows the gateway, also if it ended before the worker ran and is no longer its parent", async () => {
+  const folder = await createFolder();
+  const file = join(folder, "arguments");
+  await writeFile(join(folder, "sh"), `#!/bin/sh\nprintf '%s\\n' "$@" > ${file}.new; mv ${file}.new ${file}\n`, {
+    mode: 0o755,
+  });
+  onTestFinished(() => void vi.unstubAllEnvs());
+  vi.stubEnv("PATH", `${folder}:${process.env.PATH}`);
+  await serveUntilGatewayEnds(folder, "a-worker");
+  await expect.poll(() => existsSync(file)).toBe(true);
+  expect((await readFile(file, "utf8")).trim().split("\n").slice(-4)).toEqual([
+    "a-worker",
+    join(folder, "3.sock"),
+    folder,
+    "4242",
+  ]);
 });

@@ -10,7 +10,7 @@ import type { FromWorker, OpenMessage, ToWorker } from "./messages.ts";
 export type { WorkerRunner, WorkerRunnerOptions } from "./attached-runner.ts";
 
 /** The parts of `process` that a worker uses. */
-export type WorkerChannel = Pick<NodeJS.Process, "on" | "once" | "send" | "connected" | "pid" | "ppid">;
+export type WorkerChannel = Pick<NodeJS.Process, "on" | "once" | "send" | "connected" | "pid">;
 
 /**
  * Runs a runner for the gateway that started this process: tells it about sessions, and takes callers' connections from it. Signals are
@@ -21,8 +21,6 @@ export type WorkerChannel = Pick<NodeJS.Process, "on" | "once" | "send" | "conne
 export async function serveWorker(channel: WorkerChannel, create: CreateWorkerRunner): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) channel.on(signal, () => undefined);
 
-  // After the gateway's end, another process is the parent.
-  const { ppid: gateway } = channel;
   const write = channel.send?.bind(channel);
   // The channel is not the bot's: what a bot sends would pass for the worker's own messages. Node itself calls `disconnect`.
   Object.assign(channel, { send: undefined });
@@ -102,7 +100,7 @@ export async function serveWorker(channel: WorkerChannel, create: CreateWorkerRu
       if (calls > 0) logger.warn({ calls }, "connection to the gateway closed; this process ends with its last call");
       stop("drain");
       try {
-        cleanUpAfter(channel, gateway, opening.path);
+        cleanUpAfter(channel, opening);
       } catch (err) {
         const fix = `Kill what its bots have started, and remove ${opening.path}. The machine may lack memory or processes.`;
         logger.warn({ err, fix }, "cannot clean up after this process");
@@ -123,7 +121,7 @@ export async function serveWorker(channel: WorkerChannel, create: CreateWorkerRu
  *
  * Throws when the machine cannot start a process.
  */
-function cleanUpAfter({ pid }: WorkerChannel, gateway: number, path: string): void {
+function cleanUpAfter({ pid }: WorkerChannel, { gateway, path }: OpenMessage): void {
   if (process.platform === "win32") return;
   const script = 'read _; kill -KILL "-$1"; rm -f "$2"; kill -0 "$4" || rmdir "$3"';
   const shell = spawn("sh", ["-c", script, "sh", `${pid}`, path, dirname(path), `${gateway}`], {
