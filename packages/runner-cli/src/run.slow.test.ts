@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { bin, call, startProgram } from "./test/program.ts";
 import { createProject, manifestWithTransport } from "./test/temporary-project.ts";
@@ -91,22 +92,26 @@ await main(import.meta);
   expect(await program.ended).toBe(0);
 });
 
-test("neither the command nor the runner loads the code of fetch, which takes 14 MB, before the bot does", async () => {
-  const bot = `
-export async function bot() {
-  const isLoaded = () => process.moduleLoadList.some((name) => name.includes("undici"));
-  const before = isLoaded();
-  await fetch("data:,");
-  console.log("loaded " + before + " " + isLoaded());
-}
-`;
-  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": bot });
-  const program = startProgram(folder, [bin, "--port", "0"]);
-  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
-  await call(url);
-  expect((await program.printed(/loaded (.+)\n/))[1]).toBe("false true");
+test("a worker has loaded the code of fetch before its first request, and the gateway never loads it", async () => {
+  const folder = createProject({
+    "package.json": manifestWithTransport,
+    "bot.ts": printingBot,
+    "hook.mjs": `
+      import { writeFileSync } from "node:fs";
+      const isLoaded = () => process.moduleLoadList.some((name) => name.includes("undici"));
+      process.on("exit", () => writeFileSync(process.pid + ".loaded", String(isLoaded())));
+    `,
+  });
+  const hook = pathToFileURL(join(folder, "hook.mjs")).href;
+  const program = startProgram(folder, [bin, "--port", "0", "--isolation", "process"], {
+    NODE_OPTIONS: `--import=${hook}`,
+  });
+  await program.printed(/http:\/\/localhost:[1-9]\d*/);
   program.signal("SIGTERM");
   expect(await program.ended).toBe(0);
+  const files = readdirSync(folder).filter((name) => name.endsWith(".loaded"));
+  const [gateway, ...workers] = files.map((name) => readFileSync(join(folder, name), "utf8")).sort();
+  expect([gateway, new Set(workers)]).toEqual(["false", new Set(["true"])]);
 });
 
 test("the first worker writes the cache of compiled code, with which the next ones start faster", async () => {

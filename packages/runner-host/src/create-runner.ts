@@ -35,7 +35,7 @@ import { createSessionFiles } from "./session-files.ts";
 import { createSockets, type PluginSocketRoute, type Sockets } from "./sockets.ts";
 import { addClientRoutes, createFileSender, requireFolder } from "./static-files.ts";
 import { createWire } from "./wire.ts";
-import { createRouter } from "./without-fetch.ts";
+import { createRouter, loadFetch } from "./without-fetch.ts";
 
 /** How long live sessions have when the runner closes, from the abort of their signals until they are ended by force, in ms. */
 const shutDownMs = 2_000;
@@ -235,8 +235,8 @@ export function createRunner(options: RunnerOptions): Runner {
   /** Loads what only requests need, once the runner listens. */
   async function warmUp(): Promise<void> {
     await setImmediate();
-    const parser = { name: undefined, open: { advanced: { warmUp: loadBodyParser } } };
-    for (const { name, open } of [parser, ...transports]) {
+    const own = { name: undefined, open: { advanced: { warmUp: () => Promise.all([loadBodyParser(), loadFetch()]) } } };
+    for (const { name, open } of [own, ...transports]) {
       try {
         await open?.advanced?.warmUp?.();
       } catch (err) {

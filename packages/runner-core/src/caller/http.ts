@@ -1,6 +1,6 @@
 import { request as requestTls } from "node:https";
 
-// The runner loads this module too. An import would initialize Node's `fetch`: 14 MB of memory.
+// Gateways load this module too. An import would load the code of `fetch`: 14 MB of memory.
 const { request: requestPlain } = process.getBuiltinModule("node:http");
 
 /** A complete HTTP response. */
