@@ -24,8 +24,8 @@ test("/docs asks for the API key, and shows the routes without contacting anothe
     if (message.type() === "error" && !message.text().includes("401")) problems.push(message.text());
   });
 
-  // A trailing slash does not change where the page finds the description.
   await page.goto(new URL("/docs/", runner.url).href);
+  expect(page.url()).toBe(new URL("/docs", runner.url).href);
   await page.getByText("This server requires its API key.").waitFor();
   expect(await page.locator("details").count()).toBe(0);
   await page.getByLabel("API key").fill(apiKey);

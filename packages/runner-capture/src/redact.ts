@@ -14,7 +14,7 @@ export interface Redactor {
   url(url: string, secrets?: readonly string[]): string;
   /** A binary message that may contain JSON. */
   bytes(bytes: Uint8Array): Buffer;
-  /** Whether the call has more numbers or secrets than can be kept. Text is no longer redacted completely then. */
+  /** Whether the call has too many numbers or secrets: further ones are not replaced. */
   readonly isFull: boolean;
 }
 

@@ -1,15 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import type { IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { safeEqual } from "@pipecat-ts/runner-core";
 import { type WebSocket, WebSocketServer } from "ws";
-
-// An import would load the code of `fetch` too: see `without-fetch.ts` of runner-host.
-const { createServer } = process.getBuiltinModule("node:http");
 
 /** A server for one page in one browser on this machine. It accepts one WebSocket, the page's. */
 export interface PageServer {

@@ -124,7 +124,7 @@ test("a worker whose gateway has ended ends with its last call, also if it canno
   );
 });
 
-test("the process that cleans up knows the gateway, also if it ended before the worker ran and is no longer its parent", async () => {
+test("the process that cleans up gets the gateway's id from the gateway, because a dead gateway is no longer the parent", async () => {
   const folder = await createFolder();
   const file = join(folder, "arguments");
   await writeFile(join(folder, "sh"), `#!/bin/sh\nprintf '%s\\n' "$@" > ${file}.new; mv ${file}.new ${file}\n`, {

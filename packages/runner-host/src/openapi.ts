@@ -44,6 +44,8 @@ export function openApiRoutes({ transports, routes, url, requiresKey, userRouter
     access: "open",
     summary: "A page that shows this description",
     handle(ctx) {
+      // The page finds the description beside it.
+      if (ctx.path.endsWith("/")) return ctx.redirect("../docs");
       ctx.type = "html";
       ctx.set({ "Content-Security-Policy": docsPolicy, "X-Content-Type-Options": "nosniff" });
       ctx.body = docsPage;

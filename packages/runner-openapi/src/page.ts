@@ -41,7 +41,7 @@ function show({ info, tags, paths }) {
 
 async function load(key) {
   const headers = key ? { authorization: "Bearer " + key } : {};
-  const response = await fetch(location.pathname.replace(/docs\\/?$/, "openapi.json"), { headers });
+  const response = await fetch("openapi.json", { headers });
   const reply = await response.json();
   form.hidden = response.status !== 401;
   notice.textContent = response.ok ? "" : reply.detail;

@@ -21,7 +21,7 @@ export const api: CarrierApi<TelnyxOptions> = {
   whispers: ["play"],
   transfer(call, { number: to, whisper }, options) {
     const audio = whisper && "play" in whisper ? { audio_url: whisper.play } : {};
-    // By default, the callee sees the called number, which in an outbound call is that of the person whom the runner called.
+    // By default, Telnyx shows the callee the `to` of the call: in an outbound call, the number of the person who was called.
     const caller = call.direction === "outbound" ? { from: call.from } : {};
     return command(call, "transfer", { to, ...caller, ...audio }, options);
   },

@@ -33,9 +33,9 @@ export interface PhoneMethods {
   /**
    * Plays queued audio and transfers the caller to `number`: E.164 (`+15550100`) or a SIP URI. The carrier plays `whisper` to the
    * callee before it connects the caller. Resolves when the carrier has accepted; the session then ends. Rejects with
-   * PHONE_NUMBER_INVALID, WHISPER_INVALID, CALL_ENDED, TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING, CALL_UNVERIFIED, PUBLIC_URL_MISSING or
-   * CARRIER_REFUSED; the call then continues. Rejects with TRANSFER_UNDER_WAY, and has no effect, while another transfer is in
-   * progress or accepted.
+   * PHONE_NUMBER_INVALID, WHISPER_INVALID, CALL_ENDED, TRANSFER_UNSUPPORTED, CARRIER_CREDENTIALS_MISSING, CALL_UNVERIFIED,
+   * PUBLIC_URL_MISSING or CARRIER_REFUSED; the call then continues. Rejects with TRANSFER_UNDER_WAY, and has no effect, while
+   * another transfer is in progress or accepted.
    */
   transferTo(number: string, options?: { readonly whisper?: Whisper | undefined }): Promise<void>;
   /**

@@ -333,7 +333,7 @@ function speakLive(live: LiveAudio, microphone: Microphone, sampleRate: number):
   });
 }
 
-/** When the last key is pressed, in ms after the answer. */
+/** When all keys have been pressed, in ms after the answer. */
 export function pressedAfterMs(keys: CallPlan["keys"]): number {
   return Math.max(0, ...keys.map(({ keys: each, atMs }) => atMs + each.length * keyPauseMs));
 }

@@ -137,8 +137,8 @@ export interface FakeApi {
 type Reply = ApiReply | undefined;
 
 /**
- * Opens a REST API. Rejects with PORT_IN_USE when something else listens on `port`. `answer` returns the response; a request for which it returns `undefined` stays without a
- * response.
+ * Opens a REST API. `answer` returns the response; a request for which it returns `undefined` stays without one. Rejects with
+ * PORT_IN_USE when something else listens on `port`.
  */
 export async function openFakeApi(
   answer: (request: Omit<ApiRequest, "isLive">) => Reply | Promise<Reply>,
