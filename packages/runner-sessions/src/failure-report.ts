@@ -27,23 +27,24 @@ export function createFailureReport(report: ReportFailure, signal: AbortSignal, 
   let sendsMessages = true;
   let sending: Promise<void> | undefined;
 
-  async function sendNow(error: unknown, connect: Connect): Promise<void> {
+  async function sendNow(error: unknown, connect: Connect, aborted: Promise<void>): Promise<void> {
+    // The transport may be what connects the caller: in a room, nobody meets a bot that has not joined.
     const target = transport ?? (await connect({}));
-    if (sendsMessages) await report(target, error);
+    if (!sendsMessages) return;
+    const isConnected = await withTimeout(Promise.race([connection, aborted]), connectionMs);
+    if (isConnected && !signal.aborted) await withTimeout(Promise.race([report(target, error), aborted]), reportMs);
   }
 
-  async function sendWhenConnected(error: unknown, connect: Connect): Promise<void> {
+  async function sendUntilAborted(error: unknown, connect: Connect): Promise<void> {
     if (signal.aborted) return;
     const { promise: aborted, resolve: stop } = Promise.withResolvers<void>();
     const onAbort = () => stop();
     signal.addEventListener("abort", onAbort, { once: true });
-    const isConnected = await withTimeout(Promise.race([connection, aborted]), connectionMs);
-    if (isConnected && !signal.aborted) {
-      const sent = sendNow(error, connect).catch((err: unknown) => {
-        logger.debug({ err }, "caller not told of failure");
-      });
-      await withTimeout(Promise.race([sent, aborted]), reportMs);
-    }
+    const sent = sendNow(error, connect, aborted).catch((err: unknown) => {
+      logger.debug({ err }, "caller not told of failure");
+    });
+    // Joining a room may take longer than both.
+    await withTimeout(Promise.race([sent, aborted]), connectionMs + reportMs);
     signal.removeEventListener("abort", onAbort);
   }
 
@@ -54,7 +55,7 @@ export function createFailureReport(report: ReportFailure, signal: AbortSignal, 
       sendsMessages = sends;
     },
     send(error, connect) {
-      sending ??= sendWhenConnected(error, connect);
+      sending ??= sendUntilAborted(error, connect);
       return sending;
     },
   };

@@ -236,6 +236,16 @@ test.each([true, false])(
   },
 );
 
+test("the caller in a room is told why the bot failed before it joined", async () => {
+  const { session, sendingPort, told } = createReportFixture(false);
+  const call = session.run({}, () => {
+    call.connected();
+    return sendingPort;
+  });
+  expect(await session.ended).toBe("bot-failed");
+  expect(told).toEqual(["no microphone"]);
+});
+
 test("a session whose caller cannot be told why the bot failed ends after 3 s, or 500 ms after the connection", async () => {
   const neverConnects = createReportFixture(true);
   neverConnects.session.run({}, () => neverConnects.sendingPort);

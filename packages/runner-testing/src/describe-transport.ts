@@ -2,57 +2,54 @@ import { AssertionError } from "node:assert";
 import { inspect } from "node:util";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import type { TransportAdapter } from "./adapter.ts";
-import type { Requirement } from "./fixture.ts";
-import { type Outcome, type RunOptions, runRequirement, selectRequirements } from "./requirements.ts";
+import type { RunOptions } from "./fixture.ts";
+import {
+  type Job,
+  type Outcome,
+  runRequirement,
+  runsWithOthers,
+  selectRequirements,
+  startRequirements,
+} from "./requirements.ts";
 import { interceptUncaughtErrors, type UncaughtErrors } from "./uncaught-errors.ts";
 
-/** Declares a vitest test for every requirement that applies to a transport. Most of them run concurrently. */
+/** Declares a vitest test for every requirement that applies to a transport. Most of them are checked at the same time. */
 export function describeTransport(adapter: TransportAdapter, options: RunOptions = {}): void {
-  const applicable = selectRequirements(options.only).filter(({ exempts }) => exempts?.(adapter) === undefined);
+  const jobs = selectRequirements(options.only)
+    .filter(({ exempts }) => exempts?.(adapter) === undefined)
+    .map((requirement): Job => ({ requirement, adapter }));
   const timeout = 10 * (options.timeoutMs ?? 5_000);
+  const started = new Map<Job, Promise<Outcome>>();
   let uncaught: UncaughtErrors;
 
-  const run = (requirement: Requirement) => runRequirement({ requirement, adapter }, uncaught, options);
-
-  function declare(requirement: Requirement, start = run): void {
-    test(`${requirement.id} ${requirement.title}`, { timeout }, async () => {
-      const { state, because, logged } = await start(requirement);
+  function declare(job: Job): void {
+    const { id, title, reason } = job.requirement;
+    test(`${id} ${title}`, { timeout }, async () => {
+      const { state, because, logged } = await (started.get(job) ?? runRequirement(job, uncaught, options));
+      // A repeated test checks again.
+      started.delete(job);
       if (state !== "unmet") return;
       const lines = logged.map(({ level, message, fields }) => `${level}: ${message} ${inspect(fields)}`);
-      throw new AssertionError({ message: [because, `Why it matters: ${requirement.reason}`, ...lines].join("\n") });
+      throw new AssertionError({ message: [because, `Why it matters: ${reason}`, ...lines].join("\n") });
     });
-  }
-
-  function declareAll(all: readonly Requirement[]): void {
-    for (const requirement of all) declare(requirement);
-  }
-
-  /** Declared last, they wait for a test that began with the first ones, and so do not take the place of others. */
-  function declareLong(long: readonly Requirement[]): void {
-    const started = new Map<Requirement, Promise<Outcome>>();
-    // biome-ignore lint/correctness/noEmptyPattern: vitest requires a pattern.
-    beforeAll(({}, { tasks }) => {
-      const isSelected = ({ id }: Requirement) =>
-        tasks.some(({ name, mode }) => name.startsWith(`${id} `) && mode !== "skip");
-      for (const requirement of long) if (isSelected(requirement)) started.set(requirement, run(requirement));
-    });
-    for (const requirement of long) declare(requirement, (each) => started.get(each) ?? run(each));
   }
 
   describe(`the transport ${adapter.plugin.name}`, () => {
-    beforeAll(() => {
+    // biome-ignore lint/correctness/noEmptyPattern: vitest requires a pattern.
+    beforeAll(({}, { tasks }) => {
       uncaught = interceptUncaughtErrors();
+      const isSelected = ({ requirement: { id } }: Job) =>
+        tasks.some(({ name, mode }) => name.startsWith(`${id} `) && mode !== "skip");
+      const selected = jobs.filter(runsWithOthers).filter(isSelected);
+      for (const [job, outcome] of startRequirements(selected, uncaught, options)) started.set(job, outcome);
     });
-    afterAll(() => uncaught.release());
-    const alone = applicable.filter((requirement) => requirement.alone);
-    const others = applicable.filter((requirement) => !requirement.alone);
-    const long = others.filter((requirement) => requirement.long && !options.sequential);
-    // vitest rejects a suite without tests.
-    if (others.length > 0)
-      (options.sequential ? describe : describe.concurrent)("concurrently", () => {
-        declareAll(others.filter((requirement) => !long.includes(requirement)));
-        if (long.length > 0) declareLong(long);
-      });
-    if (alone.length > 0) describe("one at a time", () => declareAll(alone));
+    afterAll(async () => {
+      await Promise.all(started.values());
+      uncaught.release();
+    });
+
+    for (const turn of [undefined, "alone", "first", "last"] as const) {
+      for (const job of jobs.filter(({ requirement }) => requirement.turn === turn)) declare(job);
+    }
   });
 }

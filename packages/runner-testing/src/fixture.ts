@@ -23,14 +23,25 @@ export interface Requirement {
   readonly title: string;
   /** Whom it affects when it does not hold. */
   readonly reason: string;
-  /** It measures the whole process: nothing else may run at the same time. */
-  readonly alone?: boolean;
-  /** It takes seconds, so it begins before the others. */
-  readonly long?: boolean;
+  /**
+   * `"first"`: it takes seconds, so it begins before the others. `"alone"`: it reads what the whole process prints or throws, so only
+   * long calls may run meanwhile. `"last"`: it counts what the process holds, so nothing may.
+   */
+  readonly turn?: "first" | "alone" | "last";
   /** Why it does not apply to this transport; `undefined` when it applies. */
   exempts?(adapter: TransportAdapter): string | undefined;
   /** Throws when it does not hold: an AssertionError that says what was found and what was expected, or any other error. */
   check(fixture: Fixture): Promise<void>;
+}
+
+/** How requirements are checked. */
+export interface RunOptions {
+  /** How long each expected event may take, in ms. Default 5,000. */
+  readonly timeoutMs?: number;
+  /** Checks one requirement at a time in vitest, for media that needs a whole processor. Default false. */
+  readonly sequential?: boolean;
+  /** The ids of the requirements to check in vitest, or how these ids begin. Default: all that apply. */
+  readonly only?: readonly string[];
 }
 
 /** Creates runners and callers of one transport for one requirement, and releases them. */
@@ -56,6 +67,8 @@ export interface Fixture {
   connect(runner: Runner, invitation?: Omit<Invitation, "url" | "listeners">): Promise<FakeCaller>;
   /** Drops a caller and forgets it. */
   release(caller: FakeCaller): void;
+  /** Does `act` for each item: for four at the same time, or for one with `RunOptions.sequential`. */
+  each<T>(items: readonly T[], act: (item: T) => Promise<void>): Promise<void>;
   /** Waits until `condition` holds. Throws an AssertionError after `timeoutMs` + `extraMs`. */
   until(what: string, condition: () => boolean, extraMs?: number): Promise<void>;
   /** Waits for `promise`. Throws an AssertionError after `timeoutMs` + `extraMs`. */
@@ -75,7 +88,11 @@ export interface Observed {
 }
 
 /** Creates a fixture without runners and callers. */
-export function createFixture(adapter: TransportAdapter, uncaught: UncaughtErrors, timeoutMs: number): Fixture {
+export function createFixture(
+  adapter: TransportAdapter,
+  uncaught: UncaughtErrors,
+  { timeoutMs = 5_000, sequential = false }: RunOptions,
+): Fixture {
   const logger = createRecordingLogger();
   const runners = new Map<Runner, { readonly observed: Observed; readonly apiKey: string | undefined }>();
   const callers = new Set<FakeCaller>();
@@ -142,6 +159,10 @@ export function createFixture(adapter: TransportAdapter, uncaught: UncaughtError
       caller.drop();
       caller.playout.close();
       callers.delete(caller);
+    },
+    async each(items, act) {
+      const size = sequential ? 1 : 4;
+      for (let at = 0; at < items.length; at += size) await Promise.all(items.slice(at, at + size).map(act));
     },
     until: (what, condition, extraMs = 0) => until(what, condition, timeoutMs + extraMs),
     within: (what, promise, extraMs = 0) => within(what, promise, timeoutMs + extraMs),

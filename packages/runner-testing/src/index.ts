@@ -22,11 +22,11 @@ export { type Answer, createPlayout, type PlayedFrame, type Playout, send } from
 export type { FakeCaller, Invitation, TransportAdapter } from "./adapter.ts";
 export { until, within } from "./assertions.ts";
 export { type BotCall, type BotCallOptions, callBot } from "./call-bot.ts";
-export type { Requirement } from "./fixture.ts";
+export type { Requirement, RunOptions } from "./fixture.ts";
 export type { ExpectedSound, HeardSound, Hearing } from "./hearing.ts";
 export { createRecordingLogger, type LoggedLine, type RecordingLogger } from "./log.ts";
 export { replay } from "./replay.ts";
-export { type Job, type Outcome, type RunOptions, requirements, runRequirements } from "./requirements.ts";
+export { type Job, type Outcome, requirements, runRequirements } from "./requirements.ts";
 export {
   countResources,
   countSettledResources,

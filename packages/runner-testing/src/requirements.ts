@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { TransportAdapter } from "./adapter.ts";
-import { createFixture, explain, type Requirement } from "./fixture.ts";
+import { createFixture, explain, type Requirement, type RunOptions } from "./fixture.ts";
 import type { LoggedLine } from "./log.ts";
 import { access } from "./requirements/access.ts";
 import { audio } from "./requirements/audio.ts";
@@ -41,16 +42,6 @@ export interface Outcome {
   readonly logged: readonly LoggedLine[];
 }
 
-/** How requirements are checked. */
-export interface RunOptions {
-  /** How long each expected event may take, in ms. Default 5,000. */
-  readonly timeoutMs?: number;
-  /** Checks one requirement at a time in vitest, for media that needs a whole processor. Default false. */
-  readonly sequential?: boolean;
-  /** The ids of the requirements to check in vitest, or how these ids begin. Default: all that apply. */
-  readonly only?: readonly string[];
-}
-
 /** The requirements with these ids, or with ids that begin like this. Throws for an id that does not exist. */
 export function selectRequirements(ids: readonly string[] = [""]): readonly Requirement[] {
   const unknown = ids.find((id) => !requirements.some((requirement) => requirement.id.startsWith(id)));
@@ -72,7 +63,7 @@ export async function runRequirement(
 ): Promise<Outcome> {
   const exemption = requirement.exempts?.(adapter);
   if (exemption !== undefined) return { requirement, state: "exempt", because: exemption, logged: [] };
-  const fixture = createFixture(adapter, uncaught, options.timeoutMs ?? 5_000);
+  const fixture = createFixture(adapter, uncaught, options);
   const outcome = (state: Outcome["state"], because: string): Outcome => {
     const logged = fixture.logger.lines.filter(({ level }) => level === "warn" || level === "error");
     return { requirement, state, because, logged };
@@ -87,23 +78,39 @@ export async function runRequirement(
   }
 }
 
+/** Whether a job may run at the same time as others. */
+export function runsWithOthers({ requirement: { turn } }: Job): boolean {
+  return turn === undefined || turn === "first";
+}
+
+/** Starts jobs that may run at the same time: at most 8, or one with `options.sequential`. Those that take long begin first. */
+export function startRequirements(
+  jobs: readonly Job[],
+  uncaught: UncaughtErrors,
+  options: RunOptions = {},
+): ReadonlyMap<Job, Promise<Outcome>> {
+  const outcomes = new Map(jobs.map((job) => [job, Promise.withResolvers<Outcome>()]));
+  const isFirst = ({ requirement }: Job) => requirement.turn === "first";
+  const queue = jobs.toSorted((a, b) => Number(isFirst(b)) - Number(isFirst(a))).values();
+  const work = async (worker: number) => {
+    await sleep(worker * rampMs);
+    for (const job of queue) outcomes.get(job)?.resolve(await runRequirement(job, uncaught, options));
+  };
+  for (let worker = 0; worker < (options.sequential ? 1 : concurrency); worker++) void work(worker);
+  return new Map(Array.from(outcomes, ([job, { promise }]) => [job, promise]));
+}
+
 /**
- * Checks requirements without a test runner, and returns the outcomes in the order of `jobs`: up to 12 at the same time,
- * those that need the process for themselves one after the other. One run at a time in a process.
+ * Checks requirements without a test runner, and returns the outcomes in the order of `jobs`: several at the same time, those
+ * that need the process for themselves one after the other. One run at a time in a process.
  */
 export async function runRequirements(jobs: readonly Job[], options: RunOptions = {}): Promise<Outcome[]> {
   const outcomes = new Map<Job, Outcome>();
   const uncaught = interceptUncaughtErrors();
-  const work = async (queue: Iterator<Job> & Iterable<Job>) => {
-    for (const job of queue) outcomes.set(job, await runRequirement(job, uncaught, options));
-  };
   try {
-    const concurrent = jobs.filter(({ requirement }) => !requirement.alone);
-    const isLong = ({ requirement }: Job) => requirement.long === true;
-    // The others run in the meantime.
-    const together = concurrent.toSorted((a, b) => Number(isLong(b)) - Number(isLong(a))).values();
-    await Promise.all(Array.from({ length: concurrency }, () => work(together)));
-    await work(jobs.filter(({ requirement }) => requirement.alone).values());
+    const together = jobs.filter(runsWithOthers);
+    for (const [job, outcome] of startRequirements(together, uncaught, options)) outcomes.set(job, await outcome);
+    for (const job of jobs) if (!runsWithOthers(job)) outcomes.set(job, await runRequirement(job, uncaught, options));
   } finally {
     uncaught.release();
   }
@@ -111,4 +118,6 @@ export async function runRequirements(jobs: readonly Job[], options: RunOptions 
 }
 
 /** Few enough that one busy core plays their audio in time. */
-const concurrency = 12;
+const concurrency = 8;
+/** Between the first jobs, in ms: many connections at once block the event loop, which sounds like a fault. */
+const rampMs = 50;

@@ -139,7 +139,7 @@ export const audio: readonly Requirement[] = [
     id: "AUDIO-BOTH-1",
     title: `In a call of ${long.spokenMs / 1_000} s, both directions stay complete at the same time: ${nothingLost(long)}`,
     reason: "Calls last minutes: a transport that stops or stalls after some seconds passes every shorter check.",
-    long: true,
+    turn: "first",
     async check(fixture) {
       const { caller, call } = await connect(fixture);
       const [toBot, toCaller] = await Promise.all([

@@ -60,19 +60,20 @@ export const failures: readonly Requirement[] = [
     id: "FAIL-5",
     title: "Malformed input from one caller reaches neither the process nor another call",
     reason: "Anyone can send anything, and one exception outside a session stops the server.",
-    alone: true,
+    turn: "alone",
     exempts: ({ rawInput }) => (rawInput === false ? "another library parses what callers send" : undefined),
     async check(fixture) {
       const runner = await fixture.open(echo);
       const other = await fixture.call(runner);
       await fixture.until("the first call is live", () => runner.sessions.counts.active === 1);
-      for (const data of [...malformed, ...(fixture.adapter.malformed ?? [])]) {
+      const send = async (data: string | Uint8Array) => {
         const caller = await fixture.call(runner);
         expect(caller.sendRaw !== undefined, "the fake caller lacks sendRaw; add it, or set rawInput: false");
         caller.sendRaw(data);
         await nextTurn();
         fixture.release(caller);
-      }
+      };
+      await fixture.each([...malformed, ...(fixture.adapter.malformed ?? [])], send);
       await fixture.until("the calls with malformed input end", () => runner.sessions.counts.active <= 1, 2_000);
       await expectEcho(fixture, other);
       const [uncaught] = fixture.uncaught.take(() => true);

@@ -13,40 +13,32 @@ export const leaks: readonly Requirement[] = [
     id: "OPEN-1",
     title: "Calls leave nothing open, however they begin and end",
     reason: "A server that keeps one socket or timer per call stops after some thousands of calls.",
-    alone: true,
+    turn: "last",
     async check(fixture) {
-      const bot = { fails: false };
-      const runner = await fixture.open(async (args) => {
-        if (bot.fails) throw new Error("this bot fails on purpose");
-        await echo(args);
+      const runner = await fixture.open(echo);
+      const failing = await fixture.open(() => {
+        throw new Error("this bot fails on purpose");
       });
       const round = async () => {
-        const polite = await fixture.call(runner);
-        await fixture.until("the call is live", () => runner.sessions.counts.active === 1);
+        const refused = expectRefused(fixture, fixture.call(failing));
+        const [abrupt, polite] = [await fixture.call(runner), await fixture.call(runner)];
+        await fixture.until("both calls are live", () => runner.sessions.counts.active === 2);
+        abrupt.drop();
         await speak(polite, tone(440, { durationMs: 20, sampleRate: polite.sampleRate }));
         await fixture.within("the caller hangs up", polite.hangUp());
+        await refused;
         await allEnded(fixture, runner);
-        const abrupt = await fixture.call(runner);
-        await fixture.until("the call is live", () => runner.sessions.counts.active === 1);
-        abrupt.drop();
-        await allEnded(fixture, runner);
-        bot.fails = true;
-        await expectRefused(fixture, fixture.call(runner));
-        bot.fails = false;
-        await allEnded(fixture, runner);
+        await allEnded(fixture, failing);
       };
       await round();
-      await expectNothingLeft(fixture, async () => {
-        await round();
-        await round();
-      });
+      await expectNothingLeft(fixture, round);
     },
   },
   {
     id: "OPEN-2",
     title: "A closed runner leaves nothing open",
     reason: "Otherwise the process does not exit by itself, and tests hang.",
-    alone: true,
+    turn: "last",
     async check(fixture) {
       await fixture.within("the runner closes", (await fixture.open(echo)).close(), 2_000);
       await expectNothingLeft(fixture, async () => {
@@ -63,17 +55,17 @@ export const leaks: readonly Requirement[] = [
     id: "OPEN-3",
     title: "Ended calls leave less than 500 kB of memory each",
     reason: "A server that keeps audio or buffers of each call runs out of memory after some thousands of calls.",
-    alone: true,
+    turn: "last",
     async check(fixture) {
       const runner = await fixture.open(echo);
       const calls = async (count: number) => {
-        for (let n = 0; n < count; n++) {
+        await fixture.each(Array.from({ length: count }), async () => {
           const caller = await fixture.call(runner);
-          await fixture.until("the call is live", () => runner.sessions.counts.active === 1);
+          await fixture.until("the call is live", () => runner.sessions.counts.active > 0);
           await fixture.within("the caller hangs up", caller.hangUp());
-          await allEnded(fixture, runner);
           fixture.release(caller);
-        }
+        });
+        await allEnded(fixture, runner);
       };
       await calls(4);
       const before = await retainedBytes();

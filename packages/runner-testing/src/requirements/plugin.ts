@@ -27,7 +27,7 @@ export const plugin: readonly Requirement[] = [
     id: "CHECK-1",
     title: "`check` opens nothing",
     reason: "The CLI calls it for every installed transport at every start and for --help, also for unused ones.",
-    alone: true,
+    turn: "last",
     exempts: withCheck,
     async check(fixture) {
       const before = countResources();

@@ -15,14 +15,13 @@ export const secrets: readonly Requirement[] = [
     id: "SECRET-1",
     title: "Secrets, tokens and phone numbers are never printed: in logs, errors, responses or the banner",
     reason: "Logs are copied into tickets and chats, where anyone can read and use them.",
-    alone: true,
+    turn: "alone",
     async check(fixture) {
       const terminal = captureTerminal();
       const responses: string[] = [];
       let tokens: Secret[];
       try {
-        await useCalls(fixture, responses);
-        tokens = await useTokens(fixture, responses);
+        [tokens] = await Promise.all([useTokens(fixture, responses), useCalls(fixture, responses)]);
       } finally {
         terminal.release();
       }
