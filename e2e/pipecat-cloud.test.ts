@@ -6,7 +6,7 @@ import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import webrtc from "@pipecat-ts/runner-webrtc/plugin";
 import { expect, onTestFinished, test } from "vitest";
 import { simulatePipecatCloud } from "../packages/runner-host/src/test/pipecat-cloud.ts";
-import { chromium } from "../packages/runner-webrtc/src/peer/test/offers.ts";
+import { voiceAlone } from "../packages/runner-webrtc/src/peer/test/offers.ts";
 
 /** The image of a bot that knows nothing of the platform. */
 async function openImage() {
@@ -29,11 +29,11 @@ async function openImage() {
   return { runner, calls, platform: simulatePipecatCloud(runner.url) };
 }
 
-test("a browser's offer and candidates reach the session that the platform started", async () => {
+test("a page's offer and candidates reach the session that the platform started", async () => {
   const { runner, calls, platform } = await openImage();
   const session = platform.start({ transport: "webrtc", body: { wish: "tea" } });
   await expect.poll(() => runner.sessions.counts.pending).toBe(1);
-  const offer = { sdp: chromium, type: "offer", pc_id: null, restart_pc: false };
+  const offer = { sdp: voiceAlone, type: "offer", pc_id: null, restart_pc: false };
   const answered = await session.fetch("api/offer", { method: "POST", body: JSON.stringify(offer) });
   const { sdp, pc_id } = (await answered.json()) as { readonly sdp: string; readonly pc_id: string };
   expect(sdp).toContain("m=audio");

@@ -298,7 +298,7 @@ async function holdMicrophone({ page }: CallerPage): Promise<() => Promise<unkno
 
 /**
  * Lets the test stop the packets in the page's statistics, for as long as axe needs. Tests with a network that is cut are in
- * `reconnection.browser.test.ts`.
+ * `reconnection.page.test.ts`.
  */
 async function freezeStatistics({ page }: CallerPage): Promise<void> {
   await page.addInitScript(`{

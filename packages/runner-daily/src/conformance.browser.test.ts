@@ -28,5 +28,5 @@ describeTransport(
       return await rooms.join(String(dailyRoom), String(dailyToken));
     },
   },
-  { timeoutMs: 15_000, only },
+  { timeoutMs: 15_000, sequential: true, only },
 );
