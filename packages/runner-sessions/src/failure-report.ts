@@ -1,4 +1,4 @@
-import { type Connect, type Logger, type Transport, withTimeout } from "@pipecat-ts/runner-core";
+import { type Logger, type Transport, withTimeout } from "@pipecat-ts/runner-core";
 
 /** How long a session whose bot failed waits for its caller to connect, in ms. */
 const connectionMs = 3_000;
@@ -12,50 +12,49 @@ export type ReportFailure = (transport: Transport, error: unknown) => Promise<vo
 export interface FailureReport {
   /** The caller is connected. */
   connected(): void;
-  /** The bot's transport is built, on a port that sends messages, or not. */
-  transportBuilt(transport: Transport, sendsMessages: boolean): void;
+  /** The session's transport is built, on a port that sends messages, or not. */
+  transportBuilt(sendsMessages: boolean): void;
   /**
-   * Sends the report once, on the bot's transport, or on one that `connect` builds if the bot has none. Resolves, and never rejects, when it
-   * is sent or cannot be sent, after 3 s without a connection, 500 ms after it, or when the session's signal aborts.
+   * Sends the report once, on the transport that `ensureTransport` resolves with. Resolves, and never rejects, when it is sent or cannot
+   * be sent, after 3 s without a connection, 500 ms after it, or when the session's signal aborts.
    */
-  send(error: unknown, connect: Connect): Promise<void>;
+  send(error: unknown, ensureTransport: () => Promise<Transport>): Promise<void>;
 }
 
 export function createFailureReport(report: ReportFailure, signal: AbortSignal, logger: Logger): FailureReport {
   const { promise: connection, resolve: connected } = Promise.withResolvers<void>();
-  let transport: Transport | undefined;
   let sendsMessages = true;
   let sending: Promise<void> | undefined;
 
-  async function sendNow(error: unknown, connect: Connect, aborted: Promise<void>): Promise<void> {
-    // The transport may be what connects the caller: in a room, nobody meets a bot that has not joined.
-    const target = transport ?? (await connect({}));
-    if (!sendsMessages) return;
-    const isConnected = await withTimeout(Promise.race([connection, aborted]), connectionMs);
-    if (isConnected && !signal.aborted) await withTimeout(Promise.race([report(target, error), aborted]), reportMs);
-  }
-
-  async function sendUntilAborted(error: unknown, connect: Connect): Promise<void> {
+  async function sendInTime(error: unknown, ensureTransport: () => Promise<Transport>): Promise<void> {
     if (signal.aborted) return;
-    const { promise: aborted, resolve: stop } = Promise.withResolvers<void>();
-    const onAbort = () => stop();
-    signal.addEventListener("abort", onAbort, { once: true });
-    const sent = sendNow(error, connect, aborted).catch((err: unknown) => {
-      logger.debug({ err }, "caller not told of failure");
-    });
-    // Joining a room may take longer than both.
-    await withTimeout(Promise.race([sent, aborted]), connectionMs + reportMs);
-    signal.removeEventListener("abort", onAbort);
+    const over = new AbortController();
+    const stop = () => over.abort();
+    let timer = setTimeout(stop, connectionMs);
+
+    async function sendNow(): Promise<void> {
+      // The transport may be what connects the caller: in a room, nobody meets a bot that has not joined.
+      const transport = await ensureTransport();
+      if (!sendsMessages || !(await withTimeout(connection, over.signal))) return;
+      clearTimeout(timer);
+      timer = setTimeout(stop, reportMs);
+      await report(transport, error);
+    }
+
+    signal.addEventListener("abort", stop, { once: true });
+    const sent = sendNow().catch((err: unknown) => logger.debug({ err }, "caller not told of failure"));
+    await withTimeout(sent, over.signal);
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
   }
 
   return {
     connected,
-    transportBuilt(built, sends) {
-      transport = built;
+    transportBuilt(sends) {
       sendsMessages = sends;
     },
-    send(error, connect) {
-      sending ??= sendUntilAborted(error, connect);
+    send(error, ensureTransport) {
+      sending ??= sendInTime(error, ensureTransport);
       return sending;
     },
   };

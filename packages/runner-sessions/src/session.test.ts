@@ -246,6 +246,33 @@ test("the caller in a room is told why the bot failed before it joined", async (
   expect(told).toEqual(["no microphone"]);
 });
 
+test.each([50, 2_900])("a caller is told why the bot failed while its transport was built for %s ms", async (ms) => {
+  const { session, sendingPort, told } = createReportFixture(true);
+  const call = session.run({}, async () => {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    call.connected();
+    return sendingPort;
+  });
+  session.fail("no network", "bot-failed");
+  await vi.advanceTimersByTimeAsync(ms);
+  expect(await session.ended).toBe("bot-failed");
+  expect(told).toEqual(["no network"]);
+});
+
+test.each([1_000, 3_400])(
+  "a caller who does not connect within 3 s leaves no timer, although the transport took %s ms",
+  async (ms) => {
+    const { session, sendingPort, told } = createReportFixture(false);
+    session.run({}, async () => {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      return sendingPort;
+    });
+    await vi.advanceTimersByTimeAsync(3_500);
+    expect(await session.ended).toBe("bot-failed");
+    expect(told).toEqual([]);
+  },
+);
+
 test("a session whose caller cannot be told why the bot failed ends after 3 s, or 500 ms after the connection", async () => {
   const neverConnects = createReportFixture(true);
   neverConnects.session.run({}, () => neverConnects.sendingPort);

@@ -23,6 +23,7 @@ import {
   withTimeout,
 } from "@pipecat-ts/runner-core";
 import { checkParams, createBufferedCall, createMedia } from "@pipecat-ts/runner-media";
+import { type ConnectOnce, connectOnce } from "./connect-once.ts";
 import { createFailureReport, type ReportFailure } from "./failure-report.ts";
 import { createDisposables, createTermination, type Release, type Termination } from "./termination.ts";
 
@@ -126,7 +127,7 @@ export function createSession(options: SessionOptions): HostSession {
   let termination: Termination | undefined;
   let call: Call | undefined;
   let hasFailed = false;
-  let connect: Connect | undefined;
+  let connecting: ConnectOnce | undefined;
   const goodbyes: Parameters<BotSession["onTimeLimit"]>[0][] = [];
   let activeSinceMs = 0;
   let timeLimit: NodeJS.Timeout | undefined;
@@ -164,7 +165,8 @@ export function createSession(options: SessionOptions): HostSession {
     hasFailed = true;
     logger.error({ err: err ?? nothingThrown }, reason === "bot-failed" ? "bot failed" : "transport failed");
     if (state === "ended") return;
-    if (reason === "bot-failed" && report && connect) void report.send(err, connect).then(() => session.end(reason));
+    if (reason === "bot-failed" && report && connecting)
+      void report.send(err, connecting.ensureTransport).then(() => session.end(reason));
     else void session.end(reason);
   }
 
@@ -228,7 +230,7 @@ export function createSession(options: SessionOptions): HostSession {
       else if (hasFailed) logger.debug({ err }, "further error in a failed session");
       else logger.error({ err: err ?? nothingThrown }, "bot failed");
       hasFailed = true;
-      if (report && connect) await report.send(err, connect);
+      if (report && connecting) await report.send(err, connecting.ensureTransport);
       end.botFailed();
     }
   }
@@ -327,14 +329,14 @@ export function createSession(options: SessionOptions): HostSession {
           onListenerError: (error) => fail(error, "bot-failed"),
         });
         options.transportBuilt(session, media.transport);
-        report?.transportBuilt(media.transport, port.sendMessage !== undefined);
+        report?.transportBuilt(port.sendMessage !== undefined);
         buffered.attach(media.receiver);
         active.mediaOpened(media);
         return media.transport;
       }
 
       body = [own.body, body, options.defaultBody].find((each) => each !== undefined);
-      connect = connectOnce(controller.signal, build);
+      connecting = connectOnce(controller.signal, build);
       const common: SessionArguments & { readonly [connectKey]: Connect } = {
         transport: transportName,
         sessionId: id,
@@ -345,7 +347,7 @@ export function createSession(options: SessionOptions): HostSession {
         handleSigterm: options.handlesSignals,
         cliArgs: options.cliArgs,
         ...(options.fileStorageOf && { fileStorage: options.fileStorageOf(session) }),
-        [connectKey]: connect,
+        [connectKey]: connecting.connect,
       };
       logger.info("session started");
       void inScope(() => runBot(Object.freeze({ ...own, ...common }), active));
@@ -367,30 +369,6 @@ export function createSession(options: SessionOptions): HostSession {
     },
   };
   return session;
-}
-
-/** Calls `build` at most once. Rejects when `signal` aborts, so that a caller who never connects does not block the bot. */
-function connectOnce(signal: AbortSignal, build: (params: TransportParams) => Promise<Transport>): Connect {
-  let called = false;
-  return (params) => {
-    if (called) {
-      const message = "This session's transport was created already.";
-      const fix = "Call createTransport once per session, and pass its transport on.";
-      return Promise.reject(new RunnerError("TRANSPORT_ALREADY_CREATED", message, { fix }));
-    }
-    called = true;
-    return new Promise((resolve, reject) => {
-      const refuse = () => {
-        const message = "The session ended before its transport was connected.";
-        reject(new RunnerError("TRANSPORT_NOT_CONNECTED", message, { cause: signal.reason }));
-      };
-      if (signal.aborted) return refuse();
-      signal.addEventListener("abort", refuse, { once: true });
-      build(params)
-        .then(resolve, reject)
-        .finally(() => signal.removeEventListener("abort", refuse));
-    });
-  };
 }
 
 /** Whether this is the error of code that was told to stop. */

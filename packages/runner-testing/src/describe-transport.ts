@@ -20,6 +20,7 @@ export function describeTransport(adapter: TransportAdapter, options: RunOptions
     .map((requirement): Job => ({ requirement, adapter }));
   const timeout = 10 * (options.timeoutMs ?? 5_000);
   const started = new Map<Job, Promise<Outcome>>();
+  let stop: () => Promise<void>;
   let uncaught: UncaughtErrors;
 
   function declare(job: Job): void {
@@ -34,19 +35,22 @@ export function describeTransport(adapter: TransportAdapter, options: RunOptions
     });
   }
 
-  describe(`the transport ${adapter.plugin.name}`, () => {
+  // Those that need the process for themselves come last.
+  describe(`the transport ${adapter.plugin.name}`, { shuffle: false, concurrent: false }, () => {
     // biome-ignore lint/correctness/noEmptyPattern: vitest requires a pattern.
     beforeAll(({}, { tasks }) => {
       uncaught = interceptUncaughtErrors();
       const isSelected = ({ requirement: { id } }: Job) =>
         tasks.some(({ name, mode }) => name.startsWith(`${id} `) && mode !== "skip");
       const selected = jobs.filter(runsWithOthers).filter(isSelected);
-      for (const [job, outcome] of startRequirements(selected, uncaught, options)) started.set(job, outcome);
+      const jobsInProgress = startRequirements(selected, uncaught, options);
+      stop = jobsInProgress.stop;
+      for (const [job, outcome] of jobsInProgress.outcomes) started.set(job, outcome);
     });
     afterAll(async () => {
-      await Promise.all(started.values());
+      await stop();
       uncaught.release();
-    });
+    }, timeout);
 
     for (const turn of [undefined, "alone", "first", "last"] as const) {
       for (const job of jobs.filter(({ requirement }) => requirement.turn === turn)) declare(job);

@@ -6,6 +6,7 @@ import {
   type RunnerContext,
   type Session,
   type TransportPlugin,
+  withTimeout,
 } from "@pipecat-ts/runner-core";
 import { type Answer, send } from "@pipecat-ts/runner-core/caller";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
@@ -73,7 +74,7 @@ export interface Fixture {
   until(what: string, condition: () => boolean, extraMs?: number): Promise<void>;
   /** Waits for `promise`. Throws an AssertionError after `timeoutMs` + `extraMs`. */
   within<T>(what: string, promise: PromiseLike<T>, extraMs?: number): Promise<T>;
-  /** Drops every caller and closes every runner. */
+  /** Drops every caller and closes every runner. Rejects with the error of a caller that cannot be dropped. */
   close(): Promise<void>;
 }
 
@@ -86,6 +87,9 @@ export interface Observed {
   /** Every credential that it got for a session, and every URL with one. */
   readonly credentials: { readonly value: string; readonly sessionId: string }[];
 }
+
+/** How many callers of an adapter did not connect in time. After three, no others are tried, so that a broken suite ends soon. */
+const connectTimeouts = new WeakMap<TransportAdapter, number>();
 
 /** Creates a fixture without runners and callers. */
 export function createFixture(
@@ -147,13 +151,18 @@ export function createFixture(
       return await fixture.connect(runner, { start: invitationOf(answer) });
     },
     async connect(runner, invitation = {}) {
+      const timeouts = () => connectTimeouts.get(adapter) ?? 0;
+      expect(timeouts() < 3, "the caller connects: not tried, because three others did not connect in time");
       const listeners = listenersOf(fixture.observed(runner));
       const key = runners.get(runner)?.apiKey;
       const connecting = adapter.connect({ url: runner.url, listeners, key, ...invitation }).then((caller) => {
         callers.add(caller);
         return caller;
       });
-      return await fixture.within("the caller connects", connecting);
+      const isInTime = await withTimeout(connecting, timeoutMs);
+      if (!isInTime) connectTimeouts.set(adapter, timeouts() + 1);
+      expect(isInTime, `the caller connects: not within ${timeoutMs} ms`);
+      return await connecting;
     },
     release(caller) {
       caller.drop();
@@ -167,10 +176,11 @@ export function createFixture(
     until: (what, condition, extraMs = 0) => until(what, condition, timeoutMs + extraMs),
     within: (what, promise, extraMs = 0) => within(what, promise, timeoutMs + extraMs),
     async close() {
-      for (const caller of callers) fixture.release(caller);
+      const releasing = [...callers].map(async (caller) => fixture.release(caller));
       // The requirements about closing report a runner that does not close.
       const closing = [...runners.keys()].map((runner) => fixture.within("the runner closes", runner.close(), 2_000));
-      await Promise.allSettled(closing);
+      await Promise.allSettled([...releasing, ...closing]);
+      await Promise.all(releasing);
     },
   };
   return fixture;

@@ -68,14 +68,10 @@ export async function runRequirement(
     const logged = fixture.logger.lines.filter(({ level }) => level === "warn" || level === "error");
     return { requirement, state, because, logged };
   };
-  try {
-    await requirement.check(fixture);
-    return outcome("met", "");
-  } catch (error) {
-    return outcome("unmet", explain(error));
-  } finally {
-    await fixture.close();
-  }
+  const failed = (error: unknown) => outcome("unmet", explain(error));
+  const checked = await requirement.check(fixture).then(() => outcome("met", ""), failed);
+  const closed = await fixture.close().then(() => checked, failed);
+  return checked.state === "met" ? closed : checked;
 }
 
 /** Whether a job may run at the same time as others. */
@@ -83,21 +79,38 @@ export function runsWithOthers({ requirement: { turn } }: Job): boolean {
   return turn === undefined || turn === "first";
 }
 
+/** Jobs in progress. */
+interface StartedJobs {
+  readonly outcomes: ReadonlyMap<Job, Promise<Outcome>>;
+  /** Starts no further job. Resolves when those in progress have ended; the outcomes of the others stay pending. */
+  stop(): Promise<void>;
+}
+
 /** Starts jobs that may run at the same time: at most 8, or one with `options.sequential`. Those that take long begin first. */
 export function startRequirements(
   jobs: readonly Job[],
   uncaught: UncaughtErrors,
   options: RunOptions = {},
-): ReadonlyMap<Job, Promise<Outcome>> {
+): StartedJobs {
+  let stopped = false;
   const outcomes = new Map(jobs.map((job) => [job, Promise.withResolvers<Outcome>()]));
   const isFirst = ({ requirement }: Job) => requirement.turn === "first";
   const queue = jobs.toSorted((a, b) => Number(isFirst(b)) - Number(isFirst(a))).values();
   const work = async (worker: number) => {
     await sleep(worker * rampMs);
-    for (const job of queue) outcomes.get(job)?.resolve(await runRequirement(job, uncaught, options));
+    for (const job of queue) {
+      if (stopped) return;
+      outcomes.get(job)?.resolve(await runRequirement(job, uncaught, options));
+    }
   };
-  for (let worker = 0; worker < (options.sequential ? 1 : concurrency); worker++) void work(worker);
-  return new Map(Array.from(outcomes, ([job, { promise }]) => [job, promise]));
+  const working = Array.from({ length: options.sequential ? 1 : concurrency }, (_, worker) => work(worker));
+  return {
+    outcomes: new Map(Array.from(outcomes, ([job, { promise }]) => [job, promise])),
+    async stop() {
+      stopped = true;
+      await Promise.all(working);
+    },
+  };
 }
 
 /**
@@ -109,7 +122,8 @@ export async function runRequirements(jobs: readonly Job[], options: RunOptions 
   const uncaught = interceptUncaughtErrors();
   try {
     const together = jobs.filter(runsWithOthers);
-    for (const [job, outcome] of startRequirements(together, uncaught, options)) outcomes.set(job, await outcome);
+    for (const [job, outcome] of startRequirements(together, uncaught, options).outcomes)
+      outcomes.set(job, await outcome);
     for (const job of jobs) if (!runsWithOthers(job)) outcomes.set(job, await runRequirement(job, uncaught, options));
   } finally {
     uncaught.release();

@@ -6,7 +6,7 @@ import type { Runner } from "@pipecat-ts/runner-host";
 import type { FakeCaller } from "../adapter.ts";
 import { expect, expectSame } from "../assertions.ts";
 import { connectBot, echo } from "../bots.ts";
-import { expectRefused, type Fixture, onlySession, type Requirement } from "../fixture.ts";
+import { expectRefused, explain, type Fixture, onlySession, type Requirement } from "../fixture.ts";
 import { expectPitch, heardAudio, voiceMs } from "../speech.ts";
 
 const reason = "One caller's error must never end another caller's call, let alone stop the server.";
@@ -63,6 +63,11 @@ export const failures: readonly Requirement[] = [
     turn: "alone",
     exempts: ({ rawInput }) => (rawInput === false ? "another library parses what callers send" : undefined),
     async check(fixture) {
+      const [earlier] = fixture.uncaught.take(() => true);
+      expect(
+        earlier === undefined,
+        `an earlier call caused an uncaught error outside of its session: ${explain(earlier)}`,
+      );
       const runner = await fixture.open(echo);
       const other = await fixture.call(runner);
       await fixture.until("the first call is live", () => runner.sessions.counts.active === 1);
@@ -77,7 +82,7 @@ export const failures: readonly Requirement[] = [
       await fixture.until("the calls with malformed input end", () => runner.sessions.counts.active <= 1, 2_000);
       await expectEcho(fixture, other);
       const [uncaught] = fixture.uncaught.take(() => true);
-      expect(uncaught === undefined, `malformed input caused an uncaught error: ${uncaught}`);
+      expect(uncaught === undefined, `malformed input caused an uncaught error: ${explain(uncaught)}`);
     },
   },
 ];

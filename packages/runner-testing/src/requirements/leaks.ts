@@ -21,6 +21,7 @@ export const leaks: readonly Requirement[] = [
       });
       const round = async () => {
         const refused = expectRefused(fixture, fixture.call(failing));
+        refused.catch(() => undefined); // awaited below
         const [abrupt, polite] = [await fixture.call(runner), await fixture.call(runner)];
         await fixture.until("both calls are live", () => runner.sessions.counts.active === 2);
         abrupt.drop();
