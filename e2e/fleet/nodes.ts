@@ -74,7 +74,10 @@ export async function startNode(redis: string, ...flags: readonly string[]): Pro
   };
 }
 
-/** A round robin by connection, like a load balancer without stickiness. A node that refuses a connection is taken out. */
+/**
+ * A round robin by connection, like a load balancer without stickiness. A node is taken out when it refuses a connection, or is not ready
+ * any more (`/readyz`).
+ */
 export interface Balancer extends AsyncDisposable {
   url(path: string): URL;
   add(node: FleetNode): void;
@@ -83,14 +86,36 @@ export interface Balancer extends AsyncDisposable {
 export async function startBalancer(): Promise<Balancer> {
   let ports: readonly number[] = [];
   const sockets = new Set<Socket>();
+  const checks = new Set<NodeJS.Timeout>();
   let next = 0;
+
+  function remove(port: number): void {
+    ports = ports.filter((each) => each !== port);
+  }
+
+  /** Takes the node out after its drain has begun, which may be long before it closes. */
+  function check({ url, port }: FleetNode): void {
+    let wasReady = false;
+    const timer = setInterval(async () => {
+      const isReady = await send(url("/readyz")).then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+      if (wasReady && !isReady) {
+        remove(port);
+        clearInterval(timer);
+      }
+      wasReady ||= isReady;
+    }, 250);
+    checks.add(timer);
+  }
 
   function pass(caller: Socket): void {
     const port = ports[next++ % ports.length];
     if (port === undefined) return void caller.destroy();
     const upstream = connect(port, "127.0.0.1");
     const refused = () => {
-      ports = ports.filter((each) => each !== port);
+      remove(port);
       pass(caller);
     };
     upstream.once("error", refused);
@@ -119,8 +144,10 @@ export async function startBalancer(): Promise<Balancer> {
     url: (path) => new URL(path, `http://127.0.0.1:${port}`),
     add(node) {
       ports = [...ports, node.port];
+      check(node);
     },
     async [Symbol.asyncDispose]() {
+      for (const timer of checks) clearInterval(timer);
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
     },

@@ -93,3 +93,16 @@ function keepWriting(socket: Socket, text: string): () => void {
     writing = false;
   };
 }
+
+test("a runner that closes answers the requests of connections that wait to be accepted", async () => {
+  await using host = await startRunner({ host: "127.0.0.1" });
+  const dialed = await Promise.all(Array.from({ length: 20 }, () => dial(host)));
+  for (const { socket } of dialed) socket.write(request("GET /livez", "Connection: close"));
+  // Now the handshakes are done, but this process has not accepted the connections.
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  await host.runner.close();
+  for (const { closed, received } of dialed) {
+    await closed;
+    expect(received()).toContain("200 OK");
+  }
+});

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import type { ConnectionGuard } from "./connections.ts";
 import { answerParserErrors, errorReply, writeReply } from "./errors.ts";
@@ -197,6 +198,7 @@ function portOf(server: Server | undefined): number {
 export async function closeAll(servers: readonly Server[]): Promise<void> {
   await Promise.all(
     servers.map(async (server) => {
+      await acceptWaiting(server);
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeIdleConnections();
       if (await withTimeout(closed, closeMs)) return;
@@ -204,4 +206,18 @@ export async function closeAll(servers: readonly Server[]): Promise<void> {
       await withTimeout(closed, closeMs);
     }),
   );
+}
+
+/** Accepts the connections that the system has accepted already, and would reset when the server closes: Node takes one in each turn. */
+async function acceptWaiting(server: Server): Promise<void> {
+  let accepts = true;
+  const accepted = () => {
+    accepts = true;
+  };
+  server.on("connection", accepted);
+  for (const untilMs = performance.now() + closeMs; accepts && performance.now() < untilMs; ) {
+    accepts = false;
+    for (let turn = 0; turn < 2; turn++) await nextTurn();
+  }
+  server.off("connection", accepted);
 }
