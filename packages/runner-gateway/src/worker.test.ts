@@ -124,7 +124,7 @@ test("a worker whose gateway has ended ends with its last call, also if it canno
   );
 });
 
-test("the process that cleans up gets the gateway's id from the gateway, because a dead gateway is no longer the parent", async () => {
+test("the process that cleans up learns the gateway's id from the gateway: after the gateway's death, it has another parent", async () => {
   const folder = await createFolder();
   const file = join(folder, "arguments");
   await writeFile(join(folder, "sh"), `#!/bin/sh\nprintf '%s\\n' "$@" > ${file}.new; mv ${file}.new ${file}\n`, {

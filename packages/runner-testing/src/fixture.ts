@@ -39,7 +39,7 @@ export interface Requirement {
 export interface RunOptions {
   /** How long each expected event may take, in ms. Default 5,000. */
   readonly timeoutMs?: number;
-  /** Checks one requirement at a time in vitest, for media that needs a whole processor. Default false. */
+  /** Checks one requirement at a time, for media that needs a whole processor. Default false. */
   readonly sequential?: boolean;
   /** The ids of the requirements to check in vitest, or how these ids begin. Default: all that apply. */
   readonly only?: readonly string[];
@@ -100,6 +100,7 @@ export function createFixture(
   const logger = createRecordingLogger();
   const runners = new Map<Runner, { readonly observed: Observed; readonly apiKey: string | undefined }>();
   const callers = new Set<FakeCaller>();
+  let isClosed = false;
 
   const fixture: Fixture = {
     adapter,
@@ -157,6 +158,7 @@ export function createFixture(
       const key = runners.get(runner)?.apiKey;
       const connecting = adapter.connect({ url: runner.url, listeners, key, ...invitation }).then((caller) => {
         callers.add(caller);
+        if (isClosed) fixture.release(caller);
         return caller;
       });
       const isInTime = await withTimeout(connecting, timeoutMs);
@@ -176,6 +178,7 @@ export function createFixture(
     until: (what, condition, extraMs = 0) => until(what, condition, timeoutMs + extraMs),
     within: (what, promise, extraMs = 0) => within(what, promise, timeoutMs + extraMs),
     async close() {
+      isClosed = true;
       const releasing = [...callers].map(async (caller) => fixture.release(caller));
       // The requirements about closing report a runner that does not close.
       const closing = [...runners.keys()].map((runner) => fixture.within("the runner closes", runner.close(), 2_000));

@@ -1,4 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
+import type { Invitation } from "./adapter.ts";
+import { within } from "./assertions.ts";
 import { requirements, runRequirements, selectRequirements } from "./requirements.ts";
 import { createTcpAdapter } from "./test/tcp/caller.ts";
 
@@ -6,8 +10,8 @@ test("a fake caller that cannot be dropped fails its requirements, and the other
   const tcp = createTcpAdapter();
   const adapter = {
     ...tcp,
-    connect: async (...invitation: Parameters<typeof tcp.connect>) => ({
-      ...(await tcp.connect(...invitation)),
+    connect: async (invitation: Invitation) => ({
+      ...(await tcp.connect(invitation)),
       drop() {
         throw new Error("the fake caller is not connected");
       },
@@ -17,6 +21,45 @@ test("a fake caller that cannot be dropped fails its requirements, and the other
   expect(await runRequirements(jobs)).toMatchObject([
     { state: "unmet", because: expect.stringContaining("the fake caller is not connected") },
     { state: "met" },
+  ]);
+});
+
+test("a caller who connects after its requirement has failed is dropped", async () => {
+  const tcp = createTcpAdapter();
+  const dropped = Promise.withResolvers<void>();
+  const adapter = {
+    ...tcp,
+    async connect(invitation: Invitation) {
+      const caller = await tcp.connect(invitation);
+      await sleep(300);
+      return { ...caller, drop: () => dropped.resolve(caller.drop()) };
+    },
+  };
+  const jobs = selectRequirements(["START-1"]).map((requirement) => ({ requirement, adapter }));
+  expect(await runRequirements(jobs, { timeoutMs: 100 })).toMatchObject([
+    { state: "unmet", because: "the caller connects: not within 100 ms" },
+  ]);
+  await within("the caller is dropped", dropped.promise, 2_000);
+});
+
+test("FAIL-5 names an error that an earlier call caused outside of its session", async () => {
+  const tcp = createTcpAdapter();
+  const plugin: TransportPlugin = {
+    ...tcp.plugin,
+    open(runner, options) {
+      setTimeout(() => {
+        throw new Error("a timer of the plugin failed");
+      }, 1);
+      return tcp.plugin.open(runner, options);
+    },
+  };
+  const jobs = selectRequirements(["START-1", "FAIL-5"]).map((requirement) => ({
+    requirement,
+    adapter: { ...tcp, plugin },
+  }));
+  expect(await runRequirements(jobs)).toMatchObject([
+    { state: "met" },
+    { state: "unmet", because: expect.stringMatching(/an earlier call .*a timer of the plugin failed/) },
   ]);
 });
 

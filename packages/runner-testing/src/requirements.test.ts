@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { requirements, selectRequirements } from "./requirements.ts";
+import { requirements, selectRequirements, startRequirements } from "./requirements.ts";
+import { createTcpAdapter } from "./test/tcp/caller.ts";
+import { interceptUncaughtErrors } from "./uncaught-errors.ts";
 
 test("every requirement has a unique id, a title and a reason", () => {
   expect(new Set(requirements.map(({ id }) => id)).size).toBe(requirements.length);
@@ -55,4 +57,29 @@ test("requirements are selected by their ids, or by how these begin", () => {
   expect(idsOf()).toEqual(requirements.map(({ id }) => id));
   expect(idsOf(["INTERRUPT-1", "AUDIO-IN"])).toEqual([1, 2, 3, 4].map((n) => `AUDIO-IN-${n}`).concat("INTERRUPT-1"));
   expect(() => idsOf(["AUDIO", "AUDOI"])).toThrow('"AUDOI"');
+});
+
+test("stopped requirements start no further check, and wait for the one in progress", async () => {
+  const adapter = createTcpAdapter();
+  const events: string[] = [];
+  const firstEnds = Promise.withResolvers<void>();
+  const jobs = ["A-1", "B-1"].map((id) => ({
+    adapter,
+    requirement: {
+      ...{ id, title: "has a title", reason: "It has a reason." },
+      async check() {
+        events.push(`${id} began`);
+        await firstEnds.promise;
+        events.push(`${id} ended`);
+      },
+    },
+  }));
+  const uncaught = interceptUncaughtErrors();
+  const { stop } = startRequirements(jobs, uncaught, { sequential: true });
+  await expect.poll(() => events).toEqual(["A-1 began"]);
+  const stopped = stop();
+  firstEnds.resolve();
+  await stopped;
+  uncaught.release();
+  expect(events).toEqual(["A-1 began", "A-1 ended"]);
 });
