@@ -1,15 +1,30 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { countIdleCores } from "./scripts/idle-cores.ts";
 import { findChromium } from "./scripts/test-tools.ts";
 
-/** The tests of this repository in five tiers. The end of a file's name decides its tier. */
+/** The tests of this repository in six tiers. The end of a file's name decides its tier. */
 const folders = "{packages,apps,e2e,bench,scripts}";
 const slow = `${folders}/**/*.slow.test.ts`;
 const realtime = `${folders}/**/*.realtime.test.ts`;
+const webrtc = `${folders}/**/*.webrtc.test.ts`;
 const page = `${folders}/**/*.page.test.ts`;
 const browser = `${folders}/**/*.browser.test.ts`;
 const exclude = ["**/node_modules/**", "**/dist/**"];
 const chromium = findChromium();
+const idle = (await countIdleCores()) > 1.5;
+
+/** Starts the conformance tests first: their files are short and take long. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const [conformance, others] = [files.filter(isConformance), files.filter((file) => !isConformance(file))];
+    return [...conformance, ...(await super.sort(others))];
+  }
+}
+
+function isConformance({ moduleId }: TestSpecification): boolean {
+  return moduleId.includes("conformance");
+}
 
 const patient = {
   exclude,
@@ -27,12 +42,13 @@ const timed = {
 export default defineConfig({
   test: {
     maxWorkers: "100%",
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
           name: "unit",
           include: [`${folders}/**/*.test.ts`],
-          exclude: [...exclude, slow, realtime, page, browser],
+          exclude: [...exclude, slow, realtime, webrtc, page, browser],
           // Files share a process, which saves a third of the time: a test that leaves something behind disturbs the next one.
           isolate: false,
           testTimeout: 15_000,
@@ -42,17 +58,21 @@ export default defineConfig({
       },
       // More files than cores: they wait most of the time.
       { test: { ...patient, name: "slow", include: [slow], maxWorkers: 4, sequence: { groupOrder: 1 } } },
-      // A file needs a third of a core most of the time: two run at once if two cores are idle when the tests start. With three, LiveKit is late.
+      // A file needs a third of a core most of the time: three run at once if the cores are idle when the tests start. As above,
+      // files share a process: loading the code again for each file would make calls in other files late.
       {
         test: {
           ...timed,
           name: "realtime",
           include: [realtime],
-          maxWorkers: (await countIdleCores()) > 1.5 ? 2 : 1,
+          isolate: false,
+          maxWorkers: idle ? 3 : 1,
           sequence: { groupOrder: 2 },
         },
       },
-      { test: { ...timed, name: "page", include: [page], maxWorkers: 2, sequence: { groupOrder: 3 } } },
+      // Three at once would be late: a WebRTC call costs more than others, and LiveKit's SDK more than that.
+      { test: { ...timed, name: "webrtc", include: [webrtc], maxWorkers: idle ? 2 : 1, sequence: { groupOrder: 3 } } },
+      { test: { ...timed, name: "page", include: [page], maxWorkers: 2, sequence: { groupOrder: 4 } } },
       // One browser call at a time: several of them need more than two cores.
       {
         test: {
@@ -61,7 +81,7 @@ export default defineConfig({
           include: [browser],
           fileParallelism: false,
           maxConcurrency: 1,
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 5 },
         },
       },
     ],

@@ -54,14 +54,7 @@ function main(): void {
     process.exit(1);
   }
   if (findLiveKitServer() === undefined) build();
-  const projects = ["--project", "realtime", "--project", "browser"];
-  const { status } = spawnSync(
-    "vitest",
-    ["run", ...projects, "packages/runner-livekit/src/server", "e2e/browser/livekit"],
-    {
-      stdio: "inherit",
-    },
-  );
+  const { status } = spawnSync("vitest", ["run", "--project", "webrtc", "livekit"], { stdio: "inherit" });
   process.exit(status ?? 1);
 }
 

@@ -77,7 +77,7 @@ test("200 failing bots leave nothing behind and do not disturb another call", as
   const bystander = await startBystander(await server.call());
   await expectNothingLeft(context, server, {
     count: 200,
-    atATime: 10,
+    atATime: 50,
     async session(index) {
       const caller = await server.call({ body: { crash: crashes[index % crashes.length] } });
       expect(await caller.closed).toEqual({ code: 1011, reason: "bot-failed" });

@@ -200,7 +200,8 @@ async function createProfile(): Promise<string> {
 
 /**
  * Removes the profile of a browser that has ended, and the folder with its lock, which a killed browser leaves behind. Never
- * rejects: what cannot be removed is left to the system.
+ * rejects: what cannot be removed is left to the system, as is the empty folder of a browser that was killed between creating
+ * it and linking to it.
  */
 async function removeProfile(profile: string): Promise<void> {
   const lock = await readlink(join(profile, "SingletonSocket")).then(dirname, () => undefined);

@@ -2,7 +2,7 @@ import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import type { Caller, CallInvitation } from "@pipecat-ts/runner-core/caller";
 import type { Runner, RunnerLogger, RunnerOptions } from "@pipecat-ts/runner-host";
 
-/** What the suite needs to know about a transport, and how to call it. Each transport has one, in `conformance.realtime.test.ts`. */
+/** What the suite needs to know about a transport, and how to call it. Each transport has one, in its conformance test. */
 export interface TransportAdapter {
   /** The transport under test. */
   readonly plugin: TransportPlugin;

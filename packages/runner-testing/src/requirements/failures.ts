@@ -125,8 +125,8 @@ async function expectOneEnds(fixture: Fixture, fail: (transport: Transport, erro
 }
 
 async function expectEcho(fixture: Fixture, caller: FakeCaller): Promise<void> {
-  await speak(caller, tone(440, { durationMs: 200, sampleRate: caller.sampleRate }));
-  await fixture.until("the other caller hears the echo", () => voiceMs(heardAudio(caller)) >= 140);
+  await speak(caller, tone(440, { durationMs: 400, sampleRate: caller.sampleRate }));
+  await fixture.until("the other caller hears the echo", () => voiceMs(heardAudio(caller)) >= 240);
   expectPitch("the other caller", heardAudio(caller), 440);
 }
 

@@ -100,8 +100,8 @@ export const isolation: readonly Requirement[] = [
 
 async function expectOwnEchoes(fixture: Fixture, first: FakeCaller, second: FakeCaller): Promise<void> {
   await Promise.all([
-    speak(first, tone(400, { durationMs: 300, sampleRate: first.sampleRate })),
-    speak(second, tone(700, { durationMs: 300, sampleRate: second.sampleRate })),
+    speak(first, tone(400, { durationMs: 400, sampleRate: first.sampleRate })),
+    speak(second, tone(700, { durationMs: 400, sampleRate: second.sampleRate })),
   ]);
   await fixture.until("both hear their echo", () =>
     [first, second].every((caller) => voiceMs(heardAudio(caller)) >= 240),

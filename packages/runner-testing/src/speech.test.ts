@@ -1,0 +1,25 @@
+import { join, silence, tone } from "@pipecat-ts/audio";
+import { expect, test } from "vitest";
+import { expectPitch } from "./speech.ts";
+
+const sampleRate = 16_000;
+const voice = (hz: number, durationMs: number) => tone(hz, { durationMs, sampleRate });
+
+test("a pitch that is wrong by 3 % is an error, which says what was heard", () => {
+  expectPitch("the bot", voice(440, 400), 440);
+  expect(() => expectPitch("the bot", voice(453, 400), 440)).toThrow(
+    "the bot heard 453.0 Hz, expected 440 Hz (0 of 14 windows of 60 ms have it)",
+  );
+});
+
+test("holes do not change the pitch, which must be right half of the time", () => {
+  const hole = silence({ durationMs: 20, sampleRate });
+  expectPitch("the bot", join([voice(440, 120), hole, voice(440, 130), hole, voice(440, 115)]), 440);
+  expect(() => expectPitch("the bot", join([voice(440, 150), voice(500, 250)]), 440)).toThrow("heard 500.0 Hz");
+});
+
+test("silence and sounds that are too short have no pitch", () => {
+  for (const audio of [silence({ durationMs: 400, sampleRate }), voice(440, 100)]) {
+    expect(() => expectPitch("the caller", audio, 440)).toThrow("the caller heard no pitch, expected 440 Hz (0 of");
+  }
+});
