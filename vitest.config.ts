@@ -9,7 +9,7 @@ const slow = `${folders}/**/*.slow.test.ts`;
 const realtime = `${folders}/**/*.realtime.test.ts`;
 const webrtc = `${folders}/**/*.webrtc.test.ts`;
 const page = `${folders}/**/*.page.test.ts`;
-const browser = `${folders}/**/*.browser.test.ts`;
+const alone = `${folders}/**/*.alone.test.ts`;
 const exclude = ["**/node_modules/**", "**/dist/**"];
 const chromium = findChromium();
 const idle = (await countIdleCores()) > 1.5;
@@ -48,7 +48,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: [`${folders}/**/*.test.ts`],
-          exclude: [...exclude, slow, realtime, webrtc, page, browser],
+          exclude: [...exclude, slow, realtime, webrtc, page, alone],
           // Files share a process, which saves a third of the time: a test that leaves something behind disturbs the next one.
           isolate: false,
           testTimeout: 15_000,
@@ -73,12 +73,12 @@ export default defineConfig({
       // Three at once would be late: a WebRTC call costs more than others, and LiveKit's SDK more than that.
       { test: { ...timed, name: "webrtc", include: [webrtc], maxWorkers: idle ? 2 : 1, sequence: { groupOrder: 3 } } },
       { test: { ...timed, name: "page", include: [page], maxWorkers: 2, sequence: { groupOrder: 4 } } },
-      // One browser call at a time: several of them need more than two cores.
+      // These measure latency and gaps, which other files would increase.
       {
         test: {
           ...timed,
-          name: "browser",
-          include: [browser],
+          name: "alone",
+          include: [alone],
           fileParallelism: false,
           maxConcurrency: 1,
           sequence: { groupOrder: 5 },

@@ -96,14 +96,16 @@ export function startRequirements(
   const outcomes = new Map(jobs.map((job) => [job, Promise.withResolvers<Outcome>()]));
   const isFirst = ({ requirement }: Job) => requirement.turn === "first";
   const queue = jobs.toSorted((a, b) => Number(isFirst(b)) - Number(isFirst(a))).values();
-  const work = async (worker: number) => {
-    await sleep(worker * rampMs);
+  let lastStart = Promise.resolve();
+  const work = async () => {
     for (const job of queue) {
+      lastStart = lastStart.then(eventLoopIsIdle);
+      await lastStart;
       if (stopped) return;
       outcomes.get(job)?.resolve(await runRequirement(job, uncaught, options));
     }
   };
-  const working = Array.from({ length: options.sequential ? 1 : concurrency }, (_, worker) => work(worker));
+  const working = Array.from({ length: options.sequential ? 1 : concurrency }, work);
   return {
     outcomes: new Map(Array.from(outcomes, ([job, { promise }]) => [job, promise])),
     async stop() {
@@ -133,5 +135,16 @@ export async function runRequirements(jobs: readonly Job[], options: RunOptions 
 
 /** Few enough that one busy core plays their audio in time. */
 const concurrency = 8;
-/** Between the first jobs, in ms: many connections at once block the event loop, which sounds like a fault. */
-const rampMs = 50;
+/** A timer of `idleMs` that is at most `idleDelayMs` late shows an idle event loop. After `maxChecks` checks, the next job starts anyway. */
+const idleMs = 20;
+const idleDelayMs = 10;
+const maxChecks = 50;
+
+/** Waits until the connections of the jobs before no longer block the event loop: many of them at once would sound like a fault. */
+async function eventLoopIsIdle(): Promise<void> {
+  for (let check = 0; check < maxChecks; check++) {
+    const startedMs = performance.now();
+    await sleep(idleMs);
+    if (performance.now() - startedMs < idleMs + idleDelayMs) return;
+  }
+}

@@ -1,6 +1,6 @@
 import { join, silence, tone } from "@pipecat-ts/audio";
 import { expect, test } from "vitest";
-import { expectPitch } from "./speech.ts";
+import { expectLevel, expectPitch } from "./speech.ts";
 
 const sampleRate = 16_000;
 const voice = (hz: number, durationMs: number) => tone(hz, { durationMs, sampleRate });
@@ -22,4 +22,12 @@ test("silence and sounds that are too short have no pitch", () => {
   for (const audio of [silence({ durationMs: 400, sampleRate }), voice(440, 100)]) {
     expect(() => expectPitch("the caller", audio, 440)).toThrow("the caller heard no pitch, expected 440 Hz (0 of");
   }
+});
+
+test("a wrong level is an error, and holes do not change it", () => {
+  const loud = (durationMs: number) => tone(440, { durationMs, sampleRate, levelDb: -15 });
+  const hole = silence({ durationMs: 20, sampleRate });
+  const audio = join([loud(120), hole, loud(130), hole, loud(115)]);
+  expectLevel("the bot", audio, -15, 1);
+  expect(() => expectLevel("the bot", audio, -12, 1)).toThrow("the bot heard -15.0 dBFS, expected -12 ± 1 dBFS");
 });

@@ -49,7 +49,7 @@ export const isolation: readonly Requirement[] = [
       await fixture.within("one runner closes", one.close());
       await fixture.within("its caller is disconnected", first.closed);
       const before = voiceMs(heardAudio(second));
-      await speak(second, tone(700, { durationMs: 200, sampleRate: second.sampleRate }));
+      await speak(second, tone(700, { durationMs: 400, sampleRate: second.sampleRate }));
       await fixture.until(
         "the other runner's caller still hears the echo",
         () => voiceMs(heardAudio(second)) >= before + 140,
