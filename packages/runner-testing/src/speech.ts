@@ -32,7 +32,7 @@ export function voiceMs(audio: AudioFrame): number {
 /** Long enough for `measurePitch`, and short enough that a hole in the audio disturbs few of them. */
 const windowMs = 60;
 const windowStepMs = 20;
-/** Where packets are late, Opus repeats whole samples of a period: 440 Hz become 436.4 Hz. */
+/** Where packets are late, Opus repeats the last period, in whole samples of 48 kHz: 440 Hz become 436.4 Hz. */
 const pitchTolerance = 0.02;
 
 /**
