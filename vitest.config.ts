@@ -72,7 +72,7 @@ export default defineConfig({
       },
       // Three at once would be late: a WebRTC call costs more than others, and LiveKit's SDK more than that.
       { test: { ...timed, name: "webrtc", include: [webrtc], maxWorkers: idle ? 2 : 1, sequence: { groupOrder: 3 } } },
-      { test: { ...timed, name: "page", include: [page], maxWorkers: 2, sequence: { groupOrder: 4 } } },
+      { test: { ...timed, name: "page", include: [page], maxWorkers: idle ? 2 : 1, sequence: { groupOrder: 4 } } },
       // These measure latency and gaps, which other files would increase.
       {
         test: {
