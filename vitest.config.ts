@@ -12,7 +12,7 @@ const page = `${folders}/**/*.page.test.ts`;
 const alone = `${folders}/**/*.alone.test.ts`;
 const exclude = ["**/node_modules/**", "**/dist/**"];
 const chromium = findChromium();
-const idle = (await countIdleCores()) > 1.5;
+const coresAreIdle = (await countIdleCores()) > 1.5;
 
 /** Starts the conformance tests first: they take long, although their files, by which vitest sorts, are short. */
 class ConformanceFirst extends BaseSequencer {
@@ -66,13 +66,29 @@ export default defineConfig({
           name: "realtime",
           include: [realtime],
           isolate: false,
-          maxWorkers: idle ? 3 : 1,
+          maxWorkers: coresAreIdle ? 3 : 1,
           sequence: { groupOrder: 2 },
         },
       },
       // Three at once would be late: a WebRTC call costs more than others, and LiveKit's SDK more than that.
-      { test: { ...timed, name: "webrtc", include: [webrtc], maxWorkers: idle ? 2 : 1, sequence: { groupOrder: 3 } } },
-      { test: { ...timed, name: "page", include: [page], maxWorkers: idle ? 2 : 1, sequence: { groupOrder: 4 } } },
+      {
+        test: {
+          ...timed,
+          name: "webrtc",
+          include: [webrtc],
+          maxWorkers: coresAreIdle ? 2 : 1,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          ...timed,
+          name: "page",
+          include: [page],
+          maxWorkers: coresAreIdle ? 2 : 1,
+          sequence: { groupOrder: 4 },
+        },
+      },
       // These measure latency and gaps, which other files would increase.
       {
         test: {

@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { countResources, settleResources, until, within } from "@pipecat-ts/runner-testing";
-import { afterEach, expect, onTestFinished, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { type Chromium, findChromium, launchChromium, sandboxFlags } from "./chromium.ts";
-import { browserProcesses, browserProfiles } from "./test/browser-processes.ts";
+import { browserProcesses, browserProfiles, useOwnTemporaryFolder } from "./test/browser-processes.ts";
 
 const program = findChromium(process.env.PIPECAT_CHROMIUM, process.env.PATH ?? "");
 const running: Chromium[] = [];
@@ -14,14 +14,6 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((chromium) => chromium.kill()));
   vi.unstubAllEnvs();
 });
-
-/** Browsers of other test files remove orphaned profiles from the shared folder. */
-function useOwnTemporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), "pipecat-empty-"));
-  vi.stubEnv("TMPDIR", folder);
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
 
 async function launch(): Promise<Chromium> {
   const chromium = await launchChromium(program);

@@ -1,11 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join as joinPath } from "node:path";
+import { readdirSync } from "node:fs";
 import { countSettledResources, settleResources, until, within } from "@pipecat-ts/runner-testing";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { DailyEvent } from "./client.ts";
 import { timeoutMs, useBrowserCalls } from "./test/browser-calls.ts";
-import { browserProcesses } from "./test/browser-processes.ts";
+import { browserProcesses, useOwnTemporaryFolder } from "./test/browser-processes.ts";
 import { refusal } from "./test/daily-api.ts";
 import { recordEvents } from "./test/fake-rooms.ts";
 import { connectRtviClient } from "./test/rtvi-client.ts";
@@ -183,8 +181,7 @@ describe("the end", () => {
   test("12 sessions leave no process, temporary folder or open handle, however they end", {
     timeout: 120_000,
   }, async () => {
-    const folder = mkdtempSync(joinPath(tmpdir(), "pipecat-empty-"));
-    vi.stubEnv("TMPDIR", folder);
+    const folder = useOwnTemporaryFolder();
     await (await start()).runner.close();
     const before = await countSettledResources();
     for (let round = 0; round < 6; round++) {
@@ -199,7 +196,5 @@ describe("the end", () => {
     }
     await until("no process is left", () => browserProcesses().length === 0, 3_000);
     expect(await settleResources(before, 10_000)).toEqual([]);
-    vi.unstubAllEnvs();
-    rmSync(folder, { recursive: true });
   });
 });

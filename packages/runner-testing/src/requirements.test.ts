@@ -59,6 +59,29 @@ test("requirements are selected by their ids, or by how these begin", () => {
   expect(() => idsOf(["AUDIO", "AUDOI"])).toThrow('"AUDOI"');
 });
 
+test("a check starts after the ones before no longer block the event loop", async () => {
+  const adapter = createTcpAdapter();
+  const events: string[] = [];
+  const jobs = ["A-1", "B-1"].map((id) => ({
+    adapter,
+    requirement: {
+      ...{ id, title: "has a title", reason: "It has a reason." },
+      async check() {
+        events.push(`${id} began`);
+        for (let turn = 0; id === "A-1" && turn < 5; turn++) {
+          for (const untilMs = performance.now() + 60; performance.now() < untilMs; );
+          await new Promise((resolve) => setTimeout(resolve, 1));
+        }
+        events.push(`${id} ended`);
+      },
+    },
+  }));
+  const uncaught = interceptUncaughtErrors();
+  await Promise.all(startRequirements(jobs, uncaught).outcomes.values());
+  uncaught.release();
+  expect(events).toEqual(["A-1 began", "A-1 ended", "B-1 began", "B-1 ended"]);
+});
+
 test("stopped requirements start no further check, and wait for the one in progress", async () => {
   const adapter = createTcpAdapter();
   const events: string[] = [];

@@ -1,5 +1,7 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { onTestFinished, vi } from "vitest";
 import { profilePrefix } from "../chromium.ts";
 
 /** A process of a browser. */
@@ -23,6 +25,20 @@ export function browserProfiles(parentPid: number = process.pid): string[] {
   return readdirSync(folder)
     .map((name) => join(folder, name))
     .filter((path) => path.startsWith(profilePrefix(parentPid)));
+}
+
+/**
+ * A folder for the profiles of this test alone, which is removed after the test: browsers of other test files remove orphaned profiles
+ * from the shared folder.
+ */
+export function useOwnTemporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "pipecat-empty-"));
+  vi.stubEnv("TMPDIR", folder);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    rmSync(folder, { recursive: true });
+  });
+  return folder;
 }
 
 function argumentsOf(pid: string): string {
