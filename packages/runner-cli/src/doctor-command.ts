@@ -10,6 +10,7 @@ import {
   type TransportPlugin,
 } from "@pipecat-ts/runner-core";
 import {
+  boundUrl,
   createFront,
   createLogger,
   type HttpServer,
@@ -142,7 +143,7 @@ export async function* checkServer(
   }
   const { settings } = front;
   const { publicUrl, port } = settings;
-  const trips = publicUrl && createRoundTrips(publicUrl, port);
+  const trips = publicUrl && createRoundTrips(publicUrl, boundUrl(settings.host, port));
   let server: HttpServer | undefined;
   yield {
     name: `Port ${port} on ${settings.host}`,

@@ -26,7 +26,7 @@ async function startProxied(change: (path: string) => string = (path) => path, p
     });
     incoming.pipe(forwarded);
   });
-  const trips = createRoundTrips(new URL(prefix, proxy.url), own.port);
+  const trips = createRoundTrips(new URL(prefix, proxy.url), own.url);
   return trips;
 }
 
@@ -46,14 +46,14 @@ test("a request arrives with its path, headers and body, and its URL can be sign
 
 test("requests to a public URL that leads elsewhere are reported, with the port", async () => {
   const other = await listen((_, response) => void response.writeHead(502).end());
-  const trips = createRoundTrips(other.url, 7860);
+  const trips = createRoundTrips(other.url, new URL("http://localhost:7860"));
   const unreachable = { code: "PUBLIC_URL_UNREACHABLE", fix: expect.stringContaining("http://localhost:7860") };
   const answered = { ...unreachable, message: expect.stringContaining("another server answers with status 502") };
   await expect(trips.roundTrip("/", () => post)).rejects.toMatchObject(answered);
   await expect(trips.openSocket()).rejects.toMatchObject(unreachable);
-  const closed = createRoundTrips(new URL("http://127.0.0.1:1/"), 7860);
+  const closed = createRoundTrips(new URL("http://127.0.0.1:1/"), new URL("http://192.168.1.5:7860"));
   await expect(closed.roundTrip("/", () => post)).rejects.toMatchObject({
-    message: expect.stringContaining("port 7860"),
+    message: expect.stringContaining("http://192.168.1.5:7860"),
   });
 });
 
@@ -64,7 +64,7 @@ test("WebSockets that do not pass the proxy are reported", async () => {
 
 test("a WebSocket that arrives is closed again", async () => {
   const own = await listen((_, response) => void response.end());
-  const trips = createRoundTrips(own.url, own.port);
+  const trips = createRoundTrips(own.url, own.url);
   own.server.on("upgrade", (incoming, connection, head) => void trips.handlers.upgrade(incoming, connection, head));
   await trips.openSocket();
 });

@@ -19,7 +19,8 @@ export interface RoundTrips {
   openSocket(): Promise<void>;
 }
 
-export function createRoundTrips(publicUrl: URL, port: number): RoundTrips {
+/** `local`: the URL of the runner's port on this machine. */
+export function createRoundTrips(publicUrl: URL, local: URL): RoundTrips {
   /** Requests on their way, by their kind and id: a proxy may turn an upgrade into an ordinary request. */
   const expected = new Map<string, (received: ReceivedRequest) => void>();
 
@@ -33,9 +34,9 @@ export function createRoundTrips(publicUrl: URL, port: number): RoundTrips {
   }
 
   function unreachable(reason: string, cause?: unknown): RunnerError {
-    return new RunnerError("PUBLIC_URL_UNREACHABLE", `Requests do not reach port ${port}: ${reason}.`, {
+    return new RunnerError("PUBLIC_URL_UNREACHABLE", `Requests do not reach ${local.origin}: ${reason}.`, {
       cause,
-      fix: `Start the tunnel or proxy, and let it forward to http://localhost:${port}.`,
+      fix: `Start the tunnel or proxy, and let it forward to ${local.origin}.`,
     });
   }
 

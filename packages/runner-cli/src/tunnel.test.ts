@@ -125,6 +125,22 @@ test("with --cloud, the tunnel leads to the port of --cloud", () => {
   expect({ host, port, tunnel }).toEqual({ host: "0.0.0.0", port: 8090, tunnel: true });
 });
 
+test("--tunnel wins over the variable of --public-url, and is rejected with the flag", () => {
+  vi.stubEnv("PIPECAT_RUNNER_PUBLIC_URL", "https://bots.example.com");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(tunnelSettings({ tunnel: true }).publicUrl).toBeUndefined();
+  expect(tunnelSettings({ tunnel: true, publicUrl: "https://x.example" }).publicUrl).toBe("https://x.example");
+});
+
+test.each([
+  ["cloudflared", cloudflared, "cloudflared tunnel --no-autoupdate --url http://127.0.0.2:PORT"],
+  ["ngrok", ["url=https://calm-nest.ngrok-free.app\n"], "ngrok http 127.0.0.2:PORT --log stdout --log-format logfmt"],
+])("%s forwards to the address on which the runner listens", async (program, pieces, command) => {
+  const fake = createHost(program, pieces);
+  await openTunnel({ ...settings, host: "127.0.0.2" }, fake.host);
+  expect(fake.commands.at(-1)).toBe(command.replace("PORT", `${settings.port}`));
+});
+
 test("a port in use is not made public", async () => {
   const server = createServer().listen(settings.port, settings.host);
   onTestFinished(() => void server.close());

@@ -2,7 +2,7 @@ import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process"
 import { once } from "node:events";
 import { constants } from "node:os";
 import { type Logger, RunnerError, resolveOptions, withTimeout } from "@pipecat-ts/runner-core";
-import { createFront, createLogger, resolveRunnerFlags } from "@pipecat-ts/runner-host";
+import { boundUrl, createFront, createLogger, resolveRunnerFlags } from "@pipecat-ts/runner-host";
 import { commandFlags } from "./flags.ts";
 
 /** How long a tunnel may take to report its URL, in ms. */
@@ -15,7 +15,8 @@ const maxOutput = 16_384;
 /** A program that makes a port of this machine public, and how it prints the URL. */
 interface TunnelProgram {
   readonly name: string;
-  args(port: number): readonly string[];
+  /** `local`: the URL of the port on this machine. */
+  args(local: URL): readonly string[];
   /** The first group is the URL. */
   readonly url: RegExp;
 }
@@ -24,13 +25,13 @@ interface TunnelProgram {
 const programs: readonly TunnelProgram[] = [
   {
     name: "cloudflared",
-    args: (port) => ["tunnel", "--no-autoupdate", "--url", `http://localhost:${port}`],
+    args: (local) => ["tunnel", "--no-autoupdate", "--url", local.origin],
     // It also prints the URLs of its documentation and, in errors, of its API.
     url: /(https:\/\/(?!api\.)[a-z0-9-]+\.trycloudflare\.com)\b/,
   },
   {
     name: "ngrok",
-    args: (port) => ["http", `${port}`, "--log", "stdout", "--log-format", "logfmt"],
+    args: (local) => ["http", local.host, "--log", "stdout", "--log-format", "logfmt"],
     // The output arrives in pieces: a URL is complete when something follows it.
     url: /\burl=(https:\/\/\S+)\s/,
   },
@@ -64,7 +65,9 @@ export interface TunnelSettings {
 /** The settings of a tunnel for these options of the runner. Throws OPTION_INVALID. */
 export function tunnelSettings(given: Readonly<Record<string, unknown>>): TunnelSettings {
   const { tunnel, direct } = resolveOptions(commandFlags, { given });
-  return { ...resolveRunnerFlags({ given }), tunnel, direct };
+  const { publicUrl, ...settings } = resolveRunnerFlags({ given });
+  // The flag --tunnel wins over the variable of --public-url.
+  return { ...settings, publicUrl: given.publicUrl === undefined ? undefined : publicUrl, tunnel, direct };
 }
 
 /**
@@ -78,9 +81,10 @@ export async function openTunnel(
   if (!settings.tunnel) return undefined;
   checkSettings(settings);
   await checkPort(settings);
+  const local = boundUrl(settings.host, settings.port);
   for (const program of programs) {
-    const child = await start(program, settings.port, host);
-    if (child) return await follow(child, program, settings.port, host);
+    const child = await start(program, local, host);
+    if (child) return await follow(child, program, local, host);
   }
   throw new RunnerError("TUNNEL_FAILED", "--tunnel: neither cloudflared nor ngrok is installed.", {
     fix: "Install one: https://developers.cloudflare.com/cloudflare-one/connections/connect-networks/downloads, https://ngrok.com/download",
@@ -116,9 +120,9 @@ async function checkPort({ host, port }: TunnelSettings): Promise<void> {
 }
 
 /** `undefined` when the program is not installed. */
-async function start({ name, args }: TunnelProgram, port: number, host: TunnelHost): Promise<ChildProcess | undefined> {
+async function start({ name, args }: TunnelProgram, local: URL, host: TunnelHost): Promise<ChildProcess | undefined> {
   // In a process group of its own: Ctrl-C must not end it before the calls have ended.
-  const child = host.spawn(name, args(port), { stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const child = host.spawn(name, args(local), { stdio: ["ignore", "pipe", "pipe"], detached: true });
   try {
     await once(child, "spawn");
     return child;
@@ -137,7 +141,7 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 async function follow(
   child: ChildProcess,
   program: TunnelProgram,
-  port: number,
+  local: URL,
   { process }: TunnelHost,
 ): Promise<Tunnel> {
   const { name, url: pattern } = program;
@@ -183,7 +187,7 @@ async function follow(
   if (url === undefined) {
     const reason = hasEnded ? "exited without a public URL" : `reported no public URL within ${startMs / 1_000} s`;
     await close();
-    throw noUrl(program, port, reason, output);
+    throw noUrl(program, local, reason, output);
   }
   return {
     url: new URL(url),
@@ -197,10 +201,10 @@ async function follow(
   };
 }
 
-function noUrl({ name, args }: TunnelProgram, port: number, reason: string, output: string): RunnerError {
+function noUrl({ name, args }: TunnelProgram, local: URL, reason: string, output: string): RunnerError {
   const [line = ""] = output.trim().split("\n").slice(-1);
   const said = line === "" ? "" : ` Its last line: ${line.trim().slice(0, 300)}`;
   return new RunnerError("TUNNEL_FAILED", `${name} ${reason}.${said}`, {
-    fix: `Run \`${[name, ...args(port)].join(" ")}\` to see the error, or pass the URL of another tunnel with --public-url.`,
+    fix: `Run \`${[name, ...args(local)].join(" ")}\` to see the error, or pass the URL of another tunnel with --public-url.`,
   });
 }

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
 import type { FileStorage } from "@pipecat-ts/runner-core";
@@ -65,6 +66,13 @@ test.each<[string, Buffer, string?]>([
     micros.push(user + system);
   }
   expect((Math.min(...micros) * 1000) / body.length).toBeLessThan(byteNanos);
+});
+
+test("a request whose client left before it was read is rejected", async () => {
+  const request = requestOf(Buffer.from("x"), "b");
+  Object.assign(request, { complete: false }).destroy();
+  await once(request, "close");
+  await expect(receiveFile(request, discarding)).rejects.toMatchObject({ code: "REQUEST_INVALID" });
 });
 
 test("bytes that belong to no part are bounded too", async () => {

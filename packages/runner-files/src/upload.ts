@@ -52,9 +52,10 @@ export async function receiveFile(request: IncomingMessage, storage: FileStorage
     if (received > maxFileBytes + maxOtherBytes) reject(tooLarge());
   }
   request.on("data", count).once("close", () => {
-    if (!request.complete) reject(new RunnerError("REQUEST_INVALID", "The request ended before its body did."));
+    if (!request.complete) reject(endedEarly());
   });
   try {
+    if (request.closed) throw endedEarly();
     request.pipe(parser);
     await parsed;
     if (file === undefined) throw invalid("The body has no file.");
@@ -139,6 +140,10 @@ function malformed(cause: unknown): RunnerError {
     fix,
     cause,
   });
+}
+
+function endedEarly(): RunnerError {
+  return new RunnerError("REQUEST_INVALID", "The request ended before its body did.");
 }
 
 function tooLarge(): RunnerError {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ClientRequest, IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { RunnerError } from "@pipecat-ts/runner-core";
 import type { Fleet, Peer } from "./fleet.ts";
@@ -23,6 +23,7 @@ const notForwarded: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
   "proxy-connection",
+  "trailer",
   "transfer-encoding",
   "upgrade",
   "expect",
@@ -109,6 +110,7 @@ export async function forward(
   response: ServerResponse,
 ): Promise<void> {
   const { pool, fleet, isLeaving, streams, resent } = options;
+  if (response.closed) return;
   const gone = new AbortController();
   const { signal } = gone;
   response.once("close", () => gone.abort());
@@ -222,7 +224,13 @@ function exchange(
     // A connection for each request: one that is kept open may close just when a request is sent.
     const agent = new Agent();
     agent.createConnection = () => connection;
-    const sent = sendRequest({ method, path: url, headers, agent, signal });
+    let sent: ClientRequest;
+    try {
+      sent = sendRequest({ method, path: url, headers, agent, signal });
+    } catch (error) {
+      connection.destroy(); // The agent did not take it.
+      throw error;
+    }
     sent.once("response", (answer) => {
       // The worker may respond, and close the connection, before it has read the body.
       sent.on("error", () => answer.destroy());

@@ -325,6 +325,51 @@ test("callers reach only sessions: headers of gateway and workers are not accept
   expect(seen).toEqual([["127.0.0.1", undefined, undefined, name, "ab"]]);
 });
 
+test("a request that announces trailers is answered, and leaves no connection to a worker open", async () => {
+  await using host = await startGateway();
+  const count = () => process.getActiveResourcesInfo().filter((kind) => kind === "PipeWrap").length;
+  const before = count();
+  for (let sent = 0; sent < 3; sent++) {
+    const { port } = host.gateway.url;
+    const request = sendRequest({ port, host: "127.0.0.1", path: "/status", agent: false });
+    request.setHeader("Transfer-Encoding", "chunked");
+    request.setHeader("Trailer", "X-Sum");
+    request.addTrailers({ "X-Sum": "1" });
+    request.end();
+    const [response] = await once(request, "response");
+    await text(response);
+    expect(response.statusCode).toBe(200);
+  }
+  await expect.poll(count).toBe(before);
+});
+
+test("HEAD gets the gateway's own answers, without a worker", async () => {
+  await using host = await startGateway();
+  const { id } = await host.call();
+  const session = `/sessions/${id}`;
+  await host.fetch(session, { method: "DELETE" });
+  for (const path of ["/livez", "/readyz", "/metrics", "/sessions", session]) {
+    const [{ status, headers }, read] = [await host.fetch(path, { method: "HEAD" }), await host.fetch(path)];
+    expect([path, status, headers.get("content-type")]).toEqual([path, 200, read.headers.get("content-type")]);
+  }
+});
+
+test("the gateway's own answers and errors have the CORS headers of a runner", async () => {
+  const origin = "https://app.example";
+  const corsOf = ({ headers }: Response) =>
+    ["access-control-allow-origin", "access-control-expose-headers", "vary"].map((name) => headers.get(name));
+  const ask = async (allowedOrigins: string[], path: string, from = origin) => {
+    await using host = await startGateway({}, { allowedOrigins });
+    return corsOf(await host.fetch(path, { headers: { origin: from } }));
+  };
+  expect(await ask([origin], "/livez")).toEqual([origin, "X-Session-Id", "Origin"]);
+  expect(await ask([origin], "/status"), "a worker's answer").toEqual([origin, "X-Session-Id", "Origin"]);
+  expect(await ask([origin], "/livez", "https://other.example")).toEqual([null, null, "Origin"]);
+  await using host = await startGateway({}, { allowedOrigins: [origin], apiKey: "a-key-of-16-chars" });
+  const refused = await host.fetch("/metrics", { headers: { origin } });
+  expect([refused.status, ...corsOf(refused)]).toEqual([401, origin, "X-Session-Id", "Origin"]);
+});
+
 test("large bodies and uploads reach a worker as they arrive, and its rejection reaches the caller", async () => {
   await using host = await startGateway();
   const large = await host.fetch("/start", { method: "POST", body: "x".repeat(3 * 1024 * 1024) });

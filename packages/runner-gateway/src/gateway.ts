@@ -57,8 +57,8 @@ export interface Gateway {
   /** Opens the port and starts the first workers. Rejects like `Runner.listen`, and with the error of the bot; then nothing stays open. */
   listen(): Promise<void>;
   /**
-   * Runs the present code of the bot in new sessions; live calls continue with the old code. Rejects with the error of the bot, which
-   * is logged; new sessions then run the old code.
+   * Runs the present code of the bot in new sessions; live calls continue with the old code, for at most `shutdownTimeoutMs`. Rejects
+   * with the error of the bot, which is logged; new sessions then run the old code.
    */
   reload(): Promise<void>;
   /** Rejects new sessions, waits for live ones until they end or `shutdownTimeoutMs` passes, then closes. */
@@ -123,23 +123,24 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
 
   /** The requests that concern all workers. */
   async function answerItself(path: string, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    const { method } = request;
-    if (method === "GET" && path === "/livez") {
+    // Node leaves out the body of a response to HEAD.
+    const reads = request.method === "GET" || request.method === "HEAD";
+    if (reads && path === "/livez") {
       front.checkRequest(request);
       sendJson(response, { status: "ok" });
-    } else if (method === "GET" && path === "/readyz") {
+    } else if (reads && path === "/readyz") {
       front.checkRequest(request);
       if (!pool.isReady || !hasJoined || isLeaving) throw notReady();
       sendJson(response, { status: "ok" });
-    } else if (method === "GET" && path === "/metrics") {
+    } else if (reads && path === "/metrics") {
       front.requireOperator(request);
       const values = await metrics.text();
       response.setHeader("Content-Type", front.metrics.contentType);
       response.end(values);
-    } else if (method === "GET" && path === "/sessions") {
+    } else if (reads && path === "/sessions") {
       front.requireOperator(request);
       sendJson(response, { sessions: pool.sessions.list() });
-    } else if (method === "POST" && path === "/reload") {
+    } else if (request.method === "POST" && path === "/reload") {
       front.requireOperator(request);
       await reload();
       sendJson(response, { status: "ok" });
@@ -151,7 +152,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
 
   /** Answers a request for the description of a session that has ended. */
   function answerEnded(path: string, request: IncomingMessage, response: ServerResponse): boolean {
-    const report = request.method === "GET" ? endedSession(path) : undefined;
+    const report = request.method === "GET" || request.method === "HEAD" ? endedSession(path) : undefined;
     if (report === undefined) return false;
     front.requireKey(request);
     sendJson(response, report);

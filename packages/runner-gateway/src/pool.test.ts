@@ -223,6 +223,52 @@ test("a worker is replaced after --worker-calls sessions, when the last one has 
   await stop(host);
 });
 
+test("a call that makes its worker retire is not cut after the shutdown timeout, unless a reload replaces the worker", async () => {
+  const host = await openReady({ workerCalls: 1 });
+  const [first] = host.workers;
+  first?.session("one", "active");
+  await host.last().become("ready");
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  expect(first?.told).toEqual([]);
+  const reloaded = host.pool.reload();
+  await settled();
+  await host.last().become("ready");
+  await reloaded;
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(first?.told).toEqual(["close"]);
+  await stop(host);
+});
+
+test("workers that are retiring count for --max-workers by the places that their calls take", async () => {
+  const alone = await openReady({ workerCalls: 1, maxWorkers: 2 });
+  alone.workers[0]?.session("one", "active");
+  await alone.last().become("ready");
+  alone.last().session("two", "active");
+  expect(alone.workers).toHaveLength(2);
+  await expect(alone.pool.place()).rejects.toMatchObject({ code: "AT_CAPACITY" });
+  await stop(alone);
+
+  const shared = await openReady({ workerCalls: 2, workerSessions: 2, maxWorkers: 1 });
+  shared.workers[0]?.session("one", "active");
+  shared.workers[0]?.session("two", "active");
+  expect(shared.workers).toHaveLength(1);
+  shared.workers[0]?.session("one", "ended");
+  expect(shared.workers).toHaveLength(2);
+  await shared.last().become("ready");
+  await stop(shared);
+});
+
+test("a session takes over the place of its own request, not the request for a page beside it", async () => {
+  const host = await openReady({ workerSessions: 2, maxWorkers: 1, warmWorkers: 0 });
+  const page = await host.pool.pick();
+  await host.pool.place();
+  host.last().session("one", "active");
+  page.release();
+  const other = host.pool.place();
+  await expect(other).resolves.toMatchObject({ worker: { number: 1 } });
+  await stop(host);
+});
+
 test("old workers that are still busy after the shutdown timeout of a reload are closed", async () => {
   const host = await openReady();
   const [first] = host.workers;

@@ -37,6 +37,7 @@ export interface PoolOptions {
   readonly maxSessions: number;
   /** Sessions at once in one worker. */
   readonly workerSessions: number;
+  /** Workers that take callers. Those that are being replaced count by the places that their calls take. */
   readonly maxWorkers: number;
   /** Workers that are ready and have no session. */
   readonly warmWorkers: number;
@@ -71,8 +72,8 @@ export interface WorkerPool {
   /** A free place, in a new worker if necessary. Rejects with AT_CAPACITY (429), DRAINING (503), or WORKER_FAILED (503) when workers cannot start. */
   place(): Promise<Place>;
   /**
-   * Replaces all workers: when a new one is ready, new sessions go there, and the old ones end with their last session. Rejects with
-   * the error of the bot; the old workers then stay.
+   * Replaces all workers: when a new one is ready, new sessions go there, and the old ones end with their last session, or after
+   * `shutdownTimeoutMs`. Rejects with the error of the bot; the old workers then stay.
    */
   reload(): Promise<void>;
   /** Stops all workers, after their live calls or with them. Resolves when their processes have ended. */
@@ -146,11 +147,12 @@ export function createPool(options: PoolOptions): WorkerPool {
     worker.ready.then(
       () => {
         clearTimeout(member.timer);
+        delete member.timer;
         failures = 0;
         member.idleSinceMs = performance.now();
         logger.debug({ worker: number, durationMs: Math.round(member.idleSinceMs - startedMs) }, "worker ready");
         if (member.state === "starting") member.state = "ready";
-        if (member.generation < generation) retire(member);
+        if (member.generation < generation) replace(member);
         settle();
       },
       (err: unknown) => {
@@ -161,12 +163,13 @@ export function createPool(options: PoolOptions): WorkerPool {
     return member;
   }
 
-  /** A session of this worker began: it takes over the hold of the oldest request that may have begun it. */
+  /** A session of this worker began: it takes over the hold of the request that has most likely begun it. */
   function begun(member: Member): void {
     member.sessionsBegun += 1;
-    const [oldest] = member.holds.keys();
-    if (oldest) member.holds.delete(oldest);
-    if (member.sessionsBegun >= workerCalls) retire(member);
+    const holds = [...member.holds];
+    const [request] = holds.find(([, isPlace]) => isPlace) ?? holds[0] ?? [];
+    if (request) member.holds.delete(request);
+    if (member.sessionsBegun >= workerCalls && member.state === "ready") member.state = "retiring";
   }
 
   function ended(member: Member, exit: WorkerExit): void {
@@ -212,11 +215,10 @@ export function createPool(options: PoolOptions): WorkerPool {
       logger.error({ failures }, "workers do not start; callers are rejected until one does");
   }
 
-  /** It gets no new sessions, and ends with its last one. */
-  function retire(member: Member): void {
-    if (member.state !== "ready") return;
-    member.state = "retiring";
-    member.timer = setTimeout(() => close(member), options.shutdownTimeoutMs);
+  /** It runs old code: it ends with its last session, but not later than after the time limit of a shutdown. */
+  function replace(member: Member): void {
+    if (member.state === "ready") member.state = "retiring";
+    if (member.state === "retiring") member.timer ??= setTimeout(() => close(member), options.shutdownTimeoutMs);
   }
 
   function close(member: Member): void {
@@ -245,8 +247,7 @@ export function createPool(options: PoolOptions): WorkerPool {
     const empty = inState("ready").filter((member) => members.isEmpty(member) && !member.process.isSilent).length;
     const needed = Math.ceil(waiting.size / workerSessions) + Math.max(0, warmWorkers - empty);
     const starting = inState("starting").length;
-    const room = maxWorkers - inState("starting", "ready").length;
-    const count = Math.min(needed - starting, maxStarting - starting, room);
+    const count = Math.min(needed - starting, maxStarting - starting, room() - starting);
     if (count <= 0) return;
     const delayMs = startAtMs - performance.now();
     if (delayMs > 0) backOff = setTimeout(settle, delayMs);
@@ -275,9 +276,14 @@ export function createPool(options: PoolOptions): WorkerPool {
     return true;
   }
 
+  /** How many workers may start or be starting. Those that are retiring take as much of the room as their calls would. */
+  function room(): number {
+    const retiring = inState("retiring").reduce((sum, member) => sum + load(member), 0);
+    return maxWorkers - inState("ready").length - Math.floor(retiring / workerSessions);
+  }
+
   function requireRoom(): void {
-    const places = (maxWorkers - inState("ready").length) * workerSessions;
-    if (waiting.size < places && members.totalLoad() + waiting.size < maxSessions) return;
+    if (waiting.size < room() * workerSessions && members.totalLoad() + waiting.size < maxSessions) return;
     if (evict()) return;
     throw new RunnerError("AT_CAPACITY", "All places for calls are taken.", { fix: "Try again in a moment." });
   }
@@ -338,9 +344,9 @@ export function createPool(options: PoolOptions): WorkerPool {
     const first = start(generation + 1, () => undefined); // The caller gets the error.
     await first.process.ready;
     generation += 1;
-    const old = inState("starting", "ready").filter((member) => member.generation < generation);
+    const old = members.all().filter((member) => member.generation < generation);
     const calls = old.reduce((sum, member) => sum + load(member), 0);
-    for (const member of old) retire(member);
+    for (const member of old) replace(member);
     logger.info({ calls }, "bot reloaded; live calls continue with the old code");
     settle();
   }

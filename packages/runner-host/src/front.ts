@@ -62,6 +62,15 @@ export function createFront(options: Omit<RunnerOptions, "bot" | "logger"> & { r
   });
   const guard = createConnectionGuard(defaultLimits(settings.maxSessions), logger, metrics);
 
+  /** As in the responses of a runner. Those of another process replace them. */
+  function addCorsHeaders(request: IncomingMessage, response: ServerResponse): void {
+    const { origin } = request.headers;
+    if (access.restrictsOrigins) response.setHeader("Vary", "Origin");
+    if (origin === undefined || !access.allowsOrigin(request)) return;
+    response.setHeader("Access-Control-Allow-Origin", access.restrictsOrigins ? origin : "*");
+    response.setHeader("Access-Control-Expose-Headers", "X-Session-Id");
+  }
+
   /** The response to an error. */
   function replyTo(err: unknown, what: string, headersFor?: HeadersForError): ErrorReply {
     if (!isRunnerError(err)) logger.error({ err }, `${what} failed`);
@@ -105,7 +114,13 @@ export function createFront(options: Omit<RunnerOptions, "bot" | "logger"> & { r
     },
     answer,
     open(handlers) {
-      const { request, upgrade } = answer(handlers);
+      const { request, upgrade } = answer({
+        ...handlers,
+        request(incoming, response) {
+          addCorsHeaders(incoming, response);
+          return handlers.request(incoming, response);
+        },
+      });
       return openServer(settings.host, settings.port, {
         guard,
         countRejection: metrics.countRejection,

@@ -1,6 +1,6 @@
 import { resolveOptions } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
-import { createSettings, runnerFlags, runnerOptionsFrom } from "./options.ts";
+import { createSettings, resolveRunnerFlags, runnerFlags, runnerOptionsFrom } from "./options.ts";
 import { parsePublicUrl } from "./public-url.ts";
 
 function fromFlags(given: Record<string, unknown>, env: Record<string, string> = {}) {
@@ -46,6 +46,14 @@ test("flags override environment variables, and seconds become milliseconds", ()
     maxCallDurationMs: 90_000,
     shutdownTimeoutMs: 30_000,
   });
+});
+
+test("the flag --proxy wins over the variable of --public-url, but not over the flag", () => {
+  const env = { PIPECAT_RUNNER_PUBLIC_URL: "https://bots.example.com" };
+  const urlOf = (given: object) => runnerOptionsFrom(resolveRunnerFlags({ given: { ...given }, env })).publicUrl;
+  expect(urlOf({ proxy: "my.ngrok.io" })).toBe("https://my.ngrok.io");
+  expect(urlOf({ proxy: "my.ngrok.io", publicUrl: "https://other.example" })).toBe("https://other.example");
+  expect(urlOf({})).toBe("https://bots.example.com");
 });
 
 test("--folder is the former name of --downloads-folder", () => {

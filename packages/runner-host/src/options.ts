@@ -178,7 +178,11 @@ const cloudFlags: OptionTable<RunnerFlags> = {
 /** The runner's own settings from flags and environment variables. Throws OPTION_INVALID. */
 export function resolveRunnerFlags(sources: OptionSources): RunnerFlags {
   const flags = resolveOptions(runnerFlags, sources);
-  return flags.cloud ? resolveOptions(cloudFlags, sources) : flags;
+  const resolved = flags.cloud ? resolveOptions(cloudFlags, sources) : flags;
+  // A flag wins over a variable, and --proxy is a flag only.
+  return resolved.proxy !== undefined && sources.given?.publicUrl === undefined
+    ? { ...resolved, publicUrl: undefined }
+    : resolved;
 }
 
 /** The options of `createRunner` for these flags. */

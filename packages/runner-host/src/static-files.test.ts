@@ -219,6 +219,19 @@ test("at most 100 files are open for clients that do not read, and a file is clo
   await expect.poll(status).toBe(200);
 });
 
+test("clients that leave before a file is found take none of the 100 places", async () => {
+  await using host = await startRunner({ clientRoot });
+  for (let round = 0; round < 12; round++) {
+    const leaving = Array.from({ length: 10 }, async () => {
+      const socket = connect(Number(host.runner.url.port), "127.0.0.1");
+      socket.write("GET /client/voice.wav HTTP/1.1\r\nHost: localhost\r\n\r\n", () => socket.resetAndDestroy());
+      await once(socket, "close");
+    });
+    await Promise.all(leaving);
+  }
+  expect((await host.fetch("/client/voice.wav")).status).toBe(200);
+});
+
 test("/ and /client redirect to /client/ and keep the query", async () => {
   await using host = await startRunner({ clientRoot });
   for (const [from, to] of [

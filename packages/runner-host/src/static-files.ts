@@ -45,6 +45,7 @@ export function createFileSender(stallMs: number = defaultStallMs): FileSender {
 /** Resolves when the response is closed. */
 function sendFile(ctx: Context, file: { root: string; name: string }, headers: FileHeaders): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (ctx.res.closed) return resolve(); // The client left while the file was searched.
     const stream = send(ctx.req, encodeURI(`/${file.name}`), {
       root: file.root,
       dotfiles: "ignore",
