@@ -1,7 +1,7 @@
 /**
  * Keeps every published package equal to the root package.json in repository, homepage, bugs, author, license and keywords,
  * and all packages on one version. Makes the links in package READMEs absolute, because npm resolves relative links against
- * another folder. Keeps the repository's address up to date in the files for GitHub.
+ * another folder. Keeps the repository's address up to date in the files for GitHub. Checks that changesets name packages that exist.
  *
  * Checks by default and corrects with `--write`. To move the repository, change `repository` in the root package.json and
  * run `pnpm format`.
@@ -66,8 +66,10 @@ function settle(file: string, content: string): void {
   if (writes) writeFileSync(join(root, file), content);
 }
 
+const packages = new Set<unknown>();
 for (const file of globSync("{packages,apps}/*/package.json", { cwd: root })) {
   const manifest = readManifest(file);
+  packages.add(manifest.name);
   if (manifest.private) continue;
   const directory = dirname(file);
   settle(file, `${JSON.stringify(completed(manifest, directory), null, 2)}\n`);
@@ -78,6 +80,14 @@ for (const file of globSync("{packages,apps}/*/package.json", { cwd: root })) {
 
 for (const file of globSync(".github/**/*.{yml,md}", { cwd: root })) {
   settle(file, withAbsoluteLinks(readFileSync(join(root, file), "utf8"), "."));
+}
+
+for (const file of globSync(".changeset/*.md", { cwd: root })) {
+  for (const [, name] of readFileSync(join(root, file), "utf8").matchAll(/^"(.+)": (?:patch|minor|major)$/gm)) {
+    if (packages.has(name)) continue;
+    console.error(`${file}: "${name}" is not a package of this repository, so a release would fail. Correct the name.`);
+    process.exitCode = 1;
+  }
 }
 
 if (outdated.length > 0 && !writes) {
