@@ -55,6 +55,19 @@ describe("a bot in a room", () => {
     expect(api.rooms.size).toBe(0);
   });
 
+  test("leaves when the time to wait for a caller passed while it reconnected", async () => {
+    const { start, ended, rooms, api, runner } = await openLiveKitRunner({ params: { emptyRoomTimeoutMs: 100 } });
+    await start();
+    const [room = ""] = api.rooms.keys();
+    await until("the bot joins", () => rooms.bots(room).length > 0, 5_000);
+    const { listener } = rooms.bots(room)[0] ?? {};
+    listener?.reconnecting();
+    await sleep(300);
+    expect(runner.sessions.counts.active).toBe(1);
+    listener?.reconnected();
+    expect(await ended()).toEqual(["caller-left"]);
+  });
+
   test("does not count agents as callers", async () => {
     const { start, ended, rooms, api } = await openLiveKitRunner({ params: { emptyRoomTimeoutMs: 100 } });
     await start();

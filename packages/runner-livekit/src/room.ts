@@ -50,6 +50,8 @@ export function createRoom({ call, clock, logger, sampleRateIn, emptyRoomTimeout
   let local: LiveKitParticipant | undefined;
   let hadCaller = false;
   let isReconnecting = false;
+  /** The time to wait for a caller passed during a reconnection. */
+  let isOverdue = false;
   let isFull = false;
   let skippedPackets = 0;
   let stopWaiting: (() => void) | undefined;
@@ -61,6 +63,7 @@ export function createRoom({ call, clock, logger, sampleRateIn, emptyRoomTimeout
   function waitForCaller(delayMs: number, text: string): void {
     stopWaiting?.();
     stopWaiting = clock.after(delayMs, () => {
+      isOverdue = isReconnecting;
       if (!isAlone() || isReconnecting) return;
       logger.info(text);
       call.left();
@@ -145,7 +148,9 @@ export function createRoom({ call, clock, logger, sampleRateIn, emptyRoomTimeout
       reconnected() {
         isReconnecting = false;
         emit("reconnected");
-        if (hadCaller && isAlone()) waitForCaller(returnTimeoutMs, "the last caller left while the bot reconnected");
+        if (!isAlone()) return;
+        if (hadCaller) waitForCaller(returnTimeoutMs, "the last caller left while the bot reconnected");
+        else if (isOverdue) waitForCaller(returnTimeoutMs, "no caller joined the room");
       },
       failed(err) {
         logger.error({ err }, "event of the room not handled");

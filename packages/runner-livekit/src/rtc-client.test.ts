@@ -1,7 +1,8 @@
 import { EventEmitter } from "node:events";
 import { expect, onTestFinished, test, vi } from "vitest";
 import type { JoinRequest, RoomListener } from "./client.ts";
-import { createSdkRoom, joinRoom, joinsAtOnce, type loadSdk } from "./rtc-client.ts";
+import { joinRoom, joinsAtOnce, type loadSdk } from "./rtc-client.ts";
+import { createSdkRoom } from "./sdk-room.ts";
 
 const request: JoinRequest = {
   url: "ws://localhost:7880",
@@ -152,6 +153,35 @@ test("a microphone that is reported twice is subscribed to once", async () => {
   rooms[0]?.emit("trackPublished", publication, person);
   rooms[0]?.emit("participantConnected", { ...person, trackPublications: new Map([["1", publication]]) });
   expect(requests).toEqual([true]);
+  await connection.close();
+});
+
+test("the bot hears 50 microphones, and another one as soon as one of them is gone", async () => {
+  const { sdk, rooms, connected } = createFakeSdk();
+  connected();
+  const connection = await joinRoom(sdk, request, createListener().listener);
+  const heard = new Set<string>();
+  const participants = Array.from({ length: 53 }, (_, index) => {
+    const identity = `caller ${index}`;
+    const setSubscribed = (on: boolean) => (on ? heard.add(identity) : heard.delete(identity));
+    const publication = { sid: `${index}`, source: microphone, setSubscribed };
+    return { ...person, identity, trackPublications: new Map([[publication.sid, publication]]) };
+  });
+  const [room] = rooms;
+  for (const participant of participants) {
+    room?.remoteParticipants.set(participant.identity, participant);
+    room?.emit("participantConnected", participant);
+  }
+  expect([heard.size, heard.has("caller 50")]).toEqual([50, false]);
+  const [first, second] = participants as [(typeof participants)[0], (typeof participants)[0]];
+  room?.remoteParticipants.delete(first.identity);
+  room?.emit("participantDisconnected", first);
+  expect(heard.has("caller 50")).toBe(true);
+  second.trackPublications.clear();
+  room?.emit("trackUnpublished", { sid: "1" }, second);
+  expect(heard.has("caller 51")).toBe(true);
+  connection.setSubscribed("caller 2", false);
+  expect([...heard].filter((identity) => /\b(2|52)$/.test(identity))).toEqual(["caller 52"]);
   await connection.close();
 });
 

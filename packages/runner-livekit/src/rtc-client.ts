@@ -6,6 +6,7 @@ import type { JoinRequest, LiveKitClient, LiveKitParticipant, RoomConnection, Ro
 import { joinError } from "./join-error.ts";
 import { createJoinQueue, type JoinQueue } from "./join-queue.ts";
 import { createRtcMicrophone, type RtcMicrophone } from "./rtc-microphone.ts";
+import { createSdkRoom, leaveRoom } from "./sdk-room.ts";
 
 type Sdk = typeof rtc;
 
@@ -205,6 +206,16 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
     publication.setSubscribed(true);
   }
 
+  function subscribeTo(participant: rtc.RemoteParticipant): void {
+    for (const publication of participant.trackPublications.values()) subscribe(publication, participant);
+  }
+
+  /** Another participant gets the place of this one. */
+  function passPlaceOn(identity: string): void {
+    unsubscribe(identity);
+    for (const other of room.remoteParticipants.values()) if (!audible.has(other.identity)) subscribeTo(other);
+  }
+
   function unsubscribe(identity: string): void {
     const entry = audible.get(identity);
     if (entry === undefined) return;
@@ -236,17 +247,17 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
 
   function joined(participant: rtc.RemoteParticipant): void {
     listener.participantJoined(toParticipant(sdk, participant));
-    for (const publication of participant.trackPublications.values()) subscribe(publication, participant);
+    subscribeTo(participant);
   }
 
   on("participantConnected", joined);
   on("participantDisconnected", (participant) => {
-    unsubscribe(participant.identity);
+    passPlaceOn(participant.identity);
     listener.participantLeft(participant.identity, reasonOf(sdk, participant.disconnectReason));
   });
   on("trackPublished", (publication, participant) => participant && subscribe(publication, participant));
   on("trackUnpublished", ({ sid }, { identity }) => {
-    if (audible.get(identity)?.sid === sid) unsubscribe(identity);
+    if (audible.get(identity)?.sid === sid) passPlaceOn(identity);
   });
   on("trackSubscribed", (audioTrack, publication, { identity }) => read(audioTrack, publication, identity));
   on("localTrackSubscribed", () => listener.heard());
@@ -292,11 +303,9 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
     setSubscribed(identity, subscribed) {
       if (subscribed) muted.delete(identity);
       else muted.add(identity);
-      if (!subscribed) return unsubscribe(identity);
+      if (!subscribed) return passPlaceOn(identity);
       const participant = room.remoteParticipants.get(identity);
-      for (const publication of participant?.trackPublications.values() ?? []) {
-        if (participant) subscribe(publication, participant);
-      }
+      if (participant) subscribeTo(participant);
     },
     close() {
       isOver = true;
@@ -330,38 +339,6 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
       for (const deliver of events) deliver();
     },
   };
-}
-
-/** Private members of the SDK's rooms. */
-interface RoomInternals {
-  onFfiEvent?: (event: { readonly message?: { readonly case?: string } }) => void;
-}
-
-/**
- * Creates a room of the SDK that takes the events of rooms only. The SDK passes every event of the process to every room, which waits
- * for a lock first: with 20 bots, 40,000 times per second for audio frames alone.
- */
-export function createSdkRoom(sdk: Sdk): rtc.Room {
-  const room = new sdk.Room();
-  const internals = room as unknown as RoomInternals;
-  const { onFfiEvent } = internals;
-  if (onFfiEvent) {
-    internals.onFfiEvent = (event) => {
-      const kind = event.message?.case;
-      if (kind !== "audioStreamEvent" && kind !== "captureAudioFrame") onFfiEvent(event);
-    };
-  }
-  return room;
-}
-
-/** Leaves a room of the SDK, and releases what the SDK keeps of it. Never rejects. */
-export async function leaveRoom(room: rtc.Room): Promise<void> {
-  await room.disconnect().catch(() => undefined); // The server may be gone.
-  room.removeAllListeners();
-  // `disconnect` leaves the listener of a room behind that the server has closed, and with it the room.
-  const { onFfiEvent } = room as unknown as RoomInternals;
-  const { _ffiClientInstance: events } = globalThis as { readonly _ffiClientInstance?: EventEmitter };
-  if (onFfiEvent) events?.off("ffi_event", onFfiEvent);
 }
 
 type AudioReader = ReadableStreamDefaultReader<rtc.AudioFrame>;

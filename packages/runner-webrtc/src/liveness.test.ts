@@ -59,6 +59,17 @@ describe("liveness", () => {
     expect(timeouts).toEqual([{ wasConnected: false }]);
   });
 
+  test("time during which the event loop was blocked does not count, because packets wait in the socket meanwhile", () => {
+    const { pacer, timeouts, peer } = createFixture("connected");
+    peer.packetsReceived = 1;
+    pacer.advanceTo(250);
+    pacer.skipTo(30_000);
+    pacer.advanceTo(39_500);
+    expect(timeouts).toEqual([]);
+    pacer.advanceTo(40_500);
+    expect(timeouts).toEqual([{ wasConnected: true }]);
+  });
+
   test("a new peer starts the caller timeout again", () => {
     const { pacer, timeouts, peer, liveness } = createFixture("connected");
     peer.packetsReceived = 100;

@@ -29,12 +29,17 @@ export function createLiveness({ pacer, callerTimeoutMs, timedOut }: LivenessOpt
   let peer: Pick<Peer, "packetsReceived" | "state"> | undefined;
   let packetsReceived = 0;
   let lastMs = 0;
+  let checkedAtMs = 0;
   let wasConnected = false;
   let stopTicks: (() => void) | undefined;
 
   function check(): void {
     if (peer === undefined) return;
     const nowMs = pacer.clock.now();
+    const lateMs = nowMs - checkedAtMs - checkMs;
+    checkedAtMs = nowMs;
+    // The event loop was blocked. Packets that arrived meanwhile have not been read yet.
+    if (lateMs > checkMs) lastMs += lateMs;
     const isPresent =
       peer.packetsReceived > packetsReceived || (peer.packetsReceived === 0 && peer.state === "connected");
     packetsReceived = peer.packetsReceived;
@@ -56,6 +61,7 @@ export function createLiveness({ pacer, callerTimeoutMs, timedOut }: LivenessOpt
       peer = next;
       packetsReceived = next.packetsReceived;
       lastMs = pacer.clock.now();
+      checkedAtMs = lastMs;
       stopTicks ??= pacer.every(checkMs, check);
     },
     stop,

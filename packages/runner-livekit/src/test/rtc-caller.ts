@@ -3,8 +3,9 @@ import type * as rtc from "@livekit/rtc-node";
 import type { AudioFrame } from "@pipecat-ts/audio";
 import { withTimeout } from "@pipecat-ts/runner-core";
 import { createPlayout, type FakeCaller } from "@pipecat-ts/runner-testing";
-import { createSdkRoom, leaveRoom, loadSdk } from "../rtc-client.ts";
+import { loadSdk } from "../rtc-client.ts";
 import { createRtcMicrophone } from "../rtc-microphone.ts";
+import { createSdkRoom, leaveRoom } from "../sdk-room.ts";
 
 /** A caller with the SDK that bots use, with a microphone that sends what a test gives it. */
 export interface RtcCaller extends FakeCaller {

@@ -4,6 +4,8 @@ import type { Pacer } from "@pipecat-ts/runner-core";
 export interface SteadyPacer extends Pacer {
   /** Advances the time to `ms` and runs the ticks and callbacks that are due until then. */
   advanceTo(ms: number): void;
+  /** Advances the time to `ms` without running anything, as a blocked event loop does. */
+  skipTo(ms: number): void;
   /** The number of running series and pending callbacks. */
   readonly timers: number;
 }
@@ -37,12 +39,17 @@ export function createSteadyPacer(startMs = 1_000): SteadyPacer {
     advanceTo(ms) {
       while (timers.size > 0 && next().dueMs <= ms) {
         const due = next();
-        nowMs = due.dueMs;
+        nowMs = Math.max(nowMs, due.dueMs);
         if (due.periodMs === undefined) timers.delete(due);
         else due.dueMs += due.periodMs;
         due.run(nowMs);
       }
       nowMs = Math.max(nowMs, ms);
+    },
+    skipTo(ms) {
+      nowMs = ms;
+      // The pacer of the runner does not run missed ticks.
+      for (const timer of timers) if (timer.periodMs !== undefined) timer.dueMs = Math.max(timer.dueMs, ms);
     },
     get timers() {
       return timers.size;
