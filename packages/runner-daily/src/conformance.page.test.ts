@@ -1,32 +1,4 @@
-import { describeTransport } from "@pipecat-ts/runner-testing/vitest";
-import { afterAll } from "vitest";
-import { createDailyPlugin } from "./plugin.ts";
-import { openBrowserRooms } from "./test/browser-rooms.ts";
-import { apiKey } from "./test/daily-api.ts";
+import { describeInChromium } from "./test/browser-conformance.ts";
 
-const rooms = await openBrowserRooms({ maxMessageSize: 1024 * 1024 });
-afterAll(() => rooms[Symbol.asyncDispose]());
-
-// What depends on the browser. conformance.realtime.test.ts checks all requirements, with rooms in memory.
-const only = ["AUDIO", "INTERRUPT", "MESSAGE", "END", "EVENT", "ISOLATION-1"];
-
-describeTransport(
-  {
-    plugin: createDailyPlugin(() => rooms.client),
-    entry: import.meta.resolve("@pipecat-ts/runner-daily"),
-    options: { apiKey, apiUrl: rooms.api.url, deleteRooms: true, emptyRoomTimeout: 3 },
-    start: { createDailyRoom: true },
-    startsBot: true,
-    rawInput: false,
-    // Opus and the browser's jitter buffer.
-    levelToleranceDb: 2,
-    jitterBuffer: true,
-    wireDelayMs: 150,
-    lossNoticedMs: 5_000,
-    async connect({ start }) {
-      const { dailyRoom, dailyToken } = Object(start?.reply) as Record<string, string>;
-      return await rooms.join(String(dailyRoom), String(dailyToken));
-    },
-  },
-  { timeoutMs: 15_000, sequential: true, only },
-);
+// What depends on the browser.
+await describeInChromium(["INTERRUPT", "MESSAGE", "END", "EVENT", "ISOLATION-1"]);
