@@ -60,6 +60,17 @@ describe.each(transports)("%s", (transport) => {
   });
 });
 
+test("a test of several calls that is interrupted before all were placed fails", async () => {
+  const others = process.listeners("SIGTERM");
+  const called = call(["websocket", "--calls", "30", "--ramp", "2/s", "--hang-up", "300ms", "--expect", "answer<5s"]);
+  await expect.poll(() => server.takeLog().some(({ msg }) => msg === "session ended")).toBe(true);
+  for (const interrupt of process.listeners("SIGTERM").filter((each) => !others.includes(each))) interrupt("SIGTERM");
+  const { code, text } = await called;
+  expect(code).toBe(1);
+  expect(text).toMatch(/Interrupted: \d of 30 calls were placed\./);
+  expect(text).not.toContain("OK");
+});
+
 test("the recording has the caller on the left and the bot on the right", async () => {
   const [input, output] = [join(tmpdir(), `call-in-${process.pid}.wav`), join(tmpdir(), `call-out-${process.pid}.wav`)];
   try {

@@ -64,6 +64,22 @@ test.each(["nginx.conf", "Caddyfile"] as const)(
   },
 );
 
+test.each([
+  ["nginx.conf", /location (~\*) (\S+) \{/],
+  ["Caddyfile", /path_regexp (\(\?i\))(\S+)/],
+] as const)("%s protects the operator's paths in every spelling that the runner accepts", (name, pattern) => {
+  const [, ignoresCase, text = ""] = pattern.exec(files[name]) ?? [];
+  const operator = new RegExp(text, ignoresCase ? "i" : "");
+  for (const path of ["/metrics", "/metrics/", "/Metrics", "/sessions", "/sessions/", "/RELOAD"])
+    expect(operator.test(path), path).toBe(true);
+  for (const path of ["/sessions/1", "/metrics2", "/livez"]) expect(operator.test(path), path).toBe(false);
+});
+
+test("Caddy does not close calls when it reloads its configuration, until they would be drained", () => {
+  const [, minutes] = /stream_close_delay (\d+)m/.exec(files.Caddyfile) ?? [];
+  expect(Number(minutes) * 60).toBeGreaterThan(drainSeconds);
+});
+
 test("systemd waits longer than the runner drains, and signals the runner only", () => {
   const unit = files["voice-bot.service"];
   const settings = new Map([...unit.matchAll(/^([A-Za-z]+)=(.*)$/gm)].map(([, name, value]) => [name, value]));

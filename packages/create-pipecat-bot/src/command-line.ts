@@ -28,10 +28,10 @@ const options = {
   version: { type: "boolean" },
 } as const;
 
-/** Parses the arguments. Throws a ChoiceError that names the flag. */
+/** Parses the arguments, with or without the `--` before the flags: npm removes it, pnpm does not. Throws a ChoiceError that names the flag. */
 export function parseCommandLine(argv: readonly string[]): CommandLine {
   const { values, positionals, tokens } = parseArgs({
-    args: [...argv],
+    args: argv.filter((argument) => argument !== "--"),
     options,
     allowPositionals: true,
     strict: false,

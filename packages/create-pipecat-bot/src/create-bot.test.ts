@@ -138,5 +138,11 @@ test("--help lists all templates and transports", () => {
     expect(text).toContain(description);
   }
   expect(parseCommandLine(["-h"])).toMatchObject({ help: true });
+  // pnpm passes the separator on.
+  expect(parseCommandLine(["a", "--", "--js", "-t", "echo"])).toMatchObject({
+    folder: "a",
+    js: true,
+    template: "echo",
+  });
   for (const line of text.split("\n")) expect(line.length).toBeLessThanOrEqual(100);
 });

@@ -41,7 +41,7 @@ const installs: Readonly<Record<Manager, readonly string[]>> = {
 };
 
 export function dockerfileText(manager: Manager): string {
-  return `# docker run --init --env-file .env -p 7860:7860 …
+  return `# docker run --init --env-file .env -p 7860:7860 …      Docker keeps quotes: write the values in .env without them.
 # Required before the internet reaches it: https://github.com/pipecat-ts/pipecat-runner/blob/main/docs/production.md
 
 # The cache of the package manager stays in this stage.

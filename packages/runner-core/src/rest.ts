@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "./clock.ts";
 import { RunnerError } from "./errors.ts";
 import { withTimeout } from "./timeout.ts";
@@ -99,6 +100,13 @@ export function createRestClient(options: RestClientOptions): RestClient {
     }
   }
 
+  async function allSettled(): Promise<void> {
+    while (inProgress.size > 0) {
+      await Promise.allSettled(inProgress);
+      await nextTurn(); // A request may lead to another one: a call that was placed is canceled.
+    }
+  }
+
   return {
     send(request) {
       const sending = send(request);
@@ -108,7 +116,7 @@ export function createRestClient(options: RestClientOptions): RestClient {
       return sending;
     },
     async close(limit) {
-      await withTimeout(Promise.allSettled(inProgress), limit);
+      await withTimeout(allSettled(), limit);
       closing.abort(new Error("the runner stopped"));
     },
   };

@@ -5,8 +5,8 @@ import { options } from "./options.ts";
 
 const pem = String(createVonageAccount("a secret").privateKey.export({ type: "pkcs8", format: "pem" }));
 
-test("reads settings from environment variables, the key also with escaped line breaks", () => {
-  for (const key of [pem, pem.replaceAll("\n", "\\n")]) {
+test("reads settings from environment variables, the key also with escaped line breaks and in quotes", () => {
+  for (const key of [pem, pem.replaceAll("\n", "\\n"), `"${pem.replaceAll("\n", "\\n")}"`]) {
     const env = {
       VONAGE_APPLICATION_ID: "an application",
       VONAGE_PRIVATE_KEY: key,

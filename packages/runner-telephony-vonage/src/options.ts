@@ -27,7 +27,14 @@ export const options: OptionTable<VonageOptions> = {
     env: "VONAGE_PRIVATE_KEY",
     description: "Private key of the application, in PEM",
     schema: Type.Unsafe<KeyObject>(Type.Object({}, { description: "an RSA key in PEM, with line breaks or \\n" })),
-    parse: (text) => createPrivateKey(text.replaceAll("\\n", "\n")),
+    // Docker and Kubernetes pass the quotes of an .env file on.
+    parse: (text) =>
+      createPrivateKey(
+        text
+          .trim()
+          .replace(/^"(.*)"$/s, "$1")
+          .replaceAll("\\n", "\n"),
+      ),
     secret: true,
   },
   signatureSecret: environmentOption("VONAGE_SIGNATURE_SECRET", "Secret that signs webhooks", { secret: true }),

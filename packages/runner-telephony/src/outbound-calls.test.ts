@@ -248,6 +248,50 @@ describe("the end of the session while the phone rings cancels the call:", () =>
     expect(cancels()).toEqual(["/calls/A1"]);
   });
 
+  test.each(["close", "drain"] as const)("also when the runner %ss meanwhile", async (how) => {
+    const placedAt = Promise.withResolvers<void>();
+    outbound.placing = async () => {
+      await placedAt.promise;
+      return { status: 201, body: '{"call":"A1"}' };
+    };
+    const runner = await open();
+    const reply = start(runner, { transport: "acme", dial: numbers });
+    await expect.poll(() => outbound.fixture.api.requests.length).toBe(1);
+    const closed = runner[how]();
+    setTimeout(placedAt.resolve, 100);
+    expect(await reply).toMatchObject({ status: 409, body: { detail: expect.stringContaining("is canceled") } });
+    await closed;
+    expect(cancels()).toEqual(["/calls/A1"]);
+  });
+
+  test("and says so when it cannot cancel the call", async () => {
+    const placedAt = Promise.withResolvers<void>();
+    outbound.placing = async () => {
+      await placedAt.promise;
+      return { status: 201, body: "{}" };
+    };
+    const runner = await open();
+    const reply = start(runner, { transport: "acme", dial: numbers });
+    await expect.poll(() => outbound.fixture.api.requests.length).toBe(1);
+    await runner.sessions.endAll("ended-by-request");
+    placedAt.resolve();
+    expect(await reply).toMatchObject({ status: 409, body: { detail: expect.stringContaining("may ring") } });
+  });
+
+  test("and one whose id the carrier reports later, when it does", async () => {
+    outbound.placing = async () => ({ status: 201, body: "{}" });
+    const runner = await open();
+    const { status } = await place(runner);
+    await runner.sessions.endAll("ended-by-request");
+    expect(cancels()).toEqual([]);
+    const ringing = { call: "A1", state: "ringing" };
+    await report(runner, status, ringing, "another key");
+    expect(cancels(), "after a forged report").toEqual([]);
+    expect(await report(runner, status, ringing)).toEqual({ status: 200, text: "" });
+    await report(runner, status, ringing);
+    await expect.poll(cancels).toEqual(["/calls/A1"]);
+  });
+
   test("and hangs up one that was answered, and whose socket is not open yet", async () => {
     const runner = await open();
     const { answer } = await place(runner);

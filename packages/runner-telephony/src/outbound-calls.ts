@@ -63,6 +63,8 @@ export interface OutboundCalls {
   connected(session: Session, bot: Pick<Call, "left" | "event">): void;
   /** Cancels a call that rang when its process crashed. */
   cancelAfterCrash(record: RingingRecord): Promise<void>;
+  /** Forgets the calls that must be canceled and whose id is not known yet. */
+  close(): void;
 }
 
 /** What is kept of a ringing call for the case that its process crashes. */
@@ -74,13 +76,15 @@ interface PlacedCall {
   readonly session: Session;
   readonly dial: Dial;
   readonly secret: string;
-  /** `over`: the carrier has reported its end. */
-  phase: "placing" | "ringing" | "answered" | "connected" | "over";
+  /** `canceling`: its session has ended, but its id is not known yet. `over`: the carrier has reported its end. */
+  phase: "placing" | "ringing" | "answered" | "connected" | "canceling" | "over";
   /** Resolves when the carrier has answered the request. */
   readonly placed: Promise<void>;
   /** The id in the carrier's answer. */
   placedId?: string | undefined;
   callId?: string | undefined;
+  /** Stops waiting for the id of a call that must be canceled. */
+  stopWaiting?: () => void;
   /** Tells the bot that runs. */
   bot?: Pick<Call, "left" | "event">;
   /** Whether the carrier has reported an answering machine that the bot must learn of. */
@@ -144,7 +148,8 @@ export function createOutboundCalls<Options extends CarrierOptions>(
     try {
       await sendRequest(call, usable, request);
     } catch (error) {
-      call.phase = "over";
+      calls.delete(session.id);
+      if (call.phase === "placing") call.phase = "over";
       await session.end("failed");
       throw error;
     } finally {
@@ -178,8 +183,8 @@ export function createOutboundCalls<Options extends CarrierOptions>(
     call.placedId = placedId;
     if (!usable.placedIdIn) call.callId = placedId;
     if (session.state === "ended") {
-      await cancel(call);
-      throw new RunnerError("CALL_ENDED", "The session ended while its call was placed. The call is canceled.");
+      const fate = (await cancel(call)) ? "is canceled" : "could not be canceled, and may ring";
+      throw new RunnerError("CALL_ENDED", `The session ended while its call was placed. The call ${fate}.`);
     }
     call.phase = "ringing";
     remember(call);
@@ -208,24 +213,45 @@ export function createOutboundCalls<Options extends CarrierOptions>(
 
   /** The session has ended. The call must end too, unless its media stream ends it. */
   async function end(call: PlacedCall): Promise<void> {
+    if (call.phase === "placing") return; // `sendRequest` cancels it.
     calls.delete(call.session.id);
     if (call.phase === "ringing" || call.phase === "answered") await cancel(call);
   }
 
-  async function cancel({ session: { logger }, phase, placedId, callId }: PlacedCall): Promise<void> {
+  /** Resolves to whether the call is canceled. */
+  async function cancel(call: PlacedCall): Promise<boolean> {
+    const { session, phase, placedId, callId } = call;
+    calls.delete(session.id);
     const request = phase === "answered" ? hangUpRequest(callId) : cancelRequest(placedId);
-    if (request) await sendCancel(request, logger);
-    else logger.warn("call not canceled: its phone may ring on");
+    if (request) return await sendCancel(request, session.logger);
+    if (api && placedId === undefined && callId === undefined) cancelLater(call);
+    else session.logger.warn("call not canceled: its phone may ring on");
+    return false;
   }
 
-  async function sendCancel(request: ApiRequest, logger: Session["logger"]): Promise<void> {
+  /** Some carriers name a call in their reports only: the next one tells which call to cancel. */
+  function cancelLater(call: PlacedCall): void {
+    const { id, logger } = call.session;
+    call.phase = "canceling";
+    calls.set(id, call);
+    call.stopWaiting = runner.pacer.clock.after(ringSeconds * 1_000 + noticeMs, () => {
+      calls.delete(id);
+      logger.warn("call not canceled: its carrier has not reported its id");
+    });
+  }
+
+  /** Resolves to whether the carrier has canceled the call. */
+  async function sendCancel(request: ApiRequest, logger: Session["logger"]): Promise<boolean> {
     try {
       const answer = await rest.send({ ...request, attempts: 2, idempotent: true });
       const { status } = answer;
-      if ((status >= 200 && status < 300) || request.isDone?.(answer)) logger.debug("call canceled");
+      const isCanceled = (status >= 200 && status < 300) || request.isDone?.(answer) === true;
+      if (isCanceled) logger.debug("call canceled");
       else logger.warn({ status }, "call not canceled");
+      return isCanceled;
     } catch (err) {
       logger.warn({ err }, "call not canceled");
+      return false;
     }
   }
 
@@ -250,6 +276,13 @@ export function createOutboundCalls<Options extends CarrierOptions>(
     const placedId = dialing?.placedIdIn ? dialing.placedIdIn(parameters) : callId;
     if (call.placedId !== undefined && placedId !== undefined && placedId !== call.placedId) return undefined;
     if (call.callId !== undefined && callId !== call.callId) return undefined;
+    if (call.phase === "canceling") {
+      call.stopWaiting?.();
+      calls.delete(id);
+      const request = hangUpRequest(callId);
+      if (request) void sendCancel(request, call.session.logger);
+      return undefined;
+    }
     if (call.callId === undefined) {
       call.callId = callId;
       call.placedId ??= placedId;
@@ -348,6 +381,9 @@ export function createOutboundCalls<Options extends CarrierOptions>(
     async cancelAfterCrash({ placedId }) {
       const request = cancelRequest(placedId);
       if (request) await sendCancel(request, runner.logger);
+    },
+    close() {
+      for (const call of calls.values()) call.stopWaiting?.();
     },
   };
 }

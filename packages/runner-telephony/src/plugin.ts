@@ -229,6 +229,7 @@ function openCarrier<Options extends CarrierOptions>(
     },
     async close() {
       removeFromRouter();
+      outbound.close();
       await rest.close(lastHangUpsMs);
     },
     advanced: {

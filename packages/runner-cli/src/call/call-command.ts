@@ -23,7 +23,7 @@ const ownLagMs = 50;
 
 /**
  * `pipecat-runner call <transport>`: calls a running runner, and prints what was measured. Returns the exit code: 0 when every
- * call succeeded and met every `--expect`, else 1. Throws OPTION_INVALID, TRANSPORT_UNAVAILABLE, PLUGIN_INVALID.
+ * call was placed, succeeded and met every `--expect`, else 1. Throws OPTION_INVALID, TRANSPORT_UNAVAILABLE, PLUGIN_INVALID.
  */
 export async function callCommand(argv: readonly string[]): Promise<number> {
   const first = parsePartly(argv, [group]);
@@ -110,7 +110,7 @@ async function callAndReport(
         : await placeCalls(target, plan, flags, stop.signal);
     const checked = results.map((result) => check(result, flags.expect));
     const notes = [...(line.notes ?? []), ...silentEndNotes(plugin.name, results), ...lagNotes(lag.max / 1e6)];
-    const report = { transport: plugin.name, url: flags.url, results: checked, notes };
+    const report = { transport: plugin.name, url: flags.url, results: checked, planned: flags.calls, notes };
     const isRecorded = recording !== undefined && results[0]?.end !== undefined;
     const text = flags.json
       ? reportJson(report)
@@ -119,7 +119,7 @@ async function callAndReport(
           process.stdout,
         );
     process.stdout.write(`${text}\n`);
-    return checked.some(({ failures }) => failures.length > 0) ? 1 : 0;
+    return results.length < flags.calls || checked.some(({ failures }) => failures.length > 0) ? 1 : 0;
   } finally {
     lag.disable();
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);

@@ -24,7 +24,10 @@ const unanswered: CheckedResult = {
 
 function text(results: readonly CheckedResult[], notes: readonly string[] = []): string {
   const expectations = [parseExpectation("first-audio<1s")];
-  return reportText({ transport: "fake", url: "http://localhost:7860", results, expectations, notes }, stream);
+  return reportText(
+    { transport: "fake", url: "http://localhost:7860", results, planned: results.length, expectations, notes },
+    stream,
+  );
 }
 
 test("one call has its figures in words", () => {
@@ -52,7 +55,13 @@ test("many calls have percentiles, and each failure once with its count", () => 
 
 test("JSON has every call and the percentiles; a missing figure is null", () => {
   const json = JSON.parse(
-    reportJson({ transport: "fake", url: "http://localhost:7860", results: [result(95.26), unanswered], notes: [] }),
+    reportJson({
+      transport: "fake",
+      url: "http://localhost:7860",
+      results: [result(95.26), unanswered],
+      planned: 2,
+      notes: [],
+    }),
   );
   expect(json).toMatchObject({
     answered: 1,
@@ -74,6 +83,12 @@ test("texts of the other side cannot control the terminal", () => {
   const shown = new PassThrough({ encoding: "utf8" });
   createScreen(shown as unknown as NodeJS.WriteStream).transcript?.({ speaker: "bot", text: raw });
   expect(shown.read()).toMatch(/red {2}hello *\n$/);
+});
+
+test("the line of the levels fits a narrow terminal, which could not clear a second line", () => {
+  const terminal = Object.assign(new PassThrough({ encoding: "utf8" }), { isTTY: true, columns: 30 });
+  createScreen(terminal as unknown as NodeJS.WriteStream).levels?.(-20, -20);
+  expect(terminal.read()).toMatch(/^calling .{21}$/);
 });
 
 test("calls that the bot ended before any audio are noted where the transport does not tell why", () => {

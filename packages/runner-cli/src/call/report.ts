@@ -14,6 +14,8 @@ export interface CallReport {
   readonly transport: string;
   readonly url: string;
   readonly results: readonly CheckedResult[];
+  /** How many calls were to be placed. */
+  readonly planned: number;
   readonly expectations: readonly Expectation[];
   readonly notes: readonly string[];
   readonly recordedTo?: string | undefined;
@@ -23,7 +25,7 @@ type Stream = NodeJS.WriteStream;
 
 /** The summary for people. Colored when `stream` is a terminal and NO_COLOR is not set. */
 export function reportText(report: CallReport, stream: Stream): string {
-  const { results, expectations, notes, recordedTo } = report;
+  const { results, planned, expectations, notes, recordedTo } = report;
   const paint = (format: Parameters<typeof styleText>[0], text: string) => styleText(format, text, { stream });
   const [only] = results;
   const rows = results.length === 1 && only ? callRows(only) : percentileRows(results);
@@ -32,12 +34,12 @@ export function reportText(report: CallReport, stream: Stream): string {
   const failures = countTexts(results.flatMap(({ failures: own }) => own));
   const protocolErrors = countTexts(results.flatMap(({ protocolErrors: own }) => own));
   const failed = results.filter(({ failures: own }) => own.length > 0).length;
+  const isInterrupted = results.length < planned;
+  const failure = results.length === 1 ? "The call failed." : `${failed} of ${results.length} calls failed.`;
+  const problem = isInterrupted ? `Interrupted: ${results.length} of ${planned} calls were placed.` : failure;
   const verdict =
-    failed > 0
-      ? paint(
-          ["bold", "red"],
-          results.length === 1 ? "The call failed." : `${failed} of ${results.length} calls failed.`,
-        )
+    isInterrupted || failed > 0
+      ? paint(["bold", "red"], problem)
       : paint(["bold", "green"], expectations.length === 0 ? "OK" : "OK: every expectation is met.");
   return [
     ...rows.map(([label, value]) => `  ${paint("dim", label.padEnd(width))}${value}`),
@@ -55,6 +57,7 @@ export function reportJson({
   transport,
   url,
   results,
+  planned,
   notes,
 }: Omit<CallReport, "recordedTo" | "expectations">): string {
   const calls = results.map(({ figures, end, sessionReason, failure, failures, protocolErrors, transcript }) => ({
@@ -70,7 +73,7 @@ export function reportJson({
   const percentiles = Object.fromEntries(percentileFigures.map(({ name }) => [name, percentilesOf(name, results)]));
   const failed = results.filter(({ failures }) => failures.length > 0).length;
   const answered = results.filter(({ end }) => end !== undefined).length;
-  return JSON.stringify({ transport, url, answered, failed, calls, percentiles, notes }, null, 2);
+  return JSON.stringify({ transport, url, planned, answered, failed, calls, percentiles, notes }, null, 2);
 }
 
 /** The text for `pipecat-runner call --help`. */

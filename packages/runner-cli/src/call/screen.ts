@@ -30,7 +30,10 @@ export function createScreen(stream: NodeJS.WriteStream): Screen {
       clear();
       const state = answered ? "in call" : "calling";
       const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(0).padStart(3);
-      stream.write(`${state} ${seconds} s   caller ${bar(caller)}   bot ${bar(bot)}`);
+      // A line that wraps could not be cleared.
+      stream.write(
+        `${state} ${seconds} s   bot ${bar(bot)}   caller ${bar(caller)}`.slice(0, (stream.columns || 80) - 1),
+      );
       hasLine = true;
     },
     transcript({ speaker, text }) {

@@ -52,6 +52,16 @@ test("a call is signed for the runner's public URL, and placed at the runner's o
   expect(await call.closed).toMatchObject({ code: 1000 });
 });
 
+test("a public URL with a path is signed with it, and requested without it, as a proxy does", async () => {
+  const prefixed = new URL("https://bots.example.com/bots/");
+  const runner = await fixture.open({ publicUrl: prefixed });
+  const line = await open();
+  const call = await line.dial({ url: runner.url, publicUrl: prefixed });
+  await until("the bot runs", () => fixture.calls.length === 1, 5_000);
+  await call.hangUp();
+  await call.closed;
+});
+
 test("a call with another secret is rejected, and one without a secret says how to set it", async () => {
   const runner = await fixture.open({ publicUrl });
   const forged = await open({ key: "another key" });

@@ -119,11 +119,13 @@ function bareSocketUrl(base: URL, path = "/ws"): URL {
   return url;
 }
 
-/** Where a public URL is served on this machine. */
+/** Where a public URL is served on this machine. A proxy removes the path of the public URL. */
 function localUrl(url: URL, publicUrl: URL, at: URL): URL {
   if (url.host !== publicUrl.host || publicUrl.host === at.host) return url;
   const scheme = /^ws/.test(url.protocol) ? at.protocol.replace("http", "ws") : at.protocol;
-  return new URL(`${scheme}//${at.host}${url.pathname}${url.search}`);
+  const prefix = publicUrl.pathname.replace(/\/+$/, "");
+  const path = url.pathname.startsWith(`${prefix}/`) ? url.pathname.slice(prefix.length) : url.pathname;
+  return new URL(`${scheme}//${at.host}${path}${url.search}`);
 }
 
 /** A carrier's REST API on this machine, which records requests. */
