@@ -6,6 +6,8 @@ import type { Page } from "playwright-core";
 export interface Network extends AsyncDisposable {
   /** Drops everything in both directions, offers included, or relays again. */
   cut(isCut: boolean): void;
+  /** Drops everything on the path that has carried most. */
+  cutUsedPath(): void;
   /** The number of dropped datagrams. */
   readonly dropped: () => number;
   /** The number of offers that failed. */
@@ -17,18 +19,19 @@ const udpCandidate = /^a=candidate:\S+ 1 udp \d+ (\d+\.\d+\.\d+\.\d+) (\d+) typ 
 
 /**
  * Puts a network that can be cut between the page's next calls and the runner: the page gets the proxy's address instead of
- * the runner's, and the runner gets no address of the page.
+ * the runner's, and the runner gets no address of the page. With several paths, the page gets several such addresses.
  */
-export async function routeThroughProxy(page: Page): Promise<Network> {
-  const proxies = new Map<number, UdpProxy>();
+export async function routeThroughProxy(page: Page, paths = 1): Promise<Network> {
+  const proxies = new Map<string, UdpProxy>();
   let isCut = false;
   let lostOffers = 0;
 
-  /** The candidate line with a proxy's address. */
-  const throughProxy = async (line: string): Promise<string> => {
+  /** The candidate line with the address of a path's proxy. */
+  const throughProxy = async (line: string, path: number): Promise<string> => {
     const [, address = "", port = ""] = udpCandidate.exec(line) ?? [];
-    const proxy = proxies.get(Number(port)) ?? (await openUdpProxy({ address, port: Number(port) }));
-    proxies.set(Number(port), proxy);
+    const key = `${path} ${port}`;
+    const proxy = proxies.get(key) ?? (await openUdpProxy({ address, port: Number(port) }));
+    proxies.set(key, proxy);
     proxy.cut(isCut);
     return line.replace(`${address} ${port}`, `${proxy.address.address} ${proxy.address.port}`);
   };
@@ -46,14 +49,19 @@ export async function routeThroughProxy(page: Page): Promise<Network> {
     const lines = answer.sdp.split("\r\n");
     const first = lines.find((line) => udpCandidate.test(line));
     if (first === undefined) throw new Error(`No IPv4 candidate in:\n${answer.sdp}`);
-    const sdp = withoutCandidates(answer.sdp.replace(first, `${first}\r\nthe proxy`));
-    await route.fulfill({ response, json: { ...answer, sdp: sdp.replace("the proxy", await throughProxy(first)) } });
+    const sdp = withoutCandidates(answer.sdp.replace(first, `${first}\r\nthe proxies`));
+    const ways = await Promise.all(Array.from({ length: paths }, (_, path) => throughProxy(first, path)));
+    await route.fulfill({ response, json: { ...answer, sdp: sdp.replace("the proxies", ways.join("\r\n")) } });
   });
 
   return {
     cut(next) {
       isCut = next;
       for (const proxy of proxies.values()) proxy.cut(isCut);
+    },
+    cutUsedPath() {
+      const [used] = [...proxies.values()].toSorted((one, two) => two.relayed() - one.relayed());
+      used?.cut(true);
     },
     dropped: () => [...proxies.values()].reduce((sum, proxy) => sum + proxy.dropped(), 0),
     lostOffers: () => lostOffers,
@@ -77,8 +85,9 @@ export interface UdpProxy extends AsyncDisposable {
   readonly address: UdpAddress;
   /** Drops everything in both directions, or relays again. */
   cut(isCut: boolean): void;
-  /** The number of dropped datagrams. */
+  /** The number of dropped datagrams, and of relayed ones. */
   readonly dropped: () => number;
+  readonly relayed: () => number;
 }
 
 /** Opens a proxy for `target`, on the same IP address. */
@@ -87,6 +96,7 @@ export async function openUdpProxy(target: UdpAddress): Promise<UdpProxy> {
   const upstreams = new Map<string, Promise<Socket>>();
   let isCut = false;
   let dropped = 0;
+  let relayed = 0;
 
   const bind = async (): Promise<Socket> => {
     const socket = createSocket("udp4");
@@ -96,8 +106,12 @@ export async function openUdpProxy(target: UdpAddress): Promise<UdpProxy> {
     return socket;
   };
   const relay = (socket: Socket, bytes: Buffer, { address, port }: UdpAddress) => {
-    if (isCut) dropped++;
-    else socket.send(bytes, port, address);
+    if (isCut) {
+      dropped++;
+      return;
+    }
+    relayed++;
+    socket.send(bytes, port, address);
   };
 
   const front = await bind();
@@ -120,6 +134,7 @@ export async function openUdpProxy(target: UdpAddress): Promise<UdpProxy> {
       isCut = next;
     },
     dropped: () => dropped,
+    relayed: () => relayed,
     async [Symbol.asyncDispose]() {
       await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))));
     },

@@ -30,9 +30,12 @@ async function openCaller(webrtc: { readonly callerTimeout?: number } = {}): Pro
 }
 
 /** `callerTimeout`: how long the runner waits for a caller without a network, in s. Without it, the default. */
-async function openWithNetwork(callerTimeout?: number): Promise<RunningPage & { readonly network: Network }> {
+async function openWithNetwork(
+  callerTimeout?: number,
+  paths?: number,
+): Promise<RunningPage & { readonly network: Network }> {
   const opened = await openCaller(callerTimeout === undefined ? {} : { callerTimeout });
-  const network = await routeThroughProxy(opened.caller.page);
+  const network = await routeThroughProxy(opened.caller.page, paths);
   onTestFinished(() => network[Symbol.asyncDispose]());
   return { ...opened, network };
 }
@@ -87,6 +90,24 @@ test("both clients replace a peer after a longer outage, with the same session a
       expect(running.runner.sessions.counts).toEqual({ pending: 0, active: 1 });
     }),
   );
+});
+
+test("a browser that loses one of two network paths continues on the other one, without another offer", async () => {
+  const { running, caller, network, connections } = await openWithNetwork(undefined, 2);
+  const client = await openWebClient(caller, running.origin);
+  await client.connectToBot();
+  await expectEcho(caller);
+  let offers = 0;
+  caller.page.on("request", (request) => {
+    if (request.method() === "POST") offers += 1;
+  });
+  network.cutUsedPath();
+  await sleep(5_000); // Chromium uses the other path after 2.5 s without an answer
+  expect(network.dropped()).toBeGreaterThan(100);
+  await expectEcho(caller);
+  await client.exchange("Can you hear me?");
+  expect(offers).toBe(0);
+  expect(connections).toMatchObject([{ pcId: expect.stringMatching(/\.1$/), state: "connected" }]);
 });
 
 test("an outage longer than the runner's timeout ends the session, and both clients learn it", async () => {

@@ -51,6 +51,16 @@ describe("liveness", () => {
     expect(timeouts).toEqual([{ wasConnected: true }]);
   });
 
+  test("a caller to whom nothing can be sent is gone after the timeout, although its packets arrive", () => {
+    const { pacer, timeouts, peer } = createFixture("connected");
+    for (let ms = 1_000; ms < 20_000; ms += 250) {
+      peer.packetsReceived += 1;
+      if (ms === 5_000) peer.state = "failed";
+      pacer.advanceTo(ms);
+    }
+    expect(timeouts).toEqual([{ wasConnected: true }]);
+  });
+
   test("connecting may take 30 s, whatever the caller timeout", () => {
     const { pacer, timeouts } = createFixture();
     pacer.advanceTo(30_000);

@@ -115,6 +115,22 @@ test("a call goes from starting over connecting and waiting to active, and ends 
   await vi.waitFor(() => expect(media.disconnect).toHaveBeenCalled());
 });
 
+test("when the permission took longer than the runner waits for a caller, the call begins with another session", async () => {
+  let allow = () => undefined as unknown;
+  client.initDevices.mockReturnValue(
+    new Promise((resolve) => {
+      allow = () => resolve(undefined);
+    }),
+  );
+  const started: string[] = [];
+  vi.stubGlobal("fetch", async () => Response.json({ sessionId: `session ${started.push("")}` }));
+  void open().run();
+  await vi.waitFor(() => expect(client.initDevices).toHaveBeenCalled());
+  await vi.advanceTimersByTimeAsync(130_000);
+  allow();
+  await vi.waitFor(() => expect(client.connect).toHaveBeenCalledWith({ sessionId: "session 2" }));
+});
+
 test("the page asks for the microphone in words only while the browser asks, and without a time limit", async () => {
   let answer = () => undefined as unknown;
   client.initDevices.mockReturnValue(

@@ -21,6 +21,8 @@ import { NetworkMonitor, type NetworkQuality, sampleEveryMs } from "./network.ts
 import { type BotOutput, closeLast, heard, said, type Transcript, typed } from "./transcript.ts";
 
 const connectTimeoutMs = 15_000;
+/** The runner waits two minutes for the caller of a session. A permission prompt may be open for longer. */
+const renewSessionMs = 60_000;
 const botReadyTimeoutMs = 10_000;
 const late = botNotReady(botReadyTimeoutMs / 1000);
 /** A permission that was given before needs no words. */
@@ -77,15 +79,14 @@ export class Call {
   async run(): Promise<void> {
     const { signal } = this.#abort;
     try {
-      const { sessionId, reply } = await startSession(this.#console.name, signal);
+      let params = await this.#startSession();
       if (signal.aborted) return;
-      this.#sessionId = sessionId;
-      this.#view.log("session started", sessionId);
-      const params = this.#console.connectParams(reply);
+      const startedMs = performance.now();
       const { client } = this.#open();
       if (this.#microphoneId !== undefined) client.updateMic(this.#microphoneId);
       this.#after(microphoneWordsAfterMs, () => this.#change({ phase: "microphone" }));
       await client.initDevices();
+      if (!signal.aborted && performance.now() - startedMs > renewSessionMs) params = await this.#startSession();
       if (signal.aborted) return await this.#close();
       this.#change({ phase: "connecting" });
       this.#after(connectTimeoutMs, () => this.end(this.#console.timedOut(connectTimeoutMs / 1000)));
@@ -93,6 +94,16 @@ export class Call {
     } catch (error) {
       this.end(error instanceof NoticeError ? error.notice : connectFailed(await rejectionOf(error)));
     }
+  }
+
+  /** Starts a session, and returns what the client connects with. */
+  async #startSession(): Promise<ReturnType<Console["connectParams"]>> {
+    const { sessionId, reply } = await startSession(this.#console.name, this.#abort.signal);
+    if (!this.#abort.signal.aborted) {
+      this.#sessionId = sessionId;
+      this.#view.log("session started", sessionId);
+    }
+    return this.#console.connectParams(reply);
   }
 
   hangUp(): void {

@@ -33,6 +33,13 @@ test("an unknown name times out after 1.5 s, or when the resolver closes", async
   expect(await pending).toBeUndefined();
 });
 
+test("a name is queried once, however many offers repeat it", async () => {
+  const questionCount = await startMdnsResponder("a-b.local", "192.0.2.7");
+  const names = createMdnsResolver(loopback);
+  for (let offers = 0; offers < 20; offers++) expect(await names.resolve("a-b.local")).toBe("192.0.2.7");
+  expect(questionCount()).toBe(1);
+});
+
 test("a resolver queries at most 16 names", async () => {
   const questionCount = await startMdnsResponder("last.local", "192.0.2.8");
   const names = createMdnsResolver(loopback);

@@ -76,6 +76,7 @@ export function createMdnsResolver(
   queries: MdnsQueries = createMdnsQueries(),
 ): MdnsResolver {
   const pending = new Map<string, { readonly found: Promise<string | undefined>; settle(address?: string): void }>();
+  const addresses = new Map<string, string>();
   let queried = 0;
   let socket: multicastDns.MulticastDNS | undefined;
   const packets = createRateLimit(packetRate);
@@ -113,6 +114,7 @@ export function createMdnsResolver(
       clearInterval(repeat);
       clearTimeout(timeout);
       if (!pending.delete(name)) return;
+      if (address !== undefined) addresses.set(name, address);
       queries.leave();
       resolve(address);
       if (pending.size > 0) return;
@@ -129,6 +131,8 @@ export function createMdnsResolver(
       const key = name.toLowerCase();
       const known = pending.get(key);
       if (known !== undefined) return known.found;
+      // Each offer of a caller repeats its names.
+      if (addresses.has(key)) return addresses.get(key);
       if (queried >= namesLimit || !queries.enter()) return undefined;
       queried += 1;
       return query(key);

@@ -16,6 +16,7 @@ import { openUdpTransport, type UdpTransport } from "../udp-transport.ts";
 import { untilAborted, withDeadline } from "./deadline.ts";
 import { type FilteredTransport, filterRelay, filterSocket } from "./patches/datagram-filter.ts";
 import { keepPairDuringRestart } from "./patches/ice-restart.ts";
+import { followCaller } from "./patches/moved-path.ts";
 import { addLocalCandidate, createStunProtocol } from "./patches/own-sockets.ts";
 import { allocateAtFirst } from "./turn.ts";
 
@@ -47,6 +48,8 @@ export function createGathering(
   let datagramsIgnored = 0;
   let opened: Promise<void> | undefined;
 
+  followCaller(dtls.iceTransport);
+  // The patch of the restart is around the other: it hides checks of earlier generations.
   const filtered: FilteredTransport = {
     dtls,
     video,
