@@ -122,12 +122,27 @@ test("apologizes and hangs up when the model does not answer", async () => {
   expect(warnings().join()).toContain("Incorrect API key");
 });
 
-test("shows the apology when the speech service fails", async () => {
-  elevenlabs.unavailable = true;
-  call = await callServices();
+test("nothing interrupts the apology", async () => {
+  call = await callServices({ openaiKey: "wrong" });
+  call.send("send-text", { content: "Hello?" });
+  await heard(apologyHz);
+  call.send("send-text", { content: "Hello?" });
+  call.send("client-message", { t: "interrupt" });
+  await call.say(speech(800));
   expect(await call.ended).toBe("bot-finished");
-  expect(shownTexts().join()).toContain("Sorry");
+  const [apology = ""] = elevenlabs.spoken.slice(-1);
+  expect(heardMs(apologyHz)).toBeGreaterThan(60 * apology.length - 200);
 });
+
+test.each(["unavailable", "unresponsive"] as const)(
+  "shows the apology when the speech service is %s",
+  async (state) => {
+    elevenlabs[state] = true;
+    call = await callServices();
+    expect(await call.ended).toBe("bot-finished");
+    expect(shownTexts().join()).toContain("Sorry");
+  },
+);
 
 test.each(["deepgramKey", "openaiKey", "elevenlabsKey"])(
   "without %s, the caller's application shows what is missing",

@@ -30,6 +30,8 @@ const apology = "Sorry, something went wrong on my side. Please call again.";
 const maxSteps = 5;
 /** A transcription that lasted this long has worked, so another one may follow. */
 const workingMs = 60_000;
+/** How long ElevenLabs may take to begin an answer. */
+const speechTimeoutSeconds = 5;
 
 /**
  * Talks with a caller: Deepgram transcribes, a language model answers, ElevenLabs speaks, and a local voice detector decides whose turn
@@ -43,19 +45,23 @@ export async function converse(options: ConversationOptions): Promise<void> {
     logger.warn({ err }, "service failed");
     failed.resolve("failed");
   });
-  rtvi.on("sendText", ({ content }) => void answers.answer(content));
-  rtvi.on("clientMessage", ({ type }) => {
-    if (type === "interrupt") transport.interrupt();
-  });
+  const removeListeners = [
+    rtvi.on("sendText", ({ content }) => void answers.answer(content)),
+    rtvi.on("clientMessage", ({ type }) => {
+      if (type === "interrupt") transport.interrupt();
+    }),
+  ];
   void answers.say(settings.greeting);
   for (let failures = 0; failures < 2; ) {
     const startedAt = performance.now();
-    const end = await Promise.race([transcribe(options, answers), failed.promise]);
+    const end = await transcribe(options, answers, failed.promise);
     if (end === "left") return;
     if (end === "failed") break;
     failures = performance.now() - startedAt > workingMs ? 1 : failures + 1;
     logger.warn({ failures }, "connection to Deepgram lost");
   }
+  // Nothing may interrupt the apology.
+  for (const remove of removeListeners) remove();
   void rtvi.error("A service of the bot has failed. The runner's log has the reason.");
   transport.interrupt();
   await answers.say(apology);
@@ -78,7 +84,10 @@ function createAnswers(options: ConversationOptions, fail: (err: unknown) => voi
     speech.text(sentence, { atMs: speech.writtenMs });
     const { id, model } = settings.voice;
     const request = { text: sentence, modelId: model, outputFormat: "pcm_24000" } as const;
-    const audio = await elevenlabs.textToSpeech.stream(id, request, { abortSignal: speech.signal });
+    const audio = await elevenlabs.textToSpeech.stream(id, request, {
+      abortSignal: speech.signal,
+      timeoutInSeconds: speechTimeoutSeconds,
+    });
     for await (const pcm of audio) await speech.write(pcm, voiceRate);
   }
 
@@ -137,10 +146,10 @@ function createAnswers(options: ConversationOptions, fail: (err: unknown) => voi
   };
 }
 
-/** Listens to the caller, with one connection to Deepgram. */
-async function transcribe(options: ConversationOptions, { answer }: Answers): Promise<"left" | "dropped"> {
+/** Listens to the caller with one connection to Deepgram, until it drops, the caller leaves, or a service has `failed`. */
+async function transcribe(options: ConversationOptions, { answer }: Answers, failed: Promise<"failed">) {
   const { deepgram, settings, transport, rtvi, logger } = options;
-  const end = Promise.withResolvers<"left" | "dropped">();
+  const end = Promise.withResolvers<"left" | "dropped" | "failed">();
   const detector = await createVoiceDetector();
   const socket = await deepgram.listen.v1.connect({
     ...settings.transcription,
@@ -169,6 +178,7 @@ async function transcribe(options: ConversationOptions, { answer }: Answers): Pr
   socket.on("close", () => end.resolve("dropped"));
 
   void transport.closed.then(() => end.resolve("left"));
+  void failed.then(end.resolve);
 
   async function listen(): Promise<void> {
     const microphone = transport.listen();
