@@ -30,6 +30,10 @@ const apology = "Sorry, something went wrong on my side. Please call again.";
 const maxSteps = 5;
 /** A transcription that lasted this long has worked, so another one may follow. */
 const workingMs = 60_000;
+/** Deepgram closes a connection that gets neither audio nor `KeepAlive` for 10 s. */
+const keepAliveMs = 4_000;
+/** How long a turn waits for the result of `Finalize`. Deepgram does not always send one. */
+const finalizeMs = 600;
 /** How long ElevenLabs may take to begin an answer. */
 const speechTimeoutSeconds = 5;
 
@@ -160,22 +164,41 @@ async function transcribe(options: ConversationOptions, { answer }: Answers, fai
   });
   /** What the caller has said in this turn. */
   let said = "";
-  /** Whether the turn is over, so that the next final result completes it. */
+  /** Whether the caller has stopped speaking, so that the result of `Finalize` completes the turn. */
   let stopped = false;
+  /** Completes the turn without a result of `Finalize`. */
+  let fallback: NodeJS.Timeout | undefined;
+
+  function waitForFinalize(): void {
+    clearTimeout(fallback);
+    fallback = setTimeout(() => {
+      if (said !== "") completeTurn();
+    }, finalizeMs);
+  }
+
+  function completeTurn(): void {
+    clearTimeout(fallback);
+    const text = said;
+    stopped = false;
+    said = "";
+    if (text === "") return;
+    void rtvi.userTranscription({ text, final: true });
+    void answer(text);
+  }
 
   socket.on("message", (message) => {
     if (message.type !== "Results") return;
     const text = `${said} ${message.channel.alternatives[0]?.transcript ?? ""}`.trim();
     if (message.is_final) said = text;
-    const isComplete = message.is_final === true && stopped;
-    if (text !== "") void rtvi.userTranscription({ text, final: isComplete });
-    if (!isComplete) return;
-    stopped = false;
-    said = "";
-    if (text !== "") void answer(text);
+    if (stopped && message.is_final && message.from_finalize) return completeTurn();
+    if (text !== "") void rtvi.userTranscription({ text, final: false });
+    if (stopped && message.is_final) waitForFinalize();
   });
   socket.on("error", (err) => logger.warn({ err }, "error of Deepgram"));
   socket.on("close", () => end.resolve("dropped"));
+  const keepAlive = setInterval(() => {
+    if (socket.readyState === 1) socket.sendKeepAlive({ type: "KeepAlive" });
+  }, keepAliveMs);
 
   void transport.closed.then(() => end.resolve("left"));
   void failed.then(end.resolve);
@@ -190,10 +213,12 @@ async function transcribe(options: ConversationOptions, { answer }: Answers, fai
       if (change === "started") {
         transport.interrupt();
         stopped = false;
+        clearTimeout(fallback);
         void rtvi.userStartedSpeaking();
       } else if (change === "stopped") {
         stopped = true;
         socket.sendFinalize({ type: "Finalize" });
+        waitForFinalize();
         void rtvi.userStoppedSpeaking();
       }
     }
@@ -205,6 +230,8 @@ async function transcribe(options: ConversationOptions, { answer }: Answers, fai
     end.resolve("dropped");
   });
   const how = await end.promise;
+  clearInterval(keepAlive);
+  clearTimeout(fallback);
   socket.close();
   detector.close();
   return how;
