@@ -28,6 +28,7 @@ afterAll(async () => {
 });
 beforeEach(() => {
   openai.unavailable = false;
+  openai.unresponsive = false;
   replies = [say(500, 400, "Hello.")];
 });
 afterEach(() => call.hangUp());
@@ -121,6 +122,28 @@ test("apologizes and hangs up when the connection drops twice", async () => {
   expect(call.received("error")).toMatchObject([{ error: expect.stringContaining("OpenAI") }]);
 });
 
+test("connects again when OpenAI does not answer for 10 s", async () => {
+  openai.unresponsive = true;
+  call = await callOpenAI();
+  await expect.poll(() => warnings().join(), { timeout: 15_000 }).toContain("Opening handshake has timed out");
+  openai.unresponsive = false;
+  await heard(500);
+});
+
+test("ends the call when the apology gets no audio", async () => {
+  await loseConnections();
+  expect(await call.ended).toBe("bot-finished");
+  expect(shownTexts().join()).toContain("Sorry");
+});
+
+test("ends at once when the caller hangs up during the apology", async () => {
+  await loseConnections();
+  await expect.poll(() => call.received("error")).toHaveLength(1);
+  const hungUpAt = performance.now();
+  expect(await call.hangUp()).toBe("caller-left");
+  expect(performance.now() - hungUpAt).toBeLessThan(2_000);
+});
+
 test("shows the apology when it cannot be spoken either", async () => {
   openai.unavailable = true;
   call = await callOpenAI();
@@ -151,6 +174,17 @@ test("without a key, the caller's application shows which one is missing", async
 
 function callOpenAI(): Promise<BotCall> {
   return callBot(bot, { transport: "webrtc", cliArgs: { apiKey: openai.env.OPENAI_API_KEY } });
+}
+
+/** Calls the bot, and drops its connections. OpenAI does not answer its request for the apology. */
+async function loseConnections(): Promise<void> {
+  const before = openai.sessions.length;
+  call = await callOpenAI();
+  for (const count of [1, 2]) {
+    await expect.poll(() => openai.sessions).toHaveLength(before + count);
+    openai.unresponsive = count === 2;
+    lastSession().drop();
+  }
 }
 
 function say(hz: number, durationMs: number, transcript: string): OpenAIReply {

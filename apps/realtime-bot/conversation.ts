@@ -21,6 +21,10 @@ export interface ConversationOptions {
 const apology = "Sorry, I have lost my connection. Please call again.";
 /** A connection that lasted this long has worked, so another one may follow. OpenAI itself ends connections after an hour. */
 const workingMs = 60_000;
+/** How long OpenAI may take to accept a connection. */
+const connectTimeoutMs = 10_000;
+/** How long OpenAI may take to begin the audio of the apology. */
+const apologyTimeoutMs = 5_000;
 
 /**
  * Connects a caller to OpenAI Realtime until the caller leaves. If the connection drops, connects once more and continues the
@@ -40,7 +44,8 @@ export async function converse(options: ConversationOptions): Promise<void> {
   speech.text(apology);
   try {
     const request = { model: "gpt-4o-mini-tts", voice: "marin", input: apology, response_format: "pcm" } as const;
-    const { body } = await client.audio.speech.create(request);
+    const limits = { signal: speech.signal, timeout: apologyTimeoutMs, maxRetries: 0 };
+    const { body } = await client.audio.speech.create(request, limits);
     for await (const pcm of body ?? []) await speech.write(pcm, sampleRate);
   } catch (err) {
     logger.warn({ err }, "the apology has no audio");
@@ -51,7 +56,10 @@ export async function converse(options: ConversationOptions): Promise<void> {
 /** One connection. Resolves when it ends, with whether the caller has left. */
 async function connect(options: ConversationOptions, history: ConversationItem[]): Promise<boolean> {
   const { client, session, functions, transport, rtvi, logger } = options;
-  const openai = new OpenAIRealtimeWS({ model: session.model ?? "gpt-realtime" }, client);
+  const openai = new OpenAIRealtimeWS(
+    { model: session.model ?? "gpt-realtime", options: { handshakeTimeout: connectTimeoutMs } },
+    client,
+  );
   const microphone = transport.listen();
   /** The speech of each response that is not complete. An interrupted speech drops the audio that arrives late. */
   const speeches = new Map<string, Speech>();
