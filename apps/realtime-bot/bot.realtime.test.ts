@@ -97,6 +97,28 @@ test("answers typed text, and stops when the application asks for it", async () 
   expect(lastSession().errors).toEqual([]);
 });
 
+test("answers a text that follows another one before OpenAI responds", async () => {
+  replies.push(say(1_100, 20_000, "I heard one."), say(700, 400, "I heard two."));
+  call = await callOpenAI();
+  await expect.poll(() => shownTexts()).toEqual(["Hello."]);
+  call.send("send-text", { content: "One." });
+  call.send("send-text", { content: "Two." });
+  await heard(700);
+  expect(heardMs(1_100)).toBe(0);
+  expect(lastSession().conversation.map(({ text }) => text)).toEqual(["Hello.", "One.", "Two.", "I heard two."]);
+  expect(lastSession().errors).toEqual([]);
+});
+
+test("responds later when OpenAI rejects a response because another one is active", async () => {
+  replies = [say(500, 5_000, "A long story.")];
+  call = await callOpenAI();
+  await heard(500);
+  lastSession().send({ type: "error", error: { code: "conversation_already_has_active_response" } });
+  const requests = () => lastSession().received.filter(({ type }) => type === "response.create");
+  await expect.poll(requests).toHaveLength(2);
+  expect(lastSession().errors).toEqual([]);
+});
+
 test("connects again when the connection drops, and continues the conversation", async () => {
   replies = [say(500, 20_000, "Once upon a time, there was a bot. ".repeat(10)), say(700, 400, "Where were we?")];
   call = await callOpenAI();

@@ -63,12 +63,17 @@ async function connect(options: ConversationOptions, history: ConversationItem[]
   const microphone = transport.listen();
   /** The speech of each response that is not complete. An interrupted speech drops the audio that arrives late. */
   const speeches = new Map<string, Speech>();
-  /** Whether the model must respond when the current response is complete. */
+  /** Whether the bot has requested a response that has not begun. */
+  let requested = false;
+  /** Whether the model must respond again when the current response is complete. */
   let responds = false;
 
+  /** Asks for a response. OpenAI rejects a second one at the same time. */
   function respond(): void {
-    responds = speeches.size > 0;
-    if (!responds) openai.send({ type: "response.create" });
+    responds = requested || speeches.size > 0;
+    if (responds) return;
+    requested = true;
+    openai.send({ type: "response.create" });
   }
 
   function interrupt(): void {
@@ -107,7 +112,11 @@ async function connect(options: ConversationOptions, history: ConversationItem[]
       openai.send({ type: "input_audio_buffer.append", audio: pcm.toString("base64") });
     }
   });
-  openai.on("error", (err) => logger.warn({ err }, "error of OpenAI"));
+  openai.on("error", (err) => {
+    logger.warn({ err }, "error of OpenAI");
+    requested = false;
+    if (err.error?.code === "conversation_already_has_active_response") responds = true;
+  });
 
   // The caller speaks.
   openai.on("input_audio_buffer.speech_started", () => {
@@ -121,7 +130,11 @@ async function connect(options: ConversationOptions, history: ConversationItem[]
   });
 
   // The bot speaks.
-  openai.on("response.created", ({ response: { id = "" } }) => void speeches.set(id, transport.speak()));
+  openai.on("response.created", ({ response: { id = "" } }) => {
+    requested = false;
+    speeches.set(id, transport.speak());
+    if (responds) interrupt(); // the caller has said more since
+  });
   openai.on("response.output_item.added", ({ response_id, item }) => {
     if (item.type === "message") void speeches.get(response_id)?.done.then((end) => report(item.id ?? "", end));
   });
