@@ -1,4 +1,13 @@
-import { type BotCall, callBot, silence, syllables, tone, toneMs } from "@pipecat-ts/runner-testing";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type BotCall,
+  type BotCallOptions,
+  callBot,
+  silence,
+  syllables,
+  tone,
+  toneMs,
+} from "@pipecat-ts/runner-testing";
 import { type FakeDeepgram, startFakeDeepgram } from "@pipecat-ts/runner-testing/deepgram";
 import { type FakeElevenLabs, startFakeElevenLabs } from "@pipecat-ts/runner-testing/elevenlabs";
 import { type ChatReply, type FakeChat, startFakeChat } from "@pipecat-ts/runner-testing/openai-chat";
@@ -20,13 +29,15 @@ let replies: ChatReply[];
 const greetingHz = 500;
 const answerHz = 700;
 const apologyHz = 900;
+/** After how long without audio or `KeepAlive` Deepgram closes the connection. In reality 10 s. */
+const idleMs = 6_000;
 
 beforeAll(async () => {
   await startVoiceWorker();
 }, 60_000);
 beforeEach(async () => {
   replies = [];
-  deepgram = await startFakeDeepgram({ transcribe: (index) => `sentence ${index}` });
+  deepgram = await startFakeDeepgram({ idleMs, transcribe: (index) => `sentence ${index}` });
   chat = await startFakeChat({ reply: () => replies.shift() ?? { text: "I have nothing to say." } });
   elevenlabs = await startFakeElevenLabs({
     synthesize(text) {
@@ -93,6 +104,26 @@ test("calls a function, and continues with its result", async () => {
   expect(roles.slice(roles.indexOf("tool") - 1)).toEqual(["assistant", "tool", "assistant", "user"]);
 });
 
+test("answers when Deepgram leaves Finalize unanswered", async () => {
+  deepgram.ignoresFinalize = true;
+  replies = [{ text: "One." }, { text: "Two." }];
+  call = await callServices();
+  await call.say(speech(800));
+  await expect.poll(() => shownTexts().at(-1)).toBe("One.");
+  await call.say(speech(800));
+  await expect.poll(() => shownTexts().at(-1)).toBe("Two.");
+  expect(chat.requests.map((messages) => messages.at(-1)?.content)).toEqual(["sentence 0", "sentence 1"]);
+});
+
+test("stays connected to Deepgram while the caller sends no audio", async () => {
+  call = await callServices({}, { sendsSilence: false });
+  await sleep(idleMs + 1_500);
+  await call.say(speech(800));
+  await call.say(silence({ durationMs: 800 }));
+  await heard(answerHz);
+  expect(deepgram.sessions).toHaveLength(1);
+});
+
 test("connects again when the transcription drops", async () => {
   call = await callServices();
   await expect.poll(() => deepgram.sessions).toHaveLength(1);
@@ -122,12 +153,27 @@ test("apologizes and hangs up when the model does not answer", async () => {
   expect(warnings().join()).toContain("Incorrect API key");
 });
 
-test("shows the apology when the speech service fails", async () => {
-  elevenlabs.unavailable = true;
-  call = await callServices();
+test("nothing interrupts the apology", async () => {
+  call = await callServices({ openaiKey: "wrong" });
+  call.send("send-text", { content: "Hello?" });
+  await heard(apologyHz);
+  call.send("send-text", { content: "Hello?" });
+  call.send("client-message", { t: "interrupt" });
+  await call.say(speech(800));
   expect(await call.ended).toBe("bot-finished");
-  expect(shownTexts().join()).toContain("Sorry");
+  const [apology = ""] = elevenlabs.spoken.slice(-1);
+  expect(heardMs(apologyHz)).toBeGreaterThan(60 * apology.length - 200);
 });
+
+test.each(["unavailable", "unresponsive"] as const)(
+  "shows the apology when the speech service is %s",
+  async (state) => {
+    elevenlabs[state] = true;
+    call = await callServices();
+    expect(await call.ended).toBe("bot-finished");
+    expect(shownTexts().join()).toContain("Sorry");
+  },
+);
 
 test.each(["deepgramKey", "openaiKey", "elevenlabsKey"])(
   "without %s, the caller's application shows what is missing",
@@ -140,14 +186,17 @@ test.each(["deepgramKey", "openaiKey", "elevenlabsKey"])(
   },
 );
 
-function callServices(changes: Readonly<Record<string, string | undefined>> = {}): Promise<BotCall> {
+function callServices(
+  changes: Readonly<Record<string, string | undefined>> = {},
+  options: BotCallOptions = {},
+): Promise<BotCall> {
   const cliArgs = {
     deepgramKey: deepgram.env.DEEPGRAM_API_KEY,
     openaiKey: chat.env.OPENAI_API_KEY,
     elevenlabsKey: elevenlabs.env.ELEVENLABS_API_KEY,
     ...changes,
   };
-  return callBot(bot, { transport: "webrtc", cliArgs });
+  return callBot(bot, { transport: "webrtc", cliArgs, ...options });
 }
 
 /** The caller's voice. */

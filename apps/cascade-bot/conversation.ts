@@ -30,6 +30,12 @@ const apology = "Sorry, something went wrong on my side. Please call again.";
 const maxSteps = 5;
 /** A transcription that lasted this long has worked, so another one may follow. */
 const workingMs = 60_000;
+/** Deepgram closes a connection that gets neither audio nor `KeepAlive` for 10 s. */
+const keepAliveMs = 4_000;
+/** How long a turn waits for the result of `Finalize`. Deepgram does not always send one. */
+const finalizeMs = 600;
+/** How long ElevenLabs may take to begin an answer. */
+const speechTimeoutSeconds = 5;
 
 /**
  * Talks with a caller: Deepgram transcribes, a language model answers, ElevenLabs speaks, and a local voice detector decides whose turn
@@ -43,19 +49,23 @@ export async function converse(options: ConversationOptions): Promise<void> {
     logger.warn({ err }, "service failed");
     failed.resolve("failed");
   });
-  rtvi.on("sendText", ({ content }) => void answers.answer(content));
-  rtvi.on("clientMessage", ({ type }) => {
-    if (type === "interrupt") transport.interrupt();
-  });
+  const removeListeners = [
+    rtvi.on("sendText", ({ content }) => void answers.answer(content)),
+    rtvi.on("clientMessage", ({ type }) => {
+      if (type === "interrupt") transport.interrupt();
+    }),
+  ];
   void answers.say(settings.greeting);
   for (let failures = 0; failures < 2; ) {
     const startedAt = performance.now();
-    const end = await Promise.race([transcribe(options, answers), failed.promise]);
+    const end = await transcribe(options, answers, failed.promise);
     if (end === "left") return;
     if (end === "failed") break;
     failures = performance.now() - startedAt > workingMs ? 1 : failures + 1;
     logger.warn({ failures }, "connection to Deepgram lost");
   }
+  // Nothing may interrupt the apology.
+  for (const remove of removeListeners) remove();
   void rtvi.error("A service of the bot has failed. The runner's log has the reason.");
   transport.interrupt();
   await answers.say(apology);
@@ -78,7 +88,10 @@ function createAnswers(options: ConversationOptions, fail: (err: unknown) => voi
     speech.text(sentence, { atMs: speech.writtenMs });
     const { id, model } = settings.voice;
     const request = { text: sentence, modelId: model, outputFormat: "pcm_24000" } as const;
-    const audio = await elevenlabs.textToSpeech.stream(id, request, { abortSignal: speech.signal });
+    const audio = await elevenlabs.textToSpeech.stream(id, request, {
+      abortSignal: speech.signal,
+      timeoutInSeconds: speechTimeoutSeconds,
+    });
     for await (const pcm of audio) await speech.write(pcm, voiceRate);
   }
 
@@ -137,10 +150,10 @@ function createAnswers(options: ConversationOptions, fail: (err: unknown) => voi
   };
 }
 
-/** Listens to the caller, with one connection to Deepgram. */
-async function transcribe(options: ConversationOptions, { answer }: Answers): Promise<"left" | "dropped"> {
+/** Listens to the caller with one connection to Deepgram, until it drops, the caller leaves, or a service has `failed`. */
+async function transcribe(options: ConversationOptions, { answer }: Answers, failed: Promise<"failed">) {
   const { deepgram, settings, transport, rtvi, logger } = options;
-  const end = Promise.withResolvers<"left" | "dropped">();
+  const end = Promise.withResolvers<"left" | "dropped" | "failed">();
   const detector = await createVoiceDetector();
   const socket = await deepgram.listen.v1.connect({
     ...settings.transcription,
@@ -151,24 +164,44 @@ async function transcribe(options: ConversationOptions, { answer }: Answers): Pr
   });
   /** What the caller has said in this turn. */
   let said = "";
-  /** Whether the turn is over, so that the next final result completes it. */
+  /** Whether the caller has stopped speaking, so that the result of `Finalize` completes the turn. */
   let stopped = false;
+  /** Completes the turn without a result of `Finalize`. */
+  let fallback: NodeJS.Timeout | undefined;
+
+  function waitForFinalize(): void {
+    clearTimeout(fallback);
+    fallback = setTimeout(() => {
+      if (said !== "") completeTurn();
+    }, finalizeMs);
+  }
+
+  function completeTurn(): void {
+    clearTimeout(fallback);
+    const text = said;
+    stopped = false;
+    said = "";
+    if (text === "") return;
+    void rtvi.userTranscription({ text, final: true });
+    void answer(text);
+  }
 
   socket.on("message", (message) => {
     if (message.type !== "Results") return;
     const text = `${said} ${message.channel.alternatives[0]?.transcript ?? ""}`.trim();
     if (message.is_final) said = text;
-    const isComplete = message.is_final === true && stopped;
-    if (text !== "") void rtvi.userTranscription({ text, final: isComplete });
-    if (!isComplete) return;
-    stopped = false;
-    said = "";
-    if (text !== "") void answer(text);
+    if (stopped && message.is_final && message.from_finalize) return completeTurn();
+    if (text !== "") void rtvi.userTranscription({ text, final: false });
+    if (stopped && message.is_final) waitForFinalize();
   });
   socket.on("error", (err) => logger.warn({ err }, "error of Deepgram"));
   socket.on("close", () => end.resolve("dropped"));
+  const keepAlive = setInterval(() => {
+    if (socket.readyState === 1) socket.sendKeepAlive({ type: "KeepAlive" });
+  }, keepAliveMs);
 
   void transport.closed.then(() => end.resolve("left"));
+  void failed.then(end.resolve);
 
   async function listen(): Promise<void> {
     const microphone = transport.listen();
@@ -180,10 +213,12 @@ async function transcribe(options: ConversationOptions, { answer }: Answers): Pr
       if (change === "started") {
         transport.interrupt();
         stopped = false;
+        clearTimeout(fallback);
         void rtvi.userStartedSpeaking();
       } else if (change === "stopped") {
         stopped = true;
         socket.sendFinalize({ type: "Finalize" });
+        waitForFinalize();
         void rtvi.userStoppedSpeaking();
       }
     }
@@ -195,6 +230,8 @@ async function transcribe(options: ConversationOptions, { answer }: Answers): Pr
     end.resolve("dropped");
   });
   const how = await end.promise;
+  clearInterval(keepAlive);
+  clearTimeout(fallback);
   socket.close();
   detector.close();
   return how;

@@ -22,8 +22,16 @@ test("when the thread ends, its calls learn it, and the next call gets another o
   const pushed = detector.push(new Int16Array(512 * 1_000));
   await (await startVoiceWorker()).terminate();
   await expect(pushed).rejects.toThrow("The thread of the voice detector has ended.");
+  await expect(detector.push(new Int16Array(512))).rejects.toThrow("The thread of the voice detector has ended.");
   const next = await createVoiceDetector();
   expect(await changes(next, syllables(200, { durationMs: 500 }).samples)).toEqual(["started"]);
+});
+
+test("a detector that is closed settles its pending push", async () => {
+  const detector = await createVoiceDetector();
+  const pushed = detector.push(syllables(200, { durationMs: 1_000 }).samples);
+  detector.close();
+  expect(await pushed).toBeUndefined();
 });
 
 async function changes(detector: VoiceDetector, ...parts: readonly Int16Array[]): Promise<readonly string[]> {

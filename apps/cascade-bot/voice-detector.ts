@@ -9,6 +9,7 @@ export const sampleRate = 16_000;
 export interface VoiceDetector {
   /** Adds audio, and resolves with what changed. Rejects when the thread has ended. Await it before the next call. */
   push(samples: Int16Array): Promise<VoiceChange | undefined>;
+  /** Ends the detector. A pending `push` resolves with no change. */
   close(): void;
 }
 
@@ -37,23 +38,29 @@ export async function createVoiceDetector(): Promise<VoiceDetector> {
   const worker = await startVoiceWorker();
   const call = ++calls;
   let waiting: PromiseWithResolvers<VoiceChange | undefined> | undefined;
+  let hasEnded = false;
   const receive = (reply: VoiceReply) => {
     if (reply.call === call) waiting?.resolve(reply.change);
   };
-  const fail = () => waiting?.reject(new Error("The thread of the voice detector has ended."));
+  const fail = () => {
+    hasEnded = true;
+    waiting?.reject(new Error("The thread of the voice detector has ended."));
+  };
   worker.on("message", receive);
   worker.on("exit", fail);
 
   return {
     push(samples) {
       waiting = Promise.withResolvers();
-      worker.postMessage({ call, samples } satisfies VoiceRequest);
+      if (hasEnded) fail();
+      else worker.postMessage({ call, samples } satisfies VoiceRequest);
       return waiting.promise;
     },
     close() {
       worker.off("message", receive);
       worker.off("exit", fail);
       worker.postMessage({ call } satisfies VoiceRequest);
+      waiting?.resolve(undefined);
     },
   };
 }

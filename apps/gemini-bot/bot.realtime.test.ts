@@ -98,6 +98,37 @@ test("apologizes and hangs up when the connection drops twice", async () => {
   expect(call.received("error")).toMatchObject([{ error: expect.stringContaining("Gemini") }]);
 });
 
+test("connects again when Gemini does not answer for 10 s, and closes the late session", async () => {
+  await callGemini({ unresponsive: true });
+  await expect.poll(() => warnings().join(), { timeout: 15_000 }).toContain("Gemini did not answer");
+  gemini.unresponsive = false;
+  await heard(500);
+  await expect.poll(() => gemini.sessions.map(({ isOpen }) => isOpen).sort()).toEqual([false, true]);
+});
+
+test("ends at once when the caller hangs up while the bot connects", async () => {
+  await callGemini({ unresponsive: true });
+  const hungUpAt = performance.now();
+  expect(await call.hangUp()).toBe("caller-left");
+  expect(performance.now() - hungUpAt).toBeLessThan(2_000);
+  gemini.unresponsive = false;
+  await expect.poll(() => gemini.sessions.map(({ isOpen }) => isOpen)).toEqual([false]);
+});
+
+test("ends the call when the apology gets no audio", async () => {
+  await loseConnections();
+  expect(await call.ended).toBe("bot-finished");
+  expect(shownTexts().join()).toContain("Sorry");
+});
+
+test("ends at once when the caller hangs up during the apology", async () => {
+  await loseConnections();
+  await expect.poll(() => call.received("error")).toHaveLength(1);
+  const hungUpAt = performance.now();
+  expect(await call.hangUp()).toBe("caller-left");
+  expect(performance.now() - hungUpAt).toBeLessThan(2_000);
+});
+
 test("shows the apology when it cannot be spoken either", async () => {
   await callGemini({ unavailable: true });
   expect(await call.ended).toBe("bot-finished");
@@ -119,12 +150,14 @@ test("without a key, the caller's application shows which one is missing", async
 interface CallOptions {
   readonly completesInterrupted?: boolean;
   readonly unavailable?: boolean;
+  readonly unresponsive?: boolean;
   readonly apiKey?: string | undefined;
 }
 
 async function callGemini({
   completesInterrupted = true,
   unavailable = false,
+  unresponsive = false,
   ...given
 }: CallOptions = {}): Promise<void> {
   gemini = await startFakeGemini({
@@ -133,10 +166,20 @@ async function callGemini({
     transcribe: (index) => `sentence ${index}`,
     synthesize: () => tone(900, { durationMs: 400, sampleRate }),
   });
-  gemini.unavailable = unavailable;
+  Object.assign(gemini, { unavailable, unresponsive });
   vi.stubEnv("GOOGLE_GEMINI_BASE_URL", gemini.env.GOOGLE_GEMINI_BASE_URL);
   const cliArgs = { apiKey: gemini.env.GEMINI_API_KEY, ...given };
   call = await callBot(bot, { transport: "webrtc", cliArgs });
+}
+
+/** Calls the bot, and drops its connections. Gemini does not answer its request for the apology. */
+async function loseConnections(): Promise<void> {
+  await callGemini();
+  for (const count of [1, 2]) {
+    await expect.poll(() => gemini.sessions[count - 1]?.setup).toHaveProperty("model");
+    gemini.unresponsive = count === 2;
+    lastSession().drop();
+  }
 }
 
 function say(hz: number, durationMs: number, transcript: string): GeminiReply {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type FunctionCall,
   type GoogleGenAI,
@@ -5,7 +6,6 @@ import {
   type LiveServerContent,
   type LiveServerMessage,
   Modality,
-  type Session,
 } from "@google/genai";
 import type { Logger, RTVI, Speech, Transport } from "pipecat-runner";
 
@@ -30,6 +30,10 @@ const greeting = "The caller is here. Greet them.";
 const apology = "Sorry, I have lost my connection. Please call again.";
 /** A connection that lasted this long has worked, so another one may follow. Gemini itself ends connections after some minutes. */
 const workingMs = 60_000;
+/** How long Gemini may take to accept a connection. */
+const connectTimeoutMs = 10_000;
+/** How long Gemini may take to speak the apology. */
+const apologyTimeoutMs = 5_000;
 /** Audio of an interrupted turn that arrives later than this belongs to the next turn, even if the end of the turn is missing. */
 const lateMs = 500;
 
@@ -52,7 +56,11 @@ export async function converse(options: ConversationOptions): Promise<void> {
     const { data } = await client.models.generateContent({
       model: "gemini-3.8-flash-tts",
       contents: apology,
-      config: { responseModalities: [Modality.AUDIO] },
+      config: {
+        responseModalities: [Modality.AUDIO],
+        abortSignal: speech.signal,
+        httpOptions: { timeout: apologyTimeoutMs },
+      },
     });
     await speech.write(Buffer.from(data ?? "", "base64"), outputRate);
   } catch (err) {
@@ -126,31 +134,40 @@ async function connect(options: ConversationOptions, resumption: { handle?: stri
     if (serverContent) hear(serverContent);
     if (!toolCall) return;
     const functionResponses = await Promise.all((toolCall.functionCalls ?? []).map(callFunction));
-    session.sendToolResponse({ functionResponses });
+    (await connecting).sendToolResponse({ functionResponses });
   }
 
   const resumes = resumption.handle !== undefined;
-  let session: Session;
-  try {
-    session = await client.live.connect({
-      model,
-      config: {
-        ...config,
-        inputAudioTranscription: {},
-        outputAudioTranscription: {},
-        sessionResumption: { ...resumption },
+  const connecting = client.live.connect({
+    model,
+    config: {
+      ...config,
+      inputAudioTranscription: {},
+      outputAudioTranscription: {},
+      sessionResumption: { ...resumption },
+    },
+    callbacks: {
+      onmessage: (message) => void receive(message),
+      onclose({ code, reason }) {
+        if (left === undefined) logger.warn({ code, reason }, "connection to Gemini lost");
+        closed.resolve(false);
       },
-      callbacks: {
-        onmessage: (message) => void receive(message),
-        onclose({ code, reason }) {
-          if (left === undefined) logger.warn({ code, reason }, "connection to Gemini lost");
-          closed.resolve(false);
-        },
-      },
-    });
-  } catch (err) {
-    logger.warn({ err }, "not connected to Gemini");
-    return false;
+    },
+  });
+  const session = await Promise.race([
+    connecting.catch((err: unknown) => {
+      logger.warn({ err }, "not connected to Gemini");
+      return "failed" as const;
+    }),
+    sleep(connectTimeoutMs, "timeout" as const, { ref: false }),
+    transport.closed.then(() => "left" as const),
+  ]);
+  if (typeof session === "string") {
+    if (session === "timeout") logger.warn({ connectTimeoutMs }, "Gemini did not answer");
+    left = session === "left";
+    // A session that arrives late is closed.
+    void connecting.then((late) => late.close()).catch(() => undefined);
+    return left;
   }
   if (!resumes) session.sendRealtimeInput({ text: greeting });
 

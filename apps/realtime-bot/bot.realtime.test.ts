@@ -28,6 +28,7 @@ afterAll(async () => {
 });
 beforeEach(() => {
   openai.unavailable = false;
+  openai.unresponsive = false;
   replies = [say(500, 400, "Hello.")];
 });
 afterEach(() => call.hangUp());
@@ -96,6 +97,28 @@ test("answers typed text, and stops when the application asks for it", async () 
   expect(lastSession().errors).toEqual([]);
 });
 
+test("answers a text that follows another one before OpenAI responds", async () => {
+  replies.push(say(1_100, 20_000, "I heard one."), say(700, 400, "I heard two."));
+  call = await callOpenAI();
+  await expect.poll(() => shownTexts()).toEqual(["Hello."]);
+  call.send("send-text", { content: "One." });
+  call.send("send-text", { content: "Two." });
+  await heard(700);
+  expect(heardMs(1_100)).toBe(0);
+  expect(lastSession().conversation.map(({ text }) => text)).toEqual(["Hello.", "One.", "Two.", "I heard two."]);
+  expect(lastSession().errors).toEqual([]);
+});
+
+test("responds later when OpenAI rejects a response because another one is active", async () => {
+  replies = [say(500, 5_000, "A long story.")];
+  call = await callOpenAI();
+  await heard(500);
+  lastSession().send({ type: "error", error: { code: "conversation_already_has_active_response" } });
+  const requests = () => lastSession().received.filter(({ type }) => type === "response.create");
+  await expect.poll(requests).toHaveLength(2);
+  expect(lastSession().errors).toEqual([]);
+});
+
 test("connects again when the connection drops, and continues the conversation", async () => {
   replies = [say(500, 20_000, "Once upon a time, there was a bot. ".repeat(10)), say(700, 400, "Where were we?")];
   call = await callOpenAI();
@@ -119,6 +142,28 @@ test("apologizes and hangs up when the connection drops twice", async () => {
   expect(openai.spoken.at(-1)).toMatch(/^Sorry/);
   await expect.poll(() => heardMs(900)).toBeGreaterThan(350);
   expect(call.received("error")).toMatchObject([{ error: expect.stringContaining("OpenAI") }]);
+});
+
+test("connects again when OpenAI does not answer for 10 s", async () => {
+  openai.unresponsive = true;
+  call = await callOpenAI();
+  await expect.poll(() => warnings().join(), { timeout: 15_000 }).toContain("Opening handshake has timed out");
+  openai.unresponsive = false;
+  await heard(500);
+});
+
+test("ends the call when the apology gets no audio", async () => {
+  await loseConnections();
+  expect(await call.ended).toBe("bot-finished");
+  expect(shownTexts().join()).toContain("Sorry");
+});
+
+test("ends at once when the caller hangs up during the apology", async () => {
+  await loseConnections();
+  await expect.poll(() => call.received("error")).toHaveLength(1);
+  const hungUpAt = performance.now();
+  expect(await call.hangUp()).toBe("caller-left");
+  expect(performance.now() - hungUpAt).toBeLessThan(2_000);
 });
 
 test("shows the apology when it cannot be spoken either", async () => {
@@ -151,6 +196,17 @@ test("without a key, the caller's application shows which one is missing", async
 
 function callOpenAI(): Promise<BotCall> {
   return callBot(bot, { transport: "webrtc", cliArgs: { apiKey: openai.env.OPENAI_API_KEY } });
+}
+
+/** Calls the bot, and drops its connections. OpenAI does not answer its request for the apology. */
+async function loseConnections(): Promise<void> {
+  const before = openai.sessions.length;
+  call = await callOpenAI();
+  for (const count of [1, 2]) {
+    await expect.poll(() => openai.sessions).toHaveLength(before + count);
+    openai.unresponsive = count === 2;
+    lastSession().drop();
+  }
 }
 
 function say(hz: number, durationMs: number, transcript: string): OpenAIReply {

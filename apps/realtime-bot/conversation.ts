@@ -21,6 +21,10 @@ export interface ConversationOptions {
 const apology = "Sorry, I have lost my connection. Please call again.";
 /** A connection that lasted this long has worked, so another one may follow. OpenAI itself ends connections after an hour. */
 const workingMs = 60_000;
+/** How long OpenAI may take to accept a connection. */
+const connectTimeoutMs = 10_000;
+/** How long OpenAI may take to begin the audio of the apology. */
+const apologyTimeoutMs = 5_000;
 
 /**
  * Connects a caller to OpenAI Realtime until the caller leaves. If the connection drops, connects once more and continues the
@@ -40,7 +44,8 @@ export async function converse(options: ConversationOptions): Promise<void> {
   speech.text(apology);
   try {
     const request = { model: "gpt-4o-mini-tts", voice: "marin", input: apology, response_format: "pcm" } as const;
-    const { body } = await client.audio.speech.create(request);
+    const limits = { signal: speech.signal, timeout: apologyTimeoutMs, maxRetries: 0 };
+    const { body } = await client.audio.speech.create(request, limits);
     for await (const pcm of body ?? []) await speech.write(pcm, sampleRate);
   } catch (err) {
     logger.warn({ err }, "the apology has no audio");
@@ -51,16 +56,24 @@ export async function converse(options: ConversationOptions): Promise<void> {
 /** One connection. Resolves when it ends, with whether the caller has left. */
 async function connect(options: ConversationOptions, history: ConversationItem[]): Promise<boolean> {
   const { client, session, functions, transport, rtvi, logger } = options;
-  const openai = new OpenAIRealtimeWS({ model: session.model ?? "gpt-realtime" }, client);
+  const openai = new OpenAIRealtimeWS(
+    { model: session.model ?? "gpt-realtime", options: { handshakeTimeout: connectTimeoutMs } },
+    client,
+  );
   const microphone = transport.listen();
   /** The speech of each response that is not complete. An interrupted speech drops the audio that arrives late. */
   const speeches = new Map<string, Speech>();
-  /** Whether the model must respond when the current response is complete. */
+  /** Whether the bot has requested a response that has not begun. */
+  let requested = false;
+  /** Whether the model must respond again when the current response is complete. */
   let responds = false;
 
+  /** Asks for a response. OpenAI rejects a second one at the same time. */
   function respond(): void {
-    responds = speeches.size > 0;
-    if (!responds) openai.send({ type: "response.create" });
+    responds = requested || speeches.size > 0;
+    if (responds) return;
+    requested = true;
+    openai.send({ type: "response.create" });
   }
 
   function interrupt(): void {
@@ -99,7 +112,11 @@ async function connect(options: ConversationOptions, history: ConversationItem[]
       openai.send({ type: "input_audio_buffer.append", audio: pcm.toString("base64") });
     }
   });
-  openai.on("error", (err) => logger.warn({ err }, "error of OpenAI"));
+  openai.on("error", (err) => {
+    logger.warn({ err }, "error of OpenAI");
+    requested = false;
+    if (err.error?.code === "conversation_already_has_active_response") responds = true;
+  });
 
   // The caller speaks.
   openai.on("input_audio_buffer.speech_started", () => {
@@ -113,7 +130,11 @@ async function connect(options: ConversationOptions, history: ConversationItem[]
   });
 
   // The bot speaks.
-  openai.on("response.created", ({ response: { id = "" } }) => void speeches.set(id, transport.speak()));
+  openai.on("response.created", ({ response: { id = "" } }) => {
+    requested = false;
+    speeches.set(id, transport.speak());
+    if (responds) interrupt(); // the caller has said more since
+  });
   openai.on("response.output_item.added", ({ response_id, item }) => {
     if (item.type === "message") void speeches.get(response_id)?.done.then((end) => report(item.id ?? "", end));
   });

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { excerpt, join, measurePitch, tone } from "@pipecat-ts/audio";
 import { createTransport, type SessionArguments } from "@pipecat-ts/runner-core";
 import { expect, test, vi } from "vitest";
@@ -34,6 +35,22 @@ test("the runner answers the caller's application", async () => {
   });
   await expect.poll(() => call.received("bot-ready")).toHaveLength(1);
   await call.hangUp();
+});
+
+test("a caller who sends no silence sends audio only while speaking", async () => {
+  let frames = 0;
+  const call = await callBot(
+    async (args) => {
+      const transport = await createTransport(args, { webrtc: audio });
+      for await (const _frame of transport.input) frames++;
+    },
+    { sendsSilence: false },
+  );
+  await sleep(300);
+  expect(frames).toBe(0);
+  await call.say(tone(440, { durationMs: 300 }));
+  expect(await call.hangUp()).toBe("caller-left");
+  expect(frames).toBe(15);
 });
 
 test("the body and the flags reach the bot, and its end ends the call", async () => {

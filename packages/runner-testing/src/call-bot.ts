@@ -34,6 +34,8 @@ export interface BotCallOptions {
   readonly cliArgs?: Readonly<Record<string, unknown>>;
   /** Whether the caller's application speaks RTVI, and says so when the call begins. Default true. */
   readonly rtvi?: boolean;
+  /** Whether the caller's microphone sends audio while the caller is silent, as most do. A muted one may not. Default true. */
+  readonly sendsSilence?: boolean;
 }
 
 /** A call of a simulated caller. With `await using`, it ends with the test, also when the test fails. */
@@ -68,13 +70,14 @@ const unusedMs = 10_000;
 
 /**
  * Calls a bot with a simulated caller: everything is real but the wire. No port is opened and no transport package is needed.
- * The caller sends audio without a pause: speech when it `say`s something, otherwise silence, like a browser or a phone.
+ * The caller sends audio without a pause: speech when it `say`s something, otherwise silence, like a browser or a phone. With
+ * `sendsSilence: false` it sends only speech.
  *
  * Resolves when the bot has created its transport, or has ended without. Rejects when the runner does. A call that a failed test left
  * behind does not keep the process running.
  */
 export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<BotCall> {
-  const { transport = "webrtc", body, callData, cliArgs = {}, rtvi = true } = options;
+  const { transport = "webrtc", body, callData, cliArgs = {}, rtvi = true, sendsSilence = true } = options;
   const logger = createRecordingLogger();
   const playout = createPlayout();
   const messages: unknown[] = [];
@@ -115,7 +118,10 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
   const call = await Promise.race([ready.promise, released.then(() => ready.promise)]);
   const reason = released.then(() => ended.promise);
   let saidAtMs = performance.now();
-  const microphone = openMicrophone(16_000, (frame) => call.audio(frame));
+  let saying = 0;
+  const microphone = openMicrophone(16_000, (frame) => {
+    if (sendsSilence || saying > 0) call.audio(frame);
+  });
   void reason.finally(() => microphone.close());
 
   const sendMessage = (message: unknown): void => call.message(message);
@@ -131,7 +137,9 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
     hears: (expected) => alive.during(hears(expected)),
     hearsSilence: (options) => alive.during(hearsSilence(options)),
     async say(audio) {
+      saying++;
       await alive.during(microphone.say(audio));
+      saying--;
       saidAtMs = performance.now();
     },
     sendMessage,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AudioFrame, cut, encodePcm16 } from "@pipecat-ts/audio";
-import { startLocalServer } from "./local-server.ts";
+import { startLocalServer, untilResponsive } from "./local-server.ts";
 
 /** How the simulated vendor behaves. */
 export interface FakeElevenLabsOptions {
@@ -16,6 +16,8 @@ export interface FakeElevenLabs {
   readonly spoken: readonly string[];
   /** Whether requests are refused with 503. Default false. */
   unavailable: boolean;
+  /** Whether requests wait for an answer. Default false. */
+  unresponsive: boolean;
   close(): Promise<void>;
 }
 
@@ -27,13 +29,14 @@ const apiKey = "key-of-a-simulated-account";
  */
 export async function startFakeElevenLabs({ synthesize }: FakeElevenLabsOptions): Promise<FakeElevenLabs> {
   const spoken: string[] = [];
-  const state = { unavailable: false };
-  const { origin, close } = await startLocalServer(async (request, response) => {
+  const state = { unavailable: false, unresponsive: false };
+  const { origin, close: closeServer } = await startLocalServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? "", "http://localhost");
     const body = (await request.setEncoding("utf8").toArray()).join("");
     const isKnown = /^\/v1\/text-to-speech\/[\w-]+\/stream$/.test(pathname);
     const isPcm = searchParams.get("output_format") === "pcm_24000";
     const hasKey = request.headers["xi-api-key"] === apiKey;
+    await untilResponsive(state);
     const status = state.unavailable ? 503 : !isKnown ? 404 : !hasKey ? 401 : !isPcm ? 422 : 200;
     if (status !== 200)
       return void response.writeHead(status, { "content-type": "application/json" }).end('{"detail":{}}');
@@ -47,15 +50,10 @@ export async function startFakeElevenLabs({ synthesize }: FakeElevenLabsOptions)
     }
     response.end();
   });
-  return {
-    env: { ELEVENLABS_BASE_URL: origin, ELEVENLABS_API_KEY: apiKey },
-    spoken,
-    get unavailable() {
-      return state.unavailable;
-    },
-    set unavailable(value) {
-      state.unavailable = value;
-    },
-    close,
+  const env = { ELEVENLABS_BASE_URL: origin, ELEVENLABS_API_KEY: apiKey };
+  const close = (): Promise<void> => {
+    state.unresponsive = false;
+    return closeServer();
   };
+  return Object.assign(state, { env, spoken, close });
 }

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AudioFrame, cut, decodePcm16, encodePcm16, silence } from "@pipecat-ts/audio";
 import { type WebSocket, WebSocketServer } from "ws";
-import { startLocalServer } from "./local-server.ts";
+import { startLocalServer, untilResponsive } from "./local-server.ts";
 import { createSpeechDetector } from "./speech-detector.ts";
 
 /** What the simulated model does in one turn. */
@@ -44,6 +44,8 @@ export interface FakeGemini {
   readonly spoken: readonly string[];
   /** Whether new connections are refused with 503. Default false. */
   unavailable: boolean;
+  /** Whether new connections and requests wait for an answer. Default false. */
+  unresponsive: boolean;
   close(): Promise<void>;
 }
 
@@ -65,20 +67,25 @@ export async function startFakeGemini(options: FakeGeminiOptions): Promise<FakeG
   const { synthesize = () => silence({ durationMs: 300, sampleRate: outputRate }) } = options;
   const sessions: FakeLiveSession[] = [];
   const spoken: string[] = [];
-  const state = { unavailable: false };
+  const state = { unavailable: false, unresponsive: false };
 
-  const { server, origin, close } = await startLocalServer(async (request, response) => {
+  const local = await startLocalServer(async (request, response) => {
+    const body = (await request.setEncoding("utf8").toArray()).join("");
+    await untilResponsive(state);
     if (state.unavailable) return respond(response, 503, {});
     if (request.headers["x-goog-api-key"] !== apiKey) return respond(response, 400, {});
     if (!request.url?.endsWith(":generateContent")) return respond(response, 404, {});
-    const { contents } = JSON.parse((await request.setEncoding("utf8").toArray()).join(""));
+    const { contents } = JSON.parse(body);
     const text = String(contents[0].parts[0].text);
     spoken.push(text);
     const data = base64(synthesize(text));
     const parts = [{ inlineData: { mimeType: `audio/L16;codec=pcm;rate=${outputRate}`, data } }];
     respond(response, 200, { candidates: [{ content: { role: "model", parts } }] });
   });
-  const webSockets = new WebSocketServer({ server, verifyClient: () => !state.unavailable });
+  const webSockets = new WebSocketServer({
+    server: local.server,
+    verifyClient: (_info, done) => void untilResponsive(state).then(() => done(!state.unavailable, 503)),
+  });
   webSockets.on("connection", (socket, { url = "" }) => {
     socket.on("error", () => undefined); // "close" follows
     const { pathname, searchParams } = new URL(url, "ws://localhost");
@@ -87,18 +94,12 @@ export async function startFakeGemini(options: FakeGeminiOptions): Promise<FakeG
     else socket.close(1007, "API key not valid. Please pass a valid API key.");
   });
 
-  return {
-    env: { GOOGLE_GEMINI_BASE_URL: origin, GEMINI_API_KEY: apiKey },
-    sessions,
-    spoken,
-    get unavailable() {
-      return state.unavailable;
-    },
-    set unavailable(value) {
-      state.unavailable = value;
-    },
-    close,
+  const env = { GOOGLE_GEMINI_BASE_URL: local.origin, GEMINI_API_KEY: apiKey };
+  const close = (): Promise<void> => {
+    state.unresponsive = false;
+    return local.close();
   };
+  return Object.assign(state, { env, sessions, spoken, close });
 }
 
 function respond(response: ServerResponse, status: number, body: object): void {

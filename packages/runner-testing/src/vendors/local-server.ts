@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
 import { generate } from "selfsigned";
 
@@ -12,6 +13,11 @@ export interface LocalServer {
   readonly origin: string;
   /** Closes the server and all of its connections. */
   close(): Promise<void>;
+}
+
+/** Waits while a simulated vendor is unresponsive. */
+export async function untilResponsive(vendor: { readonly unresponsive: boolean }): Promise<void> {
+  while (vendor.unresponsive) await sleep(20);
 }
 
 /** Starts an HTTP server. */

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AudioFrame, cut, decodePcm16, durationMs, encodePcm16, silence } from "@pipecat-ts/audio";
 import { type WebSocket, WebSocketServer } from "ws";
-import { startTlsServer } from "./local-server.ts";
+import { startTlsServer, untilResponsive } from "./local-server.ts";
 import { createSpeechDetector } from "./speech-detector.ts";
 
 /** What the simulated model does in one response. */
@@ -69,6 +69,8 @@ export interface FakeOpenAI {
   readonly spoken: readonly string[];
   /** Whether new connections are refused with 503. Default false. */
   unavailable: boolean;
+  /** Whether new connections and requests wait for an answer. Default false. */
+  unresponsive: boolean;
   close(): Promise<void>;
 }
 
@@ -90,18 +92,24 @@ export async function startFakeOpenAI(options: FakeOpenAIOptions): Promise<FakeO
   const { synthesize = () => silence({ durationMs: 300, sampleRate }) } = options;
   const sessions: FakeRealtimeSession[] = [];
   const spoken: string[] = [];
-  const state = { unavailable: false };
+  const state = { unavailable: false, unresponsive: false };
 
-  const { server, origin, certificate, close } = await startTlsServer(async (request, response) => {
+  const local = await startTlsServer(async (request, response) => {
     if (request.method !== "POST" || request.url !== "/v1/audio/speech") return respond(response, 404);
+    const body = (await request.setEncoding("utf8").toArray()).join("");
+    await untilResponsive(state);
     if (state.unavailable) return respond(response, 503);
     if (!hasKey(request)) return respond(response, 401);
-    const { input, response_format: format } = JSON.parse((await request.setEncoding("utf8").toArray()).join(""));
+    const { input, response_format: format } = JSON.parse(body);
     if (format !== "pcm") return respond(response, 400);
     spoken.push(input);
     response.writeHead(200, { "content-type": "audio/pcm" }).end(encodePcm16(synthesize(input).samples));
   });
-  const webSockets = new WebSocketServer({ server, path: "/v1/realtime", verifyClient: () => !state.unavailable });
+  const webSockets = new WebSocketServer({
+    server: local.server,
+    path: "/v1/realtime",
+    verifyClient: (_info, done) => void untilResponsive(state).then(() => done(!state.unavailable, 503)),
+  });
   webSockets.on("connection", (socket, request) => {
     socket.on("error", () => undefined); // "close" follows
     if (hasKey(request)) sessions.push(converse(socket, options));
@@ -112,19 +120,12 @@ export async function startFakeOpenAI(options: FakeOpenAIOptions): Promise<FakeO
     }
   });
 
-  return {
-    env: { OPENAI_BASE_URL: `${origin}/v1`, OPENAI_API_KEY: apiKey },
-    certificate,
-    sessions,
-    spoken,
-    get unavailable() {
-      return state.unavailable;
-    },
-    set unavailable(value) {
-      state.unavailable = value;
-    },
-    close,
+  const env = { OPENAI_BASE_URL: `${local.origin}/v1`, OPENAI_API_KEY: apiKey };
+  const close = (): Promise<void> => {
+    state.unresponsive = false;
+    return local.close();
   };
+  return Object.assign(state, { env, certificate: local.certificate, sessions, spoken, close });
 }
 
 function hasKey({ headers }: IncomingMessage): boolean {
@@ -175,6 +176,13 @@ function converse(socket: WebSocket, { reply, transcribe }: FakeOpenAIOptions): 
   const nextId = (kind: string): string => `${kind}_${++lastId}`;
   const send = (event: OpenAIEvent): void => {
     if (socket.readyState === socket.OPEN) socket.send(JSON.stringify({ event_id: nextId("event"), ...event }));
+  };
+
+  const reject = (error: unknown): void => {
+    if (!(error instanceof Rejection)) throw error;
+    const { message, code } = error;
+    errors.push(message);
+    send({ type: "error", error: { type: "invalid_request_error", code, message, param: null, event_id: null } });
   };
 
   const add = (item: OpenAIItem): void => {
@@ -342,7 +350,7 @@ function converse(socket: WebSocket, { reply, transcribe }: FakeOpenAIOptions): 
   const handlers: Readonly<Record<string, (event: ClientEvent) => void>> = {
     "session.update": ({ session: changes = {} }) => update(changes),
     "input_audio_buffer.append": ({ audio = "" }) =>
-      void hear({ samples: decodePcm16(Buffer.from(audio, "base64")), sampleRate, channels: 1 }),
+      void hear({ samples: decodePcm16(Buffer.from(audio, "base64")), sampleRate, channels: 1 }).catch(reject),
     "conversation.item.create": ({ item = {} }) => create(item),
     "conversation.item.truncate": truncate,
     "conversation.item.delete": ({ item_id: id }) => {
@@ -364,10 +372,7 @@ function converse(socket: WebSocket, { reply, transcribe }: FakeOpenAIOptions): 
       if (!handle) throw new Rejection(`Invalid value: '${event.type}'.`, "invalid_value");
       handle(event);
     } catch (error) {
-      if (!(error instanceof Rejection)) throw error;
-      const { message, code } = error;
-      errors.push(message);
-      send({ type: "error", error: { type: "invalid_request_error", code, message, param: null, event_id: null } });
+      reject(error);
     }
   });
   void once(socket, "close").then(() => closed.abort());
