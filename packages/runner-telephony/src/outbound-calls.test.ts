@@ -264,7 +264,7 @@ describe("the end of the session while the phone rings cancels the call:", () =>
     expect(cancels()).toEqual(["/calls/A1"]);
   });
 
-  test("and says so when it cannot cancel the call", async () => {
+  test("and says so when it cannot cancel the call yet", async () => {
     const placedAt = Promise.withResolvers<void>();
     outbound.placing = async () => {
       await placedAt.promise;
@@ -276,6 +276,9 @@ describe("the end of the session while the phone rings cancels the call:", () =>
     await runner.sessions.endAll("ended-by-request");
     placedAt.resolve();
     expect(await reply).toMatchObject({ status: 409, body: { detail: expect.stringContaining("may ring") } });
+    const { status } = JSON.parse(outbound.fixture.api.requests[0]?.body ?? "");
+    await report(runner, new URL(status), { call: "A1", state: "ringing" });
+    await expect.poll(cancels).toEqual(["/calls/A1"]);
   });
 
   test("and one whose id the carrier reports later, when it does", async () => {

@@ -148,8 +148,10 @@ export function createOutboundCalls<Options extends CarrierOptions>(
     try {
       await sendRequest(call, usable, request);
     } catch (error) {
-      calls.delete(session.id);
-      if (call.phase === "placing") call.phase = "over";
+      if (call.phase === "placing") {
+        calls.delete(session.id);
+        call.phase = "over";
+      }
       await session.end("failed");
       throw error;
     } finally {
