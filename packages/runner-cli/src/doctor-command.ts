@@ -164,8 +164,9 @@ export async function* checkServer(
     // Signatures, and what else a transport sends, are not for another server.
     const context: DoctorContext = { settings, roundTrip: isOwn ? trips?.roundTrip : undefined };
     for (const plugin of plugins) {
-      const isExcluded = settings.transport !== undefined && settings.transport !== plugin.name;
-      if (!isExcluded || plugin.advanced?.alwaysOpen) yield* checkTransport(plugin, given[plugin.name] ?? {}, context);
+      const isSelected = settings.transport === plugin.name;
+      if (settings.transport !== undefined && !isSelected && !plugin.advanced?.alwaysOpen) continue;
+      yield* checkTransport(plugin, given[plugin.name] ?? {}, context, isSelected || plugins.length === 1);
     }
   } finally {
     await server?.close();
@@ -257,6 +258,8 @@ async function* checkTransport(
   plugin: TransportPlugin,
   given: Readonly<Record<string, unknown>>,
   context: DoctorContext,
+  /** Without it, callers have no other transport. */
+  isNeeded: boolean,
 ): AsyncGenerator<DoctorCheck> {
   const { name, options: table = {}, advanced } = plugin;
   let checks: readonly DoctorCheck[] = [];
@@ -268,8 +271,7 @@ async function* checkTransport(
       const { state } = availability;
       if (state !== "unavailable") checks = advanced?.doctor?.(options, context) ?? [];
       if (state === "ready") return { state: "passed", detail: "ready" };
-      const { transport = name } = context.settings;
-      return { ...availability, state: state === "unavailable" && transport === name ? "failed" : "skipped" };
+      return { ...availability, state: state === "unavailable" && isNeeded ? "failed" : "skipped" };
     },
   };
   for (const { name: what, run } of checks) yield { name: `${name}: ${what}`, run };

@@ -130,7 +130,8 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
       sendJson(response, { status: "ok" });
     } else if (reads && path === "/readyz") {
       front.checkRequest(request);
-      if (!pool.isReady || !hasJoined || isLeaving) throw notReady();
+      if (!hasJoined) throw starting();
+      if (!pool.isReady || isLeaving) throw notReady();
       sendJson(response, { status: "ok" });
     } else if (reads && path === "/metrics") {
       front.requireOperator(request);
@@ -160,8 +161,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
   }
 
   async function waitUntilJoined(): Promise<void> {
-    if (hasJoined || (await withTimeout(joined.promise, joinMs))) return;
-    throw new RunnerError("STARTING", "The processes that run bots have not started yet.", { fix: "Try again." });
+    if (!hasJoined && !(await withTimeout(joined.promise, joinMs))) throw starting();
   }
 
   async function request(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -354,6 +354,10 @@ function isFull(error: unknown): boolean {
 
 function pathOf({ url = "/" }: IncomingMessage): string {
   return url.replace(/[?#].*/s, "");
+}
+
+function starting(): RunnerError {
+  return new RunnerError("STARTING", "The processes that run bots have not started yet.", { fix: "Try again." });
 }
 
 function notReady(): RunnerError {

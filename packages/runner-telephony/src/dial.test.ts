@@ -92,7 +92,7 @@ test.each([
   [{ to: "+15550100", from, machineDetection: "yes" }],
   [JSON.parse(`{"to":"+15550100","from":"${from}","__proto__":{"to":"+19005550100"}}`)],
 ])("%j is not accepted as dial", (dial) => {
-  expect(() => parseDial(dial, allowed)).toThrow(expect.objectContaining({ code: "REQUEST_INVALID", status: 400 }));
+  expect(() => parseDial(dial, allowed)).toThrow(expect.objectContaining({ code: "BODY_INVALID", status: 400 }));
 });
 
 test("errors do not contain what the caller sent, because they are logged", () => {

@@ -22,7 +22,7 @@ const fields = ["to", "from", "machineDetection"];
  * Reads the field `dial` of a start request. Numbers are not normalized: the carrier gets exactly the text that was checked. Errors
  * do not quote what the caller sent, because they are logged.
  *
- * Throws DIAL_DISABLED without allowed prefixes, REQUEST_INVALID for another shape, PHONE_NUMBER_INVALID for a number that is not in
+ * Throws DIAL_DISABLED without allowed prefixes, BODY_INVALID for another shape, PHONE_NUMBER_INVALID for a number that is not in
  * E.164, and DIAL_NUMBER_REFUSED for one without an allowed prefix.
  */
 export function parseDial(value: unknown, { allowDial }: Pick<CarrierOptions, "allowDial">): Dial {
@@ -58,7 +58,7 @@ function readNumber(field: string, value: unknown): string {
 }
 
 function shapeInvalid(what: string): RunnerError {
-  return new RunnerError("REQUEST_INVALID", `The field "dial" ${what}.`, {
+  return new RunnerError("BODY_INVALID", `The field "dial" ${what}.`, {
     fix: 'Use {"to": "+15550100", "from": "+15550199"}, and "machineDetection": true to end calls that a machine answers, or "report" to tell the bot.',
   });
 }

@@ -142,7 +142,7 @@ describe("a start request is rejected, and nothing is called,", () => {
     ["for a number that is not E.164", {}, { to: "+1555 0100" }, 400, "PHONE_NUMBER_INVALID"],
     ["for several numbers", {}, { to: ["+15550100", "+19005550100"] }, 400, "PHONE_NUMBER_INVALID"],
     ["without from", {}, { from: undefined }, 400, "PHONE_NUMBER_INVALID"],
-    ["for an unknown field", {}, { url: "https://evil.example" }, 400, "REQUEST_INVALID"],
+    ["for an unknown field", {}, { url: "https://evil.example" }, 400, "BODY_INVALID"],
     ["without credentials", { acme: { key: undefined } }, {}, 500, "CARRIER_CREDENTIALS_MISSING"],
     ["without a public URL", { publicUrl: undefined }, {}, 421, "PUBLIC_URL_MISSING"],
   ])("%s", async (_, options, dial, status, code) => {
