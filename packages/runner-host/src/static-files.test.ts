@@ -232,7 +232,7 @@ test("clients that leave before a file is found take none of the 100 places", as
   expect((await host.fetch("/client/voice.wav")).status).toBe(200);
 });
 
-test("/ and /client redirect to /client/ and keep the query", async () => {
+test("/ and /client redirect to /client/, also below a path of a proxy, and keep the query", async () => {
   await using host = await startRunner({ clientRoot });
   for (const [from, to] of [
     ["/", "/client/"],
@@ -240,7 +240,11 @@ test("/ and /client redirect to /client/ and keep the query", async () => {
     ["/client", "/client/"],
   ] as const) {
     const response = await host.fetch(from);
-    expect([response.status, response.headers.get("location")]).toEqual([307, to]);
+    const location = response.headers.get("location") ?? "";
+    for (const prefix of ["", "/bots"]) {
+      const followed = new URL(location, `https://example.com${prefix}${from}`);
+      expect([response.status, followed.pathname + followed.search]).toEqual([307, prefix + to]);
+    }
   }
 });
 

@@ -134,7 +134,8 @@ const encodings = [
 export function addClientRoutes(router: Router, root: string, sendFrom: FileSender): void {
   const toClient = (ctx: Context) => {
     ctx.status = 307;
-    ctx.redirect(`/client/${ctx.search}`);
+    // Relative, because a proxy may serve the runner below a path.
+    ctx.redirect(`client/${ctx.search}`);
   };
   router.get("/", toClient);
   router.get("/client", (ctx, next) => (ctx.path.endsWith("/") ? next() : toClient(ctx)));
