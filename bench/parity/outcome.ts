@@ -104,7 +104,10 @@ function formData(fields: NonNullable<ParityRequest["form"]>): FormData {
 
 function describe({ headers, content }: Reply, memory: Memory): string {
   const { location: target } = headers;
-  if (target !== undefined) return `→ ${target.replace(/^http:\/\/[^/]+/, "").replace(/pipecat-\w+$/, "pipecat-…")}`;
+  if (target !== undefined) {
+    const { href } = new URL(target, "http://runner/");
+    return `→ ${href.replace(/^http:\/\/[^/]+/, "").replace(/pipecat-\w+$/, "pipecat-…")}`;
+  }
   const type = headers["content-type"]?.split(";")[0] ?? "";
   if (type !== "application/json" || content === "") return content === "" ? "" : type;
   const value: unknown = JSON.parse(content);

@@ -123,7 +123,7 @@ describe("the path /", () => {
   test("is the chosen carrier's and the web client's", async () => {
     const runner = await fixture.open({ transport: "acme", clientRoot: import.meta.dirname });
     const { status, headers } = await send(runner.url);
-    expect([status, headers.location]).toEqual([307, "/client/"]);
+    expect([status, headers.location]).toEqual([307, "client/"]);
     expect(await (await fetch(new URL("/?call=A1", runner.url))).text()).toContain("<Go");
   });
 
