@@ -44,7 +44,7 @@ export interface MediaPort {
   extend?(media: PortMedia): Readonly<Record<string, unknown>>;
   /**
    * Hangs up and releases the wire. Called exactly once, after queued audio was played or dropped. `deadline` aborts after
-   * 3 s, or at once when the session is forced to end: the session then continues without waiting for the promise.
+   * 5 s, or at once when the session is forced to end: the session then continues without waiting for the promise.
    */
   close(reason: CloseReason, deadline: AbortSignal): Promise<void> | void;
 }
