@@ -205,12 +205,14 @@ function buildMedia(options: MediaOptions): Media {
     speak: playbacks.speak,
     interrupt(): Interruption {
       if (ended) return { playedMs: 0, droppedMs: 0 };
-      events.emit("botInterrupted");
-      const currentMs = playbacks.current?.playedMs;
-      const unenqueuedMs = playbacks.interrupt() + lock.newGeneration();
-      output.interrupted();
-      const { playedMs, droppedMs } = playout.interrupt();
-      return { playedMs: currentMs ?? playedMs, droppedMs: droppedMs + unenqueuedMs };
+      // The listeners run last: what they start is not interrupted.
+      return events.emitBefore("botInterrupted", () => {
+        const currentMs = playbacks.current?.playedMs;
+        const unenqueuedMs = playbacks.interrupt() + lock.newGeneration();
+        output.interrupted();
+        const { playedMs, droppedMs } = playout.interrupt();
+        return { playedMs: currentMs ?? playedMs, droppedMs: droppedMs + unenqueuedMs };
+      });
     },
     sendMessage(message) {
       const sending = send(message);
