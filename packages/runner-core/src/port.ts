@@ -35,7 +35,10 @@ export interface MediaPort {
   readonly markEveryMs?: number;
   /** Sends one message to the caller's application. Without it, `sendMessage` rejects with MESSAGES_UNSUPPORTED. */
   sendMessage?(message: unknown): Promise<void>;
-  /** Bytes in the send buffer of the wire. Above 1 MiB, audio is dropped and counted. */
+  /**
+   * Bytes in the send buffer of the wire. Above 1 MiB, audio is dropped and counted. `Infinity` while the caller is away and may
+   * return.
+   */
   bufferedBytes?(): number;
   /**
    * Adds methods to the transport that the bot gets (`hangUp`, `transferTo`). Declare their types in `TransportsByTransport`.
