@@ -42,7 +42,15 @@ function begin({ hasMedia = true, closesAtOnce = true } = {}) {
   });
   if (hasMedia) termination.mediaOpened(media);
   const settle = () => vi.advanceTimersByTimeAsync(0);
-  return { termination, steps, log, media, settle, playedOut: () => played.resolve(), closed: () => closed.resolve() };
+  return {
+    termination,
+    steps,
+    log,
+    media,
+    settle,
+    playedOut: () => played.resolve(),
+    closed: () => closed.resolve(),
+  };
 }
 
 test("the bot returns: its audio plays out, the wire closes, and the session ends with bot-finished", async () => {
@@ -221,6 +229,48 @@ test("a bot that returns while its last audio plays at the time limit ends with 
   playedOut();
   await settle();
   expect(steps.at(-1)).toBe("finish: time-limit");
+});
+
+test.each(["at the time limit", "that the bot had ended the call with before"])(
+  "audio %s is cut off after 10 s if it does not end, and the bot has 10 s more",
+  async (when) => {
+    const { termination, steps } = begin();
+    const reason = when === "at the time limit" ? "time-limit" : "bot-finished";
+    if (reason === "bot-finished") termination.closeRequested("bot-finished");
+    await vi.advanceTimersByTimeAsync(60_000);
+    termination.end("time-limit");
+    await vi.advanceTimersByTimeAsync(5_000);
+    termination.end("time-limit");
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(steps).toEqual(["play out"]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(steps).toEqual(["play out", `close: ${reason}`]);
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(steps.join()).not.toContain("abort");
+    await vi.advanceTimersByTimeAsync(1);
+    expect(steps.at(-1)).toBe(`abort: ${reason}`);
+    termination.botReturned();
+    expect(steps.at(-1)).toBe(`finish: ${reason}`);
+  },
+);
+
+test("the last audio of a bot that has returned is cut off 10 s after the time limit", async () => {
+  const { termination, steps } = begin();
+  termination.botReturned();
+  termination.end("time-limit");
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(steps).toEqual(["play out", "close: bot-finished", "finish: bot-finished"]);
+});
+
+test("the time limit during the 10 s of a bot whose caller has left changes nothing", async () => {
+  const { termination, steps } = begin();
+  termination.callerLeft("caller-left");
+  await vi.advanceTimersByTimeAsync(5_000);
+  termination.end("time-limit");
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(steps.at(-1)).toBe("abort: caller-left");
+  termination.botReturned();
+  expect(steps.at(-1)).toBe("finish: caller-left");
 });
 
 test("a bot that runs on after the time limit is aborted 10 s later", async () => {

@@ -3,7 +3,10 @@ import { type Media, wireCloseMs } from "@pipecat-ts/runner-media";
 
 /** The timeouts of a termination, in ms. */
 const terminationMs = {
-  /** From when the caller leaves or the bot closes its transport, until the signal of a bot that still runs aborts. */
+  /**
+   * From when the caller leaves or the bot closes its transport, until the signal of a bot that still runs aborts. Also how long
+   * audio may play after the time limit.
+   */
   botGrace: 10_000,
   /** From the abort of the signal until the session ends without the bot. */
   botAbort: 5_000,
@@ -31,8 +34,8 @@ export interface Termination {
   botReturned(): void;
   botFailed(): void;
   /**
-   * Ends the session for any other cause. `caller-left` gives the bot its 10 s, and so does `time-limit` after the queued audio; any
-   * other reason aborts it at once.
+   * Ends the session for any other cause. `caller-left` gives the bot its 10 s, and so does `time-limit` after queued audio, which
+   * is cut off after 10 s. Any other reason aborts the bot at once.
    */
   end(reason: CloseReason): void;
   /** Ends the session now, without waiting for bot or wire. */
@@ -111,6 +114,12 @@ export function createTermination({ logger, abort, finish }: TerminationOptions)
     else if (isFirst) after(terminationMs.botGrace, () => stop(because));
   }
 
+  /** Plays the queued audio, also that of a bot that has ended the call already, for 10 s at most. */
+  function reachTimeLimit(): void {
+    closeWire("time-limit", true);
+    if (!finished && !wireClosed && timer === undefined) after(terminationMs.botGrace, () => cutoff.abort());
+  }
+
   function finishWith(otherwise: CloseReason): void {
     if (finished) return;
     finished = true;
@@ -144,7 +153,7 @@ export function createTermination({ logger, abort, finish }: TerminationOptions)
     },
     end(because) {
       if (because === "caller-left") callerLeft(because);
-      else if (because === "time-limit") closeWire(because, true);
+      else if (because === "time-limit") reachTimeLimit();
       else stop(because);
     },
     forceEnd() {
