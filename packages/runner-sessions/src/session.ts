@@ -98,6 +98,8 @@ export interface SessionOptions {
   readonly key: ((session: HostSession, key: string) => void) | undefined;
   /** The bot's transport is built. */
   transportBuilt(session: HostSession, transport: Transport): void;
+  /** The connection to the caller is closed: the session can no longer be found under its aliases. */
+  disconnected(session: HostSession): void;
   /** The session can no longer be found. */
   ending(session: HostSession, reason: CloseReason): void;
   /** Tells the caller why the bot failed. */
@@ -271,7 +273,12 @@ export function createSession(options: SessionOptions): HostSession {
       transportName = owner.runsAs ?? owner.name;
       callData = own.callData;
       options.started(session);
-      const active = createTermination({ logger, abort, finish: (reason) => void finish(reason) });
+      const active = createTermination({
+        logger,
+        abort,
+        disconnected: () => options.disconnected(session),
+        finish: (reason) => void finish(reason),
+      });
       termination = active;
       const buffered = inScope(() =>
         createBufferedCall({ clock: options.pacer.clock, logger, onLeft: active.callerLeft }),

@@ -16,6 +16,8 @@ afterEach(() => {
 /** A termination that records its steps, on a media layer that plays out and closes when the test says so. */
 function begin({ hasMedia = true, closesAtOnce = true } = {}) {
   const steps: string[] = [];
+  /** After how many steps the connection was reported as closed. */
+  const disconnections: number[] = [];
   const log = createRecordedLog();
   const played = Promise.withResolvers<void>();
   const closed = Promise.withResolvers<void>();
@@ -38,6 +40,7 @@ function begin({ hasMedia = true, closesAtOnce = true } = {}) {
   const termination = createTermination({
     logger: log,
     abort: (reason) => steps.push(`abort: ${reason}`),
+    disconnected: () => disconnections.push(steps.length),
     finish: (reason) => steps.push(`finish: ${reason}`),
   });
   if (hasMedia) termination.mediaOpened(media);
@@ -45,6 +48,7 @@ function begin({ hasMedia = true, closesAtOnce = true } = {}) {
   return {
     termination,
     steps,
+    disconnections,
     log,
     media,
     settle,
@@ -201,6 +205,36 @@ test("a wire that does not close is abandoned after 5 s", async () => {
   await vi.advanceTimersByTimeAsync(1);
   await settle();
   expect(steps.at(-1)).toBe("finish: bot-failed");
+});
+
+test("a connection counts as closed when the wire is, while the bot runs on", async () => {
+  const { termination, steps, disconnections, playedOut, closed, settle } = begin({ closesAtOnce: false });
+  termination.closeRequested("bot-finished");
+  playedOut();
+  await settle();
+  expect(steps.at(-1)).toBe("close: bot-finished");
+  expect(disconnections).toEqual([]);
+  closed();
+  await settle();
+  expect(disconnections).toHaveLength(1);
+  termination.botReturned();
+});
+
+test("a connection without media counts as closed when the caller leaves, but not when the bot is aborted", async () => {
+  const { termination, disconnections, media, settle } = begin({ hasMedia: false });
+  termination.end("ended-by-request");
+  await settle();
+  expect(disconnections, "the caller is still connected").toEqual([]);
+  termination.mediaOpened(media);
+  await settle();
+  expect(disconnections).toHaveLength(1);
+  termination.botReturned();
+
+  const other = begin({ hasMedia: false });
+  other.termination.callerLeft("caller-left");
+  expect(other.disconnections).toHaveLength(1);
+  other.termination.botReturned();
+  await settle();
 });
 
 test("a shutdown cuts off playout", async () => {

@@ -16,6 +16,8 @@ export interface TerminationOptions {
   readonly logger: Logger;
   /** Aborts the bot's signal. Called at most once. */
   abort(reason: CloseReason): void;
+  /** The connection to the caller is closed, or the caller left before the media layer was built. The bot may still run. */
+  disconnected(): void;
   /** The session is over. Called exactly once, last. */
   finish(reason: CloseReason): void;
 }
@@ -42,7 +44,7 @@ export interface Termination {
   forceEnd(): void;
 }
 
-export function createTermination({ logger, abort, finish }: TerminationOptions): Termination {
+export function createTermination({ logger, abort, disconnected, finish }: TerminationOptions): Termination {
   /** Ends playout early. */
   const cutoff = new AbortController();
   /** Ends every wait for the wire. */
@@ -89,6 +91,7 @@ export function createTermination({ logger, abort, finish }: TerminationOptions)
     const limit = finished ? deadline.signal : AbortSignal.any([deadline.signal, forced.signal]);
     await media.close(reason ?? wireClosing ?? "bot-finished", limit);
     clearTimeout(late);
+    disconnected();
   }
 
   function stop(because: CloseReason): void {
@@ -109,6 +112,7 @@ export function createTermination({ logger, abort, finish }: TerminationOptions)
     const isFirst = reason === undefined && !aborted;
     reason ??= because;
     closeWire(because, false);
+    if (!media) disconnected();
     if (botDone || aborted) return;
     if (because !== "caller-left") stop(because);
     else if (isFirst) after(terminationMs.botGrace, () => stop(because));

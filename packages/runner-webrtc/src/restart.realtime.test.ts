@@ -138,8 +138,8 @@ test("an offer of a caller who has left is rejected while its bot still runs", a
   await caller.hangUp();
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   await expect(call({ pc_id: caller.pcId, restart_pc: true })).rejects.toMatchObject({
-    status: 409,
-    code: "CALL_ENDED",
+    status: 404,
+    code: "SESSION_UNKNOWN",
   });
 });
 
