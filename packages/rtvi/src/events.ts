@@ -1,3 +1,4 @@
+import { mayIgnore } from "./ignorable.ts";
 import { dropOldest } from "./messages.ts";
 import type { RTVILogger } from "./transport.ts";
 
@@ -98,8 +99,8 @@ export function createHeldEvents<Events>(logger: RTVILogger | undefined): HeldEv
 }
 
 /**
- * Calls `act` with each value. The result settles when all results have, and rejects if one does. An exception in `act` is thrown, and
- * the other values are skipped.
+ * Calls `act` with each value. The result settles when all results have, and rejects if one does whose rejection must not be ignored.
+ * An exception in `act` is thrown, and the other values are skipped.
  */
 export function callAll<Value>(values: readonly Value[], act: (value: Value) => unknown): Promise<unknown> {
   const results: unknown[] = [];
@@ -109,5 +110,5 @@ export function callAll<Value>(values: readonly Value[], act: (value: Value) => 
     void Promise.allSettled(results); // A rejection is not unhandled: this exception ends the call.
     throw error;
   }
-  return Promise.all(results);
+  return Promise.all(results.filter((result) => !mayIgnore(result)));
 }

@@ -227,6 +227,20 @@ describe("client messages", () => {
     ]);
   });
 
+  it("may be answered with a message that is not sent: its promise may be ignored, also if the listener returns it", async () => {
+    const { transport, rtvi } = readyBot();
+    rtvi.on("clientMessage", ({ respond }) => respond("x"));
+    rtvi.on("clientMessage", () => rtvi.botOutput("Hello."));
+    rtvi.on("clientMessage", () => rtvi.botSpeech("Hello.").complete());
+    rtvi.on("clientMessage", () => void rtvi.callFunction("f"));
+    transport.emit("botStartedSpeaking");
+    transport.refusal = new Error("not reading");
+    transport.client("client-message", { t: "x" });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(transport.failures).toEqual([]);
+    await transport.end();
+  });
+
   it("leave no rejection unhandled if another listener throws", async () => {
     const { transport, rtvi } = readyBot();
     const bug = new Error("bug in the bot");

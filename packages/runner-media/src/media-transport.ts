@@ -15,6 +15,7 @@ import {
 import { allPlayed, playOut } from "./closing.ts";
 import { createDropCounters, type MediaCounters } from "./counters.ts";
 import { createCallEvents } from "./events.ts";
+import { letIgnore } from "./ignorable.ts";
 import { createInputAudio } from "./input-audio.ts";
 import { createOutputAudio } from "./output-audio.ts";
 import { createOutputLock } from "./output-lock.ts";
@@ -214,11 +215,7 @@ function buildMedia(options: MediaOptions): Media {
         return { playedMs: currentMs ?? playedMs, droppedMs: droppedMs + unenqueuedMs };
       });
     },
-    sendMessage(message) {
-      const sending = send(message);
-      sending.catch(() => undefined); // An unhandled rejection is harmless.
-      return sending;
-    },
+    sendMessage: (message) => letIgnore(send(message)),
     on: events.on,
     closed,
     async close(reason = "bot-finished") {
