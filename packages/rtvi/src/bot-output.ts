@@ -105,13 +105,11 @@ export function createBotOutputs(outbox: Outbox, logger: RTVILogger | undefined)
       };
       const segment: SpokenSegment = {
         id,
-        async progress(characters) {
+        progress(characters) {
           const reached = Math.min(Math.trunc(characters), text.length);
-          if (!over && reached > spoken) await proceedTo(reached);
+          return !over && reached > spoken ? proceedTo(reached) : Promise.resolve();
         },
-        async complete() {
-          if (!over) await proceedTo(text.length);
-        },
+        complete: () => (over ? Promise.resolve() : proceedTo(text.length)),
         cancel() {
           if (over) return;
           over = true;

@@ -1,3 +1,4 @@
+import { mayIgnore } from "./ignorable.ts";
 import { dropOldest } from "./messages.ts";
 import type { RTVILogger } from "./transport.ts";
 
@@ -5,15 +6,21 @@ import type { RTVILogger } from "./transport.ts";
 export interface HeldEvents<Events> {
   /**
    * Registers a listener, delivers what is held for it and returns a function that removes it. Does not catch the listener's
-   * errors. The 21st listener of an event is logged, with its stack.
+   * exceptions. The 21st listener of an event is logged, with its stack.
    */
-  on<E extends keyof Events>(event: E, listener: (value: Events[E]) => void): () => void;
+  on<E extends keyof Events>(event: E, listener: (value: Events[E]) => unknown): () => void;
   /** Whether the event has a listener. */
   has(event: keyof Events): boolean;
-  /** Calls the listeners, or holds the event if there are none. */
-  emit<E extends keyof Events>(event: E, value: Events[E]): void;
-  /** Holds a message that becomes events of this name, until the name has a listener. `deliver` then emits them. */
-  hold(event: keyof Events, deliver: () => void, options: HoldOptions): void;
+  /**
+   * Calls the listeners, or holds the event if there are none. The result settles when the listeners have, and rejects if an async
+   * one does.
+   */
+  emit<E extends keyof Events>(event: E, value: Events[E]): Promise<unknown>;
+  /**
+   * Holds a message that becomes events of this name, until the name has a listener. `deliver` then emits them. The result settles
+   * as that of `deliver` does.
+   */
+  hold(event: keyof Events, deliver: () => unknown, options: HoldOptions): Promise<unknown>;
   /** Removes what is held for one name and returns the number of items. */
   take(event: keyof Events): number;
   /** Removes all listeners and held events. */
@@ -40,7 +47,7 @@ interface Held {
 const usualListeners = 20;
 
 export function createHeldEvents<Events>(logger: RTVILogger | undefined): HeldEvents<Events> {
-  const listeners = new Map<keyof Events, Set<(value: never) => void>>();
+  const listeners = new Map<keyof Events, Set<(value: never) => unknown>>();
   const held = new Map<keyof Events, Held[]>();
   /** The events whose many listeners were logged. */
   const warned = new Set<keyof Events>();
@@ -51,22 +58,24 @@ export function createHeldEvents<Events>(logger: RTVILogger | undefined): HeldEv
     return value;
   };
   const has = (event: keyof Events): boolean => (listeners.get(event)?.size ?? 0) > 0;
-  const push = (event: keyof Events, item: Held, most?: number): void => {
+  const hold: HeldEvents<Events>["hold"] = (event, deliver, { bytes, refuse, most }) => {
+    const { promise: delivered, resolve } = Promise.withResolvers<unknown>();
     const items = entry(held, event, () => []);
-    items.push(item);
-    for (const { refuse } of dropOldest(items, ({ bytes }) => bytes, most)) refuse?.();
+    items.push({ deliver: () => resolve(deliver()), bytes, refuse });
+    for (const dropped of dropOldest(items, (item) => item.bytes, most)) dropped.refuse?.();
+    return delivered;
   };
-  const emit = <E extends keyof Events>(event: E, value: Events[E]): void => {
+  const emit = <E extends keyof Events>(event: E, value: Events[E]): Promise<unknown> => {
     const registered = [...(listeners.get(event) ?? [])];
-    if (registered.length === 0) push(event, { deliver: () => emit(event, value), bytes: 0 });
-    else for (const listener of registered) listener(value as never);
+    if (registered.length === 0) return hold(event, () => emit(event, value), { bytes: 0 });
+    return callAll(registered, (listener) => listener(value as never));
   };
 
   return {
     has,
     emit,
     on(event, listener) {
-      const registered = (value: never): void => listener(value);
+      const registered = (value: never): unknown => listener(value);
       const others = entry(listeners, event, () => new Set());
       others.add(registered);
       if (others.size > usualListeners && !warned.has(event)) {
@@ -80,11 +89,26 @@ export function createHeldEvents<Events>(logger: RTVILogger | undefined): HeldEv
         listeners.get(event)?.delete(registered);
       };
     },
-    hold: (event, deliver, { bytes, refuse, most }) => push(event, { deliver, bytes, refuse }, most),
+    hold,
     take: (event) => held.get(event)?.splice(0).length ?? 0,
     close() {
       listeners.clear();
       held.clear();
     },
   };
+}
+
+/**
+ * Calls `act` with each value. The result settles when all results have, and rejects if one does whose rejection must not be ignored.
+ * An exception in `act` is thrown, and the other values are skipped.
+ */
+export function callAll<Value>(values: readonly Value[], act: (value: Value) => unknown): Promise<unknown> {
+  const results: unknown[] = [];
+  try {
+    for (const value of values) results.push(act(value));
+  } catch (error) {
+    void Promise.allSettled(results); // A rejection is not unhandled: this exception ends the call.
+    throw error;
+  }
+  return Promise.all(results.filter((result) => !mayIgnore(result)));
 }

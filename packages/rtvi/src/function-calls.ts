@@ -1,5 +1,6 @@
 import type { FunctionResult } from "./client-events.ts";
 import type { Handshake } from "./handshake.ts";
+import { letIgnore } from "./ignorable.ts";
 import type { RTVISenders } from "./senders.ts";
 
 /** How a client function is called. */
@@ -86,8 +87,7 @@ export function createFunctionCalls(senders: RTVISenders, handshake: Handshake):
         if (signal?.aborted) throw aborted(name, signal.reason);
         start(name, args, options, { resolve, reject });
       });
-      answer.catch(() => undefined); // callers may ignore the rejection
-      return answer;
+      return letIgnore(answer);
     },
     get pending() {
       return pending.size > 0;

@@ -38,9 +38,9 @@ export interface Handshake {
   /** Called with each client that becomes ready, after `bot-ready` was sent. */
   readonly listeners: Set<(client: RTVIClient) => void>;
   /** The client's messages that were not received yet, oldest first. Holds the latest 50, of at most 2 MiB together. */
-  readonly held: ReceivedMessage[];
-  /** Receives all later client messages except `client-ready`. */
-  receive: ((message: ReceivedMessage) => void) | undefined;
+  readonly held: HeldMessage[];
+  /** Receives all later client messages except `client-ready`. Returns a promise that settles when the bot's listeners have. */
+  receive: ((message: ReceivedMessage) => unknown) | undefined;
   /** `about` in `bot-ready`. */
   about: Readonly<Record<string, unknown>>;
   /** Whether the bot reports metrics. Undefined if it has not said so. */
@@ -50,6 +50,12 @@ export interface Handshake {
   readonly logger: RTVILogger | undefined;
   /** The result of `createRTVI` for this transport. */
   rtvi: unknown;
+}
+
+/** A message that was not received yet. */
+interface HeldMessage extends ReceivedMessage {
+  /** Called with the result of `receive`. */
+  readonly delivered: (result: unknown) => void;
 }
 
 const handshakeKey = Symbol.for("pipecat.rtvi");
@@ -138,26 +144,27 @@ function startHandshake(transport: RTVITransport, options: HandshakeOptions): Ha
   };
 
   const bytesOf = new WeakMap<ReceivedMessage, number>();
-  const hold = (message: ReceivedMessage): void => {
-    bytesOf.set(message, estimateBytes(message, maxHeldBytes));
-    handshake.held.push(message);
-    dropOldest(handshake.held, (held) => bytesOf.get(held) ?? 0);
+  const hold = (message: ReceivedMessage): Promise<unknown> => {
+    const { promise, resolve: delivered } = Promise.withResolvers<unknown>();
+    const held = { ...message, delivered };
+    bytesOf.set(held, estimateBytes(message, maxHeldBytes));
+    handshake.held.push(held);
+    dropOldest(handshake.held, (each) => bytesOf.get(each) ?? 0);
+    return promise;
   };
 
-  const removeListener = transport.on(
-    "appMessage",
-    (message, sender) => {
-      if (!isRTVI(message)) return;
-      const envelope = recognizeEnvelope(message);
-      if (envelope === undefined) {
-        const error = `Invalid RTVI transport message: ${envelopeProblem(message)}`;
-        send(serverMessage("error", { error, fatal: false }));
-      } else if (envelope.type === "client-ready") greet(envelope.id, envelope.data);
-      else if (handshake.receive) handshake.receive({ ...envelope, sender });
-      else hold({ ...envelope, sender });
-    },
-    { tap: true },
-  );
+  /** Settles when the bot's listeners have, so that the transport gets their rejections. */
+  const take = (message: unknown, sender: string | undefined): unknown => {
+    if (!isRTVI(message)) return undefined;
+    const envelope = recognizeEnvelope(message);
+    if (envelope === undefined) {
+      const error = `Invalid RTVI transport message: ${envelopeProblem(message)}`;
+      return send(serverMessage("error", { error, fatal: false }));
+    }
+    if (envelope.type === "client-ready") return greet(envelope.id, envelope.data);
+    return (handshake.receive ?? hold)({ ...envelope, sender });
+  };
+  const removeListener = transport.on("appMessage", take, { tap: true });
   const end = (): void => {
     removeListener();
     handshake.held.length = 0;

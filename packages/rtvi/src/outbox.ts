@@ -1,4 +1,5 @@
 import type { Handshake } from "./handshake.ts";
+import { letIgnore } from "./ignorable.ts";
 import { problemWith } from "./messages.ts";
 import { createConverter, type Message, type RTVIClient } from "./protocols.ts";
 import { type ServerMessages, type ServerMessageType, serverMessage, serverSchemas } from "./server-messages.ts";
@@ -49,13 +50,13 @@ export function createOutbox(transport: RTVITransport, handshake: Handshake): Ou
     if (handshake.client === undefined) keep(message);
     else await transmit(message, handshake.client);
   };
-  /** Marks the rejection as handled, because callers may ignore it, and logs the first one. */
+  /** Logs the first rejection. Callers may ignore it. */
   const logged = (sending: Promise<void>, { type }: Outgoing): Promise<void> => {
     sending.catch((err) => {
       if (!warnedOnce) logger?.warn({ err, type }, "rtvi message not sent; later failures are not logged");
       warnedOnce = true;
     });
-    return sending;
+    return letIgnore(sending);
   };
 
   const flush = (client: RTVIClient): void => {

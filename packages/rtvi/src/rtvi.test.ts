@@ -198,6 +198,60 @@ describe("client messages", () => {
     transport.client("client-message", { t: "x" });
     expect(transport.failures).toEqual([bug]);
   });
+
+  it("pass the rejection of an async listener to the transport, also if they were held", async () => {
+    const transport = createFakeTransport();
+    answerHandshake(transport);
+    transport.client("client-ready", { version: "2.2.0" });
+    transport.client("client-message", { t: "from before createRTVI" });
+    const rtvi = createRTVI(transport);
+    transport.client("client-message", { t: "from before the listener" });
+    transport.emit("dtmf", "1");
+    rtvi.on("clientMessage", async ({ type }) => {
+      throw new Error(type);
+    });
+    rtvi.on("dtmf", async (key) => {
+      throw new Error(key);
+    });
+    transport.client("client-message", { t: "later" });
+    transport.client("dtmf", { buttons: ["2", "3"] });
+    transport.emit("dtmf", "4");
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(transport.failures.map((error) => (error as Error).message).sort()).toEqual([
+      "1",
+      "2",
+      "4",
+      "from before createRTVI",
+      "from before the listener",
+      "later",
+    ]);
+  });
+
+  it("may be answered with a message that is not sent: its promise may be ignored, also if the listener returns it", async () => {
+    const { transport, rtvi } = readyBot();
+    rtvi.on("clientMessage", ({ respond }) => respond("x"));
+    rtvi.on("clientMessage", () => rtvi.botOutput("Hello."));
+    rtvi.on("clientMessage", () => rtvi.botSpeech("Hello.").complete());
+    rtvi.on("clientMessage", () => void rtvi.callFunction("f"));
+    transport.emit("botStartedSpeaking");
+    transport.refusal = new Error("not reading");
+    transport.client("client-message", { t: "x" });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(transport.failures).toEqual([]);
+    await transport.end();
+  });
+
+  it("leave no rejection unhandled if another listener throws", async () => {
+    const { transport, rtvi } = readyBot();
+    const bug = new Error("bug in the bot");
+    rtvi.on("clientMessage", () => Promise.reject(new Error("an async bug")));
+    rtvi.on("clientMessage", () => {
+      throw bug;
+    });
+    transport.client("client-message", { t: "x" });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(transport.failures).toEqual([bug]);
+  });
 });
 
 describe("disconnect-bot", () => {

@@ -2,7 +2,7 @@ import { type BotOutputOptions, type BotSpeechOptions, createBotOutputs, type Sp
 import type { FunctionCallResult, FunctionResult, RTVIEvents, SentText } from "./client-events.ts";
 import { clientMessages } from "./client-messages.ts";
 import { configureReports, evalContext, unwrapEval } from "./evals.ts";
-import { createHeldEvents } from "./events.ts";
+import { callAll, createHeldEvents } from "./events.ts";
 import { createFunctionCalls, type FunctionCallOptions } from "./function-calls.ts";
 import { type Handshake, type HandshakeOptions, handshakeOf } from "./handshake.ts";
 import type { Answers } from "./message-row.ts";
@@ -43,7 +43,8 @@ export interface RTVI extends RTVISenders {
   /**
    * Registers a listener for client events and returns a function that removes it. Messages that arrived before the first
    * listener were held (the latest 50 of each kind, at most 2 MiB; one `uiSnapshot`), and are validated and delivered in order
-   * before this method returns. An exception in a listener reaches the transport, which ends the session.
+   * before this method returns. An exception in a listener, or the rejection of an async one, reaches the transport, which ends
+   * the session.
    */
   on<E extends keyof RTVIEvents>(event: E, listener: (value: RTVIEvents[E]) => void): () => void;
   /** Shows text that is not spoken. It is sent after the text of earlier speech. */
@@ -98,7 +99,7 @@ function startRTVI(transport: RTVITransport, handshake: Handshake, options: RTVI
     transport.closed.then(end, end);
   });
 
-  const receive = (received: ReceivedMessage): void => {
+  const receive = (received: ReceivedMessage): unknown => {
     const { type, id, data, sender } = options.evals ? unwrapEval(received) : received;
     const answers: Answers = {
       id,
@@ -108,31 +109,30 @@ function startRTVI(transport: RTVITransport, handshake: Handshake, options: RTVI
     if (options.evals && type === "eval-configure") {
       const problem = configureReports(reports, data ?? {});
       if (problem !== undefined) void answers.error(`Invalid message: ${problem}`);
-      return;
+      return undefined;
     }
     const row = options.evals && type === "eval-context" ? evalContext : clientMessages.get(type);
     if (row === undefined) return void answers.error(`Unsupported type ${quote(type)}`);
-    const deliver = (): void => {
+    const deliver = (): unknown => {
       const problem = row.problem(data ?? {});
       if (problem !== undefined) return void answers.error(`Invalid message: ${problem}`);
-      for (const value of row.read(data ?? {}, answers)) {
-        if (row.event === "llmFunctionCallResult" && settle(value as FunctionCallResult)) continue;
+      return callAll(row.read(data ?? {}, answers), (value) => {
+        if (row.event === "llmFunctionCallResult" && settle(value as FunctionCallResult)) return undefined;
         if (row.event === "sendText") {
           const { content: text } = value as SentText;
           void senders.userInput({ text, type: "chat", userId: sender, messageId: id });
         }
-        events.emit(row.event, value as never);
-      }
+        return events.emit(row.event, value as never);
+      });
     };
     const refuse = (): void => void answers.error(`The bot does not handle ${type}`);
     // A message that nobody listens to costs nothing but its memory.
-    if (events.has(row.event) || (row.event === "llmFunctionCallResult" && calls.pending)) deliver();
-    else
-      events.hold(row.event, deliver, {
-        bytes: estimateBytes(data, maxHeldBytes),
-        ...(row.latestOnly ? { most: 1 } : { refuse }),
-      });
+    if (events.has(row.event) || (row.event === "llmFunctionCallResult" && calls.pending)) return deliver();
     if (row.event === "disconnectBot") queueMicrotask(closeIfUnhandled);
+    return events.hold(row.event, deliver, {
+      bytes: estimateBytes(data, maxHeldBytes),
+      ...(row.latestOnly ? { most: 1 } : { refuse }),
+    });
   };
   const settle = ({ callId, result }: FunctionCallResult): boolean => calls.settle(callId, result);
   const closeIfUnhandled = (): void => {
@@ -163,7 +163,7 @@ function startRTVI(transport: RTVITransport, handshake: Handshake, options: RTVI
   ];
   handshake.handled = () => [...clientMessages].flatMap(([type, { event }]) => (events.has(event) ? type : []));
   handshake.receive = receive;
-  for (const message of handshake.held.splice(0)) receive(message);
+  for (const { delivered, ...message } of handshake.held.splice(0)) delivered(receive(message));
   const close = (): void => {
     for (const remove of removeListeners) remove();
     handshake.receive = undefined;

@@ -53,6 +53,17 @@ describe("the text of a speech", () => {
     expect(sent()).toEqual(["bot-tts-text two", "1 in-progress One two| three.", "bot-transcription One two"]);
   });
 
+  it("is not sent again when a queued speech of which nothing was heard ends", () => {
+    const text = "One two three. Four.";
+    report(text, "One");
+    sent();
+    report("Five.", "", true, 2);
+    report(text, "One two");
+    expect(sent()).toEqual(["bot-tts-text two", "1 in-progress One two| three."]);
+    report("Six.", "Six.", true, 3);
+    expect(sent()[0]).toBe("bot-tts-text Six.");
+  });
+
   it("shows no word of a sentence that was cut before it began to be shown", () => {
     report("One two. Three four. Five.", "One two. Three", true);
     expect(sent()).toEqual([

@@ -49,6 +49,8 @@ export function createSpeechTexts(
   }
 
   return (progress) => {
+    // A queued speech that is cancelled ends while another one is heard.
+    if (progress.heardText === "") return;
     if (progress.id !== speech) {
       speech = progress.id;
       shown = 0;

@@ -7,6 +7,7 @@ import { fakePlugin } from "../../runner-host/src/test/fake-plugin.ts";
 import { createRecordedLog } from "../../runner-sessions/src/test/fixture.ts";
 import type { CaptureEvent } from "./format.ts";
 import { type ReplayOptions, replay } from "./replay.ts";
+import { createWireCaller } from "./wire-caller.ts";
 
 const start = { method: "POST", url: "/start", contentType: "application/json", status: 200, durationMs: 3 };
 const ended = (reason: string) => ({ t: 200, type: "state", state: "ended", reason }) as CaptureEvent;
@@ -44,6 +45,19 @@ async function run(events: readonly CaptureEvent[], options: Partial<ReplayOptio
   const plugins: readonly TransportPlugin[] = [fakePlugin()];
   return await replay(file, { bot, plugins, speed: "max", logger: createRecordedLog(), ...options });
 }
+
+test("a socket that cannot be opened rejects once", async () => {
+  const rejections: unknown[] = [];
+  const record = (error: unknown) => void rejections.push(error);
+  process.on("unhandledRejection", record);
+  onTestFinished(() => void process.off("unhandledRejection", record));
+  const caller = createWireCaller(new URL("http://127.0.0.1:1"), async (message) => message());
+  await expect(caller.play({ t: 0, type: "open", socket: 1, url: "/fake/5f" })).rejects.toMatchObject({
+    code: "ECONNREFUSED",
+  });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(rejections).toEqual([]);
+});
 
 test("the bot gets the caller's messages over the wire, and its own are reported", async () => {
   const { events, notes } = await run([...answered, message('{"n":1}'), message('{"n":2}'), ...left]);

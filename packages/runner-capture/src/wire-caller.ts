@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { parseJson } from "@pipecat-ts/runner-core";
 import { type Answer, callRejected, opened, send } from "@pipecat-ts/runner-core/caller";
 import { WebSocket } from "ws";
@@ -37,7 +36,8 @@ export function createWireCaller(runner: URL, handled: HandledMessage): ReplayCa
     const target = new URL(url, runner);
     target.protocol = "ws:";
     const socket = new WebSocket(target);
-    const closed = once(socket, "close");
+    // Never rejects, unlike `once` of node:events: `opened` reports a failure.
+    const closed = new Promise((resolve) => socket.once("close", resolve));
     await opened(socket);
     sockets.set(number, { socket, closed });
   }

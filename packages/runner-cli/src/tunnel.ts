@@ -156,11 +156,12 @@ async function follow(
       if (url !== undefined) resolve(url);
     });
   }
-  const exited = once(child, "exit").then(() => {
+  child.on("error", () => undefined); // It cannot be ended.
+  const exited = new Promise((exit) => child.once("exit", exit)).then(() => {
     process.off("exit", kill);
     for (const signal of signals) process.off(signal, stop);
   });
-  const ended = once(child, "close").then(() => {
+  const ended = new Promise((end) => child.once("close", end)).then(() => {
     hasEnded = true;
     resolve(undefined);
   });

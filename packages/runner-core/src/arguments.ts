@@ -60,12 +60,13 @@ export interface BotSession {
   onEnd(release: (reason: CloseReason, deadline: AbortSignal) => unknown): void;
   /**
    * Sets how long this call may last, in ms from the start of its bot, instead of `--max-call-duration`; `Infinity`: without a
-   * limit. Throws OPTION_INVALID.
+   * limit. During a goodbye, a limit that is not over when the goodbye ends continues the call. Throws OPTION_INVALID.
    */
   limitDuration(ms: number): void;
   /**
    * Registers a goodbye: it runs when the call has reached its maximum duration, for example to let the bot say so. When it has
-   * settled, or after 10 s, queued audio is played and the call ends with `time-limit`. `deadline` aborts after the 10 s.
+   * settled, or after 10 s, queued audio is played for 10 s at most, and the call ends with `time-limit`. `deadline` aborts after
+   * the 10 s. It runs again at a later limit, but never twice at a time.
    */
   onTimeLimit(goodbye: (deadline: AbortSignal) => unknown): void;
   /**

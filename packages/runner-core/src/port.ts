@@ -35,7 +35,10 @@ export interface MediaPort {
   readonly markEveryMs?: number;
   /** Sends one message to the caller's application. Without it, `sendMessage` rejects with MESSAGES_UNSUPPORTED. */
   sendMessage?(message: unknown): Promise<void>;
-  /** Bytes in the send buffer of the wire. Above 1 MiB, audio is dropped and counted. */
+  /**
+   * Bytes in the send buffer of the wire. Above 1 MiB, audio is dropped and counted. `Infinity` while the caller is away and may
+   * return.
+   */
   bufferedBytes?(): number;
   /**
    * Adds methods to the transport that the bot gets (`hangUp`, `transferTo`). Declare their types in `TransportsByTransport`.
@@ -44,7 +47,7 @@ export interface MediaPort {
   extend?(media: PortMedia): Readonly<Record<string, unknown>>;
   /**
    * Hangs up and releases the wire. Called exactly once, after queued audio was played or dropped. `deadline` aborts after
-   * 3 s, or at once when the session is forced to end: the session then continues without waiting for the promise.
+   * 5 s, or at once when the session is forced to end: the session then continues without waiting for the promise.
    */
   close(reason: CloseReason, deadline: AbortSignal): Promise<void> | void;
 }

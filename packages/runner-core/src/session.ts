@@ -33,12 +33,14 @@ export interface Session extends Omit<BotSession, "onRequest" | "limitDuration" 
    * has no effect.
    */
   rememberForCrash(record: object): void;
-  /** Lets `RunnerContext.findSession` find the session under another key, such as a vendor's call id. Throws SESSION_ALIAS_TAKEN (409). */
+  /**
+   * Lets `RunnerContext.findSession` find the session under another key, such as a vendor's call id, until the connection to the
+   * caller is closed. Throws SESSION_ALIAS_TAKEN (409).
+   */
   alias(key: string): void;
   /**
-   * Ends the session. Resolves, and never rejects, when it has ended. With `caller-left` the bot has 10 s before `signal`
-   * aborts; with
-   * `time-limit` queued audio is played before that; with any other reason `signal` aborts at once.
+   * Ends the session. Resolves, and never rejects, when it has ended. With `caller-left` the bot has 10 s before `signal` aborts.
+   * With `time-limit` queued audio is played before that, for 10 s at most. With any other reason `signal` aborts at once.
    */
   end(reason: CloseReason): Promise<void>;
 }

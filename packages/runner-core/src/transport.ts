@@ -46,7 +46,10 @@ export interface TransportEvents {
   botStartedSpeaking: [];
   /** The utterance was played to its end, or interrupted. */
   botStoppedSpeaking: [];
-  /** `interrupt()` was called. An utterance that it cuts off also ends with `botStoppedSpeaking`, after this event. */
+  /**
+   * `interrupt()` was called. An utterance that it cuts off also ends with `botStoppedSpeaking`, after this event. What a listener
+   * plays or says is not interrupted.
+   */
   botInterrupted: [];
   /** The caller has heard more of the text of a speech, or the speech has ended. Speeches without text send none. */
   botSpeechProgress: [progress: SpeechProgress];

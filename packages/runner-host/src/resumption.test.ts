@@ -82,7 +82,7 @@ test("a caller that was rejected is not held, and its transport gets the code of
   first.send("reject");
   await expect.poll(() => host.log.messages("warn")).toContain("WebSocket rejected");
   first.terminate();
-  await expect.poll(endings).toEqual(["caller-left"]);
+  await expect.poll(endings).toEqual(["rate-exceeded"]);
   expect(closed).toEqual([["first", 1008]]);
 });
 

@@ -214,6 +214,22 @@ test("a caller that sends more than 20,000 messages at once is closed with 1008"
   expect(message.mock.calls.length).toBeLessThan(30_000);
 });
 
+test("a caller that floods its socket has left with rate-exceeded, and its bot is aborted at once", async () => {
+  const reasons: string[] = [];
+  await using host = await startRunner({
+    plugins: [fakePlugin()],
+    bot: ({ session, signal }) => {
+      session.onEnd((reason) => void reasons.push(reason));
+      return once(signal, "abort");
+    },
+  });
+  const socket = open(host, `/fake/${(await host.post("/start")).body.id}`);
+  await once(socket, "open");
+  for (let count = 0; count < 60; count++) socket.ping();
+  expect(await closing(socket)).toEqual([1008, "RATE_EXCEEDED"]);
+  await expect.poll(() => reasons, { timeout: 3_000 }).toEqual(["rate-exceeded"]);
+});
+
 test("sockets whose network is gone are terminated, and sockets that answer pings are not", async () => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   try {

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import {
   type Access,
   type CallerSocket,
+  type CloseReason,
   createRateLimit,
   isRunnerError,
   type Logger,
@@ -222,7 +223,8 @@ function serve(
   let session = announced;
   let handlers: SocketHandlers | undefined;
   let rejected = false;
-  let failed = false;
+  /** Why the session ends when its socket closes, unless the caller closed it. */
+  let leftReason: CloseReason | undefined;
   /** The close code with which the runner rejected the caller. */
   let sentCode: number | undefined;
 
@@ -256,8 +258,11 @@ function serve(
     tap?.closing();
     sentCode ??= code;
     socket.close(code, body.code.slice(0, 123));
-    // The rest of a flood is not read. The connection is closed 1 s later.
-    if (body.code === "RATE_EXCEEDED") socket.pause();
+    if (body.code === "RATE_EXCEEDED") {
+      leftReason ??= "rate-exceeded";
+      // The rest of a flood is not read. The connection is closed 1 s later.
+      socket.pause();
+    }
     if (!ownsSession() && session && session !== announced) void session.end("transport-failed");
   }
 
@@ -316,7 +321,7 @@ function serve(
   });
   // ws closes the socket by itself; `close` follows.
   socket.on("error", (err) => {
-    failed = true;
+    leftReason ??= "transport-failed";
     sentCode ??= protocolError;
     logger.warn({ reason: err.message, route: route.path }, "WebSocket failed");
   });
@@ -324,7 +329,7 @@ function serve(
     tap?.closed(code, reason.toString());
     const isHeld = call(() => handlers?.closed?.(sentCode ?? code)) === "hold" && sentCode === undefined;
     if (!session || (isHeld && ownsSession())) return;
-    if (ownsSession()) session.callerLeft(failed ? "transport-failed" : "caller-left");
+    if (ownsSession()) session.callerLeft(leftReason);
     else if (session !== announced && session.state === "pending") void session.end("caller-left");
   });
   if (announced) tap?.bind(announced);

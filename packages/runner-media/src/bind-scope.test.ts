@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { expect, test } from "vitest";
 import { bindScope } from "./bind-scope.ts";
+import { letIgnore } from "./ignorable.ts";
 import { catchUncaught } from "./test/catch-uncaught.ts";
 
 test("an exception in a bound callback is uncaught in its own scope, and later connections do not run in that scope", async () => {
@@ -44,6 +45,16 @@ test("an exception in a bound callback is uncaught in its own scope, and later c
     ["on purpose", "callback scope"],
     ["second", undefined],
   ]);
+});
+
+test("a callback may return a promise whose rejection a bot may ignore", async () => {
+  const errors: unknown[] = [];
+  bindScope(
+    () => letIgnore(Promise.reject(new Error("not sent"))),
+    (error) => void errors.push(error),
+  )();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(errors).toEqual([]);
 });
 
 test("the rejection of an async callback goes to onError, in the callback's scope", async () => {

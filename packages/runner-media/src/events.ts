@@ -8,6 +8,8 @@ export interface CallEvents<Events extends TransportEvents = TransportEvents> {
   emit<E extends keyof Events & string>(event: E, ...args: Events[E] extends unknown[] ? Events[E] : never): void;
   /** The same for an event that only this transport has. */
   emitOwn(event: string, ...args: readonly unknown[]): void;
+  /** Runs `work`, which must not throw, then emits `event`, and then what `work` emitted. Returns the result of `work`. */
+  emitBefore<Result>(event: keyof Events & string, work: () => Result): Result;
   /**
    * Registers a listener and returns a function that removes it. Up to 50 events of each name, and messages of about 1 MiB
    * together, are buffered until the first listener without `tap`; it gets them in order in the next microtask, before anything
@@ -49,6 +51,8 @@ export function createCallEvents<Events extends TransportEvents = TransportEvent
 ): CallEvents<Events> {
   const channels = new Map<string, Channel>();
   let messageBytes = 0;
+  /** The events that wait for the one before them, see `emitBefore`. */
+  let waiting: Parameters<typeof deliver>[] | undefined;
 
   function channelOf(event: string): Channel {
     const known = channels.get(event);
@@ -72,6 +76,11 @@ export function createCallEvents<Events extends TransportEvents = TransportEvent
   }
 
   function emit(event: string, ...args: Args): void {
+    if (waiting) waiting.push([event, ...args]);
+    else deliver(event, ...args);
+  }
+
+  function deliver(event: string, ...args: Args): void {
     const channel = channelOf(event);
     if (channel.buffered) buffer(event, channel.buffered, args);
     for (const listener of [...channel.listeners]) {
@@ -83,6 +92,15 @@ export function createCallEvents<Events extends TransportEvents = TransportEvent
   return {
     emit,
     emitOwn: emit,
+    emitBefore(event, work) {
+      const emitted: typeof waiting = [];
+      waiting = emitted;
+      const result = work();
+      waiting = undefined;
+      emit(event);
+      for (const later of emitted) emit(...later);
+      return result;
+    },
     on(event: string, callback: (...args: never) => void, { tap = false }: ListenOptions = {}) {
       const channel = channelOf(event);
       const call = bindScope(callback as (...args: Args) => void, onError);

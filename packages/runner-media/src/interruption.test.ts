@@ -47,6 +47,41 @@ function expectNoOldAudio(call: FakeCall, atMs: number, countBefore: number): vo
   expect(after.every((entry) => entry.atMs >= atMs)).toBe(true);
 }
 
+test("a reply that a listener starts is not interrupted, and botInterrupted comes before the other events", async () => {
+  const call = createFakeCall();
+  const { transport } = call;
+  const order: string[] = [];
+  const replies: Promise<unknown>[] = [];
+  const speech = transport.speak();
+  transport.on("botSpeechProgress", ({ id, ended }) => {
+    if (id === speech.id && ended) order.push("ended");
+  });
+  speech.text("Old words.");
+  void speech.write(steady(old, 1_000));
+  await call.clock.advance(505);
+  transport.on("botStoppedSpeaking", () => order.push("stopped"));
+  transport.on("botInterrupted", () => {
+    order.push("interrupted");
+    void transport.output.getWriter().write(steady(fresh, 100));
+    const reply = transport.speak();
+    void reply.write(steady(fresh + 1, 100));
+    replies.push(reply.end(), transport.play(gen([steady(fresh + 2, 100)])).done);
+  });
+  const atMs = call.clock.now();
+  transport.interrupt();
+  expect(order).toEqual(["interrupted", "ended", "stopped"]);
+  await call.clock.advance(1_000);
+  expect(await Promise.all(replies)).toMatchObject([
+    { playedMs: 100, interrupted: false },
+    { playedMs: 100, interrupted: false },
+  ]);
+  expect(call.sentAudio(atMs)).toEqual([
+    [fresh, 100],
+    [fresh + 1, 100],
+    [fresh + 2, 100],
+  ]);
+});
+
 describe("audio from before an interruption is not sent after it, and new audio is:", () => {
   test("awaited writes", async () => {
     const call = createFakeCall();

@@ -15,6 +15,7 @@ import {
 import { allPlayed, playOut } from "./closing.ts";
 import { createDropCounters, type MediaCounters } from "./counters.ts";
 import { createCallEvents } from "./events.ts";
+import { letIgnore } from "./ignorable.ts";
 import { createInputAudio } from "./input-audio.ts";
 import { createOutputAudio } from "./output-audio.ts";
 import { createOutputLock } from "./output-lock.ts";
@@ -205,18 +206,16 @@ function buildMedia(options: MediaOptions): Media {
     speak: playbacks.speak,
     interrupt(): Interruption {
       if (ended) return { playedMs: 0, droppedMs: 0 };
-      events.emit("botInterrupted");
-      const currentMs = playbacks.current?.playedMs;
-      const unenqueuedMs = playbacks.interrupt() + lock.newGeneration();
-      output.interrupted();
-      const { playedMs, droppedMs } = playout.interrupt();
-      return { playedMs: currentMs ?? playedMs, droppedMs: droppedMs + unenqueuedMs };
+      // The listeners run last: what they start is not interrupted.
+      return events.emitBefore("botInterrupted", () => {
+        const currentMs = playbacks.current?.playedMs;
+        const unenqueuedMs = playbacks.interrupt() + lock.newGeneration();
+        output.interrupted();
+        const { playedMs, droppedMs } = playout.interrupt();
+        return { playedMs: currentMs ?? playedMs, droppedMs: droppedMs + unenqueuedMs };
+      });
     },
-    sendMessage(message) {
-      const sending = send(message);
-      sending.catch(() => undefined); // An unhandled rejection is harmless.
-      return sending;
-    },
+    sendMessage: (message) => letIgnore(send(message)),
     on: events.on,
     closed,
     async close(reason = "bot-finished") {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { createEngineFixture, neverConnected } from "./test/fixture.ts";
+import { connect, createEngineFixture, createFakePort, neverConnected, untilAborted } from "./test/fixture.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -69,6 +69,34 @@ test("a plugin finds its sessions by id and alias, and no other plugin's; aliase
   one.alias("late");
   expect(engine.find("fake", "late"), "an ended session has no alias").toBeUndefined();
   await engine.endAll("ended-by-request");
+});
+
+test("aliases are free again when the connection to the caller is closed, while the bot still runs", async () => {
+  const { engine, create } = createEngineFixture({
+    async bot(args) {
+      if (args.body === "closes") void (await connect(args)).close();
+      await untilAborted(args);
+    },
+  });
+  const [closed, left, next] = [create("closes"), create(), create()];
+  closed.alias("CA1");
+  left.alias("CA2");
+  closed.run({}, async () => createFakePort().port);
+  left.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(100);
+  left.callerLeft();
+  for (const [session, key] of [
+    [closed, "CA1"],
+    [left, "CA2"],
+  ] as const) {
+    expect(session.state).toBe("active");
+    expect(engine.get(session.id)).toBe(session);
+    expect(engine.find("fake", key)).toBeUndefined();
+    next.alias(key);
+  }
+  await Promise.all([closed.end("shutdown"), left.end("shutdown")]);
+  expect(engine.find("fake", "CA1"), "of the session that has it now").toBe(next);
+  await engine.endAll("shutdown");
 });
 
 test("a session may have an id that its caller chose, while no other session has it", async () => {

@@ -61,7 +61,7 @@ export interface SessionObserver {
     session: Pick<HostSession, "id" | "owner" | "transport" | "state" | "rings" | "callData">,
     reason?: CloseReason,
   ): void;
-  /** The session can be found under another key, until it ends. */
+  /** The session can be found under another key, until the connection to its caller is closed. */
   aliased?(session: Pick<HostSession, "id">, key: string): void;
   /** The session's plugin keeps a record for the case that this process crashes. */
   remembered?(session: Pick<HostSession, "id" | "owner">, record: object): void;
@@ -217,6 +217,11 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
     observer?.aliased?.(session, key);
   }
 
+  function releaseAliases(session: HostSession): void {
+    const own = aliases.get(session.owner);
+    for (const [key, of] of own ?? []) if (of === session) own?.delete(key);
+  }
+
   function checkChosenId(owner: string, id: string): void {
     if (!/^[\w-]{1,128}$/.test(id)) {
       throw new RunnerError("REQUEST_INVALID", "A session's id must have 1 to 128 letters, digits, - and _.", {
@@ -276,12 +281,12 @@ export function createSessionEngine(options: SessionEngineOptions, logger: Logge
           const release = options.onTransport?.(of, transport);
           if (release) of.onEnd(release);
         },
+        disconnected: releaseAliases,
         ending(over, reason) {
           const { id, transport, startedAt } = over;
           history.add({ id, transport, startedAt, durationMs: Math.max(0, Date.now() - startedAt.getTime()), reason });
           leavePending(over);
-          const own = aliases.get(over.owner);
-          for (const [key, of] of own ?? []) if (of === over) own?.delete(key);
+          releaseAliases(over);
         },
         reportFailure: options.reportFailure,
         ended(over, reason) {

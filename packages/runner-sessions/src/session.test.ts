@@ -143,6 +143,101 @@ test("a bot sets a limit of its own, counted from its start, and removes it with
   expect(await invalid.ended).toBe("bot-failed");
 });
 
+test("a limit that the bot sets during the goodbye continues the call, and the goodbye runs again when that limit is reached", async () => {
+  const goodbyes: number[] = [];
+  const { create } = createEngineFixture({
+    maxCallDurationMs: 10_000,
+    async bot({ session, signal }) {
+      session.onTimeLimit(async () => {
+        goodbyes.push(Math.round(performance.now() - beganMs));
+        if (goodbyes.length === 1) session.limitDuration(60_000);
+        if (goodbyes.length === 2) session.limitDuration(61_000);
+        await new Promise((resolve) => setTimeout(resolve, 3_000));
+      });
+      await untilAborted({ signal } as RunnerArguments);
+    },
+  });
+  const beganMs = performance.now();
+  const session = create();
+  session.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(55_000);
+  expect([goodbyes, session.state]).toEqual([[10_000], "active"]);
+  // The limit of 61 s passes during the second goodbye, which ends the call.
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(goodbyes).toEqual([10_000, 60_000]);
+  expect(await session.ended).toBe("time-limit");
+});
+
+test("a bot that ends the limit during the goodbye continues, and a goodbye that ignores its deadline does not run twice", async () => {
+  const goodbyes: string[] = [];
+  const limits = [Number.POSITIVE_INFINITY, 30_000];
+  const { create } = createEngineFixture({
+    maxCallDurationMs: 1_000,
+    async bot({ session, sessionId, signal }) {
+      const limit = limits.shift() ?? 0;
+      session.onTimeLimit(() => {
+        goodbyes.push(sessionId);
+        session.limitDuration(limit);
+        return limit === 30_000 ? new Promise(() => undefined) : undefined;
+      });
+      await untilAborted({ signal } as RunnerArguments);
+    },
+  });
+  const [endless, stuck] = [create(), create()];
+  endless.run({}, neverConnected);
+  await settle();
+  stuck.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(29_000);
+  expect([endless.state, stuck.state]).toEqual(["active", "active"]);
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  expect(await stuck.ended).toBe("time-limit");
+  expect(endless.state).toBe("active");
+  expect(goodbyes).toEqual([endless.id, stuck.id]);
+  await endless.end("shutdown");
+});
+
+test("a limit that the bot sets while its last audio plays at the time limit does not begin another goodbye", async () => {
+  const { port } = createFakePort();
+  let goodbyes = 0;
+  const { create } = createEngineFixture({
+    maxCallDurationMs: 1_000,
+    async bot(args) {
+      const transport = await connect(args);
+      args.session.onTimeLimit(() => void goodbyes++);
+      transport.play({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) });
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      args.session.limitDuration(2_000);
+      await untilAborted(args);
+    },
+  });
+  const session = create();
+  session.run({}, async () => port);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(await session.ended).toBe("time-limit");
+  expect(goodbyes).toBe(1);
+});
+
+test("audio that does not end is cut off 10 s after the time limit", async () => {
+  const { port, calls } = createFakePort();
+  const { create } = createEngineFixture({
+    maxCallDurationMs: 1_000,
+    async bot(args) {
+      const speech = (await connect(args)).speak();
+      while (!args.signal.aborted)
+        await speech.write({ samples: new Int16Array(1_600), sampleRate: 16_000, channels: 1 });
+    },
+  });
+  const session = create();
+  const call = session.run({}, async () => port);
+  call.connected();
+  await vi.advanceTimersByTimeAsync(10_900);
+  expect(calls.at(-1)).toBe("send");
+  await vi.advanceTimersByTimeAsync(200);
+  expect(calls.at(-1)).toBe("close: time-limit");
+  await vi.advanceTimersByTimeAsync(11_000);
+  expect(await session.ended).toBe("time-limit");
+});
+
 test("a session is run once", async () => {
   const { create } = createEngineFixture();
   const session = create();

@@ -20,20 +20,15 @@ import {
   type SessionState,
   type Transport,
   type TransportParams,
-  withTimeout,
 } from "@pipecat-ts/runner-core";
 import { checkParams, createBufferedCall, createMedia } from "@pipecat-ts/runner-media";
 import { type ConnectOnce, connectOnce } from "./connect-once.ts";
 import { createFailureReport, type ReportFailure } from "./failure-report.ts";
 import { createDisposables, createTermination, type Release, type Termination } from "./termination.ts";
+import { createTimeLimit, type Goodbye, type TimeLimit } from "./time-limit.ts";
 
 /** How long a pending session waits for its caller, in ms. */
 export const pendingMs = 120_000;
-
-/** How long a bot may say goodbye when its call has reached its maximum duration, in ms. */
-const goodbyeMs = 10_000;
-/** Longer timers of Node fire at once: 24.8 days. */
-const longestTimerMs = 2 ** 31 - 1;
 
 /** The error in the log after `throw undefined`. */
 const nothingThrown = "undefined was thrown";
@@ -103,6 +98,8 @@ export interface SessionOptions {
   readonly key: ((session: HostSession, key: string) => void) | undefined;
   /** The bot's transport is built. */
   transportBuilt(session: HostSession, transport: Transport): void;
+  /** The connection to the caller is closed: the session can no longer be found under its aliases. */
+  disconnected(session: HostSession): void;
   /** The session can no longer be found. */
   ending(session: HostSession, reason: CloseReason): void;
   /** Tells the caller why the bot failed. */
@@ -128,9 +125,7 @@ export function createSession(options: SessionOptions): HostSession {
   let call: Call | undefined;
   let hasFailed = false;
   let connecting: ConnectOnce | undefined;
-  const goodbyes: Parameters<BotSession["onTimeLimit"]>[0][] = [];
-  let activeSinceMs = 0;
-  let timeLimit: NodeJS.Timeout | undefined;
+  let timeLimit: TimeLimit | undefined;
   const report = options.reportFailure && createFailureReport(options.reportFailure, controller.signal, logger);
   const abandoned = setTimeout(() => void finish("abandoned"), options.ringMs ?? pendingMs);
 
@@ -146,7 +141,7 @@ export function createSession(options: SessionOptions): HostSession {
   async function finish(reason: CloseReason): Promise<void> {
     if (state === "ended") return;
     clearTimeout(abandoned);
-    clearTimeout(timeLimit);
+    timeLimit?.close();
     state = "ended";
     options.ending(session, reason);
     if (!controller.signal.aborted) abort(reason);
@@ -184,27 +179,6 @@ export function createSession(options: SessionOptions): HostSession {
     };
   }
 
-  function limitDuration(ms: number): void {
-    if (!(ms > 0)) {
-      throw new RunnerError("OPTION_INVALID", `limitDuration: ${ms} is not a duration.`, {
-        fix: "Use a number of ms above 0, or Infinity.",
-      });
-    }
-    clearTimeout(timeLimit);
-    if (state === "ended" || ms === Number.POSITIVE_INFINITY) return;
-    const leftMs = activeSinceMs + ms - performance.now();
-    timeLimit = setTimeout(() => void endByTimeLimit(), Math.min(Math.max(0, leftMs), longestTimerMs));
-  }
-
-  async function endByTimeLimit(): Promise<void> {
-    logger.info({ durationMs: Math.round(performance.now() - activeSinceMs) }, "maximum call duration reached");
-    const deadline = new AbortController();
-    const said = goodbyes.map(async (goodbye) => await inScope(() => goodbye(deadline.signal)));
-    const goodbyesSaid = Promise.all(said).catch((error: unknown) => fail(error, "bot-failed"));
-    if (!(await withTimeout(goodbyesSaid, goodbyeMs))) deadline.abort();
-    await session.end("time-limit");
-  }
-
   function observed(inner: Call): Call {
     return {
       ...inner,
@@ -240,8 +214,8 @@ export function createSession(options: SessionOptions): HostSession {
     logger,
     onEnd: (release: Release) => disposables.add(release),
     onRequest: (handler: RequestHandler) => void requestHandlers.push(handler),
-    limitDuration,
-    onTimeLimit: (goodbye: (typeof goodbyes)[number]) => void goodbyes.push(goodbye),
+    limitDuration: (ms: number) => timeLimit?.set(ms),
+    onTimeLimit: (goodbye: Goodbye) => timeLimit?.addGoodbye(goodbye),
     bind: <Args extends readonly unknown[]>(callback: (...args: Args) => unknown) => bind(callback, "bot-failed"),
   });
 
@@ -288,12 +262,23 @@ export function createSession(options: SessionOptions): HostSession {
       options.activate(session);
       clearTimeout(abandoned);
       state = "active";
-      activeSinceMs = performance.now();
-      limitDuration(options.maxDurationMs);
+      timeLimit = createTimeLimit({
+        logger,
+        startedMs: performance.now(),
+        inScope,
+        failed: (error) => fail(error, "bot-failed"),
+        reached: () => void session.end("time-limit"),
+      });
+      timeLimit.set(options.maxDurationMs);
       transportName = owner.runsAs ?? owner.name;
       callData = own.callData;
       options.started(session);
-      const active = createTermination({ logger, abort, finish: (reason) => void finish(reason) });
+      const active = createTermination({
+        logger,
+        abort,
+        disconnected: () => options.disconnected(session),
+        finish: (reason) => void finish(reason),
+      });
       termination = active;
       const buffered = inScope(() =>
         createBufferedCall({ clock: options.pacer.clock, logger, onLeft: active.callerLeft }),

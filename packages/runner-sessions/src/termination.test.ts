@@ -16,6 +16,8 @@ afterEach(() => {
 /** A termination that records its steps, on a media layer that plays out and closes when the test says so. */
 function begin({ hasMedia = true, closesAtOnce = true } = {}) {
   const steps: string[] = [];
+  /** After how many steps the connection was reported as closed. */
+  const disconnections: number[] = [];
   const log = createRecordedLog();
   const played = Promise.withResolvers<void>();
   const closed = Promise.withResolvers<void>();
@@ -38,11 +40,21 @@ function begin({ hasMedia = true, closesAtOnce = true } = {}) {
   const termination = createTermination({
     logger: log,
     abort: (reason) => steps.push(`abort: ${reason}`),
+    disconnected: () => disconnections.push(steps.length),
     finish: (reason) => steps.push(`finish: ${reason}`),
   });
   if (hasMedia) termination.mediaOpened(media);
   const settle = () => vi.advanceTimersByTimeAsync(0);
-  return { termination, steps, log, media, settle, playedOut: () => played.resolve(), closed: () => closed.resolve() };
+  return {
+    termination,
+    steps,
+    disconnections,
+    log,
+    media,
+    settle,
+    playedOut: () => played.resolve(),
+    closed: () => closed.resolve(),
+  };
 }
 
 test("the bot returns: its audio plays out, the wire closes, and the session ends with bot-finished", async () => {
@@ -195,6 +207,36 @@ test("a wire that does not close is abandoned after 5 s", async () => {
   expect(steps.at(-1)).toBe("finish: bot-failed");
 });
 
+test("a connection counts as closed when the wire is, while the bot runs on", async () => {
+  const { termination, steps, disconnections, playedOut, closed, settle } = begin({ closesAtOnce: false });
+  termination.closeRequested("bot-finished");
+  playedOut();
+  await settle();
+  expect(steps.at(-1)).toBe("close: bot-finished");
+  expect(disconnections).toEqual([]);
+  closed();
+  await settle();
+  expect(disconnections).toHaveLength(1);
+  termination.botReturned();
+});
+
+test("a connection without media counts as closed when the caller leaves, but not when the bot is aborted", async () => {
+  const { termination, disconnections, media, settle } = begin({ hasMedia: false });
+  termination.end("ended-by-request");
+  await settle();
+  expect(disconnections, "the caller is still connected").toEqual([]);
+  termination.mediaOpened(media);
+  await settle();
+  expect(disconnections).toHaveLength(1);
+  termination.botReturned();
+
+  const other = begin({ hasMedia: false });
+  other.termination.callerLeft("caller-left");
+  expect(other.disconnections).toHaveLength(1);
+  other.termination.botReturned();
+  await settle();
+});
+
 test("a shutdown cuts off playout", async () => {
   const { termination, steps, settle } = begin();
   termination.botReturned();
@@ -221,6 +263,48 @@ test("a bot that returns while its last audio plays at the time limit ends with 
   playedOut();
   await settle();
   expect(steps.at(-1)).toBe("finish: time-limit");
+});
+
+test.each(["at the time limit", "that the bot had ended the call with before"])(
+  "audio %s is cut off after 10 s if it does not end, and the bot has 10 s more",
+  async (when) => {
+    const { termination, steps } = begin();
+    const reason = when === "at the time limit" ? "time-limit" : "bot-finished";
+    if (reason === "bot-finished") termination.closeRequested("bot-finished");
+    await vi.advanceTimersByTimeAsync(60_000);
+    termination.end("time-limit");
+    await vi.advanceTimersByTimeAsync(5_000);
+    termination.end("time-limit");
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(steps).toEqual(["play out"]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(steps).toEqual(["play out", `close: ${reason}`]);
+    await vi.advanceTimersByTimeAsync(9_999);
+    expect(steps.join()).not.toContain("abort");
+    await vi.advanceTimersByTimeAsync(1);
+    expect(steps.at(-1)).toBe(`abort: ${reason}`);
+    termination.botReturned();
+    expect(steps.at(-1)).toBe(`finish: ${reason}`);
+  },
+);
+
+test("the last audio of a bot that has returned is cut off 10 s after the time limit", async () => {
+  const { termination, steps } = begin();
+  termination.botReturned();
+  termination.end("time-limit");
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(steps).toEqual(["play out", "close: bot-finished", "finish: bot-finished"]);
+});
+
+test("the time limit during the 10 s of a bot whose caller has left changes nothing", async () => {
+  const { termination, steps } = begin();
+  termination.callerLeft("caller-left");
+  await vi.advanceTimersByTimeAsync(5_000);
+  termination.end("time-limit");
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(steps.at(-1)).toBe("abort: caller-left");
+  termination.botReturned();
+  expect(steps.at(-1)).toBe("finish: caller-left");
 });
 
 test("a bot that runs on after the time limit is aborted 10 s later", async () => {

@@ -3,7 +3,10 @@ import { type Media, wireCloseMs } from "@pipecat-ts/runner-media";
 
 /** The timeouts of a termination, in ms. */
 const terminationMs = {
-  /** From when the caller leaves or the bot closes its transport, until the signal of a bot that still runs aborts. */
+  /**
+   * From when the caller leaves or the bot closes its transport, until the signal of a bot that still runs aborts. Also how long
+   * audio may play after the time limit.
+   */
   botGrace: 10_000,
   /** From the abort of the signal until the session ends without the bot. */
   botAbort: 5_000,
@@ -13,6 +16,8 @@ export interface TerminationOptions {
   readonly logger: Logger;
   /** Aborts the bot's signal. Called at most once. */
   abort(reason: CloseReason): void;
+  /** The connection to the caller is closed, or the caller left before the media layer was built. The bot may still run. */
+  disconnected(): void;
   /** The session is over. Called exactly once, last. */
   finish(reason: CloseReason): void;
 }
@@ -31,15 +36,15 @@ export interface Termination {
   botReturned(): void;
   botFailed(): void;
   /**
-   * Ends the session for any other cause. `caller-left` gives the bot its 10 s, and so does `time-limit` after the queued audio; any
-   * other reason aborts it at once.
+   * Ends the session for any other cause. `caller-left` gives the bot its 10 s, and so does `time-limit` after queued audio, which
+   * is cut off after 10 s. Any other reason aborts the bot at once.
    */
   end(reason: CloseReason): void;
   /** Ends the session now, without waiting for bot or wire. */
   forceEnd(): void;
 }
 
-export function createTermination({ logger, abort, finish }: TerminationOptions): Termination {
+export function createTermination({ logger, abort, disconnected, finish }: TerminationOptions): Termination {
   /** Ends playout early. */
   const cutoff = new AbortController();
   /** Ends every wait for the wire. */
@@ -86,6 +91,7 @@ export function createTermination({ logger, abort, finish }: TerminationOptions)
     const limit = finished ? deadline.signal : AbortSignal.any([deadline.signal, forced.signal]);
     await media.close(reason ?? wireClosing ?? "bot-finished", limit);
     clearTimeout(late);
+    disconnected();
   }
 
   function stop(because: CloseReason): void {
@@ -106,9 +112,16 @@ export function createTermination({ logger, abort, finish }: TerminationOptions)
     const isFirst = reason === undefined && !aborted;
     reason ??= because;
     closeWire(because, false);
+    if (!media) disconnected();
     if (botDone || aborted) return;
     if (because !== "caller-left") stop(because);
     else if (isFirst) after(terminationMs.botGrace, () => stop(because));
+  }
+
+  /** Plays the queued audio, also that of a bot that has ended the call already, for 10 s at most. */
+  function reachTimeLimit(): void {
+    closeWire("time-limit", true);
+    if (!finished && !wireClosed && timer === undefined) after(terminationMs.botGrace, () => cutoff.abort());
   }
 
   function finishWith(otherwise: CloseReason): void {
@@ -144,7 +157,7 @@ export function createTermination({ logger, abort, finish }: TerminationOptions)
     },
     end(because) {
       if (because === "caller-left") callerLeft(because);
-      else if (because === "time-limit") closeWire(because, true);
+      else if (because === "time-limit") reachTimeLimit();
       else stop(because);
     },
     forceEnd() {

@@ -35,6 +35,8 @@ import { bareSocketUrl, bodyInQuery, createWebhook, numbersInQuery, publicUrlMis
 
 /** The messages with audio of all carriers, in both directions. */
 const mediaEvent = /"event"\s*:\s*"(?:media|playAudio)"/;
+/** The code with which the host closes a socket whose caller sent too much: RFC 6455, section 7.4.1. */
+const floodCode = 1008;
 /** How long a closing runner waits for hang-ups in progress, in ms. */
 const lastHangUpsMs = 1_500;
 
@@ -192,7 +194,7 @@ function openCarrier<Options extends CarrierOptions>(
       closed: session.bind((code: number) => {
         stream.closed(code);
         // The host does not know the session of a bare socket.
-        if (!request.isAnnounced) call.left();
+        if (!request.isAnnounced) call.left(code === floodCode ? "rate-exceeded" : undefined);
       }),
     };
   }

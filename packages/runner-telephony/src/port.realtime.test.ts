@@ -1,6 +1,7 @@
 import { type AudioFrame, durationMs } from "@pipecat-ts/audio";
 import { afterEach, describe, expect, test } from "vitest";
 import { countSettledResources, findGaps, join, settleResources, tone } from "../../runner-testing/src/index.ts";
+import type { PhoneTransport } from "./arguments.ts";
 import type { PhoneCall } from "./caller/index.ts";
 import { connectPhone, createFixture, type Fixture, type FixtureOptions } from "./test/fixture.ts";
 
@@ -401,6 +402,38 @@ test("a second socket for an active call is rejected", async () => {
   expect(runner.sessions.counts).toEqual({ pending: 0, active: 1 });
   expect(phone.protocolErrors).toEqual([]);
   phone.drop();
+});
+
+test("a call whose bot has closed its media stream and still works gets another bot with its next one", async () => {
+  fixture = await createFixture();
+  const worksOn = Promise.withResolvers<void>();
+  const streams: PhoneTransport[] = [];
+  const runner = await fixture.open({
+    publicUrl,
+    async bot(args) {
+      const transport = await connectPhone(args, { autoHangUp: false });
+      streams.push(transport);
+      if (streams.length > 1) return void (await transport.closed);
+      await transport.close();
+      await worksOn.promise;
+    },
+  });
+  const first = await fixture.phone.call({ at: runner.url, publicUrl });
+  await first.closed;
+  const second = await fixture.phone.call({ at: runner.url, publicUrl, callId: first.callId });
+  await expect.poll(() => streams.length).toBe(2);
+  expect(runner.sessions.counts).toEqual({ pending: 0, active: 2 });
+  expect(second.protocolErrors).toEqual([]);
+  worksOn.resolve();
+  await expect.poll(() => runner.sessions.counts.active).toBe(1);
+  const third = await fixture.phone.call({
+    at: runner.url,
+    publicUrl,
+    callId: first.callId,
+    socketUrl: "wss://bots.example.com/ws",
+  });
+  await expect(third.closed).resolves.toEqual({ code: 1008, reason: "SESSION_ALIAS_TAKEN" });
+  second.drop();
 });
 
 test("an exception in the codec ends only its call", async () => {

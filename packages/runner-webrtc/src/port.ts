@@ -51,6 +51,8 @@ export function openWebRTCPort(connection: Connection, { params, opus, pacer }: 
     send: audio.send,
     clear: audio.clear,
     sendMessage: connection.sendMessage,
+    // While a caller that lost the network connects again, nothing is sent: audio counts as dropped, not as played.
+    bufferedBytes: () => (connection.state === "connected" ? 0 : Number.POSITIVE_INFINITY),
     async close(reason, deadline) {
       if ((reason === "bot-finished" || reason === "time-limit") && connection.state === "connected")
         await sendTrailingSilence(deadline);

@@ -1,6 +1,6 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { until, within } from "@pipecat-ts/runner-testing";
+import { tone, until, within } from "@pipecat-ts/runner-testing";
 import { expect, onTestFinished, test } from "vitest";
 import { sendOffer } from "./caller.ts";
 import { createPeerCaller } from "./peer/werift/peer-caller.ts";
@@ -78,6 +78,26 @@ test("a caller who closes its channel and replaces the peer stays, however long 
   expect(runner.sessions.counts).toEqual({ pending: 0, active: 1 });
 });
 
+test("audio that the bot plays while the caller connects again does not count as played", async () => {
+  const { calls, call } = await openFixture();
+  const before = await call();
+  await hearEcho(before, 440);
+  const [{ transport }] = calls as [BotCall];
+  const peer = createPeerCaller();
+  onTestFinished(() => peer.close());
+  const offer = { sdp: await peer.offer(), pc_id: before.pcId, restart_pc: true };
+  const { sdp } = await sendOffer(before.endpoint, offer);
+  const speech = transport.speak();
+  void speech.write(tone(440, { durationMs: 3_000, sampleRate: 16_000 }));
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  expect(speech.playedMs).toBe(0);
+  await peer.accept(sdp);
+  await peer.connected(5_000);
+  const { playedMs } = await speech.end();
+  expect(playedMs).toBeGreaterThan(200);
+  expect(playedMs).toBeLessThan(2_200);
+});
+
 test("a caller who restarts when all UDP ports are taken gets the port of its old peer", async () => {
   const port = await freePort();
   const { runner, call } = await openFixture(undefined, undefined, { udpPorts: [port, port], announceIp: "127.0.0.1" });
@@ -118,8 +138,8 @@ test("an offer of a caller who has left is rejected while its bot still runs", a
   await caller.hangUp();
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   await expect(call({ pc_id: caller.pcId, restart_pc: true })).rejects.toMatchObject({
-    status: 409,
-    code: "CALL_ENDED",
+    status: 404,
+    code: "SESSION_UNKNOWN",
   });
 });
 

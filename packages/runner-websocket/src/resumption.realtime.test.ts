@@ -88,6 +88,30 @@ test.each([{}, { webSocketAuth: "token" as const }])(
   },
 );
 
+test("audio that the bot plays while the caller is away does not count as played", async () => {
+  const { caller, connect, transports, logged, ended } = await open();
+  const [transport] = transports;
+  const speech = transport?.speak();
+  speech?.text("One two three four five six seven eight nine ten.");
+  void speech?.write(tone(440, { durationMs: 3_000 }));
+  await hears(caller);
+  caller.drop();
+  await until("the loss is noticed", () => logged("caller lost its connection"), 5_000);
+  const lost = { playedMs: speech?.playedMs ?? 0, heardText: speech?.heardText };
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  // What was on its way when the loss was noticed still plays.
+  expect(speech?.playedMs).toBeLessThan(lost.playedMs + 100);
+  expect(speech?.heardText.length).toBeLessThan(15);
+  const second = await connect();
+  await hears(second);
+  const end = await speech?.end();
+  expect(end?.playedMs).toBeGreaterThan(lost.playedMs + 500);
+  expect(end?.playedMs).toBeLessThan(2_200);
+  expect(end?.heardText).toBe("One two three four five six seven eight nine ten.");
+  await second.hangUp();
+  expect(await ended()).toBe("caller-left");
+});
+
 test("a caller may return before its loss is noticed, and the lost connection is closed", async () => {
   const { caller, connect, transports } = await open();
   const second = await connect();

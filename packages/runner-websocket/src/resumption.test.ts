@@ -35,6 +35,7 @@ function open() {
         }
         events.push(`${name} writes ${data}`);
       },
+      bufferedBytes: 7,
       close: async () => void events.push(`${name} closes`),
     } as unknown as CallerSocket;
   };
@@ -55,6 +56,17 @@ test("the caller has left after the grace period, and messages that wait for it 
   await vi.advanceTimersByTimeAsync(1);
   await waiting;
   expect(events).toEqual(["caller lost its connection", "left"]);
+});
+
+test("the wire is full until the caller is back, so that audio counts as dropped", async () => {
+  const { socket, first, createSocket } = open();
+  expect(socket.bufferedBytes).toBe(7);
+  socket.closed(first, 1006);
+  expect(socket.bufferedBytes).toBe(Number.POSITIVE_INFINITY);
+  socket.replace(createSocket("second"));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(socket.bufferedBytes).toBe(7);
+  await socket.close("bot-finished", new AbortController().signal);
 });
 
 test("at most 50 messages wait, and they arrive in order", async () => {

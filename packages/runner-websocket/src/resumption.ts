@@ -153,7 +153,8 @@ export function createResumableSocket(first: CallerSocket, session: Session, lef
       return await message.sent.promise;
     },
     get bufferedBytes() {
-      return current.bufferedBytes;
+      // Audio for a caller who is away counts as dropped, not as played.
+      return isConnected ? current.bufferedBytes : Number.POSITIVE_INFINITY;
     },
     async close(reason: CloseReason, deadline) {
       stop();

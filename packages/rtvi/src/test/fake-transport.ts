@@ -14,7 +14,7 @@ type Listener = (value: never, sender?: string) => void;
 export interface FakeTransport extends RTVITransport {
   /** The sent messages, converted to JSON and back. */
   readonly sent: RTVIMessage[];
-  /** The exceptions of listeners. */
+  /** The exceptions of listeners, and the rejections of async ones. */
   readonly failures: unknown[];
   /** The number of registered listeners, including taps. */
   readonly listening: number;
@@ -42,7 +42,8 @@ export function createFakeTransport(): FakeTransport {
 
   const call = (listener: Listener, value: unknown, sender?: string): void => {
     try {
-      listener(value as never, sender);
+      const result: unknown = listener(value as never, sender);
+      if (result instanceof Promise) result.catch((error: unknown) => fake.failures.push(error));
     } catch (error) {
       fake.failures.push(error);
     }

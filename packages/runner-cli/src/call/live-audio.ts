@@ -52,7 +52,8 @@ async function isInstalled(child: ChildProcess): Promise<boolean> {
 async function record(name: string, child: ChildProcess): Promise<RecordedMicrophone> {
   const listeners = new Set<(samples: Int16Array) => void>();
   const started = Promise.withResolvers<void>();
-  const ended = once(child, "close");
+  const ended = new Promise((resolve) => child.once("close", resolve));
+  child.on("error", () => undefined); // It cannot be ended.
   let errors = "";
   /** Half a sample. */
   let rest: Buffer = Buffer.alloc(0);

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AudioFrame, cut, decodePcm16, durationMs, encodePcm16, silence } from "@pipecat-ts/audio";
@@ -375,7 +374,7 @@ function converse(socket: WebSocket, { reply, transcribe }: FakeOpenAIOptions): 
       reject(error);
     }
   });
-  void once(socket, "close").then(() => closed.abort());
+  socket.once("close", () => closed.abort());
   send({ type: "session.created", session });
 
   return {

@@ -1,0 +1,12 @@
+/** Registered, because the runner's transport marks its promises too, and this package imports nothing from it. */
+const ignorable = Symbol.for("pipecat.ignorable");
+
+/** Lets a bot ignore the rejection of a promise, and return the promise from a listener. */
+export function letIgnore<P extends Promise<unknown>>(promise: P): P {
+  promise.catch(() => undefined);
+  return Object.assign(promise, { [ignorable]: true });
+}
+
+export function mayIgnore(value: unknown): boolean {
+  return value instanceof Promise && ignorable in value;
+}
