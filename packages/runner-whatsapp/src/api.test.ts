@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createWhatsAppApi } from "./api.ts";
 import { type CallConnect, parseCallEvents } from "./messages.ts";
 import { startFakeApi } from "./test/fake-api.ts";
-import { business, connectOf, numbers } from "./test/webhooks.ts";
+import { business, connectOf, connectOfUser, numbers, userId } from "./test/webhooks.ts";
 
 const [call] = parseCallEvents(connectOf("wacid.HBgLMTIwMTU1NTAxMjM", "v=0")) as [CallConnect];
 const { phoneNumberId, token } = business;
@@ -15,12 +15,23 @@ async function open(timeoutMs?: number) {
 
 test("a refusal shows WhatsApp's code and message without phone numbers, call ids and the token", async () => {
   const { fake, api } = await open();
-  const details = `(#100) ${call.callId} from +1 201-555-0123 to ${numbers.called}: not allowed`;
+  const details = `(#100) ${call.callId} from +1 201-555-0123 to ${numbers.called} or ${userId}: not allowed`;
   fake.reply = () => ({ status: 403, body: { error: { message: "No", code: 100, error_data: { details } } } });
   await expect(api.terminate(call)).rejects.toMatchObject({
     code: "WHATSAPP_REFUSED",
-    message: 'WhatsApp refused to terminate a call: 403, code 100, "No: (#100) … from … to …: not allowed".',
+    message: 'WhatsApp refused to terminate a call: 403, code 100, "No: (#100) … from … to … or …: not allowed".',
   });
+});
+
+test("requests about a caller without a number have no field `to`", async () => {
+  const { fake, api } = await open();
+  const [user] = parseCallEvents(connectOfUser("wacid.1", "v=0")) as [CallConnect];
+  for (const each of [call, user]) await api.accept(each, "v=0");
+  const accept = { messaging_product: "whatsapp", action: "accept", session: { sdp_type: "answer", sdp: "v=0" } };
+  expect(fake.requests.map(({ body }) => body)).toEqual([
+    { ...accept, call_id: call.callId, to: numbers.caller },
+    { ...accept, call_id: "wacid.1" },
+  ]);
 });
 
 test("a request without an answer rejects with WHATSAPP_UNREACHABLE", async () => {

@@ -8,7 +8,7 @@ import type { CallConnect } from "./messages.ts";
  * The requests to WhatsApp's Graph API
  * (https://developers.facebook.com/docs/whatsapp/cloud-api/calling/reference). Each resolves when WhatsApp confirms success.
  * Rejects with WHATSAPP_REFUSED, or with WHATSAPP_UNREACHABLE when the outcome is unknown. No error contains a phone number, a
- * call id or the token.
+ * user id, a call id or the token.
  */
 export interface WhatsAppApi {
   /** Allows the connection to be set up while the caller's phone rings. */
@@ -82,8 +82,8 @@ export function createWhatsAppApi({ apiUrl, phoneNumberId, token, timeoutMs }: W
     );
   }
 
-  const answer = (call: CallConnect, sdp: string): object => ({
-    to: call.call.from,
+  const answer = ({ call }: CallConnect, sdp: string): object => ({
+    ...(call.from ? { to: call.from } : {}), // `call_id` identifies the call of a caller without a number.
     session: { sdp_type: "answer", sdp },
   });
   return {
@@ -133,13 +133,15 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** WhatsApp's error codes and message, without anything that may be a phone number or a call id. */
+/** WhatsApp's error codes and message, without anything that may be a phone number, a user id or a call id. */
 function describeError(text: string): string {
   const body = parseJson(text);
   if (!Check(errorSchema, body)) return "";
   const { code, error_subcode, message, error_data } = (body as ErrorBody).error;
   const codes = [code, error_subcode].filter((each) => each !== undefined).join("/");
   const words = [message, error_data?.details].filter((each) => each !== undefined && each !== "").join(": ");
-  const shown = words.replaceAll(/wacid\.\S+|\+?\d[\d\s().-]{4,}\d/g, "…").slice(0, 300);
+  const shown = words
+    .replaceAll(/wacid\.\S+|\b[A-Z]{2}\.(?:ENT\.)?[A-Za-z\d]{6,}|\+?\d[\d\s().-]{4,}\d/g, "…")
+    .slice(0, 300);
   return `${codes === "" ? "" : `, code ${codes}`}${shown === "" ? "" : `, "${shown}"`}`;
 }
