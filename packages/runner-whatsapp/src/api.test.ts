@@ -43,6 +43,21 @@ test("a request without an answer rejects with WHATSAPP_UNREACHABLE", async () =
   await expect(nobody.reject(call)).rejects.toEqual(unreachable);
 });
 
+test.each(["terminate", "reject"] as const)("%s is sent again once after a 5xx answer", async (action) => {
+  const { fake, api } = await open();
+  fake.reply = () => (fake.requests.length === 1 ? { status: 503, body: { error: { code: 2 } } } : {});
+  await api[action](call);
+  expect(fake.actions).toEqual([action, action]);
+});
+
+test("pre_accept and accept are sent once", async () => {
+  const { fake, api } = await open();
+  fake.reply = () => ({ status: 503 });
+  await expect(api.preAccept(call, "v=0")).rejects.toMatchObject({ code: "WHATSAPP_REFUSED" });
+  await expect(api.accept(call, "v=0")).rejects.toMatchObject({ code: "WHATSAPP_REFUSED" });
+  expect(fake.actions).toEqual(["pre_accept", "accept"]);
+});
+
 test("redirects are not followed, so that no other server gets the token", async () => {
   const { fake, api } = await open();
   fake.reply = () => ({ status: 307, headers: { location: `${fake.url}/elsewhere` } });
