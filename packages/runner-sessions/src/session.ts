@@ -292,7 +292,9 @@ export function createSession(options: SessionOptions): HostSession {
       limitDuration(options.maxDurationMs);
       transportName = owner.runsAs ?? owner.name;
       callData = own.callData;
-      options.started(session);
+      if (own.body !== undefined) body = own.body;
+      options.started(session); // Observers get the caller's body, not the default one.
+      if (body === undefined) body = options.defaultBody;
       const active = createTermination({ logger, abort, finish: (reason) => void finish(reason) });
       termination = active;
       const buffered = inScope(() =>
@@ -335,7 +337,6 @@ export function createSession(options: SessionOptions): HostSession {
         return media.transport;
       }
 
-      body = [own.body, body, options.defaultBody].find((each) => each !== undefined);
       connecting = connectOnce(controller.signal, build);
       const common: SessionArguments & { readonly [connectKey]: Connect } = {
         transport: transportName,
