@@ -145,7 +145,11 @@ test("the reason of a close is redacted, and a message with many values is compl
   wire.observe(session("5f"), { type: "state", state: "pending" }, 0);
   wire.observe(
     session("5f"),
-    { type: "state", state: "active", callData: { streamId: "s", callId: "c", from: "+4917012345678" } },
+    {
+      ...({ type: "state", state: "active" } as const),
+      callData: { streamId: "s", callId: "c", from: "+4917012345678" },
+      body: { from: "4917012345678", secret: "abc" },
+    },
     1,
   );
   wire.observe(session("5f"), { type: "app", from: "bot", message: Array.from({ length: 25_000 }, () => 0) }, 2);
@@ -154,7 +158,10 @@ test("the reason of a close is redacted, and a message with many values is compl
   await wire.close?.();
   const [name = ""] = readdirSync(folder);
   const { events } = await readCapture(join(folder, name));
-  expect(events[1]).toMatchObject({ callData: { streamId: "s", callId: "c", from: "+1555010000001" } });
+  expect(events[1]).toMatchObject({
+    callData: { streamId: "s", callId: "c", from: "+1555010000001" },
+    body: { from: "1555010000001", secret: "red" },
+  });
   expect(Object(events[2]).message).toHaveLength(25_000);
   expect(events[3]).toMatchObject({ reason: "redacted---" });
 });

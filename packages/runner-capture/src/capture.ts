@@ -182,7 +182,11 @@ function written(event: WireEvent, redactor: Trace["redactor"], keepsMedia: bool
     case "close":
       return { ...event, reason: redactor.text(event.reason) };
     case "state":
-      return "callData" in event ? { ...event, callData: redacted(event.callData, redactor) } : event;
+      return {
+        ...event,
+        ...("callData" in event && { callData: redacted(event.callData, redactor) }),
+        ...("body" in event && { body: redacted(event.body, redactor) }),
+      };
     case "app":
       return { ...event, message: redacted(event.message, redactor) };
     default:

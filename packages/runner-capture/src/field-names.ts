@@ -2,7 +2,10 @@
  * What a field contains, by its name. `tokens`: secrets, or the counts of a language model. With those, numbers are not secret, and
  * neither are the objects in a list.
  */
-export type FieldKind = "secret" | "tokens" | "phone" | undefined;
+export type FieldKind = "secret" | "tokens" | "phone" | "user" | undefined;
+
+/** WhatsApp's id of a person. Other ids in fields of the kind `user` are not secret. */
+export const userId: RegExp = /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z\d]+$/;
 
 const secretName =
   /secret|passw|passphrase|passcode|pwd|(?:api|access|private|signing|encryption).?key|authori[sz]ation|credential|signature|cookie|jwt|bearer|token(?!s|i[sz])|^pass$/i;
@@ -16,6 +19,7 @@ const phoneEnding =
   /(?:^|[^a-z])(?:from|to|caller|called|callee|calling|recipient|sender|destination|ani|dnis|clid|cli|tel|cell|fax)s?$/i;
 const phoneCamelEnding =
   /[a-z\d](?:From|To|Caller|Called|Callee|Calling|Recipient|Sender|Destination|Ani|Dnis|Tel|Cell|Fax)s?$/;
+const userName = /user[_.-]?id$/i;
 
 /** Names that are remembered: a call has few. */
 const maxNames = 1_000;
@@ -37,5 +41,6 @@ export function createFieldKinds(): { of(name: string): FieldKind } {
 function kindOf(name: string): FieldKind {
   if (secretName.test(name)) return descriptiveName.test(name) ? undefined : "secret";
   if (tokensName.test(name)) return "tokens";
-  return phoneName.test(name) || phoneEnding.test(name) || phoneCamelEnding.test(name) ? "phone" : undefined;
+  if (phoneName.test(name) || phoneEnding.test(name) || phoneCamelEnding.test(name)) return "phone";
+  return userName.test(name) ? "user" : undefined;
 }

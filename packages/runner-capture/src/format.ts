@@ -60,7 +60,11 @@ const header = Type.Object({
 const events: Readonly<Record<string, Type.TSchema>> = {
   state: Type.Union([
     Type.Object({ state: Type.Union([Type.Literal("pending"), Type.Literal("connected")]) }),
-    Type.Object({ state: Type.Literal("active"), callData: Type.Optional(Type.Object({})) }),
+    Type.Object({
+      state: Type.Literal("active"),
+      callData: Type.Optional(Type.Object({})),
+      body: Type.Optional(Type.Unknown()),
+    }),
     Type.Object({ state: Type.Literal("ended"), reason: name }),
   ]),
   http: Type.Object({

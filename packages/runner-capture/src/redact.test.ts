@@ -108,6 +108,16 @@ describe("secrets", () => {
   });
 });
 
+test("WhatsApp's user ids in fields for user ids are replaced, other user ids stay", () => {
+  const { text } = createRedactor([], "5f");
+  for (const name of ["user_id", "from_user_id", "from_parent_user_id", "userId"])
+    for (const id of ["US.13491208655302741918", "IN.ENT.1a2B3c"])
+      expect(text(`{"${name}":"${id}"}`)).toBe(`{"${name}":"${"redacted".padEnd(id.length, "-")}"}`);
+  expect(text("userId=US.13491208655302741918&a=b")).toBe("userId=redacted---------------&a=b");
+  for (const same of ['{"user_id":"user-4711","userId":4711}', '{"file":"US.13491208655302741918"}'])
+    expect(text(same)).toBe(same);
+});
+
 describe("phone numbers", () => {
   test("become the same fictional number of the same length, with or without a plus", () => {
     const { text } = createRedactor([], "5f");

@@ -1,5 +1,5 @@
 import { endOfString, gap, gapCode, unescapeJson, unescapePercent, unescapeXml, withoutGaps } from "./escapes.ts";
-import { createFieldKinds, type FieldKind } from "./field-names.ts";
+import { createFieldKinds, type FieldKind, userId } from "./field-names.ts";
 import { createPhoneNumbers, fewestDigits } from "./phone-numbers.ts";
 
 /**
@@ -128,7 +128,8 @@ export function createRedactor(secrets: readonly string[], sessionId: string): R
 
     /** The value of a field. */
     function redactValue(part: Part, kind: FieldKind): void {
-      if (kind !== "secret" && kind !== "tokens") redactText(part, kind);
+      const isUser = kind === "user" && userId.test(withoutGaps(part.text));
+      if (kind !== "secret" && kind !== "tokens" && !isUser) redactText(part, kind);
       else if (withoutGaps(part.text) !== sessionId) cover(part, 0, part.text.length);
     }
 

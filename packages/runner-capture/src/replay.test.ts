@@ -115,6 +115,37 @@ test("messages and keys of a transport without a socket of the host are replayed
   ]);
 });
 
+test("a phone call without a socket of the host gets the captured call data and body", async () => {
+  const callData = { streamId: "c", callId: "c", from: "15550100001", to: "15550100002" };
+  const body = { id: "c", timestamp: "1671644824" };
+  const events: readonly CaptureEvent[] = [
+    { t: 0, type: "state", state: "pending" },
+    { t: 0, type: "http", ...start, url: "/whatsapp", body: "{}" },
+    { t: 5, type: "state", state: "active", callData, body },
+    { t: 6, type: "state", state: "connected" },
+    { t: 62, type: "key", key: "5" },
+    ended("caller-left"),
+  ];
+  const result = await run(events, { plugins: [] }, "room");
+  expect(result.events[0]).toEqual({ type: "started", transport: "room", body, callData });
+});
+
+test.each([
+  ['{"body":{"plan":"gold"}}', { body: { plan: "gold" } }],
+  ["", {}],
+])("the body of a start request with a query is found: %j", async (body, started) => {
+  const events: readonly CaptureEvent[] = [
+    { t: 0, type: "state", state: "pending" },
+    { t: 0, type: "http", ...start, url: "/start?source=app", body },
+    { t: 5, type: "state", state: "active" },
+    { t: 6, type: "state", state: "connected" },
+    { t: 62, type: "key", key: "5" },
+    ended("caller-left"),
+  ];
+  const result = await run(events, { plugins: [] }, "room");
+  expect(result.events[0]).toEqual({ type: "started", transport: "room", ...started });
+});
+
 test("a bot that ends the call earlier than in the capture is noted, and one that throws is reported", async () => {
   const early = await run([...answered, message("{}"), ...left], { bot: async () => undefined });
   expect(early.events.map(({ type }) => type)).toEqual(["started", "ended"]);

@@ -17,7 +17,7 @@ import {
 import { createRunner, type RunnerOptions, type WireEvent } from "@pipecat-ts/runner-host";
 import type { CaptureEvent } from "./format.ts";
 import { type CapturedCall, readCapture } from "./read.ts";
-import { createWireCaller, hasDial, type ReplayCaller } from "./wire-caller.ts";
+import { createWireCaller, hasDial, isStart, type ReplayCaller } from "./wire-caller.ts";
 
 /** How a captured call is replayed. Further options are those of `createRunner`, without what a replay sets itself. */
 export interface ReplayOptions
@@ -227,9 +227,13 @@ function isSaid(event: CaptureEvent): boolean {
 
 /** `callData` of a call that the runner placed: in a replay it places none, so the transport does not know it. */
 function callDataOfPlaced({ events }: CapturedCall): CallData | undefined {
-  const isPlaced = events.some((event) => event.type === "http" && event.url === "/start" && hasDial(event.body ?? ""));
-  const started = events.find((event) => event.type === "state" && event.state === "active");
-  return isPlaced && started && "callData" in started ? started.callData : undefined;
+  const isPlaced = events.some((event) => event.type === "http" && isStart(event.url) && hasDial(event.body ?? ""));
+  return isPlaced ? startedIn(events)?.callData : undefined;
+}
+
+/** The event with the arguments of the bot. */
+function startedIn(events: readonly CaptureEvent[]) {
+  return events.find((event) => event.type === "state" && event.state === "active");
 }
 
 /** The bot, and a listener for everything that its transport reports. `onFailed` is called when it throws. */
@@ -273,9 +277,7 @@ function listen(transport: Transport, happened: (event: ReplayEvent) => void): v
 
 /** Stands in for a transport whose media does not pass through the host: plays messages and keys, and is silent otherwise. */
 function createStandIn({ transport, events }: CapturedCall): { plugin: TransportPlugin; caller: ReplayCaller } {
-  const request = events.find((event) => event.type === "http" && event.url === "/start");
-  const body =
-    request?.type === "http" ? (JSON.parse(request.body ?? "{}") as { readonly body?: unknown }).body : undefined;
+  const { callData, body = bodyOfStart(events) } = startedIn(events) ?? {};
   let begin: () => Call;
   let call: Call | undefined;
   const plugin: TransportPlugin = {
@@ -284,7 +286,7 @@ function createStandIn({ transport, events }: CapturedCall): { plugin: Transport
     open(context) {
       begin = () => {
         const session = context.createSession({ body });
-        const begun = session.run<SessionArguments>({}, () => ({
+        const begun = session.run<SessionArguments>({ ...(callData && { callData }) }, () => ({
           sampleRates: [24_000],
           frameMs: 20,
           send: () => undefined,
@@ -308,6 +310,12 @@ function createStandIn({ transport, events }: CapturedCall): { plugin: Transport
     },
   };
   return { plugin, caller };
+}
+
+/** `body` of the start request: captures of older versions have no other. */
+function bodyOfStart(events: readonly CaptureEvent[]): unknown {
+  const request = events.find((event) => event.type === "http" && isStart(event.url));
+  return request?.type === "http" ? Object(JSON.parse(request.body || "{}")).body : undefined;
 }
 
 function transportMissing(file: string, plugin: string): RunnerError {

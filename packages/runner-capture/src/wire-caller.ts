@@ -27,7 +27,7 @@ export function createWireCaller(runner: URL, handled: HandledMessage): ReplayCa
     const answer: Answer = await send(new URL(url, runner), {
       method,
       headers: contentType === undefined ? {} : { "content-type": contentType },
-      ...(body !== undefined && { body: url === "/start" ? withoutDial(body) : body }),
+      ...(body !== undefined && { body: isStart(url) ? withoutDial(body) : body }),
     });
     if (answer.status >= 400 && event.status < 400) throw callRejected(answer);
   }
@@ -85,6 +85,11 @@ function withoutDial(body: string): string {
   if (!hasDial(body)) return body;
   const { dial: _, ...rest } = Object(parseJson(body).value);
   return JSON.stringify(rest);
+}
+
+/** Whether a path with its query is that of start requests. */
+export function isStart(url: string): boolean {
+  return new URL(url, "http://localhost").pathname === "/start";
 }
 
 /** Whether the body of a start request asks the runner to call somebody. */

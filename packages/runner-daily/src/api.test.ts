@@ -121,11 +121,23 @@ describe("retries", () => {
 
   const call = { callId: "c", callDomain: "d", sipUri: "s" };
 
-  test("never repeat what Daily may have done: creating a room, connecting a phone call", async () => {
-    api.failNext("POST", unavailable, "hang");
+  test("never repeat what Daily may have done: creating a room", async () => {
+    api.failNext("POST", unavailable);
     await expect(rest.createRoom({ properties: {} })).rejects.toMatchObject({ dailyStatus: 503 });
-    await expect(impatient.updatePinlessCall(call)).rejects.toMatchObject({ code: "DAILY_UNREACHABLE" });
-    expect(paths()).toEqual(["POST /rooms", "POST /dialin/pinlessCallUpdate"]);
+    expect(paths()).toEqual(["POST /rooms"]);
+  });
+
+  test("repeat connecting a phone call once after 5xx and a timeout", async () => {
+    for (const failure of [unavailable, "hang"] as const) {
+      api.failNext("POST /dialin", failure);
+      await impatient.updatePinlessCall(call);
+    }
+    expect(api.pinlessUpdates).toEqual([call, call]);
+    api.failNext("POST /dialin", unavailable, unavailable);
+    await expect(impatient.updatePinlessCall(call)).rejects.toMatchObject({ dailyStatus: 503 });
+    api.failNext("POST /dialin", refusal(404, "not-found", "no such call"));
+    await expect(impatient.updatePinlessCall(call)).rejects.toMatchObject({ dailyStatus: 404 });
+    expect(api.requests).toHaveLength(7);
   });
 
   test("repeat all requests after 429, up to five attempts", async () => {

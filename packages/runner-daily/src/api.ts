@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { createRestClient, type RestAnswer, type RestRequest, RunnerError } from "@pipecat-ts/runner-core";
 import type { RoomProperties, TokenProperties } from "./properties.ts";
 
@@ -22,7 +23,7 @@ export interface DailyRest {
   /** Resolves also when the room does not exist. */
   deleteRoom(name: string): Promise<void>;
   createToken(properties: TokenProperties): Promise<string>;
-  /** Connects a phone call that is on hold to a room. */
+  /** Connects a phone call that is on hold to a room. Sent once more after a 5xx answer or a network error. */
   updatePinlessCall(call: PinlessCall): Promise<void>;
 }
 
@@ -51,7 +52,7 @@ const defaultAttempts = 5;
 
 /**
  * A client of Daily's REST API. Each request is sent up to five times after 429. Requests that have no effect when repeated
- * (reading, deleting, creating a token) are repeated after 5xx and network errors too. Daily accepts 20 requests and 2
+ * (reading, deleting, creating a token) are repeated after 5xx and network errors too; connecting a phone call once. Daily accepts 20 requests and 2
  * deletions per second. https://docs.daily.co/reference/rest-api#rate-limits
  */
 export function createDailyRest(options: DailyRestOptions): DailyRest {
@@ -103,7 +104,15 @@ export function createDailyRest(options: DailyRestOptions): DailyRest {
       throw incomplete("POST /meeting-tokens", "token");
     },
     async updatePinlessCall(call) {
-      await send("POST", "/dialin/pinlessCallUpdate", false, call);
+      // It may be sent twice, because it names one call and one address. A caller waits, so it is not sent five times.
+      const update = () => send("POST", "/dialin/pinlessCallUpdate", false, call);
+      try {
+        await update();
+      } catch (error) {
+        if (error instanceof DailyError && (error.dailyStatus ?? 0) < 500) throw error;
+        await sleep(retryDelayMs);
+        await update();
+      }
     },
   };
 }

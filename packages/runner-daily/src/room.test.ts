@@ -1,5 +1,7 @@
-import { expect, test } from "vitest";
-import { createMediaReady } from "./room.ts";
+import type { Call } from "@pipecat-ts/runner-core";
+import { createRecordingLogger } from "@pipecat-ts/runner-testing";
+import { describe, expect, test } from "vitest";
+import { createMediaReady, createRoom } from "./room.ts";
 import { createFakeClock } from "./test/fake-clock.ts";
 
 const frame = (durationMs: number) => ({ samples: new Int16Array(48 * durationMs), sampleRate: 48_000, channels: 1 });
@@ -41,4 +43,86 @@ test("media never becomes ready after the bot left", () => {
   mediaReady.received(frame(400));
   clock.advance(10_000);
   expect([calls(), clock.timers]).toEqual([0, 0]);
+});
+
+describe("a room for a phone call on hold", () => {
+  /** Each SIP address is accepted or rejected as `accepted` says, in turn. */
+  function openRoom(...accepted: readonly boolean[]) {
+    const clock = createFakeClock();
+    const reasons: string[] = [];
+    const call = {
+      event: () => undefined,
+      error: () => undefined,
+      connected: () => undefined,
+      left: (reason = "caller-left") => void reasons.push(reason),
+    };
+    const answers = [...accepted];
+    const room = createRoom({
+      call: call as Partial<Call> as Call,
+      audio: { push: () => undefined, left: () => undefined },
+      event: () => undefined,
+      clock,
+      logger: createRecordingLogger(),
+      emptyRoomTimeoutMs: 300_000,
+      async connectPhoneCall() {
+        if (!answers.shift()) throw new Error("rejected");
+      },
+    });
+    room.listener.joined({ local: { session_id: "bot", local: true } });
+    return {
+      clock,
+      reasons,
+      room,
+      async announce() {
+        room.listener.event({ action: "dialin-ready", sipEndpoint: "sip:x@daily" });
+        await new Promise((resolve) => setImmediate(resolve));
+      },
+      join: () =>
+        room.listener.event({ action: "participant-joined", participant: { session_id: "ann", local: false } }),
+    };
+  }
+
+  test("ends with transport-failed 10 s after the last SIP address rejected the call", async () => {
+    const { clock, reasons, announce } = openRoom(false, false);
+    await announce();
+    clock.advance(9_999);
+    await announce();
+    clock.advance(9_999);
+    expect(reasons).toEqual([]);
+    clock.advance(1);
+    expect([reasons, clock.timers]).toEqual([["transport-failed"], 0]);
+  });
+
+  test("waits 60 s for the phone caller after a SIP address accepted the call", async () => {
+    const { clock, reasons, announce } = openRoom(false, true);
+    await announce();
+    await announce();
+    clock.advance(30_000);
+    await announce();
+    clock.advance(29_999);
+    expect(reasons).toEqual([]);
+    clock.advance(1);
+    expect([reasons, clock.timers]).toEqual([["caller-left"], 0]);
+  });
+
+  test("stays open when a caller has joined", async () => {
+    for (const accepted of [true, false]) {
+      const { clock, reasons, room, announce, join } = openRoom(accepted, accepted);
+      await announce();
+      join();
+      await announce();
+      clock.advance(300_000);
+      room.stop();
+      expect([reasons, clock.timers]).toEqual([[], 0]);
+    }
+  });
+
+  test("has no timers after the bot left", async () => {
+    for (const accepted of [true, false]) {
+      const { clock, room, announce } = openRoom(accepted);
+      room.stop();
+      await announce();
+      expect(clock.timers).toBe(0);
+    }
+  });
 });

@@ -6,6 +6,11 @@ import { createParticipants, type DailyParticipant, isBot, toParticipant } from 
 import type { RoomAudio } from "./room-audio.ts";
 import { type DailyTransportEvents, forwardedEvents } from "./transport.ts";
 
+/** How long a phone caller may take to join after the call was connected to the room, in ms. */
+const phoneCallerMs = 60_000;
+/** How long to wait for another SIP address when no address accepted the phone call, in ms. */
+const nextAddressMs = 10_000;
+
 /** The state of one room, as its bot sees it. */
 export interface Room {
   /** Reports the events of the room to the bot. */
@@ -42,11 +47,23 @@ export function createRoom(options: RoomOptions): Room {
   const mediaReady = createMediaReady(clock, () => call.connected());
   let local: DailyParticipant | undefined;
   let hadCaller = false;
+  let isStopped = false;
   let stopWaiting: (() => void) | undefined;
   /** Whether no phone call is on hold any more. */
   let phoneCallConnected: Promise<boolean> = Promise.resolve(connectPhoneCall === undefined);
 
   const emit: Room["emit"] = (event, ...args) => call.event(event, ...args);
+
+  /** Calls `end` after `ms`, unless a caller joins or `endAfter` is called again. */
+  function endAfter(ms: number, end: () => void): void {
+    stopWaiting?.();
+    if (!hadCaller && !isStopped && Number.isFinite(ms)) stopWaiting = clock.after(ms, end);
+  }
+
+  function noCaller(): void {
+    logger.info("no caller joined the room");
+    call.left();
+  }
 
   function update(value: unknown, isUpdate = false): void {
     const change = participants.update(value);
@@ -75,20 +92,26 @@ export function createRoom(options: RoomOptions): Room {
     if (!isBot(participant) && [...participants.byId.values()].every(isBot)) call.left();
   }
 
-  /** Daily announces each SIP address of the room. The phone call is connected to the first one that accepts it. */
+  /**
+   * Daily announces each SIP address of the room. The phone call is connected to the first one that accepts it. Without one, the
+   * caller stays on hold, so the call ends.
+   */
   async function dialinReady(sipEndpoint: string): Promise<void> {
     phoneCallConnected = phoneCallConnected.then(async (done) => done || (await connectTo(sipEndpoint)));
     if (await phoneCallConnected) emit("dialinReady", sipEndpoint);
   }
 
   async function connectTo(sipEndpoint: string): Promise<boolean> {
+    endAfter(emptyRoomTimeoutMs, noCaller);
     try {
       await connectPhoneCall?.(sipEndpoint);
+      endAfter(Math.min(phoneCallerMs, emptyRoomTimeoutMs), noCaller);
       return true;
     } catch (error) {
       logger.error({ err: error }, "phone call on hold not connected to the room");
       emit("dialinError", { action: "dialin-error", errorMsg: (error as Error).message, sipEndpoint });
       call.error(error as Error);
+      endAfter(nextAddressMs, () => call.left("transport-failed"));
       return false;
     }
   }
@@ -119,12 +142,7 @@ export function createRoom(options: RoomOptions): Room {
         local = toParticipant(present.local);
         if (local) emit("joined", local);
         emit("callStateUpdated", "joined");
-        if (Number.isFinite(emptyRoomTimeoutMs)) {
-          stopWaiting = clock.after(emptyRoomTimeoutMs, () => {
-            logger.info("no caller joined the room");
-            call.left();
-          });
-        }
+        if (!stopWaiting) endAfter(emptyRoomTimeoutMs, noCaller);
         for (const participant of Object.values(present)) update(participant);
       },
       event(event) {
@@ -149,6 +167,7 @@ export function createRoom(options: RoomOptions): Room {
     participants: participants.byId,
     emit,
     stop() {
+      isStopped = true;
       stopWaiting?.();
       mediaReady.stop();
     },

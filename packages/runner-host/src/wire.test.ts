@@ -38,6 +38,19 @@ test("a request is reported without the host that its client puts in front of th
   expect([response.statusCode, urls]).toEqual([200, ["/start?x=1"]]);
 });
 
+test("the body of the caller is reported when the bot starts, the runner's default body is not", async () => {
+  const bodies: unknown[] = [];
+  const observe = (_: unknown, event: WireEvent) => {
+    if (event.type === "state" && event.state === "active") bodies.push(event.body);
+  };
+  const got: unknown[] = [];
+  await using host = await startRunner({ wire: { observe }, body: "default", bot: ({ body }) => void got.push(body) });
+  await host.call({ plan: "gold" });
+  await host.call();
+  await expect.poll(() => got).toEqual([{ plan: "gold" }, "default"]);
+  expect(bodies).toEqual([{ plan: "gold" }, undefined]);
+});
+
 test("before its session is known, a socket holds at most 100 events and 256 KiB", () => {
   const { events, wire } = observed();
   const [large, small] = [wire, wire].map((each) => each.openSocket(new URL("ws://host/ws"), {} as never));

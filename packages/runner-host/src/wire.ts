@@ -7,8 +7,13 @@ import type { Context, Next } from "koa";
 export type WireEvent =
   /** The session is created, its bot starts, its bot has its transport, or everything is released. */
   | { readonly type: "state"; readonly state: "pending" | "connected" }
-  /** `callData`: that of the bot. */
-  | { readonly type: "state"; readonly state: "active"; readonly callData?: CallData | undefined }
+  /** `callData` and `body`: those of the bot. Without the default body of the runner. */
+  | {
+      readonly type: "state";
+      readonly state: "active";
+      readonly callData?: CallData | undefined;
+      readonly body?: unknown;
+    }
   | { readonly type: "state"; readonly state: "ended"; readonly reason: CloseReason }
   /** A request that created, found or named the session. `durationMs`: from the request to the end of the response. */
   | {
@@ -182,8 +187,15 @@ export function createWire(observer: WireObserver, logger: Logger): Wire {
         changed(session, reason) {
           const { state, callData } = session;
           if (state === "ended") report(session, { type: "state", state, reason: reason ?? "bot-finished" });
-          else if (state === "active") report(session, { type: "state", state, ...(callData && { callData }) });
-          else report(session, { type: "state", state }, handled.getStore()?.beganAtMs);
+          else if (state === "active") {
+            const body = copyOf(session.body);
+            report(session, {
+              type: "state",
+              state,
+              ...(callData && { callData }),
+              ...(body !== undefined && { body }),
+            });
+          } else report(session, { type: "state", state }, handled.getStore()?.beganAtMs);
           other?.changed?.(session, reason);
         },
         message(session, from, message) {
@@ -200,10 +212,10 @@ export function createWire(observer: WireObserver, logger: Logger): Wire {
   };
 }
 
-/** A message as its receiver gets it; `undefined` for values that JSON cannot represent. */
-function copyOf(message: unknown): unknown {
+/** A message or body as its receiver gets it; `undefined` for values that JSON cannot represent. */
+function copyOf(value: unknown): unknown {
   try {
-    return JSON.parse(JSON.stringify(message));
+    return JSON.parse(JSON.stringify(value));
   } catch {
     return undefined; // The transport rejects it.
   }

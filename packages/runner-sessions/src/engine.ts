@@ -58,7 +58,7 @@ export interface SessionEngineOptions {
 export interface SessionObserver {
   /** The session was created (`pending`), its bot starts (`active`), or everything is released (`ended`, with its reason). */
   changed?(
-    session: Pick<HostSession, "id" | "owner" | "transport" | "state" | "rings" | "callData">,
+    session: Pick<HostSession, "id" | "owner" | "transport" | "state" | "rings" | "callData" | "body">,
     reason?: CloseReason,
   ): void;
   /** The session can be found under another key, until the connection to its caller is closed. */

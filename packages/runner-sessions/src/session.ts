@@ -272,7 +272,9 @@ export function createSession(options: SessionOptions): HostSession {
       timeLimit.set(options.maxDurationMs);
       transportName = owner.runsAs ?? owner.name;
       callData = own.callData;
-      options.started(session);
+      if (own.body !== undefined) body = own.body;
+      options.started(session); // Observers get the caller's body, not the default one.
+      if (body === undefined) body = options.defaultBody;
       const active = createTermination({
         logger,
         abort,
@@ -320,7 +322,6 @@ export function createSession(options: SessionOptions): HostSession {
         return media.transport;
       }
 
-      body = [own.body, body, options.defaultBody].find((each) => each !== undefined);
       connecting = connectOnce(controller.signal, build);
       const common: SessionArguments & { readonly [connectKey]: Connect } = {
         transport: transportName,

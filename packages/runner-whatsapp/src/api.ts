@@ -1,4 +1,4 @@
-import { createRestClient, RunnerError } from "@pipecat-ts/runner-core";
+import { createRestClient, type RestAnswer, type RestRequest, RunnerError } from "@pipecat-ts/runner-core";
 import type { TSchema } from "typebox";
 import * as Type from "typebox";
 import { Check } from "typebox/value";
@@ -8,16 +8,16 @@ import type { CallConnect } from "./messages.ts";
  * The requests to WhatsApp's Graph API
  * (https://developers.facebook.com/docs/whatsapp/cloud-api/calling/reference). Each resolves when WhatsApp confirms success.
  * Rejects with WHATSAPP_REFUSED, or with WHATSAPP_UNREACHABLE when the outcome is unknown. No error contains a phone number, a
- * call id or the token.
+ * user id, a call id or the token.
  */
 export interface WhatsAppApi {
   /** Allows the connection to be set up while the caller's phone rings. */
   preAccept(call: CallConnect, answerSdp: string): Promise<void>;
   /** Accepts the call. The answer must equal that of `preAccept`. */
   accept(call: CallConnect, answerSdp: string): Promise<void>;
-  /** Rejects a call that was not accepted. */
+  /** Rejects a call that was not accepted. Sent again once if no answer or a 5xx answer arrives. */
   reject(call: CallConnect): Promise<void>;
-  /** Hangs up. */
+  /** Hangs up. Sent again like `reject`. */
   terminate(call: CallConnect): Promise<void>;
   /** Resolves when the token may read the business number. */
   checkNumber(): Promise<void>;
@@ -29,9 +29,12 @@ export interface WhatsAppApiOptions {
   readonly apiUrl: string;
   readonly phoneNumberId: string;
   readonly token: string;
-  /** How long a request may take, in ms. Default 5,000. */
+  /** How long one attempt of a request may take, in ms. Default 5,000; at most 1,800 for `reject` and `terminate`. */
   readonly timeoutMs?: number;
 }
+
+/** A session has 5 s to release its resources: two attempts and the pause between them fit. */
+const hangUpTimeoutMs = 1_800;
 
 const successSchema: TSchema = Type.Object({ success: Type.Literal(true) });
 
@@ -55,22 +58,26 @@ interface ErrorBody {
   };
 }
 
-export function createWhatsAppApi({ apiUrl, phoneNumberId, token, timeoutMs }: WhatsAppApiOptions): WhatsAppApi {
+export function createWhatsAppApi({
+  apiUrl,
+  phoneNumberId,
+  token,
+  timeoutMs = 5_000,
+}: WhatsAppApiOptions): WhatsAppApi {
   const number = new URL(`${apiUrl.replace(/\/+$/, "")}/${encodeURIComponent(phoneNumberId)}`);
   const url = new URL(`${number.href}/calls`);
-  const client = createRestClient({
-    vendor: "WhatsApp",
-    unreachable: "WHATSAPP_UNREACHABLE",
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  const errors = { vendor: "WhatsApp", unreachable: "WHATSAPP_UNREACHABLE" };
+  const client = createRestClient({ ...errors, timeoutMs });
+  const hangUpClient = createRestClient({ ...errors, timeoutMs: Math.min(timeoutMs, hangUpTimeoutMs) });
+
+  const request = (action: string, { callId }: CallConnect, fields: object = {}): RestRequest => ({
+    method: "POST",
+    url,
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({ messaging_product: "whatsapp", action, call_id: callId, ...fields }),
   });
 
-  async function post(action: string, { callId }: CallConnect, fields: object = {}): Promise<void> {
-    const { status, body } = await client.send({
-      method: "POST",
-      url,
-      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-      body: JSON.stringify({ messaging_product: "whatsapp", action, call_id: callId, ...fields }),
-    });
+  function requireSuccess(action: string, { status, body }: RestAnswer): void {
     if (status < 300 && Check(successSchema, parseJson(body))) return;
     throw new RunnerError(
       "WHATSAPP_REFUSED",
@@ -82,15 +89,22 @@ export function createWhatsAppApi({ apiUrl, phoneNumberId, token, timeoutMs }: W
     );
   }
 
-  const answer = (call: CallConnect, sdp: string): object => ({
-    to: call.call.from,
-    session: { sdp_type: "answer", sdp },
-  });
+  async function answer(action: string, call: CallConnect, sdp: string): Promise<void> {
+    const { from } = call.call;
+    // `call_id` identifies the call of a caller without a number.
+    const fields = { ...(from ? { to: from } : {}), session: { sdp_type: "answer", sdp } };
+    requireSuccess(action, await client.send(request(action, call, fields)));
+  }
+
+  async function hangUp(action: string, call: CallConnect): Promise<void> {
+    requireSuccess(action, await hangUpClient.send({ ...request(action, call), attempts: 2, idempotent: true }));
+  }
+
   return {
-    preAccept: (call, sdp) => post("pre_accept", call, answer(call, sdp)),
-    accept: (call, sdp) => post("accept", call, answer(call, sdp)),
-    reject: (call) => post("reject", call),
-    terminate: (call) => post("terminate", call),
+    preAccept: (call, sdp) => answer("pre_accept", call, sdp),
+    accept: (call, sdp) => answer("accept", call, sdp),
+    reject: (call) => hangUp("reject", call),
+    terminate: (call) => hangUp("terminate", call),
     async checkNumber() {
       // https://developers.facebook.com/docs/whatsapp/business-management-api/manage-phone-numbers
       const { status, body } = await client.send({
@@ -104,7 +118,9 @@ export function createWhatsAppApi({ apiUrl, phoneNumberId, token, timeoutMs }: W
         fix: fixOfCheck(status, body),
       });
     },
-    close: () => client.close(0),
+    async close() {
+      await Promise.all([client.close(0), hangUpClient.close(0)]);
+    },
   };
 }
 
@@ -133,13 +149,15 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** WhatsApp's error codes and message, without anything that may be a phone number or a call id. */
+/** WhatsApp's error codes and message, without anything that may be a phone number, a user id or a call id. */
 function describeError(text: string): string {
   const body = parseJson(text);
   if (!Check(errorSchema, body)) return "";
   const { code, error_subcode, message, error_data } = (body as ErrorBody).error;
   const codes = [code, error_subcode].filter((each) => each !== undefined).join("/");
   const words = [message, error_data?.details].filter((each) => each !== undefined && each !== "").join(": ");
-  const shown = words.replaceAll(/wacid\.\S+|\+?\d[\d\s().-]{4,}\d/g, "…").slice(0, 300);
+  const shown = words
+    .replaceAll(/wacid\.\S+|\b[A-Z]{2}\.(?:ENT\.)?[A-Za-z\d]{6,}|\+?\d[\d\s().-]{4,}\d/g, "…")
+    .slice(0, 300);
   return `${codes === "" ? "" : `, code ${codes}`}${shown === "" ? "" : `, "${shown}"`}`;
 }

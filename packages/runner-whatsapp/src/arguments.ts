@@ -7,8 +7,10 @@ export interface WhatsAppCallData extends CallData {
   readonly callId: string;
   /** The same as `callId`: WhatsApp has no separate id for the media. */
   readonly streamId: string;
-  /** The caller's number: country code and number, digits only. Never log it. */
-  readonly from: string;
+  /** The caller's number: country code and number, digits only. May be missing if the caller has a username. Never log it. */
+  readonly from?: string;
+  /** WhatsApp's id of the caller for this business: `US.13491208655302741918`. Never log it. */
+  readonly userId?: string;
   /** The called business number, in the same format. */
   readonly to: string;
   /** The caller's profile name, if the caller shares it. */
@@ -24,11 +26,19 @@ export interface WhatsAppCallData extends CallData {
 }
 
 export function callDataOf({ callId, phoneNumberId, callerName, call }: CallConnect): WhatsAppCallData {
-  const { from, to, timestamp, deeplink_payload: deeplinkPayload, cta_payload: ctaPayload } = call;
+  const {
+    from,
+    from_user_id: userId,
+    to,
+    timestamp,
+    deeplink_payload: deeplinkPayload,
+    cta_payload: ctaPayload,
+  } = call;
   return {
     callId,
     streamId: callId,
-    from,
+    ...(from ? { from } : {}),
+    ...(userId ? { userId } : {}),
     to,
     phoneNumberId,
     ...(callerName === undefined ? {} : { callerName }),

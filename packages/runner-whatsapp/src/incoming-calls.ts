@@ -122,6 +122,10 @@ export function createIncomingCalls({ runner, calls, api, phoneNumberId }: Incom
         runner.logger.debug("webhook for another business number ignored");
         return;
       }
+      if (event.kind === "unreadable") {
+        runner.logger.warn("call event of a webhook ignored: unknown format");
+        return;
+      }
       if (event.kind === "connect") return connect(event);
       // Also when it arrives before the call itself, which must then not begin.
       recent.add(event.callId);

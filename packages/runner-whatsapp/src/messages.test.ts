@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseCallEvents } from "./messages.ts";
-import { business, connectOf, numbers, terminateOf, webhookOf } from "./test/webhooks.ts";
+import { business, connectOf, numbers, terminateOf, userId, webhookOf } from "./test/webhooks.ts";
 
 const { phoneNumberId } = business;
 const offer = (sdp: string) => ({ sdp, sdp_type: "offer" });
@@ -27,7 +27,7 @@ test("parses several events in one webhook, in order", () => {
   };
   expect(parseCallEvents(both)).toEqual([]);
   const valid = { ...both, entry: both.entry.filter((entry) => entry !== null) };
-  expect(parseCallEvents(valid).map(({ callId }) => callId)).toEqual(["wacid.1", "wacid.2"]);
+  expect(parseCallEvents(valid)).toMatchObject([{ callId: "wacid.1" }, { callId: "wacid.2" }]);
 });
 
 test("optional fields may be null, and the caller's name may be missing", () => {
@@ -43,6 +43,20 @@ test("optional fields may be null, and the caller's name may be missing", () => 
     expect(parseCallEvents(webhookOf(call, { contacts }))).toEqual([
       expect.objectContaining({ callId: "wacid.1", callerName: undefined }),
     ]);
+});
+
+test.each([
+  [{}, {}],
+  [{ from: null }, { wa_id: null }],
+  [{ from: "" }, { wa_id: "" }],
+])("parses a call from a caller with a username: %j", (noNumber, noId) => {
+  const user = { from_user_id: userId, from_parent_user_id: "US.ENT.11815799212886844830" };
+  const call = { id: "wacid.1", ...noNumber, ...user, to: "2", event: "connect", session: offer("v=0") };
+  const contacts = [
+    { ...noId, user_id: "US.2", profile: { name: "Eve" } },
+    { ...noId, user_id: userId, profile: { name: "Ada", username: "@ada" } },
+  ];
+  expect(parseCallEvents(webhookOf(call, { contacts }))).toMatchObject([{ kind: "connect", callerName: "Ada", call }]);
 });
 
 test("of several contacts with one number, the first counts", () => {
@@ -70,6 +84,11 @@ test.each([
   ["a very long offer", { id: "wacid.1", from: "1", to: "2", event: "connect", session: offer("v".repeat(65_537)) }],
   ["an unknown event", { id: "wacid.1", event: "hold" }],
   ["a number instead of an object", 7],
-])("ignores %s", (_, call) => {
-  expect(parseCallEvents(webhookOf(call as Record<string, unknown>))).toEqual([]);
+])("reports %s as unreadable", (_, call) => {
+  expect(parseCallEvents(webhookOf(call as Record<string, unknown>))).toEqual([{ kind: "unreadable", phoneNumberId }]);
+});
+
+test("ignores the answer to a call that the business makes", () => {
+  const call = { id: "wacid.1", event: "connect", session: { sdp: "v=0", sdp_type: "answer" } };
+  expect(parseCallEvents(webhookOf({ ...call, direction: "BUSINESS_INITIATED" }))).toEqual([]);
 });

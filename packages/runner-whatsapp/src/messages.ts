@@ -4,7 +4,7 @@ import * as Type from "typebox";
 import { Compile, type Validator } from "typebox/compile";
 
 /** An event of one call, from a webhook. */
-export type CallEvent = CallConnect | CallTerminate;
+export type CallEvent = CallConnect | CallTerminate | CallUnreadable;
 
 /** A call to the business. */
 export interface CallConnect {
@@ -27,10 +27,17 @@ export interface CallTerminate {
   readonly phoneNumberId: string;
 }
 
-/** The call object of a connect webhook. */
+/** An event that is neither a valid connect nor a valid terminate event. */
+export interface CallUnreadable {
+  readonly kind: "unreadable";
+  readonly phoneNumberId: string;
+}
+
+/** The call object of a connect webhook. A caller with a username may have a user id and no number. */
 export interface CallObject {
   readonly id: string;
-  readonly from: string;
+  readonly from?: string | null;
+  readonly from_user_id?: string | null;
   readonly to: string;
   readonly event: "connect";
   readonly timestamp?: string | null;
@@ -47,6 +54,9 @@ const list: TSchema = Type.Array(Type.Unknown(), { maxItems: maxJsonValues });
 const id: TSchema = Type.String({ minLength: 1, maxLength: 1_024 });
 /** A phone number, or the id of one. */
 const number: TSchema = Type.String({ maxLength: 64 });
+const callerNumber: TSchema = Type.Optional(Type.Union([number, Type.Null()]));
+/** A business-scoped user id: a country code, a dot, and up to 128 letters and digits. */
+const userId: TSchema = Type.Optional(Type.Union([Type.String({ maxLength: 256 }), Type.Null()]));
 const text: TSchema = Type.Optional(Type.Union([Type.String({ maxLength: 4_096 }), Type.Null()]));
 /** Real offers have about 3,000 characters. */
 const maxSdpLength = 65_536;
@@ -55,7 +65,8 @@ const maxNameLength = 1_024;
 const connectValidator: Validator = Compile(
   Type.Object({
     id,
-    from: number,
+    from: callerNumber,
+    from_user_id: userId,
     to: number,
     event: Type.Literal("connect"),
     timestamp: text,
@@ -70,7 +81,8 @@ const terminateValidator: Validator = Compile(Type.Object({ id, event: Type.Lite
 
 const contactValidator: Validator = Compile(
   Type.Object({
-    wa_id: number,
+    wa_id: callerNumber,
+    user_id: userId,
     profile: Type.Object({ name: Type.String({ maxLength: maxNameLength }) }),
   }),
 );
@@ -94,7 +106,8 @@ const webhookValidator: Validator = Compile(
 );
 
 interface Contact {
-  readonly wa_id: string;
+  readonly wa_id?: string | null;
+  readonly user_id?: string | null;
   readonly profile: { readonly name: string };
 }
 interface Change {
@@ -110,8 +123,9 @@ interface Webhook {
 
 /**
  * Parses the body of a webhook into its call events, in order. Ignores everything else: messages, statuses, and calls that the
- * business makes. Throws BODY_INVALID for more than 1,000 changes, calls and contacts. Source:
- * https://developers.facebook.com/docs/whatsapp/cloud-api/calling/user-initiated-calls.
+ * business makes. Throws BODY_INVALID for more than 1,000 changes, calls and contacts. Sources:
+ * https://developers.facebook.com/docs/whatsapp/cloud-api/calling/user-initiated-calls,
+ * https://developers.facebook.com/documentation/business-messaging/whatsapp/business-scoped-user-ids.
  */
 export function parseCallEvents(body: unknown): CallEvent[] {
   if (!is<Webhook>(body, webhookValidator)) return [];
@@ -130,17 +144,24 @@ function requireFew(count: number): void {
   throw new RunnerError("BODY_INVALID", `The webhook has more than ${maxItems} changes, calls and contacts.`);
 }
 
-/** The profile names by number; the first one counts. */
+/** The profile names by number and by user id; the first one counts. */
 function namesOf(contacts: readonly unknown[] = []): ReadonlyMap<string, string> {
   const callers = contacts.filter((each) => is<Contact>(each, contactValidator));
-  return new Map(callers.reverse().map(({ wa_id, profile }) => [wa_id, profile.name]));
+  return new Map(
+    callers
+      .reverse()
+      .flatMap(({ wa_id, user_id, profile }) =>
+        [wa_id, user_id].flatMap((each): [string, string][] => (each ? [[each, profile.name]] : [])),
+      ),
+  );
 }
 
 function parseCall(call: unknown, names: ReadonlyMap<string, string>, phoneNumberId: string): CallEvent | undefined {
   if (is<{ readonly id: string }>(call, terminateValidator))
     return { kind: "terminate", callId: call.id, phoneNumberId };
-  if (!is<CallObject>(call, connectValidator) || call.direction === "BUSINESS_INITIATED") return undefined;
-  const callerName = names.get(call.from);
+  if (Object(call).direction === "BUSINESS_INITIATED") return undefined;
+  if (!is<CallObject>(call, connectValidator)) return { kind: "unreadable", phoneNumberId };
+  const callerName = names.get(call.from ?? "") ?? names.get(call.from_user_id ?? "");
   return { kind: "connect", callId: call.id, phoneNumberId, sdp: call.session.sdp, call, callerName };
 }
 

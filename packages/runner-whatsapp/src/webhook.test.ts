@@ -2,7 +2,17 @@ import type { Bot } from "@pipecat-ts/runner-core";
 import { send } from "@pipecat-ts/runner-testing";
 import { describe, expect, test } from "vitest";
 import { type Fixture, openFixture } from "./test/fixture.ts";
-import { business, connectOf, newCallId, post, sign, terminateOf, webhookOf } from "./test/webhooks.ts";
+import {
+  business,
+  connectOf,
+  connectOfUser,
+  newCallId,
+  post,
+  sign,
+  terminateOf,
+  userId,
+  webhookOf,
+} from "./test/webhooks.ts";
 
 const bot: Bot = () => undefined;
 const done = { status: "success", message: "Webhook processed successfully" };
@@ -58,6 +68,22 @@ describe("POST /whatsapp", () => {
     expect([status, json], description).toEqual([200, done]);
     expect([api.actions, [...runner.sessions]]).toEqual([[], []]);
     expect(logger.lines.filter(({ level }) => level !== "debug")).toEqual([]);
+  });
+
+  test("takes a call from a caller with a username, here with an invalid offer, and does not log the user id", async () => {
+    const { runner, api } = await openFixture(bot);
+    await post(runner, connectOfUser(newCallId(), "v=0"));
+    await expect.poll(() => api.actions).toEqual(["reject"]);
+  });
+
+  test("warns of a call event in an unknown format, without its content", async () => {
+    const { runner, logger } = await openFixture(bot);
+    const { status } = await post(runner, webhookOf({ id: newCallId(), from_user_id: userId, event: "hold" }));
+    const warnings = logger.lines.filter(({ level }) => level !== "debug");
+    expect([status, warnings]).toEqual([
+      200,
+      [expect.objectContaining({ level: "warn", message: expect.stringContaining("unknown format") })],
+    ]);
   });
 
   test.each([

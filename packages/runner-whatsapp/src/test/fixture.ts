@@ -5,7 +5,7 @@ import { expect, onTestFinished } from "vitest";
 import type { WhatsAppOptions } from "../options.ts";
 import plugin from "../plugin.ts";
 import { type FakeApi, startFakeApi } from "./fake-api.ts";
-import { business, numbers } from "./webhooks.ts";
+import { business, numbers, userId } from "./webhooks.ts";
 
 /** For tests: a listening runner for WhatsApp calls, and its Graph API. */
 export interface Fixture {
@@ -39,6 +39,7 @@ export async function openFixture(
     );
     for (const secret of [
       ...Object.values(numbers),
+      userId,
       "wacid.",
       business.token,
       business.appSecret,

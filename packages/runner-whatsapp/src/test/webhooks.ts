@@ -12,6 +12,9 @@ export const business = {
 /** Fictional numbers. */
 export const numbers = { caller: "12015550123", called: "12015550199" } as const;
 
+/** Of a caller with a username. */
+export const userId = "US.13491208655302741918";
+
 /** A call id that contains the caller's number, as those of WhatsApp do. */
 export function newCallId(): string {
   return `wacid.${btoa(`${numbers.caller}-${crypto.randomUUID()}`)}`;
@@ -47,6 +50,20 @@ export function connectOf(callId: string, sdp: string): object {
     cta_payload: "from the shop",
     session: { sdp, sdp_type: "offer" },
   });
+}
+
+/** A webhook for a call with this offer, from a caller with a username, who has no number. */
+export function connectOfUser(callId: string, sdp: string): object {
+  const call = {
+    to: numbers.called,
+    event: "connect",
+    direction: "USER_INITIATED",
+    session: { sdp, sdp_type: "offer" },
+  };
+  return webhookOf(
+    { id: callId, from_user_id: userId, ...call },
+    { contacts: [{ profile: { name: "Ada", username: "@ada" }, user_id: userId }] },
+  );
 }
 
 /** A webhook for the end of a call. */
