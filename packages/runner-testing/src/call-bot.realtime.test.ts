@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { excerpt, join, measurePitch, tone } from "@pipecat-ts/audio";
 import { createTransport, type SessionArguments } from "@pipecat-ts/runner-core";
 import { expect, test, vi } from "vitest";
-import { callBot } from "./call-bot.ts";
+import { connectBot } from "./bots.ts";
+import { type BotCall, callBot } from "./call-bot.ts";
 import { countSettledResources, resourceGrowth } from "./resources.ts";
 
 const audio = () => ({});
@@ -81,4 +82,70 @@ test("nothing remains after a call", async () => {
   await call.hangUp();
   await expect.poll(() => spoken.mock.calls.length).toBe(1);
   expect(resourceGrowth(before, await countSettledResources())).toEqual([]);
+});
+
+/** Greets the caller for 2 s and hears nothing. */
+async function greeter(args: SessionArguments): Promise<void> {
+  const transport = await connectBot(args);
+  await transport.output.getWriter().write(tone(440, { durationMs: 2_000, sampleRate: 24_000 }));
+  await transport.closed;
+}
+
+test.each<[string, (call: BotCall) => unknown]>([
+  ["speaks", (call) => call.say(tone(200, { durationMs: 100 }))],
+  ["presses a key", (call) => call.press("5")],
+  ["sends an RTVI message", (call) => call.send("send-text", { content: "hello" })],
+  ["sends a message", (call) => call.sendMessage({ hello: true })],
+])("the rest of a greeting does not pass for an answer after the caller %s", async (_name, act) => {
+  const call = await callBot(greeter);
+  await expect.poll(() => call.playout.played().length).toBeGreaterThan(0);
+  await act(call);
+  await expect(call.hears({ withinMs: 500 })).rejects.toThrow("That sound began before the caller last spoke");
+  await call.hangUp();
+});
+
+/** Plays a tone, and throws when the caller sends a message. */
+async function crasher(args: SessionArguments): Promise<void> {
+  const transport = await connectBot(args);
+  const { promise, reject } = Promise.withResolvers<never>();
+  transport.on("appMessage", () => reject(new Error("no plan")));
+  void transport.output
+    .getWriter()
+    .write(tone(440, { durationMs: 5_000, sampleRate: 24_000 }))
+    .catch(() => undefined);
+  await promise;
+}
+
+/** Calls a bot that crashes in the middle of its speech. */
+async function callCrasher(): Promise<BotCall> {
+  const call = await callBot(crasher, { rtvi: false });
+  await call.hears();
+  call.sendMessage({ please: "crash" });
+  return call;
+}
+
+test("a bot that crashes is not a bot that was interrupted", async () => {
+  const call = await callCrasher();
+  await expect(call.hearsSilence()).rejects.toThrow(
+    "The caller hears nothing because the call failed. The bot failed: Error: no plan",
+  );
+  await expect(call.hears({ withinMs: 100 })).rejects.toThrow("The bot failed: Error: no plan");
+  await call.hangUp();
+});
+
+test("await using throws when the bot crashed, and keeps the error of the test", async () => {
+  const crashed = "The bot failed: Error: no plan";
+  const use = async (test: (call: BotCall) => unknown) => {
+    await using call = await callCrasher();
+    await sleep(100);
+    await test(call);
+  };
+  await expect(use(() => undefined)).rejects.toThrow(crashed);
+  await expect(use(() => Promise.reject(new Error("of the test")))).rejects.toMatchObject({
+    error: { message: crashed },
+    suppressed: { message: "of the test" },
+  });
+  await expect(use((call) => call.hearsSilence())).rejects.toThrow(/^The caller hears nothing/);
+  await use((call) => call.hangUp());
+  await use((call) => call.ended);
 });

@@ -1,3 +1,4 @@
+import { AssertionError } from "node:assert";
 import type { AudioFrame } from "@pipecat-ts/audio";
 import type {
   Bot,
@@ -19,7 +20,7 @@ import {
   rtviMessage,
 } from "@pipecat-ts/runner-core/caller";
 import { createRunner } from "@pipecat-ts/runner-host";
-import { createHearing, type Hearing } from "./hearing.ts";
+import { createHearing, type Hearing, isFailure } from "./hearing.ts";
 import { createRecordingLogger, type RecordingLogger } from "./log.ts";
 
 /** How a simulated caller calls a bot. */
@@ -38,7 +39,11 @@ export interface BotCallOptions {
   readonly sendsSilence?: boolean;
 }
 
-/** A call of a simulated caller. With `await using`, it ends with the test, also when the test fails. */
+/**
+ * A call of a simulated caller. With `await using`, it ends with the test, also when the test fails. The test then fails if the call
+ * ended with `bot-failed`, `transport-failed` or `bot-stuck`, unless it has called `hangUp`, read `ended`, or failed in `hears` or
+ * `hearsSilence`, whose errors say so too.
+ */
 export interface BotCall extends Hearing, AsyncDisposable {
   /** What the caller hears, in real time. */
   readonly playout: Playout;
@@ -64,6 +69,9 @@ export interface BotCall extends Hearing, AsyncDisposable {
 
 const frameMs = 20;
 const sampleRate = 24_000;
+
+/** What the runner logs when a call fails. The call ends up to 500 ms later, and then with another reason if the caller has left. */
+const failures = ["bot failed", "transport failed", "bot ignored its abort signal"];
 
 /** How long a call that no test uses keeps the process running. */
 const unusedMs = 10_000;
@@ -118,7 +126,14 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
   const call = await Promise.race([ready.promise, released.then(() => ready.promise)]);
   const reason = released.then(() => ended.promise);
   let saidAtMs = performance.now();
+  let actedAtMs: number | undefined;
   let saying = 0;
+  /** Whether the test knows how the call ended. */
+  let isEndKnown = false;
+  const failure = (): string | undefined => {
+    const line = logger.lines.find(({ level, message }) => level === "error" && failures.includes(message));
+    return line && [`The ${line.message}`, line.fields.err ?? []].flat().join(": ");
+  };
   const microphone = openMicrophone(16_000, (frame) => {
     if (sendsSilence || saying > 0) call.audio(frame);
   });
@@ -127,33 +142,63 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
   const sendMessage = (message: unknown): void => call.message(message);
   if (rtvi) sendMessage(clientReady("@pipecat-ts/runner-testing"));
   await alive.during(Promise.race([connected.promise, reason]));
-  const { hears, hearsSilence } = createHearing(playout, () => saidAtMs);
+  const { hears, hearsSilence } = createHearing({
+    playout,
+    saidAtMs: () => saidAtMs,
+    actedAtMs: () => actedAtMs,
+    failure,
+  });
+  const act = (): void => {
+    actedAtMs = performance.now();
+  };
+  /** Waits for an assertion. Its error has told the test how the call failed. */
+  const assert = <T>(assertion: Promise<T>): Promise<T> =>
+    alive.during(assertion).catch((error: unknown) => {
+      isEndKnown = true;
+      throw error;
+    });
+  const end = (): Promise<CloseReason> => {
+    call.left();
+    return alive.during(reason);
+  };
 
   const botCall: BotCall = {
     playout,
     messages,
     logger,
     received: (type) => rtviData(messages, type),
-    hears: (expected) => alive.during(hears(expected)),
-    hearsSilence: (options) => alive.during(hearsSilence(options)),
+    hears: (expected) => assert(hears(expected)),
+    hearsSilence: (options) => assert(hearsSilence(options)),
     async say(audio) {
+      act();
       saying++;
       await alive.during(microphone.say(audio));
       saying--;
       saidAtMs = performance.now();
     },
-    sendMessage,
-    send: (type, data) => sendMessage(rtviMessage(type, data)),
-    press: (key) => call.dtmf(key),
+    sendMessage(message) {
+      act();
+      sendMessage(message);
+    },
+    send: (type, data) => botCall.sendMessage(rtviMessage(type, data)),
+    press(key) {
+      act();
+      call.dtmf(key);
+    },
     hangUp() {
-      call.left();
-      return alive.during(reason);
+      isEndKnown = true;
+      return end();
     },
     get ended() {
+      isEndKnown = true;
       return alive.during(reason);
     },
     async [Symbol.asyncDispose]() {
-      await botCall.hangUp();
+      const failedBefore = failure() !== undefined;
+      const ending = await end();
+      // An error of the test itself is not lost: the language adds it to this one as `suppressed`.
+      if (!isEndKnown && (failedBefore || isFailure(ending)))
+        throw new AssertionError({ message: failure() ?? `The call ended with ${ending}.` });
     },
   };
   return botCall;

@@ -1,14 +1,20 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { cut, silence, tone } from "@pipecat-ts/audio";
 import { createPlayout } from "@pipecat-ts/runner-core/caller";
 import { expect, test } from "vitest";
 import { createHearing } from "./hearing.ts";
 
-/** A playout that begins to play these sounds now, one after the other. */
+/** A playout that begins to play these sounds now, one after the other. The caller acts when `act` is called. */
 function play(...sounds: ReturnType<typeof tone>[]) {
   const playout = createPlayout();
   const beganAtMs = performance.now();
+  let actedAtMs: number | undefined;
   for (const frame of sounds.flatMap((sound) => cut(sound))) playout.enqueue(frame);
-  return createHearing(playout, () => beganAtMs);
+  const times = { saidAtMs: () => beganAtMs, actedAtMs: () => actedAtMs };
+  const act = () => {
+    actedAtMs = performance.now();
+  };
+  return { ...createHearing({ playout, ...times, failure: () => undefined }), playout, act };
 }
 
 test("a sound is heard with its latency, level and pitch, and the next one after it", async () => {
@@ -48,4 +54,47 @@ test("silence is heard once the bot has stopped for long enough", async () => {
   await expect(play(tone(440, { durationMs: 600 })).hearsSilence({ withinMs: 300 })).rejects.toThrow(
     "The caller still hears the bot after 300 ms, expected silence for 500 ms.",
   );
+});
+
+const long = tone(440, { durationMs: 800 });
+
+test("the rest of a sound that was heard is not heard again, even after a short pause", async () => {
+  const { hears } = play(tone(440, { durationMs: 400 }), silence({ durationMs: 100 }), tone(440, { durationMs: 300 }));
+  await hears();
+  await expect(hears({ withinMs: 700 })).rejects.toThrow(
+    /That sound began before .* or an earlier hears\(\) found it\.$/,
+  );
+});
+
+test("a sound after a longer pause is heard, and its latency counts", async () => {
+  const pause = silence({ durationMs: 250 });
+  const { hears } = play(tone(440, { durationMs: 400 }), pause, tone(440, { durationMs: 300 }));
+  await hears();
+  const { latencyMs } = await hears();
+  expect(latencyMs).toBeGreaterThanOrEqual(645);
+  expect(latencyMs).toBeLessThan(675);
+});
+
+test("after the caller acts, a sound that began before is not heard", async () => {
+  const { hears, act } = play(long);
+  await sleep(100);
+  act();
+  await expect(hears({ withinMs: 500 })).rejects.toThrow("That sound began before the caller last spoke");
+  await expect(hears({ pitchHz: 440, withinMs: 300 })).rejects.toThrow("That sound began before the caller last spoke");
+});
+
+test("after the caller acts, another pitch is heard without a pause", async () => {
+  const { hears, act } = play(tone(440, { durationMs: 400 }), tone(660, { durationMs: 400 }));
+  await sleep(100);
+  act();
+  expect((await hears({ pitchHz: 660 })).latencyMs).toBeGreaterThan(300);
+});
+
+test("after the caller interrupts the bot, the next sound is heard without a pause", async () => {
+  const { hears, act, playout } = play(long);
+  await hears();
+  act();
+  playout.clear();
+  for (const frame of cut(tone(440, { durationMs: 300 }))) playout.enqueue(frame);
+  await hears({ pitchHz: 440 });
 });

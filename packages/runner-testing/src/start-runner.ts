@@ -12,7 +12,7 @@ import {
   rtviMessage,
 } from "@pipecat-ts/runner-core/caller";
 import { createRunner, parsePublicUrl, type RunnerOptions } from "@pipecat-ts/runner-host";
-import { createHearing, type Hearing } from "./hearing.ts";
+import { createHearing, type Hearing, isFailure } from "./hearing.ts";
 import { createRecordingLogger, type RecordingLogger } from "./log.ts";
 
 /** Options of `createRunner`, and who calls it. Default: a free port of this machine. */
@@ -114,22 +114,43 @@ export async function startRunner({ callers, ...options }: TestRunnerOptions): P
 function createRunnerCall(caller: Caller): RunnerCall {
   const { sampleRate, playout, messages = [], closed } = caller;
   let saidAtMs = performance.now();
+  let actedAtMs: number | undefined;
+  let failure: string | undefined;
   const microphone = openMicrophone(sampleRate, (frame) => caller.sendAudio(frame));
-  void closed.then(() => microphone.close());
-  const send = (type: string, data?: unknown): void => caller.sendMessage?.(rtviMessage(type, data));
+  void closed.then(({ reason }) => {
+    microphone.close();
+    if (isFailure(reason)) failure = `The call ended with ${reason}.`;
+  });
+  const act = (): void => {
+    actedAtMs = performance.now();
+  };
+  const send = (type: string, data?: unknown): void => {
+    act();
+    caller.sendMessage?.(rtviMessage(type, data));
+  };
   caller.sendMessage?.(clientReady("@pipecat-ts/runner-testing"));
 
   return {
     caller,
     ended: closed,
-    ...createHearing(playout, () => saidAtMs),
+    ...createHearing({
+      playout,
+      saidAtMs: () => saidAtMs,
+      actedAtMs: () => actedAtMs,
+      failure: () => failure,
+    }),
     async say(audio) {
+      act();
       await microphone.say(resample(audio, sampleRate));
       saidAtMs = performance.now();
     },
     received: (type) => rtviData(messages, type),
     send,
-    press: (key) => (caller.press ? caller.press(key) : send("dtmf", { button: key })),
+    press(key) {
+      act();
+      if (caller.press) caller.press(key);
+      else send("dtmf", { button: key });
+    },
     async hangUp() {
       microphone.close();
       await caller.hangUp();

@@ -44,8 +44,9 @@ const endpointingMs = 300;
 
 /**
  * Starts a server that speaks Deepgram's streaming API for mono PCM16 as its public reference and SDK describe it, for tests
- * through Deepgram's own SDK: an interim result when an utterance begins, and final ones after `Finalize`: the last word comes in the
- * result with `from_finalize`, the words before it in an ordinary one. It closes idle connections with 1011.
+ * through Deepgram's own SDK: an interim result when an utterance begins, if the client sets `interim_results=true`, and final ones
+ * after `Finalize`: the last word comes in the result with `from_finalize`, the words before it in an ordinary one. It closes idle
+ * connections with 1011.
  */
 export async function startFakeDeepgram(options: FakeDeepgramOptions = {}): Promise<FakeDeepgram> {
   const { transcribe = (index) => `utterance ${index}`, idleMs = 10_000 } = options;
@@ -81,7 +82,7 @@ export async function startFakeDeepgram(options: FakeDeepgramOptions = {}): Prom
       const change = detector.push({ samples, sampleRate, channels: 1 });
       if (change === "started") {
         text = transcribe(utterances++);
-        send(text.slice(0, text.length >> 1), false, false);
+        if (parameters.get("interim_results") === "true") send(text.slice(0, text.length >> 1), false, false);
       } else if (change === "stopped") {
         send(text, true, false);
         text = "";

@@ -61,7 +61,8 @@ const lateChunks = 3;
 /**
  * Starts a server that speaks the Gemini Live API as its public reference and SDK describe it, for tests through Google's own
  * SDK: setup, voice detection, transcription of both sides, turns with audio faster than real time, interruption with late
- * audio, function calls, session resumption, and speech by `generateContent`. It closes with 1007 for a wrong key.
+ * audio, function calls, session resumption, and speech by `generateContent`. Transcription and session resumption require their
+ * fields in `setup`. It closes with 1007 for a wrong key, and for a message before `setup`.
  */
 export async function startFakeGemini(options: FakeGeminiOptions): Promise<FakeGemini> {
   const { synthesize = () => silence({ durationMs: 300, sampleRate: outputRate }) } = options;
@@ -122,7 +123,7 @@ function converse(socket: WebSocket, options: FakeGeminiOptions): FakeLiveSessio
   const inputs: string[] = [];
   const closed = new AbortController();
   const detector = createSpeechDetector(500);
-  let setup: Readonly<Record<string, unknown>> = {};
+  let setup: Readonly<Record<string, unknown>> | undefined;
   let turn: { interrupted: boolean; readonly done: Promise<void> } | undefined;
   let utterances = 0;
   let handles = 0;
@@ -164,12 +165,14 @@ function converse(socket: WebSocket, options: FakeGeminiOptions): FakeLiveSessio
       const inlineData = { mimeType: `audio/pcm;rate=${outputRate}`, data: base64(chunk) };
       send({ serverContent: { modelTurn: { role: "model", parts: [{ inlineData }] } } });
       const text = answer.transcript.slice(Math.round(index * perChunk), Math.round((index + 1) * perChunk));
-      if (text !== "") send({ serverContent: { outputTranscription: { text } } });
+      if (text !== "" && setup?.outputAudioTranscription) send({ serverContent: { outputTranscription: { text } } });
       await sleep(chunkEveryMs, undefined, { signal: closed.signal });
     }
     if (!own.interrupted) send({ serverContent: { generationComplete: true } });
     if (!own.interrupted || completesInterrupted) send({ serverContent: { turnComplete: true } });
-    send({ sessionResumptionUpdate: { newHandle: `handle-${++handles}`, resumable: true } });
+    if (setup?.sessionResumption) {
+      send({ sessionResumptionUpdate: { newHandle: `handle-${++handles}`, resumable: true } });
+    }
   }
 
   function hear(data: string): void {
@@ -180,8 +183,8 @@ function converse(socket: WebSocket, options: FakeGeminiOptions): FakeLiveSessio
     const text = transcribe?.(utterances) ?? `utterance ${utterances}`;
     utterances++;
     const half = text.length >> 1;
-    for (const part of [text.slice(0, half), text.slice(half)])
-      send({ serverContent: { inputTranscription: { text: part } } });
+    const parts = setup?.inputAudioTranscription ? [text.slice(0, half), text.slice(half)] : [];
+    for (const part of parts) send({ serverContent: { inputTranscription: { text: part } } });
     void respondTo(text);
   }
 
@@ -191,6 +194,7 @@ function converse(socket: WebSocket, options: FakeGeminiOptions): FakeLiveSessio
       setup = settings;
       send({ setupComplete: {} });
     }
+    if (!setup) return socket.close(1007, "Request contains an invalid argument.");
     if (realtimeInput?.audio) hear(realtimeInput.audio.data);
     if (realtimeInput?.text !== undefined) void respondTo(realtimeInput.text);
     if (toolResponse) void respondTo(JSON.stringify(toolResponse.functionResponses.map(({ response }) => response)));
@@ -199,7 +203,7 @@ function converse(socket: WebSocket, options: FakeGeminiOptions): FakeLiveSessio
 
   return {
     get setup() {
-      return setup;
+      return setup ?? {};
     },
     inputs,
     get heardMs() {
