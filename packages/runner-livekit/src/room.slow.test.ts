@@ -55,6 +55,49 @@ describe("a bot in a room", () => {
     expect(api.rooms.size).toBe(0);
   });
 
+  test("waits for its caller for longer than LiveKit keeps rooms by default", async () => {
+    const { api, call, ended, logger } = await openLiveKitRunner();
+    api.defaultTimeouts = { empty: 0.1, departure: 0.1 };
+    const { caller } = await call(undefined, { joinAfterMs: 400 });
+    await caller.hangUp();
+    expect(await ended()).toEqual(["caller-left"]);
+    expect(logger.lines.filter(({ level }) => level === "error")).toEqual([]);
+  });
+
+  test("of a shared room waits for its caller after the caller of another session left", async () => {
+    const { api, call, ended } = await openLiveKitRunner({ livekit: { roomName: "lobby" } });
+    api.defaultTimeouts = { empty: 0.1, departure: 0.1 };
+    const first = await call();
+    await first.caller.hangUp();
+    const second = await call(undefined, { joinAfterMs: 400 });
+    expect(second.bot.closed).toBe(false);
+    await second.caller.hangUp();
+    expect(await ended()).toEqual(["caller-left", "caller-left"]);
+  });
+
+  test.each([
+    [5, 15, 80],
+    [600, 15, 675],
+    [0, 15, 86_400],
+  ])(
+    "that waits %s s, and %s s for the join, is in a room that LiveKit keeps for %s s",
+    async (wait, join, seconds) => {
+      const { api, start } = await openLiveKitRunner({ livekit: { emptyRoomTimeout: wait, joinTimeout: join } });
+      await start();
+      expect([...api.timeouts.values()]).toEqual([{ empty: seconds, departure: seconds }]);
+    },
+  );
+
+  test("whose room LiveKit closes before a caller joins ends without an error", async () => {
+    const { start, ended, rooms, api, logger } = await openLiveKitRunner();
+    await start();
+    const [room = ""] = api.rooms.keys();
+    await until("the bot joins", () => rooms.bots(room).length > 0, 5_000);
+    api.closeRoom(room);
+    expect(await ended()).toEqual(["caller-left"]);
+    expect(logger.lines.filter(({ level }) => level === "error")).toEqual([]);
+  });
+
   test("leaves when the time to wait for a caller passed while it reconnected", async () => {
     const { start, ended, rooms, api, runner } = await openLiveKitRunner({ params: { emptyRoomTimeoutMs: 100 } });
     await start();

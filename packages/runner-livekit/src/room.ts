@@ -157,6 +157,12 @@ export function createRoom({ call, clock, logger, sampleRateIn, emptyRoomTimeout
         call.error(err);
       },
       disconnected(reason) {
+        // LiveKit closes a room in which no caller is.
+        if (reason === "ROOM_CLOSED" && !hadCaller) {
+          logger.info("no caller joined the room before LiveKit closed it");
+          call.left();
+          return;
+        }
         call.error(callLost(reason));
         call.left("transport-failed");
       },

@@ -119,7 +119,7 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     await expect(transport?.sendMessage("x".repeat(70_000))).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
   });
 
-  // The next five tests wait most of the time, one of them 30 s until the SDK gives up.
+  // The next six tests wait most of the time, one of them 30 s until the SDK gives up.
   test.concurrent("the bot and its room are gone when the caller leaves", async (context) => {
     const fixture = await open(context);
     const caller = await fixture.call();
@@ -131,6 +131,17 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     await ended(fixture);
     expect(endReasons(fixture)).toEqual(["caller-left"]);
     await expect(joinRoom(sharedUrl, callerToken(name, "late"))).rejects.toThrow();
+  });
+
+  test.concurrent("a bot waits for its caller for longer than the server keeps other rooms", async (context) => {
+    const fixture = await open(context);
+    const { reply } = await fixture.start();
+    await sleep(4_000);
+    const caller = await joinRoom(reply.url ?? "", reply.token ?? "");
+    await until("the bot is in the room", () => caller.room.remoteParticipants.size === 1, timeoutMs);
+    await caller.hangUp();
+    await ended(fixture);
+    expect(endReasons(fixture)).toEqual(["caller-left"]);
   });
 
   test.concurrent("a caller who joins again with its token stays in the call", async (context) => {

@@ -15,6 +15,15 @@ export interface Account extends ApiKey {
 /** How long callers and bots may join with their tokens. LiveKit renews the token of a participant who is in the room. */
 const tokenLifetimeMs = 3_600_000;
 
+const dayMs = 86_400_000;
+/**
+ * How long LiveKit keeps the shared room after its last caller left. A session may start at any time of this period, and its bot then
+ * waits for the rest of it: the period is longer than the longest wait of a bot (24 days).
+ */
+const sharedRoomMs = 30 * dayMs;
+/** How much longer than its bot waits for a caller LiveKit keeps a room, in ms: until the bot runs, and for slow clocks. */
+const spareMs = 60_000;
+
 /** A session whose bot runs, and the token of its caller. */
 export interface StartedSession {
   readonly session: Session;
@@ -39,7 +48,7 @@ export async function startSession(
   const roomName = options.roomName ?? `pipecat-${randomBytes(4).toString("hex")}`;
   try {
     if (options.roomName === undefined) {
-      await rooms.createRoom(roomName);
+      await rooms.createRoom(roomName, roomLifetimeMs(options));
       session.onEnd(() => deleteRoom(rooms, roomName, session));
     } else await prepareSharedRoom(rooms, roomName);
     // As in the Python runner. Identities differ, because LiveKit removes a participant when another one with its identity joins.
@@ -77,7 +86,13 @@ export async function startSession(
 async function prepareSharedRoom(rooms: RoomService, name: string): Promise<void> {
   const room = await rooms.findRoom(name);
   if (room?.isFull) throw roomFull();
-  if (room === undefined) await rooms.createRoom(name);
+  if (room === undefined) await rooms.createRoom(name, sharedRoomMs);
+}
+
+/** How long LiveKit keeps the room of one session while no caller is in it. LiveKit always has a limit. */
+function roomLifetimeMs({ emptyRoomTimeout, joinTimeout }: LiveKitOptions): number {
+  if (emptyRoomTimeout === 0) return dayMs;
+  return (emptyRoomTimeout + joinTimeout) * 1000 + spareMs;
 }
 
 function botGrants(room: string, identity: string) {

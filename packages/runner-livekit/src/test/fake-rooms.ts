@@ -48,15 +48,36 @@ interface Member {
 /** LiveKit's limit, in bytes. */
 const maxPacketBytes = 64_000;
 
+/** The longest timer of Node. */
+const maxTimerMs = 2 ** 31 - 1;
+
 export function createFakeRooms(api: LiveKitApi): FakeRooms {
   const rooms = new Map<string, Map<string, Member>>();
   const bots = new Map<string, FakeBot[]>();
   const failures: (Error | "hang")[] = [];
   api.countParticipants = (name) => rooms.get(name)?.size ?? 0;
-  api.onRoomDeleted((name) => {
-    for (const member of [...membersOf(name).values()]) member.eject("ROOM_DELETED");
+  /** The rooms that a caller has joined. */
+  const hadCaller = new Set<string>();
+  const idleTimers = new Map<string, NodeJS.Timeout>();
+  api.onRoomCreated((name) => closeLater(name, api.timeouts.get(name)?.empty));
+  api.onRoomClosed((name, reason) => {
+    for (const member of [...membersOf(name).values()]) member.eject(reason);
+    stayOpen(name);
+    hadCaller.delete(name);
     rooms.delete(name);
   });
+
+  /** As in LiveKit, agents do not keep a room open. */
+  function closeLater(name: string, seconds = 0): void {
+    stayOpen(name);
+    const delayMs = Math.min(seconds * 1000, maxTimerMs);
+    idleTimers.set(name, setTimeout(() => api.closeRoom(name), delayMs).unref());
+  }
+
+  function stayOpen(name: string): void {
+    clearTimeout(idleTimers.get(name));
+    idleTimers.delete(name);
+  }
 
   function membersOf(name: string): Map<string, Member> {
     const members = rooms.get(name) ?? new Map<string, Member>();
@@ -88,6 +109,10 @@ export function createFakeRooms(api: LiveKitApi): FakeRooms {
       member.joined(other.info);
     }
     members.set(member.info.identity, member);
+    if (member.info.kind !== "agent") {
+      hadCaller.add(room);
+      stayOpen(room);
+    }
   }
 
   function remove(room: string, member: Member, reason: string | undefined): void {
@@ -96,6 +121,8 @@ export function createFakeRooms(api: LiveKitApi): FakeRooms {
     members.delete(member.info.identity);
     for (const other of members.values()) other.left(member.info.identity, reason);
     if (members.size === 0) rooms.delete(room);
+    const isIdle = [...members.values()].every(({ info }) => info.kind === "agent");
+    if (isIdle && hadCaller.has(room)) closeLater(room, api.timeouts.get(room)?.departure);
   }
 
   const client: LiveKitClient = {
