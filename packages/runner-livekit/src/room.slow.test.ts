@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { send, until } from "@pipecat-ts/runner-testing";
 import { describe, expect, test } from "vitest";
+import type { RoomListener } from "./client.ts";
 import { openLiveKitRunner } from "./test/livekit-runner.ts";
 import type { LiveKitTransport, LiveKitTransportEvents } from "./transport.ts";
 
@@ -11,7 +12,7 @@ function record(transport: LiveKitTransport, ...names: (keyof LiveKitTransportEv
   return events;
 }
 
-const agent = { identity: "agent-2", name: "Other", metadata: "", kind: "agent" };
+const agent = { identity: "agent-2", name: "Other", metadata: "", attributes: {}, kind: "agent" };
 
 describe("a bot in a room", () => {
   test("gets its participants as events, and the call ends when the last caller leaves", async () => {
@@ -124,7 +125,7 @@ describe("a bot in a room", () => {
     const { call, runner, ended } = await openLiveKitRunner();
     const { bot, caller } = await call();
     await sleep(50);
-    const returning = { identity: caller.identity, name: "", metadata: "", kind: "standard" };
+    const returning = { identity: caller.identity, name: "", metadata: "", attributes: {}, kind: "standard" };
     bot.listener.participantLeft(caller.identity);
     bot.listener.participantJoined(returning);
     bot.listener.participantLeft(caller.identity);
@@ -135,6 +136,50 @@ describe("a bot in a room", () => {
     bot.listener.reconnected();
     bot.listener.participantLeft(caller.identity);
     expect(await ended()).toEqual(["caller-left"]);
+  });
+
+  test("does not take a phone that rings for a caller that hears it", async () => {
+    const { start, rooms, api, transports } = await openLiveKitRunner();
+    await start();
+    await until("the bot is in the room", () => transports.length > 0, 5_000);
+    const [room = ""] = api.rooms.keys();
+    const { listener } = rooms.bots(room)[0] ?? {};
+    const [transport] = transports;
+    const phone = { identity: "sip_1", name: "", metadata: "", kind: "sip" };
+    const withStatus = (status: string) => ({ ...phone, attributes: { "sip.callStatus": status } });
+    const events = transport ? record(transport, "clientConnected", "participantAttributesChanged") : [];
+    listener?.participantJoined(withStatus("dialing"));
+    const ringingTone = { samples: new Int16Array(16_000), sampleRate: 16_000, channels: 1 } as const;
+    listener?.audio(phone.identity, ringingTone);
+    await sleep(2_300);
+    expect(events).toEqual([]);
+    listener?.attributesChanged(withStatus("active"));
+    expect(events).toEqual([["participantAttributesChanged", withStatus("active")]]);
+    expect(transport?.participants.get(phone.identity)).toEqual(withStatus("active"));
+    listener?.attributesChanged({ ...withStatus("active"), identity: "stranger" });
+    expect(events).toHaveLength(1);
+    await until("the phone hears the bot", () => events.some(([name]) => name === "clientConnected"), 3_000);
+  });
+
+  test.each([
+    [
+      "audio",
+      (listener?: RoomListener) =>
+        listener?.audio("sip_1", { samples: new Int16Array(8_000), sampleRate: 16_000, channels: 1 }),
+    ],
+    ["a subscription", (listener?: RoomListener) => listener?.heard()],
+  ])("takes a phone without a call status for a caller after %s", async (_, answer) => {
+    const { start, rooms, api, transports } = await openLiveKitRunner();
+    await start();
+    await until("the bot is in the room", () => transports.length > 0, 5_000);
+    const [room = ""] = api.rooms.keys();
+    const { listener } = rooms.bots(room)[0] ?? {};
+    const events = transports[0] ? record(transports[0], "clientConnected") : [];
+    listener?.participantJoined({ identity: "sip_1", name: "", metadata: "", attributes: {}, kind: "sip" });
+    await sleep(2_300);
+    expect(events).toEqual([]);
+    answer(listener);
+    expect(events).toHaveLength(1);
   });
 
   test("reports why LiveKit disconnected it", async () => {

@@ -83,7 +83,14 @@ export function createRoom({ call, clock, logger, sampleRateIn, emptyRoomTimeout
       hadCaller = true;
     }
     emit("participantJoined", participant);
-    if (!isAgent(participant)) mediaReady.joined();
+    if (!isAgent(participant)) mediaReady.joined(isAnswered(participant));
+  }
+
+  function attributesChanged(participant: LiveKitParticipant): void {
+    if (!participants.has(participant.identity)) return;
+    participants.set(participant.identity, participant);
+    emit("participantAttributesChanged", participant);
+    if (!isAgent(participant)) mediaReady.joined(isAnswered(participant));
   }
 
   function left(identity: string, reason: string | undefined): void {
@@ -128,8 +135,10 @@ export function createRoom({ call, clock, logger, sampleRateIn, emptyRoomTimeout
       },
       participantJoined: joined,
       participantLeft: left,
+      attributesChanged,
       audio(identity, frame) {
-        mediaReady.received(frame);
+        // A phone that rings may send a ringing tone.
+        if (callStatus(participants.get(identity)) !== "dialing") mediaReady.received(frame);
         mixer.push(identity, frame);
       },
       audioSubscribed(identity, subscribed) {
@@ -184,6 +193,16 @@ function isAgent({ kind }: LiveKitParticipant): boolean {
   return kind === "agent";
 }
 
+/** The attribute with which LiveKit SIP reports the progress of a phone call. https://docs.livekit.io/reference/telephony/sip-participant/ */
+function callStatus(participant: LiveKitParticipant | undefined): string | undefined {
+  return participant?.attributes["sip.callStatus"];
+}
+
+/** LiveKit SIP lets a phone join before it rings. */
+function isAnswered(participant: LiveKitParticipant): boolean {
+  return participant.kind !== "sip" || callStatus(participant) === "active";
+}
+
 /** What the reasons of LiveKit mean for a bot. https://docs.livekit.io/reference/internals/client-protocol/ */
 const disconnectFixes: Readonly<Record<string, string>> = {
   DUPLICATE_IDENTITY:
@@ -203,8 +222,8 @@ function callLost(reason: string): RunnerError {
 
 /** Detects when the first caller can hear the bot. */
 interface MediaReady {
-  /** A caller joined. */
-  joined(): void;
+  /** A caller joined. A phone that is not answered yet is reported again when it is. */
+  joined(isAnswered: boolean): void;
   /** A participant receives the bot's audio. */
   heard(): void;
   /** Audio of a caller arrived; it may be silence. */
@@ -237,10 +256,10 @@ function createMediaReady(clock: Clock, ready: () => void): MediaReady {
   }
 
   return {
-    joined() {
+    joined(isAnswered) {
       hasCaller = true;
       check();
-      if (done) return;
+      if (done || !isAnswered) return;
       stopWaiting ??= clock.after(silentMs, () => {
         isHeard = true;
         check();

@@ -95,7 +95,7 @@ export function createFakeRooms(api: LiveKitApi): FakeRooms {
       throw new RunnerError("LIVEKIT_JOIN_FAILED", "LiveKit answers with status 500.");
     }
     const { sub = "", name = "", kind = "standard" } = claims as Readonly<Record<string, string>>;
-    return { name: room, info: { identity: sub, name, metadata: "", kind } };
+    return { name: room, info: { identity: sub, name, metadata: "", attributes: {}, kind } };
   }
 
   const others = (room: string, identity: string) =>
