@@ -46,7 +46,8 @@ export interface RoomConnection {
 export interface RoomListener {
   /** The bot is in the room. `participantJoined` follows for everyone who is present. Precedes every other event. */
   joined(local: LiveKitParticipant): void;
-  participantJoined(participant: LiveKitParticipant): void;
+  /** `wasPresent`: the participant was in the room before the bot. */
+  participantJoined(participant: LiveKitParticipant, wasPresent?: boolean): void;
   participantLeft(identity: string, reason?: string): void;
   /** `participant.attributes` are the new ones. */
   attributesChanged(participant: LiveKitParticipant): void;

@@ -76,6 +76,50 @@ describe("a bot in a room", () => {
     expect(await ended()).toEqual(["caller-left", "caller-left"]);
   });
 
+  test("of a shared room does not leave with the caller of another session before its own caller has come", async () => {
+    const { call, start, ended, rooms, transports, runner } = await openLiveKitRunner({
+      livekit: { roomName: "lobby" },
+    });
+    const first = await call();
+    const { token = "" } = (await start()).json as Readonly<Record<string, string>>;
+    await until("both bots see the caller", () => transports[1]?.participants.size === 2, 5_000);
+    await first.caller.hangUp();
+    await until("bot 1 leaves", () => runner.sessions.counts.active === 1, 5_000);
+    await sleep(50);
+    expect(runner.sessions.counts.active).toBe(1);
+    const caller = await rooms.join(token);
+    await caller.hangUp();
+    expect(await ended()).toEqual(["caller-left", "caller-left"]);
+  });
+
+  test("of a shared room leaves with the last caller when its own caller did not come in time", async () => {
+    const { call, start, ended, transports, runner } = await openLiveKitRunner({
+      livekit: { roomName: "lobby" },
+      params: { emptyRoomTimeoutMs: 200 },
+    });
+    const first = await call();
+    await start();
+    await until("bot 2 sees the caller", () => transports[1]?.participants.size === 2, 5_000);
+    await sleep(400);
+    expect(runner.sessions.counts.active).toBe(2);
+    await first.caller.hangUp();
+    expect(await ended()).toEqual(["caller-left", "caller-left"]);
+  });
+
+  test("of a shared room leaves with a phone that joined after it, but not with one that was there before", async () => {
+    const { start, ended, rooms, transports, runner } = await openLiveKitRunner({ livekit: { roomName: "lobby" } });
+    await start();
+    await until("the bot is in the room", () => transports.length === 1, 5_000);
+    const { listener } = rooms.bots("lobby")[0] ?? {};
+    const phone = { name: "", metadata: "", attributes: {}, kind: "sip" };
+    listener?.participantJoined({ ...phone, identity: "sip_1" }, true);
+    listener?.participantLeft("sip_1", "CLIENT_INITIATED");
+    expect(runner.sessions.counts.active).toBe(1);
+    listener?.participantJoined({ ...phone, identity: "sip_2" });
+    listener?.participantLeft("sip_2", "CLIENT_INITIATED");
+    expect(await ended()).toEqual(["caller-left"]);
+  });
+
   test.each([
     [5, 15, 80],
     [600, 15, 675],

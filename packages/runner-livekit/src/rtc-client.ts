@@ -248,12 +248,12 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
     listener.audioSubscribed(identity, false);
   }
 
-  function joined(participant: rtc.RemoteParticipant): void {
-    listener.participantJoined(toParticipant(sdk, participant));
+  function joined(participant: rtc.RemoteParticipant, wasPresent: boolean): void {
+    listener.participantJoined(toParticipant(sdk, participant), wasPresent);
     subscribeTo(participant);
   }
 
-  on("participantConnected", joined);
+  on("participantConnected", (participant) => joined(participant, false));
   on("participantDisconnected", (participant) => {
     passPlaceOn(participant.identity);
     listener.participantLeft(participant.identity, reasonOf(sdk, participant.disconnectReason));
@@ -339,7 +339,7 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
       listener.joined(toParticipant(sdk, room.localParticipant));
       const events = early ?? [];
       early = undefined;
-      for (const participant of room.remoteParticipants.values()) joined(participant);
+      for (const participant of room.remoteParticipants.values()) joined(participant, true);
       for (const deliver of events) deliver();
     },
   };

@@ -5,6 +5,7 @@ import type { LiveKitParams, LiveKitRunnerArguments } from "./arguments.ts";
 import type { LiveKitClient } from "./client.ts";
 import type { LiveKitOptions } from "./options.ts";
 import { connectLiveKit } from "./port.ts";
+import type { OwnCallerCheck } from "./room.ts";
 import { type ApiKey, createToken } from "./token.ts";
 
 /** An account on a LiveKit server. */
@@ -14,6 +15,9 @@ export interface Account extends ApiKey {
 
 /** How long callers and bots may join with their tokens. LiveKit renews the token of a participant who is in the room. */
 const tokenLifetimeMs = 3_600_000;
+
+/** The identities that `startSession` gives to callers. */
+const callerPattern = /^User-.{8}$/;
 
 const dayMs = 86_400_000;
 /**
@@ -54,7 +58,8 @@ export async function startSession(
     // As in the Python runner. Identities differ, because LiveKit removes a participant when another one with its identity joins.
     const suffix = session.id.slice(0, 8);
     const token = createToken(account, botGrants(roomName, `Pipecat Agent-${suffix}`), tokenLifetimeMs);
-    const callerGrants = { identity: `User-${suffix}`, video: { room: roomName, roomJoin: true } };
+    const callerIdentity = `User-${suffix}`;
+    const callerGrants = { identity: callerIdentity, video: { room: roomName, roomJoin: true } };
     const callerToken = createToken(account, callerGrants, tokenLifetimeMs);
     const call: Call = session.run<LiveKitRunnerArguments>({ url: account.url, roomName, token }, (params) =>
       connect(params),
@@ -74,12 +79,21 @@ export async function startSession(
         joinTimeoutMs: options.joinTimeout * 1000,
         emptyRoomTimeoutMs: options.emptyRoomTimeout * 1000,
         signal: leaving.signal,
+        ...(options.roomName !== undefined && { isOwnCaller: createCallerCheck(callerIdentity) }),
       });
     }
   } catch (error) {
     void session.end("transport-failed");
     throw error;
   }
+}
+
+/**
+ * Recognizes the caller of one session in a room that sessions share. Callers of other sessions have tokens of a runner too. Others,
+ * such as phones, may belong to any session: to this one if they joined after its bot.
+ */
+function createCallerCheck(callerIdentity: string): OwnCallerCheck {
+  return ({ identity }, wasPresent) => identity === callerIdentity || !(wasPresent || callerPattern.test(identity));
 }
 
 /** Creates the room unless it exists, with settings that may be the operator's. LiveKit admits a bot to a full room, but no caller. */

@@ -36,7 +36,7 @@ export interface FakeRoomCaller extends FakeCaller {
 
 interface Member {
   readonly info: LiveKitParticipant;
-  joined(other: LiveKitParticipant): void;
+  joined(other: LiveKitParticipant, wasPresent: boolean): void;
   left(identity: string, reason: string | undefined): void;
   data(data: Uint8Array, from: string): void;
   audio(from: string, frame: AudioFrame): void;
@@ -105,8 +105,8 @@ export function createFakeRooms(api: LiveKitApi): FakeRooms {
     const members = membersOf(room);
     members.get(member.info.identity)?.eject("DUPLICATE_IDENTITY");
     for (const other of members.values()) {
-      other.joined(member.info);
-      member.joined(other.info);
+      other.joined(member.info, false);
+      member.joined(other.info, true);
     }
     members.set(member.info.identity, member);
     if (member.info.kind !== "agent") {
@@ -139,8 +139,8 @@ export function createFakeRooms(api: LiveKitApi): FakeRooms {
       const later = (notify: () => void) => setImmediate(() => !bot.closed && notify());
       const member: Member = {
         info,
-        joined(other) {
-          later(() => listener.participantJoined(other));
+        joined(other, wasPresent) {
+          later(() => listener.participantJoined(other, wasPresent));
           // An agent does not receive the audio of other agents.
           if (other.kind !== "agent" || info.kind !== "agent") later(() => listener.heard());
         },
