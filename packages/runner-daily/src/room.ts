@@ -30,25 +30,37 @@ export interface RoomOptions {
   readonly emptyRoomTimeoutMs: number;
   /** Connects the phone call that is on hold to the room; `undefined` without one. */
   readonly connectPhoneCall?: ((sipEndpoint: string) => Promise<void>) | undefined;
+  /** Default: all callers belong to this call. */
+  readonly isOwnCaller?: OwnCallerCheck | undefined;
 }
+
+/**
+ * Whether a participant, who is not a bot, belongs to this call. Until such a caller has joined, or the bot has waited for
+ * `emptyRoomTimeoutMs`, the departure of others does not end the call. `wasPresent`: the participant joined before the bot.
+ */
+export type OwnCallerCheck = (participant: DailyParticipant, wasPresent: boolean) => boolean;
 
 /**
  * Converts the events of daily-js. Participants with `botUserData` are bots of other sessions: they are announced, but are
  * not callers.
  */
 export function createRoom(options: RoomOptions): Room {
-  const { call, audio, clock, logger, emptyRoomTimeoutMs, connectPhoneCall } = options;
+  const { call, audio, clock, logger, emptyRoomTimeoutMs, connectPhoneCall, isOwnCaller = () => true } = options;
   const participants = createParticipants();
   const mediaReady = createMediaReady(clock, () => call.connected());
   let local: DailyParticipant | undefined;
   let hadCaller = false;
+  /** No caller of this call has joined yet, and the time to wait for one has not passed. */
+  let isExpecting = true;
   let stopWaiting: (() => void) | undefined;
   /** Whether no phone call is on hold any more. */
   let phoneCallConnected: Promise<boolean> = Promise.resolve(connectPhoneCall === undefined);
 
   const emit: Room["emit"] = (event, ...args) => call.event(event, ...args);
 
-  function update(value: unknown, isUpdate = false): void {
+  const isAlone = () => [...participants.byId.values()].every(isBot);
+
+  function update(value: unknown, { isUpdate = false, wasPresent = false } = {}): void {
     const change = participants.update(value);
     if (!change) return;
     const { participant, isNew } = change;
@@ -57,9 +69,12 @@ export function createRoom(options: RoomOptions): Room {
       return;
     }
     const isCaller = !isBot(participant);
+    if (isCaller && isOwnCaller(participant, wasPresent)) {
+      isExpecting = false;
+      stopWaiting?.();
+    }
     if (isCaller && !hadCaller) {
       hadCaller = true;
-      stopWaiting?.();
       emit("firstParticipantJoined", participant);
     }
     emit("participantJoined", participant);
@@ -72,7 +87,7 @@ export function createRoom(options: RoomOptions): Room {
     audio.left(participant.id);
     if (typeof reason === "string") emit("participantLeft", participant, reason);
     else emit("participantLeft", participant);
-    if (!isBot(participant) && [...participants.byId.values()].every(isBot)) call.left();
+    if (!isBot(participant) && isAlone() && !isExpecting) call.left();
   }
 
   /** Daily announces each SIP address of the room. The phone call is connected to the first one that accepts it. */
@@ -100,7 +115,7 @@ export function createRoom(options: RoomOptions): Room {
 
   const handlers: Readonly<Record<string, (event: DailyEvent) => void>> = {
     "participant-joined": ({ participant }) => update(participant),
-    "participant-updated": ({ participant }) => update(participant, true),
+    "participant-updated": ({ participant }) => update(participant, { isUpdate: true }),
     "participant-left": left,
     "active-speaker-change": ({ activeSpeaker }) =>
       emit("activeSpeakerChanged", participants.byId.get(String(Object(activeSpeaker).peerId))),
@@ -121,11 +136,13 @@ export function createRoom(options: RoomOptions): Room {
         emit("callStateUpdated", "joined");
         if (Number.isFinite(emptyRoomTimeoutMs)) {
           stopWaiting = clock.after(emptyRoomTimeoutMs, () => {
+            isExpecting = false;
+            if (!isAlone()) return;
             logger.info("no caller joined the room");
             call.left();
           });
         }
-        for (const participant of Object.values(present)) update(participant);
+        for (const participant of Object.values(present)) update(participant, { wasPresent: true });
       },
       event(event) {
         options.event(event);
