@@ -202,6 +202,21 @@ test("attributes are reported, up to 16,384 characters", async () => {
   await connection.close();
 });
 
+test("participants who were in the room before the bot are marked", async () => {
+  const { sdk, rooms, connected } = createFakeSdk();
+  connected();
+  const joined: unknown[][] = [];
+  const { listener } = createListener();
+  listener.participantJoined = ({ identity }, wasPresent) => void joined.push([identity, wasPresent]);
+  const connection = await joinRoom(sdk, request, listener);
+  rooms[0]?.emit("participantConnected", { ...person, identity: "ben" });
+  expect(joined).toEqual([
+    ["ada", true],
+    ["ben", false],
+  ]);
+  await connection.close();
+});
+
 test("a track that arrives while the bot leaves opens no audio stream, which the SDK would keep", async () => {
   const { sdk, rooms, connected, calls } = createFakeSdk();
   connected();
