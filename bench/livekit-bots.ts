@@ -44,7 +44,7 @@ async function measure(count: number, seconds: number): Promise<Figure[]> {
     const [empty] = await bots.ask<Usage>({ usage: true }, "usage");
     const joinMs: number[] = [];
     for (let n = 0; n < count; n++) {
-      await server.rooms.createRoom(`room-${n}`);
+      await server.rooms.createRoom(`room-${n}`, 3_600_000);
       const [joined] = await bots.ask<number>({ join: { url: server.url, token: token(n, true) } }, "joinedMs");
       joinMs.push(joined);
       const detector = createDetector();

@@ -23,5 +23,6 @@ export type { DialoutOptions, DtmfOptions, PhoneCalls, TransferOptions } from ".
 export { createDailyPlugin } from "./plugin.ts";
 export { type ConnectDailyOptions, connectDaily } from "./port.ts";
 export type { RoomProperties, TokenProperties } from "./properties.ts";
+export type { OwnCallerCheck } from "./room.ts";
 export { type ConfigureDailyOptions, configureDaily, type DailyConfiguration } from "./rooms.ts";
 export type { DailyTransport, DailyTransportEvents } from "./transport.ts";

@@ -72,7 +72,7 @@ export function createDailyPlugin(createClient: (options: DailyOptions) => Daily
             return session;
           },
           async direct() {
-            const { session, roomUrl: url } = await start({});
+            const { session, roomUrl: url } = await start({ ownsRoom: true });
             session.logger.info(`open ${url} to talk to the bot`);
             await session.ended;
           },

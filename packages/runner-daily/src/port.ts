@@ -15,7 +15,7 @@ import type { DailyCall, DailyClient } from "./client.ts";
 import { botUserData } from "./participants.ts";
 import { createPhoneCalls } from "./phone-calls.ts";
 import { createEventRequests, sendAppMessage } from "./requests.ts";
-import { createRoom } from "./room.ts";
+import { createRoom, type OwnCallerCheck } from "./room.ts";
 import { createRoomAudio } from "./room-audio.ts";
 import type { DailyTransport } from "./transport.ts";
 
@@ -36,6 +36,8 @@ export interface ConnectDailyOptions {
   readonly emptyRoomTimeoutMs?: number;
   /** Connects the phone call that is on hold to a SIP address of the room; `undefined` without one. */
   readonly connectPhoneCall?: ((sipEndpoint: string) => Promise<void>) | undefined;
+  /** For a room that several calls share: see `OwnCallerCheck`. Default: all callers belong to this call. */
+  readonly isOwnCaller?: OwnCallerCheck | undefined;
   /** Called before the bot joins. Close the call when the session ends, also while the bot joins. */
   opened?(daily: DailyCall): void;
 }
@@ -72,6 +74,7 @@ export async function connectDaily(call: Call, options: ConnectDailyOptions): Pr
     logger,
     emptyRoomTimeoutMs: emptyRoomTimeoutMs === 0 ? Number.POSITIVE_INFINITY : emptyRoomTimeoutMs,
     connectPhoneCall: options.connectPhoneCall,
+    isOwnCaller: options.isOwnCaller,
   });
   const daily = client.open(room.listener);
   const requests = createEventRequests(daily, clock);

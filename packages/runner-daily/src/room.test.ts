@@ -1,7 +1,7 @@
 import type { Call } from "@pipecat-ts/runner-core";
 import { createRecordingLogger } from "@pipecat-ts/runner-testing";
-import { describe, expect, test } from "vitest";
-import { createMediaReady, createRoom } from "./room.ts";
+import { describe, expect, test, vi } from "vitest";
+import { createMediaReady, createRoom, type OwnCallerCheck } from "./room.ts";
 import { createFakeClock } from "./test/fake-clock.ts";
 
 const frame = (durationMs: number) => ({ samples: new Int16Array(48 * durationMs), sampleRate: 48_000, channels: 1 });
@@ -124,5 +124,55 @@ describe("a room for a phone call on hold", () => {
       await announce();
       expect(clock.timers).toBe(0);
     }
+  });
+});
+
+describe("a bot in a room that sessions share", () => {
+  const own: OwnCallerCheck = ({ id }, wasPresent) => id === "own" || (id === "unknown" && !wasPresent);
+  const participant = (id: string) => ({ session_id: id, local: false });
+
+  /** A bot that waits 10 s for its caller in a room with `present`. */
+  function openRoom(...present: string[]) {
+    const clock = createFakeClock();
+    const left = vi.fn();
+    const call = { event: () => undefined, connected: () => undefined, left } as unknown as Call;
+    const audio = { push: () => undefined, left: () => undefined };
+    const logger = createRecordingLogger();
+    const event = () => undefined;
+    const room = createRoom({ call, audio, event, clock, logger, emptyRoomTimeoutMs: 10_000, isOwnCaller: own });
+    const others = Object.fromEntries(present.map((id) => [id, participant(id)]));
+    room.listener.joined({ local: { session_id: "bot", local: true }, ...others });
+    const emit = (action: string) => (id: string) => room.listener.event({ action, participant: participant(id) });
+    return { clock, left, join: emit("participant-joined"), leave: emit("participant-left") };
+  }
+
+  test("waits for its caller after the caller of another session left", () => {
+    const { left, join, leave } = openRoom("other");
+    leave("other");
+    expect(left).not.toHaveBeenCalled();
+    join("own");
+    leave("own");
+    expect(left).toHaveBeenCalledOnce();
+  });
+
+  test("leaves with an unknown caller who joined after it, but not with one who was there before", () => {
+    const { left, join, leave } = openRoom("unknown");
+    leave("unknown");
+    expect(left).not.toHaveBeenCalled();
+    join("unknown");
+    leave("unknown");
+    expect(left).toHaveBeenCalledOnce();
+  });
+
+  test("leaves when its caller does not come in time: at once if it is alone, or else with the last caller", () => {
+    const alone = openRoom("other");
+    alone.leave("other");
+    alone.clock.advance(10_000);
+    expect(alone.left).toHaveBeenCalledOnce();
+    const accompanied = openRoom("other");
+    accompanied.clock.advance(10_000);
+    expect(accompanied.left).not.toHaveBeenCalled();
+    accompanied.leave("other");
+    expect(accompanied.left).toHaveBeenCalledOnce();
   });
 });

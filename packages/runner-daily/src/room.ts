@@ -35,29 +35,45 @@ export interface RoomOptions {
   readonly emptyRoomTimeoutMs: number;
   /** Connects the phone call that is on hold to the room; `undefined` without one. */
   readonly connectPhoneCall?: ((sipEndpoint: string) => Promise<void>) | undefined;
+  /** Default: all callers belong to this call. */
+  readonly isOwnCaller?: OwnCallerCheck | undefined;
 }
+
+/**
+ * Whether a participant, who is not a bot, belongs to this call. Until such a caller has joined, or the bot has waited for
+ * `emptyRoomTimeoutMs`, the departure of others does not end the call. `wasPresent`: the participant joined before the bot.
+ */
+export type OwnCallerCheck = (participant: DailyParticipant, wasPresent: boolean) => boolean;
 
 /**
  * Converts the events of daily-js. Participants with `botUserData` are bots of other sessions: they are announced, but are
  * not callers.
  */
 export function createRoom(options: RoomOptions): Room {
-  const { call, audio, clock, logger, emptyRoomTimeoutMs, connectPhoneCall } = options;
+  const { call, audio, clock, logger, emptyRoomTimeoutMs, connectPhoneCall, isOwnCaller = () => true } = options;
   const participants = createParticipants();
   const mediaReady = createMediaReady(clock, () => call.connected());
   let local: DailyParticipant | undefined;
   let hadCaller = false;
   let isStopped = false;
+  /** No caller of this call has joined yet, and the time to wait for one has not passed. */
+  let isExpecting = true;
   let stopWaiting: (() => void) | undefined;
   /** Whether no phone call is on hold any more. */
   let phoneCallConnected: Promise<boolean> = Promise.resolve(connectPhoneCall === undefined);
 
   const emit: Room["emit"] = (event, ...args) => call.event(event, ...args);
 
-  /** Calls `end` after `ms`, unless a caller joins or `endAfter` is called again. */
+  const isAlone = () => [...participants.byId.values()].every(isBot);
+
+  /** After `ms`, calls `end`, or lets the departure of others end the call; unless its caller joins or `endAfter` is called again. */
   function endAfter(ms: number, end: () => void): void {
     stopWaiting?.();
-    if (!hadCaller && !isStopped && Number.isFinite(ms)) stopWaiting = clock.after(ms, end);
+    if (!isExpecting || isStopped || !Number.isFinite(ms)) return;
+    stopWaiting = clock.after(ms, () => {
+      isExpecting = false;
+      if (isAlone()) end();
+    });
   }
 
   function noCaller(): void {
@@ -65,7 +81,7 @@ export function createRoom(options: RoomOptions): Room {
     call.left();
   }
 
-  function update(value: unknown, isUpdate = false): void {
+  function update(value: unknown, { isUpdate = false, wasPresent = false } = {}): void {
     const change = participants.update(value);
     if (!change) return;
     const { participant, isNew } = change;
@@ -74,9 +90,12 @@ export function createRoom(options: RoomOptions): Room {
       return;
     }
     const isCaller = !isBot(participant);
+    if (isCaller && isOwnCaller(participant, wasPresent)) {
+      isExpecting = false;
+      stopWaiting?.();
+    }
     if (isCaller && !hadCaller) {
       hadCaller = true;
-      stopWaiting?.();
       emit("firstParticipantJoined", participant);
     }
     emit("participantJoined", participant);
@@ -89,7 +108,7 @@ export function createRoom(options: RoomOptions): Room {
     audio.left(participant.id);
     if (typeof reason === "string") emit("participantLeft", participant, reason);
     else emit("participantLeft", participant);
-    if (!isBot(participant) && [...participants.byId.values()].every(isBot)) call.left();
+    if (!isBot(participant) && isAlone() && !isExpecting) call.left();
   }
 
   /**
@@ -123,7 +142,7 @@ export function createRoom(options: RoomOptions): Room {
 
   const handlers: Readonly<Record<string, (event: DailyEvent) => void>> = {
     "participant-joined": ({ participant }) => update(participant),
-    "participant-updated": ({ participant }) => update(participant, true),
+    "participant-updated": ({ participant }) => update(participant, { isUpdate: true }),
     "participant-left": left,
     "active-speaker-change": ({ activeSpeaker }) =>
       emit("activeSpeakerChanged", participants.byId.get(String(Object(activeSpeaker).peerId))),
@@ -143,7 +162,7 @@ export function createRoom(options: RoomOptions): Room {
         if (local) emit("joined", local);
         emit("callStateUpdated", "joined");
         if (!stopWaiting) endAfter(emptyRoomTimeoutMs, noCaller);
-        for (const participant of Object.values(present)) update(participant);
+        for (const participant of Object.values(present)) update(participant, { wasPresent: true });
       },
       event(event) {
         options.event(event);

@@ -26,7 +26,7 @@ export interface PreparedRoom {
 export interface RoomTokens {
   /** An owner's token. */
   readonly bot: string;
-  /** A guest's token, or the bot's token when callers are owners. */
+  /** A guest's token, or an owner's when callers are owners. */
   readonly caller: string;
 }
 
@@ -64,14 +64,26 @@ export async function prepareRoom(rest: DailyRest, request: RoomRequest): Promis
   return { name, url, expiresAt, created: true, ...(endpoint !== undefined && { sipUri: sipUri(endpoint) }) };
 }
 
-/** Creates tokens that expire with the room. `properties` cannot change room, expiry and owner. */
+/**
+ * Creates tokens that expire with the room. `properties` cannot change room, expiry and owner. `callerId` is the caller's `user_id`,
+ * unless `properties` has one.
+ */
 export async function createTokens(
   rest: DailyRest,
   { name, expiresAt }: Pick<PreparedRoom, "name" | "expiresAt">,
-  { properties = {}, callerIsOwner }: { readonly properties?: TokenProperties; readonly callerIsOwner: boolean },
+  {
+    properties = {},
+    callerIsOwner,
+    callerId,
+  }: {
+    readonly properties?: TokenProperties;
+    readonly callerIsOwner: boolean;
+    readonly callerId?: string | undefined;
+  },
 ): Promise<RoomTokens> {
-  const create = (isOwner: boolean) =>
+  const create = (isOwner: boolean, userId?: string) =>
     rest.createToken({
+      ...(userId !== undefined && { user_id: userId }),
       ...properties,
       room_name: name,
       exp: expiresAt,
@@ -79,7 +91,8 @@ export async function createTokens(
       eject_at_token_exp: true,
     });
   const ownerToken = create(true);
-  const [bot, caller] = await Promise.all([ownerToken, callerIsOwner ? ownerToken : create(false)]);
+  const isSameToken = callerIsOwner && callerId === undefined;
+  const [bot, caller] = await Promise.all([ownerToken, isSameToken ? ownerToken : create(callerIsOwner, callerId)]);
   return { bot, caller };
 }
 

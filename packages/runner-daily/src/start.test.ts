@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Bot, createTransport, type TransportPlugin } from "@pipecat-ts/runner-core";
 import { until } from "@pipecat-ts/runner-testing";
 import { describe, expect, test } from "vitest";
+import { createDailyRest } from "./api.ts";
 import plugin, { createDailyPlugin } from "./plugin.ts";
 import { roomName } from "./rooms.ts";
 import { apiKey, readToken, refusal } from "./test/daily-api.ts";
@@ -211,6 +213,50 @@ describe("the end of a session", () => {
     const warnings = () => opened.logger.lines.filter(({ level }) => level === "warn").map(({ message }) => message);
     await until("it is logged", () => warnings().length > 0, 2_000);
     expect(warnings()).toEqual(["room not deleted: it expires on its own"]);
+  });
+});
+
+describe("sessions in one room", () => {
+  /** Starts two sessions in one room, and waits until both bots are in it. */
+  async function openTwo(options: Readonly<Record<string, unknown>> = {}) {
+    const rooms = createFakeRooms(daily.api);
+    const { url, name } = await createDailyRest({ apiKey, apiUrl: daily.api.url }).createRoom({ properties: {} });
+    const bot: Bot = async (args) => {
+      if (args.transport === "daily") await (await createTransport(args, { daily: () => ({}) })).closed;
+    };
+    const plugins = [createDailyPlugin(() => rooms.client) as TransportPlugin];
+    const opened = await open({ plugins, bot, daily: { roomUrl: url, ...options } });
+    const tokens = [
+      await opened.post("/start", { transport: "daily" }),
+      await opened.post("/start", { transport: "daily" }),
+    ];
+    await until("the bots are in the room", () => rooms.bots(name).length === 2, 2_000);
+    const join = (index: number) => rooms.join(url, String(tokens[index]?.body.dailyToken));
+    const remaining = () => sessionsOf(opened).active;
+    return { join, remaining };
+  }
+
+  test.each([false, true])("end with their own callers (ownerToken: %s)", async (ownerToken) => {
+    const { join, remaining } = await openTwo({ ownerToken });
+    await (await join(0)).hangUp();
+    await until("the first session ends", () => remaining() === 1, 2_000);
+    await sleep(50);
+    expect(remaining()).toBe(1);
+    await (await join(1)).hangUp();
+    await until("the second session ends", () => remaining() === 0, 2_000);
+  });
+
+  test("give callers a user_id, unless the start request has one", async () => {
+    const shared = await open({ daily: { roomUrl: "https://test.daily.co/shared" } });
+    await shared.post("/start", { transport: "daily" });
+    await shared.post("/start", { transport: "daily", dailyMeetingTokenProperties: { user_id: "ann" } });
+    const callerId = expect.stringMatching(/^pipecat-[0-9a-f]{16}$/);
+    expect(tokenClaims()).toMatchObject([
+      expect.not.objectContaining({ user_id: expect.anything() }),
+      { is_owner: false, user_id: callerId },
+      { is_owner: true, user_id: "ann" },
+      { is_owner: false, user_id: "ann" },
+    ]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import {
   type Call,
   type CallData,
@@ -20,6 +21,7 @@ import {
   requireTokenProperties,
   type TokenProperties,
 } from "./properties.ts";
+import type { OwnCallerCheck } from "./room.ts";
 import { createTokens, type PreparedRoom, prepareRoom, type RoomDeletions, requireApiKey } from "./rooms.ts";
 import { phoneCallIn } from "./webhook.ts";
 
@@ -33,6 +35,8 @@ export interface StartOptions {
   readonly tokenProperties?: TokenProperties;
   /** A phone call. There is at most one session per `callId`. */
   readonly callData?: CallData;
+  /** No other session uses the room. */
+  readonly ownsRoom?: boolean;
 }
 
 /** A session whose bot runs, and what its caller needs to join. */
@@ -47,8 +51,8 @@ export function createRoomRunner(
   { pacer }: RunnerContext,
   { apiKey, apiUrl, joinTimeout, emptyRoomTimeout }: DailyOptions,
   client: DailyClient,
-): (session: Session, own: OwnArguments<DailyRunnerArguments>) => void {
-  return (session, own) => {
+): (session: Session, own: OwnArguments<DailyRunnerArguments>, isOwnCaller?: OwnCallerCheck) => void {
+  return (session, own, isOwnCaller) => {
     const call: Call = session.run<DailyRunnerArguments>(own, (params) => {
       const phoneCall = phoneCallIn(session.body);
       const { roomUrl, token } = own;
@@ -62,6 +66,7 @@ export function createRoomRunner(
             const rest = createDailyRest({ apiKey: requireApiKey(apiKey), apiUrl });
             return rest.updatePinlessCall({ ...phoneCall, sipUri });
           }),
+        isOwnCaller,
         opened: (daily) => session.onEnd((_, deadline) => daily.close(deadline)),
       });
     });
@@ -81,7 +86,7 @@ export function createSessionStarter(
   const { apiUrl, roomUrl, ownerToken, deleteRooms } = options;
   const runInRoom = createRoomRunner(runner, options, client);
 
-  return async ({ body, roomProperties = {}, tokenProperties = {}, callData }) => {
+  return async ({ body, roomProperties = {}, tokenProperties = {}, callData, ownsRoom = false }) => {
     const rest = createDailyRest({ apiKey: requireApiKey(options.apiKey), apiUrl });
     const session = runner.createSession({ body, reserve: true });
     const deleteRoom = ({ name }: PreparedRoom) => deletions.add(name, rest, session.logger);
@@ -90,8 +95,19 @@ export function createSessionStarter(
       if (callData) session.alias(callData.callId);
       const room = await prepareRoom(rest, { roomUrl, properties: roomProperties, lifetimeMs });
       if (room.created) created = room;
-      const tokens = await createTokens(rest, room, { properties: tokenProperties, callerIsOwner: ownerToken });
-      runInRoom(session, { roomUrl: room.url, token: tokens.bot, ...(callData && { callData }) });
+      const isShared = !room.created && !ownsRoom;
+      const callerId = isShared ? createCallerId() : undefined;
+      const tokens = await createTokens(rest, room, {
+        properties: tokenProperties,
+        callerIsOwner: ownerToken,
+        callerId,
+      });
+      const own = { roomUrl: room.url, token: tokens.bot, ...(callData && { callData }) };
+      runInRoom(
+        session,
+        own,
+        callerId === undefined ? undefined : createCallerCheck(tokenProperties.user_id ?? callerId),
+      );
       if (created && deleteRooms) session.onEnd(() => deleteRoom(room));
       return { session, roomUrl: room.url, callerToken: tokens.caller };
     } catch (error) {
@@ -100,6 +116,22 @@ export function createSessionStarter(
       throw error;
     }
   };
+}
+
+const callerIdPattern = /^pipecat-[0-9a-f]{16}$/;
+
+/** The `user_id` of one caller. Daily allows 36 characters. */
+function createCallerId(): string {
+  return `pipecat-${randomBytes(8).toString("hex")}`;
+}
+
+/**
+ * Recognizes the caller of one session in a room that sessions share. Others with a `user_id` of `createCallerId` are callers of other
+ * sessions. The rest, such as a browser that joined without a token, may belong to any session: to this one if they joined after its bot.
+ */
+function createCallerCheck(callerId: unknown): OwnCallerCheck {
+  return ({ info: { userId = "" } }, wasPresent) =>
+    userId === callerId || !(wasPresent || callerIdPattern.test(userId));
 }
 
 /** Whether a start request without `transport` asks for a Daily room. */

@@ -4,8 +4,8 @@ import { type ApiKey, createToken } from "./token.ts";
 
 /** The part of LiveKit's room service that a runner needs. Methods reject with LIVEKIT_REFUSED or LIVEKIT_UNREACHABLE. */
 export interface RoomService {
-  /** Creates a room. A room that exists gets the default settings. */
-  createRoom(name: string): Promise<void>;
+  /** Creates a room that LiveKit keeps for so long while only agents are in it. A room that exists keeps its settings. */
+  createRoom(name: string, keepForMs: number): Promise<void>;
   /** Resolves also when the room does not exist. */
   deleteRoom(name: string): Promise<void>;
   /** The state of a room; `undefined` when it does not exist. */
@@ -54,8 +54,11 @@ export function createRoomService(options: RoomServiceOptions): RoomService {
   }
 
   return {
-    async createRoom(name) {
-      await send("CreateRoom", { name }, { roomCreate: true });
+    async createRoom(name, keepForMs) {
+      const seconds = Math.ceil(keepForMs / 1000);
+      // From the creation until the first participant joins, and since the last one left. LiveKit counts no agents.
+      const timeouts = { empty_timeout: seconds, departure_timeout: seconds };
+      await send("CreateRoom", { name, ...timeouts }, { roomCreate: true });
     },
     async deleteRoom(name) {
       await send("DeleteRoom", { room: name }, { roomCreate: true }, [404]);

@@ -16,7 +16,8 @@ export interface LiveKitParams extends TransportParams {
   readonly audioOutSampleRate?: number | undefined;
   /**
    * How long the bot waits in the room for the first caller, in ms, up to 2,147,483,647. 0 and `Infinity` wait without limit.
-   * Default: `--livekit-empty-room-timeout`, which is 300 s.
+   * Default: `--livekit-empty-room-timeout`, which is 300 s. The room is created before the bot runs: LiveKit closes it, and the
+   * call ends, about 75 s after the time of that option has passed. To wait longer, raise the option.
    */
   readonly emptyRoomTimeoutMs?: number | undefined;
 }

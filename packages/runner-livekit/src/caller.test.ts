@@ -71,7 +71,7 @@ test("a bot that fails before it joins ends the call, and nobody stays in the ro
 
 const start = { sessionId: "1", reply: { url: "ws://localhost:7880", token: "token" } };
 const url = new URL("http://localhost:7860");
-const agent: LiveKitParticipant = { identity: "bot", name: "", metadata: "", kind: "agent" };
+const agent: LiveKitParticipant = { identity: "bot", name: "", metadata: "", attributes: {}, kind: "agent" };
 
 /** A caller whose join is `join`. */
 async function openWith(join: LiveKitClient["join"]) {

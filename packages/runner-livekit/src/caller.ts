@@ -67,6 +67,7 @@ async function joinAsCaller(client: LiveKitClient, { start, signal }: CallInvita
       // The runner deletes the room of a session that has ended, but not a shared room.
       if (agents.delete(identity) && agents.size === 0) leave({ reason: "the bot left the room" });
     },
+    attributesChanged: ignore,
     audio: (identity, frame) => mixer.push(identity, frame),
     audioSubscribed: ignore,
     heard: heard.resolve,

@@ -46,8 +46,11 @@ export interface RoomConnection {
 export interface RoomListener {
   /** The bot is in the room. `participantJoined` follows for everyone who is present. Precedes every other event. */
   joined(local: LiveKitParticipant): void;
-  participantJoined(participant: LiveKitParticipant): void;
+  /** `wasPresent`: the participant was in the room before the bot. */
+  participantJoined(participant: LiveKitParticipant, wasPresent?: boolean): void;
   participantLeft(identity: string, reason?: string): void;
+  /** `participant.attributes` are the new ones. */
+  attributesChanged(participant: LiveKitParticipant): void;
   /** Audio of one participant: mono, 20 ms at `sampleRateIn`. */
   audio(identity: string, frame: AudioFrame): void;
   audioSubscribed(identity: string, subscribed: boolean): void;
@@ -73,6 +76,8 @@ export interface LiveKitParticipant {
   readonly name: string;
   /** The first 16,384 characters. */
   readonly metadata: string;
+  /** At most 16,384 characters of names and values; attributes beyond that are left out. LiveKit SIP describes phones with them. */
+  readonly attributes: Readonly<Record<string, string>>;
   /** `standard`, `agent`, `sip` for a phone, `ingress`, `egress` and others. */
   readonly kind: string;
 }

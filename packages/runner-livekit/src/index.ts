@@ -3,5 +3,6 @@ export type { JoinRequest, LiveKitClient, LiveKitParticipant, RoomConnection, Ro
 export type { LiveKitOptions } from "./options.ts";
 export { createLiveKitPlugin } from "./plugin.ts";
 export { type ConnectLiveKitOptions, connectLiveKit } from "./port.ts";
+export type { OwnCallerCheck } from "./room.ts";
 export { createRtcClient } from "./rtc-client.ts";
 export type { LiveKitTransport, LiveKitTransportEvents } from "./transport.ts";

@@ -11,7 +11,7 @@ export interface LiveKitOptions {
   readonly roomName: string | undefined;
   /** In seconds. */
   readonly joinTimeout: number;
-  /** In seconds; 0 waits for as long as LiveKit keeps the room. */
+  /** In seconds; 0 waits for as long as LiveKit keeps the room, which is a day, or 30 days for `roomName`. */
   readonly emptyRoomTimeout: number;
 }
 
@@ -61,7 +61,7 @@ export const livekitOptions: OptionTable<LiveKitOptions> = {
     flag: "livekit-empty-room-timeout",
     env: "LIVEKIT_EMPTY_ROOM_TIMEOUT",
     default: 300,
-    description: "Seconds that a bot waits in its room for the first caller (0: without limit)",
+    description: "Seconds that a bot waits in its room for the first caller (0: as long as LiveKit keeps the room)",
     schema: Type.Number({ minimum: 0, maximum: 604_800 }),
     placeholder: "seconds",
   },

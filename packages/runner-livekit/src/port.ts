@@ -10,7 +10,7 @@ import {
 } from "@pipecat-ts/runner-core";
 import type { LiveKitParams } from "./arguments.ts";
 import type { LiveKitClient, RoomConnection } from "./client.ts";
-import { createRoom } from "./room.ts";
+import { createRoom, type OwnCallerCheck } from "./room.ts";
 import { createRtcClient } from "./rtc-client.ts";
 import type { LiveKitTransport } from "./transport.ts";
 
@@ -28,6 +28,8 @@ export interface ConnectLiveKitOptions {
   readonly joinTimeoutMs?: number;
   /** How long the bot waits for the first caller, unless `params` says so; 0 waits without limit. Default 300,000. */
   readonly emptyRoomTimeoutMs?: number;
+  /** For a room that several calls share: see `OwnCallerCheck`. Default: all callers belong to this call. */
+  readonly isOwnCaller?: OwnCallerCheck;
   /** Aborts the join. */
   readonly signal?: AbortSignal;
 }
@@ -58,6 +60,7 @@ export async function connectLiveKit(call: Call, options: ConnectLiveKitOptions)
     logger,
     sampleRateIn,
     emptyRoomTimeoutMs: emptyRoomTimeoutMs === 0 ? Number.POSITIVE_INFINITY : emptyRoomTimeoutMs,
+    ...(options.isOwnCaller && { isOwnCaller: options.isOwnCaller }),
   });
   const request = {
     url: options.url,

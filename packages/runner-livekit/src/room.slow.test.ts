@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { send, until } from "@pipecat-ts/runner-testing";
 import { describe, expect, test } from "vitest";
+import type { RoomListener } from "./client.ts";
 import { openLiveKitRunner } from "./test/livekit-runner.ts";
 import type { LiveKitTransport, LiveKitTransportEvents } from "./transport.ts";
 
@@ -11,7 +12,7 @@ function record(transport: LiveKitTransport, ...names: (keyof LiveKitTransportEv
   return events;
 }
 
-const agent = { identity: "agent-2", name: "Other", metadata: "", kind: "agent" };
+const agent = { identity: "agent-2", name: "Other", metadata: "", attributes: {}, kind: "agent" };
 
 describe("a bot in a room", () => {
   test("gets its participants as events, and the call ends when the last caller leaves", async () => {
@@ -55,6 +56,93 @@ describe("a bot in a room", () => {
     expect(api.rooms.size).toBe(0);
   });
 
+  test("waits for its caller for longer than LiveKit keeps rooms by default", async () => {
+    const { api, call, ended, logger } = await openLiveKitRunner();
+    api.defaultTimeouts = { empty: 0.1, departure: 0.1 };
+    const { caller } = await call(undefined, { joinAfterMs: 400 });
+    await caller.hangUp();
+    expect(await ended()).toEqual(["caller-left"]);
+    expect(logger.lines.filter(({ level }) => level === "error")).toEqual([]);
+  });
+
+  test("of a shared room waits for its caller after the caller of another session left", async () => {
+    const { api, call, ended } = await openLiveKitRunner({ livekit: { roomName: "lobby" } });
+    api.defaultTimeouts = { empty: 0.1, departure: 0.1 };
+    const first = await call();
+    await first.caller.hangUp();
+    const second = await call(undefined, { joinAfterMs: 400 });
+    expect(second.bot.closed).toBe(false);
+    await second.caller.hangUp();
+    expect(await ended()).toEqual(["caller-left", "caller-left"]);
+  });
+
+  test("of a shared room does not leave with the caller of another session before its own caller has come", async () => {
+    const { call, start, ended, rooms, transports, runner } = await openLiveKitRunner({
+      livekit: { roomName: "lobby" },
+    });
+    const first = await call();
+    const { token = "" } = (await start()).json as Readonly<Record<string, string>>;
+    await until("both bots see the caller", () => transports[1]?.participants.size === 2, 5_000);
+    await first.caller.hangUp();
+    await until("bot 1 leaves", () => runner.sessions.counts.active === 1, 5_000);
+    await sleep(50);
+    expect(runner.sessions.counts.active).toBe(1);
+    const caller = await rooms.join(token);
+    await caller.hangUp();
+    expect(await ended()).toEqual(["caller-left", "caller-left"]);
+  });
+
+  test("of a shared room leaves with the last caller when its own caller did not come in time", async () => {
+    const { call, start, ended, transports, runner } = await openLiveKitRunner({
+      livekit: { roomName: "lobby" },
+      params: { emptyRoomTimeoutMs: 200 },
+    });
+    const first = await call();
+    await start();
+    await until("bot 2 sees the caller", () => transports[1]?.participants.size === 2, 5_000);
+    await sleep(400);
+    expect(runner.sessions.counts.active).toBe(2);
+    await first.caller.hangUp();
+    expect(await ended()).toEqual(["caller-left", "caller-left"]);
+  });
+
+  test("of a shared room leaves with a phone that joined after it, but not with one that was there before", async () => {
+    const { start, ended, rooms, transports, runner } = await openLiveKitRunner({ livekit: { roomName: "lobby" } });
+    await start();
+    await until("the bot is in the room", () => transports.length === 1, 5_000);
+    const { listener } = rooms.bots("lobby")[0] ?? {};
+    const phone = { name: "", metadata: "", attributes: {}, kind: "sip" };
+    listener?.participantJoined({ ...phone, identity: "sip_1" }, true);
+    listener?.participantLeft("sip_1", "CLIENT_INITIATED");
+    expect(runner.sessions.counts.active).toBe(1);
+    listener?.participantJoined({ ...phone, identity: "sip_2" });
+    listener?.participantLeft("sip_2", "CLIENT_INITIATED");
+    expect(await ended()).toEqual(["caller-left"]);
+  });
+
+  test.each([
+    [5, 15, 80],
+    [600, 15, 675],
+    [0, 15, 86_400],
+  ])(
+    "that waits %s s, and %s s for the join, is in a room that LiveKit keeps for %s s",
+    async (wait, join, seconds) => {
+      const { api, start } = await openLiveKitRunner({ livekit: { emptyRoomTimeout: wait, joinTimeout: join } });
+      await start();
+      expect([...api.timeouts.values()]).toEqual([{ empty: seconds, departure: seconds }]);
+    },
+  );
+
+  test("whose room LiveKit closes before a caller joins ends without an error", async () => {
+    const { start, ended, rooms, api, logger } = await openLiveKitRunner();
+    await start();
+    const [room = ""] = api.rooms.keys();
+    await until("the bot joins", () => rooms.bots(room).length > 0, 5_000);
+    api.closeRoom(room);
+    expect(await ended()).toEqual(["caller-left"]);
+    expect(logger.lines.filter(({ level }) => level === "error")).toEqual([]);
+  });
+
   test("leaves when the time to wait for a caller passed while it reconnected", async () => {
     const { start, ended, rooms, api, runner } = await openLiveKitRunner({ params: { emptyRoomTimeoutMs: 100 } });
     await start();
@@ -81,7 +169,7 @@ describe("a bot in a room", () => {
     const { call, runner, ended } = await openLiveKitRunner();
     const { bot, caller } = await call();
     await sleep(50);
-    const returning = { identity: caller.identity, name: "", metadata: "", kind: "standard" };
+    const returning = { identity: caller.identity, name: "", metadata: "", attributes: {}, kind: "standard" };
     bot.listener.participantLeft(caller.identity);
     bot.listener.participantJoined(returning);
     bot.listener.participantLeft(caller.identity);
@@ -92,6 +180,50 @@ describe("a bot in a room", () => {
     bot.listener.reconnected();
     bot.listener.participantLeft(caller.identity);
     expect(await ended()).toEqual(["caller-left"]);
+  });
+
+  test("does not take a phone that rings for a caller that hears it", async () => {
+    const { start, rooms, api, transports } = await openLiveKitRunner();
+    await start();
+    await until("the bot is in the room", () => transports.length > 0, 5_000);
+    const [room = ""] = api.rooms.keys();
+    const { listener } = rooms.bots(room)[0] ?? {};
+    const [transport] = transports;
+    const phone = { identity: "sip_1", name: "", metadata: "", kind: "sip" };
+    const withStatus = (status: string) => ({ ...phone, attributes: { "sip.callStatus": status } });
+    const events = transport ? record(transport, "clientConnected", "participantAttributesChanged") : [];
+    listener?.participantJoined(withStatus("dialing"));
+    const ringingTone = { samples: new Int16Array(16_000), sampleRate: 16_000, channels: 1 } as const;
+    listener?.audio(phone.identity, ringingTone);
+    await sleep(2_300);
+    expect(events).toEqual([]);
+    listener?.attributesChanged(withStatus("active"));
+    expect(events).toEqual([["participantAttributesChanged", withStatus("active")]]);
+    expect(transport?.participants.get(phone.identity)).toEqual(withStatus("active"));
+    listener?.attributesChanged({ ...withStatus("active"), identity: "stranger" });
+    expect(events).toHaveLength(1);
+    await until("the phone hears the bot", () => events.some(([name]) => name === "clientConnected"), 3_000);
+  });
+
+  test.each([
+    [
+      "audio",
+      (listener?: RoomListener) =>
+        listener?.audio("sip_1", { samples: new Int16Array(8_000), sampleRate: 16_000, channels: 1 }),
+    ],
+    ["a subscription", (listener?: RoomListener) => listener?.heard()],
+  ])("takes a phone without a call status for a caller after %s", async (_, answer) => {
+    const { start, rooms, api, transports } = await openLiveKitRunner();
+    await start();
+    await until("the bot is in the room", () => transports.length > 0, 5_000);
+    const [room = ""] = api.rooms.keys();
+    const { listener } = rooms.bots(room)[0] ?? {};
+    const events = transports[0] ? record(transports[0], "clientConnected") : [];
+    listener?.participantJoined({ identity: "sip_1", name: "", metadata: "", attributes: {}, kind: "sip" });
+    await sleep(2_300);
+    expect(events).toEqual([]);
+    answer(listener);
+    expect(events).toHaveLength(1);
   });
 
   test("reports why LiveKit disconnected it", async () => {

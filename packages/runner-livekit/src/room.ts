@@ -24,7 +24,15 @@ export interface RoomOptions {
   readonly sampleRateIn: number;
   /** How long the bot waits for the first caller, in ms; `Infinity` waits without limit. */
   readonly emptyRoomTimeoutMs: number;
+  /** Default: all callers belong to this call. */
+  readonly isOwnCaller?: OwnCallerCheck;
 }
+
+/**
+ * Whether a participant, who is not an agent, belongs to this call. Until such a caller has joined, or the bot has waited for
+ * `emptyRoomTimeoutMs`, the departure of others does not end the call. `wasPresent`: the participant joined before the bot.
+ */
+export type OwnCallerCheck = (participant: LiveKitParticipant, wasPresent: boolean) => boolean;
 
 /** Further participants are not announced to the bot, and do not count as callers. */
 const maxParticipants = 1_000;
@@ -41,7 +49,8 @@ const packetRate = { perSecond: 1_000, burst: 2_000 };
 const maxPacketBytes = 65_536;
 
 /** Converts the events of a room. Agents are announced, but are not callers. */
-export function createRoom({ call, clock, logger, sampleRateIn, emptyRoomTimeoutMs }: RoomOptions): Room {
+export function createRoom(options: RoomOptions): Room {
+  const { call, clock, logger, sampleRateIn, emptyRoomTimeoutMs, isOwnCaller = () => true } = options;
   const participants = new Map<string, LiveKitParticipant>();
   const mixer = createMixer(sampleRateIn, (frame) => call.audio(frame));
   const mediaReady = createMediaReady(clock, () => call.connected());
@@ -49,9 +58,9 @@ export function createRoom({ call, clock, logger, sampleRateIn, emptyRoomTimeout
   const decoder = new TextDecoder("utf-8", { fatal: true });
   let local: LiveKitParticipant | undefined;
   let hadCaller = false;
+  /** No caller of this call has joined yet, and the time to wait for one has not passed. */
+  let isExpecting = true;
   let isReconnecting = false;
-  /** The time to wait for a caller passed during a reconnection. */
-  let isOverdue = false;
   let isFull = false;
   let skippedPackets = 0;
   let stopWaiting: (() => void) | undefined;
@@ -63,14 +72,14 @@ export function createRoom({ call, clock, logger, sampleRateIn, emptyRoomTimeout
   function waitForCaller(delayMs: number, text: string): void {
     stopWaiting?.();
     stopWaiting = clock.after(delayMs, () => {
-      isOverdue = isReconnecting;
+      isExpecting = false;
       if (!isAlone() || isReconnecting) return;
       logger.info(text);
       call.left();
     });
   }
 
-  function joined(participant: LiveKitParticipant): void {
+  function joined(participant: LiveKitParticipant, wasPresent = false): void {
     if (participants.size >= maxParticipants && !participants.has(participant.identity)) {
       if (!isFull) logger.warn({ maxParticipants }, "participant ignored: too many in the room");
       isFull = true;
@@ -78,12 +87,20 @@ export function createRoom({ call, clock, logger, sampleRateIn, emptyRoomTimeout
     }
     participants.set(participant.identity, participant);
     if (!isAgent(participant)) {
-      stopWaiting?.();
+      if (isOwnCaller(participant, wasPresent)) isExpecting = false;
+      if (!isExpecting) stopWaiting?.();
       if (!hadCaller) emit("firstParticipantJoined", participant);
       hadCaller = true;
     }
     emit("participantJoined", participant);
-    if (!isAgent(participant)) mediaReady.joined();
+    if (!isAgent(participant)) mediaReady.joined(isAnswered(participant));
+  }
+
+  function attributesChanged(participant: LiveKitParticipant): void {
+    if (!participants.has(participant.identity)) return;
+    participants.set(participant.identity, participant);
+    emit("participantAttributesChanged", participant);
+    if (!isAgent(participant)) mediaReady.joined(isAnswered(participant));
   }
 
   function left(identity: string, reason: string | undefined): void {
@@ -92,7 +109,7 @@ export function createRoom({ call, clock, logger, sampleRateIn, emptyRoomTimeout
     participants.delete(identity);
     if (reason === undefined) emit("participantLeft", participant);
     else emit("participantLeft", participant, reason);
-    if (isAgent(participant) || !isAlone()) return;
+    if (isAgent(participant) || !isAlone() || isExpecting) return;
     if (reason === undefined) waitForCaller(returnTimeoutMs, "the last caller did not return to the room");
     else call.left();
   }
@@ -128,8 +145,10 @@ export function createRoom({ call, clock, logger, sampleRateIn, emptyRoomTimeout
       },
       participantJoined: joined,
       participantLeft: left,
+      attributesChanged,
       audio(identity, frame) {
-        mediaReady.received(frame);
+        // A phone that rings may send a ringing tone.
+        if (callStatus(participants.get(identity)) !== "dialing") mediaReady.received(frame);
         mixer.push(identity, frame);
       },
       audioSubscribed(identity, subscribed) {
@@ -148,15 +167,21 @@ export function createRoom({ call, clock, logger, sampleRateIn, emptyRoomTimeout
       reconnected() {
         isReconnecting = false;
         emit("reconnected");
-        if (!isAlone()) return;
-        if (hadCaller) waitForCaller(returnTimeoutMs, "the last caller left while the bot reconnected");
-        else if (isOverdue) waitForCaller(returnTimeoutMs, "no caller joined the room");
+        if (!isAlone() || isExpecting) return;
+        const text = hadCaller ? "the last caller left while the bot reconnected" : "no caller joined the room";
+        waitForCaller(returnTimeoutMs, text);
       },
       failed(err) {
         logger.error({ err }, "event of the room not handled");
         call.error(err);
       },
       disconnected(reason) {
+        // LiveKit closes a room in which no caller is.
+        if (reason === "ROOM_CLOSED" && isExpecting) {
+          logger.info("no caller joined the room before LiveKit closed it");
+          call.left();
+          return;
+        }
         call.error(callLost(reason));
         call.left("transport-failed");
       },
@@ -178,6 +203,16 @@ function isAgent({ kind }: LiveKitParticipant): boolean {
   return kind === "agent";
 }
 
+/** The attribute with which LiveKit SIP reports the progress of a phone call. https://docs.livekit.io/reference/telephony/sip-participant/ */
+function callStatus(participant: LiveKitParticipant | undefined): string | undefined {
+  return participant?.attributes["sip.callStatus"];
+}
+
+/** LiveKit SIP lets a phone join before it rings. */
+function isAnswered(participant: LiveKitParticipant): boolean {
+  return participant.kind !== "sip" || callStatus(participant) === "active";
+}
+
 /** What the reasons of LiveKit mean for a bot. https://docs.livekit.io/reference/internals/client-protocol/ */
 const disconnectFixes: Readonly<Record<string, string>> = {
   DUPLICATE_IDENTITY:
@@ -197,8 +232,8 @@ function callLost(reason: string): RunnerError {
 
 /** Detects when the first caller can hear the bot. */
 interface MediaReady {
-  /** A caller joined. */
-  joined(): void;
+  /** A caller joined. A phone that is not answered yet is reported again when it is. */
+  joined(isAnswered: boolean): void;
   /** A participant receives the bot's audio. */
   heard(): void;
   /** Audio of a caller arrived; it may be silence. */
@@ -231,10 +266,10 @@ function createMediaReady(clock: Clock, ready: () => void): MediaReady {
   }
 
   return {
-    joined() {
+    joined(isAnswered) {
       hasCaller = true;
       check();
-      if (done) return;
+      if (done || !isAnswered) return;
       stopWaiting ??= clock.after(silentMs, () => {
         isHeard = true;
         check();

@@ -13,7 +13,7 @@ const request: JoinRequest = {
   signal: new AbortController().signal,
 };
 const microphone = 2;
-const person = { identity: "ada", name: "Ada", metadata: "", kind: 0, trackPublications: new Map() };
+const person = { identity: "ada", name: "Ada", metadata: "", attributes: {}, kind: 0, trackPublications: new Map() };
 
 /** The parts of the SDK that rooms without the bot's audio use. `connect` resolves when the test calls `connected`. */
 function createFakeSdk() {
@@ -57,7 +57,9 @@ function createFakeSdk() {
 function createListener() {
   const events: string[] = [];
   const listener = new Proxy({} as RoomListener, {
-    get: (_, name) => (value: unknown) => void events.push(value instanceof Error ? value.message : String(name)),
+    get: (target, name) =>
+      Reflect.get(target, name) ??
+      ((value: unknown) => void events.push(value instanceof Error ? value.message : String(name))),
   });
   return { listener, events };
 }
@@ -182,6 +184,36 @@ test("the bot hears 50 microphones, and another one as soon as one of them is go
   expect(heard.has("caller 51")).toBe(true);
   connection.setSubscribed("caller 2", false);
   expect([...heard].filter((identity) => /\b(2|52)$/.test(identity))).toEqual(["caller 52"]);
+  await connection.close();
+});
+
+test("attributes are reported, up to 16,384 characters", async () => {
+  const { sdk, rooms, connected } = createFakeSdk();
+  connected();
+  const reported: unknown[] = [];
+  const { listener } = createListener();
+  listener.attributesChanged = (participant) => void reported.push(participant);
+  const connection = await joinRoom(sdk, request, listener);
+  const attributes = { a: "x".repeat(16_000), b: "x".repeat(1_000), "sip.callStatus": "active" };
+  rooms[0]?.emit("participantAttributesChanged", {}, { ...person, attributes });
+  expect(reported).toEqual([
+    expect.objectContaining({ identity: "ada", attributes: { a: attributes.a, "sip.callStatus": "active" } }),
+  ]);
+  await connection.close();
+});
+
+test("participants who were in the room before the bot are marked", async () => {
+  const { sdk, rooms, connected } = createFakeSdk();
+  connected();
+  const joined: unknown[][] = [];
+  const { listener } = createListener();
+  listener.participantJoined = ({ identity }, wasPresent) => void joined.push([identity, wasPresent]);
+  const connection = await joinRoom(sdk, request, listener);
+  rooms[0]?.emit("participantConnected", { ...person, identity: "ben" });
+  expect(joined).toEqual([
+    ["ada", true],
+    ["ben", false],
+  ]);
   await connection.close();
 });
 

@@ -138,6 +138,8 @@ function busy(timeoutMs: number): RunnerError {
 const maxAudible = 50;
 const maxNameLength = 256;
 const maxMetadataLength = 16_384;
+/** Of the names and values of all attributes of a participant. */
+const maxAttributesLength = 16_384;
 
 interface RtcRoom {
   readonly connection: RoomConnection;
@@ -161,6 +163,7 @@ interface RoomEvents {
   localTrackSubscribed: [];
   dataReceived: [data: Uint8Array, sender: rtc.RemoteParticipant | undefined];
   dtmfReceived: [code: number, digit: string];
+  participantAttributesChanged: [changed: Readonly<Record<string, string>>, participant: rtc.Participant];
   activeSpeakersChanged: [speakers: readonly rtc.Participant[]];
   reconnecting: [];
   reconnected: [];
@@ -245,12 +248,12 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
     listener.audioSubscribed(identity, false);
   }
 
-  function joined(participant: rtc.RemoteParticipant): void {
-    listener.participantJoined(toParticipant(sdk, participant));
+  function joined(participant: rtc.RemoteParticipant, wasPresent: boolean): void {
+    listener.participantJoined(toParticipant(sdk, participant), wasPresent);
     subscribeTo(participant);
   }
 
-  on("participantConnected", joined);
+  on("participantConnected", (participant) => joined(participant, false));
   on("participantDisconnected", (participant) => {
     passPlaceOn(participant.identity);
     listener.participantLeft(participant.identity, reasonOf(sdk, participant.disconnectReason));
@@ -263,6 +266,7 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
   on("localTrackSubscribed", () => listener.heard());
   on("dataReceived", (data, sender) => listener.data(data, sender?.identity));
   on("dtmfReceived", (_code, digit) => listener.dtmf(digit));
+  on("participantAttributesChanged", (_, participant) => listener.attributesChanged(toParticipant(sdk, participant)));
   on("activeSpeakersChanged", (speakers) => listener.activeSpeakers(speakers.map(({ identity }) => identity)));
   on("reconnecting", () => listener.reconnecting());
   on("reconnected", () => listener.reconnected());
@@ -335,7 +339,7 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
       listener.joined(toParticipant(sdk, room.localParticipant));
       const events = early ?? [];
       early = undefined;
-      for (const participant of room.remoteParticipants.values()) joined(participant);
+      for (const participant of room.remoteParticipants.values()) joined(participant, true);
       for (const deliver of events) deliver();
     },
   };
@@ -348,13 +352,24 @@ async function readAll(reader: AudioReader, take: (frame: rtc.AudioFrame) => voi
 }
 
 function toParticipant(sdk: Sdk, participant: rtc.Participant): LiveKitParticipant {
-  const { identity, name = "", metadata, kind } = participant;
+  const { identity, name = "", metadata, attributes, kind } = participant;
   return {
     identity,
     name: name.slice(0, maxNameLength),
     metadata: metadata.slice(0, maxMetadataLength),
+    attributes: boundAttributes(attributes),
     kind: sdk.ParticipantKind[kind]?.toLowerCase() ?? "standard",
   };
+}
+
+function boundAttributes(attributes: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  let length = 0;
+  const entries = Object.entries(attributes).filter(([name, value]) => {
+    const fits = length + name.length + value.length <= maxAttributesLength;
+    if (fits) length += name.length + value.length;
+    return fits;
+  });
+  return Object.fromEntries(entries);
 }
 
 /** `CLIENT_INITIATED`, `DUPLICATE_IDENTITY`, … */

@@ -119,7 +119,7 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     await expect(transport?.sendMessage("x".repeat(70_000))).rejects.toMatchObject({ code: "MESSAGE_TOO_LARGE" });
   });
 
-  // The next five tests wait most of the time, one of them 30 s until the SDK gives up.
+  // The next seven tests wait most of the time, one of them 30 s until the SDK gives up.
   test.concurrent("the bot and its room are gone when the caller leaves", async (context) => {
     const fixture = await open(context);
     const caller = await fixture.call();
@@ -131,6 +131,32 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     await ended(fixture);
     expect(endReasons(fixture)).toEqual(["caller-left"]);
     await expect(joinRoom(sharedUrl, callerToken(name, "late"))).rejects.toThrow();
+  });
+
+  test.concurrent("a bot waits for its caller for longer than the server keeps other rooms", async (context) => {
+    const fixture = await open(context);
+    const { reply } = await fixture.start();
+    await sleep(4_000);
+    const caller = await joinRoom(reply.url ?? "", reply.token ?? "");
+    await until("the bot is in the room", () => caller.room.remoteParticipants.size === 1, timeoutMs);
+    await caller.hangUp();
+    await ended(fixture);
+    expect(endReasons(fixture)).toEqual(["caller-left"]);
+  });
+
+  test.concurrent("in a shared room, a bot waits for its caller after the caller of another session left", async (context) => {
+    const fixture = await open(context, { roomName: "lobby" });
+    const first = await fixture.call();
+    const { reply } = await fixture.start();
+    await until("both bots are in the room", () => first.room.remoteParticipants.size === 2, timeoutMs);
+    await first.hangUp();
+    await sleep(4_000);
+    expect(fixture.runner.sessions.counts.active).toBe(1);
+    const second = await joinRoom(reply.url ?? "", reply.token ?? "");
+    await until("the bot is in the room", () => second.room.remoteParticipants.size === 1, timeoutMs);
+    await second.hangUp();
+    await ended(fixture);
+    expect(endReasons(fixture)).toEqual(["caller-left", "caller-left"]);
   });
 
   test.concurrent("a caller who joins again with its token stays in the call", async (context) => {
@@ -197,7 +223,7 @@ describe.skipIf(serverProgram === undefined)("on a LiveKit server", () => {
     // LiveKit counts participants with a delay of some seconds.
     const detail = expect.stringMatching(/^The caller could not join: the room in LIVEKIT_ROOM_NAME is full\. Raise /);
     const rejected = { status: 503, reply: { code: "LIVEKIT_ROOM_FULL", detail } };
-    await expect.poll(fixture.start, { timeout: timeoutMs, interval: 500 }).toMatchObject(rejected);
+    await context.expect.poll(fixture.start, { timeout: timeoutMs, interval: 500 }).toMatchObject(rejected);
   });
 
   test.each([

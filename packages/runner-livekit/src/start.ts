@@ -5,6 +5,7 @@ import type { LiveKitParams, LiveKitRunnerArguments } from "./arguments.ts";
 import type { LiveKitClient } from "./client.ts";
 import type { LiveKitOptions } from "./options.ts";
 import { connectLiveKit } from "./port.ts";
+import type { OwnCallerCheck } from "./room.ts";
 import { type ApiKey, createToken } from "./token.ts";
 
 /** An account on a LiveKit server. */
@@ -14,6 +15,18 @@ export interface Account extends ApiKey {
 
 /** How long callers and bots may join with their tokens. LiveKit renews the token of a participant who is in the room. */
 const tokenLifetimeMs = 3_600_000;
+
+/** The identities that `startSession` gives to callers. */
+const callerPattern = /^User-.{8}$/;
+
+const dayMs = 86_400_000;
+/**
+ * How long LiveKit keeps the shared room after its last caller left. A session may start at any time of this period, and its bot then
+ * waits for the rest of it: the period is longer than the longest wait of a bot (24 days).
+ */
+const sharedRoomMs = 30 * dayMs;
+/** How much longer than its bot waits for a caller LiveKit keeps a room, in ms: until the bot runs, and for slow clocks. */
+const spareMs = 60_000;
 
 /** A session whose bot runs, and the token of its caller. */
 export interface StartedSession {
@@ -39,13 +52,14 @@ export async function startSession(
   const roomName = options.roomName ?? `pipecat-${randomBytes(4).toString("hex")}`;
   try {
     if (options.roomName === undefined) {
-      await rooms.createRoom(roomName);
+      await rooms.createRoom(roomName, roomLifetimeMs(options));
       session.onEnd(() => deleteRoom(rooms, roomName, session));
     } else await prepareSharedRoom(rooms, roomName);
     // As in the Python runner. Identities differ, because LiveKit removes a participant when another one with its identity joins.
     const suffix = session.id.slice(0, 8);
     const token = createToken(account, botGrants(roomName, `Pipecat Agent-${suffix}`), tokenLifetimeMs);
-    const callerGrants = { identity: `User-${suffix}`, video: { room: roomName, roomJoin: true } };
+    const callerIdentity = `User-${suffix}`;
+    const callerGrants = { identity: callerIdentity, video: { room: roomName, roomJoin: true } };
     const callerToken = createToken(account, callerGrants, tokenLifetimeMs);
     const call: Call = session.run<LiveKitRunnerArguments>({ url: account.url, roomName, token }, (params) =>
       connect(params),
@@ -65,6 +79,7 @@ export async function startSession(
         joinTimeoutMs: options.joinTimeout * 1000,
         emptyRoomTimeoutMs: options.emptyRoomTimeout * 1000,
         signal: leaving.signal,
+        ...(options.roomName !== undefined && { isOwnCaller: createCallerCheck(callerIdentity) }),
       });
     }
   } catch (error) {
@@ -73,11 +88,25 @@ export async function startSession(
   }
 }
 
+/**
+ * Recognizes the caller of one session in a room that sessions share. Callers of other sessions have tokens of a runner too. Others,
+ * such as phones, may belong to any session: to this one if they joined after its bot.
+ */
+function createCallerCheck(callerIdentity: string): OwnCallerCheck {
+  return ({ identity }, wasPresent) => identity === callerIdentity || !(wasPresent || callerPattern.test(identity));
+}
+
 /** Creates the room unless it exists, with settings that may be the operator's. LiveKit admits a bot to a full room, but no caller. */
 async function prepareSharedRoom(rooms: RoomService, name: string): Promise<void> {
   const room = await rooms.findRoom(name);
   if (room?.isFull) throw roomFull();
-  if (room === undefined) await rooms.createRoom(name);
+  if (room === undefined) await rooms.createRoom(name, sharedRoomMs);
+}
+
+/** How long LiveKit keeps the room of one session while no caller is in it. LiveKit always has a limit. */
+function roomLifetimeMs({ emptyRoomTimeout, joinTimeout }: LiveKitOptions): number {
+  if (emptyRoomTimeout === 0) return dayMs;
+  return (emptyRoomTimeout + joinTimeout) * 1000 + spareMs;
 }
 
 function botGrants(room: string, identity: string) {

@@ -36,6 +36,8 @@ export interface LiveKitTransportEvents extends TransportEvents {
   participantJoined: [participant: LiveKitParticipant];
   /** The reason is LiveKit's, such as `CLIENT_INITIATED`; missing when LiveKit gives none. */
   participantLeft: [participant: LiveKitParticipant, reason?: string];
+  /** `participant.attributes` are the new ones. LiveKit SIP reports the progress of a phone call with `sip.callStatus`. */
+  participantAttributesChanged: [participant: LiveKitParticipant];
   /** The bot receives audio of this participant. */
   audioTrackSubscribed: [participant: LiveKitParticipant];
   audioTrackUnsubscribed: [participant: LiveKitParticipant];

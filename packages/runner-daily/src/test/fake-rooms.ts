@@ -55,12 +55,15 @@ export function createFakeRooms(api: DailyApi): FakeRooms {
     for (const member of [...(rooms.get(name) ?? [])]) member.eject();
   });
 
-  function admit(roomUrl: string, token: string | undefined): { readonly name: string; readonly owner: boolean } {
+  function admit(
+    roomUrl: string,
+    token: string | undefined,
+  ): { readonly name: string; readonly owner: boolean; readonly userId: unknown } {
     const name = roomUrl.split("/").at(-1) ?? "";
     if (!api.rooms.has(name)) throw refusal("no-room", `room ${name} does not exist`);
     const claims = token === undefined ? { room_name: name } : readToken(token);
     if (claims.room_name !== name) throw refusal("not-allowed", "token of another room");
-    return { name, owner: claims.is_owner === true };
+    return { name, owner: claims.is_owner === true, userId: claims.user_id };
   }
 
   function membersOf(name: string): Set<Member> {
@@ -168,14 +171,14 @@ export function createFakeRooms(api: DailyApi): FakeRooms {
     bots: (room) => bots.get(room) ?? [],
     failJoin: (error) => void failures.push(error),
     async join(roomUrl, token, userName = "Caller") {
-      const { name, owner } = admit(roomUrl, token);
+      const { name, owner, userId } = admit(roomUrl, token);
       const id = randomUUID();
       const playout = createPlayout();
       const messages: unknown[] = [];
       const { promise: closed, resolve } = Promise.withResolvers<void>();
       const member: Member = {
         id,
-        info: participant(id, userName, owner),
+        info: participant(id, userName, owner, userId),
         event(action, fields) {
           if (action === "app-message") messages.push((fields as { readonly data: unknown }).data);
         },
@@ -212,11 +215,11 @@ export function createFakeRooms(api: DailyApi): FakeRooms {
   };
 }
 
-function participant(id: string, userName: string, owner: boolean): Record<string, unknown> {
+function participant(id: string, userName: string, owner: boolean, userId: unknown = id): Record<string, unknown> {
   const track = (state: string) => ({ state, subscribed: true });
   return {
     session_id: id,
-    user_id: id,
+    user_id: userId,
     user_name: userName,
     local: false,
     owner,

@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { type WebSocket, WebSocketServer } from "ws";
+import { readToken } from "./daily-api.ts";
 
 /**
  * A local replacement for Daily's servers: the signaling of rooms, and a fake call machine for daily-js to load. Browsers in
@@ -107,7 +108,7 @@ export async function openRoomServer(options: RoomServerOptions = {}): Promise<R
     const id = randomUUID();
     const participant = {
       session_id: id,
-      user_id: id,
+      user_id: token === undefined ? id : (readToken(token).user_id ?? id),
       user_name: userName ?? "",
       userData,
       local: false,

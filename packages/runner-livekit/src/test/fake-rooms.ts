@@ -36,7 +36,7 @@ export interface FakeRoomCaller extends FakeCaller {
 
 interface Member {
   readonly info: LiveKitParticipant;
-  joined(other: LiveKitParticipant): void;
+  joined(other: LiveKitParticipant, wasPresent: boolean): void;
   left(identity: string, reason: string | undefined): void;
   data(data: Uint8Array, from: string): void;
   audio(from: string, frame: AudioFrame): void;
@@ -48,15 +48,36 @@ interface Member {
 /** LiveKit's limit, in bytes. */
 const maxPacketBytes = 64_000;
 
+/** The longest timer of Node. */
+const maxTimerMs = 2 ** 31 - 1;
+
 export function createFakeRooms(api: LiveKitApi): FakeRooms {
   const rooms = new Map<string, Map<string, Member>>();
   const bots = new Map<string, FakeBot[]>();
   const failures: (Error | "hang")[] = [];
   api.countParticipants = (name) => rooms.get(name)?.size ?? 0;
-  api.onRoomDeleted((name) => {
-    for (const member of [...membersOf(name).values()]) member.eject("ROOM_DELETED");
+  /** The rooms that a caller has joined. */
+  const hadCaller = new Set<string>();
+  const idleTimers = new Map<string, NodeJS.Timeout>();
+  api.onRoomCreated((name) => closeLater(name, api.timeouts.get(name)?.empty));
+  api.onRoomClosed((name, reason) => {
+    for (const member of [...membersOf(name).values()]) member.eject(reason);
+    stayOpen(name);
+    hadCaller.delete(name);
     rooms.delete(name);
   });
+
+  /** As in LiveKit, agents do not keep a room open. */
+  function closeLater(name: string, seconds = 0): void {
+    stayOpen(name);
+    const delayMs = Math.min(seconds * 1000, maxTimerMs);
+    idleTimers.set(name, setTimeout(() => api.closeRoom(name), delayMs).unref());
+  }
+
+  function stayOpen(name: string): void {
+    clearTimeout(idleTimers.get(name));
+    idleTimers.delete(name);
+  }
 
   function membersOf(name: string): Map<string, Member> {
     const members = rooms.get(name) ?? new Map<string, Member>();
@@ -74,7 +95,7 @@ export function createFakeRooms(api: LiveKitApi): FakeRooms {
       throw new RunnerError("LIVEKIT_JOIN_FAILED", "LiveKit answers with status 500.");
     }
     const { sub = "", name = "", kind = "standard" } = claims as Readonly<Record<string, string>>;
-    return { name: room, info: { identity: sub, name, metadata: "", kind } };
+    return { name: room, info: { identity: sub, name, metadata: "", attributes: {}, kind } };
   }
 
   const others = (room: string, identity: string) =>
@@ -84,10 +105,14 @@ export function createFakeRooms(api: LiveKitApi): FakeRooms {
     const members = membersOf(room);
     members.get(member.info.identity)?.eject("DUPLICATE_IDENTITY");
     for (const other of members.values()) {
-      other.joined(member.info);
-      member.joined(other.info);
+      other.joined(member.info, false);
+      member.joined(other.info, true);
     }
     members.set(member.info.identity, member);
+    if (member.info.kind !== "agent") {
+      hadCaller.add(room);
+      stayOpen(room);
+    }
   }
 
   function remove(room: string, member: Member, reason: string | undefined): void {
@@ -96,6 +121,8 @@ export function createFakeRooms(api: LiveKitApi): FakeRooms {
     members.delete(member.info.identity);
     for (const other of members.values()) other.left(member.info.identity, reason);
     if (members.size === 0) rooms.delete(room);
+    const isIdle = [...members.values()].every(({ info }) => info.kind === "agent");
+    if (isIdle && hadCaller.has(room)) closeLater(room, api.timeouts.get(room)?.departure);
   }
 
   const client: LiveKitClient = {
@@ -112,8 +139,8 @@ export function createFakeRooms(api: LiveKitApi): FakeRooms {
       const later = (notify: () => void) => setImmediate(() => !bot.closed && notify());
       const member: Member = {
         info,
-        joined(other) {
-          later(() => listener.participantJoined(other));
+        joined(other, wasPresent) {
+          later(() => listener.participantJoined(other, wasPresent));
           // An agent does not receive the audio of other agents.
           if (other.kind !== "agent" || info.kind !== "agent") later(() => listener.heard());
         },

@@ -20,12 +20,28 @@ export interface LiveKitApi extends AsyncDisposable {
   readonly requests: readonly ReceivedRequest[];
   /** The names of the rooms that exist, and how many participants each may have; 0: without limit. */
   readonly rooms: ReadonlyMap<string, number>;
+  /** How long the rooms are kept without callers. */
+  readonly timeouts: ReadonlyMap<string, RoomTimeouts>;
+  /** The timeouts of rooms that are created without them. Default: LiveKit's. */
+  defaultTimeouts: RoomTimeouts;
   addRoom(name: string, maxParticipants: number): void;
+  /** Closes a room, as LiveKit does when its timeout has passed. */
+  closeRoom(name: string): void;
   /** Answers the next requests with this status; `hang` never answers. */
   failNext(...answers: (number | "hang")[]): void;
-  onRoomDeleted(listener: (name: string) => void): void;
+  onRoomCreated(listener: (name: string) => void): void;
+  /** `reason` is LiveKit's. */
+  onRoomClosed(listener: (name: string, reason: string) => void): void;
   /** How many participants are in a room. */
   countParticipants: (room: string) => number;
+}
+
+/** How long LiveKit keeps a room in which only agents are, in seconds. */
+export interface RoomTimeouts {
+  /** From its creation until the first caller joins. */
+  readonly empty: number;
+  /** Since the last participant left. */
+  readonly departure: number;
 }
 
 /** The claims of a token; `undefined` unless it is signed with the secret and valid now. */
@@ -43,7 +59,22 @@ export async function openLiveKitApi(): Promise<LiveKitApi> {
   const requests: ReceivedRequest[] = [];
   const rooms = new Map<string, number>();
   const failures: (number | "hang")[] = [];
-  const listeners: ((name: string) => void)[] = [];
+  const timeouts = new Map<string, RoomTimeouts>();
+  const createdListeners: ((name: string) => void)[] = [];
+  const closedListeners: ((name: string, reason: string) => void)[] = [];
+
+  function addRoom(name: string, maxParticipants: number, given: Partial<RoomTimeouts> = {}): void {
+    rooms.set(name, maxParticipants);
+    timeouts.set(name, { ...api.defaultTimeouts, ...given });
+    for (const listener of createdListeners) listener(name);
+  }
+
+  function removeRoom(name: string, reason: string): boolean {
+    timeouts.delete(name);
+    if (!rooms.delete(name)) return false;
+    for (const listener of closedListeners) listener(name, reason);
+    return true;
+  }
 
   function answer({ method, body }: ReceivedRequest, token: string): readonly [status: number, body: object] {
     const { video } = Object(readToken(token)) as { readonly video?: Readonly<Record<string, unknown>> };
@@ -56,12 +87,13 @@ export async function openLiveKitApi(): Promise<LiveKitApi> {
     }
     if (video.roomCreate !== true) return [403, { code: "permission_denied", msg: "permissions denied" }];
     if (method === "CreateRoom") {
-      if (!rooms.has(name)) rooms.set(name, 0);
+      const { empty_timeout: empty, departure_timeout: departure } = body as Readonly<Record<string, number>>;
+      const given = { ...(empty !== undefined && { empty }), ...(departure !== undefined && { departure }) };
+      if (!rooms.has(name)) addRoom(name, 0, given);
       return [200, describe(name)];
     }
-    if (!rooms.delete(name)) return [404, { code: "not_found", msg: "requested room does not exist" }];
-    for (const listener of listeners) listener(name);
-    return [200, {}];
+    if (removeRoom(name, "ROOM_DELETED")) return [200, {}];
+    return [404, { code: "not_found", msg: "requested room does not exist" }];
   }
 
   const describe = (name: string) => ({
@@ -88,9 +120,13 @@ export async function openLiveKitApi(): Promise<LiveKitApi> {
     url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
     rooms,
-    addRoom: (name, maxParticipants) => void rooms.set(name, maxParticipants),
+    timeouts,
+    defaultTimeouts: { empty: 300, departure: 20 },
+    addRoom: (name, maxParticipants) => addRoom(name, maxParticipants),
+    closeRoom: (name) => void removeRoom(name, "ROOM_CLOSED"),
     failNext: (...answers) => void failures.push(...answers),
-    onRoomDeleted: (listener) => void listeners.push(listener),
+    onRoomCreated: (listener) => void createdListeners.push(listener),
+    onRoomClosed: (listener) => void closedListeners.push(listener),
     countParticipants: () => 0,
     async [Symbol.asyncDispose]() {
       server.close();

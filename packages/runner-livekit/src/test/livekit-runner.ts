@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { createTransport } from "@pipecat-ts/runner-core";
 import { createRunner, type Runner, type RunnerOptions } from "@pipecat-ts/runner-host";
 import { type Answer, createRecordingLogger, type RecordingLogger, send, until } from "@pipecat-ts/runner-testing";
@@ -22,6 +23,7 @@ export interface LiveKitRunner {
   /** Starts a session and lets its caller join after the bot. */
   call(
     body?: unknown,
+    options?: { readonly joinAfterMs?: number },
   ): Promise<{ readonly caller: FakeRoomCaller; readonly bot: FakeBot; readonly transport: LiveKitTransport }>;
   /** Waits until all sessions have ended, and returns their reasons. */
   ended(timeoutMs?: number): Promise<readonly unknown[]>;
@@ -81,10 +83,11 @@ export async function openLiveKitRunner(options: LiveKitRunnerOptions = {}): Pro
     transports,
     errors,
     start,
-    async call(body) {
+    async call(body, { joinAfterMs = 0 } = {}) {
       const known = transports.length;
       const { token } = (await start(body)).json as { readonly token: string };
       await until("the bot is in the room", () => transports.length > known, 5_000);
+      await sleep(joinAfterMs);
       const caller = await rooms.join(token);
       const bot = rooms.bots(caller.room).at(-1);
       const transport = transports.at(-1);

@@ -45,7 +45,8 @@ async function start(program: string): Promise<LiveKitServer | string> {
     bind_addresses: ["127.0.0.1"],
     rtc: { tcp_port: tcpPort, udp_port: udpPort, node_ip: "127.0.0.1", enable_loopback_candidate: true },
     keys: { [account.apiKey]: account.apiSecret },
-    room: { auto_create: false },
+    // Rooms that are created without timeouts of their own close early while no caller is in them.
+    room: { auto_create: false, empty_timeout: 2, departure_timeout: 2 },
     logging: { level: "error" },
   };
   const server = spawn(program, ["--config-body", JSON.stringify(config)], {
