@@ -12,7 +12,8 @@ const page = `${folders}/**/*.page.test.ts`;
 const alone = `${folders}/**/*.alone.test.ts`;
 const exclude = ["**/node_modules/**", "**/dist/**"];
 const chromium = findChromium();
-const coresAreIdle = (await countIdleCores()) > 1.5;
+const idleCores = await countIdleCores();
+const coresAreIdle = idleCores > 1.5;
 
 /** Starts the conformance tests first: they take long, although their files, by which vitest sorts, are short. */
 class ConformanceFirst extends BaseSequencer {
@@ -85,7 +86,8 @@ export default defineConfig({
           ...timed,
           name: "page",
           include: [page],
-          maxWorkers: coresAreIdle ? 2 : 1,
+          // On 2 cores, pages beside another browser play audio late.
+          maxWorkers: idleCores > 3.5 ? 2 : 1,
           sequence: { groupOrder: 4 },
         },
       },

@@ -52,7 +52,6 @@ test("the caller hears its own voice, writes, mutes the microphone, and hangs up
 
 test("a client message interrupts the bot, which continues later", async () => {
   const { caller, client } = await call(talkativeBot);
-  await caller.listen("played", 500);
   const playedMs = await msPlayedAfter(caller, () => client.sendClientMessage("interrupt"));
   expect(playedMs).toBeLessThan(silentWithinMs);
   await expectEcho(caller);

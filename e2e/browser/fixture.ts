@@ -145,9 +145,10 @@ async function* monologue() {
  * interruption, in ms since 1970.
  */
 export async function msPlayedAfter(caller: CallerPage, interrupt: () => Promise<number>): Promise<number> {
+  await expect.poll(async () => findVoice(await caller.listen("played", 200)), { timeout: 10_000 }).toBeDefined();
   const [played, interruptedAtMs] = await Promise.all([caller.listen("played", 2_000), interrupt()]);
   const durationMs = (played.samples.length / played.sampleRate) * 1000;
   const voice = findVoice(played);
-  if (voice === undefined) throw new Error("The page did not play the bot before the interruption.");
+  if (voice === undefined) throw new Error("The page stopped playing the bot before the interruption.");
   return played.endedAtMs - durationMs + voice.toMs - interruptedAtMs;
 }

@@ -50,7 +50,6 @@ describe.each(["webrtc", "websocket"] as const)("over %s", (transport) => {
 
   test("a client message interrupts the bot, which continues later", async () => {
     const { caller, client } = await call(talkativeBot);
-    await caller.listen("played", 500);
     const playedMs = await msPlayedAfter(caller, () => client.sendClientMessage("interrupt"));
     expect(playedMs).toBeLessThan(silentWithinMs);
     await expectEcho(caller);

@@ -93,6 +93,7 @@ test("in every state, in both sizes and themes, axe finds nothing, and the first
   await expectAccessible(caller, "interrupted");
 
   await client.button("Mute the microphone").click(); // the end of the caller's speech
+  await page.waitForTimeout(500); // The page must notice it before the bot begins.
   await page.getByPlaceholder("Type a message").fill("Answer");
   await client.button("Send").click();
   await expect.poll(() => page.getByText("Response").locator("+ dd").textContent()).toMatch(/^\d+ ms$/);

@@ -42,7 +42,6 @@ describe.each([
     const caller = await openPage(running.origin);
     const client = await openWebClient(caller, running.origin);
     await client.connectToBot();
-    await caller.listen("played", 500);
     expect(await msPlayedAfter(caller, client.interrupt)).toBeLessThan(silentWithinMs);
     await expectEcho(caller);
     expect(await client.notice.count()).toBe(0);
