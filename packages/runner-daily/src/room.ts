@@ -40,7 +40,7 @@ export interface RoomOptions {
 }
 
 /**
- * Whether a participant, who is not a bot, belongs to this call. Until such a caller has joined, or the bot has waited for
+ * Whether a participant belongs to this call. Not called for bots. Until such a caller has joined, or the bot has waited for
  * `emptyRoomTimeoutMs`, the departure of others does not end the call. `wasPresent`: the participant joined before the bot.
  */
 export type OwnCallerCheck = (participant: DailyParticipant, wasPresent: boolean) => boolean;

@@ -8,6 +8,16 @@ import { text } from "node:stream/consumers";
 import { expect, test } from "vitest";
 import { type ForwardOptions, forward } from "./forward.ts";
 
+test("a request whose client has left meanwhile reaches no worker", async () => {
+  const findWorker = () => expect.fail("a worker is looked up");
+  const pool = { sessions: { ownerOf: findWorker }, get: findWorker };
+  const options = { pool, streams: () => undefined, resent: () => undefined } as unknown as ForwardOptions;
+  const response = new PassThrough();
+  response.destroy();
+  await once(response, "close");
+  await forward(options, {} as IncomingMessage, response as unknown as ServerResponse);
+});
+
 test("the gateway closes the connection to a worker, because a worker that did so could answer too early to be heard", async () => {
   const path = join(tmpdir(), `forward-${process.pid}.sock`);
   const worker = createServer((_, response) => void response.end("answer")).listen(path);

@@ -123,8 +123,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
 
   /** The requests that concern all workers. */
   async function answerItself(path: string, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-    // Node leaves out the body of a response to HEAD.
-    const reads = request.method === "GET" || request.method === "HEAD";
+    const reads = isRead(request);
     if (reads && path === "/livez") {
       front.checkRequest(request);
       sendJson(response, { status: "ok" });
@@ -153,7 +152,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
 
   /** Answers a request for the description of a session that has ended. */
   function answerEnded(path: string, request: IncomingMessage, response: ServerResponse): boolean {
-    const report = request.method === "GET" || request.method === "HEAD" ? endedSession(path) : undefined;
+    const report = isRead(request) ? endedSession(path) : undefined;
     if (report === undefined) return false;
     front.requireKey(request);
     sendJson(response, report);
@@ -350,6 +349,11 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
 /** Whether an error means that another node may take the caller. */
 function isFull(error: unknown): boolean {
   return isRunnerError(error) && ["AT_CAPACITY", "DRAINING", "WORKER_FAILED"].includes(error.code);
+}
+
+/** Node leaves out the body of a response to HEAD. */
+function isRead({ method }: IncomingMessage): boolean {
+  return method === "GET" || method === "HEAD";
 }
 
 function pathOf({ url = "/" }: IncomingMessage): string {

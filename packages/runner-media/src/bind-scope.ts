@@ -3,7 +3,8 @@ import { mayIgnore } from "./ignorable.ts";
 
 /**
  * Binds `callback` to the current asynchronous scope for all later calls. An exception does not reach the caller: it goes
- * to `onError`, in that scope, as does the rejection of an async callback, unless the bot may ignore it; without `onError` both are uncaught in that scope.
+ * to `onError`, in that scope, as does the rejection of an async callback, unless the bot may ignore it. Without `onError`, both are
+ * uncaught in that scope.
  */
 export function bindScope<Args extends readonly unknown[]>(
   callback: (...args: Args) => void,

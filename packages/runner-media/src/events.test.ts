@@ -1,5 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Logger } from "@pipecat-ts/runner-core";
 import { describe, expect, test } from "vitest";
+import { createDropCounters } from "./counters.ts";
+import { createCallEvents } from "./events.ts";
 import { catchUncaught } from "./test/catch-uncaught.ts";
 import { createFakeCall } from "./test/fake-call.ts";
 import { settle } from "./test/fake-clock.ts";
@@ -16,6 +19,20 @@ describe("events", () => {
     await settle();
     caller.message("d");
     expect(received).toEqual([["a"], ["b", "Ada"], ["c"], ["d"]]);
+  });
+
+  test("that wait for work before them are emitted also if it throws, and later ones too", () => {
+    const logger = { warn: () => undefined } as Partial<Logger> as Logger;
+    const events = createCallEvents(createDropCounters(logger), logger);
+    const received: string[] = [];
+    for (const event of ["botInterrupted", "botStoppedSpeaking"] as const) events.on(event, () => received.push(event));
+    const work = () => {
+      events.emit("botStoppedSpeaking");
+      throw new Error("fails on purpose");
+    };
+    expect(() => events.emitBefore("botInterrupted", work)).toThrow("on purpose");
+    events.emit("botStoppedSpeaking");
+    expect(received).toEqual(["botInterrupted", "botStoppedSpeaking", "botStoppedSpeaking"]);
   });
 
   test("of one transport only are buffered and delivered like the others", async () => {

@@ -8,7 +8,7 @@ export interface CallEvents<Events extends TransportEvents = TransportEvents> {
   emit<E extends keyof Events & string>(event: E, ...args: Events[E] extends unknown[] ? Events[E] : never): void;
   /** The same for an event that only this transport has. */
   emitOwn(event: string, ...args: readonly unknown[]): void;
-  /** Runs `work`, which must not throw, then emits `event`, and then what `work` emitted. Returns the result of `work`. */
+  /** Runs `work`, then emits `event`, and then what `work` emitted, also if it throws. Returns the result of `work`. */
   emitBefore<Result>(event: keyof Events & string, work: () => Result): Result;
   /**
    * Registers a listener and returns a function that removes it. Up to 50 events of each name, and messages of about 1 MiB
@@ -95,11 +95,13 @@ export function createCallEvents<Events extends TransportEvents = TransportEvent
     emitBefore(event, work) {
       const emitted: typeof waiting = [];
       waiting = emitted;
-      const result = work();
-      waiting = undefined;
-      emit(event);
-      for (const later of emitted) emit(...later);
-      return result;
+      try {
+        return work();
+      } finally {
+        waiting = undefined;
+        emit(event);
+        for (const later of emitted) emit(...later);
+      }
     },
     on(event: string, callback: (...args: never) => void, { tap = false }: ListenOptions = {}) {
       const channel = channelOf(event);

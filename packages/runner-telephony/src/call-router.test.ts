@@ -381,6 +381,17 @@ test("a call on the bare path gets the session that its webhook created", async 
   expect(runner.sessions.counts).toEqual({ pending: 0, active: 1 });
 });
 
+test("a flood on the bare path ends the session with rate-exceeded", async () => {
+  const runner = await fixture.open();
+  const socket = await opened(runner, "/ws");
+  socket.send(announce("A1"));
+  await expect.poll(() => fixture.calls.length).toBe(1);
+  for (let count = 0; count < 21_000; count++) socket.send("{}");
+  await expect.poll(() => runner.sessions.counts.active).toBe(0);
+  const ended = fixture.logger.lines.find(({ message }) => message === "session ended");
+  expect(ended?.fields).toMatchObject({ reason: "rate-exceeded" });
+});
+
 test("a call in an unsupported format is rejected, logged with the fix, and leaves no session", async () => {
   const runner = await fixture.open();
   for (const path of ["/ws", await start(runner)]) {

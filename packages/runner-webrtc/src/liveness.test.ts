@@ -51,7 +51,7 @@ describe("liveness", () => {
     expect(timeouts).toEqual([{ wasConnected: true }]);
   });
 
-  test("a caller to whom nothing can be sent is gone after the timeout, although its packets arrive", () => {
+  test("a caller whose peer has failed is gone after the timeout, also while its packets arrive", () => {
     const { pacer, timeouts, peer } = createFixture("connected");
     for (let ms = 1_000; ms < 20_000; ms += 250) {
       peer.packetsReceived += 1;

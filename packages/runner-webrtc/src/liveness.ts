@@ -23,8 +23,8 @@ const checkMs = 250;
 
 /**
  * Counts media, RTCP and data as signs of life. ICE's own checks take 26 s to notice that a caller is gone and do not count.
- * A caller who only listens and has sent none of these counts as present while its connection is up. One to whom nothing can be
- * sent does not count as present.
+ * A caller who only listens and has sent none of these counts as present while its connection is up. A caller
+ * whose peer has failed does not count as present, whatever it sends: it cannot hear the bot.
  */
 export function createLiveness({ pacer, callerTimeoutMs, timedOut }: LivenessOptions): Liveness {
   let peer: Pick<Peer, "packetsReceived" | "state"> | undefined;
@@ -41,9 +41,9 @@ export function createLiveness({ pacer, callerTimeoutMs, timedOut }: LivenessOpt
     checkedAtMs = nowMs;
     // The event loop was blocked. Packets that arrived meanwhile have not been read yet.
     if (lateMs > checkMs) lastMs += lateMs;
-    const hasSent = peer.packetsReceived > packetsReceived || peer.packetsReceived === 0;
-    // Nothing can be sent to a failed peer, whatever arrives.
-    const isPresent = hasSent && (peer.state === "connected" || (peer.packetsReceived > 0 && peer.state !== "failed"));
+    const sends = peer.packetsReceived > packetsReceived;
+    const onlyListens = peer.packetsReceived === 0 && peer.state === "connected";
+    const isPresent = onlyListens || (sends && peer.state !== "failed");
     packetsReceived = peer.packetsReceived;
     wasConnected ||= peer.state === "connected";
     if (isPresent) lastMs = nowMs;

@@ -52,7 +52,7 @@ export function connectOf(callId: string, sdp: string): object {
   });
 }
 
-/** A webhook for a call with this offer, from a caller with a username, who has no number. */
+/** A webhook for a call with this offer, from a caller with a username and without a number. */
 export function connectOfUser(callId: string, sdp: string): object {
   const call = {
     to: numbers.called,
