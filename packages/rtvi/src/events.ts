@@ -99,8 +99,8 @@ export function createHeldEvents<Events>(logger: RTVILogger | undefined): HeldEv
 }
 
 /**
- * Calls `act` with each value. The result settles when all results have, and rejects if one does whose rejection must not be ignored.
- * An exception in `act` is thrown, and the other values are skipped.
+ * Calls `act` with each value. The result settles when all results have. It rejects if one of them does, except for promises whose
+ * rejection the bot may ignore. An exception in `act` is thrown, and the other values are skipped.
  */
 export function callAll<Value>(values: readonly Value[], act: (value: Value) => unknown): Promise<unknown> {
   const results: unknown[] = [];
