@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createRedactor } from "../../packages/runner-capture/src/redact.ts";
+import { leastProcessorMs } from "../../packages/runner-core/src/test/processor-time.ts";
 import { expectCost } from "./cost.ts";
 
 /** The largest message of a caller. */
@@ -105,10 +106,12 @@ describe("the cost of redacting", () => {
   });
 });
 
-test("100,000 different numbers in one message", () => {
-  const redactor = createRedactor([], "5f");
-  const began = process.cpuUsage();
-  redactor.text(list(80_000, (n) => `+1555${1_000_000 + n}`));
-  expect(process.cpuUsage(began).user / 1_000, "ms").toBeLessThan(200);
-  expect(redactor.isFull).toBe(true);
+test("80,000 different numbers in one message", async () => {
+  const text = list(80_000, (n) => `+1555${1_000_000 + n}`);
+  const redact = () => {
+    const redactor = createRedactor([], "5f");
+    redactor.text(text);
+    expect(redactor.isFull).toBe(true);
+  };
+  expect(await leastProcessorMs(redact)).toBeLessThan(500); // It takes about 160.
 });

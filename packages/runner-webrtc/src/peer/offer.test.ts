@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { leastProcessorMs } from "../../../runner-core/src/test/processor-time.ts";
 import { parseOffer } from "./offer.ts";
 import { chromium, esp32, firefox, safari, voiceAlone, whatsapp } from "./test/offers.ts";
 
@@ -139,7 +140,7 @@ describe("an invalid offer is rejected with the reason:", () => {
     );
   });
 
-  test("1 MB of any lines is parsed or rejected within 150 ms", () => {
+  test("1 MB of any lines is parsed or rejected within 150 ms", async () => {
     const shapes = [
       "a",
       "a=\r\n",
@@ -149,13 +150,14 @@ describe("an invalid offer is rejected with the reason:", () => {
     for (const shape of shapes)
       for (const size of [1_048_576, 131_000]) {
         const text = (voiceAlone + shape.repeat(size / shape.length)).slice(0, size);
-        const before = process.cpuUsage();
-        try {
-          parseOffer(text);
-        } catch (error) {
-          expect(error).toMatchObject({ code: "OFFER_INVALID" });
-        }
-        expect(process.cpuUsage(before).user).toBeLessThan(150_000); // µs
+        const parse = () => {
+          try {
+            parseOffer(text);
+          } catch (error) {
+            expect(error).toMatchObject({ code: "OFFER_INVALID" });
+          }
+        };
+        expect(await leastProcessorMs(parse)).toBeLessThan(150);
       }
   });
 });
