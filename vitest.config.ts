@@ -12,8 +12,7 @@ const page = `${folders}/**/*.page.test.ts`;
 const alone = `${folders}/**/*.alone.test.ts`;
 const exclude = ["**/node_modules/**", "**/dist/**"];
 const chromium = findChromium();
-const idleCores = await countIdleCores();
-const coresAreIdle = idleCores > 1.5;
+const coresAreIdle = (await countIdleCores()) > 1.5;
 
 /** Starts the conformance tests first: they take long, although their files, by which vitest sorts, are short. */
 class ConformanceFirst extends BaseSequencer {
@@ -86,12 +85,11 @@ export default defineConfig({
           ...timed,
           name: "page",
           include: [page],
-          // On 2 cores, pages beside another browser play audio late.
-          maxWorkers: idleCores > 3.5 ? 2 : 1,
+          maxWorkers: coresAreIdle ? 2 : 1,
           sequence: { groupOrder: 4 },
         },
       },
-      // These measure latency and gaps, which other files would increase.
+      // These measure latency and gaps, or listen to a page, which plays audio late on two cores beside other files.
       {
         test: {
           ...timed,

@@ -1,5 +1,4 @@
 /** One WebRTC caller, and a bad network between it and the runner. */
-import "./eager-handshake.ts";
 import type { UdpTransport } from "../../packages/runner-webrtc/src/peer/udp-transport.ts";
 import { createPeerCaller, type PeerCaller } from "../../packages/runner-webrtc/src/peer/werift/peer-caller.ts";
 

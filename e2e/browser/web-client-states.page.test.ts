@@ -299,7 +299,7 @@ async function holdMicrophone({ page }: CallerPage): Promise<() => Promise<unkno
 
 /**
  * Lets the test stop the packets in the page's statistics, for as long as axe needs. Tests with a network that is cut are in
- * `reconnection.page.test.ts`.
+ * `reconnection.alone.test.ts`.
  */
 async function freezeStatistics({ page }: CallerPage): Promise<void> {
   await page.addInitScript(`{

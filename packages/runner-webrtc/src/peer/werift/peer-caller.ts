@@ -14,6 +14,7 @@ import {
 } from "werift";
 import type { VideoPacket } from "../peer.ts";
 import type { UdpTransport } from "../udp-transport.ts";
+import { sendHelloAtOnce } from "./patches/late-hello.ts";
 import { ignoreRepeatedHelloVerify } from "./patches/repeated-hello-verify.ts";
 
 export interface PeerCallerOptions {
@@ -124,7 +125,7 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
   let timestamp = 48_000;
   const settled = Promise.withResolvers<void>();
   let everConnected = false;
-  let guarded = false;
+  let isPatched = false;
   const update = (): void => {
     everConnected ||=
       connection.connectionState === "connected" && (channel === undefined || channel.readyState === "open");
@@ -150,8 +151,11 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
     packets,
     async offer({ iceRestart = false } = {}) {
       await connection.setLocalDescription(await connection.createOffer({ iceRestart }));
-      if (!guarded) connection.dtlsTransports.forEach(ignoreRepeatedHelloVerify);
-      guarded = true;
+      if (!isPatched) {
+        connection.dtlsTransports.forEach(ignoreRepeatedHelloVerify);
+        connection.dtlsTransports.forEach(sendHelloAtOnce);
+      }
+      isPatched = true;
       return rewriteOffer(connection.localDescription?.sdp ?? "");
     },
     async accept(sdp) {
