@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { createFileStorage } from "@pipecat-ts/runner-files";
 import { measureLevel } from "@pipecat-ts/runner-testing";
 import { createRTVI, createTransport, type RunnerArguments } from "pipecat-runner";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import type { RunningRunner } from "../runner.ts";
 import type { CallerPage } from "./caller-page.ts";
-import { msPlayedAfter, silenceDb, silentWithinMs, talkativeBot, useBrowser } from "./fixture.ts";
+import { type Fixture, msPlayedAfter, silenceDb, silentWithinMs, talkativeBot, useBrowser } from "./fixture.ts";
 import { openPublishedClient, type PublishedClient, usePublishedClient } from "./published-client.ts";
 
 const addPublishedClient = usePublishedClient();
@@ -19,90 +19,91 @@ interface Call {
 }
 
 const browser = useBrowser();
-const webrtc = browser.over("webrtc");
 
-describe.each(["webrtc", "websocket"] as const)("over %s", (transport) => {
-  const { echoBot, start, openPage, expectEcho, expectEnded } = browser.over(transport);
+async function call({ transport, start, openPage, echoBot }: Fixture, bot = echoBot): Promise<Call> {
+  const options = transport === "webrtc" ? { pluginOptions: { webrtc: { callerTimeout: 3 } } } : {};
+  const running = await start(bot, options, addPublishedClient);
+  const caller = await openPage(running.origin);
+  const client = await openPublishedClient(caller, running.origin, transport);
+  expect(await client.connectToBot()).toMatchObject({ version: expect.stringMatching(/^2\./) });
+  return { running, caller, client };
+}
 
-  async function call(bot = echoBot): Promise<Call> {
-    const options = transport === "webrtc" ? { pluginOptions: { webrtc: { callerTimeout: 3 } } } : {};
-    const running = await start(bot, options, addPublishedClient);
-    const caller = await openPage(running.origin);
-    const client = await openPublishedClient(caller, running.origin, transport);
-    expect(await client.connectToBot()).toMatchObject({ version: expect.stringMatching(/^2\./) });
-    return { running, caller, client };
-  }
-
-  test("the published client becomes ready and plays the caller's own voice", async () => {
-    const { running, caller, client } = await call();
+test("the published client becomes ready and plays the caller's own voice", () =>
+  browser.overBoth(async (fixture) => {
+    const { running, caller, client } = await call(fixture);
     await client.expectReady();
     expect(running.runner.sessions.counts).toEqual({ pending: 0, active: 1 });
-    await expectEcho(caller);
-    if (transport === "webrtc") expect(await client.cipher()).toBe("SRTP_AEAD_AES_128_GCM");
-  });
+    await fixture.expectEcho(caller);
+    if (fixture.transport === "webrtc") expect(await client.cipher()).toBe("SRTP_AEAD_AES_128_GCM");
+  }));
 
-  test("the bot answers text", async () => {
-    const { client } = await call();
+test("the bot answers text", () =>
+  browser.overBoth(async (fixture) => {
+    const { client } = await call(fixture);
     await client.exchange("Good morning");
     expect(await client.events("botOutput")).toMatchObject([{ text: "You wrote: Good morning" }]);
     expect(await client.events("messageError")).toEqual([]);
-  });
+  }));
 
-  test("a client message interrupts the bot, which continues later", async () => {
-    const { caller, client } = await call(talkativeBot);
+test("a client message interrupts the bot, which continues later", () =>
+  browser.overBoth(async (fixture) => {
+    const { caller, client } = await call(fixture, talkativeBot);
     const playedMs = await msPlayedAfter(caller, () => client.sendClientMessage("interrupt"));
     expect(playedMs).toBeLessThan(silentWithinMs);
-    await expectEcho(caller);
+    await fixture.expectEcho(caller);
     expect(await client.events("messageError")).toEqual([]);
-  });
+  }));
 
-  test("the bot hears an unmuted microphone and not a muted one", async () => {
+test("the bot hears an unmuted microphone and not a muted one", () =>
+  browser.overBoth(async (fixture) => {
     const trackStates: unknown[] = [];
-    const { caller, client } = await call(async (args) => {
-      if (args.transport !== "webrtc") return echoBot(args);
+    const { caller, client } = await call(fixture, async (args) => {
+      if (args.transport !== "webrtc") return fixture.echoBot(args);
       const { on, input, output } = await createTransport(args, { webrtc: () => ({}) });
       on("trackStatus", (track, enabled) => trackStates.push([track, enabled]));
       await input.pipeTo(output);
     });
     await client.expectReady();
-    await expectEcho(caller);
+    await fixture.expectEcho(caller);
     trackStates.length = 0;
     await client.enableMic(false);
     await expect
       .poll(async () => measureLevel(await caller.listen("played", 500)), { timeout: 5_000 })
       .toBeLessThan(silenceDb);
     await client.enableMic(true);
-    await expectEcho(caller);
+    await fixture.expectEcho(caller);
     // Only WebRTC reports the state of the microphone.
     const expected =
-      transport === "webrtc"
+      fixture.transport === "webrtc"
         ? [
             ["microphone", false],
             ["microphone", true],
           ]
         : [];
     await expect.poll(() => trackStates).toEqual(expected);
-  });
+  }));
 
-  test("disconnecting ends the session", async () => {
-    const { running, caller, client } = await call();
+test("disconnecting ends the session", () =>
+  browser.overBoth(async (fixture) => {
+    const { running, caller, client } = await call(fixture);
     // The WebSocket client throws when it disconnects before it has found the microphone.
     await caller.listen("spoken", 200);
     await client.disconnect();
-    await expectEnded(running);
-  });
+    await fixture.expectEnded(running);
+  }));
 
-  test("a page that crashes ends its session", async () => {
-    const { running, caller } = await call();
+test("a page that crashes ends its session", () =>
+  browser.overBoth(async (fixture) => {
+    const { running, caller } = await call(fixture);
     await caller.kill();
-    await expectEnded(running);
-  });
-});
+    await fixture.expectEnded(running);
+  }));
 
 test("the published client sends files over WebRTC, by URL and as bytes", async () => {
   const folder = await mkdtemp(join(tmpdir(), "pipecat-uploads-"));
   onTestFinished(() => rm(folder, { recursive: true }));
-  const { start, openPage } = webrtc;
+  const { start, openPage } = browser.over("webrtc");
   const bot = async (args: RunnerArguments): Promise<void> => {
     const transport = await createTransport(args, { webrtc: () => ({}) });
     const rtvi = createRTVI(transport);

@@ -1,32 +1,29 @@
 import { measureLevel } from "@pipecat-ts/runner-testing";
 import webrtc from "@pipecat-ts/runner-webrtc/plugin";
 import websocket from "@pipecat-ts/runner-websocket/plugin";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { msPlayedAfter, silenceDb, silentWithinMs, talkativeBot, useBrowser } from "./fixture.ts";
 import { openWebClient } from "./web-client.ts";
 
 const browser = useBrowser();
+const labels = { webrtc: "WebRTC", websocket: "WebSocket" };
 
-describe.each([
-  ["webrtc", "WebRTC"],
-  ["websocket", "WebSocket"],
-] as const)("over %s", (transport, label) => {
-  const { echoBot, start, openPage, expectEcho, expectEnded } = browser.over(transport);
-
-  test("the runner's address opens the client, and Connect calls the bot, which plays the caller's voice back", async () => {
+test("the runner's address opens the client, and Connect calls the bot, which plays the caller's voice back", () =>
+  browser.overBoth(async ({ transport, echoBot, start, openPage, expectEcho }) => {
     const running = await start(echoBot);
     const caller = await openPage(running.origin);
     const client = await openWebClient(caller, running.origin);
     expect(caller.page.url()).toBe(`${running.origin}/client/`);
     expect(await caller.page.title()).toBe("Pipecat Runner");
-    expect(await client.transport.textContent()).toBe(label);
+    expect(await client.transport.textContent()).toBe(labels[transport]);
 
     await client.connectToBot();
     expect(running.runner.sessions.counts).toEqual({ pending: 0, active: 1 });
     await expectEcho(caller);
-  });
+  }));
 
-  test("the page shows the bot's answers to text and keys", async () => {
+test("the page shows the bot's answers to text and keys", () =>
+  browser.overBoth(async ({ echoBot, start, openPage }) => {
     const running = await start(echoBot);
     const caller = await openPage(running.origin);
     const client = await openWebClient(caller, running.origin);
@@ -35,9 +32,10 @@ describe.each([
     await client.button("Open keypad").click();
     await client.button("DTMF 5").click();
     await caller.page.getByText("You pressed: 5", { exact: true }).waitFor();
-  });
+  }));
 
-  test("Interrupt interrupts the bot, which continues later", async () => {
+test("Interrupt interrupts the bot, which continues later", () =>
+  browser.overBoth(async ({ start, openPage, expectEcho }) => {
     const running = await start(talkativeBot);
     const caller = await openPage(running.origin);
     const client = await openWebClient(caller, running.origin);
@@ -46,9 +44,10 @@ describe.each([
     await expectEcho(caller);
     expect(await client.notice.count()).toBe(0);
     expect(await caller.page.getByPlaceholder("Type a message").count(), "the bot does not handle text").toBe(0);
-  });
+  }));
 
-  test("the bot hears an unmuted microphone and not a muted one", async () => {
+test("the bot hears an unmuted microphone and not a muted one", () =>
+  browser.overBoth(async ({ echoBot, start, openPage, expectEcho }) => {
     const running = await start(echoBot);
     const caller = await openPage(running.origin);
     const client = await openWebClient(caller, running.origin);
@@ -60,9 +59,10 @@ describe.each([
       .toBeLessThan(silenceDb);
     await client.button("Unmute the microphone").click();
     await expectEcho(caller);
-  });
+  }));
 
-  test("the caller can change the microphone during a call, which closes the previous one", async () => {
+test("the caller can change the microphone during a call, which closes the previous one", () =>
+  browser.overBoth(async ({ echoBot, start, openPage, expectEcho }) => {
     const running = await start(echoBot);
     const caller = await openPage(running.origin);
     const client = await openWebClient(caller, running.origin);
@@ -72,9 +72,10 @@ describe.each([
     await expectEcho(caller);
     expect(await caller.openMicrophones()).toEqual(["Fake Audio Input 2"]);
     expect(running.runner.sessions.counts).toEqual({ pending: 0, active: 1 });
-  });
+  }));
 
-  test("Disconnect ends the session, and the next call works", async () => {
+test("Disconnect ends the session, and the next call works", () =>
+  browser.overBoth(async ({ echoBot, start, openPage, expectEcho, expectEnded }) => {
     const running = await start(echoBot);
     const caller = await openPage(running.origin);
     const client = await openWebClient(caller, running.origin);
@@ -86,9 +87,10 @@ describe.each([
     await client.connectToBot();
     expect(await client.notice.count()).toBe(0);
     await expectEcho(caller);
-  });
+  }));
 
-  test("a page that crashes ends its session", async () => {
+test("a page that crashes ends its session", () =>
+  browser.overBoth(async ({ transport, echoBot, start, openPage, expectEnded }) => {
     const running = await start(
       echoBot,
       transport === "webrtc" ? { pluginOptions: { webrtc: { callerTimeout: 3 } } } : {},
@@ -98,16 +100,16 @@ describe.each([
     await client.connectToBot();
     await caller.kill();
     await expectEnded(running);
-  });
+  }));
 
-  test.runIf(transport === "webrtc")("the page prefers WebRTC to WebSocket", async () => {
-    const running = await start(echoBot, { plugins: [websocket, webrtc] });
-    const caller = await openPage(running.origin);
-    const client = await openWebClient(caller, running.origin);
-    expect(await client.transport.textContent()).toBe("WebRTC");
-    const started = caller.page.waitForRequest((request) => request.url().endsWith("/start"));
-    await client.connectToBot();
-    expect((await started).postDataJSON()).toMatchObject({ transport: "webrtc" });
-    await expectEcho(caller);
-  });
+test("the page prefers WebRTC to WebSocket", async () => {
+  const { echoBot, start, openPage, expectEcho } = browser.over("webrtc");
+  const running = await start(echoBot, { plugins: [websocket, webrtc] });
+  const caller = await openPage(running.origin);
+  const client = await openWebClient(caller, running.origin);
+  expect(await client.transport.textContent()).toBe("WebRTC");
+  const started = caller.page.waitForRequest((request) => request.url().endsWith("/start"));
+  await client.connectToBot();
+  expect((await started).postDataJSON()).toMatchObject({ transport: "webrtc" });
+  await expectEcho(caller);
 });

@@ -34,10 +34,14 @@ export async function expectCost<Message extends { readonly length: number }>(
     const costs: number[] = [];
     for (const message of messages) costs.push(await micros(() => receive(message)));
     blocked = Math.min(blocked, Math.max(...costs));
-    // Measured as a whole: reading the processor time costs more than some messages.
-    const all = await micros(async () => {
-      for (const message of messages) await receive(message);
-    });
+    const [first = 0, ...others] = costs;
+    // Many are measured as a whole: reading the processor time costs more than some messages.
+    const all =
+      others.length === 0
+        ? first
+        : await micros(async () => {
+            for (const message of messages) await receive(message);
+          });
     total = Math.min(total, all);
   }
   expect(blocked / 1_000, "ms for one message").toBeLessThan(blockMs);
