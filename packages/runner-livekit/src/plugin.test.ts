@@ -22,10 +22,12 @@ describe("a start request", () => {
     expect(calls).toMatchObject([{ sessionId, url, roomName: room, body: { plan: "gold" } }]);
 
     const verifier = new TokenVerifier(apiKey, apiSecret);
-    const suffix = sessionId?.slice(0, 8);
-    expect(await verifier.verify(token)).toMatchObject({ sub: `User-${suffix}`, video: { room, roomJoin: true } });
+    expect(await verifier.verify(token)).toMatchObject({
+      sub: expect.stringMatching(/^User-[0-9a-f]{8}$/),
+      video: { room, roomJoin: true },
+    });
     expect(await verifier.verify(calls[0]?.token ?? "")).toMatchObject({
-      sub: `Pipecat Agent-${suffix}`,
+      sub: expect.stringMatching(/^Pipecat Agent-[0-9a-f]{8}$/),
       kind: "agent",
       video: { room, roomJoin: true, agent: true },
     });
@@ -40,6 +42,25 @@ describe("a start request", () => {
     expect([...api.rooms.keys()]).toEqual(["lobby"]);
     await caller.hangUp();
     expect(api.requests.map(({ method }) => method)).toEqual(["ListRooms", "CreateRoom", "ListRooms"]);
+  });
+
+  test("gives bots and callers identities of their own, although the session ids of one process begin alike", async () => {
+    let sessions = 0;
+    const { start, rooms, ended, runner, calls } = await openLiveKitRunner({
+      livekit: { roomName: "lobby" },
+      // As with child processes.
+      sessionIds: () => `0a1b2c3d-0001-8000-8000-00000000000${++sessions}`,
+    });
+    const tokens = [replyOf(await start()).token ?? "", replyOf(await start()).token ?? ""];
+    await until("both bots run", () => calls.length === 2, 5_000);
+    await until("both bots are in the room", () => rooms.bots("lobby").length === 2, 5_000);
+    const [first, second] = [await rooms.join(tokens[0] ?? ""), await rooms.join(tokens[1] ?? "")];
+    expect(first.identity).not.toBe(second.identity);
+    expect(rooms.bots("lobby").map(({ closed }) => closed)).toEqual([false, false]);
+    expect(runner.sessions.counts.active).toBe(2);
+    await first.hangUp();
+    await second.hangUp();
+    expect(await ended()).toEqual(["caller-left", "caller-left"]);
   });
 
   test("returns where the caller uploads files, if uploads are on", async () => {

@@ -17,7 +17,7 @@ export interface Account extends ApiKey {
 const tokenLifetimeMs = 3_600_000;
 
 /** The identities that `startSession` gives to callers. */
-const callerPattern = /^User-.{8}$/;
+const callerPattern = /^User-[0-9a-f]{8}$/;
 
 const dayMs = 86_400_000;
 /**
@@ -55,8 +55,9 @@ export async function startSession(
       await rooms.createRoom(roomName, roomLifetimeMs(options));
       session.onEnd(() => deleteRoom(rooms, roomName, session));
     } else await prepareSharedRoom(rooms, roomName);
-    // As in the Python runner. Identities differ, because LiveKit removes a participant when another one with its identity joins.
-    const suffix = session.id.slice(0, 8);
+    // Names as in the Python runner. LiveKit removes a participant when another one with its identity joins. Not a part of the session id:
+    // all ids of a gateway begin alike.
+    const suffix = randomBytes(4).toString("hex");
     const token = createToken(account, botGrants(roomName, `Pipecat Agent-${suffix}`), tokenLifetimeMs);
     const callerIdentity = `User-${suffix}`;
     const callerGrants = { identity: callerIdentity, video: { room: roomName, roomJoin: true } };
