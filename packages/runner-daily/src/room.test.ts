@@ -47,7 +47,7 @@ test("media never becomes ready after the bot left", () => {
 
 describe("a room for a phone call on hold", () => {
   /** Each SIP address is accepted or rejected as `accepted` says, in turn. */
-  function openRoom(...accepted: readonly boolean[]) {
+  function openRoom(...accepted: readonly (boolean | Promise<boolean>)[]) {
     const clock = createFakeClock();
     const reasons: string[] = [];
     const call = {
@@ -65,7 +65,7 @@ describe("a room for a phone call on hold", () => {
       logger: createRecordingLogger(),
       emptyRoomTimeoutMs: 300_000,
       async connectPhoneCall() {
-        if (!answers.shift()) throw new Error("rejected");
+        if (!(await answers.shift())) throw new Error("rejected");
       },
     });
     room.listener.joined({ local: { session_id: "bot", local: true } });
@@ -73,6 +73,7 @@ describe("a room for a phone call on hold", () => {
       clock,
       reasons,
       room,
+      answers,
       async announce() {
         room.listener.event({ action: "dialin-ready", sipEndpoint: "sip:x@daily" });
         await new Promise((resolve) => setImmediate(resolve));
@@ -115,6 +116,17 @@ describe("a room for a phone call on hold", () => {
       room.stop();
       expect([reasons, clock.timers]).toEqual([[], 0]);
     }
+  });
+
+  test("does not get the call anymore when the bot has left", async () => {
+    const { promise: answer, resolve: reject } = Promise.withResolvers<boolean>();
+    const { room, announce, answers } = openRoom(answer, true);
+    await announce();
+    await announce();
+    room.stop();
+    reject(false);
+    await announce();
+    expect(answers).toEqual([true]);
   });
 
   test("has no timers after the bot left", async () => {

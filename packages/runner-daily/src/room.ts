@@ -121,6 +121,7 @@ export function createRoom(options: RoomOptions): Room {
   }
 
   async function connectTo(sipEndpoint: string): Promise<boolean> {
+    if (isStopped) return false;
     endAfter(emptyRoomTimeoutMs, noCaller);
     try {
       await connectPhoneCall?.(sipEndpoint);
