@@ -174,7 +174,8 @@ export function createRoom(options: RoomOptions): Room {
       },
       audio(participantId, track, frame) {
         const participant = participants.byId.get(participantId);
-        const isCaller = participant === undefined || !isBot(participant);
+        // Audio may arrive before its participant is announced, who may be a bot.
+        const isCaller = participant !== undefined && !isBot(participant);
         if (isCaller) mediaReady.received(frame);
         audio.push(participantId, track, frame, isCaller);
       },
