@@ -10,7 +10,7 @@ import {
   type Session,
   type StartBody,
 } from "@pipecat-ts/runner-core";
-import { createDailyRest } from "./api.ts";
+import type { DailyRest } from "./api.ts";
 import type { DailyRunnerArguments } from "./arguments.ts";
 import type { DailyClient } from "./client.ts";
 import type { DailyOptions } from "./options.ts";
@@ -22,7 +22,7 @@ import {
   type TokenProperties,
 } from "./properties.ts";
 import type { OwnCallerCheck } from "./room.ts";
-import { createTokens, type PreparedRoom, prepareRoom, type RoomDeletions, requireApiKey } from "./rooms.ts";
+import { createTokens, type PreparedRoom, prepareRoom, type RoomDeletions } from "./rooms.ts";
 import { phoneCallIn } from "./webhook.ts";
 
 /** Lifetime of rooms and tokens. */
@@ -46,11 +46,15 @@ export interface StartedSession {
   readonly callerToken: string;
 }
 
-/** Returns a function that runs the bot of a session in a room. It throws AT_CAPACITY, DRAINING or SESSION_NOT_PENDING. */
+/**
+ * Returns a function that runs the bot of a session in a room. It throws AT_CAPACITY, DRAINING or SESSION_NOT_PENDING. `requireRest` throws
+ * DAILY_API_KEY_MISSING.
+ */
 export function createRoomRunner(
   { pacer }: RunnerContext,
-  { apiKey, apiUrl, joinTimeout, emptyRoomTimeout }: DailyOptions,
+  { joinTimeout, emptyRoomTimeout }: DailyOptions,
   client: DailyClient,
+  requireRest: () => DailyRest,
 ): (session: Session, own: OwnArguments<DailyRunnerArguments>, isOwnCaller?: OwnCallerCheck) => void {
   return (session, own, isOwnCaller) => {
     const call: Call = session.run<DailyRunnerArguments>(own, (params) => {
@@ -60,12 +64,7 @@ export function createRoomRunner(
         ...{ client, roomUrl, token, params, clock: pacer.clock, logger: session.logger },
         joinTimeoutMs: joinTimeout * 1000,
         emptyRoomTimeoutMs: emptyRoomTimeout * 1000,
-        connectPhoneCall:
-          phoneCall &&
-          ((sipUri) => {
-            const rest = createDailyRest({ apiKey: requireApiKey(apiKey), apiUrl });
-            return rest.updatePinlessCall({ ...phoneCall, sipUri });
-          }),
+        connectPhoneCall: phoneCall && ((sipUri) => requireRest().updatePinlessCall({ ...phoneCall, sipUri })),
         isOwnCaller,
         opened: (daily) => session.onEnd((_, deadline) => daily.close(deadline)),
       });
@@ -81,13 +80,14 @@ export function createSessionStarter(
   runner: RunnerContext,
   options: DailyOptions,
   client: DailyClient,
+  requireRest: () => DailyRest,
   deletions: RoomDeletions,
 ): (start: StartOptions) => Promise<StartedSession> {
-  const { apiUrl, roomUrl, ownerToken, deleteRooms } = options;
-  const runInRoom = createRoomRunner(runner, options, client);
+  const { roomUrl, ownerToken, deleteRooms } = options;
+  const runInRoom = createRoomRunner(runner, options, client, requireRest);
 
   return async ({ body, roomProperties = {}, tokenProperties = {}, callData, ownsRoom = false }) => {
-    const rest = createDailyRest({ apiKey: requireApiKey(options.apiKey), apiUrl });
+    const rest = requireRest();
     const session = runner.createSession({ body, reserve: true });
     const deleteRoom = ({ name }: PreparedRoom) => deletions.add(name, rest, session.logger);
     let created: PreparedRoom | undefined;
