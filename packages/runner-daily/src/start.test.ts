@@ -311,9 +311,13 @@ describe("GET /daily", () => {
   test.each([
     ["an image of another site", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }],
     ["a script of another site", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors" }],
+    [
+      "a frame on another site",
+      { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe" },
+    ],
     ["an unknown request of another site", { "sec-fetch-site": "cross-site" }],
-  ])("starts nothing for %s", async (_, headers) => {
-    const opened = await open();
+  ])("starts nothing for %s, also when pages of all sites may call", async (_, headers) => {
+    const opened = await open({ allowedOrigins: ["*"] });
     expect(await get(opened, headers)).toMatchObject({ status: 403, code: "ORIGIN_REFUSED" });
     expect([daily.api.requests, opened.calls]).toEqual([[], []]);
   });

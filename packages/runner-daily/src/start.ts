@@ -190,9 +190,9 @@ export function createRoomRoute(start: () => Promise<{ readonly roomUrl: string 
   };
 }
 
-/** Other sites may link here. If they loaded this URL as an image, each of their visitors would start a bot. */
+/** Other sites may link here. If they loaded this URL as an image or in a frame, each of their visitors would start a bot. */
 function rejectEmbedding(ctx: RouteContext): void {
-  if (ctx.get("sec-fetch-site") !== "cross-site" || ctx.get("sec-fetch-mode") === "navigate") return;
+  if (ctx.get("sec-fetch-site") !== "cross-site" || ctx.get("sec-fetch-dest") === "document") return;
   throw new RunnerError("ORIGIN_REFUSED", "A page of another site requested a room without navigating to it.", {
     fix: "Link to this URL instead.",
   });
