@@ -7,6 +7,7 @@ import { type DailyOptions, dailyOptions } from "./options.ts";
 import { apiKeyFix, createRoomDeletions, requireApiKey } from "./rooms.ts";
 import { webhookVerification } from "./signature.ts";
 import {
+  type CrashRecord,
   claimsRoom,
   createRoomRoute,
   createRoomRunner,
@@ -81,6 +82,7 @@ export function createDailyPlugin(createClient: (options: DailyOptions) => Daily
         },
         advanced: {
           claims: claimsRoom,
+          cleanUpAfterCrash: (record) => deletions.add((record as CrashRecord).room, requireRest(), runner.logger),
           joinRoom({ url, token, body }) {
             const session = runner.createSession({ body, reserve: true });
             runInRoom(session, { roomUrl: url, token });

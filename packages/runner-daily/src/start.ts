@@ -39,6 +39,11 @@ export interface StartOptions {
   readonly ownsRoom?: boolean;
 }
 
+/** What the runner keeps of a session whose room it deletes, in case that the session's process crashes. */
+export interface CrashRecord {
+  readonly room: string;
+}
+
 /** A session whose bot runs, and what its caller needs to join. */
 export interface StartedSession {
   readonly session: Session;
@@ -95,6 +100,7 @@ export function createSessionStarter(
       if (callData) session.alias(callData.callId);
       const room = await prepareRoom(rest, { roomUrl, properties: roomProperties, lifetimeMs });
       if (room.created) created = room;
+      if (created && deleteRooms) session.rememberForCrash({ room: created.name } satisfies CrashRecord);
       const isShared = !room.created && !ownsRoom;
       const callerId = isShared ? createCallerId() : undefined;
       const tokens = await createTokens(rest, room, {

@@ -125,6 +125,19 @@ test("a room that cannot be deleted is logged, and the session ends", async () =
   });
 });
 
+test("the room of a session whose process crashed is deleted from another process, unless sessions share it", async () => {
+  const remembered: object[] = [];
+  const observer = { remembered: (_: unknown, record: object) => remembered.push(record) };
+  const crashed = await openLiveKitRunner({ observer });
+  await crashed.start();
+  const shared = await openLiveKitRunner({ observer, livekit: { roomName: "lobby" } });
+  await shared.start();
+  expect(remembered).toEqual([{ room: [...crashed.api.rooms.keys()][0] }]);
+  const other = await openLiveKitRunner({ livekit: { url: crashed.api.url } });
+  await other.runner.cleanUpAfterCrash("livekit", JSON.parse(JSON.stringify(remembered[0])));
+  expect(crashed.api.rooms.size).toBe(0);
+});
+
 test("the check names missing settings, and is ready with them", async () => {
   const settings = { transport: undefined } as never;
   const given = {

@@ -53,6 +53,7 @@ export async function startSession(
   try {
     if (options.roomName === undefined) {
       await rooms.createRoom(roomName, roomLifetimeMs(options));
+      session.rememberForCrash({ room: roomName } satisfies CrashRecord);
       session.onEnd(() => deleteRoom(rooms, roomName, session));
     } else await prepareSharedRoom(rooms, roomName);
     // Names as in the Python runner. LiveKit removes a participant when another one with its identity joins. Not a part of the session id:
@@ -114,7 +115,17 @@ function botGrants(room: string, identity: string) {
   return { identity, kind: "agent", video: { room, roomJoin: true, agent: true, canUpdateOwnMetadata: true } } as const;
 }
 
-async function deleteRoom(rooms: RoomService, name: string, { logger }: Session): Promise<void> {
+/** What the runner keeps of a session whose room it created, in case that the session's process crashes. */
+export interface CrashRecord {
+  readonly room: string;
+}
+
+/** Never rejects. */
+export async function deleteRoom(
+  rooms: RoomService,
+  name: string,
+  { logger }: Pick<RunnerContext, "logger">,
+): Promise<void> {
   try {
     await rooms.deleteRoom(name);
   } catch (err) {
