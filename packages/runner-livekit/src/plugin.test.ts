@@ -120,9 +120,23 @@ test("a room that cannot be deleted is logged, and the session ends", async () =
   api.failNext(500, 500);
   await caller.hangUp();
   expect(await ended()).toEqual(["caller-left"]);
-  expect(logger.lines.find(({ message }) => message.startsWith("room not deleted"))).toMatchObject({
-    fields: { err: { code: "LIVEKIT_REFUSED" } },
-  });
+  const line = () => logger.lines.find(({ message }) => message.startsWith("room not deleted"));
+  await until("it is logged", () => line() !== undefined, 5_000);
+  expect(line()).toMatchObject({ fields: { err: { code: "LIVEKIT_REFUSED" } } });
+});
+
+test("a room whose deletion LiveKit does not answer delays neither the session nor the runner, and is logged", async () => {
+  const { call, api, ended, logger, runner } = await openLiveKitRunner();
+  const { caller } = await call();
+  api.failNext("hang");
+  const startMs = performance.now();
+  await caller.hangUp();
+  expect(await ended()).toEqual(["caller-left"]);
+  await runner.close();
+  expect(performance.now() - startMs).toBeLessThan(4_000);
+  expect(logger.lines.filter(({ level }) => level === "warn" || level === "error")).toMatchObject([
+    { message: expect.stringMatching(/^room not deleted/), fields: { err: { code: "LIVEKIT_UNREACHABLE" } } },
+  ]);
 });
 
 test("the room of a session whose process crashed is deleted from another process, unless sessions share it", async () => {

@@ -53,7 +53,7 @@ describe("a bot in a room", () => {
     await start();
     await until("the bot joins", () => [...api.rooms.keys()].some((room) => rooms.bots(room).length > 0), 5_000);
     expect(await ended()).toEqual(["caller-left"]);
-    expect(api.rooms.size).toBe(0);
+    await until("the room is deleted", () => api.rooms.size === 0, 5_000);
   });
 
   test("waits for its caller for longer than LiveKit keeps rooms by default", async () => {

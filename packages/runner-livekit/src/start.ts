@@ -54,7 +54,8 @@ export async function startSession(
     if (options.roomName === undefined) {
       await rooms.createRoom(roomName, roomLifetimeMs(options));
       session.rememberForCrash({ room: roomName } satisfies CrashRecord);
-      session.onEnd(() => deleteRoom(rooms, roomName, session));
+      // Not awaited: LiveKit may not answer, and `RoomService.close` waits for it.
+      session.onEnd(() => void deleteRoom(rooms, roomName, session));
     } else await prepareSharedRoom(rooms, roomName);
     // Names as in the Python runner. LiveKit removes a participant when another one with its identity joins. Not a part of the session id:
     // all ids of a gateway begin alike.
