@@ -147,7 +147,8 @@ describe("a bot in a room that sessions share", () => {
   function openRoom(...present: string[]) {
     const clock = createFakeClock();
     const left = vi.fn();
-    const call = { event: () => undefined, connected: () => undefined, left } as unknown as Call;
+    const connected = vi.fn();
+    const call = { event: () => undefined, connected, left } as unknown as Call;
     const audio = { push: () => undefined, left: () => undefined };
     const logger = createRecordingLogger();
     const event = () => undefined;
@@ -155,7 +156,7 @@ describe("a bot in a room that sessions share", () => {
     const others = Object.fromEntries(present.map((id) => [id, participant(id)]));
     room.listener.joined({ local: { session_id: "bot", local: true }, ...others });
     const emit = (action: string) => (id: string) => room.listener.event({ action, participant: participant(id) });
-    return { clock, left, join: emit("participant-joined"), leave: emit("participant-left") };
+    return { clock, left, connected, join: emit("participant-joined"), leave: emit("participant-left") };
   }
 
   test("waits for its caller after the caller of another session left", () => {
@@ -165,6 +166,16 @@ describe("a bot in a room that sessions share", () => {
     join("own");
     leave("own");
     expect(left).toHaveBeenCalledOnce();
+  });
+
+  test("is not connected to a caller of another session who left at once, but to its own", () => {
+    const { clock, connected, join, leave } = openRoom("other");
+    leave("other");
+    clock.advance(2_000);
+    expect(connected).not.toHaveBeenCalled();
+    join("own");
+    clock.advance(2_000);
+    expect(connected).toHaveBeenCalledOnce();
   });
 
   test("leaves with an unknown caller who joined after it, but not with one who was there before", () => {

@@ -108,7 +108,9 @@ export function createRoom(options: RoomOptions): Room {
     audio.left(participant.id);
     if (typeof reason === "string") emit("participantLeft", participant, reason);
     else emit("participantLeft", participant);
-    if (!isBot(participant) && isAlone() && !isExpecting) call.left();
+    if (isBot(participant) || !isAlone()) return;
+    mediaReady.left();
+    if (!isExpecting) call.left();
   }
 
   /**
@@ -209,6 +211,8 @@ export interface MediaReady {
   joined(): void;
   /** Audio of a caller arrived; it may be silence. */
   received(frame: AudioFrame): void;
+  /** The last caller left. Another one may join. */
+  left(): void;
   /** The bot is out of the room. */
   stop(): void;
 }
@@ -245,6 +249,11 @@ export function createMediaReady(clock: Clock, ready: () => void): MediaReady {
       if (done) return;
       totalMs += durationMs(frame);
       if (totalMs >= receivedMs) finish();
+    },
+    left() {
+      stopWaiting?.();
+      stopWaiting = undefined;
+      totalMs = 0;
     },
     stop,
   };

@@ -92,6 +92,21 @@ describe("a bot in a room", () => {
     expect(await ended()).toEqual(["caller-left", "caller-left"]);
   });
 
+  test("of a shared room is not connected to a caller of another session who left at once, but to its own", async () => {
+    const { start, rooms, transports } = await openLiveKitRunner({ livekit: { roomName: "lobby" } });
+    const { token = "" } = (await start()).json as Readonly<Record<string, string>>;
+    await until("the bot is in the room", () => transports.length === 1, 5_000);
+    const events = transports[0] ? record(transports[0], "clientConnected") : [];
+    const { listener } = rooms.bots("lobby")[0] ?? {};
+    const other = { identity: "User-01234567", name: "", metadata: "", attributes: {}, kind: "standard" };
+    listener?.participantJoined(other, true);
+    listener?.participantLeft(other.identity, "CLIENT_INITIATED");
+    await sleep(2_300);
+    expect(events).toEqual([]);
+    await rooms.join(token);
+    await until("its caller is connected", () => events.length === 1, 3_000);
+  });
+
   test("of a shared room leaves with the last caller when its own caller did not come in time", async () => {
     const { call, start, ended, transports, runner } = await openLiveKitRunner({
       livekit: { roomName: "lobby" },
