@@ -25,6 +25,8 @@ export interface DailyRest {
   createToken(properties: TokenProperties): Promise<string>;
   /** Connects a phone call that is on hold to a room. Sent once more after a 5xx answer or a network error. */
   updatePinlessCall(call: PinlessCall): Promise<void>;
+  /** Waits until `limit` (ms, or a signal) for requests in progress, then aborts them. */
+  close(limit: number | AbortSignal): Promise<void>;
 }
 
 /** A phone call on hold, and the SIP address of the room that Daily connects it to. */
@@ -114,6 +116,7 @@ export function createDailyRest(options: DailyRestOptions): DailyRest {
         await update();
       }
     },
+    close: (limit) => client.close(limit),
   };
 }
 

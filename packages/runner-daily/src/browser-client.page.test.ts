@@ -152,6 +152,14 @@ describe("joining", () => {
     await expectNoBrowser();
   });
 
+  test("a join after the close rejects, and leaves nothing", async () => {
+    const before = countResources();
+    const { call } = open();
+    await call.close();
+    await expect(call.join(request())).rejects.toMatchObject({ code: "CALL_ENDED" });
+    expect(await settleResources(before)).toEqual([]);
+  });
+
   test("a join that is closed when the room has admitted the bot rejects, and the bot leaves the room", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     admission = () => promise;

@@ -83,6 +83,7 @@ export function createBrowserCall(options: BrowserCallOptions, listener: DailyCa
   let closing: Promise<void> | undefined;
 
   async function joinRoom({ roomUrl, timeoutMs: _, ...request }: JoinRequest): Promise<Participants> {
+    if (closing) throw callEnded();
     const program = findProgram();
     const sdk = findSdk();
     server = await openPageServer({ folder, sdk });

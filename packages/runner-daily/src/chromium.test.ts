@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -22,6 +22,7 @@ test("finds the smallest installed browser", () => {
   const shell = program("chromium-headless-shell");
   expect(findChromium(undefined, `/nowhere:${folder}`)).toBe(shell);
   rmSync(shell);
+  mkdirSync(shell);
   expect(findChromium(undefined, folder)).toBe(join(folder, "chromium"));
 });
 
@@ -29,7 +30,7 @@ test("uses only the configured browser, which must be a program", () => {
   const configured = program("mine");
   program("chromium");
   expect(findChromium(configured, folder)).toBe(configured);
-  for (const wrong of [join(folder, "none"), program("text", 0o644)]) {
+  for (const wrong of [join(folder, "none"), folder, program("text", 0o644)]) {
     expect(() => findChromium(wrong, folder)).toThrow(
       expect.objectContaining({
         code: "DAILY_BROWSER_MISSING",

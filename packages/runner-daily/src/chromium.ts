@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, statSync } from "node:fs";
 import { mkdtemp, readdir, readlink, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { basename, delimiter, dirname, join } from "node:path";
@@ -26,7 +26,7 @@ export function findChromium(configured: string | undefined, path: string): stri
   const candidates = configured
     ? [configured]
     : [...programs.flatMap((name) => folders.map((folder) => join(folder, name))), ...macPrograms];
-  const found = candidates.find(isExecutable);
+  const found = candidates.find(isProgram);
   if (found !== undefined) return found;
   const fault = configured ? `"${configured}" is not a program` : `none of ${programs.join(", ")} is installed`;
   throw new RunnerError("DAILY_BROWSER_MISSING", `Bots require Chromium to join Daily rooms, and ${fault}.`, {
@@ -35,10 +35,10 @@ export function findChromium(configured: string | undefined, path: string): stri
   });
 }
 
-function isExecutable(file: string): boolean {
+function isProgram(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);
-    return true;
+    return statSync(file).isFile();
   } catch {
     return false; // Missing, or not executable. The next candidate may be.
   }

@@ -45,3 +45,11 @@ test("older variable names apply when the current ones are not set", () => {
     pinlessHmacSecret: "Y3VycmVudA==",
   });
 });
+
+test.each([
+  ["DAILY_API_URL", "https://api.example.com:99999/v1"],
+  ["DAILY_BUNDLE_URL", "https://[::1"],
+  ["DAILY_ROOM_URL", "https://you.daily.co:99999/room"],
+])("%s=%s is rejected", (name, url) => {
+  expect(() => resolve({ [name]: url })).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
+});

@@ -29,8 +29,9 @@ export interface DailyOptions {
   readonly emptyRoomTimeout: number;
 }
 
-const webAddress = (description: string) =>
-  Type.String({ pattern: "^https?://[^?#\\s]+$", description: `a URL, like ${description}` });
+/** `pattern` is a regular expression. It does not find every mistake, such as a port above 65,535. */
+const webAddress = (example: string, pattern = "^https?://[^?#\\s]+$") =>
+  Type.Refine(Type.String({ pattern, description: `a URL, like ${example}` }), (url) => URL.canParse(url));
 
 /** Base64 of at least one byte, in both alphabets that `Buffer` accepts. */
 const base64 = Type.String({ pattern: "^[A-Za-z0-9+/_-]{2,}={0,2}$", description: "base64 text" });
@@ -56,10 +57,7 @@ export const dailyOptions: OptionTable<DailyOptions> = {
     flag: "daily-room-url",
     env: ["DAILY_ROOM_URL", "DAILY_SAMPLE_ROOM_URL"],
     description: "Use this existing room for all sessions except phone calls, instead of creating one per session",
-    schema: Type.String({
-      pattern: "^https?://[^/?#\\s]+/[A-Za-z0-9_-]+/?$",
-      description: "a room's URL, like https://you.daily.co/room",
-    }),
+    schema: webAddress("https://you.daily.co/room", "^https?://[^/?#\\s]+/[A-Za-z0-9_-]+/?$"),
     placeholder: "url",
   },
   ownerToken: {

@@ -91,6 +91,18 @@ test("closes rejected sockets, even when the other end keeps them open or resets
   expect(await settleResources(before)).toEqual([]);
 });
 
+test("closes a file whose request is aborted", async () => {
+  const before = countResources();
+  const server = await open();
+  const { host, port, pathname } = new URL(server.url);
+  const socket = connectTo(Number(port), "127.0.0.1");
+  socket.write(`GET ${pathname}daily.js HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+  await once(socket, "data");
+  socket.destroy();
+  await server.close();
+  expect(await settleResources(before)).toEqual([]);
+});
+
 test("leaves nothing open, and each server has a secret of its own", async () => {
   const before = countResources();
   const [one, other] = [await open(), await open()];

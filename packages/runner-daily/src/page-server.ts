@@ -4,7 +4,7 @@ import { createReadStream } from "node:fs";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import type { Duplex } from "node:stream";
+import { type Duplex, pipeline } from "node:stream";
 import { safeEqual } from "@pipecat-ts/runner-core";
 import { type WebSocket, WebSocketServer } from "ws";
 
@@ -47,9 +47,8 @@ export async function openPageServer({ folder, sdk }: PageServerOptions): Promis
       return;
     }
     response.setHeader("content-type", contentTypes[file.replace(/^.*\./, "")] ?? "application/octet-stream");
-    createReadStream(file)
-      .on("error", () => response.destroy())
-      .pipe(response);
+    // Closes both when one of them fails: the browser may end during the download.
+    pipeline(createReadStream(file), response, () => undefined);
   });
   const sockets = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false });
   const { promise: socket, resolve } = Promise.withResolvers<WebSocket>();

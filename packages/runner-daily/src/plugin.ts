@@ -1,11 +1,13 @@
 import { type Availability, RunnerError, type TransportPlugin } from "@pipecat-ts/runner-core";
+import { createDailyRest, type DailyRest } from "./api.ts";
 import { createBrowserClient } from "./browser-client.ts";
 import type { DailyClient } from "./client.ts";
 import { doctorChecks } from "./doctor.ts";
 import { type DailyOptions, dailyOptions } from "./options.ts";
-import { apiKeyFix, createRoomDeletions } from "./rooms.ts";
+import { apiKeyFix, createRoomDeletions, requireApiKey } from "./rooms.ts";
 import { webhookVerification } from "./signature.ts";
 import {
+  type CrashRecord,
   claimsRoom,
   createRoomRoute,
   createRoomRunner,
@@ -14,6 +16,9 @@ import {
   type StartedSession,
 } from "./start.ts";
 import { createDialinRoute, dialinRequest, dialinRoomProperties } from "./webhook.ts";
+
+/** How long requests to Daily may delay the end of the runner, in ms. */
+const closeTimeoutMs = 1_500;
 
 /** The Daily transport, with a Daily client of your own. */
 export function createDailyPlugin(createClient: (options: DailyOptions) => DailyClient): TransportPlugin<DailyOptions> {
@@ -37,8 +42,13 @@ export function createDailyPlugin(createClient: (options: DailyOptions) => Daily
       const client = createClient(options);
       const verification = webhookVerification(options, runner.settings);
       const deletions = createRoomDeletions(runner.logger);
-      const start = createSessionStarter(runner, options, client, deletions);
-      const runInRoom = createRoomRunner(runner, options, client);
+      let rest: DailyRest | undefined;
+      const requireRest = () => {
+        rest ??= createDailyRest({ apiKey: requireApiKey(apiKey), apiUrl });
+        return rest;
+      };
+      const start = createSessionStarter(runner, options, client, requireRest, deletions);
+      const runInRoom = createRoomRunner(runner, options, client, requireRest);
       const dialin = createDialinRoute({
         verification,
         logger: runner.logger,
@@ -63,9 +73,16 @@ export function createDailyPlugin(createClient: (options: DailyOptions) => Daily
           const started = await start({ body: body.body, ...readRoomRequest(body, roomUrl) });
           return { sessionId: started.session.id, body: replyOf(started), extensible: true };
         },
-        close: () => deletions.close(),
+        async close() {
+          const late = new AbortController();
+          const timer = setTimeout(() => late.abort(), closeTimeoutMs);
+          await deletions.close(late.signal);
+          await rest?.close(late.signal);
+          clearTimeout(timer);
+        },
         advanced: {
           claims: claimsRoom,
+          cleanUpAfterCrash: (record) => deletions.add((record as CrashRecord).room, requireRest(), runner.logger),
           joinRoom({ url, token, body }) {
             const session = runner.createSession({ body, reserve: true });
             runInRoom(session, { roomUrl: url, token });

@@ -242,6 +242,18 @@ describe("bots of two sessions in one room", () => {
     expect(await within("the other leaves", other.transport.closed, 2_000)).toBe("caller-left");
   });
 
+  test("ignore each other's audio also before they know each other", async () => {
+    const clock = createFakeClock();
+    const { transport, call } = await openBot({ clock });
+    const events = recordEvents(transport, "clientConnected");
+    const mixed: AudioFrame[] = [];
+    void transport.listen().pipeTo(new WritableStream({ write: (frame) => void mixed.push(frame) }));
+    for (const frame of cut(tone(900, { durationMs: 600 }))) call.listener.audio("other", "audio", frame);
+    emit(call, "participant-joined", { participant: participant("other", { userData: { pipecatBot: true } }) });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([mixed, events]).toEqual([[], []]);
+  });
+
   test("receive each other's audio only with listenTo", async () => {
     const { one } = await openBots();
     const mixed: AudioFrame[] = [];

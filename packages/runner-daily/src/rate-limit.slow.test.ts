@@ -1,4 +1,4 @@
-import { createRecordingLogger, until } from "@pipecat-ts/runner-testing";
+import { countResources, createRecordingLogger, settleResources, until } from "@pipecat-ts/runner-testing";
 import { expect, test } from "vitest";
 import { createRoomDeletions } from "./rooms.ts";
 import { useDailyFixture } from "./test/daily-runner.ts";
@@ -43,6 +43,22 @@ test("a runner that stops deletes rooms for 1.5 s, and logs how many are left", 
   ]);
 });
 
+test("a runner that stops aborts requests that Daily does not answer, and logs the room that is not deleted", async () => {
+  const before = countResources();
+  const opened = await daily.open({ daily: { deleteRooms: true } });
+  await opened.post("/start", start);
+  daily.api.failNext("DELETE", "hang");
+  daily.api.failNext("POST /rooms", "hang");
+  opened.finish();
+  opened.post("/start", start).catch(() => undefined);
+  await until("Daily gets both requests", () => deletions().length === 1 && daily.api.requests.length === 5, 2_000);
+  await opened.runner.close();
+  expect(await settleResources(before)).toEqual([]);
+  expect(opened.logger.lines.filter(({ level }) => level === "warn")).toMatchObject([
+    { message: "room not deleted: it expires on its own", fields: { err: { code: "DAILY_UNREACHABLE" } } },
+  ]);
+});
+
 test("half a second passes between two deletions, although a timer may fire 1 ms early", async () => {
   const logger = createRecordingLogger();
   const deletions = createRoomDeletions(logger);
@@ -58,6 +74,6 @@ test("half a second passes between two deletions, although a timer may fire 1 ms
   deletions.add("second", rest, logger);
   await until("both rooms are deleted", () => startsMs.length === 2, 2_000);
   expect((startsMs[1] ?? 0) - (startsMs[0] ?? 0)).toBeGreaterThanOrEqual(600);
-  await deletions.close();
+  await deletions.close(AbortSignal.timeout(1_000));
   expect(logger.lines).toEqual([]);
 });

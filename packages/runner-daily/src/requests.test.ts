@@ -51,6 +51,11 @@ test("a request rejects after an error event, when the method rejects, and after
   clock.advance(30_000);
   await expect(silent).rejects.toThrow("no answer in 30 s");
 
+  const unanswered = openRequests(() => new Promise(() => undefined));
+  const hanging = unanswered.record();
+  unanswered.clock.advance(30_000);
+  await expect(hanging).rejects.toThrow("no answer in 30 s");
+
   const failing = openRequests(() => Promise.reject(new Error("closed")));
   await expect(failing.record()).rejects.toThrow("closed");
   expect([clock.timers, failing.clock.timers]).toEqual([0, 0]);

@@ -38,12 +38,12 @@ export function createEventRequests(daily: Pick<DailyCall, "request">, clock: Cl
       }
     },
     async send(method, done, failed, options) {
-      const { promise, resolve } = Promise.withResolvers<DailyEvent | undefined>();
+      const { promise, resolve, reject } = Promise.withResolvers<DailyEvent | undefined>();
       const request: PendingRequest = { done, failed, settle: resolve };
       const cancel = clock.after(answerTimeoutMs, () => resolve(undefined));
       pending.add(request);
       try {
-        await daily.request(method, ...(options ? [options] : []));
+        daily.request(method, ...(options ? [options] : [])).catch(reject);
         const event = await promise;
         if (event?.action === done) return event;
         if (ended) throw new RunnerError("CALL_ENDED", `The call ended before Daily answered ${method}.`);

@@ -47,7 +47,7 @@ test("media never becomes ready after the bot left", () => {
 
 describe("a room for a phone call on hold", () => {
   /** Each SIP address is accepted or rejected as `accepted` says, in turn. */
-  function openRoom(...accepted: readonly boolean[]) {
+  function openRoom(...accepted: readonly (boolean | Promise<boolean>)[]) {
     const clock = createFakeClock();
     const reasons: string[] = [];
     const call = {
@@ -65,7 +65,7 @@ describe("a room for a phone call on hold", () => {
       logger: createRecordingLogger(),
       emptyRoomTimeoutMs: 300_000,
       async connectPhoneCall() {
-        if (!answers.shift()) throw new Error("rejected");
+        if (!(await answers.shift())) throw new Error("rejected");
       },
     });
     room.listener.joined({ local: { session_id: "bot", local: true } });
@@ -73,6 +73,7 @@ describe("a room for a phone call on hold", () => {
       clock,
       reasons,
       room,
+      answers,
       async announce() {
         room.listener.event({ action: "dialin-ready", sipEndpoint: "sip:x@daily" });
         await new Promise((resolve) => setImmediate(resolve));
@@ -117,6 +118,17 @@ describe("a room for a phone call on hold", () => {
     }
   });
 
+  test("does not get the call anymore when the bot has left", async () => {
+    const { promise: answer, resolve: reject } = Promise.withResolvers<boolean>();
+    const { room, announce, answers } = openRoom(answer, true);
+    await announce();
+    await announce();
+    room.stop();
+    reject(false);
+    await announce();
+    expect(answers).toEqual([true]);
+  });
+
   test("has no timers after the bot left", async () => {
     for (const accepted of [true, false]) {
       const { clock, room, announce } = openRoom(accepted);
@@ -135,7 +147,8 @@ describe("a bot in a room that sessions share", () => {
   function openRoom(...present: string[]) {
     const clock = createFakeClock();
     const left = vi.fn();
-    const call = { event: () => undefined, connected: () => undefined, left } as unknown as Call;
+    const connected = vi.fn();
+    const call = { event: () => undefined, connected, left } as unknown as Call;
     const audio = { push: () => undefined, left: () => undefined };
     const logger = createRecordingLogger();
     const event = () => undefined;
@@ -143,7 +156,7 @@ describe("a bot in a room that sessions share", () => {
     const others = Object.fromEntries(present.map((id) => [id, participant(id)]));
     room.listener.joined({ local: { session_id: "bot", local: true }, ...others });
     const emit = (action: string) => (id: string) => room.listener.event({ action, participant: participant(id) });
-    return { clock, left, join: emit("participant-joined"), leave: emit("participant-left") };
+    return { clock, left, connected, join: emit("participant-joined"), leave: emit("participant-left") };
   }
 
   test("waits for its caller after the caller of another session left", () => {
@@ -153,6 +166,16 @@ describe("a bot in a room that sessions share", () => {
     join("own");
     leave("own");
     expect(left).toHaveBeenCalledOnce();
+  });
+
+  test("is not connected to a caller of another session who left at once, but to its own", () => {
+    const { clock, connected, join, leave } = openRoom("other");
+    leave("other");
+    clock.advance(2_000);
+    expect(connected).not.toHaveBeenCalled();
+    join("own");
+    clock.advance(2_000);
+    expect(connected).toHaveBeenCalledOnce();
   });
 
   test("leaves with an unknown caller who joined after it, but not with one who was there before", () => {

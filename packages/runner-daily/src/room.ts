@@ -108,7 +108,9 @@ export function createRoom(options: RoomOptions): Room {
     audio.left(participant.id);
     if (typeof reason === "string") emit("participantLeft", participant, reason);
     else emit("participantLeft", participant);
-    if (!isBot(participant) && isAlone() && !isExpecting) call.left();
+    if (isBot(participant) || !isAlone()) return;
+    mediaReady.left();
+    if (!isExpecting) call.left();
   }
 
   /**
@@ -121,6 +123,7 @@ export function createRoom(options: RoomOptions): Room {
   }
 
   async function connectTo(sipEndpoint: string): Promise<boolean> {
+    if (isStopped) return false;
     endAfter(emptyRoomTimeoutMs, noCaller);
     try {
       await connectPhoneCall?.(sipEndpoint);
@@ -173,7 +176,8 @@ export function createRoom(options: RoomOptions): Room {
       },
       audio(participantId, track, frame) {
         const participant = participants.byId.get(participantId);
-        const isCaller = participant === undefined || !isBot(participant);
+        // Audio may arrive before its participant is announced, who may be a bot.
+        const isCaller = participant !== undefined && !isBot(participant);
         if (isCaller) mediaReady.received(frame);
         audio.push(participantId, track, frame, isCaller);
       },
@@ -207,6 +211,8 @@ export interface MediaReady {
   joined(): void;
   /** Audio of a caller arrived; it may be silence. */
   received(frame: AudioFrame): void;
+  /** The last caller left. Another one may join. */
+  left(): void;
   /** The bot is out of the room. */
   stop(): void;
 }
@@ -243,6 +249,11 @@ export function createMediaReady(clock: Clock, ready: () => void): MediaReady {
       if (done) return;
       totalMs += durationMs(frame);
       if (totalMs >= receivedMs) finish();
+    },
+    left() {
+      stopWaiting?.();
+      stopWaiting = undefined;
+      totalMs = 0;
     },
     stop,
   };

@@ -177,8 +177,8 @@ export function requireApiKey(apiKey: string | undefined): string {
 export interface RoomDeletions {
   /** Queues a room for deletion. A failure is logged with `logger`; the room then expires on its own. */
   add(room: string, rest: Pick<DailyRest, "deleteRoom">, logger: Logger): void;
-  /** Resolves when the queue is empty, at most 1.5 s later. Logs how many rooms are left then. */
-  close(): Promise<void>;
+  /** Resolves when the queue is empty, or when `limit` aborts. Logs how many rooms are left then, except for one whose deletion runs. */
+  close(limit: AbortSignal): Promise<void>;
 }
 
 interface Deletion {
@@ -189,7 +189,6 @@ interface Deletion {
 
 /** From an answer to the next request, so that network delays never bring two requests closer together. */
 const pauseMs = 500;
-const closeTimeoutMs = 1_500;
 
 export function createRoomDeletions(logger: Logger): RoomDeletions {
   const queue: Deletion[] = [];
@@ -215,8 +214,8 @@ export function createRoomDeletions(logger: Logger): RoomDeletions {
       queue.push({ room, rest, logger: roomLogger });
       running ??= run();
     },
-    async close() {
-      if (running) await withTimeout(running, closeTimeoutMs);
+    async close(limit) {
+      if (running) await withTimeout(running, limit);
       const rooms = queue.splice(0).length;
       if (rooms > 0) logger.warn({ rooms }, "rooms not deleted before shutdown: they expire on their own");
     },

@@ -204,6 +204,20 @@ describe("the end of a session", () => {
     expect(daily.api.requests.filter(({ method }) => method === "DELETE")).toEqual([]);
   });
 
+  test("whose process crashed deletes the room from another process, with --daily-delete-rooms", async () => {
+    const remembered: object[] = [];
+    const observer = { remembered: (_: unknown, record: object) => remembered.push(record) };
+    await (await open({ observer })).post("/start", start);
+    expect(remembered).toEqual([]);
+    const { body } = await (await open({ observer, daily: { deleteRooms: true } })).post("/start", start);
+    const room = roomName(String(body.dailyRoom));
+    expect(remembered).toEqual([{ room }]);
+    const other = await open();
+    await other.runner.cleanUpAfterCrash("daily", JSON.parse(JSON.stringify(remembered[0])));
+    await until("the room is deleted", () => !daily.api.rooms.has(room), 2_000);
+    expect(daily.api.rooms.size).toBe(1);
+  });
+
   test("is not affected by a failed deletion, which is logged", async () => {
     const opened = await open({ daily: { deleteRooms: true } });
     await opened.post("/start", start);
@@ -311,9 +325,13 @@ describe("GET /daily", () => {
   test.each([
     ["an image of another site", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }],
     ["a script of another site", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors" }],
+    [
+      "a frame on another site",
+      { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe" },
+    ],
     ["an unknown request of another site", { "sec-fetch-site": "cross-site" }],
-  ])("starts nothing for %s", async (_, headers) => {
-    const opened = await open();
+  ])("starts nothing for %s, also when pages of all sites may call", async (_, headers) => {
+    const opened = await open({ allowedOrigins: ["*"] });
     expect(await get(opened, headers)).toMatchObject({ status: 403, code: "ORIGIN_REFUSED" });
     expect([daily.api.requests, opened.calls]).toEqual([[], []]);
   });

@@ -10,7 +10,7 @@ import {
   type Session,
   type StartBody,
 } from "@pipecat-ts/runner-core";
-import { createDailyRest } from "./api.ts";
+import type { DailyRest } from "./api.ts";
 import type { DailyRunnerArguments } from "./arguments.ts";
 import type { DailyClient } from "./client.ts";
 import type { DailyOptions } from "./options.ts";
@@ -22,7 +22,7 @@ import {
   type TokenProperties,
 } from "./properties.ts";
 import type { OwnCallerCheck } from "./room.ts";
-import { createTokens, type PreparedRoom, prepareRoom, type RoomDeletions, requireApiKey } from "./rooms.ts";
+import { createTokens, type PreparedRoom, prepareRoom, type RoomDeletions } from "./rooms.ts";
 import { phoneCallIn } from "./webhook.ts";
 
 /** Lifetime of rooms and tokens. */
@@ -39,6 +39,11 @@ export interface StartOptions {
   readonly ownsRoom?: boolean;
 }
 
+/** What the runner keeps of a session whose room it deletes, in case that the session's process crashes. */
+export interface CrashRecord {
+  readonly room: string;
+}
+
 /** A session whose bot runs, and what its caller needs to join. */
 export interface StartedSession {
   readonly session: Session;
@@ -46,11 +51,15 @@ export interface StartedSession {
   readonly callerToken: string;
 }
 
-/** Returns a function that runs the bot of a session in a room. It throws AT_CAPACITY, DRAINING or SESSION_NOT_PENDING. */
+/**
+ * Returns a function that runs the bot of a session in a room. It throws AT_CAPACITY, DRAINING or SESSION_NOT_PENDING. `requireRest` throws
+ * DAILY_API_KEY_MISSING.
+ */
 export function createRoomRunner(
   { pacer }: RunnerContext,
-  { apiKey, apiUrl, joinTimeout, emptyRoomTimeout }: DailyOptions,
+  { joinTimeout, emptyRoomTimeout }: DailyOptions,
   client: DailyClient,
+  requireRest: () => DailyRest,
 ): (session: Session, own: OwnArguments<DailyRunnerArguments>, isOwnCaller?: OwnCallerCheck) => void {
   return (session, own, isOwnCaller) => {
     const call: Call = session.run<DailyRunnerArguments>(own, (params) => {
@@ -60,12 +69,7 @@ export function createRoomRunner(
         ...{ client, roomUrl, token, params, clock: pacer.clock, logger: session.logger },
         joinTimeoutMs: joinTimeout * 1000,
         emptyRoomTimeoutMs: emptyRoomTimeout * 1000,
-        connectPhoneCall:
-          phoneCall &&
-          ((sipUri) => {
-            const rest = createDailyRest({ apiKey: requireApiKey(apiKey), apiUrl });
-            return rest.updatePinlessCall({ ...phoneCall, sipUri });
-          }),
+        connectPhoneCall: phoneCall && ((sipUri) => requireRest().updatePinlessCall({ ...phoneCall, sipUri })),
         isOwnCaller,
         opened: (daily) => session.onEnd((_, deadline) => daily.close(deadline)),
       });
@@ -81,13 +85,14 @@ export function createSessionStarter(
   runner: RunnerContext,
   options: DailyOptions,
   client: DailyClient,
+  requireRest: () => DailyRest,
   deletions: RoomDeletions,
 ): (start: StartOptions) => Promise<StartedSession> {
-  const { apiUrl, roomUrl, ownerToken, deleteRooms } = options;
-  const runInRoom = createRoomRunner(runner, options, client);
+  const { roomUrl, ownerToken, deleteRooms } = options;
+  const runInRoom = createRoomRunner(runner, options, client, requireRest);
 
   return async ({ body, roomProperties = {}, tokenProperties = {}, callData, ownsRoom = false }) => {
-    const rest = createDailyRest({ apiKey: requireApiKey(options.apiKey), apiUrl });
+    const rest = requireRest();
     const session = runner.createSession({ body, reserve: true });
     const deleteRoom = ({ name }: PreparedRoom) => deletions.add(name, rest, session.logger);
     let created: PreparedRoom | undefined;
@@ -95,6 +100,7 @@ export function createSessionStarter(
       if (callData) session.alias(callData.callId);
       const room = await prepareRoom(rest, { roomUrl, properties: roomProperties, lifetimeMs });
       if (room.created) created = room;
+      if (created && deleteRooms) session.rememberForCrash({ room: created.name } satisfies CrashRecord);
       const isShared = !room.created && !ownsRoom;
       const callerId = isShared ? createCallerId() : undefined;
       const tokens = await createTokens(rest, room, {
@@ -190,9 +196,9 @@ export function createRoomRoute(start: () => Promise<{ readonly roomUrl: string 
   };
 }
 
-/** Other sites may link here. If they loaded this URL as an image, each of their visitors would start a bot. */
+/** Other sites may link here. If they loaded this URL as an image or in a frame, each of their visitors would start a bot. */
 function rejectEmbedding(ctx: RouteContext): void {
-  if (ctx.get("sec-fetch-site") !== "cross-site" || ctx.get("sec-fetch-mode") === "navigate") return;
+  if (ctx.get("sec-fetch-site") !== "cross-site" || ctx.get("sec-fetch-dest") === "document") return;
   throw new RunnerError("ORIGIN_REFUSED", "A page of another site requested a room without navigating to it.", {
     fix: "Link to this URL instead.",
   });

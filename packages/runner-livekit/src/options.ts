@@ -20,10 +20,13 @@ export const livekitOptions: OptionTable<LiveKitOptions> = {
     flag: "livekit-url",
     env: "LIVEKIT_URL",
     description: "URL of the LiveKit server",
-    schema: Type.String({
-      pattern: "^(wss?|https?)://[^/?#@\\s]+(/[^?#\\s]*)?$",
-      description: "a URL, like wss://you.livekit.cloud or ws://localhost:7880",
-    }),
+    schema: Type.Refine(
+      Type.String({
+        pattern: "^(wss?|https?)://[^/?#@\\s]+(/[^?#\\s]*)?$",
+        description: "a URL, like wss://you.livekit.cloud or ws://localhost:7880",
+      }),
+      (url) => URL.canParse(url),
+    ),
     placeholder: "url",
   },
   apiKey: {

@@ -4,7 +4,7 @@ import type { LiveKitClient } from "./client.ts";
 import { doctorChecks } from "./doctor.ts";
 import { type LiveKitOptions, livekitOptions } from "./options.ts";
 import { createRtcClient } from "./rtc-client.ts";
-import { type Account, startSession } from "./start.ts";
+import { type Account, type CrashRecord, deleteRoom, startSession } from "./start.ts";
 
 /** How long the deletion of rooms may delay the end of the runner, in ms. */
 const closeTimeoutMs = 1_500;
@@ -26,16 +26,25 @@ export function createLiveKitPlugin(createClient: () => LiveKitClient): Transpor
     },
     open(runner, options) {
       const client = createClient();
-      let rooms: RoomService | undefined;
+      let opened: RoomService | undefined;
+      const roomsOf = (account: Account) => {
+        opened ??= createRoomService(account);
+        return opened;
+      };
       return {
         async start({ body }) {
           const account = requireAccount(options);
-          rooms ??= createRoomService(account);
+          const rooms = roomsOf(account);
           const { session, callerToken } = await startSession(runner, options, { account, client, rooms }, body.body);
           const reply = { url: account.url, token: callerToken, sessionId: session.id };
           return { sessionId: session.id, body: reply, extensible: true };
         },
-        close: () => rooms?.close(closeTimeoutMs),
+        close: () => opened?.close(closeTimeoutMs),
+        advanced: {
+          async cleanUpAfterCrash(record) {
+            await deleteRoom(roomsOf(requireAccount(options)), (record as CrashRecord).room, runner);
+          },
+        },
       };
     },
   };

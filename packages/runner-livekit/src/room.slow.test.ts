@@ -53,7 +53,7 @@ describe("a bot in a room", () => {
     await start();
     await until("the bot joins", () => [...api.rooms.keys()].some((room) => rooms.bots(room).length > 0), 5_000);
     expect(await ended()).toEqual(["caller-left"]);
-    expect(api.rooms.size).toBe(0);
+    await until("the room is deleted", () => api.rooms.size === 0, 5_000);
   });
 
   test("waits for its caller for longer than LiveKit keeps rooms by default", async () => {
@@ -90,6 +90,21 @@ describe("a bot in a room", () => {
     const caller = await rooms.join(token);
     await caller.hangUp();
     expect(await ended()).toEqual(["caller-left", "caller-left"]);
+  });
+
+  test("of a shared room is not connected to a caller of another session who left at once, but to its own", async () => {
+    const { start, rooms, transports } = await openLiveKitRunner({ livekit: { roomName: "lobby" } });
+    const { token = "" } = (await start()).json as Readonly<Record<string, string>>;
+    await until("the bot is in the room", () => transports.length === 1, 5_000);
+    const events = transports[0] ? record(transports[0], "clientConnected") : [];
+    const { listener } = rooms.bots("lobby")[0] ?? {};
+    const other = { identity: "User-01234567", name: "", metadata: "", attributes: {}, kind: "standard" };
+    listener?.participantJoined(other, true);
+    listener?.participantLeft(other.identity, "CLIENT_INITIATED");
+    await sleep(2_300);
+    expect(events).toEqual([]);
+    await rooms.join(token);
+    await until("its caller is connected", () => events.length === 1, 3_000);
   });
 
   test("of a shared room leaves with the last caller when its own caller did not come in time", async () => {

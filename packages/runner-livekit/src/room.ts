@@ -109,7 +109,9 @@ export function createRoom(options: RoomOptions): Room {
     participants.delete(identity);
     if (reason === undefined) emit("participantLeft", participant);
     else emit("participantLeft", participant, reason);
-    if (isAgent(participant) || !isAlone() || isExpecting) return;
+    if (isAgent(participant) || !isAlone()) return;
+    mediaReady.left();
+    if (isExpecting) return;
     if (reason === undefined) waitForCaller(returnTimeoutMs, "the last caller did not return to the room");
     else call.left();
   }
@@ -238,6 +240,8 @@ interface MediaReady {
   heard(): void;
   /** Audio of a caller arrived; it may be silence. */
   received(frame: AudioFrame): void;
+  /** The last caller left. Another one may join. */
+  left(): void;
   stop(): void;
 }
 
@@ -283,6 +287,13 @@ function createMediaReady(clock: Clock, ready: () => void): MediaReady {
       if (done) return;
       totalMs += durationMs(frame);
       check();
+    },
+    left() {
+      hasCaller = false;
+      isHeard = false;
+      totalMs = 0;
+      stopWaiting?.();
+      stopWaiting = undefined;
     },
     stop,
   };

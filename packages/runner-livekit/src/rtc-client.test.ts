@@ -15,8 +15,8 @@ const request: JoinRequest = {
 const microphone = 2;
 const person = { identity: "ada", name: "Ada", metadata: "", attributes: {}, kind: 0, trackPublications: new Map() };
 
-/** The parts of the SDK that rooms without the bot's audio use. `connect` resolves when the test calls `connected`. */
-function createFakeSdk() {
+/** The parts of the SDK that rooms use. `connect` resolves when the test calls `connected`, and `publishTrack` when `published` does. */
+function createFakeSdk(published = Promise.resolve()) {
   const { promise: connecting, resolve: connected } = Promise.withResolvers<void>();
   const audio = Promise.withResolvers<{ readonly done: boolean }>();
   const calls: string[] = [];
@@ -27,7 +27,7 @@ function createFakeSdk() {
     onFfiEvent = (event: unknown) => void passed.push(event);
     async connect() {
       await connecting;
-      this.localParticipant = { ...person, identity: "bot" };
+      this.localParticipant = { ...person, identity: "bot", publishTrack: () => published };
     }
     async disconnect() {
       calls.push("disconnect");
@@ -47,6 +47,12 @@ function createFakeSdk() {
       }
       getReader = () => ({ read: () => audio.promise, cancel: async () => undefined });
     },
+    AudioSource: class {
+      clearQueue = () => undefined;
+      close = async () => undefined;
+    },
+    LocalAudioTrack: { createAudioTrack: () => ({ close: async () => undefined }) },
+    TrackPublishOptions: class {},
     TrackSource: { SOURCE_MICROPHONE: microphone },
     ParticipantKind: { 0: "STANDARD", AGENT: 4 },
     DisconnectReason: {},
@@ -213,6 +219,38 @@ test("participants who were in the room before the bot are marked", async () => 
   expect(joined).toEqual([
     ["ada", true],
     ["ben", false],
+  ]);
+  await connection.close();
+});
+
+test("participants who come and go while the bot publishes its audio are reported once, in order", async () => {
+  const { promise: published, resolve: publish } = Promise.withResolvers<void>();
+  const { sdk, rooms, connected } = createFakeSdk(published);
+  connected();
+  const reported: unknown[][] = [];
+  const { listener } = createListener();
+  listener.participantJoined = ({ identity }, wasPresent) => void reported.push(["joined", identity, wasPresent]);
+  listener.participantLeft = (identity) => void reported.push(["left", identity]);
+  const joining = joinRoom(sdk, { ...request, sampleRateOut: 24_000, timeoutMs: 5_000 }, listener);
+  await vi.waitFor(() => expect(rooms[0]?.localParticipant).toBeDefined());
+  await new Promise((resolve) => setImmediate(resolve));
+  const [room] = rooms;
+  const comes = (identity: string) => {
+    const participant = { ...person, identity };
+    room?.remoteParticipants.set(identity, participant);
+    room?.emit("participantConnected", participant);
+  };
+  room?.remoteParticipants.delete("ada");
+  room?.emit("participantDisconnected", person);
+  comes("ben");
+  comes("ada");
+  publish();
+  const connection = await joining;
+  expect(reported).toEqual([
+    ["joined", "ada", true],
+    ["left", "ada"],
+    ["joined", "ben", false],
+    ["joined", "ada", false],
   ]);
   await connection.close();
 });

@@ -248,12 +248,10 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
     listener.audioSubscribed(identity, false);
   }
 
-  function joined(participant: rtc.RemoteParticipant, wasPresent: boolean): void {
-    listener.participantJoined(toParticipant(sdk, participant), wasPresent);
+  on("participantConnected", (participant) => {
+    listener.participantJoined(toParticipant(sdk, participant), false);
     subscribeTo(participant);
-  }
-
-  on("participantConnected", (participant) => joined(participant, false));
+  });
   on("participantDisconnected", (participant) => {
     passPlaceOn(participant.identity);
     listener.participantLeft(participant.identity, reasonOf(sdk, participant.disconnectReason));
@@ -324,10 +322,13 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
       isOver = true;
     },
     async join() {
+      let present: readonly rtc.RemoteParticipant[];
       try {
         // Video and the audio of agents are not received.
         await room.connect(request.url, request.token, { autoSubscribe: false, dynacast: false });
         if (isOver) throw callEnded();
+        // Of those who come and go from now on, the SDK emits events.
+        present = [...room.remoteParticipants.values()];
         if (sampleRateOut !== undefined) {
           microphone = createRtcMicrophone(sdk, "pipecat-audio", sampleRateOut);
           await microphone.publish(room);
@@ -339,7 +340,8 @@ function createRtcRoom(sdk: Sdk, request: JoinRequest, listener: RoomListener): 
       listener.joined(toParticipant(sdk, room.localParticipant));
       const events = early ?? [];
       early = undefined;
-      for (const participant of room.remoteParticipants.values()) joined(participant, true);
+      for (const participant of present) listener.participantJoined(toParticipant(sdk, participant), true);
+      for (const participant of room.remoteParticipants.values()) subscribeTo(participant);
       for (const deliver of events) deliver();
     },
   };

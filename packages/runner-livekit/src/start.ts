@@ -17,7 +17,7 @@ export interface Account extends ApiKey {
 const tokenLifetimeMs = 3_600_000;
 
 /** The identities that `startSession` gives to callers. */
-const callerPattern = /^User-.{8}$/;
+const callerPattern = /^User-[0-9a-f]{8}$/;
 
 const dayMs = 86_400_000;
 /**
@@ -53,10 +53,13 @@ export async function startSession(
   try {
     if (options.roomName === undefined) {
       await rooms.createRoom(roomName, roomLifetimeMs(options));
-      session.onEnd(() => deleteRoom(rooms, roomName, session));
+      session.rememberForCrash({ room: roomName } satisfies CrashRecord);
+      // Not awaited: LiveKit may not answer, and `RoomService.close` waits for it.
+      session.onEnd(() => void deleteRoom(rooms, roomName, session));
     } else await prepareSharedRoom(rooms, roomName);
-    // As in the Python runner. Identities differ, because LiveKit removes a participant when another one with its identity joins.
-    const suffix = session.id.slice(0, 8);
+    // Names as in the Python runner. LiveKit removes a participant when another one with its identity joins. Not a part of the session id:
+    // all ids of a gateway begin alike.
+    const suffix = randomBytes(4).toString("hex");
     const token = createToken(account, botGrants(roomName, `Pipecat Agent-${suffix}`), tokenLifetimeMs);
     const callerIdentity = `User-${suffix}`;
     const callerGrants = { identity: callerIdentity, video: { room: roomName, roomJoin: true } };
@@ -113,7 +116,17 @@ function botGrants(room: string, identity: string) {
   return { identity, kind: "agent", video: { room, roomJoin: true, agent: true, canUpdateOwnMetadata: true } } as const;
 }
 
-async function deleteRoom(rooms: RoomService, name: string, { logger }: Session): Promise<void> {
+/** What the runner keeps of a session whose room it created, in case that the session's process crashes. */
+export interface CrashRecord {
+  readonly room: string;
+}
+
+/** Never rejects. */
+export async function deleteRoom(
+  rooms: RoomService,
+  name: string,
+  { logger }: Pick<RunnerContext, "logger">,
+): Promise<void> {
   try {
     await rooms.deleteRoom(name);
   } catch (err) {
