@@ -196,6 +196,53 @@ test("a bot that ends the limit during the goodbye continues, and a goodbye that
   await endless.end("shutdown");
 });
 
+test("a session that ends during a goodbye aborts its deadline, and a limit that the goodbye has set starts no timer", async () => {
+  let deadline: AbortSignal | undefined;
+  const { create, log } = createEngineFixture({
+    maxCallDurationMs: 1_000,
+    async bot({ session, signal }) {
+      session.onTimeLimit(async (given) => {
+        deadline = given;
+        session.limitDuration(60_000);
+        await new Promise((resolve) => setTimeout(resolve, 3_000));
+      });
+      await untilAborted({ signal } as RunnerArguments);
+    },
+  });
+  const session = create();
+  session.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(2_000);
+  await session.end("ended-by-request");
+  expect(deadline?.aborted).toBe(true);
+  // The timer of the goodbye itself.
+  expect(vi.getTimerCount()).toBe(1);
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(vi.getTimerCount()).toBe(0);
+  expect(log.messages().filter((message) => message === "maximum call duration reached")).toHaveLength(1);
+});
+
+test("an exception at the deadline of a goodbye belongs to its session", async () => {
+  const sessions: unknown[] = [];
+  const { create, engine } = createEngineFixture({
+    maxCallDurationMs: 1_000,
+    async bot({ session, signal }) {
+      session.onTimeLimit((deadline) => {
+        deadline.addEventListener("abort", () => sessions.push(engine.current()));
+        return new Promise(() => undefined);
+      });
+      await untilAborted({ signal } as RunnerArguments);
+    },
+  });
+  const [late, ended] = [create(), create()];
+  late.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(11_100);
+  expect(sessions).toEqual([late]);
+  ended.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(1_100);
+  await Promise.all([late.end("shutdown"), ended.end("shutdown")]);
+  expect(sessions).toEqual([late, ended]);
+});
+
 test("a limit that the bot sets while its last audio plays at the time limit does not begin another goodbye", async () => {
   const { port } = createFakePort();
   let goodbyes = 0;
