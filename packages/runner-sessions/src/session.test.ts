@@ -285,6 +285,35 @@ test("audio that does not end is cut off 10 s after the time limit", async () =>
   expect(await session.ended).toBe("time-limit");
 });
 
+test("what the bot does when its audio is cut off by the end of the session belongs to the session", async () => {
+  const sessions: [string, unknown][] = [];
+  const { create, engine } = createEngineFixture({
+    async bot(args) {
+      const transport = await connect(args);
+      const note = (what: string) => sessions.push([what, engine.current()]);
+      const frame = { samples: new Int16Array(1_600), sampleRate: 16_000, channels: 1 };
+      async function* source() {
+        try {
+          for (;;) yield frame;
+        } finally {
+          note("source");
+        }
+      }
+      transport.play(source());
+      transport.speak().signal.addEventListener("abort", () => note("signal"));
+      await untilAborted(args);
+    },
+  });
+  const session = create();
+  session.run({}, async () => createFakePort().port).connected();
+  await vi.advanceTimersByTimeAsync(500);
+  await session.end("ended-by-request");
+  expect(sessions.toSorted()).toEqual([
+    ["signal", session],
+    ["source", session],
+  ]);
+});
+
 test("a session is run once", async () => {
   const { create } = createEngineFixture();
   const session = create();
