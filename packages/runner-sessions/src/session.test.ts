@@ -143,6 +143,22 @@ test("a bot sets a limit of its own, counted from its start, and removes it with
   expect(await invalid.ended).toBe("bot-failed");
 });
 
+test("a limit that is longer than Node's longest timer is kept", async () => {
+  const day = 86_400_000;
+  const { create } = createEngineFixture({
+    bot({ session, signal }) {
+      session.limitDuration(60 * day);
+      return untilAborted({ signal } as RunnerArguments);
+    },
+  });
+  const session = create();
+  session.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(59 * day);
+  expect(session.state).toBe("active");
+  await vi.advanceTimersByTimeAsync(2 * day);
+  expect(await session.ended).toBe("time-limit");
+});
+
 test("a limit that the bot sets during the goodbye continues the call, and the goodbye runs again when that limit is reached", async () => {
   const goodbyes: number[] = [];
   const { create } = createEngineFixture({

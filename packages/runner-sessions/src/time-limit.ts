@@ -47,8 +47,8 @@ export function createTimeLimit({ logger, startedMs, inScope, failed, reached }:
   function start(ms: number): void {
     clearTimeout(timer);
     if (ms === Number.POSITIVE_INFINITY) return;
-    const leftMs = startedMs + ms - performance.now();
-    timer = setTimeout(() => void reach(), Math.min(Math.max(0, leftMs), longestTimerMs));
+    const leftMs = Math.max(0, startedMs + ms - performance.now());
+    timer = setTimeout(() => (leftMs > longestTimerMs ? start(ms) : void reach()), Math.min(leftMs, longestTimerMs));
   }
 
   async function reach(): Promise<void> {
