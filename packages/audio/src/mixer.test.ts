@@ -23,6 +23,21 @@ describe("a mixer", () => {
     expect(values()).toEqual([1, 2, 3].map((value) => [480, value, value]));
   });
 
+  test("loses nothing of a source that changes its sample rate, alone or while it waits for another", () => {
+    const alone = openMixer();
+    for (const sampleRate of [24_000, 16_000, mixRate])
+      alone.mixer.push("a", { ...level(100, sampleRate / 100), sampleRate });
+    expect(alone.mixed.reduce((sum, { samples }) => sum + samples.length, 0)).toBe(3 * 480);
+    const both = openMixer();
+    for (const name of ["a", "b", "a", "a"]) both.mixer.push(name, level(100));
+    both.mixer.push("a", { ...level(100, 240), sampleRate: 24_000 });
+    both.mixer.push("a", level(100));
+    for (let count = 0; count < 4; count++) both.mixer.push("b", level(1));
+    const sums = both.mixed.flatMap(({ samples }) => [...samples]).filter((sample) => sample > 90);
+    // The resampled frame begins and ends with some smaller samples.
+    expect(sums.length).toBeGreaterThan(5 * 480 - 40);
+  });
+
   test("adds up two sources with different frame sizes, and clips the sum", () => {
     const { mixer, values } = openMixer();
     mixer.push("a", level(100));

@@ -8,8 +8,8 @@ export interface Mixer {
 }
 
 interface Source {
-  readonly fromRate: number;
-  readonly resampler: Resampler | undefined;
+  fromRate: number;
+  resampler: Resampler | undefined;
   /** Audio that waits for the other sources. */
   queue: Int16Array[];
   samples: number;
@@ -25,13 +25,18 @@ const silentAfterMs = 60;
 export function createMixer(mixRate: number, mixed: (frame: AudioFrame) => void): Mixer {
   const sources = new Map<string, Source>();
 
-  function sourceOf(name: string, fromRate: number): Source {
-    const known = sources.get(name);
-    if (known?.fromRate === fromRate) return known;
-    const resampler = fromRate === mixRate ? undefined : createResampler({ fromRate, toRate: mixRate });
-    const source: Source = { fromRate, resampler, queue: [], samples: 0 };
+  function sourceOf(name: string): Source {
+    const source = sources.get(name) ?? { fromRate: mixRate, resampler: undefined, queue: [], samples: 0 };
     sources.set(name, source);
     return source;
+  }
+
+  /** Returns the last samples at the rate before. */
+  function changeRate(source: Source, fromRate: number): Int16Array {
+    const last = source.resampler?.flush() ?? new Int16Array(0);
+    source.fromRate = fromRate;
+    source.resampler = fromRate === mixRate ? undefined : createResampler({ fromRate, toRate: mixRate });
+    return last;
   }
 
   /** Moves the first samples of a queue into `sum`. */
@@ -57,19 +62,26 @@ export function createMixer(mixRate: number, mixed: (frame: AudioFrame) => void)
     mixed({ samples, sampleRate: mixRate, channels: 1 });
   }
 
+  function add(source: Source, samples: Int16Array): void {
+    if (samples.length === 0) return;
+    if (sources.size === 1 && source.samples === 0) {
+      emit(samples);
+      return;
+    }
+    source.queue.push(samples);
+    source.samples += samples.length;
+    if ((source.samples / mixRate) * 1000 > silentAfterMs) {
+      for (const [other, { samples: queued }] of sources) if (queued === 0) sources.delete(other);
+    }
+    const ready = Math.min(...[...sources.values()].map((each) => each.samples));
+    if (ready > 0) mix(ready);
+  }
+
   return {
     push(name, frame) {
-      const source = sourceOf(name, frame.sampleRate);
-      const samples = source.resampler?.process(frame.samples) ?? frame.samples;
-      if (samples.length === 0) return;
-      if (sources.size === 1 && source.samples === 0) return emit(samples);
-      source.queue.push(samples);
-      source.samples += samples.length;
-      if ((source.samples / mixRate) * 1000 > silentAfterMs) {
-        for (const [other, { samples: queued }] of sources) if (queued === 0) sources.delete(other);
-      }
-      const ready = Math.min(...[...sources.values()].map((each) => each.samples));
-      if (ready > 0) mix(ready);
+      const source = sourceOf(name);
+      if (source.fromRate !== frame.sampleRate) add(source, changeRate(source, frame.sampleRate));
+      add(source, source.resampler?.process(frame.samples) ?? frame.samples);
     },
   };
 }

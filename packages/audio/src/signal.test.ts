@@ -100,6 +100,7 @@ describe("cut and join", () => {
     expect(excerpt(join(frames), 0, 50)).toEqual(sound);
     expect(excerpt(sound, 20, 40)).toEqual(frames[1]);
     expect(excerpt(sound, 20).samples).toHaveLength(480);
+    expect(excerpt(sound, -20, -10).samples).toHaveLength(0);
   });
 
   test("reject frames of different rates", () => {

@@ -73,8 +73,8 @@ export function join(frames: readonly AudioFrame[]): AudioFrame {
 
 /** The part of mono `audio` from `fromMs` to `toMs`. */
 export function excerpt(audio: AudioFrame, fromMs: number, toMs: number = Number.POSITIVE_INFINITY): AudioFrame {
-  const at = (ms: number) => Math.round((Math.min(ms, 1e9) * audio.sampleRate) / 1000);
-  return { ...audio, samples: audio.samples.slice(at(Math.max(0, fromMs)), at(toMs)) };
+  const at = (ms: number) => Math.round((Math.min(Math.max(0, ms), 1e9) * audio.sampleRate) / 1000);
+  return { ...audio, samples: audio.samples.slice(at(fromMs), at(toMs)) };
 }
 
 function synthesize(

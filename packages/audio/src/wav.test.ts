@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { encodeWav, parseWav } from "./wav.ts";
+import { encodeWav, parseWav, wavHeader } from "./wav.ts";
 
 const stereo = { samples: Int16Array.of(1, -1, 32_767, -32_768), sampleRate: 24_000, channels: 2 };
 
@@ -56,9 +56,11 @@ describe("encodeWav", () => {
 
   it("rejects fields that do not fit the format", () => {
     expect(() => encodeWav({ ...stereo, channels: 0 })).toThrow(
-      new RangeError("channels: 0 is not an integer from 1 to 65535."),
+      new RangeError("channels: 0 is not an integer from 1 to 32767."),
     );
     expect(() => encodeWav({ ...stereo, sampleRate: 22_050.5 })).toThrow(RangeError);
+    expect(() => wavHeader({ sampleRate: 8_000, channels: 32_768 }, 0)).toThrow(RangeError);
+    expect(() => wavHeader({ sampleRate: 192_000, channels: 30_000 }, 0)).toThrow(RangeError);
   });
 });
 

@@ -27,8 +27,9 @@ export function wavHeader(
   dataBytes: number,
 ): Uint8Array<ArrayBuffer> {
   const { sampleRate, channels } = format;
-  requireInteger("channels", channels, 1, 0xffff);
-  requireInteger("sampleRate", sampleRate, 1, 0xffff_ffff);
+  // The header also has the bytes of one sample of all channels, and the bytes per second.
+  requireInteger("channels", channels, 1, 0x7fff);
+  requireInteger("sampleRate", sampleRate, 1, Math.floor(0xffff_ffff / (2 * channels)));
   requireInteger("dataBytes", dataBytes, 0, maxDataBytes);
   const view = new DataView(new ArrayBuffer(headerBytes));
   writeName(view, 0, "RIFF");

@@ -66,7 +66,7 @@ export interface BotSession {
   /**
    * Registers a goodbye: it runs when the call has reached its maximum duration, for example to let the bot say so. When it has
    * settled, or after 10 s, queued audio is played for 10 s at most, and the call ends with `time-limit`. `deadline` aborts after
-   * the 10 s. It runs again at a later limit, but never twice at a time.
+   * the 10 s, and when the session ends. It runs again at a later limit, but never twice at a time.
    */
   onTimeLimit(goodbye: (deadline: AbortSignal) => unknown): void;
   /**

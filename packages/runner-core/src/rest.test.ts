@@ -118,3 +118,15 @@ test("close waits for requests in progress, then aborts them", async () => {
   expect(await settled).toContain("the runner stopped");
   expect(requests).toHaveLength(1);
 });
+
+test("close ends the pause before another attempt", async () => {
+  const { url, requests } = await startApi(429, 200);
+  const client = createRestClient(acme);
+  const settled = client.send(post(url, { attempts: 2 })).catch((error: Error) => error.message);
+  await expect.poll(() => requests.length).toBe(1);
+  await client.close(50);
+  const beganMs = performance.now();
+  expect(await settled).toContain("the runner stopped");
+  expect(performance.now() - beganMs).toBeLessThan(1_000);
+  expect(requests).toHaveLength(1);
+});

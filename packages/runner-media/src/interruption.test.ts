@@ -669,6 +669,29 @@ describe("interrupt", () => {
     expect(seen).toHaveLength(4);
   });
 
+  test.each(["send", "mark"])(
+    "when %s of the first frame fails, the utterance stops after it has started",
+    async (fails) => {
+      let isBroken = true;
+      const fail = () => {
+        if (isBroken) throw new Error("broken wire");
+      };
+      const call = createFakeCall({ clears: true, port: { [fails]: fail } });
+      const order: string[] = [];
+      call.transport.on("botStartedSpeaking", () => order.push("started"));
+      call.transport.on("botStoppedSpeaking", () => order.push("stopped"));
+      call.transport.on("error", () => {
+        order.push("error");
+        isBroken = false;
+        call.transport.interrupt();
+      });
+      void call.transport.output.getWriter().write(steady(old, 500));
+      await call.clock.advance(1_000);
+      expect(order).toEqual(["started", "error", "stopped"]);
+      expect(call.clock.timers).toBe(0);
+    },
+  );
+
   test("returns zero the second time in a row", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();

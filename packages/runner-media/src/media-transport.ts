@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { AudioFrame } from "@pipecat-ts/audio";
 import {
   type Call,
@@ -97,6 +98,7 @@ function buildMedia(options: MediaOptions): Media {
   };
   checkParams(name, params);
   const { clock } = pacer;
+  const scope = AsyncLocalStorage.snapshot();
   const drops = createDropCounters(logger);
   const events = createCallEvents(drops, logger, options.onListenerError);
   const inputAudio = createInputAudio(audioInSampleRate, drops, clock);
@@ -266,7 +268,8 @@ function buildMedia(options: MediaOptions): Media {
       await playOut({ clock, logger, lock, playout }, cutoff);
     },
     close(reason, deadline) {
-      closing ??= close(reason, deadline);
+      // The bot's sources and signals end in the session's scope, whoever ends the call.
+      closing ??= scope(close, reason, deadline);
       return closing;
     },
   };

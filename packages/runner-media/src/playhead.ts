@@ -13,7 +13,7 @@ export interface Playhead {
   played(mark: string, nowMs: number): void;
   /** Audio up to `positionMs` was dropped; with `cleared`, also by the far end. */
   clear(nowMs: number, positionMs: number, cleared: boolean): void;
-  /** The position that the far end has played. Never beyond `sentMs`. */
+  /** The position that the far end has played. Never beyond `sentMs`, and never less than before. */
   playedMs(nowMs: number): number;
   /** The position that was sent. */
   readonly sentMs: number;
@@ -47,8 +47,8 @@ export function createPlayhead(frameMs: number, marks: { readonly everyMs: numbe
   let quietAtMs = dryAtMs;
   /** Padding in the last frame. */
   let padMs = 0;
-  /** The position up to which audio was dropped. */
-  let droppedMs = 0;
+  /** The position up to which audio was played or dropped. */
+  let passedMs = 0;
   let lastMark = 0;
   /** Marks that were sent and not reported; the last one is `lastMark`. */
   let pending: Section[] = [];
@@ -69,8 +69,15 @@ export function createPlayhead(frameMs: number, marks: { readonly everyMs: numbe
     return Math.min(next.positionMs, markedMs + Math.min(nowMs - markedAtMs, continuesMs));
   }
 
+  function playedMs(nowMs: number): number {
+    passedMs = Math.max(passedMs, marks ? byMarks(nowMs) : bySendClock(nowMs));
+    return passedMs;
+  }
+
   return {
     sent(nowMs, positionMs) {
+      // The send clock does not know of silence before the last frame.
+      playedMs(nowMs);
       padMs = Math.max(0, frameMs - (positionMs - sentMs));
       sentMs = positionMs;
       dryAtMs = Math.max(dryAtMs, nowMs) + frameMs;
@@ -100,14 +107,12 @@ export function createPlayhead(frameMs: number, marks: { readonly everyMs: numbe
       pending = [];
       unmarked = undefined;
       sentMs = positionMs;
-      droppedMs = positionMs;
+      passedMs = positionMs;
       markedMs = positionMs;
       if (cleared) dryAtMs = Math.min(dryAtMs, nowMs);
       quietAtMs = Math.min(quietAtMs, dryAtMs);
     },
-    playedMs(nowMs) {
-      return Math.max(droppedMs, marks ? byMarks(nowMs) : bySendClock(nowMs));
-    },
+    playedMs,
     get sentMs() {
       return sentMs;
     },

@@ -359,6 +359,24 @@ describe("output", () => {
 });
 
 describe("play", () => {
+  test("playedMs never goes back when audio follows a padded frame that was sent ahead", async () => {
+    const { transport, clock } = createFakeCall({ port: { frameMs: 40, sendAheadMs: 160 } });
+    const playback = transport.play(
+      (async function* () {
+        yield steady(1, 90);
+        await new Promise<void>((resolve) => clock.after(125, resolve));
+        yield steady(2, 40);
+      })(),
+    );
+    let lastMs = 0;
+    for (let step = 0; step < 100; step++) {
+      await clock.advance(5);
+      expect(playback.playedMs, `at ${clock.now() - 1_000} ms`).toBeGreaterThanOrEqual(lastMs);
+      lastMs = playback.playedMs;
+    }
+    expect(await playback.done).toEqual({ playedMs: 130, interrupted: false });
+  });
+
   test("plays a stream or an iterable to its end, and reports when it was played", async () => {
     const { transport, clock, sentAudio } = createFakeCall();
     const first = transport.play(gen([steady(1, 50)]));

@@ -136,8 +136,9 @@ export function createPlayout(options: PlayoutOptions): Playout {
       if (queue.empty && playhead.sentMs === sentMs) mark();
     }
     if (continuous && leadAt(dueMs) <= epsilonMs) {
-      put(silence);
+      const sent = put(silence);
       playhead.sentSilence(dueMs);
+      if (sent instanceof Error) options.failed(sent);
     }
     settle();
   }
@@ -164,15 +165,17 @@ export function createPlayout(options: PlayoutOptions): Playout {
     } else if (playhead.quietAtMs < dueMs - epsilonMs) drops.counters.outputGaps += 1;
     const sent = put(frame);
     playhead.sent(dueMs, queue.takenMs);
-    if (sent) {
+    if (sent === true) {
       drops.counters.outputFrames += 1;
       options.sent(frame);
-      if (first || playhead.unmarkedMs >= markEveryMs) mark();
     } else {
       drops.add("outputDropped", "output audio dropped: the wire does not take it");
       lostMs += queue.takenMs - fromMs;
     }
+    // Listeners may interrupt.
     if (first) options.started();
+    if (sent instanceof Error) options.failed(sent);
+    else if (sent && (first || playhead.unmarkedMs >= markEveryMs)) mark();
   }
 
   /** Asks the far end to report when it has played everything since the last mark. */
@@ -180,23 +183,22 @@ export function createPlayout(options: PlayoutOptions): Playout {
     if (port.mark && playhead.unmarkedMs > 0) attempt(() => port.mark?.(playhead.mark()));
   }
 
-  /** Whether the wire took the frame. */
-  function put(frame: AudioFrame): boolean {
-    let fits = true;
-    const sent = attempt(() => {
-      fits = (port.bufferedBytes?.() ?? 0) <= maxBufferedBytes;
-      if (fits) port.send(frame);
-    });
-    return sent && fits;
-  }
-
-  function attempt(act: () => void): boolean {
+  /** Whether the wire took the frame, or what it threw. */
+  function put(frame: AudioFrame): boolean | Error {
     try {
-      act();
+      if ((port.bufferedBytes?.() ?? 0) > maxBufferedBytes) return false;
+      port.send(frame);
       return true;
     } catch (error) {
-      options.failed(error instanceof Error ? error : new Error(String(error)));
-      return false;
+      return errorOf(error);
+    }
+  }
+
+  function attempt(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      options.failed(errorOf(error));
     }
   }
 
@@ -291,4 +293,8 @@ export function createPlayout(options: PlayoutOptions): Playout {
       endUtterance();
     },
   };
+}
+
+function errorOf(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -143,6 +143,22 @@ test("a bot sets a limit of its own, counted from its start, and removes it with
   expect(await invalid.ended).toBe("bot-failed");
 });
 
+test("a limit that is longer than Node's longest timer is kept", async () => {
+  const day = 86_400_000;
+  const { create } = createEngineFixture({
+    bot({ session, signal }) {
+      session.limitDuration(60 * day);
+      return untilAborted({ signal } as RunnerArguments);
+    },
+  });
+  const session = create();
+  session.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(59 * day);
+  expect(session.state).toBe("active");
+  await vi.advanceTimersByTimeAsync(2 * day);
+  expect(await session.ended).toBe("time-limit");
+});
+
 test("a limit that the bot sets during the goodbye continues the call, and the goodbye runs again when that limit is reached", async () => {
   const goodbyes: number[] = [];
   const { create } = createEngineFixture({
@@ -196,6 +212,53 @@ test("a bot that ends the limit during the goodbye continues, and a goodbye that
   await endless.end("shutdown");
 });
 
+test("a session that ends during a goodbye aborts its deadline, and a limit that the goodbye has set starts no timer", async () => {
+  let deadline: AbortSignal | undefined;
+  const { create, log } = createEngineFixture({
+    maxCallDurationMs: 1_000,
+    async bot({ session, signal }) {
+      session.onTimeLimit(async (given) => {
+        deadline = given;
+        session.limitDuration(60_000);
+        await new Promise((resolve) => setTimeout(resolve, 3_000));
+      });
+      await untilAborted({ signal } as RunnerArguments);
+    },
+  });
+  const session = create();
+  session.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(2_000);
+  await session.end("ended-by-request");
+  expect(deadline?.aborted).toBe(true);
+  // The timer of the goodbye itself.
+  expect(vi.getTimerCount()).toBe(1);
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(vi.getTimerCount()).toBe(0);
+  expect(log.messages().filter((message) => message === "maximum call duration reached")).toHaveLength(1);
+});
+
+test("an exception at the deadline of a goodbye belongs to its session", async () => {
+  const sessions: unknown[] = [];
+  const { create, engine } = createEngineFixture({
+    maxCallDurationMs: 1_000,
+    async bot({ session, signal }) {
+      session.onTimeLimit((deadline) => {
+        deadline.addEventListener("abort", () => sessions.push(engine.current()));
+        return new Promise(() => undefined);
+      });
+      await untilAborted({ signal } as RunnerArguments);
+    },
+  });
+  const [late, ended] = [create(), create()];
+  late.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(11_100);
+  expect(sessions).toEqual([late]);
+  ended.run({}, neverConnected);
+  await vi.advanceTimersByTimeAsync(1_100);
+  await Promise.all([late.end("shutdown"), ended.end("shutdown")]);
+  expect(sessions).toEqual([late, ended]);
+});
+
 test("a limit that the bot sets while its last audio plays at the time limit does not begin another goodbye", async () => {
   const { port } = createFakePort();
   let goodbyes = 0;
@@ -236,6 +299,35 @@ test("audio that does not end is cut off 10 s after the time limit", async () =>
   expect(calls.at(-1)).toBe("close: time-limit");
   await vi.advanceTimersByTimeAsync(11_000);
   expect(await session.ended).toBe("time-limit");
+});
+
+test("what the bot does when its audio is cut off by the end of the session belongs to the session", async () => {
+  const sessions: [string, unknown][] = [];
+  const { create, engine } = createEngineFixture({
+    async bot(args) {
+      const transport = await connect(args);
+      const note = (what: string) => sessions.push([what, engine.current()]);
+      const frame = { samples: new Int16Array(1_600), sampleRate: 16_000, channels: 1 };
+      async function* source() {
+        try {
+          for (;;) yield frame;
+        } finally {
+          note("source");
+        }
+      }
+      transport.play(source());
+      transport.speak().signal.addEventListener("abort", () => note("signal"));
+      await untilAborted(args);
+    },
+  });
+  const session = create();
+  session.run({}, async () => createFakePort().port).connected();
+  await vi.advanceTimersByTimeAsync(500);
+  await session.end("ended-by-request");
+  expect(sessions.toSorted()).toEqual([
+    ["signal", session],
+    ["source", session],
+  ]);
 });
 
 test("a session is run once", async () => {

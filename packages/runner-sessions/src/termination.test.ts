@@ -126,6 +126,41 @@ test("a caller who leaves before the transport is built gives the bot 10 s, and 
   expect(steps.at(-1)).toBe("finish: caller-left");
 });
 
+test("a wire that opens after the caller left has its 5 s to close, also when the bot returns meanwhile", async () => {
+  const { termination, steps, log, media, closed, settle } = begin({ hasMedia: false, closesAtOnce: false });
+  termination.callerLeft("caller-left");
+  await settle();
+  termination.mediaOpened(media);
+  termination.botReturned();
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(steps).toEqual(["close: caller-left"]);
+  closed();
+  await settle();
+  expect(steps).toEqual(["close: caller-left", "finish: caller-left"]);
+
+  const endless = begin({ hasMedia: false, closesAtOnce: false });
+  endless.termination.callerLeft("caller-left");
+  endless.termination.mediaOpened(endless.media);
+  await settle();
+  endless.termination.botFailed();
+  await vi.advanceTimersByTimeAsync(4_999);
+  expect(endless.steps.at(-1)).not.toMatch(/finish/);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(endless.steps.at(-1)).toBe("finish: caller-left");
+  expect(log.messages("error")).toEqual([]);
+});
+
+test("a session that is ended by force while its wire closes leaves no timer", async () => {
+  const { termination, steps, playedOut, settle } = begin({ closesAtOnce: false });
+  termination.closeRequested("bot-finished");
+  playedOut();
+  await settle();
+  termination.forceEnd();
+  await settle();
+  expect(steps.at(-1)).toBe("finish: shutdown");
+  expect(vi.getTimerCount()).toBe(0);
+});
+
 test("the bot closes its transport and continues: it has 10 s from then, and the session ends with bot-finished", async () => {
   const { termination, steps, playedOut, settle } = begin();
   termination.closeRequested("bot-finished");

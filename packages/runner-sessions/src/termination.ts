@@ -69,7 +69,15 @@ export function createTermination({ logger, abort, disconnected, finish }: Termi
     if (!playsOut) cutoff.abort();
     if (wireClosing !== undefined) return;
     wireClosing = because;
+    closeMediaFor(because, playsOut);
+  }
+
+  function closeMediaFor(because: CloseReason, playsOut: boolean): void {
+    const closes = media;
+    wireClosed = false;
     void closeMedia(playsOut).then(() => {
+      // A media layer that was built meanwhile is closed too.
+      if (finished || media !== closes) return;
       wireClosed = true;
       if (botDone) finishWith(because);
       else if (reason === undefined) {
@@ -138,7 +146,7 @@ export function createTermination({ logger, abort, disconnected, finish }: Termi
       media = opened;
       if (wireClosing === undefined) return;
       // The caller left, or the session ended, before the bot's transport was built.
-      void closeMedia(false);
+      closeMediaFor(wireClosing, false);
     },
     callerLeft,
     closeRequested(because) {

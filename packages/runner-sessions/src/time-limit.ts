@@ -11,7 +11,7 @@ export interface TimeLimit {
    */
   set(ms: number): void;
   addGoodbye(goodbye: Goodbye): void;
-  /** Stops the timer. */
+  /** The session has ended: stops the timer, and aborts the deadline of goodbyes that still run. */
   close(): void;
 }
 
@@ -42,12 +42,13 @@ export function createTimeLimit({ logger, startedMs, inScope, failed, reached }:
   let newLimitMs: number | undefined;
   /** A goodbye has not settled, perhaps because it ignores its deadline. */
   let isSaying = false;
+  const closed = new AbortController();
 
   function start(ms: number): void {
     clearTimeout(timer);
     if (ms === Number.POSITIVE_INFINITY) return;
-    const leftMs = startedMs + ms - performance.now();
-    timer = setTimeout(() => void reach(), Math.min(Math.max(0, leftMs), longestTimerMs));
+    const leftMs = Math.max(0, startedMs + ms - performance.now());
+    timer = setTimeout(() => (leftMs > longestTimerMs ? start(ms) : void reach()), Math.min(leftMs, longestTimerMs));
   }
 
   async function reach(): Promise<void> {
@@ -55,6 +56,7 @@ export function createTimeLimit({ logger, startedMs, inScope, failed, reached }:
     isReached = true;
     newLimitMs = undefined;
     if (!isSaying) await sayGoodbye();
+    if (closed.signal.aborted) return;
     if (newLimitMs === undefined || startedMs + newLimitMs <= performance.now()) return reached();
     isReached = false;
     start(newLimitMs);
@@ -62,13 +64,21 @@ export function createTimeLimit({ logger, startedMs, inScope, failed, reached }:
 
   async function sayGoodbye(): Promise<void> {
     isSaying = true;
-    const deadline = new AbortController();
-    const said = goodbyes.map(async (goodbye) => await inScope(() => goodbye(deadline.signal)));
+    const late = new AbortController();
+    const deadline = AbortSignal.any([late.signal, closed.signal]);
+    timer = setTimeout(() => abort(late), goodbyeMs);
+    const said = goodbyes.map(async (goodbye) => await inScope(() => goodbye(deadline)));
     for (const each of said) each.catch(failed);
     const allSaid = Promise.allSettled(said).then(() => {
       isSaying = false;
     });
-    if (!(await withTimeout(allSaid, goodbyeMs))) deadline.abort();
+    await withTimeout(allSaid, deadline);
+    clearTimeout(timer);
+  }
+
+  /** In the session's scope, so that an exception in an abort listener is attributed to it. */
+  function abort(controller: AbortController): void {
+    inScope(() => controller.abort());
   }
 
   return {
@@ -85,6 +95,7 @@ export function createTimeLimit({ logger, startedMs, inScope, failed, reached }:
     close() {
       isReached = true;
       clearTimeout(timer);
+      abort(closed);
     },
   };
 }

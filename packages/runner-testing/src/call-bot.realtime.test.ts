@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { excerpt, join, measurePitch, tone } from "@pipecat-ts/audio";
+import { excerpt, join, measureLevel, measurePitch, tone } from "@pipecat-ts/audio";
 import { createTransport, type SessionArguments } from "@pipecat-ts/runner-core";
 import { expect, test, vi } from "vitest";
 import { connectBot } from "./bots.ts";
@@ -52,6 +52,41 @@ test("a caller who sends no silence sends audio only while speaking", async () =
   await call.say(tone(440, { durationMs: 300 }));
   expect(await call.hangUp()).toBe("caller-left");
   expect(frames).toBe(15);
+});
+
+test("what the caller says at another rate than the microphone's silence reaches the bot completely", async () => {
+  let voiceMs = 0;
+  const call = await callBot(async (args) => {
+    const transport = await createTransport(args, { webrtc: audio });
+    for await (const frame of transport.input) if (measureLevel(frame) > -20) voiceMs += 20;
+  });
+  await sleep(100);
+  for (const sampleRate of [24_000, 24_000, 8_000]) {
+    await call.say(tone(440, { durationMs: 600, sampleRate }));
+    await sleep(100);
+  }
+  await call.hangUp();
+  expect(voiceMs).toBeGreaterThanOrEqual(1_740);
+});
+
+test("messages are what JSON makes of them, in both directions", async () => {
+  const received: unknown[] = [];
+  const message = { at: new Date(0), url: new URL("https://a.example/"), none: undefined };
+  const call = await callBot(
+    async (args) => {
+      const transport = await createTransport(args, { webrtc: audio });
+      transport.on("appMessage", (each) => received.push(each));
+      await transport.sendMessage(message);
+      await expect(transport.sendMessage({ large: 1n })).rejects.toThrow(TypeError);
+      await transport.closed;
+    },
+    { rtvi: false },
+  );
+  call.sendMessage(message);
+  const json = { at: "1970-01-01T00:00:00.000Z", url: "https://a.example/" };
+  await expect.poll(() => received).toStrictEqual([json]);
+  await expect.poll(() => call.messages).toStrictEqual([json]);
+  expect(await call.hangUp()).toBe("caller-left");
 });
 
 test("the body and the flags reach the bot, and its end ends the call", async () => {

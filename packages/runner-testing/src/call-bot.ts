@@ -1,5 +1,5 @@
 import { AssertionError } from "node:assert";
-import type { AudioFrame } from "@pipecat-ts/audio";
+import { type AudioFrame, resample } from "@pipecat-ts/audio";
 import type {
   Bot,
   Call,
@@ -53,7 +53,7 @@ export interface BotCall extends Hearing, AsyncDisposable {
   readonly logger: RecordingLogger;
   /** The data of all RTVI messages of this type that arrived, oldest first. */
   received(type: string): readonly unknown[];
-  /** Says `audio`, mono, in real time. Resolves when it was said, or when the call has ended. The caller is silent otherwise. */
+  /** Says `audio`, mono of any rate, in real time. Resolves when it was said, or when the call has ended. The caller is silent otherwise. */
   say(audio: AudioFrame): Promise<void>;
   /** Sends a message from the caller's application. */
   sendMessage(message: unknown): void;
@@ -69,6 +69,8 @@ export interface BotCall extends Hearing, AsyncDisposable {
 
 const frameMs = 20;
 const sampleRate = 24_000;
+/** Sample rate of the microphone. A wire has one: the runner drops audio whose rate changes twice within 500 ms. */
+const microphoneRate = 16_000;
 
 /** What the runner logs when a call fails. The call ends up to 500 ms later, and then with another reason if the caller has left. */
 const failures = ["bot failed", "transport failed", "bot ignored its abort signal"];
@@ -98,7 +100,7 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
     frameMs,
     send: (frame) => playout.enqueue(frame),
     clear: () => playout.clear(),
-    sendMessage: async (message) => void messages.push(structuredClone(message)),
+    sendMessage: async (message) => void messages.push(onWire(message)),
     close: () => playout.close(),
   };
   const plugin: TransportPlugin = {
@@ -134,12 +136,12 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
     const line = logger.lines.find(({ level, message }) => level === "error" && failures.includes(message));
     return line && [`The ${line.message}`, line.fields.err ?? []].flat().join(": ");
   };
-  const microphone = openMicrophone(16_000, (frame) => {
+  const microphone = openMicrophone(microphoneRate, (frame) => {
     if (sendsSilence || saying > 0) call.audio(frame);
   });
   void reason.finally(() => microphone.close());
 
-  const sendMessage = (message: unknown): void => call.message(message);
+  const sendMessage = (message: unknown): void => call.message(onWire(message));
   if (rtvi) sendMessage(clientReady("@pipecat-ts/runner-testing"));
   await alive.during(Promise.race([connected.promise, reason]));
   const { hears, hearsSilence } = createHearing({
@@ -172,7 +174,7 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
     async say(audio) {
       act();
       saying++;
-      await alive.during(microphone.say(audio));
+      await alive.during(microphone.say(resample(audio, microphoneRate)));
       saying--;
       saidAtMs = performance.now();
     },
@@ -202,6 +204,11 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
     },
   };
   return botCall;
+}
+
+/** The message that arrives on the other side: wires carry JSON. */
+function onWire(message: unknown): unknown {
+  return JSON.parse(JSON.stringify(message));
 }
 
 /** The machine's clock, with timers that do not keep the process running. */

@@ -35,6 +35,13 @@ test("any sound is heard without a pitch and a level, unless it is too short or 
   await expect(play(tone(440, { durationMs: 300, levelDb: -50 })).hears({ withinMs: 400 })).rejects.toThrow("no sound");
 });
 
+test("a sound below the default level is heard if it may be that quiet", async () => {
+  const hearing = play(tone(440, { durationMs: 300, levelDb: -55 }));
+  await expect(hearing.hears({ minDb: -60, maxDb: -50, withinMs: 600 })).resolves.toMatchObject({
+    levelDb: expect.closeTo(-55, 0),
+  });
+});
+
 test("the error says what was heard and what was expected", async () => {
   const hearing = play(tone(440, { durationMs: 300 }));
   await expect(hearing.hears({ pitchHz: 500, minDb: -40, withinMs: 400 })).rejects.toThrow(

@@ -76,7 +76,8 @@ export function createHearing({ playout, saidAtMs, actedAtMs, failure }: HeardCa
 
   return {
     async hears(expected = {}) {
-      const { withinMs = defaultMs, forMs = defaultSoundMs } = expected;
+      const { withinMs = defaultMs, forMs = defaultSoundMs, minDb = audibleDb } = expected;
+      const isSound = ({ frame }: PlayedFrame) => measureLevel(frame) >= Math.min(minDb, audibleDb);
       const deadline = performance.now() + withinMs;
       const sinceMs = Math.max(found.atMs, actedAtMs() ?? Number.NEGATIVE_INFINITY);
       const { index } = found;
@@ -89,16 +90,16 @@ export function createHearing({ playout, saidAtMs, actedAtMs, failure }: HeardCa
         const played = playout.playedSince(index);
         for (const entry of played.slice(checked)) {
           checked++;
-          if (!isAudible(entry.frame)) continue;
+          if (!isSound(entry)) continue;
           const isNew = !previous || !continues(previous, entry, playout.clearedAtMs);
           if (entry.atMs > sinceMs && isNew) first ??= entry;
           previous = entry;
-          const part = lastPart(played, checked, sinceMs, forMs);
-          if (!part || measureLevel(part.audio) < (expected.minDb ?? audibleDb)) continue;
+          const part = lastPart(played, checked, sinceMs, forMs, isSound);
+          if (!part || measureLevel(part.audio) < minDb) continue;
           closest = part.audio;
           isOld = false;
           if (!isExpected(part.audio, expected)) continue;
-          isOld = !first && !hasOtherPitch(played, sinceMs, expected.pitchHz);
+          isOld = !first && !hasOtherPitch(played.filter(isSound), sinceMs, expected.pitchHz);
           if (isOld) continue;
           found = { index: index + checked - part.frames, atMs: entry.atMs };
           return {
@@ -148,13 +149,19 @@ function isAudible(frame: AudioFrame): boolean {
 }
 
 /** The last `forMs` of the frames before `end` that began after `sinceMs`; `undefined` if they are shorter, or not one sound. */
-function lastPart(played: readonly PlayedFrame[], end: number, sinceMs: number, forMs: number) {
+function lastPart(
+  played: readonly PlayedFrame[],
+  end: number,
+  sinceMs: number,
+  forMs: number,
+  isSound: (entry: PlayedFrame) => boolean,
+) {
   const frames: AudioFrame[] = [];
   let length = 0;
   let next: PlayedFrame | undefined;
   for (let index = end - 1; index >= 0; index--) {
     const first = played[index];
-    if (!first || first.atMs <= sinceMs || !isAudible(first.frame)) return undefined;
+    if (!first || first.atMs <= sinceMs || !isSound(first)) return undefined;
     if (next && !continues(first, next)) return undefined;
     next = first;
     frames.unshift(first.frame);
@@ -167,11 +174,11 @@ function lastPart(played: readonly PlayedFrame[], end: number, sinceMs: number, 
   return undefined;
 }
 
-/** Whether the sound at `sinceMs` has a pitch, but not `pitchHz`: what follows is another sound, even without a pause. */
-function hasOtherPitch(played: readonly PlayedFrame[], sinceMs: number, pitchHz: number | undefined): boolean {
+/** Whether the sound of these frames at `sinceMs` has a pitch, but not `pitchHz`: what follows is another one, even without a pause. */
+function hasOtherPitch(sounds: readonly PlayedFrame[], sinceMs: number, pitchHz: number | undefined): boolean {
   if (pitchHz === undefined) return false;
   const sound: PlayedFrame[] = [];
-  for (const entry of played.filter(({ frame, atMs }) => atMs <= sinceMs && isAudible(frame)).toReversed()) {
+  for (const entry of sounds.filter(({ atMs }) => atMs <= sinceMs).toReversed()) {
     if (sound.length === 10 || (sound[0] && !continues(entry, sound[0]))) break;
     sound.unshift(entry);
   }

@@ -1,3 +1,4 @@
+import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import type { CallEnd, Caller, CallerLine, CallerPlugin, CallInvitation } from "@pipecat-ts/runner-core/caller";
 import { createPlayout } from "@pipecat-ts/runner-core/caller";
 import { expect, test, vi } from "vitest";
@@ -74,4 +75,24 @@ test("a call that is dialing hangs up when the runner is closed", async () => {
   dialed.resolve(caller);
   await Promise.all([placing, closing]);
   expect([hangUp.mock.calls.length, close.mock.calls.length]).toEqual([1, 1]);
+});
+
+test("a line that does not open rejects the call, and nothing else", async () => {
+  const unhandled = vi.fn();
+  process.on("unhandledRejection", unhandled);
+  const open = vi.fn(() => Promise.reject(new Error("no account")));
+  const plugin: TransportPlugin = {
+    apiVersion: 1,
+    name: "fake",
+    open: (context) => ({ start: () => ({ sessionId: context.createSession().id, body: {} }) }),
+  };
+  const runner = await startRunner({
+    bot: async () => undefined,
+    plugins: [plugin],
+    callers: [{ apiVersion: 1, name: "fake", starts: true, open }],
+  });
+  await expect(runner.call("fake")).rejects.toThrow("no account");
+  await runner.close();
+  process.off("unhandledRejection", unhandled);
+  expect(unhandled).not.toHaveBeenCalled();
 });

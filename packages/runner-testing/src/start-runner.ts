@@ -67,11 +67,12 @@ export async function startRunner({ callers, ...options }: TestRunnerOptions): P
   }
 
   async function placeCall(plugin: CallerPlugin, body: unknown): Promise<RunnerCall> {
-    const line = lines.get(plugin.name) ?? openLine(plugin);
-    lines.set(plugin.name, line);
+    const opening = lines.get(plugin.name) ?? openLine(plugin);
+    lines.set(plugin.name, opening);
+    const line = await opening;
     const target = { url: runner.url, publicUrl, key: options.apiKey };
     const start = plugin.starts ? await requestStart(plugin.name, target, body) : undefined;
-    const call = createRunnerCall(await (await line).dial({ ...target, ...(start && { start }) }));
+    const call = createRunnerCall(await line.dial({ ...target, ...(start && { start }) }));
     calls.add(call);
     return call;
   }

@@ -63,8 +63,9 @@ export const interruption: readonly Requirement[] = [
     reason: "Carriers play audio that was sent ahead for seconds.",
     exempts: ({ clears }) => (clears ? undefined : "its far end does not buffer"),
     async check(fixture) {
-      const { caller } = await bargeIn(fixture);
-      expect(caller.playout.clears > 0, "the far end got no clear");
+      const { caller, atMs } = await bargeIn(fixture);
+      const { clearedAtMs = Number.NEGATIVE_INFINITY } = caller.playout;
+      expect(clearedAtMs >= atMs, "the far end got no clear after the interruption");
     },
   },
 ];

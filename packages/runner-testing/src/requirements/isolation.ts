@@ -11,17 +11,23 @@ import { expectPitch, heardAudio, toneMs, voiceMs } from "../speech.ts";
 export const isolation: readonly Requirement[] = [
   {
     id: "ISOLATION-1",
-    title: "Two simultaneous callers do not hear each other, and their bots get their own bodies",
+    title: "Two simultaneous callers do not get each other's audio and messages, and their bots get their own bodies",
     reason: "Overheard calls are the worst leak that a phone service can have.",
     async check(fixture) {
       const bodies: unknown[] = [];
       const runner = await fixture.open(async (args) => {
         bodies.push(args.body);
-        await echo(args);
+        const transport = await connectBot(args);
+        if (fixture.adapter.messages !== false)
+          transport.on("appMessage", (message) => void transport.sendMessage(message));
+        await transport.input.pipeTo(transport.output);
       });
       const first = await fixture.call(runner, { caller: 1 });
       const second = await fixture.call(runner, { caller: 2 });
+      const echoedMessages =
+        fixture.adapter.messages === false ? undefined : await echoMessages(fixture, first, second);
       await expectOwnEchoes(fixture, first, second);
+      if (echoedMessages) expectSame("the messages that the callers got", echoedMessages(), [[1], [2]]);
       if (fixture.adapter.start !== false) {
         const sorted = [...bodies].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
         expectSame("the bodies of the two bots", sorted, [{ caller: 1 }, { caller: 2 }]);
@@ -97,6 +103,22 @@ export const isolation: readonly Requirement[] = [
     },
   },
 ];
+
+/** Sends a message of each caller, and waits for the echoes. Returns a function that tells whose messages each caller got. */
+async function echoMessages(fixture: Fixture, ...callers: readonly FakeCaller[]): Promise<() => unknown[][]> {
+  callers.forEach((caller, index) => {
+    caller.sendMessage?.({ label: "conformance", type: "echo", data: index + 1 });
+  });
+  const echoed = () =>
+    callers.map(({ messages = [] }) =>
+      messages.flatMap((message) => {
+        const { label, data } = Object(message) as { readonly label?: unknown; readonly data?: unknown };
+        return label === "conformance" ? [data] : [];
+      }),
+    );
+  await fixture.until("both callers get their message back", () => echoed().every(({ length }) => length > 0));
+  return echoed;
+}
 
 async function expectOwnEchoes(fixture: Fixture, first: FakeCaller, second: FakeCaller): Promise<void> {
   await Promise.all([

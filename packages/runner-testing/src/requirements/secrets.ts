@@ -57,8 +57,10 @@ function secretsOf({ plugin, options = {}, privateTexts = [] }: TransportAdapter
 }
 
 function expectAbsent({ name, value }: Secret, places: readonly (readonly [string, string])[]): void {
-  const found = places.find(([, text]) => text.includes(value));
-  const where = found?.[1].replaceAll(value, `<${name}>`);
+  // As in a URL, where a phone number's + is %2B.
+  const forms = [value, encodeURIComponent(value)];
+  const found = places.find(([, text]) => forms.some((form) => text.includes(form)));
+  const where = forms.reduce((text, form) => text?.replaceAll(form, `<${name}>`), found?.[1]);
   expect(found === undefined, `${name} is in ${found?.[0]}: ${where}`);
 }
 

@@ -135,8 +135,10 @@ function converse(socket: WebSocket, options: FakeGeminiOptions): FakeLiveSessio
 
   async function respondTo(input: string): Promise<void> {
     inputs.push(input);
-    interrupt();
-    await turn?.done;
+    while (turn) {
+      interrupt();
+      await turn.done;
+    }
     const next = { interrupted: false, done: Promise.resolve() };
     turn = next;
     next.done = generate(next, reply(inputs))

@@ -171,6 +171,15 @@ test.each([
   },
 );
 
+test("Gemini speaks one turn at a time, also when several texts arrive at once", async () => {
+  const { send, fields } = await connectGemini();
+  send({ setup: { model: "models/gemini" } });
+  for (const text of ["one", "two", "three"]) send({ realtimeInput: { text } });
+  const countOf = (field: string) => fields().filter((each) => each === field).length;
+  await expect.poll(() => countOf("turnComplete")).toBe(3);
+  expect([countOf("interrupted"), countOf("generationComplete")]).toEqual([2, 1]);
+});
+
 test.each([
   { query: "&interim_results=true", finals: [false, true] },
   { query: "&interim_results=false", finals: [true] },

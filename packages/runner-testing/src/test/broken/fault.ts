@@ -4,6 +4,7 @@ import type {
   OpenTransport,
   RunnerContext,
   Session,
+  SocketRoute,
   StartReply,
   StartRequest,
   TransportPlugin,
@@ -61,8 +62,29 @@ export function alterPlugin(change: Change, original: TransportPlugin): Transpor
         }),
         options,
       );
-      return { ...opened, ...change.opened?.(opened, runner) };
+      const { sockets } = opened;
+      return {
+        ...opened,
+        // A socket's session must be the one that the plugin has created.
+        ...(sockets && { sockets: sockets.map((route) => alterSocket(route, alterSession)) }),
+        ...change.opened?.(opened, runner),
+      };
     },
+  };
+}
+
+function alterSocket(route: SocketRoute, alterSession: (session: Session) => Session): SocketRoute {
+  return {
+    ...route,
+    accept: (socket, request) =>
+      route.accept(
+        socket,
+        overlay(request, {
+          get session() {
+            return alterSession(request.session);
+          },
+        }),
+      ),
   };
 }
 

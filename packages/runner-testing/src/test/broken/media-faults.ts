@@ -1,5 +1,5 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
-import type { MediaPort } from "@pipecat-ts/runner-core";
+import type { Call, MediaPort } from "@pipecat-ts/runner-core";
 import { createPhoneAdapter } from "../phone/caller.ts";
 import { acme } from "../phone/dialect.ts";
 import { alter, type Fault } from "./fault.ts";
@@ -158,12 +158,42 @@ export const mediaFaults: readonly Fault[] = [
     does: "acknowledges audio when it is sent instead of when it is played",
     breaks: ["INTERRUPT-3"],
     adapter: () =>
-      alter({ port: (_, call) => ({ sendAheadMs: 900, mark: (mark) => call.played(mark) }) }, createPhoneAdapter(acme)),
+      alter(
+        { port: (_, call) => ({ sendAheadMs: 2_000, mark: (mark) => call.played(mark) }) },
+        createPhoneAdapter(acme),
+      ),
   },
   {
     does: "does not clear the far end's buffer",
     breaks: ["INTERRUPT-4"],
     adapter: () => alter({ port: () => ({ sendAheadMs: 20, clear: () => undefined }) }),
+  },
+  {
+    does: "clears the far end's buffer when the bot connects, but not at an interruption",
+    breaks: ["INTERRUPT-4"],
+    adapter: () =>
+      alter({
+        port(port) {
+          port.clear?.();
+          return { sendAheadMs: 20, clear: () => undefined };
+        },
+      }),
+  },
+  {
+    does: "delivers the caller's messages a second time",
+    breaks: ["MESSAGE-IN-1"],
+    adapter: () => alter({ call: (call) => ({ message: twice(call.message) }) }),
+  },
+  {
+    does: "sends the bot's messages a second time",
+    breaks: ["MESSAGE-OUT-1"],
+    adapter: () =>
+      alter({
+        port({ sendMessage = async () => undefined }) {
+          const send = twice(sendMessage);
+          return { sendMessage: async (message) => send(message) };
+        },
+      }),
   },
   {
     does: "does not deliver the caller's messages",
@@ -179,6 +209,32 @@ export const mediaFaults: readonly Fault[] = [
     does: "accepts messages that it cannot send",
     breaks: ["MESSAGE-NONE-1"],
     adapter: () => alter({ port: () => ({ sendMessage: async () => undefined }) }, createPhoneAdapter(acme)),
+  },
+  {
+    does: "sends every bot's messages to every caller",
+    breaks: ["ISOLATION-1"],
+    adapter() {
+      const ports = new Set<MediaPort>();
+      return alter({
+        port(port) {
+          ports.add(port);
+          return { sendMessage: async (message) => void [...ports].map((each) => each.sendMessage?.(message)) };
+        },
+      });
+    },
+  },
+  {
+    does: "delivers every caller's messages to every bot",
+    breaks: ["ISOLATION-1"],
+    adapter() {
+      const calls = new Set<Call>();
+      return alter({
+        call(call) {
+          calls.add(call);
+          return { message: (message) => void [...calls].map((each) => each.message(message)) };
+        },
+      });
+    },
   },
   {
     does: "sends every bot's audio to every caller",
@@ -198,6 +254,15 @@ export const mediaFaults: readonly Fault[] = [
     },
   },
 ];
+
+/** Passes the last of two messages again, when both have arrived. */
+function twice(pass: (message: unknown) => unknown): (message: unknown) => void {
+  let count = 0;
+  return (message) => {
+    pass(message);
+    if (++count === 2) setTimeout(() => pass(message), 20);
+  };
+}
 
 function amplified(frame: AudioFrame, factor: number): AudioFrame {
   return { ...frame, samples: frame.samples.map((sample) => sample * factor) };

@@ -144,6 +144,22 @@ export const setupFaults: readonly Fault[] = [
       ),
   },
   {
+    does: "logs the caller's number in a URL",
+    breaks: ["SECRET-1"],
+    adapter: () =>
+      alter(
+        {
+          session: (session) => ({
+            run(own, connect) {
+              session.logger.debug({ query: String(new URLSearchParams({ from: own.callData?.from ?? "" })) }, "call");
+              return session.run(own, connect);
+            },
+          }),
+        },
+        createPhoneAdapter(acme),
+      ),
+  },
+  {
     does: "logs the tokens of its sessions",
     breaks: ["SECRET-1"],
     adapter: () =>
