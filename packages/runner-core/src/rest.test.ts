@@ -118,3 +118,15 @@ test("close waits for requests in progress, then aborts them", async () => {
   expect(await settled).toContain("the runner stopped");
   expect(requests).toHaveLength(1);
 });
+
+test("close also ends the pause before another attempt", async () => {
+  const { url, requests } = await startApi(429, 200);
+  const client = createRestClient({ ...acme, retryDelayMs: 60_000 });
+  const settled = client.send(post(url, { attempts: 2 })).catch((error: Error) => error.message);
+  const answered = Promise.withResolvers<void>();
+  server?.once("request", (_, response) => response.once("close", answered.resolve));
+  await answered.promise;
+  await client.close(100);
+  expect(await settled).toContain("the runner stopped");
+  expect(requests).toHaveLength(1);
+});

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Clock } from "./clock.ts";
+import { type Clock, pause, systemClock } from "./clock.ts";
 import { RunnerError } from "./errors.ts";
 import { withTimeout } from "./timeout.ts";
 
@@ -47,7 +47,7 @@ export interface RestClient {
    * status. Rejects when no answer arrives; the error names the vendor and the network error, never the URL, headers or body.
    */
   send(request: RestRequest): Promise<RestAnswer>;
-  /** Waits until `limit` (ms, or a signal) for requests in progress, then aborts them. */
+  /** Waits until `limit` (ms, or a signal) for requests in progress, then aborts them and the pauses between their attempts. */
   close(limit: number | AbortSignal): Promise<void>;
 }
 
@@ -55,17 +55,9 @@ const maxAnswerBytes = 65_536;
 /** Longest pause that an answer may demand with `Retry-After`, in ms: a caller waits meanwhile. */
 const maxRetryAfterMs = 5_000;
 
-const systemTimer: Pick<Clock, "after"> = {
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    return () => clearTimeout(timer);
-  },
-};
-
 /** Creates the REST client of a transport. Rejects with the error code `unreachable` when the vendor does not answer. */
 export function createRestClient(options: RestClientOptions): RestClient {
-  const { vendor, unreachable, timeoutMs = 5_000, retryDelayMs = 500 } = options;
-  const clock: Pick<Clock, "after"> = options.clock ?? systemTimer;
+  const { vendor, unreachable, timeoutMs = 5_000, retryDelayMs = 500, clock = systemClock } = options;
   const inProgress = new Set<Promise<unknown>>();
   const closing = new AbortController();
 
@@ -90,7 +82,7 @@ export function createRestClient(options: RestClientOptions): RestClient {
       if (made < attempts && !closing.signal.aborted && mayRepeat(request, answer)) {
         // Requests that were rejected together must not return together.
         const pauseMs = Math.max(delayMs * (1 + Math.random() / 2), retryAfterMs(answer));
-        await new Promise<void>((resolve) => void clock.after(pauseMs, resolve));
+        await pause(clock, pauseMs, closing.signal);
       } else if (!(answer instanceof Error)) return answer;
       else {
         const message = `The API of ${vendor} did not answer: ${answer.message}.`;
