@@ -419,6 +419,30 @@ test("a caller above the capacity is rejected with 429 before the upgrade, and w
   expect(figures).toContain('pipecat_rejections_total{code="AT_CAPACITY"} 2');
 });
 
+test("a caller above the capacity leaves no codec open", async () => {
+  const open = new Set<object>();
+  const acme = createAcme();
+  const wire: typeof acme.wire = {
+    ...acme.wire,
+    createCodec(...args) {
+      const codec = { ...acme.wire.createCodec(...args), close: () => void open.delete(codec) };
+      open.add(codec);
+      return codec;
+    },
+  };
+  const plugins = [createTelephonyPlugin({ ...acme, wire })];
+  const runner = await fixture.open({ plugins, maxSessions: 1 });
+  const paths = [await start(runner), await start(runner)];
+  const [first, second] = await Promise.all(paths.map((path) => opened(runner, path)));
+  first?.send(announce("A1"));
+  await expect.poll(() => fixture.calls.length).toBe(1);
+  second?.send(announce("A2"));
+  expect((await once(second as WebSocket, "close")).map(String)).toEqual(["1013", "AT_CAPACITY"]);
+  await expect.poll(() => open.size).toBe(1);
+  first?.terminate();
+  await expect.poll(() => open.size).toBe(0);
+});
+
 describe("signed upgrade requests", () => {
   const publicUrl = new URL("https://bots.example.com");
   const signed = (path: string, key = "a key") => ({ "x-acme": signAcme(`https://bots.example.com${path}`, "", key) });

@@ -51,7 +51,7 @@ export interface CallCodec {
   encodeClear(): string;
   /** The message that makes the carrier send DTMF. Without it, the API or audible tones are used. */
   encodeDtmf?(digits: string): string;
-  /** Frees what the codec holds, when the call has ended. */
+  /** Frees what the codec holds. Called once, when the session has ended, also if its call was rejected. */
   close?(): void;
 }
 

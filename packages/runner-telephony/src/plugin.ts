@@ -183,6 +183,9 @@ function openCarrier<Options extends CarrierOptions>(
     }
     const body = [session.body, bodyInQuery(query.get("body")), callData.body].find((each) => each !== undefined);
     const codec = wire.createCodec(start, announced, options);
+    session.onEnd(() => codec.close?.());
+    // A bot that creates its transport gets this error. Another one must not end the process with it.
+    codec.ready?.catch(() => undefined);
     const call = session.run<SessionArguments>({ callData, body }, (params) => stream.connect(params));
     const { endsSilently = false } = wire;
     outbound.connected(session, call);

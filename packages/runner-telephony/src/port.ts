@@ -105,7 +105,6 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     }
     await socket.close(reason, deadline, normalClosure);
     stop();
-    codec.close?.();
   }
 
   function endOnce(reason: CloseReason, deadline: AbortSignal): Promise<void> {
@@ -161,9 +160,6 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
       close: endOnce,
     };
   }
-
-  // A bot that creates its transport gets this error. Another one must not end the process with it.
-  codec.ready?.catch(() => undefined);
 
   return {
     message,
