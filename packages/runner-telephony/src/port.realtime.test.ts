@@ -245,6 +245,16 @@ describe("transferTo()", () => {
     await expect(transport.transferTo("+15550123")).rejects.toMatchObject({ code: "CARRIER_CREDENTIALS_MISSING" });
   });
 
+  test("rejects when the session is ended by request while audio is played, and the call is hung up", async () => {
+    const { phone, transport, runner } = await call();
+    transport.play(voice(440, 5_000));
+    const waiting = expect(transport.transferTo("+15550123")).rejects.toMatchObject({ code: "CALL_ENDED" });
+    await expect.poll(() => heardMs(phone)).toBeGreaterThan(0);
+    await runner.sessions.endAll("ended-by-request");
+    await waiting;
+    expect(fixture.api.requests.map(({ method }) => method)).toEqual(["DELETE"]);
+  });
+
   test("rejects when the call has ended, also while audio is played", async () => {
     const { phone, transport } = await call();
     transport.play(voice(440, 5_000));

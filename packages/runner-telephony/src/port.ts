@@ -61,6 +61,8 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
   let isOver = false;
   /** Whether the carrier ended the call. A socket that breaks does not end it. */
   let endedByCarrier = false;
+  /** Whether the call must end, also one that waits for its transfer. */
+  let mustEnd = false;
   let autoHangUp = true;
   let ending: Promise<void> | undefined;
 
@@ -98,6 +100,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
   }
 
   async function end(reason: CloseReason, deadline: AbortSignal): Promise<void> {
+    mustEnd = reason === "machine" || reason === "ended-by-request";
     // Machine detection was requested to end such calls.
     if ((autoHangUp || reason === "machine") && !endedByCarrier) {
       const hangingUp = control.transferred().then((transferred) => (transferred ? undefined : control.hangUp()));
@@ -115,7 +118,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
   function phoneMethods({ transport, played }: PortMedia): PhoneMethods {
     async function ready(): Promise<void> {
       await played();
-      if (isOver) throw new RunnerError("CALL_ENDED", "The call has ended.");
+      if (isOver || mustEnd) throw new RunnerError("CALL_ENDED", "The call has ended.");
     }
 
     return {
