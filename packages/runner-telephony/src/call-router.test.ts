@@ -381,15 +381,21 @@ test("a call on the bare path gets the session that its webhook created", async 
   expect(runner.sessions.counts).toEqual({ pending: 0, active: 1 });
 });
 
-test("a flood on the bare path ends the session with rate-exceeded", async () => {
+test.each<[string, string, (socket: WebSocket) => void]>([
+  ["rate-exceeded", "a flood", (socket) => Array.from({ length: 21_000 }, () => socket.send("{}"))],
+  ["transport-failed", "a message above 64 KiB", (socket) => socket.send("x".repeat(65_537))],
+  ["caller-left", "a close with 1008", (socket) => socket.close(1008)],
+])("the session ends with %s after %s, on the bare path as on a session's URL", async (reason, _, end) => {
   const runner = await fixture.open();
-  const socket = await opened(runner, "/ws");
-  socket.send(announce("A1"));
-  await expect.poll(() => fixture.calls.length).toBe(1);
-  for (let count = 0; count < 21_000; count++) socket.send("{}");
-  await expect.poll(() => runner.sessions.counts.active).toBe(0);
-  const ended = fixture.logger.lines.find(({ message }) => message === "session ended");
-  expect(ended?.fields).toMatchObject({ reason: "rate-exceeded" });
+  for (const path of ["/ws", await start(runner)]) {
+    const socket = await opened(runner, path);
+    socket.send(announce("A1"));
+    await expect.poll(() => runner.sessions.counts.active).toBe(1);
+    end(socket);
+    await expect.poll(() => runner.sessions.counts.active).toBe(0);
+  }
+  const ended = fixture.logger.lines.filter(({ message }) => message === "session ended");
+  expect(ended.map(({ fields }) => fields.reason)).toEqual([reason, reason]);
 });
 
 test("a call in an unsupported format is rejected, logged with the fix, and leaves no session", async () => {
