@@ -73,7 +73,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     if (!event) {
       skippedMessages += 1;
       if (skippedMessages === 1) logger.warn({ isBinary, isJson: parsed !== undefined }, "unknown message skipped");
-    } else if (event.kind === "audio") buffer.push(event);
+    } else if (event.kind === "audio" || event.kind === "packet") buffer.push(event);
     else if (event.kind === "played") call.played(event.mark);
     else if (event.kind === "dtmf") call.dtmf(event.digit);
     else if (event.kind === "error") reportError(event.title);
@@ -95,7 +95,8 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     if (isOver) return;
     isOver = true;
     buffer.end();
-    const counters = { skippedMessages, carrierErrors, lateAudio: buffer.counters.late };
+    const { late: lateAudio, invalid: invalidAudio } = buffer.counters;
+    const counters = { skippedMessages, carrierErrors, lateAudio, invalidAudio };
     if (Object.values(counters).some((count) => count > 0)) logger.info(counters, "messages not used");
   }
 
