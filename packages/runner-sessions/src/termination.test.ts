@@ -126,6 +126,23 @@ test("a caller who leaves before the transport is built gives the bot 10 s, and 
   expect(steps.at(-1)).toBe("finish: caller-left");
 });
 
+test("a transport that is built after its caller left has time to close, also when the bot returns at once", async () => {
+  const { termination, steps, media, closed, settle } = begin({ hasMedia: false, closesAtOnce: false });
+  termination.callerLeft("caller-left");
+  const deadlines: AbortSignal[] = [];
+  const close = (reason: CloseReason, deadline: AbortSignal) => {
+    deadlines.push(deadline);
+    return media.close(reason, deadline);
+  };
+  termination.mediaOpened({ ...media, close });
+  termination.botReturned();
+  await settle();
+  expect(steps).toEqual(["close: caller-left", "finish: caller-left"]);
+  expect(deadlines.map(({ aborted }) => aborted)).toEqual([false]);
+  closed();
+  await settle();
+});
+
 test("the bot closes its transport and continues: it has 10 s from then, and the session ends with bot-finished", async () => {
   const { termination, steps, playedOut, settle } = begin();
   termination.closeRequested("bot-finished");

@@ -80,15 +80,14 @@ export function createTermination({ logger, abort, disconnected, finish }: Termi
     });
   }
 
-  /** Never rejects. */
-  async function closeMedia(playsOut: boolean): Promise<void> {
+  /** Never rejects. `isLate`: the wire opened after its caller left or its session ended, and no end waits for it. */
+  async function closeMedia(playsOut: boolean, isLate = false): Promise<void> {
     if (!media) return;
     if (playsOut) await media.playOut(cutoff.signal);
     wireCut = true;
     const deadline = new AbortController();
     const late = setTimeout(() => deadline.abort(), wireCloseMs);
-    // A wire that opens after the end still gets its time to close.
-    const limit = finished ? deadline.signal : AbortSignal.any([deadline.signal, forced.signal]);
+    const limit = isLate ? deadline.signal : AbortSignal.any([deadline.signal, forced.signal]);
     await media.close(reason ?? wireClosing ?? "bot-finished", limit);
     clearTimeout(late);
     disconnected();
@@ -138,7 +137,7 @@ export function createTermination({ logger, abort, disconnected, finish }: Termi
       media = opened;
       if (wireClosing === undefined) return;
       // The caller left, or the session ended, before the bot's transport was built.
-      void closeMedia(false);
+      void closeMedia(false, true);
     },
     callerLeft,
     closeRequested(because) {
