@@ -245,6 +245,17 @@ describe("transferTo()", () => {
     await expect(transport.transferTo("+15550123")).rejects.toMatchObject({ code: "CARRIER_CREDENTIALS_MISSING" });
   });
 
+  test("rejects while the call is hung up, and the carrier gets no further request", async () => {
+    const answered = Promise.withResolvers<{ status: number }>();
+    const { phone, transport } = await call({}, () => answered.promise);
+    void transport.close();
+    await expect.poll(() => fixture.api.requests.length).toBe(1);
+    await expect(transport.transferTo("+15550123")).rejects.toMatchObject({ code: "CALL_ENDED" });
+    answered.resolve({ status: 200 });
+    await phone.closed;
+    expect(fixture.api.requests.map(({ method }) => method)).toEqual(["DELETE"]);
+  });
+
   test("rejects when the session is ended by request while audio is played, and the call is hung up", async () => {
     const { phone, transport, runner } = await call();
     transport.play(voice(440, 5_000));

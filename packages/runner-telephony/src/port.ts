@@ -118,8 +118,9 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
 
   function phoneMethods({ transport, played }: PortMedia): PhoneMethods {
     async function ready(): Promise<void> {
+      if (ending) throw callEnded();
       await played();
-      if (isOver || mustEnd) throw new RunnerError("CALL_ENDED", "The call has ended.");
+      if (isOver || mustEnd) throw callEnded();
     }
 
     return {
@@ -178,6 +179,10 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     },
     end: endOnce,
   };
+}
+
+function callEnded(): RunnerError {
+  return new RunnerError("CALL_ENDED", "The call has ended.");
 }
 
 /** The error does not repeat the number, which is private. */
