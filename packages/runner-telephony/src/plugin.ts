@@ -188,7 +188,8 @@ function openCarrier<Options extends CarrierOptions>(
     const call = session.run<SessionArguments>({ callData, body }, (params) => stream.connect(params));
     const { endsSilently = false } = wire;
     outbound.connected(session, call);
-    const stream = createMediaStream(call, { socket, codec, control, title, endsSilently, pacer, logger });
+    const isReplaced = () => ![undefined, session].includes(runner.findSession(alias));
+    const stream = createMediaStream(call, { socket, codec, control, title, endsSilently, isReplaced, pacer, logger });
     session.onEnd(stream.end);
     call.connected();
     return {

@@ -1,5 +1,5 @@
 import { type AudioFrame, durationMs } from "@pipecat-ts/audio";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { countSettledResources, findGaps, join, settleResources, tone } from "../../runner-testing/src/index.ts";
 import type { PhoneTransport } from "./arguments.ts";
 import type { PhoneCall } from "./caller/index.ts";
@@ -455,6 +455,31 @@ test("a call whose bot has closed its media stream and still works gets another 
   });
   await expect(third.closed).resolves.toEqual({ code: 1008, reason: "SESSION_ALIAS_TAKEN" });
   second.drop();
+});
+
+test("a call whose socket broke before createTransport is not hung up while its next media stream is open", async () => {
+  fixture = await createFixture();
+  const loaded = Promise.withResolvers<void>();
+  let bots = 0;
+  const runner = await fixture.open({
+    publicUrl,
+    async bot(args) {
+      bots += 1;
+      if (bots === 1) return await loaded.promise;
+      await (await connectPhone(args)).closed;
+    },
+  });
+  const first = await fixture.phone.call({ at: runner.url, publicUrl });
+  await expect.poll(() => bots).toBe(1);
+  first.drop();
+  await first.closed;
+  const second = await vi.waitFor(() => fixture.phone.call({ at: runner.url, publicUrl, callId: first.callId }));
+  await expect.poll(() => bots).toBe(2);
+  loaded.resolve();
+  await expect.poll(() => runner.sessions.counts.active).toBe(1);
+  expect(fixture.api.requests).toEqual([]);
+  second.drop();
+  await expect.poll(() => fixture.api.requests.length).toBe(1);
 });
 
 test("an exception in the codec ends only its call", async () => {

@@ -22,7 +22,7 @@ export interface MediaStream extends Required<SocketHandlers> {
   /** Puts the bot's audio on the stream. */
   connect(params: PhoneParams): MediaPort | Promise<MediaPort>;
   /**
-   * Hangs up, unless the carrier has ended or transferred the call, and closes the socket. Only the first call has an effect.
+   * Hangs up, unless the carrier has ended, transferred or continued the call, and closes the socket. Only the first call has an effect.
    * Resolves, and never rejects, when the socket is closed.
    */
   end(reason: CloseReason, deadline: AbortSignal): Promise<void>;
@@ -36,6 +36,8 @@ export interface MediaStreamOptions {
   readonly title: string;
   /** Whether the carrier ends a call by closing the socket, without a `stop` message. */
   readonly endsSilently: boolean;
+  /** Whether the carrier has begun the next media stream of the call, with another session. */
+  isReplaced(): boolean;
   readonly pacer: Pacer;
   readonly logger: Logger;
 }
@@ -103,7 +105,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
   async function end(reason: CloseReason, deadline: AbortSignal): Promise<void> {
     mustEnd = reason === "machine" || reason === "ended-by-request";
     // Machine detection was requested to end such calls.
-    if ((autoHangUp || reason === "machine") && !endedByCarrier) {
+    if ((autoHangUp || reason === "machine") && !endedByCarrier && !options.isReplaced()) {
       const hangingUp = control.transferred().then((transferred) => (transferred ? undefined : control.hangUp()));
       await withTimeout(hangingUp, hangUpTimeoutMs);
     }
