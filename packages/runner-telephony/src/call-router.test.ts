@@ -382,7 +382,7 @@ test("a call on the bare path gets the session that its webhook created", async 
 });
 
 test.each<[string, string, (socket: WebSocket) => void]>([
-  ["rate-exceeded", "a flood", (socket) => Array.from({ length: 21_000 }, () => socket.send("{}"))],
+  ["rate-exceeded", "a flood", (socket) => Array.from({ length: 40_000 }, () => socket.send("{}"))],
   ["transport-failed", "a message above 64 KiB", (socket) => socket.send("x".repeat(65_537))],
   ["caller-left", "a close with 1008", (socket) => socket.close(1008)],
 ])("the session ends with %s after %s, on the bare path as on a session's URL", async (reason, _, end) => {
