@@ -108,6 +108,15 @@ describe("sequence numbers", () => {
   });
 });
 
+test("pieces that wait when a carrier restarts its count come before those of the new count", () => {
+  for (const sequence of [11, 12, 14, 15]) piece(1, { sequence });
+  for (let sequence = 1; sequence <= 20; sequence++) piece(2, { sequence });
+  expect(runs()).toEqual([
+    [1, 80],
+    [2, 300],
+  ]);
+});
+
 describe("gaps in timestamps", () => {
   test("are filled with silence, so that later audio keeps real time", () => {
     piece(1, { timestampMs: 0 });

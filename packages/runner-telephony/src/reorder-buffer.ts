@@ -60,6 +60,7 @@ export function createReorderBuffer({ pacer, sampleRate, output }: ReorderBuffer
       consecutiveLate += 1;
       // A carrier that restarts its count, or does not count, must not stay silent.
       if (consecutiveLate <= maxWaiting) return;
+      while (waiting.size > 0) skipMissing();
       nextSequence = sequence;
     }
     consecutiveLate = 0;
