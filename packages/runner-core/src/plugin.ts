@@ -239,14 +239,15 @@ export interface SocketHandlers {
   message(data: Buffer, isBinary: boolean): void;
   /**
    * The socket is closed. `code` is the close code of RFC 6455: 1006 means that the connection was lost. If the runner rejected the
-   * caller, it is the code with which it did.
+   * caller, it is the code with which it did. `reason` is `rate-exceeded` after a flood, and `transport-failed` after a message that is
+   * malformed or too large.
    *
-   * Afterwards the host reports `caller-left` for the session in `request.session`, or ends it. It does neither if this returns
-   * `"hold"`: the session stays active without a socket, because the caller may resume. Call `Call.left` when it did not. A socket
-   * whose session has been resumed on another one cannot end it.
+   * Afterwards the host reports `reason`, by default `caller-left`, for the session in `request.session`, or ends it. It does neither
+   * if this returns `"hold"`: the session stays active without a socket, because the caller may resume. Call `Call.left` when it did
+   * not. A socket whose session has been resumed on another one cannot end it.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: most handlers return nothing
-  closed?(code: number): "hold" | undefined | void;
+  closed?(code: number, reason?: CloseReason): "hold" | undefined | void;
 }
 
 /** An upgrade request whose socket is not open yet. */

@@ -47,7 +47,7 @@ export interface RestClient {
    * status. Rejects when no answer arrives; the error names the vendor and the network error, never the URL, headers or body.
    */
   send(request: RestRequest): Promise<RestAnswer>;
-  /** Waits until `limit` (ms, or a signal) for requests in progress, then aborts them. */
+  /** Waits until `limit` (ms, or a signal) for requests in progress, then aborts them and the pauses between their attempts. */
   close(limit: number | AbortSignal): Promise<void>;
 }
 

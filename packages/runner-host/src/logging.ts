@@ -87,9 +87,9 @@ function errorFormat({ err }: Record<string, unknown>, stackHint: string | undef
   return `: ${summary}\n    → ${[fix, stackHint].join(" ").trim()}`;
 }
 
-/** Puts the transport and the first eight characters of the session id in front of the event. */
+/** Puts the transport and the last eight characters of the session id in front of the event: the ids of a gateway begin alike. */
 function messageFormat(log: Record<string, unknown>, messageKey: string): string {
-  const session = typeof log.session === "string" ? log.session.slice(0, 8) : undefined;
+  const session = typeof log.session === "string" ? log.session.slice(-8) : undefined;
   const about = [log.transport, session].filter((part) => part !== undefined).join(" ");
   return about === "" ? `${log[messageKey]}` : `[${about}] ${log[messageKey]}`;
 }

@@ -279,7 +279,7 @@ test("a client that closes the WebSocket and keeps its connection open counts as
   connection.write(
     Buffer.concat([Buffer.from(["GET /echo HTTP/1.1", ...handshake, key, "", ""].join("\r\n")), closeFrame]),
   );
-  await expect.poll(() => closed.mock.calls, { timeout: 5_000 }).toEqual([[1000]]);
+  await expect.poll(() => closed.mock.calls, { timeout: 5_000 }).toEqual([[1000, undefined]]);
   connection.destroy();
 });
 

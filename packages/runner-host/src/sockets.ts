@@ -327,7 +327,7 @@ function serve(
   });
   socket.once("close", (code, reason) => {
     tap?.closed(code, reason.toString());
-    const isHeld = call(() => handlers?.closed?.(sentCode ?? code)) === "hold" && sentCode === undefined;
+    const isHeld = call(() => handlers?.closed?.(sentCode ?? code, leftReason)) === "hold" && sentCode === undefined;
     if (!session || (isHeld && ownsSession())) return;
     if (ownsSession()) session.callerLeft(leftReason);
     else if (session !== announced && session.state === "pending") void session.end("caller-left");

@@ -9,6 +9,7 @@ import {
   tone,
 } from "@pipecat-ts/audio";
 import { resolveOptions } from "@pipecat-ts/runner-core";
+import type { CallEvent } from "@pipecat-ts/runner-telephony";
 import { cut } from "@pipecat-ts/runner-testing";
 import { createDecoder, createEncoder } from "libopus-wasm";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -93,6 +94,11 @@ test.each([
   expect(() => at(44_100)).toThrow(expect.objectContaining({ code: "MEDIA_FORMAT_UNSUPPORTED" }));
 });
 
+/** The samples of a packet. */
+function decoded(event: CallEvent | undefined): Int16Array | undefined {
+  return event?.kind === "packet" ? event.decode() : expect.unreachable();
+}
+
 describe("Opus", () => {
   async function opened(format: object, given: object = { codec: "OPUS" }) {
     const codec = createCodec(start(format), call, { ...settings, ...given });
@@ -121,8 +127,8 @@ describe("Opus", () => {
       const codec = await opened({ encoding: "OPUS", sample_rate });
       expect(codec.callerSampleRate).toBe(16_000);
       const pieces = (await packetsOf(sample_rate)).map((packet, index) => codec.decode(media(packet, index)));
-      expect(pieces[3]).toMatchObject({ kind: "audio", sequence: 3, timestampMs: 60 });
-      const samples = pieces.flatMap((event) => (event?.kind === "audio" ? [...event.samples] : []));
+      expect(pieces[3]).toMatchObject({ kind: "packet", sequence: 3, timestampMs: 60 });
+      const samples = pieces.flatMap((event) => [...(decoded(event) ?? [])]);
       expect(samples.length).toBe(3_200);
       const heard = excerpt({ samples: Int16Array.from(samples), ...format }, 60, 200);
       expect(measurePitch(heard)).toBeCloseTo(440, -1);
@@ -146,25 +152,42 @@ describe("Opus", () => {
   test("packets that arrive while libopus is loaded are decoded with the first one after it", async () => {
     const [first = new Uint8Array(), second = new Uint8Array()] = await packetsOf(16_000);
     const early = createCodec(start({ encoding: "OPUS", sample_rate: 16_000 }), call, settings);
-    expect(early.decode(media(first, 0))).toMatchObject({ kind: "audio", samples: new Int16Array() });
+    expect(decoded(early.decode(media(first, 0)))).toEqual(new Int16Array());
     await early.ready;
-    expect(early.decode(media(second, 1))).toMatchObject({ sequence: 1, samples: { length: 640 } });
-    expect(early.decode(media(second, 2))).toMatchObject({ samples: { length: 320 } });
+    expect(decoded(early.decode(media(second, 1)))).toHaveLength(640);
+    expect(decoded(early.decode(media(second, 2)))).toHaveLength(320);
     early.close?.();
   });
 
-  test("an invalid packet is unknown, and the next one is decoded", async () => {
+  test("an invalid packet has no samples, and the next one is decoded", async () => {
     const codec = await opened({ encoding: "OPUS", sample_rate: 16_000 });
-    for (const bytes of [[], [0x41, 0xff], [0xfb, 0x00, 0x01]])
-      expect(codec.decode(media(Uint8Array.from(bytes), 0))).toBe(undefined);
-    expect(codec.decode(media(Uint8Array.of(0xf8, 0xff, 0xfe), 1))).toMatchObject({ samples: { length: 320 } });
+    expect(codec.decode(media(new Uint8Array(), 0))).toBe(undefined);
+    for (const bytes of [
+      [0x41, 0xff],
+      [0xfb, 0x00, 0x01],
+    ])
+      expect(decoded(codec.decode(media(Uint8Array.from(bytes), 0)))).toBe(undefined);
+    expect(decoded(codec.decode(media(Uint8Array.of(0xf8, 0xff, 0xfe), 1)))).toHaveLength(320);
+  });
+
+  test("packets that arrive out of order are decoded in the order in which they are read", async () => {
+    const packets = await packetsOf(16_000);
+    async function heard(arrivals: readonly number[]): Promise<number[]> {
+      const codec = await opened({ encoding: "OPUS", sample_rate: 16_000 });
+      const pieces = arrivals.map((index) => codec.decode(media(packets[index] ?? new Uint8Array(), index)));
+      const inOrder = packets.map((_, index) => pieces[arrivals.indexOf(index)]);
+      return inOrder.flatMap((piece) => [...(decoded(piece) ?? [])]);
+    }
+    const expected = await heard([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(expected).toHaveLength(3_200);
+    expect(await heard([0, 2, 1, 3, 4, 6, 5, 7, 9, 8])).toEqual(expected);
   });
 
   test("a closed codec neither reads nor writes, also when it is closed while it loads", async () => {
     const codec = createCodec(start({ encoding: "OPUS", sample_rate: 16_000 }), call, { ...settings, codec: "OPUS" });
     codec.close?.();
     await codec.ready;
-    expect(codec.decode(media(Uint8Array.of(0xf8, 0xff, 0xfe), 1))).toMatchObject({ samples: { length: 0 } });
+    expect(decoded(codec.decode(media(Uint8Array.of(0xf8, 0xff, 0xfe), 1)))).toHaveLength(0);
     expect(JSON.parse(String(codec.encodeAudio(new Int16Array(320)))).media.payload).toBe("");
   });
 });

@@ -84,7 +84,7 @@ export function createCodec(start: JsonObject, _call: CallData, options: TelnyxO
     PCMU: decodeMulaw,
     PCMA: decodeAlaw,
     L16: (bytes: Buffer) => swap(decodePcm16(bytes)),
-    OPUS: (packet: Buffer) => opus?.decode(packet),
+    OPUS: undefined,
   }[codec];
   const encode = {
     PCMU: encodeMulaw,
@@ -101,15 +101,15 @@ export function createCodec(start: JsonObject, _call: CallData, options: TelnyxO
     const bytes = bytesIn(media, "payload");
     // With `both_tracks`, Telnyx also sends the bot's audio.
     if (textIn(media, "track")?.startsWith("outbound")) return { kind: "nothing" };
-    const samples = bytes && decode(bytes);
-    if (!samples) return undefined;
+    if (!bytes) return undefined;
     const chunk = numberIn(media, "chunk");
-    return {
-      kind: "audio",
-      samples,
+    const order = {
       timestampMs: numberIn(media, "timestamp"),
       sequence: Number.isSafeInteger(chunk) ? chunk : undefined,
     };
+    if (decode) return { kind: "audio", samples: decode(bytes), ...order };
+    // An Opus decoder needs the packets in order, and Telnyx does not guarantee that they arrive in order.
+    return { kind: "packet", decode: () => opus?.decode(bytes), ...order };
   }
 
   return {

@@ -84,6 +84,7 @@ test("an upgrade request is signed with a token; other credentials are not Vonag
   expect(check(token({ iat: nowS() }))).toBe("valid");
   expect(check(token({ iat: nowS() - 400 }))).toBe("invalid");
   expect(check(token({ iat: nowS() }, { secret: "another secret" }))).toBe("invalid");
-  for (const other of [undefined, "Bearer a-key-of-the-runner", "Bearer session.token", "Basic YTpi"])
-    expect(check(other)).toBe("missing");
+  const runnerToken = `Bearer 01234567-89ab-4cde-8f01-23456789abcd.1760000000.${"x".repeat(43)}`;
+  for (const other of [undefined, "Bearer a-key-of-the-runner", runnerToken, "Basic YTpi"])
+    expect(check(other), other).toBe("missing");
 });

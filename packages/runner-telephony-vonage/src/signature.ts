@@ -32,9 +32,12 @@ export function sign(body: string, secret: string): { readonly authorization: st
   return { authorization: `Bearer ${createJwt({ iss: "Vonage", payload_hash: hash(body) }, secret)}` };
 }
 
-/** The token of three parts in the header `Authorization`, which may also have a key or a token of the runner. */
+/**
+ * The JSON Web Token in the header `Authorization`, which may also have a key or a token of the runner. A token of the runner has three
+ * parts too, but only a JSON object in base64url begins with `eyJ`.
+ */
 function tokenIn({ authorization }: SignedRequest["headers"]): string | undefined {
-  return /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/.exec(authorization ?? "")?.[1];
+  return /^Bearer (eyJ[\w-]*\.[\w-]+\.[\w-]+)$/.exec(authorization ?? "")?.[1];
 }
 
 function hash(body: string): string {

@@ -381,15 +381,21 @@ test("a call on the bare path gets the session that its webhook created", async 
   expect(runner.sessions.counts).toEqual({ pending: 0, active: 1 });
 });
 
-test("a flood on the bare path ends the session with rate-exceeded", async () => {
+test.each<[string, string, (socket: WebSocket) => void]>([
+  ["rate-exceeded", "a flood", (socket) => Array.from({ length: 40_000 }, () => socket.send("{}"))],
+  ["transport-failed", "a message above 64 KiB", (socket) => socket.send("x".repeat(65_537))],
+  ["caller-left", "a close with 1008", (socket) => socket.close(1008)],
+])("the session ends with %s after %s, on the bare path as on a session's URL", async (reason, _, end) => {
   const runner = await fixture.open();
-  const socket = await opened(runner, "/ws");
-  socket.send(announce("A1"));
-  await expect.poll(() => fixture.calls.length).toBe(1);
-  for (let count = 0; count < 21_000; count++) socket.send("{}");
-  await expect.poll(() => runner.sessions.counts.active).toBe(0);
-  const ended = fixture.logger.lines.find(({ message }) => message === "session ended");
-  expect(ended?.fields).toMatchObject({ reason: "rate-exceeded" });
+  for (const path of ["/ws", await start(runner)]) {
+    const socket = await opened(runner, path);
+    socket.send(announce("A1"));
+    await expect.poll(() => runner.sessions.counts.active).toBe(1);
+    end(socket);
+    await expect.poll(() => runner.sessions.counts.active).toBe(0);
+  }
+  const ended = fixture.logger.lines.filter(({ message }) => message === "session ended");
+  expect(ended.map(({ fields }) => fields.reason)).toEqual([reason, reason]);
 });
 
 test("a call in an unsupported format is rejected, logged with the fix, and leaves no session", async () => {
@@ -417,6 +423,30 @@ test("a caller above the capacity is rejected with 429 before the upgrade, and w
   expect([code, String(reason)]).toEqual([1013, "AT_CAPACITY"]);
   const figures = await (await fetch(new URL("/metrics", runner.url), { headers: { connection: "close" } })).text();
   expect(figures).toContain('pipecat_rejections_total{code="AT_CAPACITY"} 2');
+});
+
+test("a caller above the capacity leaves no codec open", async () => {
+  const open = new Set<object>();
+  const acme = createAcme();
+  const wire: typeof acme.wire = {
+    ...acme.wire,
+    createCodec(...args) {
+      const codec = { ...acme.wire.createCodec(...args), close: () => void open.delete(codec) };
+      open.add(codec);
+      return codec;
+    },
+  };
+  const plugins = [createTelephonyPlugin({ ...acme, wire })];
+  const runner = await fixture.open({ plugins, maxSessions: 1 });
+  const paths = [await start(runner), await start(runner)];
+  const [first, second] = await Promise.all(paths.map((path) => opened(runner, path)));
+  first?.send(announce("A1"));
+  await expect.poll(() => fixture.calls.length).toBe(1);
+  second?.send(announce("A2"));
+  expect((await once(second as WebSocket, "close")).map(String)).toEqual(["1013", "AT_CAPACITY"]);
+  await expect.poll(() => open.size).toBe(1);
+  first?.terminate();
+  await expect.poll(() => open.size).toBe(0);
 });
 
 describe("signed upgrade requests", () => {

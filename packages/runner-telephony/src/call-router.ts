@@ -141,9 +141,9 @@ export function awaitStart(
       if (handlers) for (const each of early.take()) handlers.message(each, false);
       else if (++unknown >= maxUnknown) reject(`None of the first ${maxUnknown} messages is a known carrier's.`);
     },
-    closed(code) {
+    closed(code, reason) {
       clearTimeout(timer);
-      handlers?.closed?.(code);
+      handlers?.closed?.(code, reason);
     },
   };
 }

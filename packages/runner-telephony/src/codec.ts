@@ -4,6 +4,7 @@ import type { JsonObject } from "./json.ts";
 /** One message of the carrier during a call. */
 export type CallEvent =
   | ({ readonly kind: "audio" } & CallerAudio)
+  | ({ readonly kind: "packet" } & CallerPacket)
   /** Everything sent before this mark was played or cleared. */
   | { readonly kind: "played"; readonly mark: string }
   /** A key: one of `0-9 * # A-D`. */
@@ -16,8 +17,18 @@ export type CallEvent =
   | { readonly kind: "nothing" };
 
 /** A piece of the caller's audio, mono. */
-export interface CallerAudio {
+export interface CallerAudio extends PieceOrder {
   readonly samples: Int16Array;
+}
+
+/** A piece of the caller's audio, for a decoder that needs the pieces in order. */
+export interface CallerPacket extends PieceOrder {
+  /** Decodes the piece. Called at most once, after that of every piece before it. `undefined` if the piece is invalid. */
+  decode(): Int16Array | undefined;
+}
+
+/** Where a piece of the caller's audio belongs. */
+export interface PieceOrder {
   /** Its start on the carrier's clock, in ms from an arbitrary origin, if the carrier leaves out silence. */
   readonly timestampMs?: number | undefined;
   /** Its sequence number, if the carrier may deliver out of order. Consecutive pieces differ by one. */
@@ -51,7 +62,7 @@ export interface CallCodec {
   encodeClear(): string;
   /** The message that makes the carrier send DTMF. Without it, the API or audible tones are used. */
   encodeDtmf?(digits: string): string;
-  /** Frees what the codec holds, when the call has ended. */
+  /** Frees what the codec holds. Called once, when the session has ended, also if its call was rejected. */
   close?(): void;
 }
 

@@ -23,6 +23,7 @@ export {
   type CallCodec,
   type CallEvent,
   type CallerAudio,
+  type CallerPacket,
   createPcmReader,
   dtmfEvent,
   playedEvent,

@@ -1,6 +1,7 @@
-import type { TransportPlugin } from "@pipecat-ts/runner-core";
+import { type Clock, systemClock, type TransportPlugin } from "@pipecat-ts/runner-core";
 import type { Runner } from "@pipecat-ts/runner-host";
 import { describe, expect, test } from "vitest";
+import { tone } from "../../runner-testing/src/index.ts";
 import type { PhoneTransport } from "./arguments.ts";
 import { createTelephonyPlugin } from "./plugin.ts";
 import { createAcme } from "./test/acme.ts";
@@ -98,6 +99,20 @@ describe("the carrier's reports", () => {
     expect(reasons).toEqual(["machine"]);
     expect(await outbound.fixture.calls[0]?.transport.closed).toBe("machine");
     await expect.poll(cancels).toEqual(["/calls/A1"]);
+  });
+
+  test("a machine that answered is not transferred, although the bot has asked for it", async () => {
+    const runner = await open();
+    const placed = await place(runner, { machineDetection: true });
+    const phone = await pickUp(runner, placed);
+    await expect.poll(() => outbound.fixture.calls.length).toBe(1);
+    const transport = outbound.fixture.calls[0]?.transport as PhoneTransport;
+    transport.play(ReadableStream.from([tone(440, { durationMs: 5_000, sampleRate: 8_000 })]));
+    const transferring = expect(transport.transferTo("+15550123")).rejects.toMatchObject({ code: "CALL_ENDED" });
+    await report(runner, placed.status, { call: "A1", state: "robot" });
+    await phone.closed;
+    await transferring;
+    expect(outbound.fixture.api.requests.map(({ path }) => path)).toEqual(["/calls", "/calls/A1"]);
   });
 
   test("after the call is connected, a report of its end changes nothing: its socket decides", async () => {
@@ -293,6 +308,44 @@ describe("the end of the session while the phone rings cancels the call:", () =>
     expect(await report(runner, status, ringing)).toEqual({ status: 200, text: "" });
     await report(runner, status, ringing);
     await expect.poll(cancels).toEqual(["/calls/A1"]);
+  });
+
+  test.each(["rings", "is being placed"])("or says that the runner closes before, when the call %s", async (when) => {
+    const placedAt = Promise.withResolvers<void>();
+    const timers = new Set<object>();
+    const clock: Clock = {
+      now: systemClock.now,
+      after(delayMs, callback) {
+        const timer = {};
+        const cancel = systemClock.after(delayMs, () => {
+          timers.delete(timer);
+          callback();
+        });
+        timers.add(timer);
+        return () => {
+          timers.delete(timer);
+          cancel();
+        };
+      },
+    };
+    outbound.placing = async () => {
+      await placedAt.promise;
+      return { status: 201, body: "{}" };
+    };
+    const runner = await open({ clock });
+    const reply = start(runner, { transport: "acme", dial: numbers });
+    await expect.poll(() => outbound.fixture.api.requests.length).toBe(1);
+    if (when === "is being placed") setTimeout(placedAt.resolve, 100);
+    else {
+      placedAt.resolve();
+      await reply;
+    }
+    await runner.close();
+    await reply;
+    const warnings = outbound.fixture.logger.lines.filter(({ level }) => level === "warn");
+    expect(warnings).toMatchObject([{ message: "call not canceled: its carrier has not reported its id" }]);
+    expect(timers.size, "timers after the end").toBe(0);
+    expect(cancels()).toEqual([]);
   });
 
   test("and hangs up one that was answered, and whose socket is not open yet", async () => {

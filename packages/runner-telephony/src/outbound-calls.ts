@@ -63,7 +63,7 @@ export interface OutboundCalls {
   connected(session: Session, bot: Pick<Call, "left" | "event">): void;
   /** Cancels a call that rang when its process crashed. */
   cancelAfterCrash(record: RingingRecord): Promise<void>;
-  /** Forgets the calls that must be canceled and whose id is not known yet. */
+  /** Stops waiting for the ids of calls that must be canceled, and logs that they were not. */
   close(): void;
 }
 
@@ -98,6 +98,7 @@ export function createOutboundCalls<Options extends CarrierOptions>(
   const { name, title, api, dialing, webhook, wire } = carrier;
   const { socketPath = sharedSocketPath } = wire;
   const calls = new Map<string, PlacedCall>();
+  let isClosed = false;
 
   /** Throws when the carrier cannot call, or not yet. */
   function requireDialing({ machineDetection }: Dial): CarrierDialing<Options> {
@@ -233,13 +234,16 @@ export function createOutboundCalls<Options extends CarrierOptions>(
 
   /** Some carriers name a call in their reports only: the next one tells which call to cancel. */
   function cancelLater(call: PlacedCall): void {
-    const { id, logger } = call.session;
     call.phase = "canceling";
-    calls.set(id, call);
-    call.stopWaiting = runner.pacer.clock.after(ringSeconds * 1_000 + noticeMs, () => {
-      calls.delete(id);
-      logger.warn("call not canceled: its carrier has not reported its id");
-    });
+    calls.set(call.session.id, call);
+    if (isClosed) abandon(call);
+    else call.stopWaiting = runner.pacer.clock.after(ringSeconds * 1_000 + noticeMs, () => abandon(call));
+  }
+
+  function abandon({ session, stopWaiting }: PlacedCall): void {
+    stopWaiting?.();
+    calls.delete(session.id);
+    session.logger.warn("call not canceled: its carrier has not reported its id");
   }
 
   /** Resolves to whether the carrier has canceled the call. */
@@ -385,7 +389,8 @@ export function createOutboundCalls<Options extends CarrierOptions>(
       if (request) await sendCancel(request, runner.logger);
     },
     close() {
-      for (const call of calls.values()) call.stopWaiting?.();
+      isClosed = true;
+      for (const call of calls.values()) if (call.phase === "canceling") abandon(call);
     },
   };
 }

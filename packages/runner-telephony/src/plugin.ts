@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import {
   type Availability,
   type CallData,
+  type CloseReason,
   contractVersion,
   createRestClient,
   isExposed,
@@ -35,8 +36,6 @@ import { bareSocketUrl, bodyInQuery, createWebhook, numbersInQuery, publicUrlMis
 
 /** The messages with audio of all carriers, in both directions. */
 const mediaEvent = /"event"\s*:\s*"(?:media|playAudio)"/;
-/** The code with which the host closes a socket whose caller sent too much: RFC 6455, section 7.4.1. */
-const floodCode = 1008;
 /** How long a closing runner waits for hang-ups in progress, in ms. */
 const lastHangUpsMs = 1_500;
 
@@ -183,18 +182,22 @@ function openCarrier<Options extends CarrierOptions>(
     }
     const body = [session.body, bodyInQuery(query.get("body")), callData.body].find((each) => each !== undefined);
     const codec = wire.createCodec(start, announced, options);
+    session.onEnd(() => codec.close?.());
+    // A bot that creates its transport gets this error. Another one must not end the process with it.
+    codec.ready?.catch(() => undefined);
     const call = session.run<SessionArguments>({ callData, body }, (params) => stream.connect(params));
     const { endsSilently = false } = wire;
     outbound.connected(session, call);
-    const stream = createMediaStream(call, { socket, codec, control, title, endsSilently, pacer, logger });
+    const isReplaced = () => ![undefined, session].includes(runner.findSession(alias));
+    const stream = createMediaStream(call, { socket, codec, control, title, endsSilently, isReplaced, pacer, logger });
     session.onEnd(stream.end);
     call.connected();
     return {
       message: session.bind(stream.message),
-      closed: session.bind((code: number) => {
+      closed: session.bind((code: number, reason?: CloseReason) => {
         stream.closed(code);
         // The host does not know the session of a bare socket.
-        if (!request.isAnnounced) call.left(code === floodCode ? "rate-exceeded" : undefined);
+        if (!request.isAnnounced) call.left(reason);
       }),
     };
   }

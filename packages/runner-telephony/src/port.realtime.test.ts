@@ -1,5 +1,5 @@
 import { type AudioFrame, durationMs } from "@pipecat-ts/audio";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { countSettledResources, findGaps, join, settleResources, tone } from "../../runner-testing/src/index.ts";
 import type { PhoneTransport } from "./arguments.ts";
 import type { PhoneCall } from "./caller/index.ts";
@@ -245,6 +245,27 @@ describe("transferTo()", () => {
     await expect(transport.transferTo("+15550123")).rejects.toMatchObject({ code: "CARRIER_CREDENTIALS_MISSING" });
   });
 
+  test("rejects while the call is hung up, and the carrier gets no further request", async () => {
+    const answered = Promise.withResolvers<{ status: number }>();
+    const { phone, transport } = await call({}, () => answered.promise);
+    void transport.close();
+    await expect.poll(() => fixture.api.requests.length).toBe(1);
+    await expect(transport.transferTo("+15550123")).rejects.toMatchObject({ code: "CALL_ENDED" });
+    answered.resolve({ status: 200 });
+    await phone.closed;
+    expect(fixture.api.requests.map(({ method }) => method)).toEqual(["DELETE"]);
+  });
+
+  test("rejects when the session is ended by request while audio is played, and the call is hung up", async () => {
+    const { phone, transport, runner } = await call();
+    transport.play(voice(440, 5_000));
+    const waiting = expect(transport.transferTo("+15550123")).rejects.toMatchObject({ code: "CALL_ENDED" });
+    await expect.poll(() => heardMs(phone)).toBeGreaterThan(0);
+    await runner.sessions.endAll("ended-by-request");
+    await waiting;
+    expect(fixture.api.requests.map(({ method }) => method)).toEqual(["DELETE"]);
+  });
+
   test("rejects when the call has ended, also while audio is played", async () => {
     const { phone, transport } = await call();
     transport.play(voice(440, 5_000));
@@ -434,6 +455,31 @@ test("a call whose bot has closed its media stream and still works gets another 
   });
   await expect(third.closed).resolves.toEqual({ code: 1008, reason: "SESSION_ALIAS_TAKEN" });
   second.drop();
+});
+
+test("a call whose socket broke before createTransport is not hung up while its next media stream is open", async () => {
+  fixture = await createFixture();
+  const loaded = Promise.withResolvers<void>();
+  let bots = 0;
+  const runner = await fixture.open({
+    publicUrl,
+    async bot(args) {
+      bots += 1;
+      if (bots === 1) return await loaded.promise;
+      await (await connectPhone(args)).closed;
+    },
+  });
+  const first = await fixture.phone.call({ at: runner.url, publicUrl });
+  await expect.poll(() => bots).toBe(1);
+  first.drop();
+  await first.closed;
+  const second = await vi.waitFor(() => fixture.phone.call({ at: runner.url, publicUrl, callId: first.callId }));
+  await expect.poll(() => bots).toBe(2);
+  loaded.resolve();
+  await expect.poll(() => runner.sessions.counts.active).toBe(1);
+  expect(fixture.api.requests).toEqual([]);
+  second.drop();
+  await expect.poll(() => fixture.api.requests.length).toBe(1);
 });
 
 test("an exception in the codec ends only its call", async () => {

@@ -22,7 +22,7 @@ export interface MediaStream extends Required<SocketHandlers> {
   /** Puts the bot's audio on the stream. */
   connect(params: PhoneParams): MediaPort | Promise<MediaPort>;
   /**
-   * Hangs up, unless the carrier has ended or transferred the call, and closes the socket. Only the first call has an effect.
+   * Hangs up, unless the carrier has ended, transferred or continued the call, and closes the socket. Only the first call has an effect.
    * Resolves, and never rejects, when the socket is closed.
    */
   end(reason: CloseReason, deadline: AbortSignal): Promise<void>;
@@ -36,6 +36,8 @@ export interface MediaStreamOptions {
   readonly title: string;
   /** Whether the carrier ends a call by closing the socket, without a `stop` message. */
   readonly endsSilently: boolean;
+  /** Whether the carrier has begun the next media stream of the call, with another session. */
+  isReplaced(): boolean;
   readonly pacer: Pacer;
   readonly logger: Logger;
 }
@@ -61,6 +63,8 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
   let isOver = false;
   /** Whether the carrier ended the call. A socket that breaks does not end it. */
   let endedByCarrier = false;
+  /** Whether the call must end, also one that waits for its transfer. */
+  let mustEnd = false;
   let autoHangUp = true;
   let ending: Promise<void> | undefined;
 
@@ -71,7 +75,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     if (!event) {
       skippedMessages += 1;
       if (skippedMessages === 1) logger.warn({ isBinary, isJson: parsed !== undefined }, "unknown message skipped");
-    } else if (event.kind === "audio") buffer.push(event);
+    } else if (event.kind === "audio" || event.kind === "packet") buffer.push(event);
     else if (event.kind === "played") call.played(event.mark);
     else if (event.kind === "dtmf") call.dtmf(event.digit);
     else if (event.kind === "error") reportError(event.title);
@@ -93,19 +97,20 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     if (isOver) return;
     isOver = true;
     buffer.end();
-    const counters = { skippedMessages, carrierErrors, lateAudio: buffer.counters.late };
+    const { late: lateAudio, invalid: invalidAudio } = buffer.counters;
+    const counters = { skippedMessages, carrierErrors, lateAudio, invalidAudio };
     if (Object.values(counters).some((count) => count > 0)) logger.info(counters, "messages not used");
   }
 
   async function end(reason: CloseReason, deadline: AbortSignal): Promise<void> {
+    mustEnd = reason === "machine" || reason === "ended-by-request";
     // Machine detection was requested to end such calls.
-    if ((autoHangUp || reason === "machine") && !endedByCarrier) {
+    if ((autoHangUp || reason === "machine") && !endedByCarrier && !options.isReplaced()) {
       const hangingUp = control.transferred().then((transferred) => (transferred ? undefined : control.hangUp()));
       await withTimeout(hangingUp, hangUpTimeoutMs);
     }
     await socket.close(reason, deadline, normalClosure);
     stop();
-    codec.close?.();
   }
 
   function endOnce(reason: CloseReason, deadline: AbortSignal): Promise<void> {
@@ -115,8 +120,9 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
 
   function phoneMethods({ transport, played }: PortMedia): PhoneMethods {
     async function ready(): Promise<void> {
+      if (ending) throw callEnded();
       await played();
-      if (isOver) throw new RunnerError("CALL_ENDED", "The call has ended.");
+      if (isOver || mustEnd) throw callEnded();
     }
 
     return {
@@ -162,9 +168,6 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     };
   }
 
-  // A bot that creates its transport gets this error. Another one must not end the process with it.
-  codec.ready?.catch(() => undefined);
-
   return {
     message,
     closed(code) {
@@ -178,6 +181,10 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     },
     end: endOnce,
   };
+}
+
+function callEnded(): RunnerError {
+  return new RunnerError("CALL_ENDED", "The call has ended.");
 }
 
 /** The error does not repeat the number, which is private. */

@@ -63,6 +63,20 @@ describe("sequence numbers", () => {
     expect(runs()).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((n) => [n, 20]));
   });
 
+  test("decodes packets in order, each once, and counts invalid ones", () => {
+    const read: number[] = [];
+    for (const sequence of [1, 3, 2, 5, 4, 4, 6]) {
+      const decode = () => {
+        read.push(sequence);
+        return sequence === 3 ? undefined : new Int16Array(20).fill(sequence);
+      };
+      buffer.push({ decode, sequence, timestampMs: 20 * sequence });
+    }
+    expect(read).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(runs().map(([value]) => value)).toEqual([1, 2, 0, 4, 5, 6]);
+    expect(buffer.counters).toEqual({ late: 1, invalid: 1, filledMs: 20 });
+  });
+
   test("waits for a lost piece until six others arrived", () => {
     piece(1, { sequence: 1 });
     for (const sequence of [3, 4, 5, 6, 7]) piece(sequence, { sequence });
@@ -92,6 +106,15 @@ describe("sequence numbers", () => {
     expect(runs()[1]?.[1]).toBeGreaterThanOrEqual(300);
     expect(runs().at(-1)?.[0]).toBe(3);
   });
+});
+
+test("pieces that wait when a carrier restarts its count come before those of the new count", () => {
+  for (const sequence of [11, 12, 14, 15]) piece(1, { sequence });
+  for (let sequence = 1; sequence <= 20; sequence++) piece(2, { sequence });
+  expect(runs()).toEqual([
+    [1, 80],
+    [2, 300],
+  ]);
 });
 
 describe("gaps in timestamps", () => {

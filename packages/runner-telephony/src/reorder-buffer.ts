@@ -1,14 +1,14 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import type { Pacer } from "@pipecat-ts/runner-core";
-import type { CallerAudio } from "./codec.ts";
+import type { CallerAudio, CallerPacket } from "./codec.ts";
 
 /** Puts the caller's audio in order and fills gaps with silence. */
 export interface ReorderBuffer {
-  push(audio: CallerAudio): void;
+  push(piece: CallerAudio | CallerPacket): void;
   /** Stops the output, and drops pieces that still wait. */
   end(): void;
-  /** Pieces that arrived too late and were dropped; silence inserted, in ms. */
-  readonly counters: { readonly late: number; readonly filledMs: number };
+  /** Pieces that arrived too late and were dropped; invalid packets; silence inserted, in ms. */
+  readonly counters: { readonly late: number; readonly invalid: number; readonly filledMs: number };
 }
 
 export interface ReorderBufferOptions {
@@ -38,8 +38,8 @@ const maxFillMs = 1_000;
  */
 export function createReorderBuffer({ pacer, sampleRate, output }: ReorderBufferOptions): ReorderBuffer {
   const { clock } = pacer;
-  const counters = { late: 0, filledMs: 0 };
-  const waiting = new Map<number, CallerAudio>();
+  const counters = { late: 0, invalid: 0, filledMs: 0 };
+  const waiting = new Map<number, CallerAudio | CallerPacket>();
   let nextSequence: number | undefined;
   let consecutiveLate = 0;
   let stopIdleChecks: (() => void) | undefined;
@@ -53,17 +53,18 @@ export function createReorderBuffer({ pacer, sampleRate, output }: ReorderBuffer
   /** Silence inserted since that piece because nothing arrived. */
   let idleFilledMs = 0;
 
-  function reorder(audio: CallerAudio, sequence: number): void {
+  function reorder(piece: CallerAudio | CallerPacket, sequence: number): void {
     nextSequence ??= sequence;
     if (sequence < nextSequence) {
       counters.late += 1;
       consecutiveLate += 1;
       // A carrier that restarts its count, or does not count, must not stay silent.
       if (consecutiveLate <= maxWaiting) return;
+      while (waiting.size > 0) skipMissing();
       nextSequence = sequence;
     }
     consecutiveLate = 0;
-    waiting.set(sequence, audio);
+    waiting.set(sequence, piece);
     drain();
     if (waiting.size > maxWaiting) skipMissing();
   }
@@ -81,7 +82,11 @@ export function createReorderBuffer({ pacer, sampleRate, output }: ReorderBuffer
     drain();
   }
 
-  function emit({ samples, timestampMs }: CallerAudio): void {
+  function emit(piece: CallerAudio | CallerPacket): void {
+    const samples = "decode" in piece ? piece.decode() : piece.samples;
+    if (!samples) counters.invalid += 1;
+    if (!samples || samples.length === 0) return;
+    const { timestampMs } = piece;
     const ms = (samples.length / sampleRate) * 1000;
     if (timestampMs !== undefined) {
       const gapMs = endTimestampMs === undefined ? 0 : timestampMs - endTimestampMs - idleFilledMs;
@@ -115,16 +120,16 @@ export function createReorderBuffer({ pacer, sampleRate, output }: ReorderBuffer
 
   return {
     counters,
-    push(audio) {
-      if (ended || audio.samples.length === 0) return;
+    push(piece) {
+      if (ended || ("samples" in piece && piece.samples.length === 0)) return;
       arrivedAtMs = clock.now();
       if (!stopIdleChecks) {
         startedAtMs = arrivedAtMs;
         checkedAtMs = arrivedAtMs;
         stopIdleChecks = pacer.every(idleCheckMs, checkIdle);
       }
-      if (audio.sequence === undefined) emit(audio);
-      else reorder(audio, audio.sequence);
+      if (piece.sequence === undefined) emit(piece);
+      else reorder(piece, piece.sequence);
     },
     end() {
       if (ended) return;

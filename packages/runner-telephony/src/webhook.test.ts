@@ -315,6 +315,12 @@ describe("the query", () => {
     }
   });
 
+  test("has no body that is too complex for a bot to pass on", () => {
+    const deep = Buffer.from(`${"[".repeat(6_000)}${"]".repeat(6_000)}`).toString("base64url");
+    expect(deep.length).toBeLessThanOrEqual(16_384);
+    expect(bodyInQuery(deep)).toBe(undefined);
+  });
+
   test("may have phone numbers, with or without an escaped plus", () => {
     const read = (query: string) => numbersInQuery(new URLSearchParams(query));
     expect(read("from_number=%2B15550100&to_number=+15550199")).toEqual({ from: "+15550100", to: "+15550199" });

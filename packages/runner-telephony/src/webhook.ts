@@ -2,6 +2,7 @@ import {
   type HttpRoute,
   isLoopback,
   isRunnerError,
+  parseJson,
   type RouteContext,
   type RunnerContext,
   RunnerError,
@@ -187,12 +188,7 @@ export function publicUrlMissing(requirement: string, host = "<public hostname>"
 export function bodyInQuery(encoded: string | null | undefined): unknown {
   if (!encoded || encoded.length > maxBodyParameter) return undefined;
   // An unescaped plus of base64 arrives as a space.
-  const text = Buffer.from(encoded.replaceAll(" ", "+"), "base64").toString("utf8");
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined; // A parameter with another meaning.
-  }
+  return parseJson(Buffer.from(encoded.replaceAll(" ", "+"), "base64").toString("utf8")).value;
 }
 
 /**
