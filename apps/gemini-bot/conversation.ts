@@ -118,7 +118,11 @@ async function connect(options: ConversationOptions, resumption: { handle?: stri
 
   async function callFunction({ id = "", name = "", args = {} }: FunctionCall) {
     try {
-      return { id, name, response: { output: (await functions[name]?.(args)) ?? null } };
+      const call = functions[name];
+      if (!call) throw new Error(`The function "${name}" does not exist.`);
+      const output = (await call(args)) ?? null;
+      JSON.stringify(output); // throws here if the SDK cannot send it
+      return { id, name, response: { output } };
     } catch (err) {
       logger.warn({ err, function: name }, "function failed");
       return { id, name, response: { error: String(err) } };

@@ -1,8 +1,11 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { type BotCall, callBot, silence, syllables, tone, toneMs } from "@pipecat-ts/runner-testing";
 import { type FakeOpenAI, type OpenAIReply, startFakeOpenAI } from "@pipecat-ts/runner-testing/openai";
+import OpenAI from "openai";
+import { createRTVI, createTransport } from "pipecat-runner";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { bot } from "./bot.ts";
+import { converse, type Functions } from "./conversation.ts";
 
 vi.setConfig({ testTimeout: 30_000, expect: { poll: { timeout: 10_000 } } });
 
@@ -81,6 +84,18 @@ test("calls a function, and continues with its result", async () => {
   const { conversation } = lastSession();
   expect(conversation.map(({ type }) => type)).toEqual(["function_call", "function_call_output", "message"]);
   expect(conversation[1]?.text).toMatch(/^"\d+:\d+/);
+});
+
+test("gives the model the error of a function that is missing, or whose result is not JSON", async () => {
+  replies = ["nowhere", "count"].map((name) => ({ functionCall: { name, arguments: {} } }));
+  replies.push(say(600, 400, "I cannot tell."));
+  call = await callWith(new OpenAI({ apiKey: openai.env.OPENAI_API_KEY }), { count: () => 5n });
+  await heard(600);
+  const results = lastSession().conversation.filter(({ type }) => type === "function_call_output");
+  expect(results.map(({ text }) => text)).toEqual([
+    '{"error":"Error: The function \\"nowhere\\" does not exist."}',
+    '{"error":"TypeError: Do not know how to serialize a BigInt"}',
+  ]);
 });
 
 test("answers typed text, and stops when the application asks for it", async () => {
@@ -196,6 +211,16 @@ test("without a key, the caller's application shows which one is missing", async
 
 function callOpenAI(): Promise<BotCall> {
   return callBot(bot, { transport: "webrtc", cliArgs: { apiKey: openai.env.OPENAI_API_KEY } });
+}
+
+/** Calls a bot with a client and functions of its own. */
+function callWith(client: OpenAI, functions: Functions = {}): Promise<BotCall> {
+  return callBot(async (args) => {
+    const transport = await createTransport(args, { webrtc: () => ({}) });
+    const { logger } = args.session;
+    const session = { type: "realtime", model: "gpt-realtime" } as const;
+    await converse({ client, session, functions, transport, rtvi: createRTVI(transport), logger });
+  });
 }
 
 /** Calls the bot, and drops its connections. OpenAI does not answer its request for the apology. */

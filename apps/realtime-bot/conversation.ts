@@ -91,14 +91,15 @@ async function connect(options: ConversationOptions, history: ConversationItem[]
   }
 
   async function callFunction({ name = "", arguments: json = "{}", call_id = "" }): Promise<void> {
-    let result: unknown;
+    let output: string;
     try {
-      result = await functions[name]?.(JSON.parse(json));
+      const call = functions[name];
+      if (!call) throw new Error(`The function "${name}" does not exist.`);
+      output = JSON.stringify((await call(JSON.parse(json))) ?? null);
     } catch (err) {
       logger.warn({ err, function: name }, "function failed");
-      result = { error: String(err) };
+      output = JSON.stringify({ error: String(err) });
     }
-    const output = JSON.stringify(result ?? null);
     openai.send({ type: "conversation.item.create", item: { type: "function_call_output", call_id, output } });
   }
 
