@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { GoogleGenAI } from "@google/genai";
 import { type BotCall, callBot, silence, syllables, tone, toneMs } from "@pipecat-ts/runner-testing";
 import { type FakeGemini, type GeminiReply, startFakeGemini } from "@pipecat-ts/runner-testing/gemini";
@@ -95,6 +96,9 @@ test("answers typed text, and stops when the application asks for it", async () 
   await heard(700);
   call.send("client-message", { t: "interrupt" });
   await expect.poll(() => call.received("bot-interrupted").length).toBeGreaterThan(1);
+  const heardBeforeMs = heardMs(700);
+  await sleep(1_500); // Gemini still sends the rest of the turn.
+  expect(heardMs(700)).toBe(heardBeforeMs);
   expect(lastSession().inputs).toContain("Stop that.");
 });
 
