@@ -124,6 +124,16 @@ test("answers a text that follows another one before OpenAI responds", async () 
   expect(lastSession().errors).toEqual([]);
 });
 
+test("answers a text that arrives while the bot connects", async () => {
+  openai.unresponsive = true;
+  call = await callOpenAI();
+  call.send("send-text", { content: "One." });
+  openai.unresponsive = false;
+  await heard(500);
+  expect(lastSession().conversation.map(({ text }) => text)).toEqual(["One.", "Hello."]);
+  expect(warnings()).toEqual([]);
+});
+
 test("responds later when OpenAI rejects a response because another one is active", async () => {
   replies = [say(500, 5_000, "A long story.")];
   call = await callOpenAI();

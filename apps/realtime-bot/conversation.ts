@@ -162,6 +162,7 @@ async function connect(options: ConversationOptions, history: ConversationItem[]
     rtvi.on("sendText", ({ content, runImmediately }) => {
       const item = message("user", content);
       history.push(item);
+      if (openai.socket.readyState !== openai.socket.OPEN) return; // It is sent when the connection opens.
       openai.send({ type: "conversation.item.create", item });
       if (!runImmediately) return;
       interrupt();
