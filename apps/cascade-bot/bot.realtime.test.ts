@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type BotCall,
@@ -174,6 +177,19 @@ test.each(["unavailable", "unresponsive"] as const)(
     expect(shownTexts().join()).toContain("Sorry");
   },
 );
+
+test("ends the call when the audio of a sentence stops halfway", async () => {
+  const halfway = createServer((_request, response) => void response.writeHead(200).write(Buffer.alloc(4_800)));
+  halfway.listen(0, "localhost");
+  await once(halfway, "listening");
+  vi.stubEnv("ELEVENLABS_BASE_URL", `http://localhost:${(halfway.address() as AddressInfo).port}`);
+  call = await callServices();
+  expect(await call.ended).toBe("bot-finished");
+  expect(shownTexts().join()).toContain("Sorry");
+  expect(warnings().join()).toContain("ElevenLabs does not send audio.");
+  halfway.close();
+  halfway.closeAllConnections();
+});
 
 test.each(["deepgramKey", "openaiKey", "elevenlabsKey"])(
   "without %s, the caller's application shows what is missing",

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { type BotCall, callBot, silence, syllables, tone, toneMs } from "@pipecat-ts/runner-testing";
 import { type FakeOpenAI, type OpenAIReply, startFakeOpenAI } from "@pipecat-ts/runner-testing/openai";
@@ -181,6 +184,19 @@ test("ends the call when the apology gets no audio", async () => {
   await loseConnections();
   expect(await call.ended).toBe("bot-finished");
   expect(shownTexts().join()).toContain("Sorry");
+});
+
+test("ends the call when the audio of the apology stops halfway", async () => {
+  const halfway = createServer((_request, response) => void response.writeHead(200).write(Buffer.alloc(4_800)));
+  halfway.listen(0, "localhost");
+  await once(halfway, "listening");
+  const { port } = halfway.address() as AddressInfo;
+  // OpenAI's SDK connects by TLS only, so that this server accepts no session.
+  call = await callWith(new OpenAI({ apiKey: "key", baseURL: `http://localhost:${port}` }));
+  expect(await call.ended).toBe("bot-finished");
+  expect(shownTexts().join()).toContain("Sorry");
+  halfway.close();
+  halfway.closeAllConnections();
 });
 
 test("ends at once when the caller hangs up during the apology", async () => {

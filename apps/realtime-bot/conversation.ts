@@ -23,7 +23,7 @@ const apology = "Sorry, I have lost my connection. Please call again.";
 const workingMs = 60_000;
 /** How long OpenAI may take to accept a connection. */
 const connectTimeoutMs = 10_000;
-/** How long OpenAI may take to begin the audio of the apology. */
+/** How long OpenAI may take to send the audio of the apology. */
 const apologyTimeoutMs = 5_000;
 
 /**
@@ -44,9 +44,9 @@ export async function converse(options: ConversationOptions): Promise<void> {
   speech.text(apology);
   try {
     const request = { model: "gpt-4o-mini-tts", voice: "marin", input: apology, response_format: "pcm" } as const;
-    const limits = { signal: speech.signal, timeout: apologyTimeoutMs, maxRetries: 0 };
-    const { body } = await client.audio.speech.create(request, limits);
-    for await (const pcm of body ?? []) await speech.write(pcm, sampleRate);
+    const signal = AbortSignal.any([speech.signal, AbortSignal.timeout(apologyTimeoutMs)]);
+    const response = await client.audio.speech.create(request, { signal, maxRetries: 0 });
+    await speech.write(Buffer.from(await response.arrayBuffer()), sampleRate);
   } catch (err) {
     logger.warn({ err }, "the apology has no audio");
   }
