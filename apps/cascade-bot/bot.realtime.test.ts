@@ -136,6 +136,16 @@ test("connects again when the transcription drops", async () => {
   await heard(answerHz);
 });
 
+test("answers what the caller has said when the transcription drops before the turn is complete", async () => {
+  deepgram.ignoresFinalize = true;
+  call = await callServices();
+  await call.say(speech(800));
+  await expect.poll(() => call.received("user-transcription").at(-1)).toMatchObject({ text: "sentence 0" });
+  lastSession().drop();
+  await expect.poll(() => chat.requests[0]?.at(-1)).toEqual({ role: "user", content: "sentence 0" });
+  expect(call.received("user-transcription").at(-1)).toMatchObject({ text: "sentence 0", final: true });
+});
+
 test.each(["twice", "never connects"])("apologizes and hangs up when the transcription drops: %s", async (how) => {
   deepgram.unavailable = how === "never connects";
   call = await callServices();
@@ -146,6 +156,11 @@ test.each(["twice", "never connects"])("apologizes and hangs up when the transcr
   expect(await call.ended).toBe("bot-finished");
   await expect.poll(() => heardMs(apologyHz)).toBeGreaterThan(1_000);
   expect(call.received("error")).toMatchObject([{ error: expect.stringContaining("has failed") }]);
+  const lost = ["error of Deepgram", "connection to Deepgram lost"];
+  const logged = warnings().filter((line) => line.includes("Deepgram"));
+  expect(logged.map((line) => lost.findIndex((text) => line.startsWith(text)))).toEqual(
+    how === "twice" ? [1, 1] : [0, 1, 0, 1],
+  );
 });
 
 test("apologizes and hangs up when the model does not answer", async () => {

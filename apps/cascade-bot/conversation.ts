@@ -212,8 +212,6 @@ async function transcribe(options: ConversationOptions, { answer }: Answers, fai
   void failed.then(end.resolve);
 
   async function listen(): Promise<void> {
-    const microphone = transport.listen();
-    await socket.waitForOpen();
     for await (const { samples } of microphone) {
       if (socket.readyState !== 1) return;
       socket.sendMedia(samples);
@@ -225,21 +223,25 @@ async function transcribe(options: ConversationOptions, { answer }: Answers, fai
         void rtvi.userStartedSpeaking();
       } else if (change === "stopped") {
         stopped = true;
-        socket.sendFinalize({ type: "Finalize" });
+        if (socket.readyState === 1) socket.sendFinalize({ type: "Finalize" });
         waitForFinalize();
         void rtvi.userStoppedSpeaking();
       }
     }
   }
 
-  socket.connect();
-  listen().catch((err) => {
-    logger.warn({ err }, "not connected to Deepgram");
-    end.resolve("dropped");
+  const microphone = transport.listen();
+  socket.on("open", () => {
+    listen().catch((err) => {
+      logger.warn({ err }, "voice detector failed");
+      end.resolve("dropped");
+    });
   });
+  socket.connect();
   const how = await end.promise;
   clearInterval(keepAlive);
   clearTimeout(fallback);
+  if (how === "dropped") completeTurn();
   socket.close();
   detector.close();
   return how;
