@@ -110,6 +110,7 @@ test("in every state, in both sizes and themes, axe finds nothing, and the first
   await client.button("Send").click();
   await expectState("The bot failed");
   await client.expectNotice(/^The bot reported: The language model does not answer\.$/);
+  expect(await focused(caller), "the button Send has gone").toBe("Connect");
   await expectAccessible(caller, "bot-failed");
 
   await client.connectToBot();
@@ -267,6 +268,8 @@ test("the lists follow until the user scrolls up, events can be filtered, paused
   await expectEnded(running);
 });
 
+/** The text of the element with the focus. */
+const focused = ({ page }: CallerPage) => page.locator(":focus").textContent();
 const scrollTop = (list: Locator) => list.evaluate((element) => element.scrollTop);
 /** In pixels. */
 const distanceToEnd = (list: Locator) =>
