@@ -81,6 +81,7 @@ test("in every state, in both sizes and themes, axe finds nothing, and the first
   await page.getByText("at seven").waitFor();
   await expect.poll(() => page.getByText("Round trip").locator("+ dd").textContent()).toMatch(/^\d+ ms$/);
   await page.getByRole("heading", { name: "Front desk" }).waitFor();
+  expect(await announces(page.getByText("at seven")), "screen readers do not speak over the bot").toBe(false);
   await expectAccessible(caller, "in-call");
   await expectLevelInView(caller);
   await page.getByRole("tab", { name: "Events" }).click();
@@ -185,7 +186,9 @@ test("a call works with the keyboard alone", async () => {
   await tabTo("Message to the bot");
   await keyboard.type("Good morning");
   await keyboard.press("Enter");
-  await page.getByText("You wrote: Good morning", { exact: true }).waitFor();
+  const answer = page.getByText("You wrote: Good morning", { exact: true });
+  await answer.waitFor();
+  expect(await announces(answer), "screen readers say what the bot only writes").toBe(true);
   await tabTo("Conversation", "Shift+Tab"); // the list
   await tabTo("Conversation", "Shift+Tab"); // the tab
   await keyboard.press("ArrowRight");
@@ -270,6 +273,10 @@ test("the lists follow until the user scrolls up, events can be filtered, paused
 
 /** The text of the element with the focus. */
 const focused = ({ page }: CallerPage) => page.locator(":focus").textContent();
+/** Whether screen readers announce the text of an element when it changes. */
+const announces = (element: Locator) =>
+  element.evaluate((node) => node.closest("[aria-live], [role=log]")?.getAttribute("aria-live") !== "off");
+
 const scrollTop = (list: Locator) => list.evaluate((element) => element.scrollTop);
 /** In pixels. */
 const distanceToEnd = (list: Locator) =>

@@ -26,8 +26,10 @@ export function Conversation({ phone }: { readonly phone: Phone }) {
 }
 
 function Bubble({ message: { from, segments } }: { readonly message: Message }) {
+  // A screen reader would speak over the bot, into the microphone.
+  const isSpoken = from === "you" || segments.some(({ aloud }) => aloud);
   return (
-    <div className={`bubble ${from}`}>
+    <div className={`bubble ${from}`} aria-live={isSpoken ? "off" : undefined}>
       <span className="visually-hidden">{from === "you" ? "You: " : "Bot: "}</span>
       {segments.map(({ id, text, spoken }, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: segments are only added, and those of old bots have no id
