@@ -271,6 +271,29 @@ test("the lists follow until the user scrolls up, events can be filtered, paused
   await expectEnded(running);
 });
 
+test("a long name, a long text and a narrow page are shown without scrolling to the side", async () => {
+  const name = "Reservationsdesk".repeat(20);
+  const running = await start(async (args) => {
+    const transport = await createTransport(args, { webrtc: () => ({}) });
+    const rtvi = createRTVI(transport, { about: { name } });
+    rtvi.on("sendText", ({ content }) => rtvi.botOutput(String(content.length)));
+    await transport.closed;
+  });
+  const caller = await openPage(running.origin);
+  const { page } = caller;
+  await page.setViewportSize({ width: 320, height: 568 });
+  const client = await openWebClient(caller, running.origin);
+  await client.connectToBot();
+  await page.getByRole("heading", { name }).waitFor();
+  await page.getByPlaceholder("Type a message").focus();
+  await page.keyboard.insertText("y".repeat(100_000));
+  await page.keyboard.press("Enter");
+  await page.getByText("10000", { exact: true }).waitFor();
+  expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(320);
+  await client.disconnect.click();
+  await expectEnded(running);
+});
+
 /** The text of the element with the focus. */
 const focused = ({ page }: CallerPage) => page.locator(":focus").textContent();
 /** Whether screen readers announce the text of an element when it changes. */

@@ -48,6 +48,9 @@ function Bubble({ message: { from, segments } }: { readonly message: Message }) 
   );
 }
 
+/** The client library rejects messages of more than 64 KiB, and a character may have 6 bytes. */
+const maxText = 10_000;
+
 function Composer({ onSend }: { readonly onSend: (text: string) => void }) {
   const [text, setText] = useState("");
   const submit = (event: FormEvent) => {
@@ -63,6 +66,7 @@ function Composer({ onSend }: { readonly onSend: (text: string) => void }) {
         aria-label="Message to the bot"
         placeholder="Type a message"
         autoComplete="off"
+        maxLength={maxText}
         onChange={(event) => setText(event.currentTarget.value)}
       />
       <button type="submit" className="icon-button" aria-label="Send" title="Send">
