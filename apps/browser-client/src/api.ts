@@ -1,4 +1,5 @@
 import { NoticeError, notFromRunner, rejected, startFailed, unreachable } from "./notices.ts";
+import { load, store } from "./storage.ts";
 
 /** How long to wait for the answer to `POST /start`, in ms. */
 const startTimeoutMs = 15_000;
@@ -86,11 +87,11 @@ export async function fetchHandled(sessionId: string, signal: AbortSignal): Prom
 
 /** Stores the runner's API key until the tab is closed. */
 export function storeApiKey(key: string): void {
-  sessionStorage.setItem(keyName, key.trim());
+  store("sessionStorage", keyName, key.trim());
 }
 
 /** Returns the headers that authenticate a request, or none if no API key is stored. */
 export function apiKeyHeaders(): Headers {
-  const key = sessionStorage.getItem(keyName);
+  const key = load("sessionStorage", keyName);
   return new Headers(key ? { Authorization: `Bearer ${key}` } : {});
 }
