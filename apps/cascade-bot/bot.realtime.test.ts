@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type BotCall,
@@ -133,6 +136,16 @@ test("connects again when the transcription drops", async () => {
   await heard(answerHz);
 });
 
+test("answers what the caller has said when the transcription drops before the turn is complete", async () => {
+  deepgram.ignoresFinalize = true;
+  call = await callServices();
+  await call.say(speech(800));
+  await expect.poll(() => call.received("user-transcription").at(-1)).toMatchObject({ text: "sentence 0" });
+  lastSession().drop();
+  await expect.poll(() => chat.requests[0]?.at(-1)).toEqual({ role: "user", content: "sentence 0" });
+  expect(call.received("user-transcription").at(-1)).toMatchObject({ text: "sentence 0", final: true });
+});
+
 test.each(["twice", "never connects"])("apologizes and hangs up when the transcription drops: %s", async (how) => {
   deepgram.unavailable = how === "never connects";
   call = await callServices();
@@ -143,6 +156,11 @@ test.each(["twice", "never connects"])("apologizes and hangs up when the transcr
   expect(await call.ended).toBe("bot-finished");
   await expect.poll(() => heardMs(apologyHz)).toBeGreaterThan(1_000);
   expect(call.received("error")).toMatchObject([{ error: expect.stringContaining("has failed") }]);
+  const lost = ["error of Deepgram", "connection to Deepgram lost"];
+  const logged = warnings().filter((line) => line.includes("Deepgram"));
+  expect(logged.map((line) => lost.findIndex((text) => line.startsWith(text)))).toEqual(
+    how === "twice" ? [1, 1] : [0, 1, 0, 1],
+  );
 });
 
 test("apologizes and hangs up when the model does not answer", async () => {
@@ -174,6 +192,19 @@ test.each(["unavailable", "unresponsive"] as const)(
     expect(shownTexts().join()).toContain("Sorry");
   },
 );
+
+test("ends the call when the audio of a sentence stops halfway", async () => {
+  const halfway = createServer((_request, response) => void response.writeHead(200).write(Buffer.alloc(4_800)));
+  halfway.listen(0, "localhost");
+  await once(halfway, "listening");
+  vi.stubEnv("ELEVENLABS_BASE_URL", `http://localhost:${(halfway.address() as AddressInfo).port}`);
+  call = await callServices();
+  expect(await call.ended).toBe("bot-finished");
+  expect(shownTexts().join()).toContain("Sorry");
+  expect(warnings().join()).toContain("ElevenLabs does not send audio.");
+  halfway.close();
+  halfway.closeAllConnections();
+});
 
 test.each(["deepgramKey", "openaiKey", "elevenlabsKey"])(
   "without %s, the caller's application shows what is missing",

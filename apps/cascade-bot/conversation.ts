@@ -34,8 +34,8 @@ const workingMs = 60_000;
 const keepAliveMs = 4_000;
 /** How long a turn waits for the result of `Finalize`. Deepgram does not always send one. */
 const finalizeMs = 600;
-/** How long ElevenLabs may take to begin an answer. */
-const speechTimeoutSeconds = 5;
+/** How long ElevenLabs may take to send the next piece of a sentence. */
+const speechTimeoutMs = 5_000;
 
 /**
  * Talks with a caller: Deepgram transcribes, a language model answers, ElevenLabs speaks, and a local voice detector decides whose turn
@@ -88,11 +88,19 @@ function createAnswers(options: ConversationOptions, fail: (err: unknown) => voi
     speech.text(sentence, { atMs: speech.writtenMs });
     const { id, model } = settings.voice;
     const request = { text: sentence, modelId: model, outputFormat: "pcm_24000" } as const;
-    const audio = await elevenlabs.textToSpeech.stream(id, request, {
-      abortSignal: speech.signal,
-      timeoutInSeconds: speechTimeoutSeconds,
-    });
-    for await (const pcm of audio) await speech.write(pcm, voiceRate);
+    const stalled = new AbortController();
+    const wait = () => setTimeout(() => stalled.abort(new Error("ElevenLabs does not send audio.")), speechTimeoutMs);
+    let timer = wait();
+    try {
+      const abortSignal = AbortSignal.any([speech.signal, stalled.signal]);
+      for await (const pcm of await elevenlabs.textToSpeech.stream(id, request, { abortSignal })) {
+        clearTimeout(timer);
+        await speech.write(pcm, voiceRate);
+        timer = wait();
+      }
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Lets the model write and call functions, and says each sentence as soon as it is complete. */
@@ -204,8 +212,6 @@ async function transcribe(options: ConversationOptions, { answer }: Answers, fai
   void failed.then(end.resolve);
 
   async function listen(): Promise<void> {
-    const microphone = transport.listen();
-    await socket.waitForOpen();
     for await (const { samples } of microphone) {
       if (socket.readyState !== 1) return;
       socket.sendMedia(samples);
@@ -217,21 +223,25 @@ async function transcribe(options: ConversationOptions, { answer }: Answers, fai
         void rtvi.userStartedSpeaking();
       } else if (change === "stopped") {
         stopped = true;
-        socket.sendFinalize({ type: "Finalize" });
+        if (socket.readyState === 1) socket.sendFinalize({ type: "Finalize" });
         waitForFinalize();
         void rtvi.userStoppedSpeaking();
       }
     }
   }
 
-  socket.connect();
-  listen().catch((err) => {
-    logger.warn({ err }, "not connected to Deepgram");
-    end.resolve("dropped");
+  const microphone = transport.listen();
+  socket.on("open", () => {
+    listen().catch((err) => {
+      logger.warn({ err }, "voice detector failed");
+      end.resolve("dropped");
+    });
   });
+  socket.connect();
   const how = await end.promise;
   clearInterval(keepAlive);
   clearTimeout(fallback);
+  if (how === "dropped") completeTurn();
   socket.close();
   detector.close();
   return how;

@@ -1,7 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { GoogleGenAI } from "@google/genai";
 import { type BotCall, callBot, silence, syllables, tone, toneMs } from "@pipecat-ts/runner-testing";
 import { type FakeGemini, type GeminiReply, startFakeGemini } from "@pipecat-ts/runner-testing/gemini";
+import { type Bot, createRTVI, createTransport } from "pipecat-runner";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { bot } from "./bot.ts";
+import { converse } from "./conversation.ts";
 
 vi.setConfig({ testTimeout: 30_000, expect: { poll: { timeout: 10_000 } } });
 
@@ -65,6 +69,25 @@ test("calls a function, and continues with its result", async () => {
   expect(lastSession().inputs.at(-1)).toMatch(/^\[\{"output":"\d+:\d+/);
 });
 
+test("gives the model the error of a function that is missing, or whose result is not JSON", async () => {
+  replies = ["nowhere", "count"].map((name) => ({ functionCall: { name, args: {} } }));
+  replies.push(say(600, 400, "I cannot tell."));
+  await callGemini({
+    async called(args) {
+      const transport = await createTransport(args, { webrtc: () => ({}) });
+      const client = new GoogleGenAI({ apiKey: String(args.cliArgs.apiKey) });
+      const { logger } = args.session;
+      const functions = { count: () => 5n };
+      await converse({ client, model: "model", config: {}, functions, transport, rtvi: createRTVI(transport), logger });
+    },
+  });
+  await heard(600);
+  expect(lastSession().inputs.slice(1)).toEqual([
+    '[{"error":"Error: The function \\"nowhere\\" does not exist."}]',
+    '[{"error":"TypeError: Do not know how to serialize a BigInt"}]',
+  ]);
+});
+
 test("answers typed text, and stops when the application asks for it", async () => {
   replies = [say(500, 20_000, "A long story."), say(700, 20_000, "Another one.")];
   await callGemini();
@@ -73,6 +96,9 @@ test("answers typed text, and stops when the application asks for it", async () 
   await heard(700);
   call.send("client-message", { t: "interrupt" });
   await expect.poll(() => call.received("bot-interrupted").length).toBeGreaterThan(1);
+  const heardBeforeMs = heardMs(700);
+  await sleep(1_500); // Gemini still sends the rest of the turn.
+  expect(heardMs(700)).toBe(heardBeforeMs);
   expect(lastSession().inputs).toContain("Stop that.");
 });
 
@@ -148,6 +174,8 @@ test("without a key, the caller's application shows which one is missing", async
 });
 
 interface CallOptions {
+  /** Default: the bot of this folder. */
+  readonly called?: Bot;
   readonly completesInterrupted?: boolean;
   readonly unavailable?: boolean;
   readonly unresponsive?: boolean;
@@ -155,6 +183,7 @@ interface CallOptions {
 }
 
 async function callGemini({
+  called = bot,
   completesInterrupted = true,
   unavailable = false,
   unresponsive = false,
@@ -169,7 +198,7 @@ async function callGemini({
   Object.assign(gemini, { unavailable, unresponsive });
   vi.stubEnv("GOOGLE_GEMINI_BASE_URL", gemini.env.GOOGLE_GEMINI_BASE_URL);
   const cliArgs = { apiKey: gemini.env.GEMINI_API_KEY, ...given };
-  call = await callBot(bot, { transport: "webrtc", cliArgs });
+  call = await callBot(called, { transport: "webrtc", cliArgs });
 }
 
 /** Calls the bot, and drops its connections. Gemini does not answer its request for the apology. */

@@ -76,15 +76,16 @@ async function connect(options: ConversationOptions, resumption: { handle?: stri
   const microphone = transport.listen();
   /** The speech of the model's turn. An interrupted speech drops the audio that arrives late. */
   let speech: Speech | undefined;
-  let interruptedAt = 0;
+  /** When Gemini interrupted the turn. Gemini completes a turn that only the application has interrupted. */
+  let interruptedAt = Number.POSITIVE_INFINITY;
   /** What the caller says, so far. */
   let heard = "";
   /** Whether the caller has left; `undefined` while the connection is in use. */
   let left: boolean | undefined;
 
-  function interrupt(): void {
-    if (!speech?.signal.aborted) interruptedAt = performance.now();
-    transport.interrupt();
+  function beginTurn(): void {
+    speech = undefined;
+    interruptedAt = Number.POSITIVE_INFINITY;
   }
 
   function hear({
@@ -94,12 +95,15 @@ async function connect(options: ConversationOptions, resumption: { handle?: stri
     interrupted,
     turnComplete,
   }: LiveServerContent): void {
-    if (interrupted) interrupt();
+    if (interrupted) {
+      transport.interrupt();
+      if (speech) interruptedAt = performance.now();
+    }
     if (inputTranscription?.text) {
       heard += inputTranscription.text;
       void rtvi.userTranscription({ text: heard, final: false });
     }
-    if (speech?.signal.aborted && performance.now() - interruptedAt > lateMs) speech = undefined;
+    if (performance.now() - interruptedAt > lateMs) beginTurn();
     for (const { inlineData } of modelTurn?.parts ?? []) {
       if (!inlineData?.data) continue;
       if (heard !== "") void rtvi.userTranscription({ text: heard, final: true });
@@ -113,12 +117,16 @@ async function connect(options: ConversationOptions, resumption: { handle?: stri
     }
     if (!turnComplete) return;
     void speech?.end();
-    speech = undefined;
+    beginTurn();
   }
 
   async function callFunction({ id = "", name = "", args = {} }: FunctionCall) {
     try {
-      return { id, name, response: { output: (await functions[name]?.(args)) ?? null } };
+      const call = functions[name];
+      if (!call) throw new Error(`The function "${name}" does not exist.`);
+      const output = (await call(args)) ?? null;
+      JSON.stringify(output); // throws here if the SDK cannot send it
+      return { id, name, response: { output } };
     } catch (err) {
       logger.warn({ err, function: name }, "function failed");
       return { id, name, response: { error: String(err) } };
@@ -173,11 +181,11 @@ async function connect(options: ConversationOptions, resumption: { handle?: stri
 
   const removeListeners = [
     rtvi.on("sendText", ({ content }) => {
-      interrupt();
+      transport.interrupt();
       session.sendRealtimeInput({ text: content });
     }),
     rtvi.on("clientMessage", ({ type }) => {
-      if (type === "interrupt") interrupt();
+      if (type === "interrupt") transport.interrupt();
     }),
   ];
   void (async () => {

@@ -1,8 +1,14 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { type BotCall, callBot, silence, syllables, tone, toneMs } from "@pipecat-ts/runner-testing";
 import { type FakeOpenAI, type OpenAIReply, startFakeOpenAI } from "@pipecat-ts/runner-testing/openai";
+import OpenAI from "openai";
+import { createRTVI, createTransport } from "pipecat-runner";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { bot } from "./bot.ts";
+import { converse, type Functions } from "./conversation.ts";
 
 vi.setConfig({ testTimeout: 30_000, expect: { poll: { timeout: 10_000 } } });
 
@@ -83,6 +89,18 @@ test("calls a function, and continues with its result", async () => {
   expect(conversation[1]?.text).toMatch(/^"\d+:\d+/);
 });
 
+test("gives the model the error of a function that is missing, or whose result is not JSON", async () => {
+  replies = ["nowhere", "count"].map((name) => ({ functionCall: { name, arguments: {} } }));
+  replies.push(say(600, 400, "I cannot tell."));
+  call = await callWith(new OpenAI({ apiKey: openai.env.OPENAI_API_KEY }), { count: () => 5n });
+  await heard(600);
+  const results = lastSession().conversation.filter(({ type }) => type === "function_call_output");
+  expect(results.map(({ text }) => text)).toEqual([
+    '{"error":"Error: The function \\"nowhere\\" does not exist."}',
+    '{"error":"TypeError: Do not know how to serialize a BigInt"}',
+  ]);
+});
+
 test("answers typed text, and stops when the application asks for it", async () => {
   replies = [say(500, 20_000, "A long story."), say(700, 20_000, "Another one.")];
   call = await callOpenAI();
@@ -107,6 +125,16 @@ test("answers a text that follows another one before OpenAI responds", async () 
   expect(heardMs(1_100)).toBe(0);
   expect(lastSession().conversation.map(({ text }) => text)).toEqual(["Hello.", "One.", "Two.", "I heard two."]);
   expect(lastSession().errors).toEqual([]);
+});
+
+test("answers a text that arrives while the bot connects", async () => {
+  openai.unresponsive = true;
+  call = await callOpenAI();
+  call.send("send-text", { content: "One." });
+  openai.unresponsive = false;
+  await heard(500);
+  expect(lastSession().conversation.map(({ text }) => text)).toEqual(["One.", "Hello."]);
+  expect(warnings()).toEqual([]);
 });
 
 test("responds later when OpenAI rejects a response because another one is active", async () => {
@@ -158,6 +186,19 @@ test("ends the call when the apology gets no audio", async () => {
   expect(shownTexts().join()).toContain("Sorry");
 });
 
+test("ends the call when the audio of the apology stops halfway", async () => {
+  const halfway = createServer((_request, response) => void response.writeHead(200).write(Buffer.alloc(4_800)));
+  halfway.listen(0, "localhost");
+  await once(halfway, "listening");
+  const { port } = halfway.address() as AddressInfo;
+  // OpenAI's SDK connects by TLS only, so that this server accepts no session.
+  call = await callWith(new OpenAI({ apiKey: "key", baseURL: `http://localhost:${port}` }));
+  expect(await call.ended).toBe("bot-finished");
+  expect(shownTexts().join()).toContain("Sorry");
+  halfway.close();
+  halfway.closeAllConnections();
+});
+
 test("ends at once when the caller hangs up during the apology", async () => {
   await loseConnections();
   await expect.poll(() => call.received("error")).toHaveLength(1);
@@ -196,6 +237,16 @@ test("without a key, the caller's application shows which one is missing", async
 
 function callOpenAI(): Promise<BotCall> {
   return callBot(bot, { transport: "webrtc", cliArgs: { apiKey: openai.env.OPENAI_API_KEY } });
+}
+
+/** Calls a bot with a client and functions of its own. */
+function callWith(client: OpenAI, functions: Functions = {}): Promise<BotCall> {
+  return callBot(async (args) => {
+    const transport = await createTransport(args, { webrtc: () => ({}) });
+    const { logger } = args.session;
+    const session = { type: "realtime", model: "gpt-realtime" } as const;
+    await converse({ client, session, functions, transport, rtvi: createRTVI(transport), logger });
+  });
 }
 
 /** Calls the bot, and drops its connections. OpenAI does not answer its request for the apology. */

@@ -23,7 +23,7 @@ const apology = "Sorry, I have lost my connection. Please call again.";
 const workingMs = 60_000;
 /** How long OpenAI may take to accept a connection. */
 const connectTimeoutMs = 10_000;
-/** How long OpenAI may take to begin the audio of the apology. */
+/** How long OpenAI may take to send the audio of the apology. */
 const apologyTimeoutMs = 5_000;
 
 /**
@@ -44,9 +44,9 @@ export async function converse(options: ConversationOptions): Promise<void> {
   speech.text(apology);
   try {
     const request = { model: "gpt-4o-mini-tts", voice: "marin", input: apology, response_format: "pcm" } as const;
-    const limits = { signal: speech.signal, timeout: apologyTimeoutMs, maxRetries: 0 };
-    const { body } = await client.audio.speech.create(request, limits);
-    for await (const pcm of body ?? []) await speech.write(pcm, sampleRate);
+    const signal = AbortSignal.any([speech.signal, AbortSignal.timeout(apologyTimeoutMs)]);
+    const response = await client.audio.speech.create(request, { signal, maxRetries: 0 });
+    await speech.write(Buffer.from(await response.arrayBuffer()), sampleRate);
   } catch (err) {
     logger.warn({ err }, "the apology has no audio");
   }
@@ -91,14 +91,15 @@ async function connect(options: ConversationOptions, history: ConversationItem[]
   }
 
   async function callFunction({ name = "", arguments: json = "{}", call_id = "" }): Promise<void> {
-    let result: unknown;
+    let output: string;
     try {
-      result = await functions[name]?.(JSON.parse(json));
+      const call = functions[name];
+      if (!call) throw new Error(`The function "${name}" does not exist.`);
+      output = JSON.stringify((await call(JSON.parse(json))) ?? null);
     } catch (err) {
       logger.warn({ err, function: name }, "function failed");
-      result = { error: String(err) };
+      output = JSON.stringify({ error: String(err) });
     }
-    const output = JSON.stringify(result ?? null);
     openai.send({ type: "conversation.item.create", item: { type: "function_call_output", call_id, output } });
   }
 
@@ -161,6 +162,7 @@ async function connect(options: ConversationOptions, history: ConversationItem[]
     rtvi.on("sendText", ({ content, runImmediately }) => {
       const item = message("user", content);
       history.push(item);
+      if (openai.socket.readyState !== openai.socket.OPEN) return; // It is sent when the connection opens.
       openai.send({ type: "conversation.item.create", item });
       if (!runImmediately) return;
       interrupt();

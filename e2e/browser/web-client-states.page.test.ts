@@ -81,6 +81,7 @@ test("in every state, in both sizes and themes, axe finds nothing, and the first
   await page.getByText("at seven").waitFor();
   await expect.poll(() => page.getByText("Round trip").locator("+ dd").textContent()).toMatch(/^\d+ ms$/);
   await page.getByRole("heading", { name: "Front desk" }).waitFor();
+  expect(await announces(page.getByText("at seven")), "screen readers do not speak over the bot").toBe(false);
   await expectAccessible(caller, "in-call");
   await expectLevelInView(caller);
   await page.getByRole("tab", { name: "Events" }).click();
@@ -110,6 +111,7 @@ test("in every state, in both sizes and themes, axe finds nothing, and the first
   await client.button("Send").click();
   await expectState("The bot failed");
   await client.expectNotice(/^The bot reported: The language model does not answer\.$/);
+  expect(await focused(caller), "the button Send has gone").toBe("Connect");
   await expectAccessible(caller, "bot-failed");
 
   await client.connectToBot();
@@ -184,7 +186,9 @@ test("a call works with the keyboard alone", async () => {
   await tabTo("Message to the bot");
   await keyboard.type("Good morning");
   await keyboard.press("Enter");
-  await page.getByText("You wrote: Good morning", { exact: true }).waitFor();
+  const answer = page.getByText("You wrote: Good morning", { exact: true });
+  await answer.waitFor();
+  expect(await announces(answer), "screen readers say what the bot only writes").toBe(true);
   await tabTo("Conversation", "Shift+Tab"); // the list
   await tabTo("Conversation", "Shift+Tab"); // the tab
   await keyboard.press("ArrowRight");
@@ -266,6 +270,35 @@ test("the lists follow until the user scrolls up, events can be filtered, paused
   expect(await background()).toBe(dark);
   await expectEnded(running);
 });
+
+test("a long name, a long text and a narrow page are shown without scrolling to the side", async () => {
+  const name = "Reservationsdesk".repeat(20);
+  const running = await start(async (args) => {
+    const transport = await createTransport(args, { webrtc: () => ({}) });
+    const rtvi = createRTVI(transport, { about: { name } });
+    rtvi.on("sendText", ({ content }) => rtvi.botOutput(String(content.length)));
+    await transport.closed;
+  });
+  const caller = await openPage(running.origin);
+  const { page } = caller;
+  await page.setViewportSize({ width: 320, height: 568 });
+  const client = await openWebClient(caller, running.origin);
+  await client.connectToBot();
+  await page.getByRole("heading", { name }).waitFor();
+  await page.getByPlaceholder("Type a message").focus();
+  await page.keyboard.insertText("y".repeat(100_000));
+  await page.keyboard.press("Enter");
+  await page.getByText("10000", { exact: true }).waitFor();
+  expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(320);
+  await client.disconnect.click();
+  await expectEnded(running);
+});
+
+/** The text of the element with the focus. */
+const focused = ({ page }: CallerPage) => page.locator(":focus").textContent();
+/** Whether screen readers announce the text of an element when it changes. */
+const announces = (element: Locator) =>
+  element.evaluate((node) => node.closest("[aria-live], [role=log]")?.getAttribute("aria-live") !== "off");
 
 const scrollTop = (list: Locator) => list.evaluate((element) => element.scrollTop);
 /** In pixels. */

@@ -37,6 +37,14 @@ test("fetchStatus returns the transports in the runner's order, and what is miss
   });
 });
 
+test("a runner that does not answer for 15 s counts as unreachable", async () => {
+  const timeout = vi.spyOn(AbortSignal, "timeout").mockReturnValue(AbortSignal.abort());
+  const url = await serve(() => undefined);
+  await expect(fetchStatus(url)).rejects.toThrow("does not answer");
+  expect(timeout).toHaveBeenCalledWith(15_000);
+  timeout.mockRestore();
+});
+
 test("a runner requires its key if it does not say what is missing, or if this page has sent the key", async () => {
   const answer: Record<string, unknown> = { status: "ready", transports: [] };
   const url = await serve((_request, response) => response.end(JSON.stringify(answer)));

@@ -1,7 +1,8 @@
 import { NoticeError, notFromRunner, rejected, startFailed, unreachable } from "./notices.ts";
+import { load, store } from "./storage.ts";
 
-/** How long to wait for the answer to `POST /start`, in ms. */
-const startTimeoutMs = 15_000;
+/** How long to wait for the answer to `GET /status` and `POST /start`, in ms. */
+const answerTimeoutMs = 15_000;
 
 const keyName = "pipecat-runner-api-key";
 
@@ -28,13 +29,14 @@ export interface Status {
 /** Requests `GET /status?problems`. Rejects with an Error whose message is shown to the user. */
 export async function fetchStatus(url: string, signal?: AbortSignal): Promise<Status> {
   const headers = apiKeyHeaders();
-  const request = { cache: "no-store", headers, ...(signal ? { signal } : {}) } as const;
+  const limits = [AbortSignal.timeout(answerTimeoutMs), ...(signal ? [signal] : [])];
+  const request = { cache: "no-store", headers, signal: AbortSignal.any(limits) } as const;
   const response = await fetch(url, request).catch((cause) => {
     throw new Error(unreachable(url), { cause });
   });
   if (!response.ok) throw new Error(rejected("GET", url, `${response.status} ${response.statusText}`.trim()));
   const body: unknown = await response.json().catch((cause) => {
-    throw new Error(notFromRunner("GET", url), { cause });
+    throw new Error(cause instanceof SyntaxError ? notFromRunner("GET", url) : unreachable(url), { cause });
   });
   const { transports, problems } = Object(body) as { readonly transports?: unknown; readonly problems?: unknown };
   if (!Array.isArray(transports)) throw new Error(notFromRunner("GET", url));
@@ -62,7 +64,7 @@ export async function startSession(transport: string, signal: AbortSignal): Prom
   const headers = apiKeyHeaders();
   const hasKey = headers.has("Authorization");
   headers.set("Content-Type", "application/json");
-  const timeout = AbortSignal.timeout(startTimeoutMs);
+  const timeout = AbortSignal.timeout(answerTimeoutMs);
   try {
     const request = { method: "POST", headers, body: JSON.stringify({ transport }) };
     const response = await fetch(url, { ...request, signal: AbortSignal.any([signal, timeout]) });
@@ -86,11 +88,11 @@ export async function fetchHandled(sessionId: string, signal: AbortSignal): Prom
 
 /** Stores the runner's API key until the tab is closed. */
 export function storeApiKey(key: string): void {
-  sessionStorage.setItem(keyName, key.trim());
+  store("sessionStorage", keyName, key.trim());
 }
 
 /** Returns the headers that authenticate a request, or none if no API key is stored. */
 export function apiKeyHeaders(): Headers {
-  const key = sessionStorage.getItem(keyName);
+  const key = load("sessionStorage", keyName);
   return new Headers(key ? { Authorization: `Bearer ${key}` } : {});
 }

@@ -29,3 +29,10 @@ test("the page follows the browser's setting until the user chooses a theme, whi
   showTheme(storedTheme());
   expect(style.colorScheme).toBe("");
 });
+
+test("in a browser that blocks storage, the theme lasts until the page is closed", () => {
+  vi.stubGlobal("localStorage", undefined);
+  expect(storedTheme()).toBe("system");
+  applyTheme("dark");
+  expect(storedTheme()).toBe("dark");
+});

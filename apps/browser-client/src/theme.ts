@@ -1,3 +1,5 @@
+import { load, store } from "./storage.ts";
+
 /** `system` follows the browser's setting. */
 export type Theme = "system" | "light" | "dark";
 
@@ -6,7 +8,7 @@ const storageKey = "pipecat-runner-theme";
 
 /** The theme that the user has chosen before. */
 export function storedTheme(): Theme {
-  return themes.find((theme) => theme === localStorage.getItem(storageKey)) ?? "system";
+  return themes.find((theme) => theme === load("localStorage", storageKey)) ?? "system";
 }
 
 export function nextTheme(theme: Theme): Theme {
@@ -15,7 +17,7 @@ export function nextTheme(theme: Theme): Theme {
 
 /** Shows the page in this theme, now and after a reload. */
 export function applyTheme(theme: Theme): void {
-  localStorage.setItem(storageKey, theme);
+  store("localStorage", storageKey, theme);
   showTheme(theme);
 }
 

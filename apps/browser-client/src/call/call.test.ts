@@ -49,6 +49,7 @@ beforeEach(() => {
   vi.stubGlobal(
     "AudioContext",
     class extends EventEmitter {
+      state = "closed";
       close = async () => undefined;
     },
   );
@@ -185,6 +186,15 @@ test("a blocked microphone is still reported when the bot is ready", async () =>
   client.emit(RTVIEvent.DeviceError, { devices: ["mic"], type: "permissions", message: "" });
   client.ready();
   expect(state.notice?.text).toMatch(/^The microphone is blocked/);
+});
+
+test("the report of a blocked microphone goes when another one works", async () => {
+  await inCall();
+  client.emit(RTVIEvent.DeviceError, { devices: ["mic"], type: "not-found", message: "" });
+  client.emit(RTVIEvent.TrackStarted, { kind: "audio" }, { local: false });
+  expect(state.notice?.text).toMatch(/^No microphone was found/);
+  client.emit(RTVIEvent.TrackStarted, { kind: "audio" }, { local: true });
+  expect(state.notice).toBeUndefined();
 });
 
 test("text and Interrupt are offered if the bot handles them, also when it says so later, or if the runner does not say", async () => {

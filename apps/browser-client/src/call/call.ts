@@ -65,6 +65,8 @@ export class Call {
   readonly #activity: { latest: Activity; until: number } = { latest: "listening", until: 0 };
   #interruptedAt = Number.NEGATIVE_INFINITY;
   #lastReported: { notice: Notice; atMs: number } | undefined;
+  /** Why a microphone or camera failed, by the kind of the track. */
+  readonly #deviceProblems = new Map<string, Notice>();
 
   /** `microphoneId`: the microphone that the user has chosen before. */
   constructor(console: Console, view: CallView, microphoneId?: string) {
@@ -208,10 +210,11 @@ export class Call {
     client.on(RTVIEvent.DeviceError, (error: DeviceError) => {
       const { devices, type, message } = error;
       this.#view.log("device error", { devices, type, message });
-      if (devices.includes("mic")) this.#change({ notice: microphoneFailed(type, message) });
-      if (devices.includes("cam")) this.#change({ notice: cameraFailed(type, message) });
+      if (devices.includes("mic")) this.#reportDevice("audio", microphoneFailed(type, message));
+      if (devices.includes("cam")) this.#reportDevice("video", cameraFailed(type, message));
     });
     client.on(RTVIEvent.TrackStarted, (track, participant) => {
+      if (participant?.local) this.#deviceWorks(track.kind);
       if (track.kind === "audio") sound?.start(participant?.local ? "caller" : "bot", track);
       else if (participant?.local) this.#change({ camera: track });
     });
@@ -280,6 +283,16 @@ export class Call {
       const handles = (type: string) => handled?.includes(type) ?? true;
       this.#change({ acceptsText: handles("send-text"), acceptsInterrupt: handles("client-message") });
     }
+  }
+
+  #reportDevice(kind: string, notice: Notice): void {
+    this.#deviceProblems.set(kind, notice);
+    this.#change({ notice });
+  }
+
+  #deviceWorks(kind: string): void {
+    const { notice } = this.#state;
+    if (notice && notice === this.#deviceProblems.get(kind)) this.#change({ notice: undefined });
   }
 
   #report(data: unknown): void {

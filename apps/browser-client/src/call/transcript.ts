@@ -3,6 +3,8 @@ export interface Segment {
   readonly id: string;
   readonly text: string;
   readonly spoken: number;
+  /** Whether the bot speaks it. */
+  readonly aloud?: boolean;
 }
 
 /** What the caller or the bot said or wrote. */
@@ -47,14 +49,15 @@ export function said(transcript: Transcript, output: BotOutput): Transcript {
   if (typeof text !== "string" || text === "") return transcript;
   const length = spoken ? (progress?.accumulated_text.length ?? 0) : text.length;
   const id = number === undefined ? "" : String(number);
+  const segment: Segment = { id, text, spoken: length, aloud: spoken };
   const holds = ({ segments }: Message) => id !== "" && segments.some((segment) => segment.id === id);
   const index = transcript.findLastIndex(holds);
-  if (index < 0) return append(transcript, "bot", { id, text, spoken: length }, false);
+  if (index < 0) return append(transcript, "bot", segment, false);
   return transcript.map((message, at) =>
     at === index
       ? {
           ...message,
-          segments: message.segments.map((segment) => (segment.id === id ? { id, text, spoken: length } : segment)),
+          segments: message.segments.map((old) => (old.id === id ? segment : old)),
         }
       : message,
   );

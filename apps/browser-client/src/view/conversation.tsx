@@ -26,8 +26,10 @@ export function Conversation({ phone }: { readonly phone: Phone }) {
 }
 
 function Bubble({ message: { from, segments } }: { readonly message: Message }) {
+  // A screen reader would speak over the bot, into the microphone.
+  const isSpoken = from === "you" || segments.some(({ aloud }) => aloud);
   return (
-    <div className={`bubble ${from}`}>
+    <div className={`bubble ${from}`} aria-live={isSpoken ? "off" : undefined}>
       <span className="visually-hidden">{from === "you" ? "You: " : "Bot: "}</span>
       {segments.map(({ id, text, spoken }, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: segments are only added, and those of old bots have no id
@@ -46,6 +48,9 @@ function Bubble({ message: { from, segments } }: { readonly message: Message }) 
   );
 }
 
+/** The client library rejects messages of more than 64 KiB, and a character may have 6 bytes. */
+const maxText = 10_000;
+
 function Composer({ onSend }: { readonly onSend: (text: string) => void }) {
   const [text, setText] = useState("");
   const submit = (event: FormEvent) => {
@@ -61,6 +66,7 @@ function Composer({ onSend }: { readonly onSend: (text: string) => void }) {
         aria-label="Message to the bot"
         placeholder="Type a message"
         autoComplete="off"
+        maxLength={maxText}
         onChange={(event) => setText(event.currentTarget.value)}
       />
       <button type="submit" className="icon-button" aria-label="Send" title="Send">
