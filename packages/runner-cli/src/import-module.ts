@@ -65,8 +65,10 @@ async function explain(error: NodeJS.ErrnoException, file: string): Promise<read
     const place = placeInHead(error.stack) ?? (await placeFromNode(file)) ?? `${shownPath(file)} or a file it imports`;
     return [`${place}: ${message}.`, fixForSyntax(message)];
   }
+  const [line = ""] = `${message}`.trim().split(/[\r\n]/);
+  const reason = line === "" ? "" : `: ${line.replace(/\.$/, "")}`;
   return [
-    `${frame ?? shownPath(file)}: ${error.name} while the file was loaded: ${message}.`,
+    `${frame ?? shownPath(file)}: ${error.name} while the file was loaded${reason}.`,
     "Correct that line; -v shows the stack.",
   ];
 }
@@ -78,6 +80,7 @@ function explainNotFound(message: string, file: string): readonly [message: stri
   if (kind === "package")
     return [`${shownPath(importer)} imports "${name}", which is not installed.`, `Run: npm install ${name}`];
   if (kind === undefined) return [`${shownPath(file)}: ${message}.`, "Correct that import."];
+  if (name === file) return [`${shownPath(file)} does not exist any more.`, "Restore it."];
   return [
     `${shownPath(importer)} imports ${shownPath(name)}, which does not exist.`,
     "Correct that import. Node requires the file's own ending, also .ts.",
@@ -87,6 +90,7 @@ function explainNotFound(message: string, file: string): readonly [message: stri
 function fixForSyntax(message: string): string {
   const [, name] = message.match(/does not provide an export named '([^']+)'/) ?? [];
   if (name === undefined) return "Correct that line.";
+  if (name === "default") return "Import its exports by name: import { … } from …";
   return `If ${name} is a type, import it as a type: import { type ${name} } from …`;
 }
 

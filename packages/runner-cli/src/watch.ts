@@ -67,7 +67,8 @@ export function watchBot({ file, bot }: LoadedBot, modules: ReloadedModules, log
     } catch (error) {
       if (mine !== version || closed) return;
       const { message, fix } = isRunnerError(error) ? error : new RunnerError("BOT_INVALID", String(error));
-      logger.error(`${[message, fix].filter(Boolean).join(" ")} New sessions run the previous code.`);
+      logger.error([message, "New sessions run the previous code.", fix].filter(Boolean).join(" "));
+      logger.debug({ err: error }, "bot not reloaded");
     }
     follow();
   }
