@@ -83,6 +83,10 @@ async function serve(
     return end.exitCode;
   }
   await runner.listen();
+  if (end.hasBegun) {
+    await stopped;
+    return end.exitCode;
+  }
   const { url, transports, unauthenticatedRoutes } = runner;
   const keys = listenForKeys({
     open: () => void openBrowser(url, logger),
@@ -107,6 +111,8 @@ async function runDirectly(runner: Runner, transport: string | undefined): Promi
 
 /** The end of the program. */
 interface ProgramEnd {
+  /** Whether the runner is being stopped. */
+  readonly hasBegun: boolean;
   /** Resolves when a signal, or an uncaught exception outside every session, has stopped the runner. */
   readonly stopped: Promise<void>;
   /** 1 after an uncaught exception outside every session, also if a signal or the bot's end stops the runner first; else 0. */
@@ -115,17 +121,26 @@ interface ProgramEnd {
 
 function stopOnEvents(runner: Runner, logger: Logger): ProgramEnd {
   let exitCode = 0;
+  let hasBegun = false;
+  function stop(how: "drain" | "close"): Promise<void> {
+    hasBegun = true;
+    return runner[how]();
+  }
   const stopped = new Promise<void>((resolve, reject) => {
     function crash(): void {
       exitCode = 1;
-      runner.close().then(resolve, reject);
+      stop("close").then(resolve, reject);
     }
     handleUncaughtErrors(runner, logger, crash, process);
     nameLeakedListeners(runner, process);
-    stopOnSignals(runner, logger, process).then(resolve, reject);
+    const stoppable = { sessions: runner.sessions, drain: () => stop("drain"), close: () => stop("close") };
+    stopOnSignals(stoppable, logger, process).then(resolve, reject);
   });
   return {
     stopped,
+    get hasBegun() {
+      return hasBegun;
+    },
     get exitCode() {
       return exitCode;
     },
