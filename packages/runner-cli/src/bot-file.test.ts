@@ -98,6 +98,11 @@ const files: Readonly<Record<string, readonly [content: string, message: RegExp,
     /^throws-sentences\.ts:2: Error while the file was loaded: Set OPENAI_API_KEY\.$/,
     /-v/,
   ],
+  "throws-code.mjs": [
+    "throw Object.assign(new Error(), { message: 401 });",
+    /^throws-code\.mjs:1: Error while the file was loaded: 401\.$/,
+    /-v/,
+  ],
   "throws-empty.ts": ["throw new Error();", /^throws-empty\.ts:1: Error while the file was loaded\.$/, /-v/],
   "throws-text.mjs": ["throw 'no key';", /^throws-text\.mjs: Error while the file was loaded: no key\.$/, /-v/],
   "cjs/bot.ts": [

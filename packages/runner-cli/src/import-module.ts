@@ -48,7 +48,8 @@ export async function explainImportError(cause: unknown, file: string): Promise<
 }
 
 async function explain(error: NodeJS.ErrnoException, file: string): Promise<readonly [message: string, fix: string]> {
-  const { code, message } = error;
+  const { code } = error;
+  const message = String(error.message); // Anything can be assigned to it.
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
     return [
       `${placeInHead(error.stack) ?? shownPath(file)}: ${message}: Node runs TypeScript by removing the types.`,
@@ -65,7 +66,7 @@ async function explain(error: NodeJS.ErrnoException, file: string): Promise<read
     const place = placeInHead(error.stack) ?? (await placeFromNode(file)) ?? `${shownPath(file)} or a file it imports`;
     return [`${place}: ${message}.`, fixForSyntax(message)];
   }
-  const [line = ""] = `${message}`.trim().split(/[\r\n]/);
+  const [line = ""] = message.trim().split(/[\r\n]/);
   const reason = line === "" ? "" : `: ${line.replace(/\.$/, "")}`;
   return [
     `${frame ?? shownPath(file)}: ${error.name} while the file was loaded${reason}.`,
