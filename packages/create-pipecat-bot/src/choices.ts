@@ -26,7 +26,7 @@ export function checkName(name: string): void {
 }
 
 /** Why npm does not accept `name` for a new package; `undefined` when it does. */
-export function problemOfName(name: string): string | undefined {
+function problemOfName(name: string): string | undefined {
   if (/^[a-z0-9][a-z0-9._-]*$/.test(name) && name.length <= 214 && name !== "node_modules") return undefined;
   const proposal = name
     .toLowerCase()

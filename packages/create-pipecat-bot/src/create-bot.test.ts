@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { collectTemplates } from "../build-templates.ts";
+import { ChoiceError } from "./choices.ts";
 import { helpText, parseCommandLine } from "./command-line.ts";
 import { createBot } from "./create-bot.ts";
 
@@ -106,6 +107,17 @@ test("an existing folder may contain a Git repository, and nothing else", async 
   );
   writeFileSync(join(cwd, "file"), "");
   await expect(create("file")).rejects.toThrow("file is not a folder.");
+});
+
+test("a folder that cannot be created is an error without a stack, and a path with spaces can be pasted", async () => {
+  writeFileSync(join(cwd, "notes"), "");
+  await expect(create("notes/bot")).rejects.toThrow(
+    expect.objectContaining({
+      constructor: ChoiceError,
+      message: expect.stringMatching(/ENOTDIR.+Choose another folder\.$/),
+    }),
+  );
+  expect((await create("my bots/first")).nextSteps[0]).toBe('cd "my bots/first"');
 });
 
 test.each([

@@ -16,7 +16,7 @@ import { parseCommandLine } from "./command-line.ts";
 import { projectFiles } from "./project.ts";
 import { commandsOf } from "./project-texts.ts";
 import { ask, defaultFolder, type Terminal } from "./prompts.ts";
-import { type Catalog, readCatalog } from "./templates.ts";
+import { type Catalog, type Files, readCatalog } from "./templates.ts";
 
 /** A project that was created. */
 export interface CreatedProject extends Choices {
@@ -68,21 +68,18 @@ export async function createBot(
   if (line.folder !== undefined) checkFolder(resolve(cwd, line.folder), cwd);
   const { folder: path, ...chosen } =
     interactive && !line.yes
-      ? await ask(given, catalog, currentManager(userAgent), terminal)
+      ? await ask(given, catalog, currentManager(userAgent), terminal, (answer) => problemOfFolder(answer, cwd))
       : withDefaults(given, catalog, currentManager(userAgent));
   const folder = resolve(cwd, path);
   checkFolder(folder, cwd);
 
   const choices: Choices = { ...chosen, name: basename(folder) };
   const files = projectFiles(choices, catalog);
-  for (const [file, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, file)), { recursive: true });
-    writeFileSync(join(folder, file), text);
-  }
+  write(folder, files);
   const installed = line.install && (await install(choices.manager, folder));
   const { install: installCommand, run } = commandsOf(choices.manager);
   const nextSteps = [
-    ...(folder === cwd ? [] : [`cd ${relative(cwd, folder)}`]),
+    ...(folder === cwd ? [] : [`cd ${quoted(relative(cwd, folder))}`]),
     ...(installed ? [] : [installCommand]),
     ...(files[".env.example"] === undefined ? [] : ["cp .env.example .env   # then add your API keys"]),
     run("start"),
@@ -116,6 +113,35 @@ function checkFolder(folder: string, cwd: string): void {
   const found = names.filter((name) => name !== ".git");
   if (found.length === 0) return;
   throw new ChoiceError(`${shown} is not empty: it has ${found.slice(0, 3).join(", ")}. Choose another folder.`);
+}
+
+/** Why a project cannot be created in a folder; `undefined` when it can. */
+function problemOfFolder(path: string, cwd: string): string | undefined {
+  try {
+    checkFolder(resolve(cwd, path), cwd);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Throws a ChoiceError when the file system rejects a file. */
+function write(folder: string, files: Files): void {
+  try {
+    for (const [file, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true });
+      writeFileSync(join(folder, file), text);
+    }
+  } catch (cause) {
+    throw new ChoiceError(`The project cannot be written: ${(cause as Error).message}. Choose another folder.`, {
+      cause,
+    });
+  }
+}
+
+/** A path for a shell. */
+function quoted(path: string): string {
+  return /^[\w./\\-]+$/.test(path) ? path : `"${path}"`;
 }
 
 /** Installs the dependencies. Returns false when that fails; the package manager has printed why. */

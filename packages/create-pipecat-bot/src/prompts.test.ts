@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -32,6 +41,10 @@ const manager: Answer = ["Package manager", enter];
 
 /** Creates a project at a terminal where a user gives `answers`. Returns the project and the questions that appeared. */
 async function createAt(answers: readonly Answer[], ...argv: readonly string[]) {
+  return createIn(cwd, answers, ...argv);
+}
+
+async function createIn(cwd: string, answers: readonly Answer[], ...argv: readonly string[]) {
   const input = new PassThrough();
   const output = Object.assign(new PassThrough(), { columns: 100, rows: 40 });
   let shown = "";
@@ -93,6 +106,20 @@ test("a name that npm rejects is asked for again", async () => {
     manager,
   ]);
   expect(manifestOf(project.name)).toMatchObject({ name: "my-bot" });
+});
+
+test("a folder that has files is asked for again, also the default", async () => {
+  mkdirSync(join(cwd, "taken/pipecat-bot"), { recursive: true });
+  writeFileSync(join(cwd, "taken/pipecat-bot/notes"), "");
+  const project = await createIn(join(cwd, "taken"), [
+    folder,
+    ["pipecat-bot is not empty: it has notes.", type("other/"), enter],
+    template,
+    transports,
+    language,
+    manager,
+  ]);
+  expect(project.nextSteps[0]).toBe("cd other");
 });
 
 test("a question that a flag answers does not appear, and a transport package has no transports to choose", async () => {

@@ -1,5 +1,5 @@
 import * as clack from "@clack/prompts";
-import { type Choices, type Manager, managers, problemOfName } from "./choices.ts";
+import { type Choices, type Manager, managers } from "./choices.ts";
 import type { Catalog, Language, Template, TransportChoice } from "./templates.ts";
 
 /** What the flags have decided. */
@@ -18,14 +18,15 @@ export const defaultFolder = "pipecat-bot";
 /** Where questions appear and answers come from. Default: the streams of this process. */
 export type Terminal = Pick<clack.TextOptions, "input" | "output">;
 
-/** Asks for what `given` leaves open. Throws a CancelledError. */
+/** Asks for what `given` leaves open. `problemOf`: why the project cannot be created in a folder. Throws a CancelledError. */
 export async function ask(
   given: Given,
   catalog: Catalog,
   manager: Manager,
   terminal: Terminal,
+  problemOf: (folder: string) => string | undefined,
 ): Promise<Omit<Choices, "name"> & { readonly folder: string }> {
-  const folder = given.folder ?? (await askFolder(terminal));
+  const folder = given.folder ?? (await askFolder(terminal, problemOf));
   const template = given.template ?? (await askTemplate(catalog, terminal));
   return {
     folder,
@@ -36,14 +37,14 @@ export async function ask(
   };
 }
 
-async function askFolder(terminal: Terminal): Promise<string> {
+async function askFolder(terminal: Terminal, problemOf: (folder: string) => string | undefined): Promise<string> {
   return answered(
     await clack.text({
       ...terminal,
       message: "Folder of the new project",
       placeholder: defaultFolder,
       defaultValue: defaultFolder,
-      validate: (value) => (value ? problemOfName(value.split(/[\\/]/).at(-1) ?? "") : undefined),
+      validate: (value) => problemOf(value || defaultFolder),
     }),
   );
 }

@@ -173,5 +173,33 @@ test("an abort ends the replay", async () => {
     signal: stop.signal,
     onEvent: ({ type }) => type === "connected" && stop.abort(),
   });
-  expect((await running).events.at(-1)).toEqual({ type: "ended", reason: "caller-left" });
+  const { events, notes } = await running;
+  expect(events.map(({ type }) => type)).toEqual(["started", "connected", "disconnected", "ended"]);
+  expect(notes).toEqual(["The replay was interrupted: the caller hung up."]);
+});
+
+test("an abort ends the wait for a bot that does not create its transport", async () => {
+  const stop = new AbortController();
+  const waiting: Bot = ({ signal }) =>
+    new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+  const { notes } = await run([...answered, ...left], {
+    bot: waiting,
+    signal: stop.signal,
+    onEvent: ({ type }) => type === "started" && stop.abort(),
+  });
+  expect(notes).toEqual(["The replay was interrupted: the caller hung up."]);
+});
+
+test("a request after the end of the call is not sent", async () => {
+  const upload = { ...start, url: "/sessions/5f/files", body: "", status: 200 };
+  const { notes } = await run(
+    [...answered, { t: 3_600_000, type: "http", ...upload }, message("{}", 3_600_001), ...left],
+    {
+      speed: "real",
+      async bot(args) {
+        await createTransport(args, params);
+      },
+    },
+  );
+  expect(notes).toEqual(["The bot ended the call earlier than in the capture."]);
 });

@@ -119,7 +119,8 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
     } finally {
       await caller.close();
     }
-    if (progress.has("pending")) await progress.reached("ended", endMs * 4);
+    if (progress.has("pending")) await progress.reached("ended", endMs * 4, signal);
+    if (signal?.aborted) notes.push("The replay was interrupted: the caller hung up.");
   } finally {
     await runner.close();
   }
@@ -128,6 +129,7 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
   async function play(recorded: readonly CaptureEvent[], caller: ReplayCaller): Promise<void> {
     const rate = createRateLimit(messageRate);
     for (const [index, event] of recorded.entries()) {
+      if (event.type !== "state" && speed === "real") await waitUntil(beganAtMs + event.t);
       if (signal?.aborted) return;
       // The runner tells the caller first.
       if (progress.stopped.aborted) await progress.reached("ended", endMs);
@@ -140,8 +142,7 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
         if (await follow(event)) continue;
         return;
       }
-      if (speed === "real") await waitUntil(beganAtMs + event.t);
-      else while (!rate.take()) await sleep(10);
+      while (speed === "max" && !rate.take()) await sleep(10);
       await caller.play(event);
       if (speed === "max") await nextTurn();
     }
@@ -151,7 +152,7 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
     const waitMs = atMs - performance.now();
     if (waitMs <= 0) return;
     const stop = signal ? AbortSignal.any([signal, progress.stopped]) : progress.stopped;
-    await sleep(waitMs, undefined, { signal: stop }).catch(() => undefined); // The next event is not played.
+    await sleep(waitMs, undefined, { signal: stop }).catch(() => undefined); // The event is not played.
   }
 
   /** Waits until the session is as far as it was in the capture. Returns whether the call goes on. */
@@ -159,13 +160,14 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
     // It is pending with the request or socket that follows.
     if (event.state === "pending") return true;
     if (event.state !== "ended") {
-      if (await progress.reached(event.state, connectMs)) return true;
+      if (await progress.reached(event.state, connectMs, signal)) return true;
+      if (signal?.aborted) return false;
       throw new RunnerError("REPLAY_STUCK", `The call did not become ${event.state} within ${connectMs / 1000} s.`, {
         fix: "Check that the bot creates its transport.",
       });
     }
     if (event.reason === "caller-left") return true;
-    if (!(await progress.reached("ended", endMs))) {
+    if (!(await progress.reached("ended", endMs, signal)) && !signal?.aborted) {
       notes.push(`The call ended with ${event.reason} in the capture. The bot did not end it: the caller hung up.`);
     }
     return false;
@@ -202,9 +204,10 @@ function createProgress() {
         waiting?.();
       }
     },
-    /** Resolves with whether the state was reached within `ms`, or the session has ended. */
-    async reached(state: State, ms: number): Promise<boolean> {
-      return await withTimeout(Promise.race([stateOf(state).promise, stateOf("ended").promise]), ms);
+    /** Resolves with whether the state was reached within `ms` and before `stop` aborts, or the session has ended. */
+    async reached(state: State, ms: number, stop?: AbortSignal): Promise<boolean> {
+      const end = AbortSignal.any([AbortSignal.timeout(ms), ...(stop ? [stop] : [])]);
+      return await withTimeout(Promise.race([stateOf(state).promise, stateOf("ended").promise]), end);
     },
     /** Sends a message, and resolves when the runner has handled it. */
     async handled(send: () => void, gone: Promise<unknown>): Promise<void> {

@@ -165,7 +165,7 @@ test("an argument cannot name the bot when the bot is the program", () => {
 test("flags of others are ignored while the bot is not known", () => {
   const { bot, given } = parsePartly(["--mood", "sad", "-v", "bot.ts", "--port"], [runner]);
   expect(bot).toBe("bot.ts");
-  expect(given).toEqual({ Options: { verbose: true, port: true } });
+  expect(given).toEqual({ Options: { verbose: true } });
 });
 
 test("--help lists every flag under its owner, with defaults and variables, without secrets", () => {

@@ -227,12 +227,18 @@ function rejectMissingValue(key: string, definition: OptionDefinition, { options
   });
 }
 
-/** The values of the flags as `resolveOptions` takes them. Of a repeated flag the last value counts; lists are joined. */
+/**
+ * The values of the flags as `resolveOptions` takes them, without missing ones. Of a repeated flag the last value counts; lists are
+ * joined.
+ */
 function givenOptions(cli: CAC, flags: readonly Flag[], groups: readonly FlagGroup[]): ParsedCommand["given"] {
   const given: Record<string, Record<string, unknown>> = Object.fromEntries(groups.map(({ name }) => [name, {}]));
   for (const { group, option, definition, key } of flags) {
     if (cli.options[key] === undefined) continue;
-    const values = isSwitch(definition) ? [cli.options[key]].flat() : textsOf(definition, key, cli);
+    const values = isSwitch(definition)
+      ? [cli.options[key]].flat()
+      : textsOf(definition, key, cli).filter((value) => typeof value !== "boolean");
+    if (values.length === 0) continue;
     Object.assign(given[group] ?? {}, { [option]: isList(definition) ? values.join(",") : values.at(-1) });
   }
   return given;

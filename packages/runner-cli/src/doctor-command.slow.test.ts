@@ -107,3 +107,15 @@ test("a bot that cannot be loaded fails with its line, and the other checks run"
   expect(program.stdout).toMatch(/✗ Bot: bot\.js:2: .*broken.*\n {4}→ Correct that line/);
   expect(program.stdout).toContain("✓ fake: ready");
 });
+
+test.each([
+  [["--runner-body", "nothing.yaml"], /nothing\.yaml cannot be read/],
+  [["--worker-sessions", "3"], /configures child processes/],
+  [["--fleet", "redis://127.0.0.1:1"], /requires PIPECAT_FLEET_SECRET/],
+  [["--tunnel", "--direct"], /--tunnel and --direct cannot be combined/],
+])("options with which the runner does not start fail: %j", async (argv, reason) => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": "export function bot() {}" });
+  const { code, items } = await runDoctor(folder, argv);
+  expect(code).toBe(1);
+  expect(items.get("Options")).toMatchObject({ state: "failed", reason: expect.stringMatching(reason) });
+});

@@ -9,13 +9,14 @@ import { checkServer, doctor } from "./doctor-command.ts";
 import { freePort } from "./test/free-port.ts";
 
 /** A transport, and the contexts that its checks got. */
-function createTransport(name: string, doctor?: () => readonly []) {
+function createTransport(name: string, doctor?: () => readonly [], formerNames: readonly string[] = []) {
   const contexts: DoctorContext[] = [];
   const plugin: TransportPlugin = {
     apiVersion: 1,
     name,
     open: () => Promise.reject(new Error("doctor opens no transport")),
     advanced: {
+      formerNames,
       doctor(_, context) {
         contexts.push(context);
         return doctor?.() ?? [];
@@ -68,6 +69,25 @@ test("an invalid option that the check of the bot has reported is not reported a
   const [item] = await runChecks(checkServer(given, []), () => undefined);
   const reported = new Set([item?.state === "failed" ? item.reason : ""]);
   expect(await runChecks(checkServer(given, [], reported), () => undefined)).toEqual([]);
+});
+
+test("a transport that is not installed fails, and a former name checks its transport", async () => {
+  const { plugin } = createTransport("acme", undefined, ["emca"]);
+  const options = { host: "127.0.0.1", port: 0 };
+  expect(await results({ ...options, transport: "other" }, plugin)).toMatchObject({
+    "--transport": { state: "failed", reason: expect.stringContaining('"other" is not installed') },
+  });
+  const renamed = await results({ ...options, transport: "emca" }, plugin);
+  expect(renamed).toMatchObject({ acme: { state: "passed" } });
+  expect(renamed).not.toHaveProperty("--transport");
+});
+
+test("with --tunnel, the runner is reachable at a URL that is not known yet", async () => {
+  const { plugin, contexts } = createTransport("acme");
+  const found = await results({ host: "127.0.0.1", port: await freePort(), tunnel: true }, plugin);
+  expect(Object.keys(found).slice(1)).toEqual(["Access", "Tunnel", "acme"]);
+  expect(found).toMatchObject({ Access: { state: "skipped", fix: expect.stringContaining("--api-key") } });
+  expect(contexts[0]?.settings.publicUrl).toBeDefined();
 });
 
 test("options that a transport rejects are a failed check, and the other transports are checked", async () => {

@@ -11,6 +11,7 @@ import {
 } from "@pipecat-ts/runner-core";
 import {
   boundUrl,
+  checkTransportName,
   createFront,
   createLogger,
   type HttpServer,
@@ -19,13 +20,17 @@ import {
 } from "@pipecat-ts/runner-host";
 import { type CommandLine, type ParsedCommand, parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
 import { itemText, runChecks, summaryText } from "./doctor.ts";
-import { setOptionFix } from "./flags.ts";
+import { commandFlags, setOptionFix } from "./flags.ts";
+import { requireFleetSecret } from "./fleet-directory.ts";
+import { readGatewayCommand } from "./gateway.ts";
 import { isSupported, nodeVersions, readManifest } from "./manifest.ts";
 import { beside } from "./output.ts";
-import { type FoundPlugins, findPlugins, installTransport } from "./plugins.ts";
+import { type FoundPlugins, findPlugins, installTransport, presentName } from "./plugins.ts";
 import { findProject, loadEnvironment, type Project, shownPath } from "./project.ts";
 import { createRoundTrips, type RoundTrips } from "./round-trip.ts";
+import { readRunnerBody } from "./runner-body.ts";
 import { sendConsoleToStderr } from "./standard-streams.ts";
+import { checkTunnel, findTunnelProgram, tunnelSettings } from "./tunnel.ts";
 
 /**
  * `pipecat-runner doctor [bot] [options] [--json]`: checks what a runner with this command line needs. Resolves to 1 when a check
@@ -103,7 +108,26 @@ async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
   yield* checkPackages(found);
   const groups = found.plugins.map(({ name, options = {} }) => ({ name, table: options }));
   const { given } = parsePartly(argv, [runnerGroup, ...groups]);
+  const error = startError(argv, given[runnerGroup.name] ?? {});
+  if (error && !reported.has(error.message)) {
+    reported.add(error.message);
+    yield { name: "Options", run: () => Promise.reject(error) };
+  }
   yield* checkServer(given, found.plugins, reported);
+}
+
+/** The error of options with which the command does not start, other than those of the server. */
+function startError(argv: readonly string[], given: Readonly<Record<string, unknown>>): Error | undefined {
+  try {
+    const { fleet } = readGatewayCommand(argv, undefined) ?? {};
+    if (fleet?.fleet !== undefined) requireFleetSecret(fleet.fleetSecret);
+    checkTunnel(tunnelSettings(given));
+    const { runnerBody } = resolveOptions(commandFlags, { given });
+    if (runnerBody !== undefined) readRunnerBody(runnerBody);
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
 }
 
 function checkNode(): DoctorCheck {
@@ -129,20 +153,26 @@ function* checkPackages({ plugins, failures, duplicates, missing }: FoundPlugins
   yield known("Transports", { state: "failed", reason: "None is installed.", fix: installTransport });
 }
 
+/** Stands for the public URL of a tunnel, which is known when it has started. */
+const tunnelUrl = "https://tunnel.invalid";
+
 /** Checks the port, the public URL and the transports. */
 export async function* checkServer(
   given: ParsedCommand["given"],
   plugins: readonly TransportPlugin[],
   reported: ReadonlySet<string> = new Set(),
 ): AsyncGenerator<DoctorCheck> {
-  const { front, apiKey, error } = openFront(given[runnerGroup.name]);
+  const own = given[runnerGroup.name] ?? {};
+  const hasTunnel = own.tunnel === true;
+  const { front, apiKey, error } = openFront(hasTunnel ? { ...own, publicUrl: tunnelUrl } : own);
   if (!front) {
     // The check of the bot fails with an invalid flag too.
     if (!reported.has(error.message)) yield { name: "Options", run: () => Promise.reject(error) };
     return;
   }
   const { settings } = front;
-  const { publicUrl, port } = settings;
+  const { port } = settings;
+  const publicUrl = hasTunnel ? undefined : settings.publicUrl;
   const trips = publicUrl && createRoundTrips(publicUrl, boundUrl(settings.host, port));
   let server: HttpServer | undefined;
   yield {
@@ -160,16 +190,30 @@ export async function* checkServer(
   };
   try {
     yield checkAccess(apiKey, settings);
+    if (hasTunnel) yield { name: "Tunnel", run: async () => ({ state: "passed", detail: await findTunnelProgram() }) };
     const isOwn = publicUrl && trips ? yield* checkPublicUrl(publicUrl, server ? trips : undefined) : false;
     // Signatures, and what else a transport sends, are not for another server.
     const context: DoctorContext = { settings, roundTrip: isOwn ? trips?.roundTrip : undefined };
+    const transport = settings.transport === undefined ? undefined : presentName(settings.transport, plugins);
+    const unknown = transport === undefined ? undefined : transportError(transport, plugins);
+    if (unknown) yield { name: "--transport", run: () => Promise.reject(unknown) };
     for (const plugin of plugins) {
-      const isSelected = settings.transport === plugin.name;
-      if (settings.transport !== undefined && !isSelected && !plugin.advanced?.alwaysOpen) continue;
+      const isSelected = transport === plugin.name;
+      if (transport !== undefined && !isSelected && !plugin.advanced?.alwaysOpen) continue;
       yield* checkTransport(plugin, given[plugin.name] ?? {}, context, isSelected || plugins.length === 1);
     }
   } finally {
     await server?.close();
+  }
+}
+
+/** The error with which the runner cannot be restricted to a transport. */
+function transportError(name: string, plugins: readonly TransportPlugin[]): Error | undefined {
+  try {
+    checkTransportName(name, plugins);
+    return undefined;
+  } catch (error) {
+    return error as Error;
   }
 }
 

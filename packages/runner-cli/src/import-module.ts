@@ -48,7 +48,8 @@ export async function explainImportError(cause: unknown, file: string): Promise<
 }
 
 async function explain(error: NodeJS.ErrnoException, file: string): Promise<readonly [message: string, fix: string]> {
-  const { code, message } = error;
+  const { code } = error;
+  const message = String(error.message); // Anything can be assigned to it.
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") {
     return [
       `${placeInHead(error.stack) ?? shownPath(file)}: ${message}: Node runs TypeScript by removing the types.`,

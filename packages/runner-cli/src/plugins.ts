@@ -106,6 +106,12 @@ export function dependencyNames({ manifest }: Project): readonly string[] {
   return Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies });
 }
 
+/** The present name of a transport that a command line may name by a former one. */
+export function presentName(name: string, plugins: readonly TransportPlugin[]): string {
+  if (plugins.some((plugin) => plugin.name === name)) return name;
+  return plugins.find(({ advanced }) => advanced?.formerNames?.includes(name))?.name ?? name;
+}
+
 function pluginOf(manifest: object): unknown {
   return (manifest as PackageManifest).pipecatRunner?.plugin;
 }

@@ -16,7 +16,7 @@ import {
 import { hasClient } from "./banner.ts";
 import { type CommandLine, runnerGroup } from "./command-line.ts";
 import { commandFlags, type FlagGroup } from "./flags.ts";
-import { type FoundPlugins, installTransport } from "./plugins.ts";
+import { type FoundPlugins, installTransport, presentName } from "./plugins.ts";
 import { shownPath } from "./project.ts";
 import { readRunnerBody } from "./runner-body.ts";
 import { boundStandardStreams } from "./standard-streams.ts";
@@ -98,11 +98,11 @@ function withPresentName<Options extends { readonly transport?: string | undefin
   plugins: FoundPlugins["plugins"],
   logger: Logger,
 ): Options {
-  const { transport = "" } = options;
-  const renamed = plugins.find(({ advanced }) => advanced?.formerNames?.includes(transport));
-  if (renamed === undefined || plugins.some(({ name }) => name === transport)) return options;
-  logger.warn({ transport, fix: `Use --transport ${renamed.name}.` }, "deprecated name of a transport");
-  return { ...options, transport: renamed.name };
+  const { transport } = options;
+  if (transport === undefined) return options;
+  const name = presentName(transport, plugins);
+  if (name !== transport) logger.warn({ transport, fix: `Use --transport ${name}.` }, "deprecated name of a transport");
+  return { ...options, transport: name };
 }
 
 function noTransport({ found, project }: Pick<CommandLine, "found" | "project">): RunnerError {

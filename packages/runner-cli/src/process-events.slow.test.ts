@@ -91,3 +91,22 @@ test("SIGINT aborts live bots and exits with 0", async () => {
   expect(await program.ended).toBe(0);
   expect(program.stderr).toContain(`stopped ${session}`);
 });
+
+test("a signal while transports open ends the program without the banner", async () => {
+  const folder = createProject({
+    "package.json": manifestWithTransport,
+    "bot.js": "export const bot = () => undefined;",
+    "pipecat-runner.config.js": `
+      async function open() {
+        console.log("opening");
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return {};
+      }
+      export default { plugins: [{ apiVersion: 1, name: "slow", open }] };`,
+  });
+  const program = startProgram(folder, [bin, "--port", "0"]);
+  await program.printed(/opening/);
+  program.signal("SIGINT");
+  expect(await program.ended).toBe(0);
+  expect(program.stderr).toBe("opening\n");
+});

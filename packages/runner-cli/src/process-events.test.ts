@@ -52,10 +52,14 @@ test.each([
   vi.restoreAllMocks();
 });
 
-test("a second SIGTERM within 1 s is the same one", () => {
+test.each([
+  ["SIGTERM", "SIGTERM"],
+  ["SIGHUP", "SIGHUP"], // A terminal that is closed.
+  ["SIGTERM", "SIGHUP"],
+])("%s and %s within 1 s are one signal", (first, second) => {
   const { source, runner, send } = setUp(1);
-  send("SIGTERM");
-  send("SIGTERM");
+  send(first);
+  send(second);
   expect(source.exit).not.toHaveBeenCalled();
   send("SIGINT");
   expect(source.exit).toHaveBeenCalledExactlyOnceWith(130);

@@ -12,12 +12,16 @@ export interface SignalSource {
   exit(code: number): unknown;
 }
 
-/** A SIGTERM this soon after the first is the same one, in ms: a supervisor sends it to the group, and a parent passes it on. */
-const sameTermMs = 1_000;
+/**
+ * A SIGTERM or SIGHUP this soon after another one is the same, in ms: a supervisor sends it to the group, and a parent passes it on.
+ * When a terminal is closed, its shell and the kernel both send SIGHUP.
+ */
+const sameSignalMs = 1_000;
 
 /**
  * Stops the runner on a signal: SIGTERM and SIGHUP drain it, SIGINT closes it at once. A second signal exits at once with
- * 128 plus its number: 130 for SIGINT, 143 for SIGTERM; except for a second SIGTERM within 1 s. With `reload`, SIGHUP calls it instead.
+ * 128 plus its number: 130 for SIGINT, 143 for SIGTERM; except for a SIGTERM or SIGHUP within 1 s of another. With
+ * `reload`, SIGHUP calls it instead.
  *
  * Resolves when the runner has stopped because of a signal, and removes its listeners.
  */
@@ -29,19 +33,19 @@ export function stopOnSignals(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let stopping: Promise<void> | undefined;
-    let terminatedMs = Number.NEGATIVE_INFINITY;
+    let signaledMs = Number.NEGATIVE_INFINITY;
     const stop = (signal: NodeJS.Signals) => {
       if (signal === "SIGHUP" && reload) return reload();
-      if (signal === "SIGTERM") {
-        const isSame = performance.now() - terminatedMs < sameTermMs;
-        terminatedMs = performance.now();
+      const drains = signal !== "SIGINT";
+      if (drains) {
+        const isSame = performance.now() - signaledMs < sameSignalMs;
+        signaledMs = performance.now();
         if (isSame) return;
       }
       if (stopping) {
         source.exit(128 + constants.signals[signal]);
         return;
       }
-      const drains = signal !== "SIGINT";
       const { active } = runner.sessions.counts;
       if (active > 0) {
         const action = drains ? "waiting for calls to end" : "ending calls";

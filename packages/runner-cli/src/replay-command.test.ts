@@ -59,6 +59,17 @@ test("exits with 1 when the bot throws, and prints JSON alone, whatever the bot 
   });
 });
 
+test("says when it was interrupted, and exits with 1", async () => {
+  const { file, bot, printed } = project(
+    "export const bot = ({ signal }) => new Promise((resolve) => signal.addEventListener('abort', resolve));",
+  );
+  const running = replayCommand([file, bot]);
+  await expect.poll(() => printed.join("")).toContain("started");
+  process.emit("SIGINT", "SIGINT");
+  expect(await running).toBe(1);
+  expect(printed.at(-1)).toBe("  ! The replay was interrupted: the caller hung up.\n");
+});
+
 test.each([
   [[], "The capture is missing."],
   [["--speed", "max"], "The capture is missing."],

@@ -35,7 +35,7 @@ const group: FlagGroup = { name: "Options", table: replayFlags };
 
 /**
  * `pipecat-runner replay <file> [bot]`: replays a capture against a bot, and prints what the bot got from the caller. Returns the exit
- * code: 1 when the bot failed, else 0. Throws OPTION_INVALID, BOT_NOT_FOUND, BOT_INVALID, and the errors of `replay`.
+ * code: 1 when the bot failed or a signal interrupted it, else 0. Throws OPTION_INVALID, BOT_NOT_FOUND, BOT_INVALID, and the errors of `replay`.
  */
 export async function replayCommand([file, ...argv]: readonly string[]): Promise<number> {
   const isFile = file !== undefined && !file.startsWith("-");
@@ -64,7 +64,7 @@ export async function replayCommand([file, ...argv]: readonly string[]): Promise
     });
     if (json) print(JSON.stringify({ events, notes }, null, 2));
     else for (const note of notes) print(`  ! ${note}`);
-    return events.some(({ type }) => type === "failed") ? 1 : 0;
+    return stop.signal.aborted || events.some(({ type }) => type === "failed") ? 1 : 0;
   } finally {
     process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
   }

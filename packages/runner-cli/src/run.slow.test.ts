@@ -174,6 +174,16 @@ test("--direct runs one bot without a server, until it returns or SIGINT arrives
   expect(other.stderr).toContain('The transport "webrtc" is not installed.');
 });
 
+test("a bot of --direct that fails exits with 1", async () => {
+  const folder = createProject({
+    "package.json": manifestWithTransport,
+    "bot.mjs": 'export const bot = () => Promise.reject(new Error("no key"));',
+  });
+  const program = startProgram(folder, [bin, "--direct"]);
+  expect(await program.ended).toBe(1);
+  expect(program.stdout).toContain("no key");
+});
+
 test("an invalid command line exits with 1 and prints one line with the reason and the fix", async () => {
   const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": "export const bot = () => {};" });
   const bare = createProject({ "package.json": "{}", "bot.mjs": "export const bot = () => {};" });

@@ -1,4 +1,4 @@
-import { type Logger, resolveOptions } from "@pipecat-ts/runner-core";
+import { type CloseReason, type Logger, resolveOptions } from "@pipecat-ts/runner-core";
 import type { Runner } from "@pipecat-ts/runner-host";
 import { notesOf, printBanner } from "./banner.ts";
 import { type CommandLine, parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
@@ -19,8 +19,8 @@ import { refreshTypeFile } from "./type-file.ts";
  * The program: runs a command line, and exits when it is done.
  *
  * `itself` is the bot's file when that file is the program; the command line then names no bot. Exit codes: 0 after
- * `--help`, `--version` or a stop by a signal; 1 when the runner could not start, or after an uncaught exception outside
- * every session; 130 or 143 after a second signal.
+ * `--help`, `--version` or a stop by a signal; 1 when the runner could not start, when the bot of `--direct` failed, or after an
+ * uncaught exception outside every session; 130 or 143 after a second signal.
  */
 export async function run(argv: readonly string[], itself?: string): Promise<void> {
   const { version, help, verbose } = parsePartly(argv, [runnerGroup]).given[runnerGroup.name] ?? {};
@@ -73,16 +73,24 @@ async function serve(
   tunnel: Tunnel | undefined,
   restart: () => Promise<void>,
 ): Promise<number> {
-  const { runner, logger, watched, settings } = prepareRunner(line);
+  let hasFailed = false;
+  function changed(_session: object, reason?: CloseReason): void {
+    hasFailed ||= reason !== undefined && /^(bot-failed|bot-stuck|transport-failed)$/.test(reason);
+  }
+  const { runner, logger, watched, settings } = prepareRunner(line, direct ? { observer: { changed } } : {});
   tunnel?.logTo(logger);
   refreshTypeFile(line.project, logger);
   const end = stopOnEvents(runner, logger);
   const stopped = end.stopped.finally(() => watched?.close());
   if (direct) {
     await Promise.race([runDirectly(runner, settings.transport), stopped]);
-    return end.exitCode;
+    return hasFailed ? 1 : end.exitCode;
   }
   await runner.listen();
+  if (end.hasBegun) {
+    await stopped;
+    return end.exitCode;
+  }
   const { url, transports, unauthenticatedRoutes } = runner;
   const keys = listenForKeys({
     open: () => void openBrowser(url, logger),
@@ -107,6 +115,8 @@ async function runDirectly(runner: Runner, transport: string | undefined): Promi
 
 /** The end of the program. */
 interface ProgramEnd {
+  /** Whether the runner is being stopped. */
+  readonly hasBegun: boolean;
   /** Resolves when a signal, or an uncaught exception outside every session, has stopped the runner. */
   readonly stopped: Promise<void>;
   /** 1 after an uncaught exception outside every session, also if a signal or the bot's end stops the runner first; else 0. */
@@ -115,17 +125,26 @@ interface ProgramEnd {
 
 function stopOnEvents(runner: Runner, logger: Logger): ProgramEnd {
   let exitCode = 0;
+  let hasBegun = false;
+  function stop(how: "drain" | "close"): Promise<void> {
+    hasBegun = true;
+    return runner[how]();
+  }
   const stopped = new Promise<void>((resolve, reject) => {
     function crash(): void {
       exitCode = 1;
-      runner.close().then(resolve, reject);
+      stop("close").then(resolve, reject);
     }
     handleUncaughtErrors(runner, logger, crash, process);
     nameLeakedListeners(runner, process);
-    stopOnSignals(runner, logger, process).then(resolve, reject);
+    const stoppable = { sessions: runner.sessions, drain: () => stop("drain"), close: () => stop("close") };
+    stopOnSignals(stoppable, logger, process).then(resolve, reject);
   });
   return {
     stopped,
+    get hasBegun() {
+      return hasBegun;
+    },
     get exitCode() {
       return exitCode;
     },

@@ -1,4 +1,4 @@
-import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
+import { type ChildProcess, execFile, type SpawnOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
 import { type Logger, RunnerError, resolveOptions, withTimeout } from "@pipecat-ts/runner-core";
@@ -78,20 +78,37 @@ export async function openTunnel(
   settings: TunnelSettings,
   host: TunnelHost = { spawn, process },
 ): Promise<Tunnel | undefined> {
+  checkTunnel(settings);
   if (!settings.tunnel) return undefined;
-  checkSettings(settings);
   await checkPort(settings);
   const local = boundUrl(settings.host, settings.port);
   for (const program of programs) {
     const child = await start(program, local, host);
     if (child) return await follow(child, program, local, host);
   }
-  throw new RunnerError("TUNNEL_FAILED", "--tunnel: neither cloudflared nor ngrok is installed.", {
+  throw notInstalled();
+}
+
+/** The name of the program that a tunnel would use. Rejects with TUNNEL_FAILED when none is installed. */
+export async function findTunnelProgram(): Promise<string> {
+  for (const { name } of programs) {
+    const isInstalled = await new Promise<boolean>((resolve) =>
+      execFile(name, ["version"], (error) => resolve((error as NodeJS.ErrnoException | null)?.code !== "ENOENT")),
+    );
+    if (isInstalled) return name;
+  }
+  throw notInstalled();
+}
+
+function notInstalled(): RunnerError {
+  return new RunnerError("TUNNEL_FAILED", "--tunnel: neither cloudflared nor ngrok is installed.", {
     fix: "Install one: https://developers.cloudflare.com/cloudflare-one/connections/connect-networks/downloads, https://ngrok.com/download",
   });
 }
 
-function checkSettings({ direct, port, publicUrl, proxy }: TunnelSettings): void {
+/** Throws OPTION_INVALID for settings that exclude a tunnel. */
+export function checkTunnel({ tunnel, direct, port, publicUrl, proxy }: TunnelSettings): void {
+  if (!tunnel) return;
   const other = direct
     ? "--direct"
     : publicUrl !== undefined

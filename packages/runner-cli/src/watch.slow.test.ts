@@ -66,13 +66,13 @@ test.each([["pipecat-runner bot.ts"], ["node bot.ts"]])(
 );
 
 /** A watched program whose bot prints its word once per call. */
-async function watchedBot(more = "") {
+async function watchedBot(more = "", ...flags: readonly string[]) {
   const folder = createProject({
     "package.json": manifestWithTransport,
     "bot.ts": `import { word } from "./lib/word.ts";\n${more}\n${shortBot}`,
     "lib/word.ts": word("one"),
   });
-  const program = startProgram(folder, [bin, "--port", "0", "--watch"]);
+  const program = startProgram(folder, [bin, "--port", "0", "--watch", ...flags]);
   const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
   return { program, url, file: (path: string) => join(folder, path) };
 }
@@ -140,6 +140,19 @@ test("a change is loaded although the bot writes files beside its code, and alth
   }
   writeFileSync(file("lib/word.ts"), `${word("last")}\nconsole.log("the last was loaded");`);
   await program.printed(/the last was loaded/);
+});
+
+test("the error of changed code has the fix at its end, and its stack with -v", async () => {
+  const { program, file } = await watchedBot("", "-v");
+  writeFileSync(file("bot.ts"), 'import "not-there";');
+  await program.printed(/which is not installed\. New sessions run the previous code\. Run: npm install not-there"/);
+  writeFileSync(file("bot.ts"), 'function load() {\n  throw new Error("no key");\n}\nload();');
+  await program.printed(/no key\. New sessions run the previous code\. .+-v shows the stack\."/);
+  await program.printed(/"stack":".*at load \(/);
+  rmSync(file("bot.ts"));
+  await program.printed(/"bot\.ts does not exist any more\. New sessions run the previous code\. Restore it\."/);
+  writeFileSync(file("bot.ts"), "export const bot = () => undefined;");
+  await program.printed(/bot\.ts".*bot reloaded/);
 });
 
 test("a bot that is broken at the start is an error", async () => {

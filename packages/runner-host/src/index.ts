@@ -6,6 +6,7 @@ export { type CountingLogger, createLogger, type LoggerOptions, type RunnerLogge
 export { aggregateMetrics, countersOf, type MetricValues, sumMetrics } from "./metrics.ts";
 export { type RunnerFlags, resolveRunnerFlags, runnerFlags, runnerOptionsFrom } from "./options.ts";
 export { createPermits } from "./permits.ts";
+export { checkTransportName } from "./plugins.ts";
 export { boundUrl, parsePublicUrl } from "./public-url.ts";
 export { reportEnded } from "./routes.ts";
 export type { AccessOptions, Runner, RunnerOptions, Sessions, TransportReport } from "./runner.ts";

@@ -45,7 +45,7 @@ export async function openPlugins(options: OpenPluginsOptions, restrictedTo?: st
   const plugins = options.plugins.toSorted((a, b) => (b.advanced?.rank ?? 0) - (a.advanced?.rank ?? 0));
   checkPlugins(plugins);
   checkOptionNames(plugins, options.pluginOptions);
-  if (restrictedTo !== undefined) findTransport(restrictedTo, plugins.map(notOpened));
+  if (restrictedTo !== undefined) checkTransportName(restrictedTo, plugins);
   const transports: InstalledTransport[] = [];
   try {
     for (const plugin of plugins) {
@@ -207,6 +207,11 @@ export function findDirect(transports: readonly InstalledTransport[], name?: str
   throw new RunnerError("TRANSPORT_UNAVAILABLE", `${subject} run a bot without a server.`, {
     fix: name === undefined ? "Omit --direct." : "Omit --direct, or --transport.",
   });
+}
+
+/** Throws TRANSPORT_UNKNOWN unless a runner with these plugins can be restricted to the transport. */
+export function checkTransportName(name: string, plugins: readonly TransportPlugin[]): void {
+  findTransport(name, plugins.map(notOpened));
 }
 
 /** The installed transport with this name. Throws TRANSPORT_UNKNOWN, which lists what is installed. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { createProject } from "../test/temporary-project.ts";
 import { callCommand } from "./call-command.ts";
 
@@ -50,4 +50,26 @@ test.each([
     code: "OPTION_INVALID",
     message,
   });
+});
+
+test("a microphone that fails during the call ends it, and the call fails", async () => {
+  const folder = project();
+  const caller = `
+    const closed = Promise.withResolvers();
+    const playout = { takePlayed: () => [], played: () => [] };
+    const hangUp = async () => closed.resolve({ code: 1000 });
+    const dial = async () => ({ sampleRate: 8000, playout, sendAudio() {}, closed: closed.promise, hangUp, drop() {} });
+    export default { apiVersion: 1, name: "pigeon", starts: false, open: () => ({ dial }) };`;
+  writeFileSync(join(folder, "node_modules/runner-pigeon/caller.js"), caller);
+  writeFileSync(join(folder, "sox"), "#!/bin/sh\nprintf 1234\n/bin/sleep 0.2\necho 'device disconnected' >&2\n", {
+    mode: 0o755,
+  });
+  vi.stubEnv("PATH", folder);
+  const output = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+    output.mockRestore();
+  });
+  expect(await callCommand(["pigeon", "--project", folder, "--mic", "--hang-up", "10s"])).toBe(1);
+  expect(output.mock.calls.join("")).toContain("--mic: sox failed: device disconnected.");
 });

@@ -20,6 +20,8 @@ import { createScreen } from "./screen.ts";
 const group: FlagGroup = { name: "Options", table: callFlags };
 /** So much lag of this process distorts the figures. */
 const ownLagMs = 50;
+/** Ctrl-C ends the program that records too, perhaps before this process has got the signal. */
+const ctrlCMs = 200;
 
 /**
  * `pipecat-runner call <transport>`: calls a running runner, and prints what was measured. Returns the exit code: 0 when every
@@ -99,6 +101,13 @@ async function callAndReport(
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  let micFailure: string | undefined;
+  void live?.ended.then(async (reason) => {
+    await sleep(ctrlCMs);
+    if (stop.signal.aborted) return;
+    micFailure = reason;
+    stop.abort();
+  });
   try {
     const publicUrl = flags.publicUrl === undefined ? undefined : parsePublicUrl(flags.publicUrl);
     const { apiKey: key, body, loss, jitter: jitterMs } = flags;
@@ -108,7 +117,7 @@ async function callAndReport(
       flags.calls === 1
         ? [await placeShownCall(target, plan, recording, stop.signal)]
         : await placeCalls(target, plan, flags, stop.signal);
-    const checked = results.map((result) => check(result, flags.expect));
+    const checked = results.map((result) => check(result, flags.expect, micFailure));
     const notes = [...(line.notes ?? []), ...silentEndNotes(plugin.name, results), ...lagNotes(lag.max / 1e6)];
     const report = { transport: plugin.name, url: flags.url, results: checked, planned: flags.calls, notes };
     const isRecorded = recording !== undefined && results[0]?.end !== undefined;
@@ -158,8 +167,9 @@ function lagNotes(lagMs: number): readonly string[] {
   return [`The CPU was busy: timings may be up to ${Math.round(lagMs)} ms too high.`];
 }
 
-function check(result: CallResult, expectations: readonly Expectation[]): CheckedResult {
+function check(result: CallResult, expectations: readonly Expectation[], micFailure?: string): CheckedResult {
   const { failure } = result;
+  if (micFailure !== undefined) return { ...result, failures: [micFailure] };
   if (failure) return { ...result, failures: [`${failure.code}: ${failure.message}`] };
   return { ...result, failures: expectations.flatMap((each) => failureReason(each, result.figures) ?? []) };
 }

@@ -6,6 +6,8 @@ import type { LiveAudio } from "./place-call.ts";
 
 /** A microphone that is being recorded. */
 export interface RecordedMicrophone extends LiveAudio {
+  /** Resolves when the program ends, with the reason. */
+  readonly ended: Promise<string>;
   /** Resolves when the program has ended. */
   close(): Promise<void>;
 }
@@ -52,7 +54,11 @@ async function isInstalled(child: ChildProcess): Promise<boolean> {
 async function record(name: string, child: ChildProcess): Promise<RecordedMicrophone> {
   const listeners = new Set<(samples: Int16Array) => void>();
   const started = Promise.withResolvers<void>();
-  const ended = new Promise((resolve) => child.once("close", resolve));
+  const ended = new Promise<string>((resolve) => {
+    child.once("close", () =>
+      resolve(`--mic: ${name} failed: ${errors.trim().split("\n").at(-1) || "it recorded nothing"}.`),
+    );
+  });
   child.on("error", () => undefined); // It cannot be ended.
   let errors = "";
   /** Half a sample. */
@@ -76,13 +82,13 @@ async function record(name: string, child: ChildProcess): Promise<RecordedMicrop
   const first = Promise.race([started.promise.then(() => true), ended.then(() => false)]);
   if (!(await withTimeout(first, startMs)) || !(await first)) {
     await close();
-    const reason = errors.trim().split("\n").at(-1) || "it recorded nothing";
-    throw new RunnerError("OPTION_INVALID", `--mic: ${name} failed: ${reason}.`, {
+    throw new RunnerError("OPTION_INVALID", await ended, {
       fix: "Check that this machine has a microphone that the terminal may use, or use --wav or --say.",
     });
   }
   return {
     sampleRate,
+    ended,
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
