@@ -22,6 +22,7 @@ import { catchDataChannelErrors } from "./patches/data-channel-errors.ts";
 import { candidateLimit } from "./patches/datagram-filter.ts";
 import { boundHandshakes } from "./patches/handshake-bounds.ts";
 import { stopRetransmission } from "./patches/handshake-timers.ts";
+import { dropPlainRecords } from "./patches/plain-records.ts";
 import { skipUsedRecordNumbers } from "./patches/record-numbers.ts";
 import { ignoreRepeatedHelloVerify } from "./patches/repeated-hello-verify.ts";
 import { keepReportsOnly } from "./patches/rtcp-reports.ts";
@@ -215,6 +216,7 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
     ignoreRepeatedHelloVerify(dtls);
     await dtls.iceTransport.connection.connect();
     await dtls.start();
+    dropPlainRecords(dtls);
     skipUsedRecordNumbers(dtls);
     holdKeyObjects(dtls);
     countRollovers(dtls);
