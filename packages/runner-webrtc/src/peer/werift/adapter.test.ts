@@ -68,5 +68,6 @@ describe("data channels", () => {
     caller.connection.createDataChannel("channel 17");
     await vi.waitFor(() => expect(peer.state).toBe("closed"));
     expect(events.channel.at(-1)).toBe("closed");
+    await expect(peer.answer(await caller.offer())).rejects.toMatchObject({ code: "CALL_ENDED" });
   });
 });
