@@ -155,6 +155,7 @@ test.each<[string, (tsn: number) => Buffer]>([
         times(450, (n) => [n * 9, n * 9 + 8]),
       ),
   ],
+  ["requests for streams", () => chunk(130, 0, repeat("0011000c0000000000010000", 1_800))],
   ["stream resets", () => chunk(130, 0, repeat("000d00100000000000000000", 1_900))],
   ["heartbeats", () => Buffer.concat(times(150, () => chunk(4, 0, Buffer.from("0001000811223344", "hex"))))],
   ["forwarded numbers", (tsn) => chunk(192, 0, Buffer.concat([Buffer.alloc(4, tsn), repeat("0001", 1_900)]))],

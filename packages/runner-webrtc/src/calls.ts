@@ -153,6 +153,7 @@ export interface WebRTCConnection
 /** Creates a connection without a runner. Pass each offer of the caller to its `answer`. Rejects with OPTION_INVALID. */
 export async function createWebRTCConnection(options: WebRTCConnectionOptions): Promise<WebRTCConnection> {
   const { logger, pacer, callerTimeoutMs = 10_000, iceServers = [], ...peerOptions } = options;
+  checkSettings({ ...peerOptions, iceServers });
   const opus = await loadOpus();
   const connection = createConnection({
     ...peerOptions,

@@ -62,8 +62,8 @@ interface OfferedSession {
   readonly session: Session;
   /** Whether this offer created it. */
   readonly isNew: boolean;
-  /** Ends the caller's connecting. */
-  connected(): void;
+  /** Ends the caller's connecting, which this offer began. */
+  connected?(): void;
 }
 
 export interface OfferRoutesOptions {
@@ -90,13 +90,13 @@ export function offerRoutes({ calls, connecting, createSession, findSession }: O
     if (pcId !== undefined) {
       const { session } = calls.find(pcId);
       requireSession(session, sessionId);
-      return { session, isNew: false, connected: () => undefined };
+      return { session, isNew: false };
     }
     const known = sessionId === undefined ? undefined : findSession(sessionId);
     if (known === undefined && ctx.params.sessionId !== undefined) throw sessionUnknown(ctx.params.sessionId);
     // Others may guess the id that a caller chose. Further offers of the caller have the peer's id.
     if (known !== undefined && secrets.has(known)) throw idTaken(known.id);
-    if (known !== undefined && entered.has(known)) return { session: known, isNew: false, connected: () => undefined };
+    if (known !== undefined && entered.has(known)) return { session: known, isNew: false };
     const connected = connecting.enter(clientOf(ctx.req.socket));
     try {
       const session = known ?? createSession({ body, id: sessionId });
@@ -130,8 +130,8 @@ export function offerRoutes({ calls, connecting, createSession, findSession }: O
       ctx.set("X-Session-Id", session.id);
       ctx.body = { sdp: answered.sdp, type: "answer", pc_id: answered.pcId };
     } catch (error) {
-      connected();
-      entered.delete(session);
+      connected?.();
+      if (connected !== undefined) entered.delete(session);
       if (isNew) await session.end("abandoned");
       throw error;
     }

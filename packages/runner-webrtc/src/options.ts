@@ -149,9 +149,13 @@ function splitAtCommas(text: string): string[] {
 }
 
 /** Checks what the schemas cannot. Throws OPTION_INVALID. */
-export function checkSettings({ iceServers, relayOnly, udpPorts }: CallSettings): void {
+export function checkSettings({
+  iceServers,
+  relayOnly,
+  udpPorts,
+}: Pick<PeerOptions, "iceServers" | "relayOnly" | "udpPorts">): void {
   const { turn } = parseIceServers(iceServers);
-  if (relayOnly && turn.length === 0)
+  if (relayOnly === true && turn.length === 0)
     throw new RunnerError("OPTION_INVALID", "--relay-only requires a TURN server.", {
       fix: "Add one with --ice-servers or PIPECAT_ICE_SERVERS.",
     });

@@ -331,6 +331,21 @@ test("an address with 20 callers that are connecting gets 503 until one has ende
   expect((await offer(own, voice)).status).toBe(200);
 });
 
+test("a caller counts as connecting once, also after offers that were rejected", async () => {
+  const own = await open({ maxSessions: 4 });
+  const first = await offer(own, voice);
+  const sessionId = first.headers["x-session-id"];
+  let pc_id = pcIdOf(first);
+  // Eight callers of an address may be connecting.
+  for (let count = 0; count < 8; count++) {
+    expect((await offer(own, { pc_id, sdp: "v=0" })).status).toBe(400);
+    const next = await offer(own, { ...voice, sessionId });
+    expect(next.status).toBe(200);
+    pc_id = pcIdOf(next);
+  }
+  expect((await offer(own, voice)).status).toBe(200);
+});
+
 /** Its session ends at once: for a caller with a data channel that is still connecting, the runner waits 4 s. */
 const voice = { sdp: voiceAlone };
 

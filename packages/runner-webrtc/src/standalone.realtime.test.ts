@@ -2,7 +2,7 @@ import type { Pacer } from "@pipecat-ts/runner-core";
 import { createPacer, createStandaloneTransport } from "@pipecat-ts/runner-media";
 import { createRecordingLogger, cut, tone, until, within } from "@pipecat-ts/runner-testing";
 import { expect, onTestFinished, test } from "vitest";
-import { createWebRTCConnection, type WebRTCConnection } from "./index.ts";
+import { createWebRTCConnection, type WebRTCConnection, type WebRTCConnectionOptions } from "./index.ts";
 import { createPeerCaller, type PeerCaller } from "./peer/werift/peer-caller.ts";
 import { createSctpWriter, dataChunk, first, last, unordered } from "./peer/werift/test/sctp-writer.ts";
 import { loadOpus } from "./voice/opus.ts";
@@ -66,6 +66,15 @@ test("a transport without a runner can be closed before the first offer", async 
   const { connection, transport } = await openTransport();
   await transport.close();
   await expect(connection.answer({ sdp: "v=0" })).rejects.toMatchObject({ code: "CALL_ENDED" });
+});
+
+test.each<[string, Partial<WebRTCConnectionOptions>]>([
+  ["a malformed ICE server", { iceServers: [{ urls: "http://127.0.0.1" }] }],
+  ["relayOnly without a TURN server", { relayOnly: true }],
+  ["a range of ports that is reversed", { udpPorts: [50_999, 50_000] }],
+])("rejects %s before the first offer", async (_, options) => {
+  const created = createWebRTCConnection({ logger: createRecordingLogger(), pacer: createPacer(), ...options });
+  await expect(created).rejects.toMatchObject({ code: "OPTION_INVALID" });
 });
 
 test("a caller that floods its data channel is disconnected", async () => {

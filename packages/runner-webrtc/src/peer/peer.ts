@@ -72,7 +72,8 @@ export function createPeer(
   }
 
   function checkOpen(): void {
-    if (closing !== undefined) throw new RunnerError("CALL_ENDED", "The peer is closed.");
+    if (closing !== undefined || adapter?.state === "closed")
+      throw new RunnerError("CALL_ENDED", "The peer is closed.");
   }
 
   function addCandidate(remote: RemoteCandidate): void {

@@ -109,16 +109,26 @@ describe("snapshot", () => {
     expect(await taken).toMatchObject({ width: 2 });
   });
 
-  test("requests the key frame again until it begins to arrive", async () => {
+  test("requests the key frame again until it arrives", async () => {
     const { receiver, video, clock, events } = open();
     const taken = video.snapshot({ source: "camera" });
     await clock.advance(450);
     expect(events).toEqual(["receive", "request camera", "request camera", "request camera"]);
-    const [first, ...others] = packetize(keyFrame(640, 480));
-    if (first) receiver.push(first);
-    await clock.advance(800);
-    expect(events).toHaveLength(4);
-    for (const packet of others) receiver.push(packet);
+    for (const packet of packetize(keyFrame(640, 480))) {
+      expect(events).toHaveLength(4);
+      receiver.push(packet);
+      await clock.advance(200);
+    }
+    await taken;
+  });
+
+  test("requests the key frame again if packets of it are lost, also when no other frame follows", async () => {
+    const { receiver, video, clock, events } = open();
+    const taken = video.snapshot({ source: "screen" });
+    for (const packet of packetize(keyFrame(640, 480), { source: "screen" }).slice(0, 2)) receiver.push(packet);
+    await clock.advance(450);
+    expect(events).toEqual(["receive", "request screen", "request screen"]);
+    deliver(receiver, "screen");
     await taken;
   });
 

@@ -30,7 +30,10 @@ export interface VideoReceiverOptions {
   readonly clock: Clock;
 }
 
-/** How long a key frame may take to begin before it is requested again. Chromium ignores requests for 300 ms after one. */
+/**
+ * How long a key frame may take to begin, or to continue, before it is requested again: lost packets are not repeated, and a screen
+ * that does not change sends no other frame. Chromium ignores requests for 300 ms after one.
+ */
 const retryMs = 200;
 
 /** The snapshots of one source that wait for the same key frame. */
@@ -38,6 +41,8 @@ interface Pending {
   readonly waiting: Set<PromiseWithResolvers<Snapshot>>;
   /** Whether a key frame was requested from the current peer. */
   requested: boolean;
+  /** The bytes of it that had arrived when this was last checked. */
+  bytes: number;
   cancelRetry(): void;
 }
 
@@ -48,7 +53,7 @@ export function createVideoReceiver({ peerVideo, clock }: VideoReceiverOptions):
   const off = new Set<VideoSource>();
 
   function begin(source: VideoSource): Pending {
-    const started: Pending = { waiting: new Set(), requested: false, cancelRetry: () => undefined };
+    const started: Pending = { waiting: new Set(), requested: false, bytes: 0, cancelRetry: () => undefined };
     if (pending.size === 0) peerVideo()?.receive(true);
     pending.set(source, started);
     request(source, started);
@@ -56,7 +61,9 @@ export function createVideoReceiver({ peerVideo, clock }: VideoReceiverOptions):
   }
 
   function request(source: VideoSource, to: Pending): void {
-    if (!assemblers[source].receiving) to.requested = peerVideo()?.requestKeyFrame(source) ?? false;
+    const { receiving, bytes } = assemblers[source];
+    if (!receiving || bytes === to.bytes) to.requested = peerVideo()?.requestKeyFrame(source) ?? false;
+    to.bytes = bytes;
     to.cancelRetry = clock.after(retryMs, () => request(source, to));
   }
 

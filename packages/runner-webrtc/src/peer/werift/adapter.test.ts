@@ -1,6 +1,14 @@
-import { describe, expect, test, vi } from "vitest";
-import { RtcpReceiverInfo, RtcpRrPacket, RtcpSenderInfo, RtcpSrPacket } from "werift";
-import { openCall } from "../test/peer-fixture.ts";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import {
+  RTCPeerConnection,
+  type RTCRtpTransceiver,
+  RtcpReceiverInfo,
+  RtcpRrPacket,
+  RtcpSenderInfo,
+  RtcpSrPacket,
+} from "werift";
+import { chromium } from "../test/offers.ts";
+import { openCall, openPeer } from "../test/peer-fixture.ts";
 import { reportedLoss } from "./adapter.ts";
 
 describe("reported loss", () => {
@@ -18,6 +26,15 @@ describe("reported loss", () => {
     expect(reportedLoss(new RtcpRrPacket({ ssrc: 2, reports }), 8)).toBeUndefined();
     expect(reportedLoss(new RtcpRrPacket({ ssrc: 2, reports: [] }), 7)).toBeUndefined();
   });
+});
+
+test("a caller that announces another source in each offer does not fill the memory", async () => {
+  const added = vi.spyOn(RTCPeerConnection.prototype, "addTransceiver");
+  onTestFinished(() => added.mockRestore());
+  const { peer } = openPeer();
+  for (let ssrc = 1; ssrc <= 100; ssrc++) await peer.answer(chromium.replaceAll("a=ssrc:1001", `a=ssrc:${ssrc}`));
+  const [voice] = added.mock.results.map(({ value }) => value as RTCRtpTransceiver);
+  expect(voice?.receiver.tracks).toHaveLength(64);
 });
 
 describe("data channels", () => {
@@ -51,5 +68,6 @@ describe("data channels", () => {
     caller.connection.createDataChannel("channel 17");
     await vi.waitFor(() => expect(peer.state).toBe("closed"));
     expect(events.channel.at(-1)).toBe("closed");
+    await expect(peer.answer(await caller.offer())).rejects.toMatchObject({ code: "CALL_ENDED" });
   });
 });

@@ -14,7 +14,7 @@ import {
 import { createVideoStreams } from "../../video/video-streams.ts";
 import { type LocalTransport, writeAnswer } from "../answer.ts";
 import type { IceCandidate } from "../candidate.ts";
-import type { Offer, OfferedTransport } from "../offer.ts";
+import type { Offer, OfferedAudio, OfferedTransport } from "../offer.ts";
 import type { PeerCounters, PeerListener, PeerOptions, PeerState } from "../peer-contract.ts";
 import { createGathering, type Gathering } from "./gathering.ts";
 import { disableAutomaticConnect } from "./patches/automatic-connect.ts";
@@ -22,6 +22,7 @@ import { catchDataChannelErrors } from "./patches/data-channel-errors.ts";
 import { candidateLimit } from "./patches/datagram-filter.ts";
 import { boundHandshakes } from "./patches/handshake-bounds.ts";
 import { stopRetransmission } from "./patches/handshake-timers.ts";
+import { dropPlainRecords } from "./patches/plain-records.ts";
 import { skipUsedRecordNumbers } from "./patches/record-numbers.ts";
 import { ignoreRepeatedHelloVerify } from "./patches/repeated-hello-verify.ts";
 import { keepReportsOnly } from "./patches/rtcp-reports.ts";
@@ -30,7 +31,7 @@ import { markReceivedInConstantTime } from "./patches/sctp-received-numbers.ts";
 import { createAudioSender } from "./patches/sender-reports.ts";
 import { holdKeyObjects } from "./patches/srtp-keys.ts";
 import { countRollovers } from "./patches/srtp-rollover.ts";
-import { limitSources } from "./patches/srtp-sources.ts";
+import { limitSources, sourceLimit } from "./patches/srtp-sources.ts";
 import { writeRemoteDescription } from "./remote-description.ts";
 
 /** A werift peer connection on the answering side, for offers that were checked. */
@@ -82,6 +83,7 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
   const video = createVideoStreams();
   const transports = new Map<RTCDtlsTransport, Gathering>();
   const started = new Set<RTCDtlsTransport>();
+  const announced = new Set<number>();
   const closing = new AbortController();
   let guardedSctp: unknown;
   let channel: RTCDataChannel | undefined;
@@ -139,7 +141,10 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
 
   async function answer(offer: Offer, candidates: readonly IceCandidate[], acceptsVideo: boolean): Promise<string> {
     const before = current;
-    await connection.setRemoteDescription({ type: "offer", sdp: writeRemoteDescription(offer) });
+    await connection.setRemoteDescription({
+      type: "offer",
+      sdp: writeRemoteDescription(offer, announces(offer.audio)),
+    });
     guardData();
     const dataDtls = connection.sctpTransport?.dtlsTransport;
     const audio = await localTransport(voiceDtls, offer.audio);
@@ -168,6 +173,12 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
       acceptsVideo,
       version,
     });
+  }
+
+  /** Whether werift may learn of the announced source: it keeps a track of each. Others get no receiver reports. */
+  function announces({ ssrc }: OfferedAudio): boolean {
+    if (ssrc !== undefined && announced.size < sourceLimit) announced.add(ssrc);
+    return ssrc !== undefined && announced.has(ssrc);
   }
 
   async function localTransport(dtls: RTCDtlsTransport, offered: OfferedTransport): Promise<LocalTransport> {
@@ -205,6 +216,7 @@ export function openWeriftAdapter(options: PeerOptions, listener: PeerListener):
     ignoreRepeatedHelloVerify(dtls);
     await dtls.iceTransport.connection.connect();
     await dtls.start();
+    dropPlainRecords(dtls);
     skipUsedRecordNumbers(dtls);
     holdKeyObjects(dtls);
     countRollovers(dtls);

@@ -14,6 +14,7 @@ import { parseIceServers, type ServerAddress } from "../ice-servers.ts";
 import type { PeerOptions } from "../peer-contract.ts";
 import { openUdpTransport, type UdpTransport } from "../udp-transport.ts";
 import { untilAborted, withDeadline } from "./deadline.ts";
+import { forgetChecks } from "./patches/check-history.ts";
 import { type FilteredTransport, filterRelay, filterSocket } from "./patches/datagram-filter.ts";
 import { keepPairDuringRestart } from "./patches/ice-restart.ts";
 import { followCaller } from "./patches/moved-path.ts";
@@ -48,6 +49,7 @@ export function createGathering(
   let datagramsIgnored = 0;
   let opened: Promise<void> | undefined;
 
+  forgetChecks(dtls.iceTransport);
   followCaller(dtls.iceTransport);
   // The patch of the restart is around the other: it hides checks of earlier generations.
   const filtered: FilteredTransport = {

@@ -3,9 +3,9 @@ import { bundlesData, type Offer, type OfferedTransport } from "../offer.ts";
 /**
  * Writes the part of an offer that werift needs: Opus and the data channel, with names and an order that do not depend on the
  * offer. It leaves out candidates, which the adapter adds one by one. Two audio sections in one bundle become one: werift gets
- * the caller's packets from the transport, and only needs the payload type to send.
+ * the caller's packets from the transport, and only needs the payload type to send, and the source to report what arrives.
  */
-export function writeRemoteDescription(offer: Offer): string {
+export function writeRemoteDescription(offer: Offer, announcesSource: boolean): string {
   const { audio, playback, data } = offer;
   const { opusPayloadType } = playback ?? audio;
   const lines = [
@@ -21,7 +21,7 @@ export function writeRemoteDescription(offer: Offer): string {
     `a=${playback === undefined ? audio.direction : "sendrecv"}`,
     "a=rtcp-mux",
     `a=rtpmap:${opusPayloadType} opus/48000/2`,
-    ...(audio.ssrc === undefined ? [] : [`a=ssrc:${audio.ssrc} cname:caller`]),
+    ...(audio.ssrc === undefined || !announcesSource ? [] : [`a=ssrc:${audio.ssrc} cname:caller`]),
   ];
   if (data !== undefined) {
     const size = Number.isFinite(data.maxMessageBytes) ? data.maxMessageBytes : 0;

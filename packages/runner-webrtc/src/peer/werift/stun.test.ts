@@ -15,11 +15,15 @@ const integrity = `0008 0014 ${"00".repeat(20)}`;
 const fingerprint = "8028 0004 00000000";
 
 test.each([
-  ["a check", message("0001", username, integrity, fingerprint), { isResponse: false, receiver: "ours" }],
-  ["a check without a name", message("0001"), { isResponse: false, receiver: undefined }],
-  ["an indication", message("0011", fingerprint), { isResponse: false, receiver: undefined }],
-  ["a response", message("0101", integrity), { isResponse: true, receiver: undefined }],
-  ["an error", message("0111"), { isResponse: true, receiver: undefined }],
+  [
+    "a check",
+    message("0001", username, integrity, fingerprint),
+    { isResponse: false, isError: false, receiver: "ours" },
+  ],
+  ["a check without a name", message("0001"), { isResponse: false, isError: false, receiver: undefined }],
+  ["an indication", message("0011", fingerprint), { isResponse: false, isError: false, receiver: undefined }],
+  ["a response", message("0101", integrity), { isResponse: true, isError: false, receiver: undefined }],
+  ["an error", message("0111"), { isResponse: true, isError: true, receiver: undefined }],
 ])("%s is read", (_, data, expected) => {
   expect(readStun(data)).toEqual(expected);
 });

@@ -15,6 +15,8 @@ const fingerprint = 0x8028;
 export interface StunMessage {
   /** Whether it is a response, and not a request or an indication. */
   readonly isResponse: boolean;
+  /** Whether it is a response that refuses the request. */
+  readonly isError: boolean;
   /** The part of USERNAME before the colon: the name of the receiver. */
   readonly receiver: string | undefined;
 }
@@ -41,5 +43,6 @@ export function readStun(data: Buffer): StunMessage | undefined {
     if (type === username) receiver ??= data.toString("utf8", start, end).split(":", 1)[0];
     position = start + Math.ceil((end - start) / 4) * 4;
   }
-  return { isResponse: (data.readUInt16BE(0) & 0x0110) >= 0x0100, receiver };
+  const messageClass = data.readUInt16BE(0) & 0x0110;
+  return { isResponse: messageClass >= 0x0100, isError: messageClass === 0x0110, receiver };
 }

@@ -2,6 +2,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { setDefaultCACertificates } from "node:tls";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { classes, Message, methods } from "werift";
 import { startCoturn } from "../test/coturn.ts";
 import { chromium } from "../test/offers.ts";
 import { exchangeAudio, openCall, openPeer } from "../test/peer-fixture.ts";
@@ -37,6 +38,29 @@ describe("TURN", () => {
       await vi.waitFor(() => expect([call.events.texts, call.caller.texts]).toEqual([["hello"], ["welcome"]]));
     },
   );
+
+  test("over udp, datagrams that do not come from the server are dropped", async () => {
+    const coturn = await startCoturn();
+    const theirs = coturn("udp");
+    const call = await openCall(
+      { iceServers: [coturn("udp")], relayOnly: true },
+      { iceServers: [{ ...theirs, urls: [theirs.urls].flat() }], relayOnly: true },
+    );
+    const candidate = (sdp = "") => sdp.match(/ ([\d.]+) (\d+) typ relay raddr ([\d.]+) rport (\d+)/) ?? [];
+    const [, , , host = "", port] = candidate(call.caller.connection.remoteDescription?.sdp);
+    const [, callerHost = "", callerPort] = candidate(call.caller.connection.localDescription?.sdp);
+    // A DTLS alert, as if the relay had received it from the caller.
+    const forged = new Message(methods.DATA, classes.INDICATION)
+      .setAttribute("XOR-PEER-ADDRESS", [callerHost, Number(callerPort)])
+      .setAttribute("DATA", Buffer.from("15fefd000000000000000000020100", "hex")).bytes;
+    const stranger = createSocket("udp4").bind(0, host);
+    onTestFinished(() => void stranger.close());
+    await once(stranger, "listening");
+    for (let count = 0; count < 5; count++) stranger.send(forged, Number(port), host);
+    await exchangeAudio(call);
+    await exchangeAudio(call);
+    expect(call.peer.state).toBe("connected");
+  });
 
   test("adds a relayed candidate to the host candidates", async () => {
     const { peer } = openPeer({ iceServers: [(await startCoturn())("udp")] });

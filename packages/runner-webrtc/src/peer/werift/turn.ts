@@ -1,5 +1,7 @@
+import { isIPv6, SocketAddress } from "node:net";
 import { withTimeout } from "@pipecat-ts/runner-core";
 import {
+  type Address,
   classes,
   Message,
   methods,
@@ -46,7 +48,7 @@ export async function allocate(server: TurnServer, signal: AbortSignal): Promise
   const turn = new TurnProtocol(server.address, server.username, server.credential, lifetime, transport as Transport);
   acceptUnsignedRefusals(turn);
   const allocated = turn.connectionMade();
-  ignoreMalformed(transport);
+  ignoreUnusable(turn, transport);
   try {
     await untilAborted(allocated, signal);
   } catch (error) {
@@ -87,10 +89,24 @@ async function connect({ address, transport }: TurnServer, signal: AbortSignal):
   }
 }
 
-/** Drops bytes of the server that werift cannot parse. werift would throw into the event loop. */
-function ignoreMalformed(transport: ServerTransport): void {
+/** Whether a datagram comes from the server that got the first request. */
+function isServer({ serverEndpoint }: TurnProtocol, [host, port]: Address): boolean {
+  return serverEndpoint !== undefined && port === serverEndpoint[1] && canonical(host) === canonical(serverEndpoint[0]);
+}
+
+/** An IPv6 address has several spellings. */
+function canonical(host: string): string {
+  return isIPv6(host) ? new SocketAddress({ address: host, family: "ipv6" }).address : host;
+}
+
+/**
+ * Drops datagrams that do not come from the server, which could claim to be from the caller, and bytes that werift cannot parse:
+ * it would throw into the event loop.
+ */
+function ignoreUnusable(turn: TurnProtocol, transport: ServerTransport): void {
   const receive = transport.onData;
   transport.onData = (data, from) => {
+    if (transport.type === "udp" && !isServer(turn, from)) return;
     try {
       receive(data, from);
     } catch {

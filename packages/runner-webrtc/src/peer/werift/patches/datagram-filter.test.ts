@@ -6,13 +6,15 @@ import {
   classes,
   Message,
   methods,
+  parseMessage,
   type RTCDtlsTransport,
   RTCPeerConnection,
   StunOverTurnProtocol,
   type Transport,
   TurnProtocol,
 } from "werift";
-import { exchangeAudio, openCall } from "../../test/peer-fixture.ts";
+import { chromium } from "../../test/offers.ts";
+import { exchangeAudio, openCall, openPeer } from "../../test/peer-fixture.ts";
 import { openUdpTransport } from "../../udp-transport.ts";
 import { filterRelay, filterSocket, isValidRtp } from "./datagram-filter.ts";
 import { createStunProtocol } from "./own-sockets.ts";
@@ -124,6 +126,29 @@ test("a caller's checks from more than 64 addresses are ignored", async () => {
   }
   await vi.waitFor(() => expect(call.peer.counters.datagramsIgnored).toBeGreaterThanOrEqual(80 - 64));
   await exchangeAudio(call);
+});
+
+test("a caller that refuses every check is checked about as often as it may refuse", async () => {
+  const { peer } = openPeer({ hostAddress: "127.0.0.1" });
+  await peer.answer(chromium);
+  const [, password = ""] = chromium.match(/a=ice-pwd:(.*)\r\n/) ?? [];
+  const path = createSocket("udp4").bind(0, "127.0.0.1");
+  onTestFinished(() => void path.close());
+  await once(path, "listening");
+  let checks = 0;
+  path.on("message", (data, { port, address }) => {
+    const check = parseMessage(data);
+    if (check?.messageClass !== classes.REQUEST) return;
+    checks += 1;
+    const refusal = new Message(methods.BINDING, classes.ERROR, check.transactionId)
+      .setAttribute("ERROR-CODE", [487, "Role Conflict"])
+      .addMessageIntegrity(Buffer.from(password))
+      .addFingerprint();
+    path.send(refusal.bytes, port, address);
+  });
+  peer.addCandidate({ candidate: `candidate:1 1 udp 1 127.0.0.1 ${path.address().port} typ host` });
+  await vi.waitFor(() => expect(peer.counters.datagramsIgnored).toBeGreaterThan(0), { timeout: 4_000 });
+  expect(checks).toBeLessThan(100);
 });
 
 describe("before a call is connected", () => {

@@ -30,6 +30,9 @@ const handshakeRate = { perSecond: 20, burst: 100 };
 /** Checks of a caller. Chromium sends 20 per second on each of a few pairs while it connects, and later one per pair and second. */
 const checkRate = { perSecond: 200, burst: 1_000 };
 
+/** Responses that refuse a check. After a role conflict, werift checks again at once; a browser reports at most one per pair. */
+const refusalRate = { perSecond: 5, burst: 64 };
+
 /**
  * The maximum number of addresses from which a caller may send checks, and of the candidates that it may announce. A laptop on
  * three networks with relays has about 20.
@@ -58,11 +61,12 @@ export interface FilteredTransport {
  *
  * Without this patch, anyone who knows the port can end a call (a DTLS alert), inject packets, or block the process for
  * seconds (an RTP header extension of 262,140 bytes, or a STUN message with thousands of checksums), and a caller can make us
- * send checks to any number of addresses.
+ * send checks to any number of addresses, or thousands per second to one that refuses each of them.
  *
  * Upstream issues: "ICE: binding requests are accepted without a valid MESSAGE-INTEGRITY", "ICE: data from addresses that are
  * not candidates reaches DTLS and SRTP", "RTP: an extension longer than the packet blocks the parser", "STUN: repeated FINGERPRINT
- * attributes take quadratic time", "ICE: peer-reflexive candidates are not limited".
+ * attributes take quadratic time", "ICE: peer-reflexive candidates are not limited", "ICE: a check that is refused with a role
+ * conflict is repeated without a limit".
  */
 export function filterSocket(protocol: StunProtocol, socket: UdpTransport, transport: FilteredTransport): void {
   const { datagramReceived } = protocol as unknown as StunProtocolInternals;
@@ -92,12 +96,14 @@ function filter(
     datagrams: createRateLimit(datagramRate),
     handshakes: createRateLimit(handshakeRate),
     checks: createRateLimit(checkRate),
+    refusals: createRateLimit(refusalRate),
   };
 
   /** werift checks responses against the request that they answer. */
   function isAcceptedStun(data: Buffer, from: SocketAddress): boolean {
     const message = readStun(data);
-    if (message === undefined || message.isResponse) return message !== undefined;
+    if (message === undefined || (message.isError && !rates.refusals.take())) return false;
+    if (message.isResponse) return true;
     const { receiver = "" } = message;
     if (!Object.hasOwn(ice.userHistory, receiver) || !rates.checks.take()) return false;
     if (ice.remoteCandidates.length >= candidateLimit && !isCaller(from)) return false;

@@ -24,6 +24,8 @@ test.each([
       [5, 900],
     ]),
   ],
+  ["RE-CONFIG with two parameters", chunk(130, 0, Buffer.concat([parameter, parameter]))],
+  ["SACK, HEARTBEAT and data", Buffer.concat([sackChunk(1, []), chunk(4, 0, parameter), dataChunk({ tsn: 1 })])],
   ["a chunk of an unknown type", chunk(99, 0, ofLengthZero)],
 ])("valid: %s", (_, chunks) => {
   expect(isValidSctp(sctpPacket(1, chunks))).toBe(true);
@@ -46,7 +48,9 @@ test.each([
   ["SACK with gap blocks that repeat every chunk", sackChunk(1, Array(300).fill([0, 65_535]))],
   ["SACK without its fields", chunk(3, 0, Buffer.alloc(8))],
   ["SACK with fewer gap blocks than announced", chunk(3, 0, Buffer.from("0000000100010000ffffffff", "hex"))],
-  ["9 heartbeats", Buffer.concat(Array.from({ length: 9 }, () => chunk(4, 0, parameter)))],
+  ["two heartbeats", Buffer.concat([chunk(4, 0, parameter), chunk(4, 0, parameter)])],
+  ["two SACKs", Buffer.concat([sackChunk(1, []), sackChunk(1, [])])],
+  ["RE-CONFIG with three parameters", chunk(130, 0, Buffer.concat([parameter, parameter, parameter]))],
   ["a packet larger than an Ethernet frame", chunk(cookieAck, 0, Buffer.alloc(2_048))],
 ])("invalid: %s", (_, chunks) => {
   expect(isValidSctp(sctpPacket(1, chunks))).toBe(false);

@@ -25,3 +25,19 @@ test("the states of sources do not fill the memory", () => {
   expect(() => server.srtp.decrypt(Buffer.alloc(40, 0x80))).toThrow();
   expect(Object.keys(states)).toHaveLength(sourceLimit);
 });
+
+test("a source in use is kept, however old it is", () => {
+  const caller = session();
+  const server = { srtp: session(two, one) };
+  limitSources(server);
+  const send = (ssrc: number, sequenceNumber: number) =>
+    server.srtp.decrypt(
+      caller.encrypt(Buffer.from("audio"), new RtpHeader({ sequenceNumber, timestamp: 0, ssrc, payloadType: 111 })),
+    );
+  // Its sequence numbers begin again at 0, which only the state of the source tells.
+  for (const sequenceNumber of [65_535, 0]) send(1, sequenceNumber);
+  for (let other = 1; other <= 100; other++) {
+    send(1_000 + other, 1);
+    expect(send(1, other).subarray(12).toString()).toBe("audio");
+  }
+});

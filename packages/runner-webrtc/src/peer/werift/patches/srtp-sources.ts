@@ -6,8 +6,8 @@ export const sourceLimit = 64;
 /**
  * Internal member: `Context.srtpSSRCStates` of werift's SRTP.
  *
- * Forgets the caller's oldest source when there are more than 64. Without this patch, a caller that sends each packet from
- * another source fills the memory with their states. Call it once DTLS is connected.
+ * Forgets the source that the caller has not used for longest when there are more than 64. Without this patch, a caller that
+ * sends each packet from another source fills the memory with their states. Call it once DTLS is connected.
  *
  * Upstream issue: "SRTP: the states of sources are never removed".
  */
@@ -19,10 +19,12 @@ export function limitSources({ srtp }: Pick<RTCDtlsTransport, "srtp">): void {
     // Throws for a packet that is not the caller's.
     const packet = decrypt(data);
     const source = packet.readUInt32BE(8);
-    if (known.has(source)) return packet;
+    // The set is in the order of the last packets.
+    known.delete(source);
     known.add(source);
+    if (known.size <= sourceLimit) return packet;
     const [oldest] = known;
-    if (known.size > sourceLimit && oldest !== undefined) {
+    if (oldest !== undefined) {
       known.delete(oldest);
       delete states[oldest];
     }
