@@ -11,13 +11,13 @@ export function withTimeout(work: PromiseLike<unknown>, limit: number | AbortSig
       if (typeof limit !== "number") limit.removeEventListener("abort", late);
       resolve(settled);
     }
-    if (typeof limit !== "number") {
-      if (limit.aborted) return finish(false);
-      limit.addEventListener("abort", late);
-    }
+    // Also when the limit has passed: nobody else may handle its rejection.
     work.then(
       () => finish(true),
       () => finish(true),
     );
+    if (typeof limit === "number") return;
+    if (limit.aborted) late();
+    else limit.addEventListener("abort", late);
   });
 }

@@ -2,7 +2,6 @@ import { withTimeout } from "@pipecat-ts/runner-core";
 
 /** Settles as `work` does, or rejects with the signal's reason if it aborts first. `work` itself continues. */
 export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  work.catch(() => undefined); // It may fail after the signal has aborted.
   if (await withTimeout(work, signal)) return await work;
   throw signal.reason;
 }
