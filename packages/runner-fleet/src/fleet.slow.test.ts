@@ -8,7 +8,7 @@ import { parseAddress } from "./address.ts";
 import { findNode, requestDrain, waitUntilLeft } from "./control.ts";
 import { createMemoryDirectory, type Directory, type NodeReport } from "./directory.ts";
 import { createFleet } from "./fleet.ts";
-import { connectToNode } from "./node-connection.ts";
+import { connectToNode, derive } from "./node-connection.ts";
 import { type NodeFixture, secret, startNode } from "./test/fixture.ts";
 
 function connect(node: NodeFixture, path: string): WebSocket {
@@ -116,6 +116,26 @@ test("an operator drains a node: its callers go elsewhere, its calls and those t
   expect(passing.readyState).toBe(WebSocket.OPEN);
   passing.close();
   await Promise.all([drained, waiting]);
+});
+
+test("a node that drains answers for its own calls, and offers the callers of a failed node to the others", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  const [report] = await directory.list();
+  await directory.beat({ ...(report as NodeReport), id: "0badf00d", address: "127.0.0.1:1" }, 60_000);
+  await directory.claim(derive(secret, "claim:alias:CA2").toString("base64url"), "0badf00d", 60_000);
+  await acquainted(one, two);
+  const id = await one.start({ callId: "CA1" });
+  const socket = connect(one, `/fake/${id}`);
+  await once(socket, "open");
+  const drained = one.gateway.drain();
+  expect(await one.start({ callId: "CA1" }), "a webhook that is delivered again").toBe(id);
+  // By then, it takes no new callers itself.
+  await sleep(2_000);
+  expect((await one.start({ callId: "CA2" })).slice(0, 8)).not.toBe(id.slice(0, 8));
+  socket.close();
+  await drained;
 });
 
 test("requests that do not come from a node are rejected, and nothing is sent to a machine that is not one", async () => {
