@@ -91,11 +91,11 @@ export function createRedisDirectory(url: string): Directory {
   return {
     beat: (report, leaseMs) =>
       answer(async () => {
-        const [, , nodes] = await client
+        const [nodes] = await client
           .multi()
+          .sMembers(nodesKey)
           .set(nodeKey(report.id), JSON.stringify(report), { expiration: { type: "PX", value: leaseMs } })
           .sAdd(nodesKey, report.id)
-          .sMembers(nodesKey)
           .exec<"typed">();
         return await read(nodes);
       }),

@@ -219,6 +219,18 @@ test("a directory that does not answer stops nothing: nodes that know each other
   await expect.poll(async () => (await two.fetch("/sessions/chosen")).status).toBe(200);
 });
 
+test("calls are found after the directory has lost everything between two beats", async () => {
+  let memory = createMemoryDirectory();
+  const directory = new Proxy(memory, { get: (_, name: keyof Directory) => memory[name] });
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  await acquainted(one, two);
+  const id = await one.start({ callId: "CA1" });
+  memory = createMemoryDirectory();
+  await acquainted(one, two);
+  expect(await two.start({ callId: "CA1" })).toBe(id);
+});
+
 test("a node that cannot be reached gets no further lookups for a while", async () => {
   let connections = 0;
   const refusing = createServer((socket) => {

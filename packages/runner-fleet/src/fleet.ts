@@ -53,9 +53,9 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
   const lookup = createClaimLookup(secret, avoid);
   let renewAtMs = 0;
 
-  const membership = createMembership(directory, logger, (isBack) => {
+  const membership = createMembership(directory, logger, (isNew) => {
     lookup.keepOnly(membership.nodes);
-    if (!isBack && performance.now() < renewAtMs) return;
+    if (!isNew && performance.now() < renewAtMs) return;
     renewAtMs = performance.now() + renewMs;
     if (node && claimed.size > 0) void directory.renew([...claimed], node.id, claimMs).catch(membership.failed);
   });
