@@ -231,6 +231,47 @@ test("calls are found after the directory has lost everything between two beats"
   expect(await two.start({ callId: "CA1" })).toBe(id);
 });
 
+test("a node takes over the claim of one that it cannot reach, and claims again what another one has released", async () => {
+  const memory = createMemoryDirectory();
+  let isDown = false;
+  const directory = new Proxy(memory, {
+    get: (target, name: keyof Directory) =>
+      isDown && name === "beat" ? () => Promise.reject(new Error("down")) : target[name],
+  });
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  await using three = await startNode(directory);
+  const [report] = await directory.list();
+  await directory.beat({ ...(report as NodeReport), id: "0badf00d", address: "127.0.0.1:1" }, 60_000);
+  await directory.claim(derive(secret, "claim:alias:CA1").toString("base64url"), "0badf00d", 60_000);
+  await acquainted(one, two, three);
+  const id = await one.start({ callId: "CA1" });
+  expect(await two.start({ callId: "CA1" }), "a call whose first node has failed").toBe(id);
+
+  await one.start({ sessionId: "chosen" });
+  await two.start({ sessionId: "chosen" });
+  await one.fetch("/sessions/chosen", { method: "DELETE" });
+  // After a failure, nodes look after their claims at once.
+  isDown = true;
+  await acquainted(two);
+  isDown = false;
+  await acquainted(two);
+  await expect.poll(async () => (await three.fetch("/sessions/chosen")).status).toBe(200);
+});
+
+test("a claim that ends before the directory answers is not claimed again", async () => {
+  const memory = createMemoryDirectory();
+  const { promise: answered, resolve: answer } = Promise.withResolvers<string>();
+  const renew = vi.spyOn(memory, "renew");
+  vi.spyOn(memory, "claim").mockReturnValue(answered);
+  await using one = await startNode(memory);
+  const id = await one.start({ callId: "CA1" });
+  await one.fetch(`/sessions/${id}`, { method: "DELETE" });
+  answer("a node that has left");
+  await acquainted(one);
+  expect(renew).not.toHaveBeenCalled();
+});
+
 test("a node that cannot be reached gets no further lookups for a while", async () => {
   let connections = 0;
   const refusing = createServer((socket) => {

@@ -46,8 +46,8 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
   const startedAt = new Date().toISOString();
   let node: LocalNode | undefined;
   let server: NodeServer | undefined;
-  /** The hashed keys that this node has claimed. */
-  const claimed = new Set<string>();
+  /** The hashed keys of this node's sessions; false for one that another node has claimed first. */
+  const keys = new Map<string, boolean>();
   /** Until when a node gets no new callers and no lookups. */
   const avoidUntil = new Map<string, number>();
   const lookup = createClaimLookup(secret, avoid);
@@ -57,7 +57,7 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     lookup.keepOnly(membership.nodes);
     if (!isNew && performance.now() < renewAtMs) return;
     renewAtMs = performance.now() + renewMs;
-    if (node && claimed.size > 0) void directory.renew([...claimed], node.id, claimMs).catch(membership.failed);
+    if (node) void renewAll(node.id).catch(membership.failed);
   });
   const registry = createMetrics();
 
@@ -124,12 +124,24 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     return derive(secret, `claim:${key}`).toString("base64url");
   }
 
-  async function claim(hashed: string, id: string): Promise<void> {
-    const first = await directory.claim(hashed, id, claimMs);
-    if (first === id) return;
+  async function claim(key: string, id: string): Promise<void> {
+    const first = await directory.claim(key, id, claimMs);
+    if (!keys.has(key)) return;
     // A carrier sends a webhook again to another node when the first one has failed.
-    if (membership.nodes.has(first)) claimed.delete(hashed);
-    else await directory.renew([hashed], id, claimMs);
+    const isOther = first !== id && reachable().some((each) => each.id === first);
+    keys.set(key, !isOther);
+    if (!isOther && first !== id) await directory.renew([key], id, claimMs);
+  }
+
+  /** Also claims the keys of others: they may have released them. */
+  async function renewAll(id: string): Promise<void> {
+    const own = [...keys.keys()].filter(hasClaimed);
+    const others = [...keys.keys()].filter((key) => !hasClaimed(key));
+    await Promise.all([own.length > 0 && directory.renew(own, id, claimMs), ...others.map((key) => claim(key, id))]);
+  }
+
+  function hasClaimed(key: string): boolean {
+    return keys.get(key) === true;
   }
 
   async function findOwner(hashed: readonly string[]): Promise<string | undefined> {
@@ -150,8 +162,8 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
       node = local;
       // A second signal would end the calls of a node that drains already.
       const drain = () => void (local.load.state === "ready" && onDrain());
-      const hasClaimed = (keys: readonly string[]) => keys.some((key) => claimed.has(key));
-      server = await openNodeServer({ listen, secret, node: local, onDrain: drain, hasClaimed, logger });
+      const hasAny = (asked: readonly string[]) => asked.some(hasClaimed);
+      server = await openNodeServer({ listen, secret, node: local, onDrain: drain, hasClaimed: hasAny, logger });
       const address = given ?? { ...listen, port: server.port };
       await membership.join(() => report(local, address));
       logger.info(
@@ -167,22 +179,22 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
       await directory.close();
     },
     get,
-    async find(keys) {
-      if (keys.length === 0) return undefined;
-      const owner = await findOwner(keys.map(hash));
+    async find(names) {
+      if (names.length === 0) return undefined;
+      const owner = await findOwner(names.map(hash));
       return owner === undefined ? undefined : get(owner);
     },
     candidates: () => chooseNodes(reachable()).map(peer),
-    claim(key) {
-      const hashed = hash(key);
-      claimed.add(hashed);
+    claim(name) {
+      const key = hash(name);
+      keys.set(key, true);
       // After an outage, all claims are renewed.
-      if (node && membership.isReachable) void claim(hashed, node.id).catch(membership.failed);
+      if (node && membership.isReachable) void claim(key, node.id).catch(membership.failed);
     },
-    release(key) {
-      const hashed = hash(key);
-      if (!claimed.delete(hashed) || !node || !membership.isReachable) return;
-      void directory.release(hashed, node.id).catch(membership.failed);
+    release(name) {
+      const key = hash(name);
+      if (!keys.delete(key) || !node || !membership.isReachable) return;
+      void directory.release(key, node.id).catch(membership.failed);
     },
     metrics: () => registry.getMetricsAsJSON(),
   };
