@@ -38,6 +38,14 @@ test("any node answers for the sessions of the others, and takes their sockets",
   expect(await (await two.fetch(`/sessions/${id}`)).json()).toMatchObject(ended);
 });
 
+test("when a node listens, the others know it", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  const id = await two.start();
+  expect((await one.fetch(`/sessions/${id}`)).status).toBe(200);
+});
+
 test("a call id and an id that the caller chose lead to their session from every node, until it ends", async () => {
   const directory = createMemoryDirectory();
   await using one = await startNode(directory);

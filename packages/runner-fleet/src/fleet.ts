@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { Fleet, LocalNode, Peer } from "@pipecat-ts/runner-gateway";
 import { Gauge, Registry } from "prom-client";
@@ -13,6 +14,8 @@ const claimMs = 120_000;
 const renewMs = 30_000;
 /** How long a node that could not be reached gets no new callers and no lookups, in ms. */
 const avoidMs = 2_000;
+/** From the first beat of a node until the others know it, in ms: they read the directory at least every 1.2 s. */
+const knownMs = 1_400;
 
 export interface FleetOptions {
   readonly directory: Directory;
@@ -166,6 +169,8 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
       server = await openNodeServer({ listen, secret, node: local, onDrain: drain, hasClaimed: hasAny, logger });
       const address = given ?? { ...listen, port: server.port };
       await membership.join(() => report(local, address));
+      // A load balancer sends them the callers of the first session.
+      if (membership.nodes.size > 0) await setTimeout(knownMs);
       logger.info(
         { node: local.id, address: addressText(address), nodes: membership.nodes.size + 1 },
         "joined the fleet",
