@@ -4,11 +4,17 @@ import { request as sendRequest } from "node:http";
 import { connect as connectTcp } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
+import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { type Bot, type RunnerContext, RunnerError, type TransportPlugin } from "@pipecat-ts/runner-core";
+import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import { expect, test, vi } from "vitest";
 import { type FakeArguments, fakePlugin } from "../../runner-host/src/test/fake-plugin.ts";
+import type { Fleet } from "./fleet.ts";
+import { createGateway } from "./gateway.ts";
 import { listeningBot, startGateway } from "./test/fixture.ts";
+import { createInMemoryWorkers } from "./test/in-memory-workers.ts";
+import type { StartWorker } from "./worker-process.ts";
 
 /** Counts what each worker got. */
 function reasons(log: { readonly lines: readonly { message: string; fields: Readonly<Record<string, unknown>> }[] }) {
@@ -551,6 +557,55 @@ test("on a public address without a key, the banner lists /reload too", async ()
   expect(open.gateway.report.unauthenticatedRoutes).toEqual(expect.arrayContaining(["/sessions", "POST /reload"]));
   await using closed = await startGateway({}, { publicUrl, apiKey: "0123456789abcdef" });
   expect(closed.gateway.report.unauthenticatedRoutes).not.toContain("POST /reload");
+});
+
+test.each(["opens its port", "joins its fleet"])("close() while a gateway %s leaves nothing open", async (when) => {
+  const events: string[] = [];
+  const fleet = {
+    async join() {
+      events.push("joins");
+      await setTimeout(500);
+      events.push("joined");
+    },
+    leave: async () => void events.push("left"),
+    metrics: async () => [],
+  } as unknown as Fleet;
+  const common = { host: "127.0.0.1", port: 0, env: {}, logger: createRecordingLogger() };
+  const workers = createInMemoryWorkers(() => ({ bot: listeningBot, plugins: [fakePlugin()], ...common }));
+  const isolation = {
+    workerSessions: 1,
+    warmWorkers: 1,
+    maxWorkers: 1,
+    workerMemory: undefined,
+    workerCalls: undefined,
+  };
+  const gateway = createGateway({ runner: common, isolation, workers: workers.start, fleet });
+  const listening = gateway.listen().catch(() => undefined);
+  if (when === "joins its fleet") await expect.poll(() => events).toContain("joins");
+  await gateway.close();
+  await listening;
+  expect(workers.running.size).toBe(0);
+  expect(events.at(-1)).toBe("left");
+  await expect(fetch(gateway.url)).rejects.toThrow();
+});
+
+test("a drain after a close does not give workers the time of a drain", async () => {
+  const told: string[] = [];
+  const common = { host: "127.0.0.1", port: 0, env: {}, logger: createRecordingLogger() };
+  const workers = createInMemoryWorkers(() => ({ bot: listeningBot, plugins: [fakePlugin()], ...common }));
+  const isolation = {
+    ...{ workerSessions: 1, warmWorkers: 1, maxWorkers: 1 },
+    ...{ workerMemory: undefined, workerCalls: undefined },
+  };
+  // A worker that does not stop.
+  const start: StartWorker = (...options) => ({ ...workers.start(...options), stop: (how) => told.push(how) });
+  const gateway = createGateway({ runner: common, isolation, workers: start });
+  await gateway.listen();
+  const stopped = [gateway.close(), gateway.drain()];
+  await setTimeout(100);
+  expect(told).toEqual(["close"]);
+  gateway.kill();
+  await Promise.all(stopped);
 });
 
 test("a port in use rejects listen() before a worker starts", async () => {

@@ -84,6 +84,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
   let folder: string | undefined;
   let server: HttpServer | undefined;
   let report: ReadyMessage | undefined;
+  let opening: Promise<void> | undefined;
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
   /** New callers go to other nodes. */
@@ -286,13 +287,14 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
 
   async function stop(how: "drain" | "close"): Promise<void> {
     await pool.stop(how);
+    await opening?.catch(() => undefined); // The caller of listen() gets the error.
     await release();
   }
 
   async function drainAndStop(): Promise<void> {
     const endMs = performance.now() + shutdownTimeoutMs;
     if (fleet) await sendCallersElsewhere(fleet);
-    await pool.stop("drain");
+    if (!closing) await pool.stop("drain");
     await waitWhile(() => passing.size > 0, endMs);
     await close();
   }
@@ -322,7 +324,8 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
     sessions: pool.sessions,
     async listen() {
       try {
-        await open();
+        opening = open();
+        await opening;
       } catch (error) {
         await close();
         throw error;

@@ -58,7 +58,7 @@ export interface WorkerPool {
   readonly counts: Readonly<Record<"starting" | "idle" | "busy" | "retiring", number>>;
   /** Whether a worker takes new callers. */
   readonly isReady: boolean;
-  /** Starts the first worker. Rejects with the error of its bot. */
+  /** Starts the first worker. Rejects with the error of its bot, or DRAINING after `stop`. */
   open(): Promise<ReadyMessage>;
   /** The worker with this number, unless it has ended. */
   get(worker: number): WorkerProcess | undefined;
@@ -367,6 +367,7 @@ export function createPool(options: PoolOptions): WorkerPool {
       return !stopping && inState("ready").length > 0;
     },
     async open() {
+      if (stopping) throw draining();
       const first = start(generation, () => undefined); // The caller gets the error.
       const report = await first.process.ready;
       settle();
