@@ -559,47 +559,53 @@ test("on a public address without a key, the banner lists /reload too", async ()
   expect(closed.gateway.report.unauthenticatedRoutes).not.toContain("POST /reload");
 });
 
-test.each(["opens its port", "joins its fleet"])("close() while a gateway %s leaves nothing open", async (when) => {
+/** A gateway with one worker in this process that does not listen yet. `start` may change how workers start. */
+function createUnopened(start: (workers: StartWorker) => StartWorker, fleet?: Fleet) {
+  const common = { host: "127.0.0.1", port: 0, env: {}, logger: createRecordingLogger() };
+  const workers = createInMemoryWorkers(() => ({ bot: listeningBot, plugins: [fakePlugin()], ...common }));
+  const isolation = { ...{ workerSessions: 1, warmWorkers: 1, maxWorkers: 1 }, workerMemory: undefined };
+  const options = { runner: common, isolation: { ...isolation, workerCalls: undefined }, fleet };
+  return { workers, gateway: createGateway({ ...options, workers: start(workers.start) }) };
+}
+
+test.each(["opens", "starts", "joins"])("close() while a gateway %s leaves nothing open", async (when) => {
   const events: string[] = [];
+  const begun = Promise.withResolvers<void>();
+  const begin = (event: string) => when === event && begun.resolve();
+  begin("opens");
   const fleet = {
     async join() {
-      events.push("joins");
+      begin("joins");
       await setTimeout(500);
       events.push("joined");
     },
     leave: async () => void events.push("left"),
-    metrics: async () => [],
   } as unknown as Fleet;
-  const common = { host: "127.0.0.1", port: 0, env: {}, logger: createRecordingLogger() };
-  const workers = createInMemoryWorkers(() => ({ bot: listeningBot, plugins: [fakePlugin()], ...common }));
-  const isolation = {
-    workerSessions: 1,
-    warmWorkers: 1,
-    maxWorkers: 1,
-    workerMemory: undefined,
-    workerCalls: undefined,
-  };
-  const gateway = createGateway({ runner: common, isolation, workers: workers.start, fleet });
-  const listening = gateway.listen().catch(() => undefined);
-  if (when === "joins its fleet") await expect.poll(() => events).toContain("joins");
+  const { gateway, workers } = createUnopened(
+    (start) =>
+      (...options) => {
+        begin("starts");
+        return start(...options);
+      },
+    fleet,
+  );
+  const listening = gateway.listen();
+  const settled = when === "joins" ? listening : expect(listening).rejects.toMatchObject({ code: "DRAINING" });
+  await begun.promise;
   await gateway.close();
-  await listening;
+  await settled;
   expect(workers.running.size).toBe(0);
-  expect(events.at(-1)).toBe("left");
+  expect(events).toEqual(when === "joins" ? ["joined", "left"] : ["left"]);
   await expect(fetch(gateway.url)).rejects.toThrow();
 });
 
 test("a drain after a close does not give workers the time of a drain", async () => {
   const told: string[] = [];
-  const common = { host: "127.0.0.1", port: 0, env: {}, logger: createRecordingLogger() };
-  const workers = createInMemoryWorkers(() => ({ bot: listeningBot, plugins: [fakePlugin()], ...common }));
-  const isolation = {
-    ...{ workerSessions: 1, warmWorkers: 1, maxWorkers: 1 },
-    ...{ workerMemory: undefined, workerCalls: undefined },
-  };
   // A worker that does not stop.
-  const start: StartWorker = (...options) => ({ ...workers.start(...options), stop: (how) => told.push(how) });
-  const gateway = createGateway({ runner: common, isolation, workers: start });
+  const { gateway } = createUnopened((start) => (...options) => ({
+    ...start(...options),
+    stop: (how) => told.push(how),
+  }));
   await gateway.listen();
   const stopped = [gateway.close(), gateway.drain()];
   await setTimeout(100);

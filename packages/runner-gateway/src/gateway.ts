@@ -54,7 +54,10 @@ export interface Gateway {
   /** What the first worker reported. Throws before `listen()`. */
   readonly report: Omit<ReadyMessage, "kind">;
   readonly sessions: { readonly counts: { readonly pending: number; readonly active: number } };
-  /** Opens the port and starts the first workers. Rejects like `Runner.listen`, and with the error of the bot; then nothing stays open. */
+  /**
+   * Opens the port and starts the first workers. Rejects like `Runner.listen`, with the error of the bot, or with DRAINING when the
+   * gateway is stopped meanwhile; then nothing stays open.
+   */
   listen(): Promise<void>;
   /**
    * Runs the present code of the bot in new sessions; live calls continue with the old code, for at most `shutdownTimeoutMs`. Rejects

@@ -339,10 +339,17 @@ export function createPool(options: PoolOptions): WorkerPool {
     });
   }
 
-  async function reload(): Promise<void> {
+  /** Starts a worker. Rejects with the error of its bot, or DRAINING when the pool stops before it is ready. */
+  async function startFirst(ofGeneration: number): Promise<ReadyMessage> {
     if (stopping) throw draining();
-    const first = start(generation + 1, () => undefined); // The caller gets the error.
-    await first.process.ready;
+    const first = start(ofGeneration, () => undefined); // The caller gets the error.
+    await first.process.ready.catch(() => undefined);
+    if (stopping) throw draining();
+    return await first.process.ready;
+  }
+
+  async function reload(): Promise<void> {
+    await startFirst(generation + 1);
     generation += 1;
     const old = members.all().filter((member) => member.generation < generation);
     const calls = old.reduce((sum, member) => sum + load(member), 0);
@@ -367,9 +374,7 @@ export function createPool(options: PoolOptions): WorkerPool {
       return !stopping && inState("ready").length > 0;
     },
     async open() {
-      if (stopping) throw draining();
-      const first = start(generation, () => undefined); // The caller gets the error.
-      const report = await first.process.ready;
+      const report = await startFirst(generation);
       settle();
       return report;
     },
