@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { request as sendRequest } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
@@ -279,6 +279,50 @@ test("a claim that ends before the directory answers is not claimed again", asyn
   await acquainted(one);
   expect(renew).not.toHaveBeenCalled();
 });
+
+test("calls that pass to a node end when its machine fails, and not when only the directory has lost it", async () => {
+  const memory = createMemoryDirectory();
+  let isDown = false;
+  const directory = new Proxy(memory, {
+    get: (target, name: keyof Directory) =>
+      isDown && name === "beat" ? () => Promise.reject(new Error("down")) : target[name],
+  });
+  const relay = createServer();
+  const port = await listen(relay);
+  const former = createServer();
+  const nodePort = await listen(former);
+  former.close();
+  const sockets: Socket[] = [];
+  relay.on("connection", (socket: Socket) => {
+    const node = connectTcp(nodePort, "127.0.0.1");
+    sockets.push(
+      socket.on("error", () => undefined),
+      node.on("error", () => undefined),
+    );
+    socket.pipe(node).pipe(socket);
+  });
+  await using one = await startNode(memory);
+  await using two = await startNode(directory, {}, { listen: `127.0.0.1:${nodePort}`, address: `127.0.0.1:${port}` });
+  const socket = connect(one, `/fake/${await two.start()}`);
+  await once(socket, "open");
+  isDown = true;
+  await expect.poll(() => one.log.lines.map(({ message }) => message)).toContain("node left");
+  await sleep(2_500);
+  expect(socket.readyState).toBe(WebSocket.OPEN);
+
+  // From now on like a machine without power: connections stay, and nothing arrives.
+  relay.removeAllListeners("connection").on("connection", (each: Socket) => void sockets.push(each));
+  for (const each of sockets) each.unpipe().pause();
+  await once(socket, "close");
+  for (const each of sockets) each.destroy();
+  relay.close();
+});
+
+/** Opens a port on this machine, and returns it. */
+async function listen(server: Server): Promise<number> {
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return (server.address() as AddressInfo).port;
+}
 
 test("a node that cannot be reached gets no further lookups for a while", async () => {
   let connections = 0;

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import { setTimeout } from "node:timers/promises";
 import { type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { Fleet, LocalNode, Peer } from "@pipecat-ts/runner-gateway";
@@ -6,7 +7,7 @@ import { type Address, addressText, parseAddress, privateAddress } from "./addre
 import { createClaimLookup } from "./claims.ts";
 import type { Directory, NodeReport } from "./directory.ts";
 import { createMembership } from "./membership.ts";
-import { connectToNode, derive, type NodeServer, openNodeServer } from "./node-connection.ts";
+import { connectToNode, derive, type NodeServer, openNodeServer, type Purpose } from "./node-connection.ts";
 import { chooseNodes } from "./placement.ts";
 
 /** How long a claim lasts unless it is renewed, and how often that happens, in ms. */
@@ -53,11 +54,14 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
   const keys = new Map<string, boolean>();
   /** Until when a node gets no new callers and no lookups. */
   const avoidUntil = new Map<string, number>();
+  /** Open connections to other nodes. */
+  const connections = new Map<Duplex, NodeReport>();
   const lookup = createClaimLookup(secret, avoid);
   let renewAtMs = 0;
 
   const membership = createMembership(directory, logger, (isNew) => {
     lookup.keepOnly(membership.nodes);
+    checkConnections();
     if (!isNew && performance.now() < renewAtMs) return;
     renewAtMs = performance.now() + renewMs;
     if (node) void renewAll(node.id).catch(membership.failed);
@@ -92,18 +96,40 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     return { id: local.id, address: addressText(address), version, startedAt, ...local.load };
   }
 
-  function peer({ id, address }: NodeReport): Peer {
+  function peer(report: NodeReport): Peer {
+    const { id } = report;
     return {
       id,
       async connect() {
         try {
-          return await connectToNode(parseAddress(address, "The directory of the fleet"), secret, id);
+          const connection = await open(report);
+          connections.set(connection, report);
+          connection.once("close", () => connections.delete(connection));
+          return connection;
         } catch (error) {
           avoid(id);
           throw error;
         }
       },
     };
+  }
+
+  function open({ id, address }: NodeReport, purpose?: Purpose): Promise<Duplex> {
+    return connectToNode(parseAddress(address, "The directory of the fleet"), secret, id, purpose);
+  }
+
+  /** A node that has left may only have lost the directory. Otherwise, its connections would stay open for a quarter of an hour. */
+  function checkConnections(): void {
+    const nodes = new Map([...connections.values()].map((report) => [report.id, report]));
+    for (const [id, report] of nodes) if (!membership.nodes.has(id)) void check(report);
+  }
+
+  async function check(report: NodeReport): Promise<void> {
+    try {
+      (await open(report, "control")).destroy();
+    } catch {
+      for (const [connection, { id }] of connections) if (id === report.id) connection.destroy();
+    }
   }
 
   function avoid(id: string): void {
