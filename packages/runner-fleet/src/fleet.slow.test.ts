@@ -46,6 +46,18 @@ test("when a node listens, the others know it", async () => {
   expect((await one.fetch(`/sessions/${id}`)).status).toBe(200);
 });
 
+test("a session whose id has ended before on another node is described as live", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  await one.start({ sessionId: "chosen" });
+  await one.fetch("/sessions/chosen", { method: "DELETE" });
+  const describe = async () => (await (await one.fetch("/sessions/chosen")).json()) as object;
+  expect(await describe()).toMatchObject({ state: "ended" });
+  await two.start({ sessionId: "chosen" });
+  expect(await describe()).toMatchObject({ state: "pending" });
+});
+
 test("a call id and an id that the caller chose lead to their session from every node, until it ends", async () => {
   const directory = createMemoryDirectory();
   await using one = await startNode(directory);

@@ -149,7 +149,9 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
       await reload();
       sendJson(response, { status: "ok" });
     } else {
-      return answerEnded(path, request, response);
+      // Its caller may have chosen the id again, for a session of another node.
+      const isLive = endedSession(path) !== undefined && isPeer(await findOwner(pool, fleet, request));
+      return !isLive && answerEnded(path, request, response);
     }
     return true;
   }
