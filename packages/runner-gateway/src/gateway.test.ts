@@ -3,6 +3,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { request as sendRequest } from "node:http";
 import { connect as connectTcp } from "node:net";
 import { basename, dirname, join } from "node:path";
+import { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
@@ -597,6 +598,38 @@ test.each(["opens", "starts", "joins"])("close() while a gateway %s leaves nothi
   expect(workers.running.size).toBe(0);
   expect(events).toEqual(when === "joins" ? ["joined", "left"] : ["left"]);
   await expect(fetch(gateway.url)).rejects.toThrow();
+});
+
+test("a caller who leaves while a node is asked to take the upgrade is not offered to the next node", async () => {
+  const asked = new Set<string>();
+  const candidates = ["one", "two"].map((id) => ({
+    id,
+    async connect() {
+      // It never answers.
+      return new Duplex({
+        read: () => undefined,
+        write(_, __, done) {
+          asked.add(id);
+          done();
+        },
+      });
+    },
+  }));
+  const fleet = {
+    ...{ join: async () => undefined, leave: async () => undefined, find: async () => undefined },
+    ...{ get: () => undefined, candidates: () => candidates },
+  } as unknown as Fleet;
+  const { gateway } = createUnopened((start) => start, fleet);
+  await gateway.listen();
+  await fetch(new URL("/start", gateway.url), { method: "POST" });
+  const tcp = connectTcp(Number(gateway.url.port), "127.0.0.1");
+  const lines = ["GET /fake HTTP/1.1", `Host: ${gateway.url.host}`, "Upgrade: websocket", "Connection: Upgrade"];
+  tcp.write(`${lines.join("\r\n")}\r\n\r\n`);
+  await expect.poll(() => asked).toEqual(new Set(["one"]));
+  tcp.resetAndDestroy();
+  await setTimeout(100);
+  expect(asked).toEqual(new Set(["one"]));
+  await gateway.close();
 });
 
 test("a drain after a close does not give workers the time of a drain", async () => {

@@ -211,6 +211,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
   /** Sends an upgrade to another node. Resolves to false when none takes it. */
   async function offerUpgradeToAll(incoming: Upgrade): Promise<boolean> {
     for (const peer of fleet?.candidates() ?? []) {
+      if (incoming.connection.destroyed) return false;
       const upstream = await connectPassing(peer, incoming.connection).catch(() => undefined);
       // A node that ends before it answers has not taken the caller.
       if (upstream && (await offerUpgrade(upstream, incoming).catch(() => false))) return true;
