@@ -1,6 +1,13 @@
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Logger, type OptionDefinition, optionLabel, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
+import {
+  isRunnerError,
+  type Logger,
+  type OptionDefinition,
+  optionLabel,
+  RunnerError,
+  resolveOptions,
+} from "@pipecat-ts/runner-core";
 import { type FleetFlags, fleetFlags } from "@pipecat-ts/runner-fleet/options";
 import type { Fleet, Gateway, WorkerRunner, WorkerRunnerOptions } from "@pipecat-ts/runner-gateway";
 import { type IsolationFlags, isolationFlags } from "@pipecat-ts/runner-gateway/options";
@@ -134,8 +141,13 @@ export async function runGateway(command: GatewayCommand): Promise<number> {
     // A terminal that is closed sends SIGHUP too.
     const reloadOnHangUp = process.stdin.isTTY || !isIsolated ? undefined : () => void reload();
     const stopped = stopOnSignals(gateway, logger, signalsOf(gateway), reloadOnHangUp);
-    const hasStopped = await Promise.race([gateway.listen(), stopped.then(() => true)]);
-    if (hasStopped) return 0;
+    try {
+      await gateway.listen();
+    } catch (error) {
+      if (!isRunnerError(error) || error.code !== "DRAINING") throw error;
+      await stopped;
+      return 0;
+    }
     const { report, url } = gateway;
     const { transports, unauthenticatedRoutes } = report;
     const notes = report.notes as BannerNotes;

@@ -114,6 +114,21 @@ test("a worker has loaded the code of fetch before its first request, and the ga
   expect([gateway, new Set(workers)]).toEqual(["false", new Set(["true"])]);
 });
 
+test.each(["SIGINT", "SIGTERM"] as const)("%s while a worker loads the bot ends without an error", async (signal) => {
+  const folder = createProject({
+    "package.json": manifestWithTransport,
+    "bot.mjs": `
+      console.log("loads");
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+      export const bot = () => undefined;
+    `,
+  });
+  const program = startProgram(folder, [bin, "--port", "0", "--isolation", "process"]);
+  await program.printed(/loads/);
+  program.signal(signal);
+  expect([await program.ended, program.stderr]).toEqual([0, "loads\n"]);
+});
+
 test("the first worker writes the cache of compiled code, with which the next ones start faster", async () => {
   const folder = createProject({ "package.json": manifestWithTransport, "bot.ts": printingBot });
   const cache = join(folder, "cache");

@@ -7,6 +7,11 @@ import { createClient } from "@redis/client";
  * waits as long as the server does.
  */
 const answerMs = 1_000;
+/**
+ * A connection that got no answer for this long is replaced, in ms. The machine of the server may be gone: the system would send again
+ * for a quarter of an hour.
+ */
+const silentMs = 5_000;
 /** The longest time between two attempts to connect, in ms. */
 const reconnectMs = 1_000;
 /** Commands that wait for a server that hangs. */
@@ -27,30 +32,51 @@ const releaseScript = 'if redis.call("get", KEYS[1]) == ARGV[1] then return redi
  * again whenever the connection is lost. Throws OPTION_INVALID for another URL.
  */
 export function createRedisDirectory(url: string): Directory {
-  const client = createClient({
-    url: checked(url),
-    // A command fails at once while the server cannot be reached.
-    disableOfflineQueue: true,
-    commandsQueueMaxLength: maxQueued,
-    socket: { connectTimeout: answerMs, reconnectStrategy: (attempts) => Math.min(50 * 2 ** attempts, reconnectMs) },
-  });
+  const href = checked(url);
   let lastError: unknown;
-  client.on("error", (error: unknown) => {
-    lastError = error;
-  });
-  client.on("ready", () => {
-    lastError = undefined;
-  });
-  const connecting = client.connect().catch((error: unknown) => {
-    lastError = error;
-  });
+  let connecting: Promise<unknown>;
+  let client = open();
+  /** When the server answered last, or the connection was replaced. */
+  let answeredAtMs = performance.now();
+  let isClosed = false;
+
+  function open() {
+    const opened = createClient({
+      url: href,
+      // A command fails at once while the server cannot be reached.
+      disableOfflineQueue: true,
+      commandsQueueMaxLength: maxQueued,
+      socket: { connectTimeout: answerMs, reconnectStrategy: (attempts) => Math.min(50 * 2 ** attempts, reconnectMs) },
+    });
+    opened.on("error", (error: unknown) => {
+      lastError = error;
+    });
+    opened.on("ready", () => {
+      lastError = undefined;
+    });
+    connecting = opened.connect().catch((error: unknown) => {
+      lastError = error;
+    });
+    return opened;
+  }
+
+  /** The server did not answer. */
+  function failed(cause: unknown): RunnerError {
+    if (!isClosed && performance.now() - answeredAtMs > silentMs) {
+      answeredAtMs = performance.now();
+      client.destroy();
+      client = open();
+    }
+    return unreachable(cause);
+  }
 
   async function answer<Value>(ask: () => Promise<Value>): Promise<Value> {
     // The first command, right after the start.
     if (!client.isReady) await withTimeout(connecting, answerMs);
-    if (!client.isReady) throw unreachable(lastError);
+    if (!client.isReady) throw failed(lastError);
     const asked = ask();
-    if (!(await withTimeout(asked, answerMs))) throw unreachable(new Error("No answer within 1 s."));
+    if (!(await withTimeout(asked, answerMs))) throw failed(new Error("No answer within 1 s."));
+    answeredAtMs = performance.now();
     return await asked;
   }
 
@@ -65,11 +91,11 @@ export function createRedisDirectory(url: string): Directory {
   return {
     beat: (report, leaseMs) =>
       answer(async () => {
-        const [, , nodes] = await client
+        const [nodes] = await client
           .multi()
+          .sMembers(nodesKey)
           .set(nodeKey(report.id), JSON.stringify(report), { expiration: { type: "PX", value: leaseMs } })
           .sAdd(nodesKey, report.id)
-          .sMembers(nodesKey)
           .exec<"typed">();
         return await read(nodes);
       }),
@@ -94,6 +120,7 @@ export function createRedisDirectory(url: string): Directory {
     release: (key, node) =>
       answer(async () => void (await client.eval(releaseScript, { keys: [claimKey(key)], arguments: [node] }))),
     async close() {
+      isClosed = true;
       client.destroy();
       await connecting;
     },

@@ -115,6 +115,19 @@ test("a control connection that fails within a response ends nothing else", asyn
   await once(socket, "close");
 });
 
+test("the port for nodes closes at once, also while a client connects that has not proved its key", async () => {
+  const options = { listen: { host, port: 0 }, secret, node: { id: "0000000a" } as LocalNode };
+  const logger = createRecordingLogger();
+  const server = await openNodeServer({ ...options, onDrain: () => undefined, hasClaimed: () => false, logger });
+  const client = connect(server.port, host).on("error", () => undefined);
+  await once(client, "connect");
+  const node = await connectToNode({ host, port: server.port }, secret, "0000000a");
+  const beganMs = performance.now();
+  await server.close();
+  expect(performance.now() - beganMs).toBeLessThan(2_000);
+  await once(node, "close");
+});
+
 test.each(["//", "//[", "http://node/claims?key=mine"])("a node answers 404 for the target %s", async (path) => {
   const port = await openNode("0000000a");
   const connection = await connectToNode({ host, port }, secret, "0000000a", "control");

@@ -19,7 +19,10 @@ export interface NodeReport extends NodeLoad {
  * no session. Every method rejects within a second if the directory does not answer.
  */
 export interface Directory {
-  /** Renews the lease of a node. Resolves to the reports of all nodes with a lease. */
+  /**
+   * Renews the lease of a node. Resolves to the reports of all nodes that had a lease before. If the node is not among them, it is new,
+   * or the directory has lost its data.
+   */
   beat(report: NodeReport, leaseMs: number): Promise<readonly NodeReport[]>;
   /** The reports of all nodes with a lease. */
   list(): Promise<readonly NodeReport[]>;
@@ -65,8 +68,9 @@ export function createMemoryDirectory(): Directory {
   const claims = createExpiringMap<string>();
   return {
     async beat(report, leaseMs) {
+      const before = leases.values();
       leases.set(report.id, report, leaseMs);
-      return leases.values();
+      return before;
     },
     list: async () => leases.values(),
     leave: async (node) => void leases.delete(node),

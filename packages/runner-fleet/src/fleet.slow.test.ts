@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { request as sendRequest } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
@@ -8,7 +8,7 @@ import { parseAddress } from "./address.ts";
 import { findNode, requestDrain, waitUntilLeft } from "./control.ts";
 import { createMemoryDirectory, type Directory, type NodeReport } from "./directory.ts";
 import { createFleet } from "./fleet.ts";
-import { connectToNode } from "./node-connection.ts";
+import { connectToNode, derive } from "./node-connection.ts";
 import { type NodeFixture, secret, startNode } from "./test/fixture.ts";
 
 function connect(node: NodeFixture, path: string): WebSocket {
@@ -36,6 +36,26 @@ test("any node answers for the sessions of the others, and takes their sockets",
   await closed;
   const ended = { sessionId: id, state: "ended", reason: "ended-by-request" };
   expect(await (await two.fetch(`/sessions/${id}`)).json()).toMatchObject(ended);
+});
+
+test("when a node listens, the others know it", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  const id = await two.start();
+  expect((await one.fetch(`/sessions/${id}`)).status).toBe(200);
+});
+
+test("a session whose id has ended before on another node is described as live", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  await one.start({ sessionId: "chosen" });
+  await one.fetch("/sessions/chosen", { method: "DELETE" });
+  const describe = async () => (await (await one.fetch("/sessions/chosen")).json()) as object;
+  expect(await describe()).toMatchObject({ state: "ended" });
+  await two.start({ sessionId: "chosen" });
+  expect(await describe()).toMatchObject({ state: "pending" });
 });
 
 test("a call id and an id that the caller chose lead to their session from every node, until it ends", async () => {
@@ -118,6 +138,26 @@ test("an operator drains a node: its callers go elsewhere, its calls and those t
   await Promise.all([drained, waiting]);
 });
 
+test("a node that drains answers for its own calls, and offers the callers of a failed node to the others", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  const [report] = await directory.list();
+  await directory.beat({ ...(report as NodeReport), id: "0badf00d", address: "127.0.0.1:1" }, 60_000);
+  await directory.claim(derive(secret, "claim:alias:CA2").toString("base64url"), "0badf00d", 60_000);
+  await acquainted(one, two);
+  const id = await one.start({ callId: "CA1" });
+  const socket = connect(one, `/fake/${id}`);
+  await once(socket, "open");
+  const drained = one.gateway.drain();
+  expect(await one.start({ callId: "CA1" }), "a webhook that is delivered again").toBe(id);
+  // By then, it takes no new callers itself.
+  await sleep(2_000);
+  expect((await one.start({ callId: "CA2" })).slice(0, 8)).not.toBe(id.slice(0, 8));
+  socket.close();
+  await drained;
+});
+
 test("requests that do not come from a node are rejected, and nothing is sent to a machine that is not one", async () => {
   const directory = createMemoryDirectory();
   await using one = await startNode(directory);
@@ -198,6 +238,103 @@ test("a directory that does not answer stops nothing: nodes that know each other
   // Claims that the directory missed are made up for.
   await expect.poll(async () => (await two.fetch("/sessions/chosen")).status).toBe(200);
 });
+
+test("calls are found after the directory has lost everything between two beats", async () => {
+  let memory = createMemoryDirectory();
+  const directory = new Proxy(memory, { get: (_, name: keyof Directory) => memory[name] });
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  await acquainted(one, two);
+  const id = await one.start({ callId: "CA1" });
+  memory = createMemoryDirectory();
+  await acquainted(one, two);
+  expect(await two.start({ callId: "CA1" })).toBe(id);
+});
+
+test("a node takes over the claim of one that it cannot reach, and claims again what another one has released", async () => {
+  const memory = createMemoryDirectory();
+  let isDown = false;
+  const directory = new Proxy(memory, {
+    get: (target, name: keyof Directory) =>
+      isDown && name === "beat" ? () => Promise.reject(new Error("down")) : target[name],
+  });
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  await using three = await startNode(directory);
+  const [report] = await directory.list();
+  await directory.beat({ ...(report as NodeReport), id: "0badf00d", address: "127.0.0.1:1" }, 60_000);
+  await directory.claim(derive(secret, "claim:alias:CA1").toString("base64url"), "0badf00d", 60_000);
+  await acquainted(one, two, three);
+  const id = await one.start({ callId: "CA1" });
+  expect(await two.start({ callId: "CA1" }), "a call whose first node has failed").toBe(id);
+
+  await one.start({ sessionId: "chosen" });
+  await two.start({ sessionId: "chosen" });
+  await one.fetch("/sessions/chosen", { method: "DELETE" });
+  // After a failure, nodes look after their claims at once.
+  isDown = true;
+  await acquainted(two);
+  isDown = false;
+  await acquainted(two);
+  await expect.poll(async () => (await three.fetch("/sessions/chosen")).status).toBe(200);
+});
+
+test("a claim that ends before the directory answers is not claimed again", async () => {
+  const memory = createMemoryDirectory();
+  const { promise: answered, resolve: answer } = Promise.withResolvers<string>();
+  const renew = vi.spyOn(memory, "renew");
+  vi.spyOn(memory, "claim").mockReturnValue(answered);
+  await using one = await startNode(memory);
+  const id = await one.start({ callId: "CA1" });
+  await one.fetch(`/sessions/${id}`, { method: "DELETE" });
+  answer("a node that has left");
+  await acquainted(one);
+  expect(renew).not.toHaveBeenCalled();
+});
+
+test("calls that pass to a node end when its machine fails, and not when only the directory has lost it", async () => {
+  const memory = createMemoryDirectory();
+  let isDown = false;
+  const directory = new Proxy(memory, {
+    get: (target, name: keyof Directory) =>
+      isDown && name === "beat" ? () => Promise.reject(new Error("down")) : target[name],
+  });
+  const relay = createServer();
+  const port = await listen(relay);
+  const former = createServer();
+  const nodePort = await listen(former);
+  former.close();
+  const sockets: Socket[] = [];
+  relay.on("connection", (socket: Socket) => {
+    const node = connectTcp(nodePort, "127.0.0.1");
+    sockets.push(
+      socket.on("error", () => undefined),
+      node.on("error", () => undefined),
+    );
+    socket.pipe(node).pipe(socket);
+  });
+  await using one = await startNode(memory);
+  await using two = await startNode(directory, {}, { listen: `127.0.0.1:${nodePort}`, address: `127.0.0.1:${port}` });
+  const socket = connect(one, `/fake/${await two.start()}`);
+  await once(socket, "open");
+  isDown = true;
+  await expect.poll(() => one.log.lines.map(({ message }) => message)).toContain("node left");
+  await sleep(2_500);
+  expect(socket.readyState).toBe(WebSocket.OPEN);
+
+  // From now on like a machine without power: connections stay, and nothing arrives.
+  relay.removeAllListeners("connection").on("connection", (each: Socket) => void sockets.push(each));
+  for (const each of sockets) each.unpipe().pause();
+  await once(socket, "close");
+  for (const each of sockets) each.destroy();
+  relay.close();
+});
+
+/** Opens a port on this machine, and returns it. */
+async function listen(server: Server): Promise<number> {
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return (server.address() as AddressInfo).port;
+}
 
 test("a node that cannot be reached gets no further lookups for a while", async () => {
   let connections = 0;

@@ -1,3 +1,5 @@
+import type { Duplex } from "node:stream";
+import { setTimeout } from "node:timers/promises";
 import { type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { Fleet, LocalNode, Peer } from "@pipecat-ts/runner-gateway";
 import { Gauge, Registry } from "prom-client";
@@ -5,7 +7,7 @@ import { type Address, addressText, parseAddress, privateAddress } from "./addre
 import { createClaimLookup } from "./claims.ts";
 import type { Directory, NodeReport } from "./directory.ts";
 import { createMembership } from "./membership.ts";
-import { connectToNode, derive, type NodeServer, openNodeServer } from "./node-connection.ts";
+import { connectToNode, derive, type NodeServer, openNodeServer, type Purpose } from "./node-connection.ts";
 import { chooseNodes } from "./placement.ts";
 
 /** How long a claim lasts unless it is renewed, and how often that happens, in ms. */
@@ -13,6 +15,8 @@ const claimMs = 120_000;
 const renewMs = 30_000;
 /** How long a node that could not be reached gets no new callers and no lookups, in ms. */
 const avoidMs = 2_000;
+/** From the first beat of a node until the others know it, in ms: they read the directory at least every 1.2 s. */
+const knownMs = 1_400;
 
 export interface FleetOptions {
   readonly directory: Directory;
@@ -46,18 +50,21 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
   const startedAt = new Date().toISOString();
   let node: LocalNode | undefined;
   let server: NodeServer | undefined;
-  /** The hashed keys that this node has claimed. */
-  const claimed = new Set<string>();
+  /** The hashed keys of this node's sessions; false for one that another node has claimed first. */
+  const keys = new Map<string, boolean>();
   /** Until when a node gets no new callers and no lookups. */
   const avoidUntil = new Map<string, number>();
+  /** Open connections to other nodes. */
+  const connections = new Map<Duplex, NodeReport>();
   const lookup = createClaimLookup(secret, avoid);
   let renewAtMs = 0;
 
-  const membership = createMembership(directory, logger, (isBack) => {
+  const membership = createMembership(directory, logger, (isNew) => {
     lookup.keepOnly(membership.nodes);
-    if (!isBack && performance.now() < renewAtMs) return;
+    checkConnections();
+    if (!isNew && performance.now() < renewAtMs) return;
     renewAtMs = performance.now() + renewMs;
-    if (node && claimed.size > 0) void directory.renew([...claimed], node.id, claimMs).catch(membership.failed);
+    if (node) void renewAll(node.id).catch(membership.failed);
   });
   const registry = createMetrics();
 
@@ -89,18 +96,40 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     return { id: local.id, address: addressText(address), version, startedAt, ...local.load };
   }
 
-  function peer({ id, address }: NodeReport): Peer {
+  function peer(report: NodeReport): Peer {
+    const { id } = report;
     return {
       id,
       async connect() {
         try {
-          return await connectToNode(parseAddress(address, "The directory of the fleet"), secret, id);
+          const connection = await open(report);
+          connections.set(connection, report);
+          connection.once("close", () => connections.delete(connection));
+          return connection;
         } catch (error) {
           avoid(id);
           throw error;
         }
       },
     };
+  }
+
+  function open({ id, address }: NodeReport, purpose?: Purpose): Promise<Duplex> {
+    return connectToNode(parseAddress(address, "The directory of the fleet"), secret, id, purpose);
+  }
+
+  /** A node that has left may only have lost the directory. Otherwise, its connections would stay open for a quarter of an hour. */
+  function checkConnections(): void {
+    const nodes = new Map([...connections.values()].map((report) => [report.id, report]));
+    for (const [id, report] of nodes) if (!membership.nodes.has(id)) void check(report);
+  }
+
+  async function check(report: NodeReport): Promise<void> {
+    try {
+      (await open(report, "control")).destroy();
+    } catch {
+      for (const [connection, { id }] of connections) if (id === report.id) connection.destroy();
+    }
   }
 
   function avoid(id: string): void {
@@ -124,12 +153,24 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     return derive(secret, `claim:${key}`).toString("base64url");
   }
 
-  async function claim(hashed: string, id: string): Promise<void> {
-    const first = await directory.claim(hashed, id, claimMs);
-    if (first === id) return;
+  async function claim(key: string, id: string): Promise<void> {
+    const first = await directory.claim(key, id, claimMs);
+    if (!keys.has(key)) return;
     // A carrier sends a webhook again to another node when the first one has failed.
-    if (membership.nodes.has(first)) claimed.delete(hashed);
-    else await directory.renew([hashed], id, claimMs);
+    const isOther = first !== id && reachable().some((each) => each.id === first);
+    keys.set(key, !isOther);
+    if (!isOther && first !== id) await directory.renew([key], id, claimMs);
+  }
+
+  /** Also claims the keys of others: they may have released them. */
+  async function renewAll(id: string): Promise<void> {
+    const own = [...keys.keys()].filter(hasClaimed);
+    const others = [...keys.keys()].filter((key) => !hasClaimed(key));
+    await Promise.all([own.length > 0 && directory.renew(own, id, claimMs), ...others.map((key) => claim(key, id))]);
+  }
+
+  function hasClaimed(key: string): boolean {
+    return keys.get(key) === true;
   }
 
   async function findOwner(hashed: readonly string[]): Promise<string | undefined> {
@@ -150,10 +191,12 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
       node = local;
       // A second signal would end the calls of a node that drains already.
       const drain = () => void (local.load.state === "ready" && onDrain());
-      const hasClaimed = (keys: readonly string[]) => keys.some((key) => claimed.has(key));
-      server = await openNodeServer({ listen, secret, node: local, onDrain: drain, hasClaimed, logger });
+      const hasAny = (asked: readonly string[]) => asked.some(hasClaimed);
+      server = await openNodeServer({ listen, secret, node: local, onDrain: drain, hasClaimed: hasAny, logger });
       const address = given ?? { ...listen, port: server.port };
       await membership.join(() => report(local, address));
+      // A load balancer sends them the callers of the first session.
+      if (membership.nodes.size > 0) await setTimeout(knownMs);
       logger.info(
         { node: local.id, address: addressText(address), nodes: membership.nodes.size + 1 },
         "joined the fleet",
@@ -167,22 +210,22 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
       await directory.close();
     },
     get,
-    async find(keys) {
-      if (keys.length === 0) return undefined;
-      const owner = await findOwner(keys.map(hash));
+    async find(names) {
+      if (names.length === 0) return undefined;
+      const owner = await findOwner(names.map(hash));
       return owner === undefined ? undefined : get(owner);
     },
     candidates: () => chooseNodes(reachable()).map(peer),
-    claim(key) {
-      const hashed = hash(key);
-      claimed.add(hashed);
+    claim(name) {
+      const key = hash(name);
+      keys.set(key, true);
       // After an outage, all claims are renewed.
-      if (node && membership.isReachable) void claim(hashed, node.id).catch(membership.failed);
+      if (node && membership.isReachable) void claim(key, node.id).catch(membership.failed);
     },
-    release(key) {
-      const hashed = hash(key);
-      if (!claimed.delete(hashed) || !node || !membership.isReachable) return;
-      void directory.release(hashed, node.id).catch(membership.failed);
+    release(name) {
+      const key = hash(name);
+      if (!keys.delete(key) || !node || !membership.isReachable) return;
+      void directory.release(key, node.id).catch(membership.failed);
     },
     metrics: () => registry.getMetricsAsJSON(),
   };

@@ -27,9 +27,9 @@ export interface Membership {
 /**
  * Keeps the table of nodes. While the directory does not answer, the table stays as it is: nodes that are gone refuse connections.
  *
- * `onBeat` is called after each successful beat; `isBack` if the one before failed.
+ * `onBeat` is called after each successful beat; `isNew` if the one before failed, or the directory did not know this node any more.
  */
-export function createMembership(directory: Directory, logger: Logger, onBeat: (isBack: boolean) => void): Membership {
+export function createMembership(directory: Directory, logger: Logger, onBeat: (isNew: boolean) => void): Membership {
   const nodes = new Map<string, NodeReport>();
   /** When a node was first missing, on the clock of `performance.now()`. */
   const missingSince = new Map<string, number>();
@@ -43,12 +43,14 @@ export function createMembership(directory: Directory, logger: Logger, onBeat: (
     if (!report) return;
     try {
       const own = report();
-      update(own.id, await directory.beat(own, leaseMs));
+      const reports = await directory.beat(own, leaseMs);
+      update(own.id, reports);
+      const hasLost = !reports.some(({ id }) => id === own.id);
       const isBack = !isReachable;
       isReachable = true;
       warnAtMs = 0;
       if (isBack) logger.info({ nodes: nodes.size + 1 }, "directory of the fleet answers again");
-      onBeat(isBack);
+      onBeat(isBack || hasLost);
     } catch (err) {
       failed(err);
     }

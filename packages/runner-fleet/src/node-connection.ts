@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { once } from "node:events";
 import { type RequestOptions, request as sendRequest } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { LocalNode } from "@pipecat-ts/runner-gateway";
@@ -112,7 +112,7 @@ export async function openNodeServer({
 }: NodeServerOptions): Promise<NodeServer> {
   const identities = [identityOf("forward", node.id), identityOf("control", node.id)];
   const controls = new WeakSet<object>();
-  const sockets = new Set<TLSSocket>();
+  const sockets = new Set<Socket>();
   let rejections = 0;
   let warnAtMs = 0;
 
@@ -125,7 +125,7 @@ export async function openNodeServer({
       return derive(secret, identity);
     },
   });
-  server.on("secureConnection", (socket: TLSSocket) => {
+  server.on("connection", (socket: Socket) => {
     socket.setNoDelay(true);
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));

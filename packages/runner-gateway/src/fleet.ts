@@ -36,7 +36,7 @@ export interface KeyClaims {
 
 /** The other machines, as a gateway uses them. The package `runner-fleet` implements it. */
 export interface Fleet extends KeyClaims {
-  /** Called before the gateway takes callers. */
+  /** Called before the gateway takes callers. Resolves when the other nodes know this one. */
   join(node: LocalNode): Promise<void>;
   /** The node's state has changed: tells the others. */
   announce(): Promise<void>;

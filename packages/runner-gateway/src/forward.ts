@@ -144,13 +144,15 @@ export async function forward(
   }
 
   const suggested = body && (await findSuggestion(pool, fleet, request, body));
-  const early = isPeer(suggested) ? await offer(suggested) : isLeaving ? await offerAll() : undefined;
+  /** A request that names a session of this node stays here. */
+  const offersFirst = isLeaving === true && (!suggested || isPeer(suggested));
+  const early = (isPeer(suggested) && (await offer(suggested))) || (offersFirst && (await offerAll()));
   if (early) return reply(early);
   let place: Place;
   try {
     place = suggested && !isPeer(suggested) ? { worker: suggested, release: () => undefined } : await pool.pick();
   } catch (error) {
-    const answer = isLeaving ? undefined : await offerAll();
+    const answer = offersFirst ? undefined : await offerAll();
     if (!answer) throw error;
     return reply(answer);
   }
@@ -163,7 +165,7 @@ export async function forward(
       try {
         place = await pool.place();
       } catch {
-        const other = isLeaving ? undefined : await offerAll();
+        const other = offersFirst ? undefined : await offerAll();
         if (!other) return reply(answer); // Nobody else has a place: this rejection is the response.
         answer.destroy();
         resent();

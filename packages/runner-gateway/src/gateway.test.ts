@@ -3,12 +3,19 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { request as sendRequest } from "node:http";
 import { connect as connectTcp } from "node:net";
 import { basename, dirname, join } from "node:path";
+import { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
+import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { type Bot, type RunnerContext, RunnerError, type TransportPlugin } from "@pipecat-ts/runner-core";
+import { createRecordingLogger } from "@pipecat-ts/runner-testing";
 import { expect, test, vi } from "vitest";
 import { type FakeArguments, fakePlugin } from "../../runner-host/src/test/fake-plugin.ts";
+import type { Fleet } from "./fleet.ts";
+import { createGateway } from "./gateway.ts";
 import { listeningBot, startGateway } from "./test/fixture.ts";
+import { createInMemoryWorkers } from "./test/in-memory-workers.ts";
+import type { StartWorker } from "./worker-process.ts";
 
 /** Counts what each worker got. */
 function reasons(log: { readonly lines: readonly { message: string; fields: Readonly<Record<string, unknown>> }[] }) {
@@ -551,6 +558,93 @@ test("on a public address without a key, the banner lists /reload too", async ()
   expect(open.gateway.report.unauthenticatedRoutes).toEqual(expect.arrayContaining(["/sessions", "POST /reload"]));
   await using closed = await startGateway({}, { publicUrl, apiKey: "0123456789abcdef" });
   expect(closed.gateway.report.unauthenticatedRoutes).not.toContain("POST /reload");
+});
+
+/** A gateway with one worker in this process that does not listen yet. `start` may change how workers start. */
+function createUnopened(start: (workers: StartWorker) => StartWorker, fleet?: Fleet) {
+  const common = { host: "127.0.0.1", port: 0, env: {}, logger: createRecordingLogger() };
+  const workers = createInMemoryWorkers(() => ({ bot: listeningBot, plugins: [fakePlugin()], ...common }));
+  const isolation = { ...{ workerSessions: 1, warmWorkers: 1, maxWorkers: 1 }, workerMemory: undefined };
+  const options = { runner: common, isolation: { ...isolation, workerCalls: undefined }, fleet };
+  return { workers, gateway: createGateway({ ...options, workers: start(workers.start) }) };
+}
+
+test.each(["opens", "starts", "joins"])("close() while a gateway %s leaves nothing open", async (when) => {
+  const events: string[] = [];
+  const begun = Promise.withResolvers<void>();
+  const begin = (event: string) => when === event && begun.resolve();
+  begin("opens");
+  const fleet = {
+    async join() {
+      begin("joins");
+      await setTimeout(500);
+      events.push("joined");
+    },
+    leave: async () => void events.push("left"),
+  } as unknown as Fleet;
+  const { gateway, workers } = createUnopened(
+    (start) =>
+      (...options) => {
+        begin("starts");
+        return start(...options);
+      },
+    fleet,
+  );
+  const listening = gateway.listen();
+  const settled = when === "joins" ? listening : expect(listening).rejects.toMatchObject({ code: "DRAINING" });
+  await begun.promise;
+  await gateway.close();
+  await settled;
+  expect(workers.running.size).toBe(0);
+  expect(events).toEqual(when === "joins" ? ["joined", "left"] : ["left"]);
+  await expect(fetch(gateway.url)).rejects.toThrow();
+});
+
+test("a caller who leaves while a node is asked to take the upgrade is not offered to the next node", async () => {
+  const asked = new Set<string>();
+  const candidates = ["one", "two"].map((id) => ({
+    id,
+    async connect() {
+      // It never answers.
+      return new Duplex({
+        read: () => undefined,
+        write(_, __, done) {
+          asked.add(id);
+          done();
+        },
+      });
+    },
+  }));
+  const fleet = {
+    ...{ join: async () => undefined, leave: async () => undefined, find: async () => undefined },
+    ...{ get: () => undefined, candidates: () => candidates },
+  } as unknown as Fleet;
+  const { gateway } = createUnopened((start) => start, fleet);
+  await gateway.listen();
+  await fetch(new URL("/start", gateway.url), { method: "POST" });
+  const tcp = connectTcp(Number(gateway.url.port), "127.0.0.1");
+  const lines = ["GET /fake HTTP/1.1", `Host: ${gateway.url.host}`, "Upgrade: websocket", "Connection: Upgrade"];
+  tcp.write(`${lines.join("\r\n")}\r\n\r\n`);
+  await expect.poll(() => asked).toEqual(new Set(["one"]));
+  tcp.resetAndDestroy();
+  await setTimeout(100);
+  expect(asked).toEqual(new Set(["one"]));
+  await gateway.close();
+});
+
+test("a drain after a close does not give workers the time of a drain", async () => {
+  const told: string[] = [];
+  // A worker that does not stop.
+  const { gateway } = createUnopened((start) => (...options) => ({
+    ...start(...options),
+    stop: (how) => told.push(how),
+  }));
+  await gateway.listen();
+  const stopped = [gateway.close(), gateway.drain()];
+  await setTimeout(100);
+  expect(told).toEqual(["close"]);
+  gateway.kill();
+  await Promise.all(stopped);
 });
 
 test("a port in use rejects listen() before a worker starts", async () => {

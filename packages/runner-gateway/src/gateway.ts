@@ -54,7 +54,10 @@ export interface Gateway {
   /** What the first worker reported. Throws before `listen()`. */
   readonly report: Omit<ReadyMessage, "kind">;
   readonly sessions: { readonly counts: { readonly pending: number; readonly active: number } };
-  /** Opens the port and starts the first workers. Rejects like `Runner.listen`, and with the error of the bot; then nothing stays open. */
+  /**
+   * Opens the port and starts the first workers. Rejects like `Runner.listen`, with the error of the bot, or with DRAINING when the
+   * gateway is stopped meanwhile; then nothing stays open.
+   */
   listen(): Promise<void>;
   /**
    * Runs the present code of the bot in new sessions; live calls continue with the old code, for at most `shutdownTimeoutMs`. Rejects
@@ -84,6 +87,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
   let folder: string | undefined;
   let server: HttpServer | undefined;
   let report: ReadyMessage | undefined;
+  let opening: Promise<void> | undefined;
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
   /** New callers go to other nodes. */
@@ -145,7 +149,9 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
       await reload();
       sendJson(response, { status: "ok" });
     } else {
-      return answerEnded(path, request, response);
+      // Its caller may have chosen the id again, for a session of another node.
+      const isLive = endedSession(path) !== undefined && isPeer(await findOwner(pool, fleet, request));
+      return !isLive && answerEnded(path, request, response);
     }
     return true;
   }
@@ -205,6 +211,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
   /** Sends an upgrade to another node. Resolves to false when none takes it. */
   async function offerUpgradeToAll(incoming: Upgrade): Promise<boolean> {
     for (const peer of fleet?.candidates() ?? []) {
+      if (incoming.connection.destroyed) return false;
       const upstream = await connectPassing(peer, incoming.connection).catch(() => undefined);
       // A node that ends before it answers has not taken the caller.
       if (upstream && (await offerUpgrade(upstream, incoming).catch(() => false))) return true;
@@ -286,13 +293,14 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
 
   async function stop(how: "drain" | "close"): Promise<void> {
     await pool.stop(how);
+    await opening?.catch(() => undefined); // The caller of listen() gets the error.
     await release();
   }
 
   async function drainAndStop(): Promise<void> {
     const endMs = performance.now() + shutdownTimeoutMs;
     if (fleet) await sendCallersElsewhere(fleet);
-    await pool.stop("drain");
+    if (!closing) await pool.stop("drain");
     await waitWhile(() => passing.size > 0, endMs);
     await close();
   }
@@ -322,7 +330,8 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
     sessions: pool.sessions,
     async listen() {
       try {
-        await open();
+        opening = open();
+        await opening;
       } catch (error) {
         await close();
         throw error;

@@ -45,6 +45,7 @@ export function passUpgrade(worker: WorkerProcess, upgrade: Upgrade, onClosed?: 
 
 /** Sends a caller's connection through this process. */
 export function pipeUpgrade(upstream: Duplex, { request, connection, head }: Upgrade): void {
+  if (connection.destroyed) return void upstream.destroy();
   sendHead(upstream, request, head);
   join(upstream, connection);
 }
@@ -54,6 +55,10 @@ export function pipeUpgrade(upstream: Duplex, { request, connection, head }: Upg
  * full: the connection can then go elsewhere. Rejects if the node's connection ends before it answers.
  */
 export async function offerUpgrade(upstream: Duplex, { request, connection, head }: Upgrade): Promise<boolean> {
+  if (connection.destroyed) {
+    upstream.destroy();
+    return false;
+  }
   connection.once("close", () => upstream.destroy());
   sendHead(upstream, request, head);
   const answer = await firstBytes(upstream);

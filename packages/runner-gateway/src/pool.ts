@@ -58,7 +58,7 @@ export interface WorkerPool {
   readonly counts: Readonly<Record<"starting" | "idle" | "busy" | "retiring", number>>;
   /** Whether a worker takes new callers. */
   readonly isReady: boolean;
-  /** Starts the first worker. Rejects with the error of its bot. */
+  /** Starts the first worker. Rejects with the error of its bot, or DRAINING after `stop`. */
   open(): Promise<ReadyMessage>;
   /** The worker with this number, unless it has ended. */
   get(worker: number): WorkerProcess | undefined;
@@ -339,10 +339,17 @@ export function createPool(options: PoolOptions): WorkerPool {
     });
   }
 
-  async function reload(): Promise<void> {
+  /** Starts a worker. Rejects with the error of its bot, or DRAINING when the pool stops before it is ready. */
+  async function startFirst(ofGeneration: number): Promise<ReadyMessage> {
     if (stopping) throw draining();
-    const first = start(generation + 1, () => undefined); // The caller gets the error.
-    await first.process.ready;
+    const first = start(ofGeneration, () => undefined); // The caller gets the error.
+    await first.process.ready.catch(() => undefined);
+    if (stopping) throw draining();
+    return await first.process.ready;
+  }
+
+  async function reload(): Promise<void> {
+    await startFirst(generation + 1);
     generation += 1;
     const old = members.all().filter((member) => member.generation < generation);
     const calls = old.reduce((sum, member) => sum + load(member), 0);
@@ -367,8 +374,7 @@ export function createPool(options: PoolOptions): WorkerPool {
       return !stopping && inState("ready").length > 0;
     },
     async open() {
-      const first = start(generation, () => undefined); // The caller gets the error.
-      const report = await first.process.ready;
+      const report = await startFirst(generation);
       settle();
       return report;
     },

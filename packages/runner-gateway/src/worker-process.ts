@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { ChildProcess, fork } from "node:child_process";
 import type { IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -101,7 +101,7 @@ export function createWorkerStarter({ entry, args, env = process.env, memoryMb }
   }
   const heapLimit = memoryMb === undefined ? [] : [`--max-old-space-size=${memoryMb}`];
   return (open, events) => {
-    const child = fork(entry, args, {
+    const child = forkOrFail(entry, args, {
       env,
       execArgv: [...process.execArgv, ...heapLimit],
       // stderr passes through the gateway, because V8 reports there that it reached the heap limit.
@@ -111,6 +111,18 @@ export function createWorkerStarter({ entry, args, env = process.env, memoryMb }
     });
     return superviseWorker(child, open, events);
   };
+}
+
+/** Node emits only some errors of a fork, and throws others, such as a lack of memory. */
+function forkOrFail(...options: Parameters<typeof fork>): ChildProcess {
+  try {
+    return fork(...options);
+  } catch (error) {
+    // Without a process, Node would send signals to the group of this one.
+    const failing = Object.assign(new ChildProcess(), { kill: () => false });
+    setImmediate(() => failing.emit("error", error) && failing.emit("close", null, null));
+    return failing;
+  }
 }
 
 export function superviseWorker(child: ChildProcess, open: OpenMessage, events: WorkerEvents): WorkerProcess {

@@ -13,6 +13,7 @@ import { fakePlugin, neverConnected } from "../../runner-host/src/test/fake-plug
 import type { SessionReport } from "./session-table.ts";
 import { createInMemoryWorkers } from "./test/in-memory-workers.ts";
 import { serveWorker, type WorkerChannel } from "./worker.ts";
+import { createWorkerStarter } from "./worker-process.ts";
 
 /** A ready worker whose start requests create a pending session, or with `?run` an active one. */
 async function startWorker(takePermit: RunnerContext["takePermit"] = async () => true) {
@@ -72,6 +73,24 @@ test("a worker evicts a session that still waits for its caller, and no other", 
   worker.stop("close");
   expect(await worker.exited).toEqual({ cause: "stopped", code: 0, signal: null });
   expect(ended()).toMatchObject([{ id: pending }, { id: active, reason: "shutdown" }]);
+});
+
+test("a process that the machine cannot start is a worker that failed, and no exception", async () => {
+  // `fork` throws on this file name, as it does without memory.
+  const start = createWorkerStarter({ entry: "\0", args: [] });
+  const worker = start(
+    {
+      ...{ kind: "open", gateway: process.pid, owner: { node: "0000000a", worker: 3 }, path: "/none/3.sock" },
+      ...{ url: "http://localhost:7860/", maxSessions: 2 },
+    },
+    { onReport: () => undefined, takePermit: async () => true, onHeard: () => undefined, onSilent: () => undefined },
+  );
+  await expect(worker.ready).rejects.toMatchObject({
+    code: "WORKER_FAILED",
+    message: expect.stringContaining("could not be started"),
+  });
+  expect(await worker.exited).toEqual({ cause: "code", code: null, signal: null });
+  worker.kill();
 });
 
 test("a worker asks the gateway for permits, which all workers share", async () => {

@@ -16,8 +16,9 @@ export function describeDirectory(name: string, open: () => Directory, pass: (ms
     afterAll(async () => await directory.close());
 
     test("a lease shows a node to all until it ends, or the node leaves", async () => {
-      expect(await directory.beat(reportOf("0000000a"), 60_000)).toEqual([reportOf("0000000a")]);
-      const all = await directory.beat(reportOf("0000000b"), 1_500);
+      expect(await directory.beat(reportOf("0000000a"), 60_000), "a new node").toEqual([]);
+      expect(await directory.beat(reportOf("0000000b"), 1_500)).toEqual([reportOf("0000000a")]);
+      const all = await directory.beat(reportOf("0000000a"), 60_000);
       expect(all.map(({ id }) => id).sort()).toEqual(["0000000a", "0000000b"]);
       await pass(1_600);
       expect(await directory.list()).toEqual([reportOf("0000000a")]);

@@ -43,15 +43,14 @@ export function carrierPlugin(): TransportPlugin {
 export async function startNode(
   directory: Directory,
   options: Partial<Omit<RunnerOptions, "logger">> = {},
-  more: { readonly secret?: string } = {},
+  more: { readonly secret?: string; readonly listen?: string; readonly address?: string } = {},
 ): Promise<NodeFixture> {
   const log = createRecordingLogger();
   const runner = { host: "127.0.0.1", port: 0, env: {}, logger: log, plugins: [carrierPlugin()], ...options };
   let drains = 0;
   const fleet = createFleet({
     directory,
-    secret: more.secret ?? secret,
-    listen: "127.0.0.1:0",
+    ...{ secret, listen: "127.0.0.1:0", ...more },
     version: "1.2.3",
     logger: log,
     onDrain: () => void drains++,
