@@ -9,7 +9,7 @@ export interface Address {
   readonly port: number;
 }
 
-/** Reads `host:port`, `[::1]:port` or `host`. Throws OPTION_INVALID, which names `label`. */
+/** Reads `host:port`, `[::1]:port`, `[10.0.0.5]:port` or `host`. Throws OPTION_INVALID, which names `label`. */
 export function parseAddress(text: string, label: string): Address {
   const [, six, four, port = String(defaultPort)] =
     /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::(\d{1,5}))?$/i.exec(text) ?? [];
