@@ -66,8 +66,8 @@ export function watchBot({ file, bot }: LoadedBot, modules: ReloadedModules, log
       logger.info({ file: shownPath(changed) }, "bot reloaded");
     } catch (error) {
       if (mine !== version || closed) return;
-      const { message, fix } = isRunnerError(error) ? error : new RunnerError("BOT_INVALID", String(error));
-      logger.error([message, "New sessions run the previous code.", fix].filter(Boolean).join(" "));
+      const { message, fix = "" } = isRunnerError(error) ? error : new RunnerError("BOT_INVALID", String(error));
+      logger.error(`${message} New sessions run the previous code. ${fix}`.trim());
       logger.debug({ err: error }, "bot not reloaded");
     }
     follow();
