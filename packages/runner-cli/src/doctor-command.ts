@@ -108,7 +108,7 @@ async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
   yield* checkPackages(found);
   const groups = found.plugins.map(({ name, options = {} }) => ({ name, table: options }));
   const { given } = parsePartly(argv, [runnerGroup, ...groups]);
-  const error = startError(argv, given[runnerGroup.name] ?? {});
+  const error = errorOf(() => requireValidOptions(argv, given[runnerGroup.name] ?? {}));
   if (error && !reported.has(error.message)) {
     reported.add(error.message);
     yield { name: "Options", run: () => Promise.reject(error) };
@@ -116,14 +116,18 @@ async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
   yield* checkServer(given, found.plugins, reported);
 }
 
-/** The error of options with which the command does not start, other than those of the server. */
-function startError(argv: readonly string[], given: Readonly<Record<string, unknown>>): Error | undefined {
+/** Checks the options other than those of the server. Throws the error with which the command would not start. */
+function requireValidOptions(argv: readonly string[], given: Readonly<Record<string, unknown>>): void {
+  const { fleet } = readGatewayCommand(argv, undefined) ?? {};
+  if (fleet?.fleet !== undefined) requireFleetSecret(fleet.fleetSecret);
+  checkTunnel(tunnelSettings(given));
+  const { runnerBody } = resolveOptions(commandFlags, { given });
+  if (runnerBody !== undefined) readRunnerBody(runnerBody);
+}
+
+function errorOf(check: () => void): Error | undefined {
   try {
-    const { fleet } = readGatewayCommand(argv, undefined) ?? {};
-    if (fleet?.fleet !== undefined) requireFleetSecret(fleet.fleetSecret);
-    checkTunnel(tunnelSettings(given));
-    const { runnerBody } = resolveOptions(commandFlags, { given });
-    if (runnerBody !== undefined) readRunnerBody(runnerBody);
+    check();
     return undefined;
   } catch (error) {
     return error as Error;
@@ -195,7 +199,7 @@ export async function* checkServer(
     // Signatures, and what else a transport sends, are not for another server.
     const context: DoctorContext = { settings, roundTrip: isOwn ? trips?.roundTrip : undefined };
     const transport = settings.transport === undefined ? undefined : presentName(settings.transport, plugins);
-    const unknown = transport === undefined ? undefined : transportError(transport, plugins);
+    const unknown = transport === undefined ? undefined : errorOf(() => checkTransportName(transport, plugins));
     if (unknown) yield { name: "--transport", run: () => Promise.reject(unknown) };
     for (const plugin of plugins) {
       const isSelected = transport === plugin.name;
@@ -204,16 +208,6 @@ export async function* checkServer(
     }
   } finally {
     await server?.close();
-  }
-}
-
-/** The error with which the runner cannot be restricted to a transport. */
-function transportError(name: string, plugins: readonly TransportPlugin[]): Error | undefined {
-  try {
-    checkTransportName(name, plugins);
-    return undefined;
-  } catch (error) {
-    return error as Error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type CloseReason, type Logger, resolveOptions } from "@pipecat-ts/runner-core";
+import { type CloseReason, isFault, type Logger, resolveOptions } from "@pipecat-ts/runner-core";
 import type { Runner } from "@pipecat-ts/runner-host";
 import { notesOf, printBanner } from "./banner.ts";
 import { type CommandLine, parsePartly, printVersion, readCommandLine, runnerGroup } from "./command-line.ts";
@@ -75,7 +75,7 @@ async function serve(
 ): Promise<number> {
   let hasFailed = false;
   function changed(_session: object, reason?: CloseReason): void {
-    hasFailed ||= reason !== undefined && /^(bot-failed|bot-stuck|transport-failed)$/.test(reason);
+    hasFailed ||= reason !== undefined && isFault(reason);
   }
   const { runner, logger, watched, settings } = prepareRunner(line, direct ? { observer: { changed } } : {});
   tunnel?.logTo(logger);

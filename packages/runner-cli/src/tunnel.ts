@@ -22,6 +22,9 @@ interface TunnelProgram {
 }
 
 /** The first one that is installed is used. */
+/** How long a program may take to print its version, in ms. */
+const versionMs = 5_000;
+
 const programs: readonly TunnelProgram[] = [
   {
     name: "cloudflared",
@@ -93,7 +96,9 @@ export async function openTunnel(
 export async function findTunnelProgram(): Promise<string> {
   for (const { name } of programs) {
     const isInstalled = await new Promise<boolean>((resolve) =>
-      execFile(name, ["version"], (error) => resolve((error as NodeJS.ErrnoException | null)?.code !== "ENOENT")),
+      execFile(name, ["version"], { timeout: versionMs }, (error) =>
+        resolve((error as NodeJS.ErrnoException | null)?.code !== "ENOENT"),
+      ),
     );
     if (isInstalled) return name;
   }

@@ -29,6 +29,11 @@ export type CloseReason =
   | "crashed" // the process of the session ended; only with process isolation
   | "shutdown"; // the runner stopped
 
+/** Whether a session that ended with this reason was ended by a fault: of its bot, its transport or its process. */
+export function isFault(reason: string): boolean {
+  return /^(?:bot-failed|bot-stuck|transport-failed|crashed)$/.test(reason);
+}
+
 /** The events of a transport: event name to listener arguments. Transports with further events extend it. */
 export interface TransportEvents {
   /** The caller is connected: audio flows in both directions. */

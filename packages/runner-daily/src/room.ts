@@ -176,7 +176,7 @@ export function createRoom(options: RoomOptions): Room {
       },
       audio(participantId, track, frame) {
         const participant = participants.byId.get(participantId);
-        // Audio may arrive before its participant is announced, who may be a bot.
+        // Audio may arrive before its participant is announced, and that participant may be a bot.
         const isCaller = participant !== undefined && !isBot(participant);
         if (isCaller) mediaReady.received(frame);
         audio.push(participantId, track, frame, isCaller);

@@ -59,10 +59,10 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
   const lookup = createClaimLookup(secret, avoid);
   let renewAtMs = 0;
 
-  const membership = createMembership(directory, logger, (isNew) => {
+  const membership = createMembership(directory, logger, (mayHaveLost) => {
     lookup.keepOnly(membership.nodes);
     checkConnections();
-    if (!isNew && performance.now() < renewAtMs) return;
+    if (!mayHaveLost && performance.now() < renewAtMs) return;
     renewAtMs = performance.now() + renewMs;
     if (node) void renewAll(node.id).catch(membership.failed);
   });

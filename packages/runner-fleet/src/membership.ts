@@ -27,9 +27,14 @@ export interface Membership {
 /**
  * Keeps the table of nodes. While the directory does not answer, the table stays as it is: nodes that are gone refuse connections.
  *
- * `onBeat` is called after each successful beat; `isNew` if the one before failed, or the directory did not know this node any more.
+ * `onBeat` is called after each successful beat. `mayHaveLost`: the directory may have lost its data, because the beat before failed, or
+ * because it did not know this node.
  */
-export function createMembership(directory: Directory, logger: Logger, onBeat: (isNew: boolean) => void): Membership {
+export function createMembership(
+  directory: Directory,
+  logger: Logger,
+  onBeat: (mayHaveLost: boolean) => void,
+): Membership {
   const nodes = new Map<string, NodeReport>();
   /** When a node was first missing, on the clock of `performance.now()`. */
   const missingSince = new Map<string, number>();

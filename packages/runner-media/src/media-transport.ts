@@ -268,7 +268,7 @@ function buildMedia(options: MediaOptions): Media {
       await playOut({ clock, logger, lock, playout }, cutoff);
     },
     close(reason, deadline) {
-      // The bot's sources and signals end in the session's scope, whoever ends the call.
+      // Also when something else ends the call, exceptions of the bot's sources and abort listeners belong to its session.
       closing ??= scope(close, reason, deadline);
       return closing;
     },

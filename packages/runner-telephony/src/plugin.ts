@@ -188,7 +188,10 @@ function openCarrier<Options extends CarrierOptions>(
     const call = session.run<SessionArguments>({ callData, body }, (params) => stream.connect(params));
     const { endsSilently = false } = wire;
     outbound.connected(session, call);
-    const isReplaced = () => ![undefined, session].includes(runner.findSession(alias));
+    const isReplaced = () => {
+      const found = runner.findSession(alias);
+      return found !== undefined && found !== session;
+    };
     const stream = createMediaStream(call, { socket, codec, control, title, endsSilently, isReplaced, pacer, logger });
     session.onEnd(stream.end);
     call.connected();

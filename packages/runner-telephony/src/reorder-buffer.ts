@@ -2,9 +2,11 @@ import type { AudioFrame } from "@pipecat-ts/audio";
 import type { Pacer } from "@pipecat-ts/runner-core";
 import type { CallerAudio, CallerPacket } from "./codec.ts";
 
+type Piece = CallerAudio | CallerPacket;
+
 /** Puts the caller's audio in order and fills gaps with silence. */
 export interface ReorderBuffer {
-  push(piece: CallerAudio | CallerPacket): void;
+  push(piece: Piece): void;
   /** Stops the output, and drops pieces that still wait. */
   end(): void;
   /** Pieces that arrived too late and were dropped; invalid packets; silence inserted, in ms. */
@@ -39,7 +41,7 @@ const maxFillMs = 1_000;
 export function createReorderBuffer({ pacer, sampleRate, output }: ReorderBufferOptions): ReorderBuffer {
   const { clock } = pacer;
   const counters = { late: 0, invalid: 0, filledMs: 0 };
-  const waiting = new Map<number, CallerAudio | CallerPacket>();
+  const waiting = new Map<number, Piece>();
   let nextSequence: number | undefined;
   let consecutiveLate = 0;
   let stopIdleChecks: (() => void) | undefined;
@@ -53,7 +55,7 @@ export function createReorderBuffer({ pacer, sampleRate, output }: ReorderBuffer
   /** Silence inserted since that piece because nothing arrived. */
   let idleFilledMs = 0;
 
-  function reorder(piece: CallerAudio | CallerPacket, sequence: number): void {
+  function reorder(piece: Piece, sequence: number): void {
     nextSequence ??= sequence;
     if (sequence < nextSequence) {
       counters.late += 1;
@@ -82,7 +84,7 @@ export function createReorderBuffer({ pacer, sampleRate, output }: ReorderBuffer
     drain();
   }
 
-  function emit(piece: CallerAudio | CallerPacket): void {
+  function emit(piece: Piece): void {
     const samples = "decode" in piece ? piece.decode() : piece.samples;
     if (!samples) counters.invalid += 1;
     if (!samples || samples.length === 0) return;

@@ -10,7 +10,7 @@ import type {
   SessionArguments,
   TransportPlugin,
 } from "@pipecat-ts/runner-core";
-import { systemClock } from "@pipecat-ts/runner-core";
+import { isFault, systemClock } from "@pipecat-ts/runner-core";
 import {
   clientReady,
   createPlayout,
@@ -20,7 +20,7 @@ import {
   rtviMessage,
 } from "@pipecat-ts/runner-core/caller";
 import { createRunner } from "@pipecat-ts/runner-host";
-import { createHearing, type Hearing, isFailure } from "./hearing.ts";
+import { createHearing, type Hearing } from "./hearing.ts";
 import { createRecordingLogger, type RecordingLogger } from "./log.ts";
 
 /** How a simulated caller calls a bot. */
@@ -199,7 +199,7 @@ export async function callBot(bot: Bot, options: BotCallOptions = {}): Promise<B
       const failedBefore = failure() !== undefined;
       const ending = await end();
       // An error of the test itself is not lost: the language adds it to this one as `suppressed`.
-      if (!isEndKnown && (failedBefore || isFailure(ending)))
+      if (!isEndKnown && (failedBefore || isFault(ending)))
         throw new AssertionError({ message: failure() ?? `The call ended with ${ending}.` });
     },
   };

@@ -62,11 +62,6 @@ const defaultSoundMs = 200;
 /** Shorter pauses belong to a sound, like those between words. */
 const pauseMs = 200;
 
-/** Whether a call that ended with this reason failed. */
-export function isFailure(reason: string): boolean {
-  return reason === "bot-failed" || reason === "transport-failed" || reason === "bot-stuck";
-}
-
 export function createHearing({ playout, saidAtMs, actedAtMs, failure }: HeardCall): Hearing {
   /** The sound that `hears` found last: the index of its first frame that was measured, and when the last one began. */
   let found = { index: 0, atMs: Number.NEGATIVE_INFINITY };

@@ -1,5 +1,5 @@
 import { type AudioFrame, resample } from "@pipecat-ts/audio";
-import { RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
+import { isFault, RunnerError, resolveOptions } from "@pipecat-ts/runner-core";
 import {
   type CallEnd,
   type Caller,
@@ -12,7 +12,7 @@ import {
   rtviMessage,
 } from "@pipecat-ts/runner-core/caller";
 import { createRunner, parsePublicUrl, type RunnerOptions } from "@pipecat-ts/runner-host";
-import { createHearing, type Hearing, isFailure } from "./hearing.ts";
+import { createHearing, type Hearing } from "./hearing.ts";
 import { createRecordingLogger, type RecordingLogger } from "./log.ts";
 
 /** Options of `createRunner`, and who calls it. Default: a free port of this machine. */
@@ -120,7 +120,7 @@ function createRunnerCall(caller: Caller): RunnerCall {
   const microphone = openMicrophone(sampleRate, (frame) => caller.sendAudio(frame));
   void closed.then(({ reason }) => {
     microphone.close();
-    if (isFailure(reason)) failure = `The call ended with ${reason}.`;
+    if (isFault(reason)) failure = `The call ended with ${reason}.`;
   });
   const act = (): void => {
     actedAtMs = performance.now();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type AudioFrame, createChunker, createResampler, measureLevel } from "@pipecat-ts/audio";
-import { isRunnerError, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
+import { isFault, isRunnerError, RunnerError, withTimeout } from "@pipecat-ts/runner-core";
 import {
   type CallEnd,
   type Caller,
@@ -133,7 +133,7 @@ function endFailure(end: NonNullable<CallResult["end"]>, fatalError: string | un
 
 /** The end of a session that is a failure of its bot or of the runner. */
 function reasonFailure(reason: string | undefined): CallResult["failure"] {
-  if (reason === undefined || !/^(bot-failed|bot-stuck|transport-failed|crashed)$/.test(reason)) return undefined;
+  if (reason === undefined || !isFault(reason)) return undefined;
   return { code: "CALL_FAILED", message: `The call ended with ${reason}. Read the runner's log.` };
 }
 

@@ -154,8 +154,8 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
       if (!isPatched) {
         connection.dtlsTransports.forEach(ignoreRepeatedHelloVerify);
         connection.dtlsTransports.forEach(sendHelloAtOnce);
+        isPatched = true;
       }
-      isPatched = true;
       return rewriteOffer(connection.localDescription?.sdp ?? "");
     },
     async accept(sdp) {
