@@ -40,6 +40,7 @@ test("a call that is not answered leaves no recording, and a file that existed a
 test.each([
   [["--loss", "5%"], "--loss: the caller of pigeon does not send packets itself."],
   [["--jitter", "40ms"], "--jitter: the caller of pigeon does not send packets itself."],
+  [["--body", "{}"], "--body: a call over pigeon has no start request to send it with."],
   [["--mic", "--wav", "in.wav"], "--mic and --wav cannot be combined."],
   [["--mic", "--calls", "2"], "--mic and --calls cannot be combined."],
   [["--record", "out.wav", "--calls", "2"], "--record records one call."],

@@ -51,8 +51,13 @@ export async function callCommand(argv: readonly string[]): Promise<number> {
 }
 
 /** Throws OPTION_INVALID for flags that exclude each other, or that the transport has no use for. */
-function checkFlags({ name, sendsPackets = false }: CallerPlugin, flags: CallFlags): void {
-  const { record, calls, mic, wav, say, bargeIn, loss, jitter, hangUp, dtmf } = flags;
+function checkFlags({ name, starts, sendsPackets = false }: CallerPlugin, flags: CallFlags): void {
+  const { record, calls, mic, wav, say, bargeIn, loss, jitter, hangUp, dtmf, body } = flags;
+  if (body !== undefined && !starts) {
+    throw new RunnerError("OPTION_INVALID", `--body: a call over ${name} has no start request to send it with.`, {
+      fix: "Omit --body.",
+    });
+  }
   if (record !== undefined && calls > 1) {
     throw new RunnerError("OPTION_INVALID", "--record records one call.", { fix: "Remove --calls." });
   }

@@ -67,6 +67,17 @@ function place(dial: CallerLine["dial"], change: Partial<CallPlan> = {}, signal 
   return placeCall(target, { ...plan, ...change }, {}, signal);
 }
 
+test("a call whose caller cannot press the keys fails, and is hung up", async () => {
+  const { caller, state } = fakeCaller();
+  const { press: _, ...withoutKeys } = caller;
+  const { failure } = await place(async () => withoutKeys, { keys: [{ keys: "1", atMs: 100 }] });
+  expect(failure).toEqual({
+    code: "OPTION_INVALID",
+    message: "--dtmf: the caller of fake cannot press keys. Omit --dtmf.",
+  });
+  expect(state.hungUp).toBe(1);
+});
+
 test("the caller speaks, is silent afterwards, and hangs up after 2 s without audio of the bot", async () => {
   const { caller, sent, state, say } = fakeCaller();
   const placing = place(async () => caller);

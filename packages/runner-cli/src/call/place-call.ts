@@ -105,6 +105,11 @@ export async function placeCall(
   } catch (error) {
     return unanswered(failureOf(error));
   }
+  if (plan.keys.length > 0 && !caller.press && !caller.sendMessage) {
+    await caller.hangUp();
+    const message = `--dtmf: the caller of ${target.plugin.name} cannot press keys. Omit --dtmf.`;
+    return unanswered({ code: "OPTION_INVALID", message });
+  }
   const { answeredAtMs = performance.now() } = caller;
   observer.answered?.(answeredAtMs - dialedAtMs);
   const meter = createCallMeter(answeredAtMs);
