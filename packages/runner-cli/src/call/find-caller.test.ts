@@ -28,7 +28,10 @@ test("the caller of a transport is found through package.json, also that of a th
 
 test.each([
   ["pidgeon", { code: "TRANSPORT_UNAVAILABLE", fix: "Did you mean pigeon?" }],
-  ["telegraph", { code: "TRANSPORT_UNAVAILABLE", fix: "Use one of pigeon, raven." }],
+  [
+    "telegraph",
+    { code: "TRANSPORT_UNAVAILABLE", fix: "Use one of pigeon, raven, or install the transport's package." },
+  ],
   [undefined, { code: "OPTION_INVALID", fix: expect.stringContaining("with one of pigeon, raven.") }],
 ])("the transport %s is rejected, with the transports that can be called", async (transport, error) => {
   await expect(findCaller(transport, project())).rejects.toMatchObject(error);

@@ -70,6 +70,7 @@ function notFound(transport: string | undefined, names: readonly string[], manif
   }
   const similar = closest(transport, names);
   return new RunnerError("TRANSPORT_UNAVAILABLE", `No dependency in ${manifest} can call over "${transport}".`, {
-    fix: similar === undefined ? `Use one of ${known}.` : `Did you mean ${similar}?`,
+    fix:
+      similar === undefined ? `Use one of ${known}, or install the transport's package.` : `Did you mean ${similar}?`,
   });
 }

@@ -135,7 +135,7 @@ export const callFlags: OptionTable<CallFlags> = {
     default: [],
     description: `Figures that every call must meet, else the exit code is 1: "first-audio<800ms". Figures: ${figureNames.join(", ")}`,
     schema: Type.Array(Type.Unsafe<Expectation>(Type.Object({ figure: Type.String() })), {
-      description: `conditions like first-audio<800ms, gaps<=2 or level>-30dB, with the figures ${figureNames.join(", ")}`,
+      description: `conditions like first-audio<800ms, gaps<=2 or level>-30dB: <, <=, > or >=, and one of the figures ${figureNames.join(", ")}`,
     }),
     parse: (text) => text.split(",").map(parseExpectation),
     placeholder: "condition",

@@ -224,7 +224,11 @@ test("an abort hangs up", async () => {
 test.each([
   [
     callRejected({ status: 401, text: '{"detail":"Send the key.","code":"KEY_REQUIRED"}' }),
-    { code: "KEY_REQUIRED", message: "The runner rejected the call with 401: Send the key." },
+    {
+      code: "KEY_REQUIRED",
+      message:
+        "The runner rejected the call with 401: Send the key. This command sends --api-key or PIPECAT_RUNNER_API_KEY.",
+    },
   ],
   [
     callRejected({ status: 502, text: "<html>bad gateway" }),

@@ -233,8 +233,12 @@ function unreachable(url: URL, code: string, cause: unknown): RunnerError {
 }
 
 function failureOf(error: unknown): NonNullable<CallResult["failure"]> {
-  const { code, message, fix } = error as RunnerError;
-  return { code, message: fix === undefined ? message : `${message} ${fix}` };
+  const {
+    code,
+    message,
+    fix = code === "KEY_REQUIRED" ? "This command sends --api-key or PIPECAT_RUNNER_API_KEY." : "",
+  } = error as RunnerError;
+  return { code, message: `${message} ${fix}`.trimEnd() };
 }
 
 /** From the answer to the end of the call. */
