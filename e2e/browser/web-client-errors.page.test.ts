@@ -11,7 +11,7 @@ const browser = useBrowser();
 
 /** What the page shows after `throw new Error("no model")` in this file. */
 const failureWithPlace =
-  /^The bot reported: .*web-client-errors\.page\.test\.ts:\d+: Error: no model Correct that line\.$/;
+  /^The bot reported: .*web-client-errors\.page\.test\.ts:\d+: Error: no model\. Correct that line\.$/;
 
 describe.each(["websocket", "webrtc"] as const)("over %s", (transport) => {
   const { echoBot, start, openPage, expectEnded } = browser.over(transport);

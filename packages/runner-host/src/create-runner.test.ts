@@ -261,8 +261,11 @@ test("handleUncaught ends the session whose code failed, and returns false for o
 });
 
 /** Calls a bot that throws, and returns the messages that a client receives until the call ends. */
-async function callThrowingBot(options: Partial<RunnerOptions>): Promise<unknown[]> {
-  await using host = await startRunner({ bot: () => Promise.reject(new TypeError("no microphone")), ...options });
+async function callThrowingBot(
+  options: Partial<RunnerOptions>,
+  error: Error = new TypeError("no microphone"),
+): Promise<unknown[]> {
+  await using host = await startRunner({ bot: () => Promise.reject(error), ...options });
   const { runner } = host;
   const body = JSON.stringify({});
   const headers = { "content-type": "application/json", authorization: `Bearer ${options.apiKey}` };
@@ -287,6 +290,17 @@ test("the client of a bot that throws gets the message, with the place", async (
     },
   ]);
 });
+
+test.each([
+  ["no model", "no model. Load one."],
+  ["No model!", "No model! Load one."],
+])(
+  'after the message "%s", the client of a bot that throws gets the fix as a sentence of its own',
+  async (message, text) => {
+    const messages = await callThrowingBot({}, Object.assign(new Error(message), { fix: "Load one." }));
+    expect(messages.at(-1)).toMatchObject({ type: "error", data: { error: text } });
+  },
+);
 
 test.each<[string, Partial<RunnerOptions>]>([
   ["has an API key", { apiKey: "0123456789abcdef" }],

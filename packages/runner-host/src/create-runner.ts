@@ -394,7 +394,8 @@ export function createRunner(options: RunnerOptions): Runner {
 
 function sendFailure(transport: Transport, error: unknown): Promise<void> {
   const { summary, fix = "" } = explainError(error);
-  return sendFatalError(transport, `${summary} ${fix}`.trim());
+  const end = fix === "" || /[.!?…]$/.test(summary) ? "" : ".";
+  return sendFatalError(transport, `${summary}${end} ${fix}`.trim());
 }
 
 const openAlready = () => new Error("The runner is open already. Use one of listen(), open() and attach(), once.");
