@@ -1,8 +1,9 @@
-import type { OptionTable } from "@pipecat-ts/runner-core";
+import type { OptionTable, RunnerError } from "@pipecat-ts/runner-core";
 import * as Type from "typebox";
 import { expect, test } from "vitest";
-import { helpSections, parseCommand, parsePartly } from "./command-line.ts";
+import { helpSections, parseCommand, parsePartly, readCommandLine } from "./command-line.ts";
 import { checkBotOptions, type FlagGroup } from "./flags.ts";
+import { createProject } from "./test/temporary-project.ts";
 
 const text = (flag: string, more = {}) => ({ flag, description: `About ${flag}`, schema: Type.String(), ...more });
 const runner: FlagGroup = {
@@ -152,6 +153,27 @@ test("an unknown flag is rejected with a suggestion", () => {
   expect(rejection("--phone-account=", "bot.ts")).toMatch(/--phone-account has no value/);
   expect(rejection("--port", "many")).toMatch(/--port.+PORT.+"many".+whole number/);
   expect(rejection("bot.ts", "other.ts")).toMatch(/Unexpected argument "other\.ts"/);
+});
+
+test.each([
+  [
+    ["--capture-audio"],
+    "--capture-audio has no effect without --capture. Add --capture <folder>, or omit --capture-audio.",
+  ],
+  [["--capture-max-files", "5"], "--capture-max-files has no effect without --capture."],
+  [
+    ["--uploads-folder-max-files", "0"],
+    "--uploads-folder-max-files has no effect without --uploads-folder. Add --uploads-folder <path>",
+  ],
+])("%j is rejected without the flag that it belongs to", async (argv, text) => {
+  const folder = createProject({ "package.json": '{"type": "module"}', "bot.js": "export function bot() {}" });
+  const rejection: RunnerError = await readCommandLine([`${folder}/bot.js`, ...argv]).then(
+    () => expect.unreachable(),
+    (error) => error,
+  );
+  expect(`${rejection.message} ${rejection.fix}`).toContain(text);
+  const complete = [...argv, "--capture", "captures", "--uploads-folder", "uploads"];
+  await expect(readCommandLine([`${folder}/bot.js`, ...complete])).resolves.toBeDefined();
 });
 
 test("an argument cannot name the bot when the bot is the program", () => {

@@ -17,6 +17,7 @@ import {
   kebabCase,
   type MissingOption,
   missingOptions,
+  requireOtherFlags,
   spelling,
 } from "./flags.ts";
 import { transportFlags } from "./generated/transport-flags.ts";
@@ -72,13 +73,16 @@ export async function readCommandLine(
   const config = checkBotOptions(found.botOptions, "pipecat-runner.config", others);
 
   const { bot: named, given } = parsePartly(argv, others);
-  const { help, watch } = resolveOptions(commandFlags, { given: given[runnerGroup.name] ?? {} });
+  const ownGiven = given[runnerGroup.name] ?? {};
+  const flags = resolveOptions(commandFlags, { given: ownGiven });
+  const { help, watch } = flags;
   if (help) {
     const own = itself === undefined ? {} : checkBotOptions((await loadBot(itself)).options, shownPath(itself), others);
     const groups = [runnerGroup, { name: "Bot", table: { ...config, ...own } }, ...transports];
     printHelp(groups, itself === undefined ? subcommands : undefined);
     return undefined;
   }
+  requireOtherFlags(flags, ownGiven);
   const modules = watch ? reloadModules(project.folder) : undefined;
   const bot = await loadBot(itself ?? findBot(named, process.cwd()), modules && 1);
   const name = shownPath(bot.file);

@@ -99,6 +99,24 @@ export const commandFlags: OptionTable<CommandFlags> = {
   help: { flag: "help", short: "h", description: "Print this help", schema: Type.Boolean(), default: false },
 };
 
+/** Flags that say how another one works. */
+const dependentFlags: Partial<Readonly<Record<keyof CommandFlags, keyof CommandFlags>>> = {
+  captureMedia: "capture",
+  captureMaxFiles: "capture",
+  uploadsFolderMaxFiles: "uploadsFolder",
+};
+
+/** Throws OPTION_INVALID for a flag that has no effect without another one. `given` are the flags that were given. */
+export function requireOtherFlags(flags: CommandFlags, given: Readonly<Record<string, unknown>>): void {
+  for (const [name, other] of Object.entries(dependentFlags)) {
+    if (!given[name] || flags[other] !== undefined) continue;
+    const [flag, missing] = [commandFlags[name as keyof CommandFlags], commandFlags[other]];
+    throw new RunnerError("OPTION_INVALID", `--${flag.flag} has no effect without --${missing.flag}.`, {
+      fix: `Add --${missing.flag} <${missing.placeholder}>, or omit --${flag.flag}.`,
+    });
+  }
+}
+
 /** An option that has a flag. */
 export interface Flag {
   readonly group: string;
