@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { closest } from "../../runner-core/src/closest.ts";
 import { ChoiceError, managers } from "./choices.ts";
+import { defaultFolder } from "./prompts.ts";
 import type { Catalog } from "./templates.ts";
 
 /** A parsed command line. `undefined`: not given. */
@@ -77,15 +78,15 @@ export function helpText({ templates, transports }: Catalog): string {
   };
   return `Usage: npm create pipecat-bot [folder] -- [flags]
 
-Creates a voice bot that starts at once, and asks for what no flag says.
+Creates a voice bot that starts at once, and asks for what no flag says. Default folder: ${defaultFolder}
 
 Flags:
-  -t, --template <name>     What to start from
+  -t, --template <name>     What to start from. Default: ${templates[0]?.name}
   --transports <names>      How callers reach the bot, separated by commas. Default: webrtc
   --manager <name>          ${managers.join(", ")}. Default: the one that runs this command
   --ts, --js                TypeScript (default) or JavaScript
   --no-install              Do not install the dependencies
-  -y, --yes                 Ask nothing: defaults for what no flag says
+  -y, --yes                 Ask nothing, and use the defaults
   -h, --help, --version
 
 Templates:

@@ -145,6 +145,8 @@ test.each([
 
 test("--help lists all templates and transports", () => {
   const text = helpText(catalog);
+  expect(text).toContain("Default: realtime\n");
+  expect(text).toContain("Default folder: pipecat-bot\n");
   for (const { name, description } of [...catalog.templates, ...catalog.transports]) {
     expect(text).toMatch(new RegExp(`\\n  ${name} +`));
     expect(text).toContain(description);
