@@ -24,6 +24,15 @@ test("a file is loaded by its URL until it is deleted", async () => {
   await storage.delete(url);
 });
 
+test("a folder that cannot be created is rejected before the first upload", () => {
+  const file = join(createFolder(), "file");
+  writeFileSync(file, "");
+  expect(() => createFileStorage({ folder: join(file, "folder") })).toThrow(
+    expect.objectContaining({ code: "OPTION_INVALID", message: expect.stringContaining("ENOTDIR") }),
+  );
+  expect(() => createFileStorage({ folder: file })).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
+});
+
 test("a URL never names a file outside of the storage", async () => {
   const folder = createFolder();
   writeFileSync(join(folder, "secret"), "secret");

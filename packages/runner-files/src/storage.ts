@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { accessSync, constants, mkdirSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -6,7 +7,7 @@ import { type FileStorage, RunnerError } from "@pipecat-ts/runner-core";
 
 /** Where files are stored on disk. */
 export interface FileStorageOptions {
-  /** Created with the first file. Files with other names than those of this storage are left alone. */
+  /** Created if it does not exist. Files with other names than those of this storage are left alone. */
   readonly folder: string;
   /** How many files to keep: the oldest are deleted. 0 keeps all. Default 10, as in Pipecat's own runner. */
   readonly maxFiles?: number;
@@ -22,9 +23,11 @@ const stalePartMs = 10 * 60_000;
 
 /**
  * Stores files in a folder, under random names that are also their URLs: nothing that a caller sends becomes a path. Several
- * processes may use the same folder.
+ * processes may use the same folder. Throws OPTION_INVALID when no file can be created in the folder.
  */
 export function createFileStorage({ folder, maxFiles = 10 }: FileStorageOptions): FileStorage {
+  requireWritable(folder);
+
   function pathOf(url: string): string | undefined {
     const name = url.startsWith(scheme) ? url.slice(scheme.length) : "";
     return fileName.test(name) ? join(folder, name) : undefined;
@@ -84,6 +87,19 @@ export function createFileStorage({ folder, maxFiles = 10 }: FileStorageOptions)
       if (path !== undefined) await rm(path, { force: true });
     },
   };
+}
+
+function requireWritable(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new RunnerError("OPTION_INVALID", `The folder for uploads cannot be used: ${message}.`, {
+      fix: "Name a folder that this process may write to.",
+      cause,
+    });
+  }
 }
 
 /** The error of `load` for a URL without a file. */

@@ -50,7 +50,7 @@ test("/openapi.json is valid OpenAPI 3.1, with the routes of the runner, its tra
   await using host = await startRunner({
     plugins: [plugin],
     downloadsFolder: import.meta.dirname,
-    fileStorage: createFileStorage({ folder: "unused" }),
+    fileStorage: createFileStorage({ folder: import.meta.dirname }),
     publicUrl: "https://example.com/voice",
     prepare({ router }) {
       router.get("/hello/:name", handle);
