@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TransportPlugin } from "@pipecat-ts/runner-core";
 import { expect, test } from "vitest";
@@ -82,6 +83,22 @@ test("INTERRUPT-1 does not fail a jitter buffer that grew because the process wa
     },
   };
   const jobs = selectRequirements(["INTERRUPT-1"]).map((requirement) => ({ requirement, adapter }));
+  expect(await runRequirements(jobs)).toMatchObject([{ state: "met", because: "" }]);
+});
+
+test("CHECK-1 does not count what the test runner opens while a transport is checked", async () => {
+  const tcp = createTcpAdapter();
+  const timers: NodeJS.Timeout[] = [];
+  const openTimer = setInterval(() => timers.push(setTimeout(() => undefined, 500)), 1);
+  const plugin: TransportPlugin = {
+    ...tcp.plugin,
+    async check() {
+      while (timers.length < 2) await readFile(import.meta.filename);
+      clearInterval(openTimer);
+      return { state: "ready" };
+    },
+  };
+  const jobs = selectRequirements(["CHECK-1"]).map((requirement) => ({ requirement, adapter: { ...tcp, plugin } }));
   expect(await runRequirements(jobs)).toMatchObject([{ state: "met", because: "" }]);
 });
 
