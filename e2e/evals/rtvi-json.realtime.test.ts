@@ -92,10 +92,11 @@ describe("a caller whose first message is RTVI as text", () => {
     const { caller, transport } = await call(echo());
     caller.ready();
     (await transport).on("appMessage", (message) => received.push(message));
+    const sentAtMs = performance.now();
     for (let n = 0; n < 1_000; n++) caller.send("client-message", { t: `${n}` });
     await until("the bot gets what is allowed", () => received.length >= 299, timeoutMs);
     await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(received.length).toBeLessThan(400);
+    expect(received.length).toBeLessThanOrEqual(300 + (100 * (performance.now() - sentAtMs)) / 1_000);
   });
 });
 

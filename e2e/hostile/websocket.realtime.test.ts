@@ -127,10 +127,12 @@ test("a caller that sends 1,000 messages at once keeps its call, and the bot get
   caller.sendMessage({ label: "rtvi-ai", type: "client-ready", id: "1", data: { version: "2.1.0" } });
   await until("the bot is ready", () => caller.messages.length > 0, 5_000);
   const text = { label: "rtvi-ai", type: "send-text", id: "2", data: { content: "x" } };
+  const sentAtMs = performance.now();
   for (let count = 0; count < 1_000; count++) caller.sendMessage(text);
   await expectEcho(caller);
   expect(caller.messages.length).toBeGreaterThanOrEqual(300);
-  expect(caller.messages.length).toBeLessThan(700);
+  const others = 10;
+  expect(caller.messages.length).toBeLessThanOrEqual(300 + others + (100 * (performance.now() - sentAtMs)) / 1_000);
   await caller.hangUp();
   await expectReason("caller-left");
 });
@@ -138,19 +140,25 @@ test("a caller that sends 1,000 messages at once keeps its call, and the bot get
 /** The longest pause that other callers may hear, in ms: an attack that blocks the server is heard for seconds. */
 const maxGapMs = 300;
 
-/** Another caller hears its echo without a gap during an attack. */
+/**
+ * Another caller hears its echo without a gap during an attack. A busy machine causes gaps at any time: an attack that disturbs the
+ * caller causes one in each of three attempts.
+ */
 async function expectNoGap(attack: () => Promise<void>): Promise<void> {
-  const other = await fixture.call();
-  const stop = startSpeaking(other);
-  await expectEcho(other);
-  const beganMs = performance.now();
-  await attack();
-  await expectEcho(other);
-  stop();
-  const times = other.playout.played().flatMap(({ atMs }) => (atMs >= beganMs - 100 ? [atMs] : []));
-  const gaps = times.map((atMs, index) => atMs - (times[index - 1] ?? atMs));
-  expect(Math.max(...gaps), "longest gap in ms").toBeLessThan(maxGapMs);
-  await other.hangUp();
+  let longestMs = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < 3 && longestMs >= maxGapMs; attempt++) {
+    const other = await fixture.call();
+    const stop = startSpeaking(other);
+    await expectEcho(other);
+    const beganMs = performance.now();
+    await attack();
+    await expectEcho(other);
+    stop();
+    const times = other.playout.played().flatMap(({ atMs }) => (atMs >= beganMs - 100 ? [atMs] : []));
+    longestMs = Math.max(...times.map((atMs, index) => atMs - (times[index - 1] ?? atMs)));
+    await other.hangUp();
+  }
+  expect(longestMs, "longest gap in ms").toBeLessThan(maxGapMs);
 }
 
 test("frames that violate the WebSocket protocol end the call with the right close code", async () => {

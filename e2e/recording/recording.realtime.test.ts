@@ -73,12 +73,17 @@ function soundOf({ samples, sampleRate }: ReturnType<typeof channelOf>) {
 
 test("a recording has the caller left and the bot right, in time, and is complete when the session ends", async () => {
   const path = joinPath(folder, "call.wav");
+  /** Between the caller's first frame and the bot's answer: the caller sends slowly on a busy machine. */
+  let answeredAfterMs = 0;
   const { runner, logger } = await start(async (args) => {
     const transport = await createTransport(args, { websocket: () => ({}) });
     const recording = await recordCall(args, transport, { path });
     await expect(recordCall(args, transport, { path })).rejects.toMatchObject({ code: "OPTION_INVALID" });
     const heard = transport.input.getReader();
-    for (let frames = 0; frames < 50; frames++) await heard.read();
+    await heard.read();
+    const heardAtMs = performance.now();
+    for (let frames = 1; frames < 50; frames++) await heard.read();
+    answeredAfterMs = performance.now() - heardAtMs;
     const speech = transport.speak();
     void speech.write(tone(880, { durationMs: 600, sampleRate: 24_000 }));
     await speech.end();
@@ -97,9 +102,9 @@ test("a recording has the caller left and the bot right, in time, and is complet
   expect(measurePitch({ ...caller, samples: right.samples.slice(0, 8_000) })).toBeCloseTo(880, -1);
   expect(right.loudMs).toBeGreaterThan(570);
   expect(right.loudMs).toBeLessThan(640);
-  // The bot answered after 50 frames.
-  expect(right.beginMs - left.beginMs).toBeGreaterThan(900);
-  expect(right.beginMs - left.beginMs).toBeLessThan(1_300);
+  const lateMs = right.beginMs - left.beginMs - answeredAfterMs;
+  expect(lateMs).toBeGreaterThan(-100);
+  expect(lateMs).toBeLessThan(300);
   await new Promise((resolve) => setTimeout(resolve, 100));
   expect(statSync(path).size).toBe(size);
 });

@@ -94,6 +94,32 @@ test("a whole call with binary audio, on a socket path of its own, without marks
   }
 });
 
+test("a process that is late when the caller interrupts the bot is not counted against the carrier", async () => {
+  const { wire, ...acme } = createAcme("acme");
+  const carrier = createFakeCarrier(createAcmeDialect("acme"));
+  await testPhoneCall({
+    plugin: createTelephonyPlugin({
+      ...acme,
+      wire: {
+        ...wire,
+        createCodec(start, call, options) {
+          const codec = wire.createCodec(start, call, options);
+          return {
+            ...codec,
+            encodeClear() {
+              for (const untilMs = performance.now() + 60; performance.now() < untilMs; );
+              return codec.encodeClear?.() ?? "";
+            },
+          };
+        },
+      },
+    }),
+    options: {},
+    carrier,
+    levelToleranceDb: 1,
+  });
+});
+
 test("a bare socket on a path of its own reaches its carrier only", async () => {
   const started: string[] = [];
   const runner = createRunner({

@@ -82,12 +82,14 @@ async function bargeIn(fixture: Fixture): Promise<{
   readonly lagMs: number;
 }> {
   const scripted = createScriptedBot();
-  const caller = await fixture.call(await fixture.open(scripted.bot));
+  const runner = await fixture.open(scripted.bot);
+  // From the connection on: a jitter buffer grows with every delay.
+  const lag = monitorEventLoopDelay({ resolution: 5 });
+  lag.enable();
+  const caller = await fixture.call(runner);
   const { transport } = await firstCall(fixture, scripted);
   const writer = transport.output.getWriter();
   const writtenMs = 2_000;
-  const lag = monitorEventLoopDelay({ resolution: 5 });
-  lag.enable();
   const before = write(writer, tone(oldHz, { durationMs: writtenMs }));
   await fixture.until("the caller hears the bot", () => toneMs(caller.playout.played(), oldHz) >= 200);
 

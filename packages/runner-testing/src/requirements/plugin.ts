@@ -1,4 +1,4 @@
-import { createHook } from "node:async_hooks";
+import { AsyncLocalStorage, createHook } from "node:async_hooks";
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -7,7 +7,7 @@ import { type OptionTable, resolveOptions } from "@pipecat-ts/runner-core";
 import type { TransportAdapter } from "../adapter.ts";
 import { expect, expectSame } from "../assertions.ts";
 import type { Fixture, Requirement } from "../fixture.ts";
-import { countResources, resourceGrowth } from "../resources.ts";
+import { countSettledResources, settleResources } from "../resources.ts";
 
 const withCheck = ({ plugin }: TransportAdapter) => (plugin.check ? undefined : "it has no check");
 
@@ -30,16 +30,20 @@ export const plugin: readonly Requirement[] = [
     turn: "last",
     exempts: withCheck,
     async check(fixture) {
-      const before = countResources();
+      const before = await countSettledResources();
       const opened = new Set<string>();
-      const hook = createHook({ init: (_, type) => openings.test(type) && opened.add(type) }).enable();
+      // The test runner opens some, too.
+      const isInCheck = new AsyncLocalStorage<true>();
+      const hook = createHook({
+        init: (_, type) => isInCheck.getStore() && openings.test(type) && opened.add(type),
+      }).enable();
       try {
-        await runCheck(fixture, fixture.adapter.options ?? {});
+        await isInCheck.run(true, () => runCheck(fixture, fixture.adapter.options ?? {}));
       } finally {
         hook.disable();
       }
       expect(opened.size === 0, `check opened ${[...opened].join(", ")}`);
-      const growth = resourceGrowth(before, countResources());
+      const growth = await settleResources(before, fixture.timeoutMs);
       expect(growth.length === 0, `check left open ${growth.join(", ")}`);
     },
   },
