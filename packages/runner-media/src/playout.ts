@@ -123,6 +123,7 @@ export function createPlayout(options: PlayoutOptions): Playout {
 
   function tick(dueMs: number): void {
     const { sentMs } = playhead;
+    let isSilent = true;
     if (!begun && !queue.empty) {
       begun = waited;
       waited = true;
@@ -131,11 +132,12 @@ export function createPlayout(options: PlayoutOptions): Playout {
       while (leadAt(dueMs) + frameMs <= leadMs + epsilonMs) {
         const frame = queue.next(frameKind(dueMs));
         if (!frame) break;
+        isSilent = false;
         sendFrame(frame, dueMs);
       }
       if (queue.empty && playhead.sentMs === sentMs) mark();
     }
-    if (continuous && leadAt(dueMs) <= epsilonMs) {
+    if (continuous && isSilent && leadAt(dueMs) <= epsilonMs) {
       const sent = put(silence);
       playhead.sentSilence(dueMs);
       if (sent instanceof Error) options.failed(sent);
