@@ -175,6 +175,16 @@ describe("hangUp()", () => {
     expect(fixture.api.requests).toHaveLength(1);
     expect(heardMs(phone)).toBeGreaterThanOrEqual(300);
   });
+
+  test("hangs up a call whose media stream has ended without a hang-up, once", async () => {
+    const { phone, transport } = await call({ params: { autoHangUp: false } }, () => ({ status: 200 }));
+    await transport.close();
+    await phone.closed;
+    expect(fixture.api.requests).toEqual([]);
+    await transport.hangUp();
+    await transport.hangUp();
+    expect(fixture.api.requests.map(({ method }) => method)).toEqual(["DELETE"]);
+  });
 });
 
 describe("transferTo()", () => {

@@ -102,13 +102,17 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     if (Object.values(counters).some((count) => count > 0)) logger.info(counters, "messages not used");
   }
 
+  /** Hangs up, unless the carrier has ended, transferred or continued the call. Never rejects. */
+  async function hangUp(): Promise<void> {
+    if (endedByCarrier || options.isReplaced()) return;
+    const hangingUp = control.transferred().then((transferred) => (transferred ? undefined : control.hangUp()));
+    await withTimeout(hangingUp, hangUpTimeoutMs);
+  }
+
   async function end(reason: CloseReason, deadline: AbortSignal): Promise<void> {
     mustEnd = reason === "machine" || reason === "ended-by-request";
     // Machine detection was requested to end such calls.
-    if ((autoHangUp || reason === "machine") && !endedByCarrier && !options.isReplaced()) {
-      const hangingUp = control.transferred().then((transferred) => (transferred ? undefined : control.hangUp()));
-      await withTimeout(hangingUp, hangUpTimeoutMs);
-    }
+    if (autoHangUp || reason === "machine") await hangUp();
     await socket.close(reason, deadline, normalClosure);
     stop();
   }
@@ -130,6 +134,8 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
         control.requireHangUp();
         autoHangUp = true;
         await transport.close();
+        // The media stream may have ended before, without a hang-up.
+        await hangUp();
       },
       async transferTo(number, { whisper } = {}) {
         requireNumber(number);
