@@ -114,9 +114,9 @@ function openCarrier<Options extends CarrierOptions>(
       if (verification.verifiesWebhooks && !carrier.signatures?.verifyUpgrade) throw sessionMissing(title);
     }
     if (named && named.state !== "pending") {
-      throw new RunnerError("SESSION_NOT_PENDING", "The caller of this session is already connected.", {
-        fix: "Use each socket URL for one call.",
-      });
+      const fault =
+        named.state === "ended" ? "This session has ended." : "The caller of this session is already connected.";
+      throw new RunnerError("SESSION_NOT_PENDING", fault, { fix: "Use each socket URL for one call." });
     }
     if (named && !outbound.accepts(named, callData.callId)) throw callIdInvalid(title);
     const isSigned = verification.checkUpgrade(request.request) === "valid";
