@@ -38,6 +38,8 @@ export interface MediaStreamOptions {
   readonly endsSilently: boolean;
   /** Whether the carrier has begun the next media stream of the call, with another session. */
   isReplaced(): boolean;
+  /** From now on, the end of this stream does not end the call. */
+  released(): void;
   readonly pacer: Pacer;
   readonly logger: Logger;
 }
@@ -113,6 +115,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     mustEnd = reason === "machine" || reason === "ended-by-request";
     // Machine detection was requested to end such calls.
     if (autoHangUp || reason === "machine") await hangUp();
+    if (endedByCarrier || options.isReplaced()) options.released();
     await socket.close(reason, deadline, normalClosure);
     stop();
   }
@@ -140,6 +143,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
       async transferTo(number, { whisper } = {}) {
         requireNumber(number);
         await control.transfer(number, whisper, ready);
+        options.released();
         logger.info("call transferred");
         void transport.close();
       },
@@ -183,6 +187,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     },
     connect(params) {
       autoHangUp = params.autoHangUp ?? true;
+      if (!autoHangUp) options.released();
       return codec.ready?.then(createPort) ?? createPort();
     },
     end: endOnce,
