@@ -1,4 +1,5 @@
 import type { AudioFrame } from "./frame.ts";
+import { resample } from "./resampler.ts";
 
 /** The root mean square of `audio` in dB of full scale (dBFS): a full-scale sine is −3.01, silence −Infinity. */
 export function measureLevel(audio: AudioFrame): number {
@@ -67,12 +68,14 @@ export function findGaps(
  */
 export function measurePitch(audio: AudioFrame): number | undefined {
   const { sampleRate } = audio;
+  // The period of a high pitch has few samples, and its multiples may be closer to a whole number of them.
+  if (sampleRate < roughRate) return measurePitch(resample(audio, roughRate));
   const samples = loudestPart(audio.samples, Math.round(sampleRate / 10));
   const longest = Math.floor(sampleRate / 50);
   const compared = samples.length - longest;
   if (compared < longest) return undefined;
   // Comparing all samples at all lags would take 10 ms at 48,000 Hz.
-  const factor = Math.max(1, Math.floor(sampleRate / roughRate));
+  const factor = Math.floor(sampleRate / roughRate);
   const rough = firstPeak(averages(samples, factor), Math.floor(longest / factor));
   if (rough === undefined) return undefined;
 

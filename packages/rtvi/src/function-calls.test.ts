@@ -59,6 +59,15 @@ describe("a function call", () => {
     expect(late).toMatchObject([{ callId: "c1", name: "f", result: "two" }]);
   });
 
+  it("lets results of other calls be held up to 2 MiB together", () => {
+    void rtvi.callFunction("f", {}, { callId: "c1" });
+    for (let n = 0; n < 5; n++) answer(`other-${n}`, "x".repeat(400_000));
+    const results: FunctionCallResult[] = [];
+    rtvi.on("llmFunctionCallResult", (result) => results.push(result));
+    expect(results.map(({ callId }) => callId)).toEqual(["other-3", "other-4"]);
+    answer("c1", "");
+  });
+
   it("times out after 10 s", async () => {
     const result = rtvi.callFunction("where");
     await vi.advanceTimersByTimeAsync(9_999);

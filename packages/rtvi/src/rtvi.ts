@@ -122,17 +122,20 @@ function startRTVI(transport: RTVITransport, handshake: Handshake, options: RTVI
           const { content: text } = value as SentText;
           void senders.userInput({ text, type: "chat", userId: sender, messageId: id });
         }
-        return events.emit(row.event, value as never);
+        const emit = () => events.emit(row.event, value as never);
+        return events.has(row.event) ? emit() : hold(emit);
       });
     };
     const refuse = (): void => void answers.error(`The bot does not handle ${type}`);
+    const hold = (deliverLater: () => unknown): Promise<unknown> =>
+      events.hold(row.event, deliverLater, {
+        bytes: estimateBytes(data, maxHeldBytes),
+        ...(row.latestOnly ? { most: 1 } : { refuse }),
+      });
     // A message that nobody listens to costs nothing but its memory.
     if (events.has(row.event) || (row.event === "llmFunctionCallResult" && calls.pending)) return deliver();
     if (row.event === "disconnectBot") queueMicrotask(closeIfUnhandled);
-    return events.hold(row.event, deliver, {
-      bytes: estimateBytes(data, maxHeldBytes),
-      ...(row.latestOnly ? { most: 1 } : { refuse }),
-    });
+    return hold(deliver);
   };
   const settle = ({ callId, result }: FunctionCallResult): boolean => calls.settle(callId, result);
   const closeIfUnhandled = (): void => {

@@ -308,6 +308,25 @@ describe("closing output", () => {
     await other.clock.advance(3_000);
     expect(other.sentAudio()).toEqual([[3, 1_000]]);
   });
+
+  test.each([0, 600_000])(
+    "with abort does not cut off the end of a playback before %d ms of written audio",
+    async (ms) => {
+      const call = createFakeCall({ clears: true });
+      const playback = call.transport.play(gen([steady(3, 500)]));
+      await call.clock.advance(400);
+      const writer = call.transport.output.getWriter();
+      void writer.write(steady(4, ms)).catch(() => undefined);
+      await call.clock.advance(0);
+      const aborted = writer.abort(new Error("no more"));
+      await call.clock.advance(2_000);
+      await aborted;
+      await expect(playback.done).resolves.toEqual({ playedMs: 500, interrupted: false });
+      const heard = call.sentAudio();
+      expect(heard[0]).toEqual([3, 500]);
+      expect(heard.slice(1).every(([, durationMs]) => durationMs <= 20)).toBe(true);
+    },
+  );
 });
 
 describe("sendMessage", () => {

@@ -635,6 +635,23 @@ describe("interrupt", () => {
     expect(Math.abs(call.transport.interrupt().playedMs - 500)).toBeLessThanOrEqual(20);
   });
 
+  test("does not count audio as lost before its time has come, or for another playback", async () => {
+    let bufferedBytes = 0;
+    const call = createFakeCall({ port: { sendAheadMs: 160, bufferedBytes: () => bufferedBytes } });
+    const [first, second] = [1, 2].map((value) => call.transport.play(gen([steady(value, 500)])));
+    await call.clock.advance(300);
+    const playedMs = first?.playedMs ?? 0;
+    bufferedBytes = 2 ** 21;
+    await call.clock.advance(60);
+    expect(first?.playedMs).toBe(playedMs + 60);
+    bufferedBytes = 0;
+    await call.clock.advance(2_000);
+    expect(call.transport.counters.outputDropped).toBe(3);
+    // The audio from 460 to 520 ms.
+    expect((await first?.done)?.playedMs).toBe(460);
+    expect((await second?.done)?.playedMs).toBe(480);
+  });
+
   test("returns playedMs of the current utterance only", async () => {
     const call = createFakeCall();
     const writer = call.transport.output.getWriter();

@@ -149,8 +149,10 @@ function buildMedia(options: MediaOptions): Media {
     playout,
     drops,
     rejected,
-    aborted() {
-      if (lock.leases === 0) playout.interrupt();
+    aborted(writtenMs) {
+      const isLast = () => playout.queue.endMs === writtenMs;
+      // The audio of an utterance before it is played.
+      if (lock.leases === 0 && isLast()) playbacks.whenOver(() => isLast() && playout.interrupt());
     },
   });
   if (!capabilities.audioOut) output.seal();

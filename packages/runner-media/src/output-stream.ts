@@ -28,8 +28,8 @@ export interface OutputStreamOptions {
   readonly drops: DropCounters;
   /** A write was not valid audio. */
   rejected(fault: string): void;
-  /** The bot has aborted the stream. */
-  aborted(): void;
+  /** The bot has aborted the stream. `writtenMs` is the position at the end of the last write. */
+  aborted(writtenMs: number): void;
 }
 
 /** The stream itself buffers one frame of 20 ms, so that a pipe has its next one ready. */
@@ -90,7 +90,7 @@ export function createOutputStream(options: OutputStreamOptions): OutputStream {
 
   function abort(): void {
     lock.forgetWrites();
-    options.aborted();
+    options.aborted(lastMs);
   }
 
   function arrive(frame: AudioFrame): Promise<void> | undefined {

@@ -13,6 +13,8 @@ export interface Playbacks {
   interrupt(): number;
   /** The caller has heard more. */
   advanced(): void;
+  /** Calls `next` when the utterances that are not over now are over: at once if there are none. */
+  whenOver(next: () => void): void;
   /** The utterance that the caller hears, or heard last, among those that are not over. */
   readonly current: Playback | undefined;
 }
@@ -65,6 +67,11 @@ export function createPlaybacks(options: PlaybackOptions): Playbacks {
     },
     advanced() {
       for (const entry of entries) entry.advanced?.();
+    },
+    whenOver(next) {
+      const open = [...entries].map(({ playback }) => playback.done);
+      if (open.length === 0) next();
+      else void Promise.allSettled(open).then(next);
     },
     get current() {
       return [...entries].findLast(({ playback }) => playback.playedMs > 0)?.playback;

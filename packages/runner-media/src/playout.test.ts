@@ -609,6 +609,23 @@ describe("botStartedSpeaking and botStoppedSpeaking", () => {
     expect(events.map(([event]) => event)).toEqual(["started", "stopped"]);
   });
 
+  test.each(["interrupt", "close"] as const)(
+    "may %s the audio that starts: a continuous wire gets no frame of silence in the same tick",
+    async (act) => {
+      const call = createFakeCall({ clears: true, port: { continuous: true } });
+      const sentBefore: number[] = [];
+      call.transport.on("botStartedSpeaking", () => {
+        sentBefore.push(call.sent.length);
+        if (act === "interrupt") call.transport.interrupt();
+        else void call.transport.close("bot-failed");
+      });
+      void call.transport.output.getWriter().write(steady(1, 100));
+      await call.clock.advance(35);
+      expect(sentBefore).toEqual([call.sent.length]);
+      void call.transport.close("bot-failed");
+    },
+  );
+
   test("are emitted at once for an interruption and for the end of the call", async () => {
     const call = createFakeCall();
     const events = listen(call);

@@ -1,6 +1,7 @@
 import type { AudioFrame } from "@pipecat-ts/audio";
 import type { Interruption, MediaPort, Pacer } from "@pipecat-ts/runner-core";
 import type { DropCounters } from "./counters.ts";
+import { createLosses } from "./losses.ts";
 import { createPlayhead } from "./playhead.ts";
 import { createPlayoutQueue, type PlayoutQueue } from "./playout-queue.ts";
 
@@ -19,8 +20,8 @@ export interface Playout {
   played(positionMs: number): Promise<void>;
   /** The position that was played, never beyond what was sent. */
   readonly playedMs: number;
-  /** Milliseconds that the wire did not take; they are part of positions. */
-  readonly lostMs: number;
+  /** How much of the audio between two positions was played, without what the wire did not take. */
+  heardMs(fromMs: number, toMs: number): number;
   /** When the far end has played the last audio that was sent. */
   readonly quietAtMs: number;
   /** The call is over: sends nothing more. */
@@ -71,6 +72,7 @@ export function createPlayout(options: PlayoutOptions): Playout {
   const { clock } = pacer;
   const queue = createPlayoutQueue(port.sampleRates, frameMs);
   const playhead = createPlayhead(frameMs, port.mark && { everyMs: markEveryMs });
+  const losses = createLosses();
   /** How far ahead of playback the end of a frame may be. */
   const leadMs = Math.max(frameMs, sendAheadMs);
   /** Remaining lead at which a partial frame goes out: one period before the far end runs dry, where frames can be sent ahead. */
@@ -96,8 +98,6 @@ export function createPlayout(options: PlayoutOptions): Playout {
   let enqueuedAtMs = 0;
   let speaking = false;
   let utteranceMs = 0;
-  let utteranceLostMs = 0;
-  let lostMs = 0;
   let waiters: Waiter[] = [];
 
   function startTicks(): void {
@@ -123,6 +123,7 @@ export function createPlayout(options: PlayoutOptions): Playout {
 
   function tick(dueMs: number): void {
     const { sentMs } = playhead;
+    let isSilent = true;
     if (!begun && !queue.empty) {
       begun = waited;
       waited = true;
@@ -131,11 +132,12 @@ export function createPlayout(options: PlayoutOptions): Playout {
       while (leadAt(dueMs) + frameMs <= leadMs + epsilonMs) {
         const frame = queue.next(frameKind(dueMs));
         if (!frame) break;
+        isSilent = false;
         sendFrame(frame, dueMs);
       }
       if (queue.empty && playhead.sentMs === sentMs) mark();
     }
-    if (continuous && leadAt(dueMs) <= epsilonMs) {
+    if (continuous && isSilent && leadAt(dueMs) <= epsilonMs) {
       const sent = put(silence);
       playhead.sentSilence(dueMs);
       if (sent instanceof Error) options.failed(sent);
@@ -161,7 +163,6 @@ export function createPlayout(options: PlayoutOptions): Playout {
     if (first) {
       speaking = true;
       utteranceMs = fromMs;
-      utteranceLostMs = lostMs;
     } else if (playhead.quietAtMs < dueMs - epsilonMs) drops.counters.outputGaps += 1;
     const sent = put(frame);
     playhead.sent(dueMs, queue.takenMs);
@@ -170,7 +171,7 @@ export function createPlayout(options: PlayoutOptions): Playout {
       options.sent(frame);
     } else {
       drops.add("outputDropped", "output audio dropped: the wire does not take it");
-      lostMs += queue.takenMs - fromMs;
+      losses.add(fromMs, queue.takenMs);
     }
     // Listeners may interrupt.
     if (first) options.started();
@@ -218,6 +219,11 @@ export function createPlayout(options: PlayoutOptions): Playout {
     return true;
   }
 
+  function heardMs(fromMs: number, toMs: number): number {
+    const playedMs = Math.min(playhead.playedMs(clock.now()), toMs);
+    return Math.max(0, playedMs - fromMs - losses.between(fromMs, playedMs));
+  }
+
   function endUtterance(): void {
     begun = false;
     waited = false;
@@ -260,7 +266,7 @@ export function createPlayout(options: PlayoutOptions): Playout {
       const { endMs } = queue;
       const clears = port.clear !== undefined;
       const interruption = {
-        playedMs: speaking ? Math.max(0, playedMs - utteranceMs - (lostMs - utteranceLostMs)) : 0,
+        playedMs: speaking ? heardMs(utteranceMs, endMs) : 0,
         droppedMs: endMs - (clears ? playedMs : playhead.sentMs),
       };
       dropQueued();
@@ -279,9 +285,7 @@ export function createPlayout(options: PlayoutOptions): Playout {
     get playedMs() {
       return playhead.playedMs(clock.now());
     },
-    get lostMs() {
-      return lostMs;
-    },
+    heardMs,
     get quietAtMs() {
       return playhead.quietAtMs;
     },

@@ -9,7 +9,7 @@ export type AudioSource = ReadableStream<AudioFrame> | AsyncIterable<AudioFrame>
 
 export interface UtteranceOptions {
   readonly lock: OutputLock;
-  readonly playout: Pick<Playout, "enqueue" | "interrupt" | "played" | "playedMs" | "lostMs" | "queue">;
+  readonly playout: Pick<Playout, "enqueue" | "interrupt" | "played" | "heardMs" | "queue">;
   readonly logger: Logger;
   /** A source returned a frame that is not valid audio. */
   rejected(fault: string): void;
@@ -48,14 +48,11 @@ export function createUtterance(
   let beforeMs = 0;
   let beginMs: number | undefined;
   let endMs = 0;
-  let beginLostMs = 0;
   /** The final result of `playedMs`. */
   let finalMs: number | undefined;
 
   function playedMs(): number {
-    if (beginMs === undefined) return 0;
-    const passedMs = Math.min(playout.playedMs, endMs) - beginMs;
-    return Math.max(0, passedMs - (playout.lostMs - beginLostMs));
+    return beginMs === undefined ? 0 : playout.heardMs(beginMs, endMs);
   }
 
   async function run(): Promise<void> {
@@ -90,10 +87,7 @@ export function createUtterance(
     const fault = frameFault(frame);
     if (fault !== undefined) rejected(fault);
     if (fault !== undefined || durationMs(frame) === 0) return yielder.after();
-    if (beginMs === undefined) {
-      beginMs = playout.queue.endMs;
-      beginLostMs = playout.lostMs;
-    }
+    beginMs ??= playout.queue.endMs;
     playout.enqueue(frame);
     endMs = playout.queue.endMs;
     return playout.queue.room();

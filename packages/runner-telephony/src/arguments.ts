@@ -4,8 +4,8 @@ import type { Whisper } from "./whisper.ts";
 /** The params of a phone call. */
 export interface PhoneParams extends TransportParams {
   /**
-   * Whether to hang up when the bot returns or closes the transport. Default true. When false, only the media stream ends and
-   * the carrier continues with the next step of its document.
+   * Whether to hang up when the bot returns or closes the transport, or its process crashes. Default true. When false, only the media
+   * stream ends and the carrier continues with the next step of its document.
    */
   readonly autoHangUp?: boolean | undefined;
 }

@@ -331,6 +331,16 @@ describe("a session's socket URL", () => {
     expect([code, String(reason)]).toEqual([1008, "SESSION_NOT_PENDING"]);
   });
 
+  test("says that the session has ended when it ends before the start message", async () => {
+    const runner = await fixture.open();
+    const socket = await opened(runner, await start(runner));
+    await runner.sessions.endAll("ended-by-request");
+    socket.send(announce("A1"));
+    expect(String((await once(socket, "close"))[1])).toBe("SESSION_NOT_PENDING");
+    const rejected = fixture.logger.lines.find(({ message }) => message === "WebSocket rejected");
+    expect(rejected?.fields.reason).toMatch(/^This session has ended\./);
+  });
+
   test.each(["none", "token"] as const)(
     "can be opened again when the first socket broke before its start message: --ws-auth %s",
     async (webSocketAuth) => {

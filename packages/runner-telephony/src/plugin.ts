@@ -114,9 +114,9 @@ function openCarrier<Options extends CarrierOptions>(
       if (verification.verifiesWebhooks && !carrier.signatures?.verifyUpgrade) throw sessionMissing(title);
     }
     if (named && named.state !== "pending") {
-      throw new RunnerError("SESSION_NOT_PENDING", "The caller of this session is already connected.", {
-        fix: "Use each socket URL for one call.",
-      });
+      const fault =
+        named.state === "ended" ? "This session has ended." : "The caller of this session is already connected.";
+      throw new RunnerError("SESSION_NOT_PENDING", fault, { fix: "Use each socket URL for one call." });
     }
     if (named && !outbound.accepts(named, callData.callId)) throw callIdInvalid(title);
     const isSigned = verification.checkUpgrade(request.request) === "valid";
@@ -176,7 +176,8 @@ function openCarrier<Options extends CarrierOptions>(
       logger,
       documentUrl: (parameters) => documentUrl(parameters, request.request),
     });
-    if (isVerified && carrier.api?.isReady(options)) {
+    const isRemembered = isVerified && carrier.api?.isReady(options) === true;
+    if (isRemembered) {
       const { from: _from, to: _to, body: _body, ...ids } = callData;
       session.rememberForCrash(ids);
     }
@@ -192,7 +193,13 @@ function openCarrier<Options extends CarrierOptions>(
       const found = runner.findSession(alias);
       return found !== undefined && found !== session;
     };
-    const stream = createMediaStream(call, { socket, codec, control, title, endsSilently, isReplaced, pacer, logger });
+    const released = () => {
+      if (isRemembered) session.rememberForCrash({});
+    };
+    const stream = createMediaStream(call, {
+      ...{ socket, codec, control, title, endsSilently },
+      ...{ isReplaced, released, pacer, logger },
+    });
     session.onEnd(stream.end);
     call.connected();
     return {
@@ -244,6 +251,7 @@ function openCarrier<Options extends CarrierOptions>(
       claims: ({ dial }) => dial !== undefined,
       async cleanUpAfterCrash(record) {
         if ("placedId" in record) return await outbound.cancelAfterCrash(record as RingingRecord);
+        if (!("callId" in record)) return;
         const { logger } = runner;
         const call = record as CallData;
         await createCallControl({

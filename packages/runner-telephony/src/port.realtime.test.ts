@@ -175,6 +175,16 @@ describe("hangUp()", () => {
     expect(fixture.api.requests).toHaveLength(1);
     expect(heardMs(phone)).toBeGreaterThanOrEqual(300);
   });
+
+  test("hangs up a call whose media stream has ended without a hang-up, once", async () => {
+    const { phone, transport } = await call({ params: { autoHangUp: false } }, () => ({ status: 200 }));
+    await transport.close();
+    await phone.closed;
+    expect(fixture.api.requests).toEqual([]);
+    await transport.hangUp();
+    await transport.hangUp();
+    expect(fixture.api.requests.map(({ method }) => method)).toEqual(["DELETE"]);
+  });
 });
 
 describe("transferTo()", () => {
@@ -480,6 +490,39 @@ test("a call whose socket broke before createTransport is not hung up while its 
   expect(fixture.api.requests).toEqual([]);
   second.drop();
   await expect.poll(() => fixture.api.requests.length).toBe(1);
+});
+
+describe("after a crash, another process does not hang up a call", () => {
+  /** The requests that the cleanup sends. */
+  async function cleanUp(act: (bot: PhoneTransport, phone: PhoneCall) => Promise<unknown>, autoHangUp = true) {
+    let remembered: object = {};
+    const observer = {
+      remembered(_: unknown, record: object) {
+        remembered = record;
+      },
+    };
+    const { runner, phone, transport } = await call({ observer, params: { autoHangUp } });
+    await act(transport, phone);
+    const count = fixture.api.requests.length;
+    await runner.cleanUpAfterCrash("acme", remembered);
+    return fixture.api.requests.slice(count).map(({ method }) => method);
+  }
+
+  test("that its bot has transferred", async () => {
+    expect(await cleanUp((bot) => bot.transferTo("+15550123"))).toEqual([]);
+  });
+
+  test("that its carrier has ended or continues without the media stream", async () => {
+    expect(await cleanUp((_, phone) => phone.hangUp())).toEqual([]);
+  });
+
+  test("with autoHangUp false", async () => {
+    expect(await cleanUp(async () => undefined, false)).toEqual([]);
+  });
+
+  test("unless its media stream is open", async () => {
+    expect(await cleanUp(async () => undefined)).toEqual(["DELETE"]);
+  });
 });
 
 test("an exception in the codec ends only its call", async () => {

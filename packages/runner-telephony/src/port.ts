@@ -38,6 +38,8 @@ export interface MediaStreamOptions {
   readonly endsSilently: boolean;
   /** Whether the carrier has begun the next media stream of the call, with another session. */
   isReplaced(): boolean;
+  /** From now on, the end of this stream does not end the call. */
+  released(): void;
   readonly pacer: Pacer;
   readonly logger: Logger;
 }
@@ -102,13 +104,18 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     if (Object.values(counters).some((count) => count > 0)) logger.info(counters, "messages not used");
   }
 
+  /** Hangs up, unless the carrier has ended, transferred or continued the call. Never rejects. */
+  async function hangUp(): Promise<void> {
+    if (endedByCarrier || options.isReplaced()) return;
+    const hangingUp = control.transferred().then((transferred) => (transferred ? undefined : control.hangUp()));
+    await withTimeout(hangingUp, hangUpTimeoutMs);
+  }
+
   async function end(reason: CloseReason, deadline: AbortSignal): Promise<void> {
     mustEnd = reason === "machine" || reason === "ended-by-request";
     // Machine detection was requested to end such calls.
-    if ((autoHangUp || reason === "machine") && !endedByCarrier && !options.isReplaced()) {
-      const hangingUp = control.transferred().then((transferred) => (transferred ? undefined : control.hangUp()));
-      await withTimeout(hangingUp, hangUpTimeoutMs);
-    }
+    if (autoHangUp || reason === "machine") await hangUp();
+    if (endedByCarrier || options.isReplaced()) options.released();
     await socket.close(reason, deadline, normalClosure);
     stop();
   }
@@ -130,10 +137,13 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
         control.requireHangUp();
         autoHangUp = true;
         await transport.close();
+        // The media stream may have ended before, without a hang-up.
+        await hangUp();
       },
       async transferTo(number, { whisper } = {}) {
         requireNumber(number);
         await control.transfer(number, whisper, ready);
+        options.released();
         logger.info("call transferred");
         void transport.close();
       },
@@ -177,6 +187,7 @@ export function createMediaStream(call: Call, options: MediaStreamOptions): Medi
     },
     connect(params) {
       autoHangUp = params.autoHangUp ?? true;
+      if (!autoHangUp) options.released();
       return codec.ready?.then(createPort) ?? createPort();
     },
     end: endOnce,
