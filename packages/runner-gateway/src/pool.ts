@@ -149,6 +149,7 @@ export function createPool(options: PoolOptions): WorkerPool {
         clearTimeout(member.timer);
         delete member.timer;
         failures = 0;
+        startAtMs = 0;
         member.idleSinceMs = performance.now();
         logger.debug({ worker: number, durationMs: Math.round(member.idleSinceMs - startedMs) }, "worker ready");
         if (member.state === "starting") member.state = "ready";
@@ -191,7 +192,7 @@ export function createPool(options: PoolOptions): WorkerPool {
       if (crash) void cleanUp(id, crash);
     }
     options.onExit(exit, worker.lastCounters);
-    if (state === "starting" && exit.cause !== "stopped") delayStart();
+    if (state === "starting" && exit.cause !== "stopped" && !stopping) delayStart();
     settle();
   }
 
