@@ -296,6 +296,18 @@ test("a session takes over the place of its own request, not the request for a p
   await stop(host);
 });
 
+test("requests in progress reject no caller, unless they have asked for a place", async () => {
+  const host = await openReady({ maxWorkers: 1, maxSessions: 1 });
+  const page = await host.pool.pick();
+  const place = await host.pool.place();
+  expect(place.worker.number).toBe(1);
+  await expect(host.pool.place()).rejects.toMatchObject({ code: "AT_CAPACITY" });
+  host.last().session("one", "active");
+  await expect(host.pool.place()).rejects.toMatchObject({ code: "AT_CAPACITY" });
+  page.release();
+  await stop(host);
+});
+
 test("old workers that are still busy after the shutdown timeout of a reload are closed", async () => {
   const host = await openReady();
   const [first] = host.workers;
