@@ -30,11 +30,11 @@ export interface Members {
   inState(...states: readonly Member["state"][]): Member[];
   /** Its sessions, and requests in progress that may begin one. */
   load(member: Member): number;
-  totalLoad(): number;
-  /** Whether it has neither a session nor a caller who will have one. Other requests, such as those for a page, do not count. */
-  isEmpty(member: Member): boolean;
-  /** A ready worker with a free place: the one with most sessions, so that others become idle. */
-  freest(): Member | undefined;
+  /** Its sessions, and the callers who will have one. Other requests, such as those for a page, do not count. */
+  taken(member: Member): number;
+  total(count: (member: Member) => number): number;
+  /** A ready worker with a free place by this count: the one with most sessions, so that others become idle. */
+  freest(count: (member: Member) => number): Member | undefined;
   /** Counts a request in progress. `isPlace`: it asked for a place. */
   hold(member: Member, isPlace: boolean): Place;
 }
@@ -45,6 +45,10 @@ export function createMembers(sessions: SessionTable, workerSessions: number, re
 
   function load({ process: { number }, holds }: Member): number {
     return sessions.count(number) + holds.size;
+  }
+
+  function taken({ process: { number }, holds }: Member): number {
+    return sessions.count(number) + [...holds.values()].filter(Boolean).length;
   }
 
   function inState(...states: readonly Member["state"][]): Member[] {
@@ -58,12 +62,12 @@ export function createMembers(sessions: SessionTable, workerSessions: number, re
     all: () => [...members.values()],
     inState,
     load,
-    totalLoad: () => [...members.values()].reduce((sum, member) => sum + load(member), 0),
-    isEmpty: ({ process: { number }, holds }) => sessions.count(number) === 0 && ![...holds.values()].includes(true),
-    freest: () =>
+    taken,
+    total: (count) => [...members.values()].reduce((sum, member) => sum + count(member), 0),
+    freest: (count) =>
       inState("ready")
-        .filter((member) => !member.process.isSilent && load(member) < workerSessions)
-        .sort((one, two) => load(two) - load(one))[0],
+        .filter((member) => !member.process.isSilent && count(member) < workerSessions)
+        .sort((one, two) => count(two) - count(one))[0],
     hold(member, isPlace) {
       const key = Symbol("request");
       member.holds.set(key, isPlace);

@@ -196,6 +196,33 @@ test("a worker that fails to start is replaced with a growing delay, and the fai
   await stop(host);
 });
 
+test("a worker that becomes ready ends the delay of failures before it", async () => {
+  const host = await openReady({ warmWorkers: 2 });
+  for (let failed = 0; failed < 6; failed++) {
+    await host.last().become(new Error("broken"));
+    await vi.advanceTimersByTimeAsync(failed < 5 ? 250 * 2 ** failed : 0);
+  }
+  const reloaded = host.pool.reload();
+  await settled();
+  await host.last().become("ready");
+  await reloaded;
+  await host.last().become("ready");
+  expect(host.pool.counts).toMatchObject({ starting: 0, idle: 2 });
+  await stop(host);
+});
+
+test("workers that a stop ends while they start do not count as failures", async () => {
+  const host = await openReady({ warmWorkers: 4 });
+  await host.workers[1]?.become(new Error("broken"));
+  await vi.advanceTimersByTimeAsync(250);
+  await host.last().become(new Error("broken"));
+  await vi.advanceTimersByTimeAsync(500);
+  const stopped = host.pool.stop("close");
+  for (const worker of host.workers) await worker.exit({ cause: "signal", code: null, signal: "SIGKILL" });
+  await stopped;
+  expect(host.logger.lines.filter(({ message }) => message.startsWith("workers do not start"))).toEqual([]);
+});
+
 test("callers do not wait when no worker can start", async () => {
   const host = await openReady();
   await host.last().exit({ cause: "signal" });
@@ -266,6 +293,18 @@ test("a session takes over the place of its own request, not the request for a p
   page.release();
   const other = host.pool.place();
   await expect(other).resolves.toMatchObject({ worker: { number: 1 } });
+  await stop(host);
+});
+
+test("requests in progress reject no caller, unless they have asked for a place", async () => {
+  const host = await openReady({ maxWorkers: 1, maxSessions: 1 });
+  const page = await host.pool.pick();
+  const place = await host.pool.place();
+  expect(place.worker.number).toBe(1);
+  await expect(host.pool.place()).rejects.toMatchObject({ code: "AT_CAPACITY" });
+  host.last().session("one", "active");
+  await expect(host.pool.place()).rejects.toMatchObject({ code: "AT_CAPACITY" });
+  page.release();
   await stop(host);
 });
 

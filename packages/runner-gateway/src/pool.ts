@@ -87,7 +87,7 @@ export function createPool(options: PoolOptions): WorkerPool {
   const sessions = createSessionTable(node, options.claims);
   const takePermit = createPermits();
   const members = createMembers(sessions, workerSessions, settle);
-  const { load, inState } = members;
+  const { load, taken, inState } = members;
   const maxStarting = Math.max(1, availableParallelism());
   /** Callers that wait for a place. */
   const waiting = new Set<() => void>();
@@ -149,6 +149,7 @@ export function createPool(options: PoolOptions): WorkerPool {
         clearTimeout(member.timer);
         delete member.timer;
         failures = 0;
+        startAtMs = 0;
         member.idleSinceMs = performance.now();
         logger.debug({ worker: number, durationMs: Math.round(member.idleSinceMs - startedMs) }, "worker ready");
         if (member.state === "starting") member.state = "ready";
@@ -191,7 +192,7 @@ export function createPool(options: PoolOptions): WorkerPool {
       if (crash) void cleanUp(id, crash);
     }
     options.onExit(exit, worker.lastCounters);
-    if (state === "starting" && exit.cause !== "stopped") delayStart();
+    if (state === "starting" && exit.cause !== "stopped" && !stopping) delayStart();
     settle();
   }
 
@@ -244,7 +245,7 @@ export function createPool(options: PoolOptions): WorkerPool {
 
   function startMissing(): void {
     clearTimeout(backOff);
-    const empty = inState("ready").filter((member) => members.isEmpty(member) && !member.process.isSilent).length;
+    const empty = inState("ready").filter((member) => taken(member) === 0 && !member.process.isSilent).length;
     const needed = Math.ceil(waiting.size / workerSessions) + Math.max(0, warmWorkers - empty);
     const starting = inState("starting").length;
     const count = Math.min(needed - starting, maxStarting - starting, room() - starting);
@@ -282,9 +283,19 @@ export function createPool(options: PoolOptions): WorkerPool {
     return maxWorkers - inState("ready").length - Math.floor(retiring / workerSessions);
   }
 
+  function hasRoom(): boolean {
+    return waiting.size < room() * workerSessions && members.total(load) + waiting.size < maxSessions;
+  }
+
+  /** Requests in progress keep a place only while another worker may start: most begin no session, and the worker decides. */
+  function findFree(): Member | undefined {
+    const free = members.total(load) < maxSessions ? members.freest(load) : undefined;
+    if (free || hasRoom() || members.total(taken) >= maxSessions) return free;
+    return members.freest(taken);
+  }
+
   function requireRoom(): void {
-    if (waiting.size < room() * workerSessions && members.totalLoad() + waiting.size < maxSessions) return;
-    if (evict()) return;
+    if (hasRoom() || evict()) return;
     throw new RunnerError("AT_CAPACITY", "All places for calls are taken.", { fix: "Try again in a moment." });
   }
 
@@ -292,7 +303,7 @@ export function createPool(options: PoolOptions): WorkerPool {
     const deadlineMs = performance.now() + placeMs;
     for (;;) {
       if (stopping) throw draining();
-      const free = members.totalLoad() < maxSessions ? members.freest() : undefined;
+      const free = findFree();
       if (free) {
         const place = members.hold(free, true);
         if (await free.process.isResponsive()) return place;
@@ -319,7 +330,7 @@ export function createPool(options: PoolOptions): WorkerPool {
   }
 
   async function pick(): Promise<Place> {
-    const free = members.freest();
+    const free = members.freest(load);
     if (free) {
       const place = members.hold(free, false);
       if (await free.process.isResponsive()) return place;

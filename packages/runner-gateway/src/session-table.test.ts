@@ -38,6 +38,32 @@ test("a later session takes over an alias, and keeps it when the earlier one end
   expect(table.findAlias("CA1")).toBe(2);
 });
 
+test("an alias that is not verified hides none that is, and releases no claim of it", () => {
+  const claimed = new Set<string>();
+  const table = createSessionTable(node, { claim: (key) => claimed.add(key), release: (key) => claimed.delete(key) });
+  table.apply(1, session("one", "active"));
+  table.apply(2, session("two", "active"));
+  table.apply(1, { kind: "alias", id: "one", key: "CA1" });
+  table.apply(2, { kind: "alias", id: "two", key: "unverified:CA1" });
+  expect([table.findAlias("CA1"), table.findAlias("unverified:CA1")]).toEqual([1, 2]);
+  table.apply(2, session("two", "ended"));
+  expect(table.findAlias("CA1")).toBe(1);
+  expect([...claimed]).toEqual(["id:one", "alias:CA1"]);
+});
+
+test("sessions of two workers with one chosen id are counted and ended each by itself", () => {
+  const table = createSessionTable(node);
+  expect(table.apply(1, session("same", "active"))).toBe(true);
+  expect(table.apply(2, session("same", "active"))).toBe(true);
+  table.apply(1, { kind: "alias", id: "same", key: "CA1" });
+  expect([table.count(1), table.count(2), table.findId("same"), table.findAlias("CA1")]).toEqual([1, 1, 2, 1]);
+  table.apply(1, { ...session("same", "ended"), reason: "caller-left" });
+  expect([table.count(1), table.count(2), table.findId("same")]).toEqual([0, 1, 2]);
+  expect(table.findEnded("same")).toBeUndefined();
+  expect(table.remove(2).map(({ id }) => id)).toEqual(["same"]);
+  expect(table.findEnded("same")).toMatchObject({ reason: "crashed" });
+});
+
 test("the sessions of a worker that ended are returned and forgotten", () => {
   const table = createSessionTable(node);
   table.apply(1, session("one", "active"));

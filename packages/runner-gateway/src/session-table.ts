@@ -51,9 +51,13 @@ export interface SessionTable {
 
 /** `claims` is told the keys of sessions that do not name their node. */
 export function createSessionTable(node: string, claims?: KeyClaims): SessionTable {
-  /** Oldest first. */
+  /** Oldest first, by worker and id: callers of two workers may have chosen the same id at the same time. */
   const sessions = new Map<string, LiveSession>();
+  /** The latest session of each id, and of each alias. */
+  const ids = new Map<string, LiveSession>();
   const keys = new Map<string, LiveSession>();
+  /** The same by the alias without the prefix that transports put in front of ids that are not verified. Requests have the id alone. */
+  const bareKeys = new Map<string, LiveSession>();
   const perWorker = new Map<number, number>();
   const history = createSessionHistory();
 
@@ -64,14 +68,14 @@ export function createSessionTable(node: string, claims?: KeyClaims): SessionTab
   }
 
   function forget(session: LiveSession): void {
-    sessions.delete(session.id);
-    if (!ownerOf(session.id)) claims?.release(`id:${session.id}`);
+    const { id, worker } = session;
+    sessions.delete(nameOf(worker, id));
+    if (removeFrom(ids, id, session) && !ownerOf(id)) claims?.release(`id:${id}`);
     for (const key of session.keys) {
-      if (keys.get(key) !== session) continue;
-      keys.delete(key);
-      claims?.release(`alias:${key}`);
+      if (removeFrom(keys, key, session)) claims?.release(`alias:${key}`);
+      removeFrom(bareKeys, bareOf(key), session);
     }
-    countFor(session.worker, -1);
+    countFor(worker, -1);
   }
 
   function remember({ id, transport, startedAt, createdMs }: LiveSession, reason: CloseReason): void {
@@ -79,19 +83,16 @@ export function createSessionTable(node: string, claims?: KeyClaims): SessionTab
   }
 
   function addKey(session: LiveSession, key: string): void {
-    // Transports put a prefix in front of ids that are not verified. Requests have the id alone.
-    const bare = key.slice(key.lastIndexOf(":") + 1);
-    for (const each of new Set([key, bare])) {
-      session.keys.add(each);
-      keys.set(each, session);
-    }
+    session.keys.add(key);
+    keys.set(key, session);
+    bareKeys.set(bareOf(key), session);
     // Not the bare id: a stranger who sends an unverified one could draw callers of the whole fleet to this node.
     if (!ownerOf(key)) claims?.claim(`alias:${key}`);
   }
 
   return {
     apply(worker, message) {
-      const known = sessions.get(message.id);
+      const known = sessions.get(nameOf(worker, message.id));
       if (message.kind === "alias") {
         if (known) addKey(known, message.key);
         return false;
@@ -112,7 +113,18 @@ export function createSessionTable(node: string, claims?: KeyClaims): SessionTab
         return false;
       }
       const createdMs = performance.now();
-      sessions.set(id, { id, worker, transport, state, rings, startedAt: new Date(), createdMs, keys: new Set() });
+      const session = {
+        id,
+        worker,
+        transport,
+        state,
+        rings,
+        startedAt: new Date(),
+        createdMs,
+        keys: new Set<string>(),
+      };
+      sessions.set(nameOf(worker, id), session);
+      ids.set(id, session);
       countFor(worker, 1);
       if (!ownerOf(id)) claims?.claim(`id:${id}`);
       return true;
@@ -121,9 +133,9 @@ export function createSessionTable(node: string, claims?: KeyClaims): SessionTab
       const owner = ownerOf(text);
       return owner?.node === node ? owner.worker : undefined;
     },
-    findEnded: (id) => (sessions.has(id) ? undefined : history.find(id)),
-    findId: (id) => sessions.get(id)?.worker,
-    findAlias: (key) => keys.get(key)?.worker,
+    findEnded: (id) => (ids.has(id) ? undefined : history.find(id)),
+    findId: (id) => ids.get(id)?.worker,
+    findAlias: (key) => (keys.get(key) ?? bareKeys.get(key))?.worker,
     count: (worker) => perWorker.get(worker) ?? 0,
     oldestPending(ms) {
       const latest = performance.now() - ms;
@@ -153,4 +165,17 @@ export function createSessionTable(node: string, claims?: KeyClaims): SessionTab
       return { pending, active: sessions.size - pending };
     },
   };
+}
+
+function nameOf(worker: number, id: string): string {
+  return `${worker} ${id}`;
+}
+
+function bareOf(key: string): string {
+  return key.slice(key.lastIndexOf(":") + 1);
+}
+
+/** Removes the key, unless another session has taken it over. Returns whether it was this session's. */
+function removeFrom(sessions: Map<string, LiveSession>, key: string, session: LiveSession): boolean {
+  return sessions.get(key) === session && sessions.delete(key);
 }

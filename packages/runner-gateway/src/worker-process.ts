@@ -56,7 +56,7 @@ export interface WorkerProcess {
   readonly ready: Promise<ReadyMessage>;
   /** Resolves, and never rejects, when the process has ended and everything that it started is killed. */
   readonly exited: Promise<WorkerExit>;
-  /** Whether it did not answer the last ping yet. */
+  /** Whether it did not answer the last ping yet, or its channel is closed. */
   readonly isSilent: boolean;
   /** Whether its event loop runs: pings it unless it was heard from in the last second. */
   isResponsive(): Promise<boolean>;
@@ -269,8 +269,8 @@ export function superviseWorker(child: ChildProcess, open: OpenMessage, events: 
       return isSilent;
     },
     async isResponsive() {
-      if (performance.now() - heardAtMs < heardMs) return true;
       if (isSilent) return false;
+      if (performance.now() - heardAtMs < heardMs) return true;
       pinging ??= ping().finally(() => {
         pinging = undefined;
       });

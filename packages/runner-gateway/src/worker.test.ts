@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -13,7 +14,7 @@ import { fakePlugin, neverConnected } from "../../runner-host/src/test/fake-plug
 import type { SessionReport } from "./session-table.ts";
 import { createInMemoryWorkers } from "./test/in-memory-workers.ts";
 import { serveWorker, type WorkerChannel } from "./worker.ts";
-import { createWorkerStarter } from "./worker-process.ts";
+import { createWorkerStarter, superviseWorker } from "./worker-process.ts";
 
 /** A ready worker whose start requests create a pending session, or with `?run` an active one. */
 async function startWorker(takePermit: RunnerContext["takePermit"] = async () => true) {
@@ -91,6 +92,24 @@ test("a process that the machine cannot start is a worker that failed, and no ex
   });
   expect(await worker.exited).toEqual({ cause: "code", code: null, signal: null });
   worker.kill();
+});
+
+test("a worker whose channel is closed does not answer, although it was heard from just before", async () => {
+  const child = Object.assign(new EventEmitter(), { connected: true, send: () => true, kill: () => true });
+  const worker = superviseWorker(
+    child as unknown as ChildProcess,
+    {
+      ...{ kind: "open", gateway: process.pid, owner: { node: "0000000a", worker: 3 }, path: "/none/3.sock" },
+      ...{ url: "http://localhost:7860/", maxSessions: 2 },
+    },
+    { onReport: () => undefined, takePermit: async () => true, onHeard: () => undefined, onSilent: () => undefined },
+  );
+  child.emit("message", { kind: "pong" });
+  expect(await worker.isResponsive()).toBe(true);
+  Object.assign(child, { connected: false }).emit("disconnect");
+  expect(await worker.isResponsive()).toBe(false);
+  child.emit("close");
+  await worker.exited;
 });
 
 test("a worker asks the gateway for permits, which all workers share", async () => {

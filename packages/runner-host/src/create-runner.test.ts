@@ -55,6 +55,7 @@ test.each(["127.0.0.1", "::1"])(
       code: "PORT_IN_USE",
       message: `Port ${port} is in use on ${address}.`,
     });
+    await runner.close();
     expect(close).toHaveBeenCalledTimes(1);
     taken.close();
     await once(taken, "close");
@@ -227,6 +228,25 @@ test("direct() runs one bot, which handles signals itself, and then closes the r
   await expect(createRunner({ bot, logger: createRecordedLog() }).direct("fake")).rejects.toMatchObject({
     code: "TRANSPORT_UNKNOWN",
   });
+});
+
+test("a runner that is closed while direct() opens its transports closes them, and runs no bot", async () => {
+  const opening = Promise.withResolvers<void>();
+  const close = vi.fn(async () => undefined);
+  const direct = vi.fn(async () => undefined);
+  const plugin = fakePlugin({
+    async open() {
+      await opening.promise;
+      return { advanced: { direct }, close };
+    },
+  });
+  const runner = createRunner({ bot: () => undefined, plugins: [plugin], logger: createRecordedLog(), env: {} });
+  const ran = runner.direct();
+  const closed = runner.close();
+  opening.resolve();
+  await Promise.all([ran, closed]);
+  expect(close).toHaveBeenCalledTimes(1);
+  expect(direct).not.toHaveBeenCalled();
 });
 
 test.each([

@@ -137,6 +137,7 @@ export function createRunner(options: RunnerOptions): Runner {
   let isWarm = false;
   let draining: Promise<void> | undefined;
   let closing: Promise<void> | undefined;
+  let releasing: Promise<void> | undefined;
 
   const publicUrl = createPublicUrls(settings, () => server?.url ?? boundUrl(settings.host, settings.port));
 
@@ -206,10 +207,14 @@ export function createRunner(options: RunnerOptions): Runner {
     );
   }
 
+  async function openTransports(restrictedTo: string | undefined): Promise<void> {
+    transports = await openPlugins(pluginSources, restrictedTo);
+  }
+
   /** Opens the plugins, and the server that `serve` returns. */
   async function open(serve: (how: ServerOptions) => Promise<HttpServer>): Promise<void> {
     if (downloadsFolder !== undefined) await requireFolder(downloadsFolder);
-    transports = await openPlugins(pluginSources, settings.transport);
+    await openTransports(settings.transport);
     sockets = createSockets(socketRoutes(), access, logger, metrics.countRejection, cloud?.upgrade, wire);
     const routes = createRouter();
     const sendFrom = createFileSender();
@@ -246,9 +251,9 @@ export function createRunner(options: RunnerOptions): Runner {
     isWarm = true;
   }
 
-  function openOnce(serve: (how: ServerOptions) => Promise<HttpServer>): Promise<void> {
+  function openOnce(begin: () => Promise<void>): Promise<void> {
     if (closing) return Promise.reject(new Error("The runner is closed. Create another one."));
-    opening ??= open(serve).catch(async (error: unknown) => {
+    opening ??= begin().catch(async (error: unknown) => {
       await release();
       throw error;
     });
@@ -265,12 +270,16 @@ export function createRunner(options: RunnerOptions): Runner {
     });
   }
 
-  /** Closes the plugins first, because they may send a last message on their sockets. */
-  async function release(): Promise<void> {
-    await withTimeout(warming, shutDownMs);
-    await closePlugins(transports, logger);
-    await Promise.all([sockets?.close(), server?.close()]);
-    await options.wire?.close?.();
+  /** Closes everything, once. */
+  function release(): Promise<void> {
+    releasing ??= (async () => {
+      await withTimeout(warming, shutDownMs);
+      // Before the sockets, because plugins may send a last message on them.
+      await closePlugins(transports, logger);
+      await Promise.all([sockets?.close(), server?.close()]);
+      await options.wire?.close?.();
+    })();
+    return releasing;
   }
 
   async function shutDown(): Promise<void> {
@@ -322,13 +331,14 @@ export function createRunner(options: RunnerOptions): Runner {
     },
     async listen() {
       if (embedded) throw openAlready();
-      await openOnce((how) => openServer(settings.host, settings.port, how));
+      await openOnce(() => open((how) => openServer(settings.host, settings.port, how)));
     },
     async open() {
-      await openOnce(async (how) => {
+      const serve = async (how: ServerOptions) => {
         embedded = createCallerServer(how);
         return { url: boundUrl(settings.host, settings.port), close: async () => undefined };
-      });
+      };
+      await openOnce(() => open(serve));
       if (!embedded) throw openAlready();
     },
     handle(request, response) {
@@ -351,12 +361,13 @@ export function createRunner(options: RunnerOptions): Runner {
     },
     async attach(path, url) {
       let attached: Server | undefined;
-      await openOnce(async (how) => {
+      const serve = async (how: ServerOptions) => {
         const created = createCallerServer(how);
         attached = created;
         await once(created.listen(path), "listening");
         return { url, close: () => closeAll([created]) };
-      });
+      };
+      await openOnce(() => open(serve));
       if (!attached) throw openAlready();
       await withTimeout(warming, warmUpMs);
       return attached;
@@ -373,8 +384,8 @@ export function createRunner(options: RunnerOptions): Runner {
     async direct(name) {
       serving = false;
       try {
-        transports = await openPlugins(pluginSources, name);
-        await findDirect(transports, name)();
+        await openOnce(() => openTransports(name));
+        if (!draining && !closing) await findDirect(transports, name)();
       } finally {
         await close();
       }
