@@ -279,6 +279,32 @@ test("a node takes over the claim of one that it cannot reach, and claims again 
   await expect.poll(async () => (await three.fetch("/sessions/chosen")).status).toBe(200);
 });
 
+test("a session that ended while the directory did not answer is not found when its id is used again elsewhere", async () => {
+  const memory = createMemoryDirectory();
+  let isDown = false;
+  const directory = new Proxy(memory, {
+    get: (target, name: keyof Directory) =>
+      isDown && name !== "close" ? () => Promise.reject(new Error("down")) : target[name],
+  });
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  await using three = await startNode(directory);
+  await acquainted(one, two, three);
+  const describe = async () => (await (await three.fetch("/sessions/chosen")).json()) as object;
+  for (const isKnown of [true, false]) {
+    await one.start({ sessionId: "chosen" });
+    isDown = true;
+    // The node may learn of the failure from the release itself.
+    if (isKnown) await acquainted(one);
+    await one.fetch("/sessions/chosen", { method: "DELETE" });
+    isDown = false;
+    await acquainted(one, two, three);
+    await two.start({ sessionId: "chosen" });
+    expect(await describe()).toMatchObject({ state: "pending" });
+    await two.fetch("/sessions/chosen", { method: "DELETE" });
+  }
+});
+
 test("a claim that ends before the directory answers is not claimed again", async () => {
   const memory = createMemoryDirectory();
   const { promise: answered, resolve: answer } = Promise.withResolvers<string>();

@@ -52,6 +52,8 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
   let server: NodeServer | undefined;
   /** The hashed keys of this node's sessions; false for one that another node has claimed first. */
   const keys = new Map<string, boolean>();
+  /** The hashed keys of ended sessions whose claims may still be in the directory, and until when. Oldest first. */
+  const released = new Map<string, number>();
   /** Until when a node gets no new callers and no lookups. */
   const avoidUntil = new Map<string, number>();
   /** Open connections to other nodes. */
@@ -162,11 +164,29 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     if (!isOther && first !== id) await directory.renew([key], id, claimMs);
   }
 
-  /** Also claims the keys of others: they may have released them. */
+  async function release(key: string, id: string): Promise<void> {
+    await directory.release(key, id);
+    released.delete(key);
+  }
+
+  /** Also claims the keys of others: they may have released them. And releases what ended while the directory did not answer. */
   async function renewAll(id: string): Promise<void> {
     const own = [...keys.keys()].filter(hasClaimed);
     const others = [...keys.keys()].filter((key) => !hasClaimed(key));
-    await Promise.all([own.length > 0 && directory.renew(own, id, claimMs), ...others.map((key) => claim(key, id))]);
+    await Promise.all([
+      own.length > 0 && directory.renew(own, id, claimMs),
+      ...others.map((key) => claim(key, id)),
+      ...[...released.keys()].map((key) => release(key, id)),
+    ]);
+  }
+
+  /** Claims of an hour-long outage have ended by themselves. */
+  function forgetExpired(): void {
+    const nowMs = performance.now();
+    for (const [key, untilMs] of released) {
+      if (untilMs > nowMs) return;
+      released.delete(key);
+    }
   }
 
   function hasClaimed(key: string): boolean {
@@ -219,13 +239,16 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     claim(name) {
       const key = hash(name);
       keys.set(key, true);
+      released.delete(key);
       // After an outage, all claims are renewed.
       if (node && membership.isReachable) void claim(key, node.id).catch(membership.failed);
     },
     release(name) {
       const key = hash(name);
-      if (!keys.delete(key) || !node || !membership.isReachable) return;
-      void directory.release(key, node.id).catch(membership.failed);
+      if (!keys.delete(key) || !node) return;
+      forgetExpired();
+      released.set(key, performance.now() + claimMs);
+      if (membership.isReachable) void release(key, node.id).catch(membership.failed);
     },
     metrics: () => registry.getMetricsAsJSON(),
   };
