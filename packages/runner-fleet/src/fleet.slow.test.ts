@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { request as sendRequest } from "node:http";
 import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createServer as createTlsServer } from "node:tls";
 import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { parseAddress } from "./address.ts";
@@ -128,7 +129,7 @@ test("an operator drains a node: its callers go elsewhere, its calls and those t
   await requestDrain(report, secret);
   expect(one.drains()).toBe(1);
   expect((await one.start()).slice(0, 8)).not.toBe(report.id);
-  const waiting = waitUntilLeft(directory, report.id);
+  const waiting = waitUntilLeft(directory, report, secret);
   own.close();
   await expect.poll(() => one.gateway.sessions.counts.active).toBe(0);
   await sleep(2_000);
@@ -354,6 +355,36 @@ test("calls that pass to a node end when its machine fails, and not when only th
   await once(socket, "close");
   for (const each of sockets) each.destroy();
   relay.close();
+});
+
+test("a node that the directory has lost has not left while it answers", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory);
+  const [report] = (await directory.list()) as [NodeReport];
+  let hasLeft = false;
+  const waiting = waitUntilLeft(directory, report, secret).then(() => {
+    hasLeft = true;
+  });
+  await directory.leave(report.id);
+  await sleep(600);
+  expect(hasLeft).toBe(false);
+  await one.gateway.close();
+  await waiting;
+});
+
+test("a drain request to a node that does not answer rejects with a fix", async () => {
+  const sockets: Socket[] = [];
+  const silent = createTlsServer({
+    ...{ ciphers: "ECDHE-PSK-CHACHA20-POLY1305", minVersion: "TLSv1.2", maxVersion: "TLSv1.2" },
+    pskCallback: (_, identity) => derive(secret, identity),
+  });
+  silent.on("secureConnection", (socket: Socket) => void sockets.push(socket.resume()));
+  const address = `127.0.0.1:${await listen(silent)}`;
+  const load = { state: "ready", active: 0, pending: 0, places: 1 } as const;
+  const asked = requestDrain({ id: "0000000a", address, version: "1", startedAt: "", ...load }, secret);
+  await expect(asked).rejects.toMatchObject({ code: "NODE_UNREACHABLE", fix: expect.any(String) });
+  await Promise.all(sockets.map((socket) => socket.closed || once(socket, "close")));
+  silent.close();
 });
 
 /** Opens a port on this machine, and returns it. */

@@ -7,7 +7,7 @@ import { type Address, addressText, parseAddress, privateAddress } from "./addre
 import { createClaimLookup } from "./claims.ts";
 import type { Directory, NodeReport } from "./directory.ts";
 import { createMembership } from "./membership.ts";
-import { connectToNode, derive, type NodeServer, openNodeServer, type Purpose } from "./node-connection.ts";
+import { answers, connectToNode, derive, type NodeServer, openNodeServer } from "./node-connection.ts";
 import { chooseNodes } from "./placement.ts";
 
 /** How long a claim lasts unless it is renewed, and how often that happens, in ms. */
@@ -99,12 +99,12 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
   }
 
   function peer(report: NodeReport): Peer {
-    const { id } = report;
+    const { id, address } = report;
     return {
       id,
       async connect() {
         try {
-          const connection = await open(report);
+          const connection = await connectToNode(parseAddress(address, "The directory of the fleet"), secret, id);
           connections.set(connection, report);
           connection.once("close", () => connections.delete(connection));
           return connection;
@@ -116,10 +116,6 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     };
   }
 
-  function open({ id, address }: NodeReport, purpose?: Purpose): Promise<Duplex> {
-    return connectToNode(parseAddress(address, "The directory of the fleet"), secret, id, purpose);
-  }
-
   /** A node that has left may only have lost the directory. Otherwise, its connections would stay open for a quarter of an hour. */
   function checkConnections(): void {
     const nodes = new Map([...connections.values()].map((report) => [report.id, report]));
@@ -127,11 +123,8 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
   }
 
   async function check(report: NodeReport): Promise<void> {
-    try {
-      (await open(report, "control")).destroy();
-    } catch {
-      for (const [connection, { id }] of connections) if (id === report.id) connection.destroy();
-    }
+    if (await answers(report, secret)) return;
+    for (const [connection, { id }] of connections) if (id === report.id) connection.destroy();
   }
 
   function avoid(id: string): void {
