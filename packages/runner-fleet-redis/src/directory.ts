@@ -54,6 +54,10 @@ export function createRedisDirectory(url: string): Directory {
     opened.on("ready", () => {
       lastError = undefined;
     });
+    // The client does not end an attempt to connect by itself.
+    opened.on("connect", () => {
+      if (isClosed || opened !== client) opened.destroy();
+    });
     connecting = opened.connect().catch((error: unknown) => {
       lastError = error;
     });
