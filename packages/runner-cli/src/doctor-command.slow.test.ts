@@ -1,6 +1,8 @@
 import { once } from "node:events";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { bin, startProgram } from "./test/program.ts";
 import { createProject, manifestWithTransport } from "./test/temporary-project.ts";
@@ -118,4 +120,25 @@ test.each([
   const { code, items } = await runDoctor(folder, argv);
   expect(code).toBe(1);
   expect(items.get("Options")).toMatchObject({ state: "failed", reason: expect.stringMatching(reason) });
+});
+
+test.each([
+  [["--fleet", "http://127.0.0.1"], /is not the URL of a directory/, /Use redis:/],
+  [["--fleet", "redis://127.0.0.1:1", "--fleet-listen", "1:2:3"], /"1:2:3" is not an address/, /Use host:port/],
+  [["--fleet", "redis://127.0.0.1:1", "--fleet-listen", "127.0.0.1:0"], /does not answer: .*ECONNREFUSED/, /--fleet/],
+])("a fleet that this machine cannot join fails, with a fix: %j", async (argv, reason, fix) => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": "export function bot() {}" });
+  if (argv.includes("--fleet-listen")) {
+    mkdirSync(join(folder, "node_modules/@pipecat-ts"));
+    const target = join(import.meta.dirname, "../../runner-fleet-redis");
+    symlinkSync(target, join(folder, "node_modules/@pipecat-ts/runner-fleet-redis"));
+  }
+  const env = { PIPECAT_FLEET_SECRET: "a secret with more than 32 characters" };
+  const { code, items } = await runDoctor(folder, argv, env);
+  expect(code).toBe(1);
+  expect(items.get("Fleet")).toMatchObject({
+    state: "failed",
+    reason: expect.stringMatching(reason),
+    fix: expect.stringMatching(fix),
+  });
 });

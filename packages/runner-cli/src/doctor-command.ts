@@ -9,6 +9,7 @@ import {
   resolveOptions,
   type TransportPlugin,
 } from "@pipecat-ts/runner-core";
+import type { FleetFlags } from "@pipecat-ts/runner-fleet/options";
 import {
   boundUrl,
   checkTransportName,
@@ -21,8 +22,8 @@ import {
 import { type CommandLine, type ParsedCommand, parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
 import { itemText, runChecks, summaryText } from "./doctor.ts";
 import { commandFlags, setOptionFix } from "./flags.ts";
-import { requireFleetSecret } from "./fleet-directory.ts";
-import { readGatewayCommand } from "./gateway.ts";
+import { openDirectory, requireFleetSecret } from "./fleet-directory.ts";
+import { createFleetOf, readGatewayCommand } from "./gateway.ts";
 import { isSupported, nodeVersions, readManifest } from "./manifest.ts";
 import { beside } from "./output.ts";
 import { type FoundPlugins, findPlugins, installTransport, presentName } from "./plugins.ts";
@@ -108,21 +109,46 @@ async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
   yield* checkPackages(found);
   const groups = found.plugins.map(({ name, options = {} }) => ({ name, table: options }));
   const { given } = parsePartly(argv, [runnerGroup, ...groups]);
-  const error = errorOf(() => requireValidOptions(argv, given[runnerGroup.name] ?? {}));
+  let fleet: FleetFlags | undefined;
+  const error = errorOf(() => {
+    fleet = requireValidOptions(argv, given[runnerGroup.name] ?? {});
+  });
   if (error && !reported.has(error.message)) {
     reported.add(error.message);
     yield { name: "Options", run: () => Promise.reject(error) };
   }
+  if (fleet?.fleet !== undefined && project) yield checkFleet(fleet, fleet.fleet, project);
   yield* checkServer(given, found.plugins, reported);
 }
 
 /** Checks the options other than those of the server. Throws the error with which the command would not start. */
-function requireValidOptions(argv: readonly string[], given: Readonly<Record<string, unknown>>): void {
+function requireValidOptions(
+  argv: readonly string[],
+  given: Readonly<Record<string, unknown>>,
+): FleetFlags | undefined {
   const { fleet } = readGatewayCommand(argv, undefined) ?? {};
   if (fleet?.fleet !== undefined) requireFleetSecret(fleet.fleetSecret);
   checkTunnel(tunnelSettings(given));
   const { runnerBody } = resolveOptions(commandFlags, { given });
   if (runnerBody !== undefined) readRunnerBody(runnerBody);
+  return fleet;
+}
+
+/** Checks whether this machine could join the fleet. */
+function checkFleet(flags: FleetFlags, url: string, project: Project): DoctorCheck {
+  return {
+    name: "Fleet",
+    async run() {
+      const directory = await openDirectory(url, project);
+      try {
+        await createFleetOf(flags, directory, createLogger({ level: "silent" }));
+        const { length } = await directory.list();
+        return { state: "passed", detail: `the directory answers: ${length} ${length === 1 ? "node" : "nodes"}` };
+      } finally {
+        await directory.close();
+      }
+    },
+  };
 }
 
 function errorOf(check: () => void): Error | undefined {

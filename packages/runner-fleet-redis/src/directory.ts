@@ -142,5 +142,8 @@ function checked(url: string): string {
 
 function unreachable(cause: unknown): RunnerError {
   const reason = cause instanceof Error ? cause.message : "not connected";
-  return new RunnerError("DIRECTORY_UNREACHABLE", `The directory of the fleet does not answer: ${reason}`, { cause });
+  return new RunnerError("DIRECTORY_UNREACHABLE", `The directory of the fleet does not answer: ${reason}`, {
+    fix: "Check the address in --fleet and its server.",
+    cause,
+  });
 }
