@@ -110,6 +110,15 @@ test("a bot that cannot be loaded fails with its line, and the other checks run"
   expect(program.stdout).toContain("✓ fake: ready");
 });
 
+test("a bot whose file takes longer than 5 s to load passes", async () => {
+  const folder = createProject({
+    "package.json": manifestWithTransport,
+    "bot.js": "await new Promise((resolve) => setTimeout(resolve, 5_500));\nexport function bot() {}",
+  });
+  const { code, items } = await runDoctor(folder, ["--port", "0"]);
+  expect([code, items.get("Bot")?.state]).toEqual([0, "passed"]);
+});
+
 test.each([
   [["--runner-body", "nothing.yaml"], /nothing\.yaml cannot be read/],
   [["--worker-sessions", "3"], /configures child processes/],

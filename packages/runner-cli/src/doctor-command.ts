@@ -20,7 +20,7 @@ import {
   runnerOptionsFrom,
 } from "@pipecat-ts/runner-host";
 import { type CommandLine, type ParsedCommand, parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
-import { itemText, runChecks, summaryText } from "./doctor.ts";
+import { itemText, type LimitedCheck, runChecks, summaryText } from "./doctor.ts";
 import { commandFlags, setOptionFix } from "./flags.ts";
 import { openDirectory, requireFleetSecret } from "./fleet-directory.ts";
 import { createFleetOf, readGatewayCommand } from "./gateway.ts";
@@ -53,6 +53,8 @@ export async function doctor(argv: readonly string[]): Promise<number> {
   return items.some(({ state }) => state === "failed") ? 1 : 0;
 }
 
+/** How long a bot's file may take to load, in ms: it may load a model. */
+const botMs = 60_000;
 /** How long a program that uses the port may take to show that it is a runner, in ms. */
 const runnerMs = 2_000;
 
@@ -74,7 +76,7 @@ function known(name: string, result: DoctorResult): DoctorCheck {
   return { name, run: () => result };
 }
 
-async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
+async function* checksOf(argv: readonly string[]): AsyncGenerator<LimitedCheck> {
   yield checkNode();
   const { bot } = parsePartly(argv, [runnerGroup]);
   const folder = bot === undefined ? process.cwd() : dirname(resolve(bot));
@@ -93,6 +95,8 @@ async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
   };
   yield {
     name: "Bot",
+    limitMs: botMs,
+    lateFix: "Let the bot's file wait for less while it is loaded.",
     async run() {
       line = await readCommandLine(argv).catch((error: Error) => {
         reported.add(error.message);
