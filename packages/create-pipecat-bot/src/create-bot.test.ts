@@ -81,6 +81,8 @@ test("a transport package is named after its folder", async () => {
   expect(read("runner-carrier-dove/src/index.ts")).toContain("carrierDove: CarrierDoveRunnerArguments;");
   expect(JSON.parse(read("runner-carrier-dove/package.json"))).toMatchObject({ pipecatRunner: { plugin: "./plugin" } });
   expect(read("runner-carrier-dove/README.md")).toContain('{"transport": "carrierDove"}');
+  await create("runner-", "--template", "transport");
+  expect(read("runner-/src/plugin.ts")).toContain('name: "transport"');
 });
 
 test("a transport package is published, so it has no Dockerfile, and notes of its own for coding agents", async () => {

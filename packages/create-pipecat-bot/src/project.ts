@@ -142,7 +142,7 @@ function identifierOf(packageName: string): string {
     .split(/[^a-z0-9]+/);
   const pascal = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
   const camel = pascal.charAt(0).toLowerCase() + pascal.slice(1);
-  return /^\d/.test(camel) ? `transport${pascal}` : camel;
+  return /^[a-z]/.test(camel) ? camel : `transport${pascal}`;
 }
 
 function pnpmText({ ignoredBuilds }: Catalog): string {

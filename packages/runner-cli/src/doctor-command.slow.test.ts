@@ -1,6 +1,8 @@
 import { once } from "node:events";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { bin, startProgram } from "./test/program.ts";
 import { createProject, manifestWithTransport } from "./test/temporary-project.ts";
@@ -108,6 +110,15 @@ test("a bot that cannot be loaded fails with its line, and the other checks run"
   expect(program.stdout).toContain("✓ fake: ready");
 });
 
+test("a bot whose file takes longer than 5 s to load passes", async () => {
+  const folder = createProject({
+    "package.json": manifestWithTransport,
+    "bot.js": "await new Promise((resolve) => setTimeout(resolve, 5_500));\nexport function bot() {}",
+  });
+  const { code, items } = await runDoctor(folder, ["--port", "0"]);
+  expect([code, items.get("Bot")?.state]).toEqual([0, "passed"]);
+});
+
 test.each([
   [["--runner-body", "nothing.yaml"], /nothing\.yaml cannot be read/],
   [["--worker-sessions", "3"], /configures child processes/],
@@ -118,4 +129,25 @@ test.each([
   const { code, items } = await runDoctor(folder, argv);
   expect(code).toBe(1);
   expect(items.get("Options")).toMatchObject({ state: "failed", reason: expect.stringMatching(reason) });
+});
+
+test.each([
+  [["--fleet", "http://127.0.0.1"], /is not the URL of a directory/, /Use redis:/],
+  [["--fleet", "redis://127.0.0.1:1", "--fleet-listen", "1:2:3"], /"1:2:3" is not an address/, /Use host:port/],
+  [["--fleet", "redis://127.0.0.1:1", "--fleet-listen", "127.0.0.1:0"], /does not answer: .*ECONNREFUSED/, /--fleet/],
+])("a fleet that this machine cannot join fails, with a fix: %j", async (argv, reason, fix) => {
+  const folder = createProject({ "package.json": manifestWithTransport, "bot.js": "export function bot() {}" });
+  if (argv.includes("--fleet-listen")) {
+    mkdirSync(join(folder, "node_modules/@pipecat-ts"));
+    const target = join(import.meta.dirname, "../../runner-fleet-redis");
+    symlinkSync(target, join(folder, "node_modules/@pipecat-ts/runner-fleet-redis"));
+  }
+  const env = { PIPECAT_FLEET_SECRET: "a secret with more than 32 characters" };
+  const { code, items } = await runDoctor(folder, argv, env);
+  expect(code).toBe(1);
+  expect(items.get("Fleet")).toMatchObject({
+    state: "failed",
+    reason: expect.stringMatching(reason),
+    fix: expect.stringMatching(fix),
+  });
 });

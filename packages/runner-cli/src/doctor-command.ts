@@ -9,6 +9,7 @@ import {
   resolveOptions,
   type TransportPlugin,
 } from "@pipecat-ts/runner-core";
+import type { FleetFlags } from "@pipecat-ts/runner-fleet/options";
 import {
   boundUrl,
   checkTransportName,
@@ -19,10 +20,10 @@ import {
   runnerOptionsFrom,
 } from "@pipecat-ts/runner-host";
 import { type CommandLine, type ParsedCommand, parsePartly, readCommandLine, runnerGroup } from "./command-line.ts";
-import { itemText, runChecks, summaryText } from "./doctor.ts";
+import { itemText, type LimitedCheck, runChecks, summaryText } from "./doctor.ts";
 import { commandFlags, setOptionFix } from "./flags.ts";
-import { requireFleetSecret } from "./fleet-directory.ts";
-import { readGatewayCommand } from "./gateway.ts";
+import { openDirectory, requireFleetSecret } from "./fleet-directory.ts";
+import { createFleetOf, readGatewayCommand } from "./gateway.ts";
 import { isSupported, nodeVersions, readManifest } from "./manifest.ts";
 import { beside } from "./output.ts";
 import { type FoundPlugins, findPlugins, installTransport, presentName } from "./plugins.ts";
@@ -52,6 +53,8 @@ export async function doctor(argv: readonly string[]): Promise<number> {
   return items.some(({ state }) => state === "failed") ? 1 : 0;
 }
 
+/** How long a bot's file may take to load, in ms: it may load a model. */
+const botMs = 60_000;
 /** How long a program that uses the port may take to show that it is a runner, in ms. */
 const runnerMs = 2_000;
 
@@ -73,7 +76,7 @@ function known(name: string, result: DoctorResult): DoctorCheck {
   return { name, run: () => result };
 }
 
-async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
+async function* checksOf(argv: readonly string[]): AsyncGenerator<LimitedCheck> {
   yield checkNode();
   const { bot } = parsePartly(argv, [runnerGroup]);
   const folder = bot === undefined ? process.cwd() : dirname(resolve(bot));
@@ -92,6 +95,8 @@ async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
   };
   yield {
     name: "Bot",
+    limitMs: botMs,
+    lateFix: "Let the bot's file wait for less while it is loaded.",
     async run() {
       line = await readCommandLine(argv).catch((error: Error) => {
         reported.add(error.message);
@@ -108,21 +113,46 @@ async function* checksOf(argv: readonly string[]): AsyncGenerator<DoctorCheck> {
   yield* checkPackages(found);
   const groups = found.plugins.map(({ name, options = {} }) => ({ name, table: options }));
   const { given } = parsePartly(argv, [runnerGroup, ...groups]);
-  const error = errorOf(() => requireValidOptions(argv, given[runnerGroup.name] ?? {}));
+  let fleet: FleetFlags | undefined;
+  const error = errorOf(() => {
+    fleet = requireValidOptions(argv, given[runnerGroup.name] ?? {});
+  });
   if (error && !reported.has(error.message)) {
     reported.add(error.message);
     yield { name: "Options", run: () => Promise.reject(error) };
   }
+  if (fleet?.fleet !== undefined && project) yield checkFleet(fleet, fleet.fleet, project);
   yield* checkServer(given, found.plugins, reported);
 }
 
 /** Checks the options other than those of the server. Throws the error with which the command would not start. */
-function requireValidOptions(argv: readonly string[], given: Readonly<Record<string, unknown>>): void {
+function requireValidOptions(
+  argv: readonly string[],
+  given: Readonly<Record<string, unknown>>,
+): FleetFlags | undefined {
   const { fleet } = readGatewayCommand(argv, undefined) ?? {};
   if (fleet?.fleet !== undefined) requireFleetSecret(fleet.fleetSecret);
   checkTunnel(tunnelSettings(given));
   const { runnerBody } = resolveOptions(commandFlags, { given });
   if (runnerBody !== undefined) readRunnerBody(runnerBody);
+  return fleet;
+}
+
+/** Checks whether this machine could join the fleet. */
+function checkFleet(flags: FleetFlags, url: string, project: Project): DoctorCheck {
+  return {
+    name: "Fleet",
+    async run() {
+      const directory = await openDirectory(url, project);
+      try {
+        await createFleetOf(flags, directory, createLogger({ level: "silent" }));
+        const { length } = await directory.list();
+        return { state: "passed", detail: `the directory answers: ${length} ${length === 1 ? "node" : "nodes"}` };
+      } finally {
+        await directory.close();
+      }
+    },
+  };
 }
 
 function errorOf(check: () => void): Error | undefined {

@@ -5,6 +5,12 @@ import { widthBeside, wrap } from "./output.ts";
 /** How long one check may take, in ms. */
 const checkMs = 5_000;
 
+/** A check with a time limit of its own, in ms. `lateFix` is the fix when it has passed. */
+export interface LimitedCheck extends DoctorCheck {
+  readonly limitMs?: number;
+  readonly lateFix?: string;
+}
+
 /** The result of a check, or of one that rejected without a fix. */
 type Result = DoctorResult | { readonly state: "failed"; readonly reason: string; readonly fix?: undefined };
 
@@ -13,7 +19,7 @@ export type CheckedItem = { readonly name: string } & Result;
 
 /** Runs checks one after the other, and calls `report` with each result. Resolves to all of them. Never rejects. */
 export async function runChecks(
-  checks: Iterable<DoctorCheck> | AsyncIterable<DoctorCheck>,
+  checks: Iterable<LimitedCheck> | AsyncIterable<LimitedCheck>,
   report: (item: CheckedItem) => void,
 ): Promise<readonly CheckedItem[]> {
   const items: CheckedItem[] = [];
@@ -25,12 +31,12 @@ export async function runChecks(
   return items;
 }
 
-async function resultOf({ run }: DoctorCheck): Promise<Result> {
+async function resultOf({ run, limitMs = checkMs, lateFix = "Check the network." }: LimitedCheck): Promise<Result> {
   const deadline = new AbortController();
   const running = (async () => await run(deadline.signal))().catch(failure);
-  if (await withTimeout(running, checkMs)) return await running;
+  if (await withTimeout(running, limitMs)) return await running;
   deadline.abort();
-  return { state: "failed", reason: `There was no result within ${checkMs / 1_000} s.`, fix: "Check the network." };
+  return { state: "failed", reason: `There was no result within ${limitMs / 1_000} s.`, fix: lateFix };
 }
 
 /** The result of a check that rejected. */

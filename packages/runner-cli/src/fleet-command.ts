@@ -68,7 +68,7 @@ async function drain(directory: Directory, node: NodeReport, secret: string, wai
   await requestDrain(node, secret);
   process.stdout.write(`${node.id} drains: ${node.active} calls, ${node.pending} pending\n`);
   if (!waits) return;
-  await waitUntilLeft(directory, node.id);
+  await waitUntilLeft(directory, node, secret);
   process.stdout.write(`${node.id} has left the fleet\n`);
 }
 

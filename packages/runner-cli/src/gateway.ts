@@ -8,6 +8,7 @@ import {
   RunnerError,
   resolveOptions,
 } from "@pipecat-ts/runner-core";
+import type { Directory } from "@pipecat-ts/runner-fleet";
 import { type FleetFlags, fleetFlags } from "@pipecat-ts/runner-fleet/options";
 import type { Fleet, Gateway, WorkerRunner, WorkerRunnerOptions } from "@pipecat-ts/runner-gateway";
 import { type IsolationFlags, isolationFlags } from "@pipecat-ts/runner-gateway/options";
@@ -113,7 +114,11 @@ export async function runGateway(command: GatewayCommand): Promise<number> {
     tunnel?.logTo(logger);
     boundStandardStreams(logger.countDropped);
     refreshTypeFile(project, logger);
-    const fleet = await openFleet(command.fleet, project, logger);
+    const { fleet: directory } = command.fleet;
+    const fleet =
+      directory === undefined
+        ? undefined
+        : await createFleetOf(command.fleet, await openDirectory(directory, project), logger);
     let keys: Keys | undefined;
     const isIsolated = isolation.isolation === "process";
     const gateway: Gateway = createGateway({
@@ -168,16 +173,11 @@ function childProcesses({ itself, argv, env }: GatewayCommand) {
   return { entry: fileURLToPath(import.meta.resolve("pipecat-runner/worker")), args: [itself ?? "", ...argv], env };
 }
 
-/** Joins the fleet of this command line, if it names one. */
-async function openFleet(
-  { fleet, ...flags }: FleetFlags,
-  project: Project,
-  logger: Logger,
-): Promise<Fleet | undefined> {
-  if (fleet === undefined) return undefined;
+/** This machine's part of the fleet that the options name. Throws OPTION_INVALID. */
+export async function createFleetOf(flags: FleetFlags, directory: Directory, logger: Logger): Promise<Fleet> {
   const { createFleet } = await import("@pipecat-ts/runner-fleet");
   return createFleet({
-    directory: await openDirectory(fleet, project),
+    directory,
     secret: requireFleetSecret(flags.fleetSecret),
     listen: flags.fleetListen,
     address: flags.fleetAddress,

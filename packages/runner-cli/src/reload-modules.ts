@@ -16,6 +16,8 @@ export interface ReloadedModules {
    * the stamp that each had before it was read.
    */
   filesOf(version: number): ReadonlyMap<string, string>;
+  /** `listener` is called when a version has imported a further file, also later than when it was loaded. */
+  onImport(listener: () => void): void;
   /** Forgets older versions' files. */
   forgetBefore(version: number): void;
   /** Stops adding versions to imports. */
@@ -37,14 +39,17 @@ export function reloadModules(folder: string): ReloadedModules {
   }
   const root = realpathSync(folder);
   const files = new Map<number, Map<string, string>>();
+  let notify: () => void = () => undefined;
 
   /** Records the file for this version. False when it is outside of the folder or in a package. */
   function record(version: number, url: string): boolean {
     const file = fileURLToPath(url);
     if (!file.startsWith(root + sep) || file.includes(`${sep}node_modules${sep}`)) return false;
     const imported = files.get(version) ?? new Map<string, string>();
-    if (!imported.has(file)) imported.set(file, stampOf(file));
     files.set(version, imported);
+    if (imported.has(file)) return true;
+    imported.set(file, stampOf(file));
+    notify();
     return true;
   }
 
@@ -69,6 +74,9 @@ export function reloadModules(folder: string): ReloadedModules {
   return {
     folder: root,
     filesOf: (version) => files.get(version) ?? new Map(),
+    onImport(listener) {
+      notify = listener;
+    },
     forgetBefore(version) {
       for (const older of files.keys()) if (older < version) files.delete(older);
     },

@@ -21,10 +21,10 @@ interface TunnelProgram {
   readonly url: RegExp;
 }
 
-/** The first one that is installed is used. */
 /** How long a program may take to print its version, in ms. */
 const versionMs = 5_000;
 
+/** The first one that is installed is used. */
 const programs: readonly TunnelProgram[] = [
   {
     name: "cloudflared",

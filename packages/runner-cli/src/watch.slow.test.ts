@@ -161,3 +161,22 @@ test("a bot that is broken at the start is an error", async () => {
   expect(await program.ended).toBe(1);
   expect(program.stderr).toMatch(/^error: bot\.ts:1: .+/);
 });
+
+test("--watch: a file that the bot imports during a call is watched too", async () => {
+  const folder = createProject({
+    "package.json": manifestWithTransport,
+    "bot.ts": `export async function bot({ body }) {
+  const { word } = await import("./word.ts");
+  console.log(body.name + " says " + word());
+}`,
+    "word.ts": word("one"),
+  });
+  const program = startProgram(folder, [bin, "--port", "0", "--watch"]);
+  const [, url = ""] = await program.printed(/(http:\/\/localhost:[1-9]\d*)/);
+  await call(url, { name: "first" });
+  await program.printed(/first says one/);
+  writeFileSync(join(folder, "word.ts"), word("two"));
+  await program.printed(/word\.ts".*bot reloaded/);
+  await call(url, { name: "second" });
+  await program.printed(/second says two/);
+});

@@ -30,11 +30,10 @@ export function watchBot({ file, bot }: LoadedBot, modules: ReloadedModules, log
   let current = bot;
   let closed = false;
 
-  /** Also watches the files of this version. A file that changed after it was read counts as a change. */
+  /** Also watches the files of this version, and folders that were recreated. */
   function follow(): void {
     for (const [path, stamp] of modules.filesOf(version)) if (!stamps.has(path)) stamps.set(path, stamp);
     folders.follow(stamps.keys());
-    if (changedFile() !== undefined) touched();
   }
 
   function changedFile(): string | undefined {
@@ -49,8 +48,7 @@ export function watchBot({ file, bot }: LoadedBot, modules: ReloadedModules, log
 
   async function reload(): Promise<void> {
     latestMs = undefined;
-    // Watches folders that were recreated before their files are compared.
-    folders.follow(stamps.keys());
+    follow();
     const changed = changedFile();
     if (changed === undefined || closed) return;
     version += 1;
@@ -70,10 +68,11 @@ export function watchBot({ file, bot }: LoadedBot, modules: ReloadedModules, log
       logger.error(`${message} New sessions run the previous code. ${fix}`.trim());
       logger.debug({ err: error }, "bot not reloaded");
     }
-    follow();
+    touched(); // A file that changed after it was read counts as a change.
   }
 
-  follow();
+  modules.onImport(touched);
+  touched();
   return {
     bot: (args) => current(args),
     close() {
@@ -142,9 +141,10 @@ function watchFolders(root: string, changed: () => void, logger: Logger): Watche
   };
 }
 
+/** The outermost first: a folder that appears after its place was looked at is an event of the folder above. */
 function foldersOf(file: string, root: string): string[] {
   const parent = dirname(file);
-  return parent.startsWith(root + sep) ? [parent, ...foldersOf(parent, root)] : [parent];
+  return parent.startsWith(root + sep) ? [...foldersOf(parent, root), parent] : [parent];
 }
 
 /** Changes when a folder is replaced, because a watcher stays with the old folder. Inode numbers are reused, so includes the time. */

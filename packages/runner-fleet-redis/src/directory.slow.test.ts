@@ -54,6 +54,24 @@ test("connections on which nothing arrives any more are replaced", async () => {
   relay.close();
 });
 
+test.each([
+  ["answers", true],
+  ["hangs", false],
+])("a directory that closes while it connects to a server that %s leaves no connection", async (_, answers) => {
+  const port = Number(new URL(redis.url).port);
+  const sockets: Socket[] = [];
+  const relay = createServer((socket) => {
+    sockets.push(socket.on("error", () => undefined));
+    if (answers) socket.pipe(connect(port, "127.0.0.1")).pipe(socket);
+    else socket.resume();
+  });
+  await once(relay.listen(0, "127.0.0.1"), "listening");
+  const directory = createRedisDirectory(`redis://127.0.0.1:${(relay.address() as AddressInfo).port}`);
+  await directory.close();
+  await expect.poll(() => sockets.map(({ closed }) => closed)).toEqual([true]);
+  relay.close();
+});
+
 test("a node starts while the server is gone", async () => {
   const directory = createRedisDirectory("redis://127.0.0.1:1");
   await expect(directory.beat(reportOf("0000000a"), 60_000)).rejects.toMatchObject({ code: "DIRECTORY_UNREACHABLE" });

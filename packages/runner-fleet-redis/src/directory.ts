@@ -54,6 +54,10 @@ export function createRedisDirectory(url: string): Directory {
     opened.on("ready", () => {
       lastError = undefined;
     });
+    // The client does not end an attempt to connect by itself.
+    opened.on("connect", () => {
+      if (isClosed || opened !== client) opened.destroy();
+    });
     connecting = opened.connect().catch((error: unknown) => {
       lastError = error;
     });
@@ -138,5 +142,8 @@ function checked(url: string): string {
 
 function unreachable(cause: unknown): RunnerError {
   const reason = cause instanceof Error ? cause.message : "not connected";
-  return new RunnerError("DIRECTORY_UNREACHABLE", `The directory of the fleet does not answer: ${reason}`, { cause });
+  return new RunnerError("DIRECTORY_UNREACHABLE", `The directory of the fleet does not answer: ${reason}`, {
+    fix: "Check the address in --fleet and its server.",
+    cause,
+  });
 }

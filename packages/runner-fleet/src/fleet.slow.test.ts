@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { request as sendRequest } from "node:http";
 import { type AddressInfo, connect as connectTcp, createServer, type Server, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createServer as createTlsServer } from "node:tls";
 import { expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 import { parseAddress } from "./address.ts";
@@ -128,7 +129,7 @@ test("an operator drains a node: its callers go elsewhere, its calls and those t
   await requestDrain(report, secret);
   expect(one.drains()).toBe(1);
   expect((await one.start()).slice(0, 8)).not.toBe(report.id);
-  const waiting = waitUntilLeft(directory, report.id);
+  const waiting = waitUntilLeft(directory, report, secret);
   own.close();
   await expect.poll(() => one.gateway.sessions.counts.active).toBe(0);
   await sleep(2_000);
@@ -279,6 +280,32 @@ test("a node takes over the claim of one that it cannot reach, and claims again 
   await expect.poll(async () => (await three.fetch("/sessions/chosen")).status).toBe(200);
 });
 
+test("a session that ended while the directory did not answer is not found when its id is used again elsewhere", async () => {
+  const memory = createMemoryDirectory();
+  let isDown = false;
+  const directory = new Proxy(memory, {
+    get: (target, name: keyof Directory) =>
+      isDown && name !== "close" ? () => Promise.reject(new Error("down")) : target[name],
+  });
+  await using one = await startNode(directory);
+  await using two = await startNode(directory);
+  await using three = await startNode(directory);
+  await acquainted(one, two, three);
+  const describe = async () => (await (await three.fetch("/sessions/chosen")).json()) as object;
+  for (const isKnown of [true, false]) {
+    await one.start({ sessionId: "chosen" });
+    isDown = true;
+    // The node may learn of the failure from the release itself.
+    if (isKnown) await acquainted(one);
+    await one.fetch("/sessions/chosen", { method: "DELETE" });
+    isDown = false;
+    await acquainted(one, two, three);
+    await two.start({ sessionId: "chosen" });
+    expect(await describe()).toMatchObject({ state: "pending" });
+    await two.fetch("/sessions/chosen", { method: "DELETE" });
+  }
+});
+
 test("a claim that ends before the directory answers is not claimed again", async () => {
   const memory = createMemoryDirectory();
   const { promise: answered, resolve: answer } = Promise.withResolvers<string>();
@@ -328,6 +355,36 @@ test("calls that pass to a node end when its machine fails, and not when only th
   await once(socket, "close");
   for (const each of sockets) each.destroy();
   relay.close();
+});
+
+test("a node that the directory has lost has not left while it answers", async () => {
+  const directory = createMemoryDirectory();
+  await using one = await startNode(directory);
+  const [report] = (await directory.list()) as [NodeReport];
+  let hasLeft = false;
+  const waiting = waitUntilLeft(directory, report, secret).then(() => {
+    hasLeft = true;
+  });
+  await directory.leave(report.id);
+  await sleep(600);
+  expect(hasLeft).toBe(false);
+  await one.gateway.close();
+  await waiting;
+});
+
+test("a drain request to a node that does not answer rejects with a fix", async () => {
+  const sockets: Socket[] = [];
+  const silent = createTlsServer({
+    ...{ ciphers: "ECDHE-PSK-CHACHA20-POLY1305", minVersion: "TLSv1.2", maxVersion: "TLSv1.2" },
+    pskCallback: (_, identity) => derive(secret, identity),
+  });
+  silent.on("secureConnection", (socket: Socket) => void sockets.push(socket.resume()));
+  const address = `127.0.0.1:${await listen(silent)}`;
+  const load = { state: "ready", active: 0, pending: 0, places: 1 } as const;
+  const asked = requestDrain({ id: "0000000a", address, version: "1", startedAt: "", ...load }, secret);
+  await expect(asked).rejects.toMatchObject({ code: "NODE_UNREACHABLE", fix: expect.any(String) });
+  await Promise.all(sockets.map((socket) => socket.closed || once(socket, "close")));
+  silent.close();
 });
 
 /** Opens a port on this machine, and returns it. */

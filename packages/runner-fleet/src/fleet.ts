@@ -7,7 +7,7 @@ import { type Address, addressText, parseAddress, privateAddress } from "./addre
 import { createClaimLookup } from "./claims.ts";
 import type { Directory, NodeReport } from "./directory.ts";
 import { createMembership } from "./membership.ts";
-import { connectToNode, derive, type NodeServer, openNodeServer, type Purpose } from "./node-connection.ts";
+import { answers, connectToNode, derive, type NodeServer, openNodeServer } from "./node-connection.ts";
 import { chooseNodes } from "./placement.ts";
 
 /** How long a claim lasts unless it is renewed, and how often that happens, in ms. */
@@ -52,6 +52,8 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
   let server: NodeServer | undefined;
   /** The hashed keys of this node's sessions; false for one that another node has claimed first. */
   const keys = new Map<string, boolean>();
+  /** The hashed keys of ended sessions whose claims may still be in the directory, and until when. Oldest first. */
+  const released = new Map<string, number>();
   /** Until when a node gets no new callers and no lookups. */
   const avoidUntil = new Map<string, number>();
   /** Open connections to other nodes. */
@@ -97,12 +99,12 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
   }
 
   function peer(report: NodeReport): Peer {
-    const { id } = report;
+    const { id, address } = report;
     return {
       id,
       async connect() {
         try {
-          const connection = await open(report);
+          const connection = await connectToNode(parseAddress(address, "The directory of the fleet"), secret, id);
           connections.set(connection, report);
           connection.once("close", () => connections.delete(connection));
           return connection;
@@ -114,10 +116,6 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     };
   }
 
-  function open({ id, address }: NodeReport, purpose?: Purpose): Promise<Duplex> {
-    return connectToNode(parseAddress(address, "The directory of the fleet"), secret, id, purpose);
-  }
-
   /** A node that has left may only have lost the directory. Otherwise, its connections would stay open for a quarter of an hour. */
   function checkConnections(): void {
     const nodes = new Map([...connections.values()].map((report) => [report.id, report]));
@@ -125,11 +123,8 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
   }
 
   async function check(report: NodeReport): Promise<void> {
-    try {
-      (await open(report, "control")).destroy();
-    } catch {
-      for (const [connection, { id }] of connections) if (id === report.id) connection.destroy();
-    }
+    if (await answers(report, secret)) return;
+    for (const [connection, { id }] of connections) if (id === report.id) connection.destroy();
   }
 
   function avoid(id: string): void {
@@ -162,11 +157,29 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     if (!isOther && first !== id) await directory.renew([key], id, claimMs);
   }
 
-  /** Also claims the keys of others: they may have released them. */
+  async function release(key: string, id: string): Promise<void> {
+    await directory.release(key, id);
+    released.delete(key);
+  }
+
+  /** Also claims the keys of others: they may have released them. And releases what ended while the directory did not answer. */
   async function renewAll(id: string): Promise<void> {
     const own = [...keys.keys()].filter(hasClaimed);
     const others = [...keys.keys()].filter((key) => !hasClaimed(key));
-    await Promise.all([own.length > 0 && directory.renew(own, id, claimMs), ...others.map((key) => claim(key, id))]);
+    await Promise.all([
+      own.length > 0 && directory.renew(own, id, claimMs),
+      ...others.map((key) => claim(key, id)),
+      ...[...released.keys()].map((key) => release(key, id)),
+    ]);
+  }
+
+  /** Claims of an hour-long outage have ended by themselves. */
+  function forgetExpired(): void {
+    const nowMs = performance.now();
+    for (const [key, untilMs] of released) {
+      if (untilMs > nowMs) return;
+      released.delete(key);
+    }
   }
 
   function hasClaimed(key: string): boolean {
@@ -219,13 +232,16 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     claim(name) {
       const key = hash(name);
       keys.set(key, true);
+      released.delete(key);
       // After an outage, all claims are renewed.
       if (node && membership.isReachable) void claim(key, node.id).catch(membership.failed);
     },
     release(name) {
       const key = hash(name);
-      if (!keys.delete(key) || !node || !membership.isReachable) return;
-      void directory.release(key, node.id).catch(membership.failed);
+      if (!keys.delete(key) || !node) return;
+      forgetExpired();
+      released.set(key, performance.now() + claimMs);
+      if (membership.isReachable) void release(key, node.id).catch(membership.failed);
     },
     metrics: () => registry.getMetricsAsJSON(),
   };

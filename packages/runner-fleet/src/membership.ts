@@ -66,8 +66,7 @@ export function createMembership(
     missingSince.clear();
     if (performance.now() < warnAtMs) return;
     warnAtMs = performance.now() + warnMs;
-    const fix =
-      "Calls and requests continue with the nodes that are known. Check the address in --fleet and its server.";
+    const fix = "Calls and requests continue with the nodes that are known. Start the server of the directory again.";
     logger.warn({ err, nodes: nodes.size, fix }, "directory of the fleet does not answer");
   }
 

@@ -6,7 +6,8 @@ import type { AddressInfo, Socket } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { type Logger, RunnerError } from "@pipecat-ts/runner-core";
 import type { LocalNode } from "@pipecat-ts/runner-gateway";
-import { type Address, addressText } from "./address.ts";
+import { type Address, addressText, parseAddress } from "./address.ts";
+import type { NodeReport } from "./directory.ts";
 
 /** TLS with a pre-shared key: both sides prove that they have it, and everything is encrypted. Node offers such ciphers for TLS 1.2. */
 const security = {
@@ -22,7 +23,7 @@ const handshakeMs = 5_000;
 const warnMs = 60_000;
 
 /** `forward`: callers' requests. `control`: the commands of an operator, and lookups of claims. */
-export type Purpose = "forward" | "control";
+type Purpose = "forward" | "control";
 
 /** A value that only owners of the fleet's secret can compute. */
 export function derive(secret: string, label: string): Buffer {
@@ -61,6 +62,14 @@ export function connectToNode(
       resolve(socket);
     });
   });
+}
+
+/** Whether a node accepts connections. */
+export function answers({ id, address }: NodeReport, secret: string): Promise<boolean> {
+  return connectToNode(parseAddress(address, "The directory of the fleet"), secret, id, "control").then(
+    (connection) => !!connection.destroy(),
+    () => false,
+  );
 }
 
 /** Sends a request without a body over a `control` connection. Resolves to the status of the response. */

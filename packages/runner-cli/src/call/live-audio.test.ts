@@ -33,6 +33,12 @@ test("without sox, ffmpeg records, also when a sample arrives in two parts; clos
   expect(live.sampleRate).toBe(48_000);
 });
 
+test("close ends a program that ignores SIGTERM", async () => {
+  install({ sox: "trap '' TERM; printf '\\001\\000'; while true; do /bin/sleep 0.02; done" });
+  const live = await openLiveAudio("linux");
+  await live.close();
+});
+
 test("a program that records nothing is rejected with its last line", async () => {
   install({ sox: "echo 'sox WARN' >&2; echo 'no default audio device' >&2; exit 2" });
   await expect(openLiveAudio("linux")).rejects.toMatchObject({

@@ -75,7 +75,7 @@ async function record(name: string, child: ChildProcess): Promise<RecordedMicrop
     for (const listener of listeners) listener(samples);
   });
   async function close(): Promise<void> {
-    child.kill();
+    child.kill("SIGKILL"); // A program that waits for its device may ignore SIGTERM.
     await ended;
   }
 
