@@ -202,6 +202,21 @@ describe("before a call is connected", () => {
     expect(transport.ignored.mock.calls.length).toBeLessThanOrEqual(8_000);
   });
 
+  test("refused checks of others take no share of the caller's rate", async () => {
+    const socket = await openUdpTransport("127.0.0.1", undefined);
+    onTestFinished(() => socket.close());
+    const transport = filtered(await openTransport());
+    filterSocket(createStunProtocol(socket), socket, transport);
+    const refusal = new Message(methods.BINDING, classes.ERROR).setAttribute("ERROR-CODE", [
+      487,
+      "Role Conflict",
+    ]).bytes;
+    for (let count = 0; count < 200; count++) socket.onData(refusal, ["192.0.2.2", 9]);
+    expect(transport.ignored).toHaveBeenCalledTimes(200);
+    socket.onData(refusal, ["192.0.2.1", 9]);
+    expect(transport.ignored).toHaveBeenCalledTimes(200);
+  });
+
   test("video is sorted before it is decrypted, and takes no share of the rate of audio", async () => {
     const socket = await openUdpTransport("127.0.0.1", undefined);
     onTestFinished(() => socket.close());

@@ -114,7 +114,8 @@ function filter(
   /** werift checks responses against the request that they answer. */
   function isAcceptedStun(data: Buffer, from: SocketAddress): boolean {
     const message = readStun(data);
-    if (message === undefined || (message.isError && !rates.refusals.take())) return false;
+    if (message === undefined) return false;
+    if (message.isError) return isCaller(from) && rates.refusals.take();
     if (message.isResponse) return true;
     const { receiver = "" } = message;
     if (!Object.hasOwn(ice.userHistory, receiver) || !rates.checks.take()) return false;
