@@ -28,6 +28,8 @@ interface LiveCall {
   hasEnded: boolean;
   /** The request in progress. */
   request: Promise<void>;
+  /** The hang-up, once the call has ended on either side. */
+  ending?: Promise<void>;
 }
 
 /**
@@ -67,7 +69,7 @@ export function createIncomingCalls({ runner, calls, api, phoneNumberId }: Incom
     const session = runner.createSession({ body: call.call, reserve: true });
     const liveCall: LiveCall = { session, accepting: false, hasEnded: false, request: Promise.resolve() };
     live.set(call.callId, liveCall);
-    session.onEnd(() => track(end(call, liveCall)));
+    session.onEnd(() => end(call, liveCall));
     session.alias(call.callId);
     return liveCall;
   }
@@ -84,7 +86,10 @@ export function createIncomingCalls({ runner, calls, api, phoneNumberId }: Incom
       if (!isPending()) return;
       liveCall.accepting = true;
       await send(liveCall, api.accept(call, sdp));
-      if (isPending()) calls.start(session, { callData: callDataOf(call) });
+      if (!isPending()) return;
+      calls.start(session, { callData: callDataOf(call) });
+      // The bot may work on after it has closed its transport.
+      void left.then(() => end(call, liveCall));
     } catch (err) {
       if (isPending()) session.logger.warn(describe(err), "call failed");
       await session.end("transport-failed");
@@ -96,8 +101,13 @@ export function createIncomingCalls({ runner, calls, api, phoneNumberId }: Incom
     await request;
   }
 
-  /** Hangs up after the request in progress. Never rejects. */
-  async function end(call: CallConnect, liveCall: LiveCall): Promise<void> {
+  /** Hangs up once, after the request in progress. Never rejects. */
+  function end(call: CallConnect, liveCall: LiveCall): Promise<void> {
+    liveCall.ending ??= track(hangUpAfterRequest(call, liveCall));
+    return liveCall.ending;
+  }
+
+  async function hangUpAfterRequest(call: CallConnect, liveCall: LiveCall): Promise<void> {
     live.delete(call.callId);
     if (!liveCall.hasEnded) await liveCall.request.catch(() => undefined); // `answer` handles it.
     if (!liveCall.hasEnded) await hangUp(liveCall.session, liveCall.accepting ? "terminate" : "reject", call);

@@ -144,6 +144,23 @@ describe("a call", () => {
     expect(api.actions).toEqual(["pre_accept", "accept", "terminate"]);
   });
 
+  test("is terminated when the bot closes its transport, although the bot works on", async () => {
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+    const { runner, api } = await openFixture(async (args) => {
+      const transport = await createTransport(args, { webrtc: () => ({}) });
+      await transport.close();
+      await finished;
+    });
+    const phone = await createPhone(runner, api);
+    await phone.ring();
+    await phone.answered();
+    await until("the call is terminated", () => api.actions.includes("terminate"), 5_000);
+    expect(runner.sessions.counts.active).toBe(1);
+    finish();
+    await until("the session has ended", () => isIdle(runner), timeoutMs);
+    expect(api.actions).toEqual(["pre_accept", "accept", "terminate"]);
+  });
+
   test("that does not connect is accepted anyway, and the bot starts", async () => {
     const echo = createEcho();
     const { runner, api } = await openFixture(echo.bot);

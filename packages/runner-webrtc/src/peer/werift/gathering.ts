@@ -15,7 +15,7 @@ import type { PeerOptions } from "../peer-contract.ts";
 import { openUdpTransport, type UdpTransport } from "../udp-transport.ts";
 import { untilAborted, withDeadline } from "./deadline.ts";
 import { forgetChecks } from "./patches/check-history.ts";
-import { type FilteredTransport, filterRelay, filterSocket } from "./patches/datagram-filter.ts";
+import { createDatagramRates, type FilteredTransport, filterRelay, filterSocket } from "./patches/datagram-filter.ts";
 import { keepPairDuringRestart } from "./patches/ice-restart.ts";
 import { followCaller } from "./patches/moved-path.ts";
 import { addLocalCandidate, createStunProtocol } from "./patches/own-sockets.ts";
@@ -56,6 +56,7 @@ export function createGathering(
     dtls,
     video,
     previousAddresses: keepPairDuringRestart(dtls.iceTransport),
+    rates: createDatagramRates(),
     ignored() {
       datagramsIgnored += 1;
     },

@@ -1,6 +1,8 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { setDefaultCACertificates } from "node:tls";
+import { withTimeout } from "@pipecat-ts/runner-core";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { classes, Message, methods } from "werift";
 import { startCoturn } from "../test/coturn.ts";
@@ -88,6 +90,25 @@ describe("TURN", () => {
     const { peer } = openPeer({ iceServers: [untrusted], relayOnly: true });
     await expect(peer.answer(chromium)).rejects.toMatchObject({ code: "TURN_UNREACHABLE" });
   });
+
+  test.each(["tcp", "tls"] as const)(
+    "over %s, a server that does not respond leaves nothing behind",
+    async (transport) => {
+      const server = createServer().listen(0, "127.0.0.1");
+      onTestFinished(() => void server.close());
+      await once(server, "listening");
+      const { port } = server.address() as AddressInfo;
+      const urls = transport === "tls" ? `turns:127.0.0.1:${port}` : `turn:127.0.0.1:${port}?transport=tcp`;
+      const connected = once(server, "connection");
+      const { peer } = openPeer({ iceServers: [{ urls, username: "a", credential: "b" }], relayOnly: true });
+      const answered = expect(peer.answer(chromium)).rejects.toThrow();
+      const [socket] = (await connected) as [Socket];
+      const closed = once(socket.resume(), "close");
+      await peer.close();
+      await answered;
+      expect(await withTimeout(closed, 1_000)).toBe(true);
+    },
+  );
 
   test("uses the first of several servers that grants an address", async () => {
     const alive = (await startCoturn())("udp");

@@ -22,7 +22,14 @@ const lifetime = 600;
 /** How long closing waits for the server to confirm that an allocation is released. */
 const releaseTimeoutMs = 200;
 
-type ServerTransport = UdpTransport | TcpTransport | TlsTransport;
+/** werift's public `init` returns no transport that could be closed before it is connected. */
+interface StreamTransport extends Transport {
+  init(): Promise<void>;
+}
+
+type StreamClass = new (address: TurnServer["address"]) => StreamTransport;
+
+type ServerTransport = UdpTransport | StreamTransport;
 
 /** Allocates a relayed address at the first server that grants one. Resolves undefined if none did before `signal` aborted. */
 export async function allocateAtFirst(
@@ -79,12 +86,13 @@ async function close(turn: TurnProtocol): Promise<void> {
 
 async function connect({ address, transport }: TurnServer, signal: AbortSignal): Promise<ServerTransport> {
   if (transport === "udp") return openUdpTransport(address[0].includes(":") ? "::" : "0.0.0.0", undefined);
-  const connecting: Promise<TcpTransport | TlsTransport> =
-    transport === "tcp" ? TcpTransport.init(address) : TlsTransport.init(address);
+  const Stream = (transport === "tcp" ? TcpTransport : TlsTransport) as unknown as StreamClass;
+  const stream = new Stream(address);
   try {
-    return await untilAborted(connecting, signal);
+    await untilAborted(stream.init(), signal);
+    return stream;
   } catch (error) {
-    connecting.then((late) => late.close()).catch(() => undefined);
+    await stream.close();
     throw error;
   }
 }

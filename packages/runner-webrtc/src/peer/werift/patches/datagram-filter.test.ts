@@ -16,7 +16,7 @@ import {
 import { chromium } from "../../test/offers.ts";
 import { exchangeAudio, openCall, openPeer } from "../../test/peer-fixture.ts";
 import { openUdpTransport } from "../../udp-transport.ts";
-import { filterRelay, filterSocket, isValidRtp } from "./datagram-filter.ts";
+import { createDatagramRates, filterRelay, filterSocket, isValidRtp } from "./datagram-filter.ts";
 import { createStunProtocol } from "./own-sockets.ts";
 
 /** An RTP header in hex, followed by `more` bytes. */
@@ -167,6 +167,7 @@ describe("before a call is connected", () => {
     dtls,
     video: { sort: vi.fn<(packet: Buffer) => "take" | "skip" | undefined>(() => undefined) },
     previousAddresses: { includes: () => false },
+    rates: createDatagramRates(),
     ignored: vi.fn<() => void>(),
   });
 
@@ -188,15 +189,32 @@ describe("before a call is connected", () => {
     await vi.waitFor(() => expect(received).toEqual([handshake]));
   });
 
-  test("datagrams of a caller are limited to 2,000 at once", async () => {
+  test("datagrams of a caller are limited to 2,000 at once, on all sockets together", async () => {
+    const transport = filtered(await openTransport());
+    const media = packet("806f0001 00000000 00000001", 40);
+    for (let opened = 0; opened < 4; opened++) {
+      const socket = await openUdpTransport("127.0.0.1", undefined);
+      onTestFinished(() => socket.close());
+      filterSocket(createStunProtocol(socket), socket, transport);
+      for (let count = 0; count < 2_500; count++) socket.onData(media, ["192.0.2.1", 9]);
+    }
+    expect(transport.ignored.mock.calls.length).toBeGreaterThan(7_000);
+    expect(transport.ignored.mock.calls.length).toBeLessThanOrEqual(8_000);
+  });
+
+  test("refused checks of others take no share of the caller's rate", async () => {
     const socket = await openUdpTransport("127.0.0.1", undefined);
     onTestFinished(() => socket.close());
     const transport = filtered(await openTransport());
     filterSocket(createStunProtocol(socket), socket, transport);
-    const media = packet("806f0001 00000000 00000001", 40);
-    for (let count = 0; count < 10_000; count++) socket.onData(media, ["192.0.2.1", 9]);
-    expect(transport.ignored.mock.calls.length).toBeGreaterThan(7_000);
-    expect(transport.ignored.mock.calls.length).toBeLessThanOrEqual(8_000);
+    const refusal = new Message(methods.BINDING, classes.ERROR).setAttribute("ERROR-CODE", [
+      487,
+      "Role Conflict",
+    ]).bytes;
+    for (let count = 0; count < 200; count++) socket.onData(refusal, ["192.0.2.2", 9]);
+    expect(transport.ignored).toHaveBeenCalledTimes(200);
+    socket.onData(refusal, ["192.0.2.1", 9]);
+    expect(transport.ignored).toHaveBeenCalledTimes(200);
   });
 
   test("video is sorted before it is decrypted, and takes no share of the rate of audio", async () => {

@@ -1,4 +1,4 @@
-import { createRateLimit } from "@pipecat-ts/runner-core";
+import { createRateLimit, type RateLimit } from "@pipecat-ts/runner-core";
 import {
   type Connection,
   parseMessage,
@@ -44,11 +44,29 @@ const earlyLimit = 2;
 
 type Receive = UdpTransport["onData"];
 
+/** The rates of one transport, whose sockets share them. */
+export interface DatagramRates {
+  readonly datagrams: RateLimit;
+  readonly handshakes: RateLimit;
+  readonly checks: RateLimit;
+  readonly refusals: RateLimit;
+}
+
+export function createDatagramRates(): DatagramRates {
+  return {
+    datagrams: createRateLimit(datagramRate),
+    handshakes: createRateLimit(handshakeRate),
+    checks: createRateLimit(checkRate),
+    refusals: createRateLimit(refusalRate),
+  };
+}
+
 /** The transport whose datagrams are filtered. */
 export interface FilteredTransport {
   readonly dtls: RTCDtlsTransport;
   readonly video: Pick<VideoStreams, "sort">;
   readonly previousAddresses: PreviousAddresses;
+  readonly rates: DatagramRates;
   /** Called for each datagram that is dropped. */
   ignored(): void;
 }
@@ -82,7 +100,7 @@ export function filterRelay(protocol: StunOverTurnProtocol, transport: FilteredT
 function filter(
   protocol: Pick<StunProtocol, "onDataReceived">,
   receiveStun: Receive,
-  { dtls, video, previousAddresses, ignored }: FilteredTransport,
+  { dtls, video, previousAddresses, rates, ignored }: FilteredTransport,
 ): Receive {
   const ice = dtls.iceTransport.connection as Connection;
   const early: Buffer[] = [];
@@ -92,17 +110,12 @@ function filter(
     listening = true;
     for (const data of early.splice(0)) protocol.onDataReceived.execute(data);
   });
-  const rates = {
-    datagrams: createRateLimit(datagramRate),
-    handshakes: createRateLimit(handshakeRate),
-    checks: createRateLimit(checkRate),
-    refusals: createRateLimit(refusalRate),
-  };
 
   /** werift checks responses against the request that they answer. */
   function isAcceptedStun(data: Buffer, from: SocketAddress): boolean {
     const message = readStun(data);
-    if (message === undefined || (message.isError && !rates.refusals.take())) return false;
+    if (message === undefined) return false;
+    if (message.isError) return isCaller(from) && rates.refusals.take();
     if (message.isResponse) return true;
     const { receiver = "" } = message;
     if (!Object.hasOwn(ice.userHistory, receiver) || !rates.checks.take()) return false;
