@@ -123,7 +123,9 @@ test("answers a text that follows another one before OpenAI responds", async () 
   call.send("send-text", { content: "Two." });
   await heard(700);
   expect(heardMs(1_100)).toBe(0);
-  expect(lastSession().conversation.map(({ text }) => text)).toEqual(["Hello.", "One.", "Two.", "I heard two."]);
+  // The first text may interrupt the end of the greeting.
+  const texts = [expect.stringMatching(/^Hello\.?$/), "One.", "Two.", "I heard two."];
+  expect(lastSession().conversation.map(({ text }) => text)).toEqual(texts);
   expect(lastSession().errors).toEqual([]);
 });
 
