@@ -92,7 +92,7 @@ function reduceMemory(done: () => void): void {
   let hasBegun = false;
   const observer = new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
-      const { kind } = (entry as unknown as { readonly detail: { readonly kind: number } }).detail;
+      const { kind } = (entry as PerformanceEntry & { readonly detail: { readonly kind: number } }).detail;
       if (kind === constants.NODE_PERFORMANCE_GC_INCREMENTAL && !hasBegun) {
         hasBegun = true;
         setFlagsFromString("--incremental-marking-hard-trigger=0");
