@@ -1,6 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setPriority } from "node:os";
-import { constants, PerformanceObserver } from "node:perf_hooks";
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
 /** In bytes. */
@@ -8,11 +7,10 @@ const wantedSize = 8 * 1_024 * 1_024;
 /** The niceness of V8's helper threads. On one core with a busy thread of niceness 0, they get a tenth of its time (sched(7)). */
 const helperNiceness = 10;
 
-/** Keeps the pauses of garbage collections short, and returns memory that became free. Call it before much code is loaded. */
-export function tuneGarbageCollection(): void {
+/** Keeps the pauses of garbage collections short. Call it before much code is loaded. */
+export function shortenCollections(): void {
   limitYoungGeneration();
   yieldHelperThreads();
-  returnMemory();
 }
 
 /**
@@ -49,63 +47,4 @@ function yieldHelperThreads(): void {
   } catch {
     // Not Linux, or not allowed: the threads keep their priority.
   }
-}
-
-/** When V8 keeps free pages of more than this share of the memory in use, they are returned. */
-const worthwhileShare = 0.15;
-/** When the heap has this many times its least size, it is collected. */
-const worthwhileGrowth = 3;
-/** The heap has changed when its size differs by more than this share between two checks: a flood continues. */
-const changedShare = 0.1;
-
-/**
- * Returns memory to the system after a flood of requests or a burst of calls. V8 collects garbage only when more is allocated, and keeps
- * the pages of its heap that became free until a collection that reduces memory. It begins one of these by itself when the program
- * is nearly idle: with 50 calls, never. This begins one when there is much to return and the heap has stopped changing.
- */
-export function returnMemory(checkEveryMs = 5_000): void {
-  /** The least sizes since memory was returned, in bytes. Outside the heap are code, what libraries allocate, and pages that V8 keeps. */
-  let least = { heap: Number.POSITIVE_INFINITY, outside: Number.POSITIVE_INFINITY };
-  let heap = 0;
-  let isReducing = false;
-
-  const timer = setInterval(() => {
-    if (isReducing) return;
-    const { rss, heapTotal, external } = process.memoryUsage();
-    const outside = rss - heapTotal - external;
-    least = { heap: Math.min(least.heap, heapTotal), outside: Math.min(least.outside, outside) };
-    const kept = outside - least.outside;
-    const hasChanged = Math.abs(heapTotal - heap) > changedShare * heap;
-    heap = heapTotal;
-    if (hasChanged || (kept < worthwhileShare * (rss - kept) && heapTotal < worthwhileGrowth * least.heap)) return;
-    isReducing = true;
-    reduceMemory(() => {
-      isReducing = false;
-      least = { heap: Number.POSITIVE_INFINITY, outside: Number.POSITIVE_INFINITY };
-    });
-  }, checkEveryMs);
-  timer.unref();
-}
-
-/** Begins a collection that reduces memory, beside the program. `done` is called when one has ended. */
-function reduceMemory(done: () => void): void {
-  let hasBegun = false;
-  const observer = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) {
-      const { kind } = (entry as PerformanceEntry & { readonly detail: { readonly kind: number } }).detail;
-      if (kind === constants.NODE_PERFORMANCE_GC_INCREMENTAL && !hasBegun) {
-        hasBegun = true;
-        setFlagsFromString("--incremental-marking-hard-trigger=0");
-        setFlagsFromString("--no-optimize-for-size");
-      } else if (kind === constants.NODE_PERFORMANCE_GC_MAJOR && hasBegun) {
-        observer.disconnect();
-        done();
-        return;
-      }
-    }
-  });
-  observer.observe({ entryTypes: ["gc"] });
-  // V8 reads both when it decides whether a collection begins, and of which kind.
-  setFlagsFromString("--optimize-for-size");
-  setFlagsFromString("--incremental-marking-hard-trigger=1");
 }
