@@ -1,13 +1,15 @@
 import { createSocket } from "node:dgram";
+import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { setDefaultCACertificates } from "node:tls";
 import { withTimeout } from "@pipecat-ts/runner-core";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { classes, Message, methods } from "werift";
+import { classes, Message, methods, TurnProtocol } from "werift";
 import { startCoturn } from "../test/coturn.ts";
 import { chromium } from "../test/offers.ts";
 import { exchangeAudio, openCall, openPeer } from "../test/peer-fixture.ts";
+import { allocate } from "./turn.ts";
 
 /** A server that never responds. Returns its port. */
 async function startSilent(): Promise<number> {
@@ -109,6 +111,21 @@ describe("TURN", () => {
       expect(await withTimeout(closed, 1_000)).toBe(true);
     },
   );
+
+  test("an allocation that is aborted before the server's name is resolved sends no request afterwards", async () => {
+    const requested = vi.spyOn(TurnProtocol.prototype, "sendStun");
+    onTestFinished(() => requested.mockRestore());
+    const server = {
+      address: ["localhost", await startSilent()],
+      transport: "udp",
+      username: "a",
+      credential: "b",
+    } as const;
+    await expect(allocate(server, AbortSignal.abort())).rejects.toThrow();
+    await lookup("localhost");
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(requested).not.toHaveBeenCalled();
+  });
 
   test("uses the first of several servers that grants an address", async () => {
     const alive = (await startCoturn())("udp");

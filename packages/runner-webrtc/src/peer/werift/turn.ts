@@ -53,13 +53,22 @@ export async function allocateAtFirst(
 export async function allocate(server: TurnServer, signal: AbortSignal): Promise<StunOverTurnProtocol> {
   const transport = await connect(server, signal);
   const turn = new TurnProtocol(server.address, server.username, server.credential, lifetime, transport as Transport);
+  const ending = new AbortController();
+  // Also ends a request that still waits for the address of the server.
+  const request = turn.requestWithRetry.bind(turn);
+  turn.requestWithRetry = (message, to, signal = ending.signal) => request(message, to, signal);
+  async function close(): Promise<void> {
+    ending.abort();
+    for (const transaction of Object.values(turn.transactions)) transaction.cancel();
+    await turn.close();
+  }
   acceptUnsignedRefusals(turn);
   const allocated = turn.connectionMade();
   ignoreUnusable(turn, transport);
   try {
     await untilAborted(allocated, signal);
   } catch (error) {
-    await close(turn);
+    await close();
     throw error;
   }
   const protocol = new StunOverTurnProtocol(turn);
@@ -68,7 +77,7 @@ export async function allocate(server: TurnServer, signal: AbortSignal): Promise
   protocol.sendData = (data, to) => sendData(data, to).catch(() => undefined);
   protocol.close = async () => {
     await withTimeout(release(turn), releaseTimeoutMs);
-    await close(turn);
+    await close();
   };
   return protocol;
 }
@@ -77,11 +86,6 @@ export async function allocate(server: TurnServer, signal: AbortSignal): Promise
 async function release(turn: TurnProtocol): Promise<void> {
   const request = new Message(methods.REFRESH, classes.REQUEST).setAttribute("LIFETIME", 0);
   await turn.requestWithRetry(request, turn.server);
-}
-
-async function close(turn: TurnProtocol): Promise<void> {
-  for (const transaction of Object.values(turn.transactions)) transaction.cancel();
-  await turn.close();
 }
 
 async function connect({ address, transport }: TurnServer, signal: AbortSignal): Promise<ServerTransport> {
