@@ -66,12 +66,18 @@ async function startIsolated(more: NodeJS.ProcessEnv = {}) {
       const { wsUrl = "" } = await this.started("websocket");
       const { sessionId } = await this.started("webrtc");
       return [
-        await connectByWebSocket(wsUrl),
-        await createFakeTwilio(twilioAccount).call({ at: url("/"), path: "/twilio" }),
-        await connectByWebRTC(url(`/sessions/${sessionId}/api/offer`)),
+        leavingAtEnd(await connectByWebSocket(wsUrl)),
+        leavingAtEnd(await createFakeTwilio(twilioAccount).call({ at: url("/"), path: "/twilio" })),
+        leavingAtEnd(await connectByWebRTC(url(`/sessions/${sessionId}/api/offer`))),
       ];
     },
   };
+}
+
+/** The caller, who leaves at the end of the test: one whose server was killed does not learn it at once. */
+function leavingAtEnd<Called extends FakeCaller>(caller: Called): Called {
+  onTestFinished(() => caller.drop());
+  return caller;
 }
 
 async function exitCode(child: ChildProcess): Promise<unknown> {
@@ -104,7 +110,7 @@ test("calls over sockets, phone and WebRTC survive a reload and the death of the
   const callers = await host.callAll();
   await Promise.all(callers.map(expectEcho));
 
-  const webrtc = await connectByWebRTC(host.url("/api/offer?session_id=my-own-id"));
+  const webrtc = leavingAtEnd(await connectByWebRTC(host.url("/api/offer?session_id=my-own-id")));
   const candidates = { method: "PATCH", body: { pc_id: webrtc.pcId, candidates: [] } } as const;
   for (let count = 0; count < 20; count++) {
     expect((await send(host.url("/api/offer"), candidates)).status, "the body names the session").toBe(200);

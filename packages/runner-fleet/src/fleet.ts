@@ -173,7 +173,7 @@ export function createFleet({ directory, secret, version, logger, onDrain, ...op
     ]);
   }
 
-  /** Claims of an hour-long outage have ended by themselves. */
+  /** The directory has ended these claims by itself, because nobody renewed them. */
   function forgetExpired(): void {
     const nowMs = performance.now();
     for (const [key, untilMs] of released) {

@@ -32,8 +32,8 @@ const goodbyeMs = 600;
 /**
  * One call over a real server, from the webhook to the hang-up. The caller hears the greeting and an echo at the right pitch
  * and level. A barge-in makes the carrier clear within 5 ms and is silent for the caller within 100 ms (asserted at three
- * times these values, plus the time by which this process was late). Keys reach the bot. The goodbye is played to its end, then the runner hangs up once, the session ends
- * once, and nothing stays open. Throws an AssertionError.
+ * times these values, plus the time by which this process was late). Keys reach the bot. The goodbye is played to its end,
+ * then the runner hangs up once, the session ends once, and nothing stays open. Throws an AssertionError.
  */
 export async function testPhoneCall(check: PhoneCallCheck): Promise<void> {
   const before = await countSettledResources();

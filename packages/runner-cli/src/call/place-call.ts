@@ -233,12 +233,9 @@ function unreachable(url: URL, code: string, cause: unknown): RunnerError {
 }
 
 function failureOf(error: unknown): NonNullable<CallResult["failure"]> {
-  const {
-    code,
-    message,
-    fix = code === "KEY_REQUIRED" ? "This command sends --api-key or PIPECAT_RUNNER_API_KEY." : "",
-  } = error as RunnerError;
-  return { code, message: `${message} ${fix}`.trimEnd() };
+  const { code, message, fix } = error as RunnerError;
+  const hint = code === "KEY_REQUIRED" ? "This command sends --api-key or PIPECAT_RUNNER_API_KEY." : undefined;
+  return { code, message: [message, fix ?? hint].filter(Boolean).join(" ") };
 }
 
 /** From the answer to the end of the call. */
