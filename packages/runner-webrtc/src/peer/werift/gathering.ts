@@ -16,6 +16,7 @@ import { openUdpTransport, type UdpTransport } from "../udp-transport.ts";
 import { untilAborted, withDeadline } from "./deadline.ts";
 import { forgetChecks } from "./patches/check-history.ts";
 import { createDatagramRates, type FilteredTransport, filterRelay, filterSocket } from "./patches/datagram-filter.ts";
+import { randomizeCredentials } from "./patches/ice-credentials.ts";
 import { keepPairDuringRestart } from "./patches/ice-restart.ts";
 import { followCaller } from "./patches/moved-path.ts";
 import { addLocalCandidate, createStunProtocol } from "./patches/own-sockets.ts";
@@ -50,6 +51,7 @@ export function createGathering(
   let opened: Promise<void> | undefined;
 
   forgetChecks(dtls.iceTransport);
+  randomizeCredentials(dtls.iceTransport);
   followCaller(dtls.iceTransport);
   // The patch of the restart is around the other: it hides checks of earlier generations.
   const filtered: FilteredTransport = {

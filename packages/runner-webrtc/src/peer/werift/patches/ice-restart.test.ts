@@ -2,6 +2,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { type Connection, classes, Message, methods, parseMessage, RTCPeerConnection } from "werift";
 import { type Call, exchangeAudio, openCall } from "../../test/peer-fixture.ts";
 import { silence } from "../peer-caller.ts";
+import { randomizeCredentials } from "./ice-credentials.ts";
 import { keepPairDuringRestart } from "./ice-restart.ts";
 
 /** The first value of an attribute in an SDP. */
@@ -95,6 +96,7 @@ test("the passwords of 8 generations are kept", async () => {
   const connection = new RTCPeerConnection({ iceServers: [] });
   onTestFinished(() => connection.close());
   const { iceTransport } = connection.addTransceiver("audio").dtlsTransport;
+  randomizeCredentials(iceTransport);
   keepPairDuringRestart(iceTransport);
   for (let count = 0; count < 100; count++) iceTransport.restart();
   const { userHistory, localUsername } = iceTransport.connection as Connection;
