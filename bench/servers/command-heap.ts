@@ -1,4 +1,4 @@
 /** Gives this process the heap that the command `pipecat-runner` has. Import it before everything else. */
-import { shortenCollections } from "../../packages/runner-cli/src/garbage-collection.ts";
+import { tuneGarbageCollection } from "../../packages/runner-cli/src/garbage-collection.ts";
 
-shortenCollections();
+tuneGarbageCollection();

@@ -1,5 +1,5 @@
 /**
- * `pnpm drill [NAME …] [--seconds 10] [--rest 5]`: 30 WebSocket, 10 WebRTC and 10 Twilio callers hear their echo while a fault happens
+ * `pnpm drill [NAME …] [--warm-up 4] [--seconds 10] [--rest 5]`: 30 WebSocket, 10 WebRTC and 10 Twilio callers hear their echo while a fault happens
  * beside them, one fault after another. `NAME` is part of a fault's name. Prints what the callers noticed and what the runner
  * reported, as the table of `docs/reliability.md`. Each fault gets a runner of its own, which has the first core for itself; callers
  * and attackers share the others. Exits with 1 when a fault disturbed others that must not.
@@ -36,7 +36,7 @@ interface Result {
   readonly exitCode: number | "killed" | null;
 }
 
-async function drill({ runner: options, run }: Fault, ms: number, restMs: number): Promise<Result> {
+async function drill({ runner: options, run }: Fault, warmUpMs: number, ms: number, restMs: number): Promise<Result> {
   const runner = await startRunner(options);
   const callers: FakeCaller[] = [];
   let lost = 0;
@@ -50,7 +50,7 @@ async function drill({ runner: options, run }: Fault, ms: number, restMs: number
     }
     for (const { closed } of callers) void closed.then(() => lost++);
     const stops = callers.map(speak);
-    await sleep(4_000);
+    await sleep(warmUpMs);
     const startMs = performance.now();
     await sleep(ms / 2);
     await runner.pacerLag();
@@ -101,7 +101,11 @@ function longestGap({ playout }: FakeCaller, fromMs: number, toMs: number): numb
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seconds: { type: "string", default: "10" }, rest: { type: "string", default: "5" } },
+  options: {
+    "warm-up": { type: "string", default: "4" },
+    seconds: { type: "string", default: "10" },
+    rest: { type: "string", default: "5" },
+  },
 });
 const lastCore = availableParallelism() - 1;
 if (lastCore > 0) spawnSync("taskset", ["-cp", `1-${lastCore}`, `${process.pid}`]);
@@ -115,7 +119,10 @@ console.log(
 console.log("|---|---|---|---|---|---|---|");
 for (const fault of listFaults((silent.address() as AddressInfo).port)) {
   if (positionals.length > 0 && !positionals.some((part) => fault.name.includes(part))) continue;
-  const result = await drill(fault, Number(values.seconds) * 1000, Number(values.rest) * 1000);
+  const [warmUpMs = 0, ms = 0, restMs = 0] = [values["warm-up"], values.seconds, values.rest].map(
+    (s) => Number(s) * 1000,
+  );
+  const result = await drill(fault, warmUpMs, ms, restMs);
   const { gapBeforeMs, gapMs, callersLateMs, pacerLagMs, lost, memory, reports, exitCode } = result;
   const isDisturbed = gapMs - callersLateMs > gapBeforeMs + allowedGapMs || lost > 0 || exitCode !== 0;
   if (isDisturbed && !fault.isShared) process.exitCode = 1;

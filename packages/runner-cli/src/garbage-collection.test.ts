@@ -2,11 +2,11 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 
-/** Prints the niceness of the threads of a process that has called `shortenCollections`, by name. */
+/** Prints the niceness of the threads of a process that has called `tuneGarbageCollection`, by name. */
 const program = `
 import { readdirSync, readFileSync } from "node:fs";
-import { shortenCollections } from ${JSON.stringify(import.meta.resolve("./garbage-collection.ts"))};
-shortenCollections();
+import { tuneGarbageCollection } from ${JSON.stringify(import.meta.resolve("./garbage-collection.ts"))};
+tuneGarbageCollection();
 const threads = readdirSync("/proc/self/task").map((thread) => {
   const [, name, fields] = /\\((.*)\\) (.*)/.exec(readFileSync("/proc/self/task/" + thread + "/stat", "utf8"));
   return [name, Number(fields.split(" ")[16])];

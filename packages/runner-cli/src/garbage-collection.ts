@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setPriority } from "node:os";
+import { constants, PerformanceObserver } from "node:perf_hooks";
 import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
 
 /** In bytes. */
@@ -7,10 +8,11 @@ const wantedSize = 8 * 1_024 * 1_024;
 /** The niceness of V8's helper threads. On one core with a busy thread of niceness 0, they get a tenth of its time (sched(7)). */
 const helperNiceness = 10;
 
-/** Keeps the pauses of garbage collections short. Call it before much code is loaded. */
-export function shortenCollections(): void {
+/** Keeps the pauses of garbage collections short, and returns memory that became free. Call it before much code is loaded. */
+export function tuneGarbageCollection(): void {
   limitYoungGeneration();
   yieldHelperThreads();
+  returnMemory();
 }
 
 /**
@@ -47,4 +49,69 @@ function yieldHelperThreads(): void {
   } catch {
     // Not Linux, or not allowed: the threads keep their priority.
   }
+}
+
+/** In ms. The heap is measured this often. */
+const measureEveryMs = 1_000;
+/** What the heap needs is judged by this many measurements: in a flood, its size goes up and down every few seconds. */
+const measurementCount = 10;
+/** Free pages of more than this share of the process's memory are returned. */
+const worthwhileShare = 0.05;
+/** A heap that has stayed this many times larger than its least size is collected. */
+const worthwhileGrowth = 2;
+
+/**
+ * Returns memory to the system after a flood of requests or a burst of calls. V8 collects garbage only when more is allocated, and keeps
+ * the pages of its heap that became free until a collection that reduces memory. It begins one of these by itself when the program
+ * is nearly idle: with 50 calls, never. This begins one when the heap has shrunk, or has stayed larger than it was.
+ */
+export function returnMemory(everyMs = measureEveryMs): void {
+  /** The latest sizes of the heap, and the largest and the least one since memory was returned, all in bytes. */
+  let sizes: number[] = [];
+  let largest = 0;
+  let least = Number.POSITIVE_INFINITY;
+  let isReducing = false;
+
+  const timer = setInterval(() => {
+    if (isReducing) return;
+    const { rss, heapTotal } = process.memoryUsage();
+    largest = Math.max(largest, heapTotal);
+    least = Math.min(least, heapTotal);
+    sizes = [...sizes, heapTotal].slice(-measurementCount);
+    if (sizes.length < measurementCount) return;
+    const free = largest - Math.max(...sizes);
+    if (free < worthwhileShare * rss && Math.min(...sizes) < worthwhileGrowth * least) return;
+    isReducing = true;
+    reduceMemory(() => {
+      isReducing = false;
+      sizes = [];
+      largest = 0;
+      least = Number.POSITIVE_INFINITY;
+    });
+  }, everyMs);
+  timer.unref();
+}
+
+/** Begins a collection that reduces memory, beside the program. `done` is called when one has ended. */
+function reduceMemory(done: () => void): void {
+  const startMs = performance.now();
+  let hasBegun = false;
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const { kind } = (entry as unknown as { readonly detail: { readonly kind: number } }).detail;
+      if (kind === constants.NODE_PERFORMANCE_GC_INCREMENTAL && entry.startTime >= startMs && !hasBegun) {
+        hasBegun = true;
+        setFlagsFromString("--incremental-marking-hard-trigger=0");
+        setFlagsFromString("--no-optimize-for-size");
+      } else if (kind === constants.NODE_PERFORMANCE_GC_MAJOR && hasBegun) {
+        observer.disconnect();
+        done();
+        return;
+      }
+    }
+  });
+  observer.observe({ entryTypes: ["gc"] });
+  // V8 reads both when it decides whether a collection begins, and of which kind.
+  setFlagsFromString("--optimize-for-size");
+  setFlagsFromString("--incremental-marking-hard-trigger=1");
 }

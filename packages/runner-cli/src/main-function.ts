@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { shortenCollections } from "./garbage-collection.ts";
+import { tuneGarbageCollection } from "./garbage-collection.ts";
 
 /** The parts of `import.meta` that tell whether a module is the program. */
 export interface ModuleMeta {
@@ -16,7 +16,7 @@ export interface ModuleMeta {
  */
 export async function main(meta: ModuleMeta): Promise<void> {
   if (!(meta.main ?? isEntry(meta.url))) return;
-  shortenCollections();
+  tuneGarbageCollection();
   const { run } = await import("./run.ts");
   // Not awaited: `run` imports the file that waits here.
   void run(process.argv.slice(2), fileURLToPath(meta.url));

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 import module from "node:module";
-import { shortenCollections } from "./garbage-collection.ts";
+import { tuneGarbageCollection } from "./garbage-collection.ts";
 import { isSupported, nodeVersions, readManifest } from "./manifest.ts";
 
 const { engines } = readManifest();
 if (isSupported(process.versions.node, engines.node)) {
   // Node caches compiled code in the temporary folder: a second start takes a fifth less time.
   module.enableCompileCache?.();
-  shortenCollections();
+  tuneGarbageCollection();
   const { run } = await import("./run.ts");
   await run(process.argv.slice(2));
 } else {
