@@ -65,7 +65,7 @@ const worthwhileGrowth = 2;
  * the pages of its heap that became free until a collection that reduces memory. It begins one of these by itself when the program
  * is nearly idle: with 50 calls, never. This begins one when the heap has shrunk, or has stayed larger than it was.
  */
-export function returnMemory(everyMs = measureEveryMs): void {
+export function returnMemory(everyMs: number = measureEveryMs): void {
   /** The latest sizes of the heap, and the largest and the least one since memory was returned, all in bytes. */
   let sizes: number[] = [];
   let largest = 0;

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -94,6 +94,15 @@ test("a file whose content fails leaves nothing, and rejects with the same error
   }
   await expect(createFileStorage({ folder }).save(failing())).rejects.toThrow("the client left");
   expect(readdirSync(folder)).toEqual([]);
+});
+
+test("a save that rejects because the oldest file cannot be deleted leaves nothing", async () => {
+  const folder = createFolder();
+  const oldest = "0".repeat(32);
+  mkdirSync(join(folder, oldest)); // cannot be deleted like a file
+  utimesSync(join(folder, oldest), 0, 0);
+  await expect(createFileStorage({ folder, maxFiles: 1 }).save(contentOf("x"))).rejects.toThrow("directory");
+  expect(readdirSync(folder)).toEqual([oldest]);
 });
 
 test("the file exists before its content is read, so that it can be deleted when the content fails at once", async () => {

@@ -69,11 +69,11 @@ export function createFileStorage({ folder, maxFiles = 10 }: FileStorageOptions)
       try {
         await pipeline(content, file.createWriteStream());
         await rename(part, join(folder, name));
+        await trim();
       } catch (error) {
-        await rm(part, { force: true });
+        for (const path of [part, join(folder, name)]) await rm(path, { force: true });
         throw error;
       }
-      await trim();
       return `${scheme}${name}`;
     },
     async load(url) {
