@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bot, createTransport, type TransportPlugin } from "@pipecat-ts/runner-core";
@@ -51,12 +54,45 @@ test("a socket that cannot be opened rejects once", async () => {
   const record = (error: unknown) => void rejections.push(error);
   process.on("unhandledRejection", record);
   onTestFinished(() => void process.off("unhandledRejection", record));
-  const caller = createWireCaller(new URL("http://127.0.0.1:1"), async (message) => message());
+  const caller = createWireCaller({ runner: new URL("http://127.0.0.1:1"), handled: async (message) => message() });
   await expect(caller.play({ t: 0, type: "open", socket: 1, url: "/fake/5f" })).rejects.toMatchObject({
     code: "ECONNREFUSED",
   });
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(rejections).toEqual([]);
+});
+
+/** A caller whose requests nobody answers. */
+async function openUnanswered(options: { readonly signal?: AbortSignal; readonly answerMs?: number }) {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const runner = new URL(`http://127.0.0.1:${port}`);
+  return createWireCaller({ runner, handled: async (message) => message(), ...options });
+}
+
+const unanswered: CaptureEvent = { t: 0, type: "http", method: "POST", url: "/x", status: 200, durationMs: 10 };
+
+test("a request that nobody answers ends with the replay's time limit", async () => {
+  const caller = await openUnanswered({ answerMs: 50 });
+  await caller.play(unanswered);
+  await expect(caller.close()).rejects.toMatchObject({
+    code: "REPLAY_STUCK",
+    message: expect.stringMatching(/^POST \/x had no response/),
+  });
+});
+
+test("a request that nobody answers ends with the replay", async () => {
+  const aborter = new AbortController();
+  const caller = await openUnanswered({ signal: aborter.signal });
+  await caller.play(unanswered);
+  aborter.abort();
+  await caller.close();
+  await caller.play({ ...message("late"), t: 500 });
 });
 
 test("the bot gets the caller's messages over the wire, and its own are reported", async () => {

@@ -113,7 +113,7 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
   });
   try {
     await runner.listen();
-    const caller = standIn?.caller ?? createWireCaller(runner.url, progress.handled);
+    const caller = standIn?.caller ?? createWireCaller({ runner: runner.url, handled: progress.handled, signal });
     try {
       await play(call.events, caller);
     } finally {

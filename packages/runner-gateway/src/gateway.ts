@@ -248,7 +248,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
     try {
       await pool.reload();
     } catch (err) {
-      logger.error({ err }, "bot not reloaded; new sessions run the previous code");
+      logger.error({ err }, "bot not reloaded; running workers keep the previous code, and new ones cannot start");
       throw err;
     }
   }

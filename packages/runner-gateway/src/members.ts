@@ -11,8 +11,8 @@ export interface Place {
 /** A worker of a pool. */
 export interface Member {
   readonly process: WorkerProcess;
-  /** `retiring`: it gets no new sessions. `closing`: it was told to exit. */
-  state: "starting" | "ready" | "retiring" | "closing";
+  /** `retiring`: it gets no new sessions. `closing`: it was told to exit. `discarded`: it was killed before it was ready. */
+  state: "starting" | "ready" | "retiring" | "closing" | "discarded";
   readonly generation: number;
   /** Requests in progress that may still begin a session, oldest first; true for those that asked for a place. */
   readonly holds: Map<symbol, boolean>;

@@ -325,15 +325,50 @@ test("old workers that are still busy after the shutdown timeout of a reload are
 
 test("a reload that fails changes nothing, and the next one works", async () => {
   const host = await openReady();
-  const failing = host.pool.reload();
-  const working = host.pool.reload();
-  await settled();
-  const rejected = expect(failing).rejects.toThrow("broken");
+  const rejected = expect(host.pool.reload()).rejects.toThrow("broken");
   await host.last().become(new Error("broken"));
   await rejected;
+  const working = host.pool.reload();
   await host.last().become("ready");
   await working;
   expect(host.workers.map(({ told }) => told)).toEqual([["close"], [], []]);
+  await stop(host);
+});
+
+test("a reload takes the place of one whose worker never becomes ready", async () => {
+  const exits: WorkerExit[] = [];
+  const host = await openReady({ onExit: (exit) => exits.push(exit) });
+  const waiting = host.pool.reload();
+  const hanging = host.last();
+  const working = host.pool.reload();
+  expect(hanging.told).toEqual(["kill"]);
+  await hanging.become(new Error("killed"));
+  await host.last().become("ready");
+  await Promise.all([waiting, working]);
+  expect(exits.map(({ cause }) => cause)).toEqual(["stopped"]);
+  expect(host.logger.lines.filter(({ level }) => level === "error")).toEqual([]);
+  expect(host.workers.map(({ told }) => told)).toEqual([["close"], ["kill"], []]);
+  await stop(host);
+});
+
+test("both reloads fail when the second does", async () => {
+  const host = await openReady();
+  const outcomes = Promise.allSettled([host.pool.reload(), host.pool.reload()]);
+  await host.workers[1]?.become(new Error("killed"));
+  await host.last().become(new Error("broken"));
+  expect(await outcomes).toMatchObject([{ reason: { message: "broken" } }, { reason: { message: "broken" } }]);
+  expect(host.workers[0]?.told).toEqual([]);
+  await stop(host);
+});
+
+test("a reload kills workers that still load the old code", async () => {
+  const host = await openReady();
+  host.last().session("one", "active");
+  const loading = host.last();
+  const reloaded = host.pool.reload();
+  await host.last().become("ready");
+  await reloaded;
+  expect(loading.told).toEqual(["kill"]);
   await stop(host);
 });
 

@@ -73,7 +73,8 @@ export interface WorkerPool {
   place(): Promise<Place>;
   /**
    * Replaces all workers: when a new one is ready, new sessions go there, and the old ones end with their last session, or after
-   * `shutdownTimeoutMs`. Rejects with the error of the bot; the old workers then stay.
+   * `shutdownTimeoutMs`. Rejects with the error of the bot; the old workers then stay. A later call takes the place of one that still waits
+   * for its new worker, and decides both.
    */
   reload(): Promise<void>;
   /** Stops all workers, after their live calls or with them. Resolves when their processes have ended. */
@@ -93,12 +94,14 @@ export function createPool(options: PoolOptions): WorkerPool {
   const waiting = new Set<() => void>();
   let nextNumber = 1;
   let generation = 1;
+  /** The generation of the last reload, which may still be in progress. */
+  let latestGeneration = 1;
+  let reloading = Promise.resolve();
   let failures = 0;
   let startAtMs = 0;
   let backOff: NodeJS.Timeout | undefined;
   let surplus: NodeJS.Timeout | undefined;
   let stopping = false;
-  let reloading: Promise<void> = Promise.resolve();
 
   function start(ofGeneration: number, onFailed: (err: unknown) => void): Member {
     while (members.get(nextNumber)) nextNumber = (nextNumber + 1) % 65_536;
@@ -153,11 +156,10 @@ export function createPool(options: PoolOptions): WorkerPool {
         member.idleSinceMs = performance.now();
         logger.debug({ worker: number, durationMs: Math.round(member.idleSinceMs - startedMs) }, "worker ready");
         if (member.state === "starting") member.state = "ready";
-        if (member.generation < generation) replace(member);
         settle();
       },
       (err: unknown) => {
-        if (!stopping) onFailed(err);
+        if (!stopping && member.state !== "discarded") onFailed(err);
       },
     );
     void worker.exited.then((exit) => ended(member, exit));
@@ -173,8 +175,9 @@ export function createPool(options: PoolOptions): WorkerPool {
     if (member.sessionsBegun >= workerCalls && member.state === "ready") member.state = "retiring";
   }
 
-  function ended(member: Member, exit: WorkerExit): void {
+  function ended(member: Member, exited: WorkerExit): void {
     const { process: worker, state } = member;
+    const exit: WorkerExit = state === "discarded" ? { ...exited, cause: "stopped" } : exited;
     clearTimeout(member.timer);
     members.remove(member);
     const lost = sessions.remove(worker.number);
@@ -218,8 +221,16 @@ export function createPool(options: PoolOptions): WorkerPool {
 
   /** It runs old code: it ends with its last session, but not later than after the time limit of a shutdown. */
   function replace(member: Member): void {
+    if (member.state === "starting") discard(member);
     if (member.state === "ready") member.state = "retiring";
     if (member.state === "retiring") member.timer ??= setTimeout(() => close(member), options.shutdownTimeoutMs);
+  }
+
+  /** Kills a worker that is not ready: it loads old code, and may never become ready. */
+  function discard(member: Member): void {
+    member.state = "discarded";
+    clearTimeout(member.timer);
+    member.process.kill();
   }
 
   function close(member: Member): void {
@@ -360,8 +371,16 @@ export function createPool(options: PoolOptions): WorkerPool {
   }
 
   async function reload(): Promise<void> {
-    await startFirst(generation + 1);
-    generation += 1;
+    latestGeneration += 1;
+    const own = latestGeneration;
+    for (const member of inState("starting")) if (member.generation > generation) discard(member);
+    try {
+      await startFirst(own);
+    } catch (error) {
+      if (own === latestGeneration) throw error;
+      return await reloading;
+    }
+    generation = own;
     const old = members.all().filter((member) => member.generation < generation);
     const calls = old.reduce((sum, member) => sum + load(member), 0);
     for (const member of old) replace(member);
@@ -394,10 +413,8 @@ export function createPool(options: PoolOptions): WorkerPool {
     pick,
     place,
     reload() {
-      // One after the other. Each caller learns about its own.
-      const next = reloading.then(reload);
-      reloading = next.catch(() => undefined);
-      return next;
+      reloading = reload();
+      return reloading;
     },
     async stop(how) {
       stopping = true;
