@@ -79,8 +79,11 @@ export const failures: readonly Requirement[] = [
         fixture.release(caller);
       };
       await fixture.each([...malformed, ...(fixture.adapter.malformed ?? [])], send);
-      await fixture.until("the calls with malformed input end", () => runner.sessions.counts.active <= 1, 2_000);
-      await expectEcho(fixture, other);
+      const haveEnded = () => runner.sessions.counts.active <= 1;
+      await Promise.all([
+        fixture.until("the calls with malformed input end", haveEnded, 2_000),
+        expectEcho(fixture, other),
+      ]);
       const [uncaught] = fixture.uncaught.take(() => true);
       expect(uncaught === undefined, `malformed input caused an uncaught error: ${explain(uncaught)}`);
     },

@@ -14,6 +14,7 @@ import {
 } from "werift";
 import type { VideoPacket } from "../peer.ts";
 import type { UdpTransport } from "../udp-transport.ts";
+import { holdKeyObjects } from "./patches/key-objects.ts";
 import { sendHelloAtOnce } from "./patches/late-hello.ts";
 import { ignoreRepeatedHelloVerify } from "./patches/repeated-hello-verify.ts";
 
@@ -154,6 +155,10 @@ export function createPeerCaller(options: PeerCallerOptions = {}): PeerCaller {
       if (!isPatched) {
         connection.dtlsTransports.forEach(ignoreRepeatedHelloVerify);
         connection.dtlsTransports.forEach(sendHelloAtOnce);
+        for (const dtls of connection.dtlsTransports)
+          dtls.onStateChange.subscribe((state) => {
+            if (state === "connected") holdKeyObjects(dtls);
+          });
         isPatched = true;
       }
       return rewriteOffer(connection.localDescription?.sdp ?? "");

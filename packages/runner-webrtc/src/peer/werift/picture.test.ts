@@ -5,7 +5,7 @@ import { createVideoReceiver, type VideoReceiver } from "../../video/caller-vide
 import { keyFrame, packetize } from "../../video/test/vp8-packets.ts";
 import { type Color, decodePicture, encodeKeyFrame, gridColors, type Picture } from "../../video/test/webp-picture.ts";
 import type { PeerVideo } from "../peer.ts";
-import { holdKeyObjects } from "./patches/srtp-keys.ts";
+import { holdKeyObjects } from "./patches/key-objects.ts";
 
 // From the packets of a key frame to the picture.
 

@@ -1,7 +1,8 @@
 import { KeyObject } from "node:crypto";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { RtpHeader, SrtcpSession, SrtpSession } from "werift";
-import { holdKeyObjects } from "./srtp-keys.ts";
+import { openCall } from "../../test/peer-fixture.ts";
+import { holdKeyObjects } from "./key-objects.ts";
 
 const local = { localMasterKey: Buffer.alloc(16, 1), localMasterSalt: Buffer.alloc(14, 2) };
 const remote = { remoteMasterKey: Buffer.alloc(16, 3), remoteMasterSalt: Buffer.alloc(14, 4) };
@@ -46,4 +47,15 @@ describe.each([
     expect(keys.length).toBe(profile === 7 ? 2 : 4);
     for (const [, key] of keys) expect(key).toBeInstanceOf(KeyObject);
   });
+});
+
+test("the keys of the data channel are key objects, and messages arrive in both directions", async () => {
+  const { peer, caller, events } = await openCall();
+  await vi.waitFor(() => expect(events.channel).toEqual(["open"]));
+  const { dtls } = caller.connection.dtlsTransports[0] ?? expect.fail("The caller has no transport.");
+  const { clientWriteKey, serverWriteKey } = dtls?.cipher.cipher as unknown as Record<string, unknown>;
+  for (const key of [clientWriteKey, serverWriteKey]) expect(key).toBeInstanceOf(KeyObject);
+  caller.channel?.send("hello");
+  peer.sendText("welcome");
+  await vi.waitFor(() => expect([events.texts, caller.texts]).toEqual([["hello"], ["welcome"]]));
 });
