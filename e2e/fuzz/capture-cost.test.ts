@@ -6,10 +6,10 @@ import { expectCost } from "./cost.ts";
 /** The largest message of a caller. */
 const maxBytes = 1024 * 1024;
 /**
- * What a message may cost whatever its size, and each of its bytes in addition: twice the most expensive inputs below. Most cost a
- * quarter of these. Only `--capture` has these costs.
+ * What a message may cost whatever its size, and each of its bytes in addition: three times the most expensive inputs below. Most cost
+ * a quarter of these. Only `--capture` has these costs.
  */
-const cost = { messageMicros: 60, byteMicros: 0.25, blockMs: 250 };
+const cost = { messageMicros: 60, byteMicros: 0.45, blockMs: 450 };
 
 /** `piece` repeated to nearly 1 MiB. */
 const fill = (piece: string): string => piece.repeat((maxBytes - 1_000) / piece.length);

@@ -11,8 +11,8 @@ import { expectCost, micros } from "./cost.ts";
 
 /** The largest message of a caller. */
 const maxBytes = 1024 * 1024;
-/** What a message may cost whatever its size, and each of its bytes in addition: four times the most expensive inputs below. */
-const messageMicros = 40;
+/** What a message may cost whatever its size, and each of its bytes in addition: three to four times the most expensive inputs below. */
+const messageMicros = 80;
 const byteMicros = 0.04;
 
 type Process = (message: Uint8Array) => unknown;

@@ -45,7 +45,9 @@ const path = Type.String({ maxLength: maxFileBytes, pattern: "^/(?![/\\\\])" });
 const optionalText = Type.Optional(text);
 const from = Type.Union([Type.Literal("caller"), Type.Literal("bot")]);
 const socket = Type.Integer({ minimum: 1 });
-const time = Type.Object({ t: Type.Number({ minimum: 0 }) });
+/** In ms: about 23 days. Node's timers cannot wait longer than 2 ** 31. */
+const duration = Type.Number({ minimum: 0, maximum: 2_000_000_000 });
+const time = Type.Object({ t: duration });
 
 const header = Type.Object({
   format: Type.Literal(captureFormat),
@@ -69,7 +71,7 @@ const events: Readonly<Record<string, Type.TSchema>> = {
   ]),
   http: Type.Object({
     ...{ method: name, url: path, contentType: optionalText, body: optionalText },
-    ...{ status: Type.Integer(), replyType: optionalText, reply: optionalText, durationMs: Type.Number() },
+    ...{ status: Type.Integer(), replyType: optionalText, reply: optionalText, durationMs: duration },
   }),
   open: Type.Object({ socket, url: path }),
   message: Type.Object({

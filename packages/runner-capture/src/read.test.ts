@@ -18,11 +18,11 @@ function write(text: string): string {
   return file;
 }
 
+const request = { t: 2, type: "http", method: "POST", url: "/start", status: 200, durationMs: 4 };
 const lines = (...objects: readonly object[]) => objects.map((object) => `${JSON.stringify(object)}\n`).join("");
 
 test("events are returned in the order in which they began", async () => {
   const key = { t: 5, type: "key", key: "1" };
-  const request = { t: 2, type: "http", method: "POST", url: "/start", status: 200, durationMs: 4 };
   const call = await readCapture(write(lines(header, key, request, ended)));
   expect(call).toMatchObject({ session: "5f", transport: "fake", media: false });
   expect(call.events).toEqual([request, key, ended]);
@@ -48,6 +48,8 @@ test.each([
   ["a missing end", lines(header, { t: 5, type: "key", key: "1" }), "CAPTURE_INCOMPLETE", /line 2 is the last one\.$/],
   ["an unknown event", lines(header, { t: 1, type: "moon" }, ended), "CAPTURE_INVALID", /Line 2 is not an event\.$/],
   ["a damaged event", lines(header, { t: 1, type: "open", socket: 0, url: "/" }, ended), "CAPTURE_INVALID", /Line 2/],
+  ["a negative time", lines(header, { ...request, durationMs: -40_000 }, ended), "CAPTURE_INVALID", /Line 2/],
+  ["a time that no timer can wait", lines(header, { ...request, t: 3e9 }, ended), "CAPTURE_INVALID", /Line 2/],
 ])("%s is rejected", async (_, text, code, message) => {
   await expect(readCapture(write(text))).rejects.toMatchObject({
     code,

@@ -12,7 +12,7 @@ import type { CaptureEvent } from "./format.ts";
 import { type ReplayOptions, replay } from "./replay.ts";
 import { createWireCaller } from "./wire-caller.ts";
 
-const start = { method: "POST", url: "/start", contentType: "application/json", status: 200, durationMs: 3 };
+const start = { method: "POST", url: "/start", contentType: "application/json", status: 200, durationMs: 3.2 };
 const ended = (reason: string) => ({ t: 200, type: "state", state: "ended", reason }) as CaptureEvent;
 const message = (text: string, t = 60): CaptureEvent => ({ t, type: "message", socket: 1, from: "caller", text });
 const answered: readonly CaptureEvent[] = [
@@ -75,7 +75,7 @@ async function openUnanswered(options: { readonly signal?: AbortSignal; readonly
   return createWireCaller({ runner, handled: async (message) => message(), ...options });
 }
 
-const unanswered: CaptureEvent = { t: 0, type: "http", method: "POST", url: "/x", status: 200, durationMs: 10 };
+const unanswered: CaptureEvent = { t: 0, type: "http", method: "POST", url: "/x", status: 200, durationMs: 10.4 };
 
 test("a request that nobody answers ends with the replay's time limit", async () => {
   const caller = await openUnanswered({ answerMs: 50 });

@@ -36,7 +36,7 @@ export function createWireCaller(options: WireCallerOptions): ReplayCaller {
 
   async function request(event: CaptureEvent & { readonly type: "http" }): Promise<void> {
     const { method, url, contentType, body, durationMs } = event;
-    const limitMs = durationMs + (options.answerMs ?? answerMs);
+    const limitMs = Math.ceil(durationMs) + (options.answerMs ?? answerMs);
     const limit = AbortSignal.timeout(limitMs);
     const answer: Answer | undefined = await send(new URL(url, runner), {
       method,

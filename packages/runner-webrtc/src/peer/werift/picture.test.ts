@@ -76,13 +76,13 @@ test.each([
       });
       sequenceNumber += frame.length;
       const taken = receiver.video.snapshot({ source: "camera" });
-      const cpu = process.cpuUsage();
+      const cpu = process.threadCpuUsage();
       for (const datagram of encrypted) {
         const packet = RtpPacket.deSerialize(srtp.decrypt(datagram));
         const { timestamp, marker, sequenceNumber } = packet.header;
         receiver.push({ source: "camera", payload: packet.payload, timestamp, marker, sequenceNumber });
       }
-      const { user, system } = process.cpuUsage(cpu);
+      const { user, system } = process.threadCpuUsage(cpu);
       micros.push(user + system);
       expect(await taken).toMatchObject({ width: 640, height: 480 });
     }
