@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { returnMemory } from "./garbage-collection.ts";
 
 /** Prints the niceness of the threads of a process that has called `tuneGarbageCollection`, by name. */
 const program = `
@@ -22,4 +23,17 @@ test.runIf(process.platform === "linux")("V8's helper threads yield to the main 
   expect(helpers.length).toBeGreaterThan(0);
   expect(new Set(helpers.map(([, niceness]) => niceness))).toEqual(new Set([10]));
   expect(Math.max(...others.map(([, niceness]) => niceness))).toBeLessThan(10);
+});
+
+test.each([
+  ["under Bun", () => vi.spyOn(process, "versions", "get").mockReturnValue({ ...process.versions, bun: "1.4.5" })],
+  ["under Deno", () => vi.spyOn(process, "versions", "get").mockReturnValue({ ...process.versions, deno: "2.9.6" })],
+  ["with --optimize-for-size", () => vi.spyOn(process, "execArgv", "get").mockReturnValue(["--optimize-for-size"])],
+])("%s, no collections are begun", (_, mock) => {
+  const mocks = [mock(), vi.spyOn(globalThis, "setInterval")] as const;
+  onTestFinished(() => {
+    for (const each of mocks) each.mockRestore();
+  });
+  returnMemory();
+  expect(mocks[1]).not.toHaveBeenCalled();
 });

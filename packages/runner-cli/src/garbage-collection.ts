@@ -21,7 +21,7 @@ export function tuneGarbageCollection(): void {
  * hears anything. Does nothing when a flag of Node sets the size.
  */
 function limitYoungGeneration(): void {
-  if (/semi[-_]space/.test([...process.execArgv, process.env.NODE_OPTIONS].join(" "))) return;
+  if (/semi[-_]space/.test(flagsOfNode())) return;
   // V8 reads the factor at each collection, but the largest size only when the process starts.
   setFlagsFromString("--semi-space-growth-factor=4");
   const kept: number[][] = [];
@@ -29,6 +29,10 @@ function limitYoungGeneration(): void {
     for (let index = 0; index < 500; index++) kept.push(new Array(8).fill(index));
   }
   setFlagsFromString("--semi-space-growth-factor=1");
+}
+
+function flagsOfNode(): string {
+  return [...process.execArgv, process.env.NODE_OPTIONS].join(" ");
 }
 
 function youngGenerationSize(): number {
@@ -63,9 +67,11 @@ const worthwhileGrowth = 2;
 /**
  * Returns memory to the system after a flood of requests or a burst of calls. V8 collects garbage only when more is allocated, and keeps
  * the pages of its heap that became free until a collection that reduces memory. It begins one of these by itself when the program
- * is nearly idle: with 50 calls, never. This begins one when the heap has shrunk, or has stayed larger than it was.
+ * is nearly idle: with 50 calls, never. This begins one when the heap has shrunk, or has stayed larger than it was. Does nothing under
+ * Bun and Deno, which do not report the collections that it waits for, and when a flag of Node makes all collections reduce memory.
  */
 export function returnMemory(everyMs: number = measureEveryMs): void {
+  if ("bun" in process.versions || "deno" in process.versions || /optimize[-_]for[-_]size/.test(flagsOfNode())) return;
   /** The latest sizes of the heap, and the largest and the least one since memory was returned, all in bytes. */
   let sizes: number[] = [];
   let largest = 0;
