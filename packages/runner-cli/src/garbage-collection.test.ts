@@ -37,3 +37,19 @@ test.each([
   returnMemory();
   expect(mocks[1]).not.toHaveBeenCalled();
 });
+
+test("without a free file descriptor, memory is measured later", () => {
+  const measuring = vi.spyOn(globalThis, "setInterval");
+  const failing = vi.spyOn(process.memoryUsage, "rss").mockImplementation(() => {
+    throw new Error("EMFILE: too many open files, uv_resident_set_memory");
+  });
+  onTestFinished(() => {
+    measuring.mockRestore();
+    failing.mockRestore();
+  });
+  returnMemory(3_600_000);
+  const measure = measuring.mock.calls[0]?.[0] ?? expect.fail("Nothing is measured.");
+  measure();
+  expect(failing).toHaveBeenCalledOnce();
+  clearInterval(measuring.mock.results[0]?.value);
+});

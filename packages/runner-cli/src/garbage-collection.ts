@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import { constants, PerformanceObserver } from "node:perf_hooks";
-import { getHeapSpaceStatistics, setFlagsFromString } from "node:v8";
+import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from "node:v8";
 
 /** In bytes. */
 const wantedSize = 8 * 1_024 * 1_024;
@@ -68,10 +68,15 @@ const worthwhileGrowth = 2;
  * Returns memory to the system after a flood of requests or a burst of calls. V8 collects garbage only when more is allocated, and keeps
  * the pages of its heap that became free until a collection that reduces memory. It begins one of these by itself when the program
  * is nearly idle: with 50 calls, never. This begins one when the heap has shrunk, or has stayed larger than it was. Does nothing under
- * Bun and Deno, which do not report the collections that it waits for, and when a flag of Node makes all collections reduce memory.
+ * Bun and Deno, which do not report the collections that it waits for, and when a flag of Node sets what it would change.
  */
 export function returnMemory(everyMs: number = measureEveryMs): void {
-  if ("bun" in process.versions || "deno" in process.versions || /optimize[-_]for[-_]size/.test(flagsOfNode())) return;
+  if (
+    "bun" in process.versions ||
+    "deno" in process.versions ||
+    /optimize[-_]for[-_]size|incremental[-_]marking/.test(flagsOfNode())
+  )
+    return;
   /** The latest sizes of the heap, and the largest and the least one since memory was returned, all in bytes. */
   let sizes: number[] = [];
   let largest = 0;
@@ -80,7 +85,9 @@ export function returnMemory(everyMs: number = measureEveryMs): void {
 
   const timer = setInterval(() => {
     if (isReducing) return;
-    const { rss, heapTotal } = process.memoryUsage();
+    const rss = residentBytes();
+    if (rss === undefined) return;
+    const heapTotal = getHeapStatistics().total_heap_size;
     largest = Math.max(largest, heapTotal);
     least = Math.min(least, heapTotal);
     sizes = [...sizes, heapTotal].slice(-measurementCount);
@@ -96,6 +103,15 @@ export function returnMemory(everyMs: number = measureEveryMs): void {
     });
   }, everyMs);
   timer.unref();
+}
+
+/** `undefined` where Linux cannot tell: /proc is not mounted, or the bot has used up the file descriptors. */
+function residentBytes(): number | undefined {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return undefined; // The next measurement may succeed; until then, V8 decides alone.
+  }
 }
 
 /** Begins a collection that reduces memory, beside the program. `done` is called when one has ended. */

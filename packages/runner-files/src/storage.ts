@@ -71,7 +71,8 @@ export function createFileStorage({ folder, maxFiles = 10 }: FileStorageOptions)
         await rename(part, join(folder, name));
         await trim();
       } catch (error) {
-        for (const path of [part, join(folder, name)]) await rm(path, { force: true });
+        // The caller needs the first error.
+        await Promise.allSettled([part, join(folder, name)].map((path) => rm(path, { force: true })));
         throw error;
       }
       return `${scheme}${name}`;

@@ -326,38 +326,67 @@ test("old workers that are still busy after the shutdown timeout of a reload are
 test("a reload that fails changes nothing, and the next one works", async () => {
   const host = await openReady();
   const rejected = expect(host.pool.reload()).rejects.toThrow("broken");
+  await settled();
   await host.last().become(new Error("broken"));
   await rejected;
   const working = host.pool.reload();
+  await settled();
   await host.last().become("ready");
   await working;
   expect(host.workers.map(({ told }) => told)).toEqual([["close"], [], []]);
   await stop(host);
 });
 
-test("a reload takes the place of one whose worker never becomes ready", async () => {
+test.each([
+  ["called after 8 s", 9_000, 0],
+  ["called before", 0, 9_000],
+])("a later reload takes the place of one whose worker never becomes ready: %s", async (_, beforeMs, afterMs) => {
   const exits: WorkerExit[] = [];
   const host = await openReady({ onExit: (exit) => exits.push(exit) });
-  const waiting = host.pool.reload();
+  const rejected = expect(host.pool.reload()).rejects.toThrow("A later reload took its place.");
+  await settled();
   const hanging = host.last();
+  await vi.advanceTimersByTimeAsync(beforeMs);
   const working = host.pool.reload();
+  expect(hanging.told).toEqual(beforeMs > 0 ? ["kill"] : []);
+  await vi.advanceTimersByTimeAsync(afterMs);
   expect(hanging.told).toEqual(["kill"]);
   await hanging.become(new Error("killed"));
+  await rejected;
   await host.last().become("ready");
-  await Promise.all([waiting, working]);
+  await working;
   expect(exits.map(({ cause }) => cause)).toEqual(["stopped"]);
   expect(host.logger.lines.filter(({ level }) => level === "error")).toEqual([]);
   expect(host.workers.map(({ told }) => told)).toEqual([["close"], ["kill"], []]);
   await stop(host);
 });
 
-test("both reloads fail when the second does", async () => {
+test("a worker that reports that it is ready after it was killed replaces nothing", async () => {
   const host = await openReady();
-  const outcomes = Promise.allSettled([host.pool.reload(), host.pool.reload()]);
-  await host.workers[1]?.become(new Error("killed"));
+  const rejected = expect(host.pool.reload()).rejects.toMatchObject({ code: "WORKER_FAILED" });
+  await vi.advanceTimersByTimeAsync(9_000);
+  const late = host.last();
+  const failing = expect(host.pool.reload()).rejects.toThrow("broken");
+  await late.become("ready");
+  await rejected;
   await host.last().become(new Error("broken"));
-  expect(await outcomes).toMatchObject([{ reason: { message: "broken" } }, { reason: { message: "broken" } }]);
+  await failing;
   expect(host.workers[0]?.told).toEqual([]);
+  expect(host.pool.isReady).toBe(true);
+  await stop(host);
+});
+
+test("a reload while the first worker starts does not make the start fail", async () => {
+  const host = openPool();
+  const opened = host.pool.open();
+  const first = host.last();
+  const reloaded = host.pool.reload();
+  await settled();
+  await host.last().become("ready");
+  await reloaded;
+  await first.become("ready");
+  await opened;
+  expect(first.told).toEqual(["close"]);
   await stop(host);
 });
 
@@ -366,6 +395,7 @@ test("a reload kills workers that still load the old code", async () => {
   host.last().session("one", "active");
   const loading = host.last();
   const reloaded = host.pool.reload();
+  await settled();
   await host.last().become("ready");
   await reloaded;
   expect(loading.told).toEqual(["kill"]);

@@ -73,8 +73,8 @@ export interface WorkerPool {
   place(): Promise<Place>;
   /**
    * Replaces all workers: when a new one is ready, new sessions go there, and the old ones end with their last session, or after
-   * `shutdownTimeoutMs`. Rejects with the error of the bot; the old workers then stay. A later call takes the place of one that still waits
-   * for its new worker, and decides both.
+   * `shutdownTimeoutMs`. Rejects with the error of the bot; the old workers then stay. Calls run one after the other. One whose
+   * new worker is not ready after 8 s ends with WORKER_FAILED as soon as there is a later one.
    */
   reload(): Promise<void>;
   /** Stops all workers, after their live calls or with them. Resolves when their processes have ended. */
@@ -94,9 +94,10 @@ export function createPool(options: PoolOptions): WorkerPool {
   const waiting = new Set<() => void>();
   let nextNumber = 1;
   let generation = 1;
-  /** The generation of the last reload, which may still be in progress. */
-  let latestGeneration = 1;
+  let isOpen = false;
   let reloading = Promise.resolve();
+  /** Reloads that wait for an earlier one. */
+  let nextReloads = 0;
   let failures = 0;
   let startAtMs = 0;
   let backOff: NodeJS.Timeout | undefined;
@@ -146,9 +147,11 @@ export function createPool(options: PoolOptions): WorkerPool {
     member.timer = setTimeout(() => {
       const fix = "Look for code of the bot, its imports or a transport that waits or blocks while it is loaded.";
       logger.warn({ worker: number, pid: worker.pid, durationMs: slowStartMs, fix }, "worker does not become ready");
+      if (nextReloads > 0) discardSlow();
     }, slowStartMs);
     worker.ready.then(
       () => {
+        if (member.state === "discarded") return;
         clearTimeout(member.timer);
         delete member.timer;
         failures = 0;
@@ -156,6 +159,7 @@ export function createPool(options: PoolOptions): WorkerPool {
         member.idleSinceMs = performance.now();
         logger.debug({ worker: number, durationMs: Math.round(member.idleSinceMs - startedMs) }, "worker ready");
         if (member.state === "starting") member.state = "ready";
+        if (member.generation < generation) replace(member);
         settle();
       },
       (err: unknown) => {
@@ -221,12 +225,19 @@ export function createPool(options: PoolOptions): WorkerPool {
 
   /** It runs old code: it ends with its last session, but not later than after the time limit of a shutdown. */
   function replace(member: Member): void {
-    if (member.state === "starting") discard(member);
+    if (member.state === "starting" && isOpen) discard(member);
     if (member.state === "ready") member.state = "retiring";
     if (member.state === "retiring") member.timer ??= setTimeout(() => close(member), options.shutdownTimeoutMs);
   }
 
-  /** Kills a worker that is not ready: it loads old code, and may never become ready. */
+  /** Kills the worker that a reload has waited for too long. */
+  function discardSlow(): void {
+    const startedUntilMs = performance.now() - slowStartMs;
+    for (const member of inState("starting"))
+      if (member.generation > generation && member.idleSinceMs <= startedUntilMs) discard(member);
+  }
+
+  /** Kills a worker that is not ready, and may never be. */
   function discard(member: Member): void {
     member.state = "discarded";
     clearTimeout(member.timer);
@@ -367,20 +378,17 @@ export function createPool(options: PoolOptions): WorkerPool {
     const first = start(ofGeneration, () => undefined); // The caller gets the error.
     await first.process.ready.catch(() => undefined);
     if (stopping) throw draining();
+    if (first.state === "discarded") {
+      throw new RunnerError("WORKER_FAILED", "The new worker did not become ready. A later reload took its place.", {
+        fix: "Nothing, unless the later one failed too.",
+      });
+    }
     return await first.process.ready;
   }
 
   async function reload(): Promise<void> {
-    latestGeneration += 1;
-    const own = latestGeneration;
-    for (const member of inState("starting")) if (member.generation > generation) discard(member);
-    try {
-      await startFirst(own);
-    } catch (error) {
-      if (own === latestGeneration) throw error;
-      return await reloading;
-    }
-    generation = own;
+    await startFirst(generation + 1);
+    generation += 1;
     const old = members.all().filter((member) => member.generation < generation);
     const calls = old.reduce((sum, member) => sum + load(member), 0);
     for (const member of old) replace(member);
@@ -405,6 +413,7 @@ export function createPool(options: PoolOptions): WorkerPool {
     },
     async open() {
       const report = await startFirst(generation);
+      isOpen = true;
       settle();
       return report;
     },
@@ -413,8 +422,14 @@ export function createPool(options: PoolOptions): WorkerPool {
     pick,
     place,
     reload() {
-      reloading = reload();
-      return reloading;
+      nextReloads += 1;
+      discardSlow();
+      const next = reloading.then(() => {
+        nextReloads -= 1;
+        return reload();
+      });
+      reloading = next.catch(() => undefined);
+      return next;
     },
     async stop(how) {
       stopping = true;
