@@ -1,11 +1,8 @@
-import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Bot, createTransport, type TransportPlugin } from "@pipecat-ts/runner-core";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { fakePlugin } from "../../runner-host/src/test/fake-plugin.ts";
 import { createRecordedLog } from "../../runner-sessions/src/test/fixture.ts";
 import type { CaptureEvent } from "./format.ts";
@@ -54,45 +51,12 @@ test("a socket that cannot be opened rejects once", async () => {
   const record = (error: unknown) => void rejections.push(error);
   process.on("unhandledRejection", record);
   onTestFinished(() => void process.off("unhandledRejection", record));
-  const caller = createWireCaller({ runner: new URL("http://127.0.0.1:1"), handled: async (message) => message() });
+  const caller = createWireCaller(new URL("http://127.0.0.1:1"), async (message) => message());
   await expect(caller.play({ t: 0, type: "open", socket: 1, url: "/fake/5f" })).rejects.toMatchObject({
     code: "ECONNREFUSED",
   });
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(rejections).toEqual([]);
-});
-
-/** A caller whose requests nobody answers. */
-async function openUnanswered(options: { readonly signal?: AbortSignal; readonly answerMs?: number }) {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  const runner = new URL(`http://127.0.0.1:${port}`);
-  return createWireCaller({ runner, handled: async (message) => message(), ...options });
-}
-
-const unanswered: CaptureEvent = { t: 0, type: "http", method: "POST", url: "/x", status: 200, durationMs: 10.4 };
-
-test("a request that nobody answers ends with the replay's time limit", async () => {
-  const caller = await openUnanswered({ answerMs: 50 });
-  await caller.play(unanswered);
-  await expect(caller.close()).rejects.toMatchObject({
-    code: "REPLAY_STUCK",
-    message: expect.stringMatching(/^POST \/x had no response/),
-  });
-});
-
-test("a request that nobody answers ends with the replay", async () => {
-  const aborter = new AbortController();
-  const caller = await openUnanswered({ signal: aborter.signal });
-  await caller.play(unanswered);
-  aborter.abort();
-  await caller.close();
-  await caller.play({ ...message("late"), t: 500 });
 });
 
 test("the bot gets the caller's messages over the wire, and its own are reported", async () => {
@@ -238,4 +202,60 @@ test("a request after the end of the call is not sent", async () => {
     },
   );
   expect(notes).toEqual(["The bot ended the call earlier than in the capture."]);
+});
+
+/** A bot that answers no request. */
+const silentBot: Bot = async (args) => {
+  args.session.onRequest(() => new Promise(() => undefined));
+  await bot(args);
+};
+const request: CaptureEvent = { ...start, t: 60, type: "http", url: "/sessions/5f/x" };
+
+/** A transport that never decides about its sockets. */
+function undecided(): TransportPlugin {
+  const { open, ...plugin } = fakePlugin();
+  return {
+    ...plugin,
+    async open(...args) {
+      const opened = await open(...args);
+      const sockets = opened.sockets?.map((socket) => ({
+        ...socket,
+        verify: () => new Promise<never>(() => undefined),
+      }));
+      return { ...opened, ...(sockets && { sockets }) };
+    },
+  };
+}
+
+test.each([
+  ["a request that nobody answers", { bot: silentBot }, [request, message("{}", 100)], /: event 7, message\.$/],
+  [
+    "a last request that nobody answers",
+    { bot: silentBot },
+    [request],
+    /: event \d, close\.$|: the end of the call\.$/,
+  ],
+  ["a socket that is neither opened nor rejected", { plugins: [undecided()] }, [], /: event 3, open\.$/],
+])("%s ends the replay with an error after the time limit", async (_, options, events, text) => {
+  const timeout = AbortSignal.timeout;
+  const shortened = vi
+    .spyOn(AbortSignal, "timeout")
+    .mockImplementation((ms) => timeout.call(AbortSignal, Math.ceil(ms / 100)));
+  onTestFinished(() => shortened.mockRestore());
+  await expect(run([...answered, ...events, ...left], options)).rejects.toMatchObject({
+    code: "REPLAY_STUCK",
+    message: expect.stringMatching(text),
+  });
+});
+
+test("an abort ends the wait for a request that nobody answers", async () => {
+  const stop = new AbortController();
+  const { notes } = await run([...answered, request, message("{}", 100), ...left], {
+    signal: stop.signal,
+    async bot(args) {
+      setTimeout(() => stop.abort(), 300);
+      await silentBot(args);
+    },
+  });
+  expect(notes).toEqual(["The replay was interrupted: the caller hung up."]);
 });

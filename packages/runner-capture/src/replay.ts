@@ -57,10 +57,12 @@ export interface ReplayResult {
   readonly notes: readonly string[];
 }
 
-/** A bot may load models before it creates its transport. */
+/** A bot may load models before it creates its transport, or answers a request. */
 const connectMs = 30_000;
 /** How long the bot may take to end a call that it ended in the capture, in ms. */
 const endMs = 5_000;
+/** How long an interrupted replay waits for the answer that is due, and then for the end of the call, in ms. */
+const interruptedMs = 1_000;
 /** The host rejects callers with more than 2,000 messages per second, after a burst of 20,000. */
 const messageRate = { perSecond: 1_900, burst: 15_000 };
 
@@ -79,6 +81,9 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
   const plugin = standIn?.plugin ?? plugins.find(({ name }) => name === call.plugin);
   if (!plugin) throw transportMissing(file, call.plugin);
 
+  /** How long the runner may take to answer: longer than the slowest response in the capture. */
+  const longestMs = call.events.reduce((ms, event) => (event.type === "http" ? Math.max(ms, event.durationMs) : ms), 0);
+  const answerMs = connectMs + Math.ceil(longestMs);
   const beganAtMs = performance.now();
   const events: ReplayEvent[] = [];
   const notes: string[] = [];
@@ -113,11 +118,16 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
   });
   try {
     await runner.listen();
-    const caller = standIn?.caller ?? createWireCaller({ runner: runner.url, handled: progress.handled, signal });
+    const caller = standIn?.caller ?? createWireCaller(runner.url, progress.handled);
     try {
       await play(call.events, caller);
-    } finally {
-      await caller.close();
+      const closed = caller.close();
+      if (signal?.aborted) await withTimeout(closed, interruptedMs);
+      else await inTime("the end of the call", closed);
+    } catch (error) {
+      // It hangs up; what it still waits for ends with the runner, and the first error counts.
+      caller.close().catch(() => undefined);
+      throw error;
     }
     if (progress.has("pending")) await progress.reached("ended", endMs * 4, signal);
     if (signal?.aborted) notes.push("The replay was interrupted: the caller hung up.");
@@ -138,12 +148,11 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
         return;
       }
       if (event.type === "state") {
-        await caller.play(event);
-        if (await follow(event)) continue;
+        if ((await inTime(`event ${index + 1}`, caller.play(event))) && (await follow(event))) continue;
         return;
       }
       while (speed === "max" && !rate.take()) await sleep(10);
-      await caller.play(event);
+      if (!(await inTime(`event ${index + 1}, ${event.type}`, caller.play(event)))) return;
       if (speed === "max") await nextTurn();
     }
   }
@@ -153,6 +162,26 @@ export async function replay(file: string, options: ReplayOptions): Promise<Repl
     if (waitMs <= 0) return;
     const stop = signal ? AbortSignal.any([signal, progress.stopped]) : progress.stopped;
     await sleep(waitMs, undefined, { signal: stop }).catch(() => undefined); // The event is not played.
+  }
+
+  /** Returns whether the runner has answered before `signal` aborts. Throws REPLAY_STUCK when it takes too long. */
+  async function inTime(what: string, played: Promise<void>): Promise<boolean> {
+    const limit = AbortSignal.timeout(answerMs);
+    if (await withTimeout(played, signal ? AbortSignal.any([limit, signal]) : limit)) {
+      await played;
+      return true;
+    }
+    if (signal?.aborted) {
+      await withTimeout(played, interruptedMs);
+      return false;
+    }
+    throw new RunnerError(
+      "REPLAY_STUCK",
+      `The runner did not answer within ${Math.round(answerMs / 1_000)} s: ${what}.`,
+      {
+        fix: "Check that the bot and its transport answer what the caller sends.",
+      },
+    );
   }
 
   /** Waits until the session is as far as it was in the capture. Returns whether the call goes on. */

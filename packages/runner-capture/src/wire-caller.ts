@@ -1,4 +1,4 @@
-import { parseJson, RunnerError } from "@pipecat-ts/runner-core";
+import { parseJson } from "@pipecat-ts/runner-core";
 import { type Answer, callRejected, opened, send } from "@pipecat-ts/runner-core/caller";
 import { WebSocket } from "ws";
 import type { CapturedMessage, CaptureEvent } from "./format.ts";
@@ -12,50 +12,24 @@ export interface ReplayCaller {
 
 /** How long the runner may take to close a socket, in ms. */
 const closeMs = 1_000;
-/** How much longer a response may take than in the capture, in ms: a bot may load models before it answers. */
-const answerMs = 30_000;
-
-export interface WireCallerOptions {
-  readonly runner: URL;
-  readonly handled: HandledMessage;
-  /** Ends requests in progress. */
-  readonly signal?: AbortSignal | undefined;
-  /** Default 30,000. */
-  readonly answerMs?: number;
-}
 
 /** Sends `message`, and resolves when the runner has handled it, or the socket is gone. */
 export type HandledMessage = (message: () => void, gone: Promise<unknown>) => Promise<void>;
 
 /** Sends what a caller sent in a capture, over HTTP and WebSockets, to a runner on this machine. */
-export function createWireCaller(options: WireCallerOptions): ReplayCaller {
-  const { runner, handled, signal } = options;
+export function createWireCaller(runner: URL, handled: HandledMessage): ReplayCaller {
   const sockets = new Map<number, { readonly socket: WebSocket; readonly closed: Promise<unknown> }>();
   /** Requests without a response, and when they had one in the capture. */
   let requests: { readonly endedAt: number; readonly answered: Promise<void> }[] = [];
 
   async function request(event: CaptureEvent & { readonly type: "http" }): Promise<void> {
-    const { method, url, contentType, body, durationMs } = event;
-    const limitMs = Math.ceil(durationMs) + (options.answerMs ?? answerMs);
-    const limit = AbortSignal.timeout(limitMs);
-    const answer: Answer | undefined = await send(new URL(url, runner), {
+    const { method, url, contentType, body } = event;
+    const answer: Answer = await send(new URL(url, runner), {
       method,
       headers: contentType === undefined ? {} : { "content-type": contentType },
       ...(body !== undefined && { body: isStart(url) ? withoutDial(body) : body }),
-      signal: signal ? AbortSignal.any([signal, limit]) : limit,
-    }).catch((cause: unknown) => {
-      if (signal?.aborted) return undefined;
-      if (!limit.aborted) throw cause;
-      throw new RunnerError(
-        "REPLAY_STUCK",
-        `${method} ${url} had no response within ${Math.round(limitMs / 1_000)} s.`,
-        {
-          fix: "Check that the bot's `onRequest` handler ends.",
-          cause,
-        },
-      );
     });
-    if (answer && answer.status >= 400 && event.status < 400) throw callRejected(answer);
+    if (answer.status >= 400 && event.status < 400) throw callRejected(answer);
   }
 
   async function open(number: number, url: string): Promise<void> {
@@ -64,8 +38,9 @@ export function createWireCaller(options: WireCallerOptions): ReplayCaller {
     const socket = new WebSocket(target);
     // Never rejects, unlike `once` of node:events: `opened` reports a failure.
     const closed = new Promise((resolve) => socket.once("close", resolve));
-    await opened(socket);
+    // Before it is open: the call may be hung up while nobody answers.
     sockets.set(number, { socket, closed });
+    await opened(socket);
   }
 
   async function say({ socket: number, text, base64 }: CapturedMessage): Promise<void> {

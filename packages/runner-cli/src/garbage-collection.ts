@@ -61,14 +61,14 @@ const measureEveryMs = 1_000;
 const measurementCount = 10;
 /** Free pages of more than this share of the process's memory are returned. */
 const worthwhileShare = 0.05;
-/** A heap that has stayed this many times larger than its least size is collected. */
+/** A heap that has stayed this many times larger than its smallest size is collected. */
 const worthwhileGrowth = 2;
 
 /**
  * Returns memory to the system after a flood of requests or a burst of calls. V8 collects garbage only when more is allocated, and keeps
- * the pages of its heap that became free until a collection that reduces memory. It begins one of these by itself when the program
- * is nearly idle: with 50 calls, never. This begins one when the heap has shrunk, or has stayed larger than it was. Does nothing under
- * Bun and Deno, which do not report the collections that it waits for, and when a flag of Node sets what it would change.
+ * the pages of its heap that became free until a collection that reduces memory. V8 itself begins such a collection only when the
+ * program is nearly idle: with 50 calls, never. This function begins one when the heap has shrunk, or has stayed larger than it was.
+ * It does nothing under Bun and Deno, which do not report collections, or when a flag of Node sets what it would change.
  */
 export function returnMemory(everyMs: number = measureEveryMs): void {
   if (
@@ -77,10 +77,10 @@ export function returnMemory(everyMs: number = measureEveryMs): void {
     /optimize[-_]for[-_]size|incremental[-_]marking/.test(flagsOfNode())
   )
     return;
-  /** The latest sizes of the heap, and the largest and the least one since memory was returned, all in bytes. */
+  /** The latest sizes of the heap, and its largest and smallest size since memory was last returned, all in bytes. */
   let sizes: number[] = [];
   let largest = 0;
-  let least = Number.POSITIVE_INFINITY;
+  let smallest = Number.POSITIVE_INFINITY;
   let isReducing = false;
 
   const timer = setInterval(() => {
@@ -89,17 +89,17 @@ export function returnMemory(everyMs: number = measureEveryMs): void {
     if (rss === undefined) return;
     const heapTotal = getHeapStatistics().total_heap_size;
     largest = Math.max(largest, heapTotal);
-    least = Math.min(least, heapTotal);
+    smallest = Math.min(smallest, heapTotal);
     sizes = [...sizes, heapTotal].slice(-measurementCount);
     if (sizes.length < measurementCount) return;
     const free = largest - Math.max(...sizes);
-    if (free < worthwhileShare * rss && Math.min(...sizes) < worthwhileGrowth * least) return;
+    if (free < worthwhileShare * rss && Math.min(...sizes) < worthwhileGrowth * smallest) return;
     isReducing = true;
     reduceMemory(() => {
       isReducing = false;
       sizes = [];
       largest = 0;
-      least = Number.POSITIVE_INFINITY;
+      smallest = Number.POSITIVE_INFINITY;
     });
   }, everyMs);
   timer.unref();
@@ -114,7 +114,7 @@ function residentBytes(): number | undefined {
   }
 }
 
-/** Begins a collection that reduces memory, beside the program. `done` is called when one has ended. */
+/** Begins a collection that reduces memory, in small steps while the program runs. Calls `done` when it has ended. */
 function reduceMemory(done: () => void): void {
   const startMs = performance.now();
   let hasBegun = false;
@@ -133,7 +133,7 @@ function reduceMemory(done: () => void): void {
     }
   });
   observer.observe({ entryTypes: ["gc"] });
-  // V8 reads both when it decides whether a collection begins, and of which kind.
+  // With the first, a collection returns pages; with the second, V8 begins one at the next allocation.
   setFlagsFromString("--optimize-for-size");
   setFlagsFromString("--incremental-marking-hard-trigger=1");
 }

@@ -105,6 +105,17 @@ test("a save that rejects because the oldest file cannot be deleted leaves nothi
   expect(readdirSync(folder)).toEqual([oldest]);
 });
 
+test("a save rejects with the error of its content, also when its file cannot be deleted", async () => {
+  const folder = createFolder();
+  async function* cutOff(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from("x");
+    rmSync(folder, { recursive: true });
+    writeFileSync(folder, ""); // No path below it exists, or can be deleted.
+    throw new Error("cut off");
+  }
+  await expect(createFileStorage({ folder }).save(cutOff())).rejects.toThrow("cut off");
+});
+
 test("the file exists before its content is read, so that it can be deleted when the content fails at once", async () => {
   const folder = createFolder();
   let created: readonly string[] = [];

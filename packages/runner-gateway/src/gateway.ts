@@ -61,7 +61,8 @@ export interface Gateway {
   listen(): Promise<void>;
   /**
    * Runs the present code of the bot in new sessions; live calls continue with the old code, for at most `shutdownTimeoutMs`. Rejects
-   * with the error of the bot, which is logged; new sessions then run the old code.
+   * with the error of the bot, which is logged; workers that run then keep the old code, and new ones load the files as they are.
+   * Calls run one after the other; see `WorkerPool.reload`.
    */
   reload(): Promise<void>;
   /** Rejects new sessions, waits for live ones until they end or `shutdownTimeoutMs` passes, then closes. */
@@ -248,7 +249,7 @@ export function createGateway({ runner, isolation, workers, fleet, onWorkerExit 
     try {
       await pool.reload();
     } catch (err) {
-      logger.error({ err }, "bot not reloaded; running workers keep the previous code, and new ones cannot start");
+      logger.error({ err }, "bot not reloaded; running workers keep the previous code");
       throw err;
     }
   }

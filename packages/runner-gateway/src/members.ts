@@ -17,6 +17,8 @@ export interface Member {
   /** Requests in progress that may still begin a session, oldest first; true for those that asked for a place. */
   readonly holds: Map<symbol, boolean>;
   sessionsBegun: number;
+  /** Whether it was reported that it does not become ready. */
+  isSlow?: boolean;
   idleSinceMs: number;
   timer?: NodeJS.Timeout;
 }

@@ -94,6 +94,7 @@ export function createPool(options: PoolOptions): WorkerPool {
   const waiting = new Set<() => void>();
   let nextNumber = 1;
   let generation = 1;
+  /** Until the first worker is ready, no reload kills it: `open` waits for it. */
   let isOpen = false;
   let reloading = Promise.resolve();
   /** Reloads that wait for an earlier one. */
@@ -147,7 +148,8 @@ export function createPool(options: PoolOptions): WorkerPool {
     member.timer = setTimeout(() => {
       const fix = "Look for code of the bot, its imports or a transport that waits or blocks while it is loaded.";
       logger.warn({ worker: number, pid: worker.pid, durationMs: slowStartMs, fix }, "worker does not become ready");
-      if (nextReloads > 0) discardSlow();
+      member.isSlow = true;
+      discardSlow();
     }, slowStartMs);
     worker.ready.then(
       () => {
@@ -223,18 +225,20 @@ export function createPool(options: PoolOptions): WorkerPool {
       logger.error({ failures }, "workers do not start; callers are rejected until one does");
   }
 
-  /** It runs old code: it ends with its last session, but not later than after the time limit of a shutdown. */
+  /**
+   * It runs old code: it ends with its last session, but not later than after the time limit of a shutdown. While it loads, it ends at
+   * once.
+   */
   function replace(member: Member): void {
     if (member.state === "starting" && isOpen) discard(member);
     if (member.state === "ready") member.state = "retiring";
     if (member.state === "retiring") member.timer ??= setTimeout(() => close(member), options.shutdownTimeoutMs);
   }
 
-  /** Kills the worker that a reload has waited for too long. */
+  /** Kills the slow worker of a reload that others wait for. */
   function discardSlow(): void {
-    const startedUntilMs = performance.now() - slowStartMs;
-    for (const member of inState("starting"))
-      if (member.generation > generation && member.idleSinceMs <= startedUntilMs) discard(member);
+    if (nextReloads === 0) return;
+    for (const member of inState("starting")) if (member.isSlow && member.generation > generation) discard(member);
   }
 
   /** Kills a worker that is not ready, and may never be. */
